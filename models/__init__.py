@@ -1,0 +1,1 @@
+"""What everything is about: the value types, and the tables that hold them."""

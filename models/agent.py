@@ -1,0 +1,61 @@
+"""The people who answer."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a person may do at the desk."""
+
+    AGENT = "agent"
+    SUPERVISOR = "supervisor"
+    ADMIN = "admin"
+
+
+ROLE_NAMES = {
+    Role.AGENT: ("坐席", "Agent"),
+    Role.SUPERVISOR: ("班长", "Supervisor"),
+    Role.ADMIN: ("管理员", "Admin"),
+}
+
+
+class Presence(StrEnum):
+    """Whether a person can be given work, and if not, why."""
+
+    READY = "ready"
+    BUSY = "busy"
+    BREAK = "break"
+    MEAL = "meal"
+    TRAINING = "training"
+    WRAP_UP = "wrap_up"
+    NOT_RESPONDING = "not_responding"
+    OFFLINE = "offline"
+
+
+PRESENCE_NAMES = {
+    Presence.READY: ("就绪", "Ready"),
+    Presence.BUSY: ("忙碌", "Busy"),
+    Presence.BREAK: ("小休", "Break"),
+    Presence.MEAL: ("就餐", "Meal"),
+    Presence.TRAINING: ("培训", "Training"),
+    Presence.WRAP_UP: ("整理", "Wrap-up"),
+    Presence.NOT_RESPONDING: ("未响应", "Not responding"),
+    Presence.OFFLINE: ("离线", "Offline"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A person at the desk. ``skills`` maps a skill (“domain:物流”, “lang:en”) to 1–5.
+
+    ``capacity`` and ``used`` are units of work; what a channel costs is in ``routing.toml``.
+    """
+
+    id: str
+    login: str
+    name: str
+    role: Role
+    presence: Presence
+    capacity: int
+    used: int
+    skills: dict[str, int] = field(default_factory=dict)

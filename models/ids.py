@@ -1,0 +1,39 @@
+"""Identifiers: UUIDv7 for rows, digits with a check for ticket numbers."""
+
+import os
+from datetime import datetime
+
+
+def uuid7(now: float) -> str:
+    """A time-ordered UUID (RFC 9562 §5.7) for ``now``, in seconds since the epoch."""
+    milliseconds = int(now * 1000) & (1 << 48) - 1
+    random = int.from_bytes(os.urandom(10), "big")
+    value = milliseconds << 80 | 0x7 << 76 | (random >> 68) << 64 | 0b10 << 62
+    value |= random & (1 << 62) - 1
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def check_digit(digits: str) -> str:
+    """The ISO/IEC 7064 MOD 11,10 check digit: catches every single-digit slip."""
+    product = 10
+    for digit in digits:
+        total = (int(digit) + product) % 10 or 10
+        product = total * 2 % 11
+    return str((11 - product) % 10)
+
+
+def ticket_number(day: datetime, serial: int) -> str:
+    """The number a customer is told: date, serial of that day, check digit."""
+    digits = f"{day:%Y%m%d}{serial:05d}"
+    return digits + check_digit(digits)
+
+
+def is_ticket_number(text: str) -> bool:
+    """Whether ``text`` is a well-formed ticket number (it proves nothing about its owner)."""
+    return (
+        text.isascii()
+        and text.isdigit()
+        and len(text) >= 14
+        and check_digit(text[:-1]) == text[-1]
+    )

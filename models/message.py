@@ -1,0 +1,165 @@
+"""A customer's message, from raw bytes to the one schema, and the answer that goes back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PARSER_VERSION = 1
+
+
+class Lane(StrEnum):
+    """Which envelopes are read first: someone who waits in a chat, or a mailbox."""
+
+    LIVE = "live"
+    MAIL = "mail"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What a channel received, uninterpreted, so that no parser bug can lose it.
+
+    ``dedupe_key`` is unique within (channel, account): the same key again is the same
+    message. ``transport`` holds JSON-serialisable facts of the transport (peer, recipients,
+    verified signatures). ``received_at`` is in seconds since the epoch.
+    """
+
+    id: str
+    channel: str
+    account: str
+    dedupe_key: str
+    body: bytes
+    received_at: float
+    lane: Lane
+    transport: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Receipt(NamedTuple):
+    """The durable answer to one envelope: stored now, stored before, or key reused."""
+
+    envelope_id: str
+    outcome: Literal["new", "known", "conflict"]
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Sender(_Value):
+    """Who wrote, in the words of the channel; nothing here is proven (see ``Trust``)."""
+
+    external_id: str = Field(description="The channel's own stable identifier of the sender.")
+    name: str = ""
+    email: str | None = None
+    phone: str | None = None
+    is_bot: bool = False
+
+
+class Trust(_Value):
+    """How far the sender's identity is proven, by what, and the evidence."""
+
+    level: Literal["verified", "platform", "claimed", "failed", "unknown"] = "unknown"
+    method: str = ""
+    evidence: str = ""
+
+
+class Attachment(_Value):
+    """A file of a message, stored by the SHA-256 of its content."""
+
+    id: str
+    name: str
+    mime: str
+    size: int = Field(ge=0, description="Bytes.")
+    sha256: str | None = Field(None, description="Of the content; null until it is fetched.")
+    state: Literal["stored", "pending", "refused"] = "stored"
+    inline_cid: str | None = Field(None, description="Content-ID that the HTML refers to.")
+
+
+class ReplyRoute(_Value):
+    """Where an answer to this message goes, and how long that road is open."""
+
+    adapter: str
+    address: str
+    expires_at: datetime | None = None
+    quota_left: int | None = Field(None, ge=0)
+
+
+class InboundMessage(_Value):
+    """One message in the one schema, version 1, whatever the channel."""
+
+    schema_version: Literal[1] = 1
+    id: str = Field(description="UUIDv7.")
+    kind: Literal["message", "edit", "delete", "status", "event"] = "message"
+    channel: str
+    account: str = Field(description="Which of our mailboxes, bots or sites received it.")
+    external_id: str = Field(description="The channel's identifier of the message.")
+    revision: int = Field(0, ge=0, description="0 for the original, then each edit.")
+    dedupe_key: str
+    conversation_key: str = Field(description="Messages with the same key belong together.")
+    reply_to_external_id: str | None = None
+    sender: Sender
+    trust: Trust = Trust()
+    subject: str = ""
+    text: str = Field(description="The new part, quotation and signature cut off.")
+    text_full: str = Field(description="All text, with what was quoted.")
+    html: str | None = Field(None, description="Sanitised.")
+    attachments: tuple[Attachment, ...] = ()
+    lang: str = Field("und", description="BCP 47, or “und”.")
+    sent_at: datetime | None = None
+    received_at: datetime
+    order_key: str = Field("", description="Sorts messages of one conversation.")
+    auto: Literal["none", "auto_reply", "bounce", "list", "self"] = "none"
+    reply_route: ReplyRoute | None = None
+    raw_ref: str = Field(description="The envelope that holds the raw bytes.")
+    parser_version: int = PARSER_VERSION
+    meta: dict[str, Any] = Field(default_factory=dict)
+
+
+class Normalized(NamedTuple):
+    """A message and the files it brought: SHA-256 (hex) to content."""
+
+    message: InboundMessage
+    files: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundMessage:
+    """An answer on its way to a customer. ``id`` is the idempotency key for platforms."""
+
+    id: str
+    conversation_id: str
+    conversation_key: str
+    channel: str
+    account: str
+    seq: int
+    kind: Literal["reply", "ack", "notice"]
+    text: str
+    route: ReplyRoute
+    subject: str = ""
+    in_reply_to: str | None = None
+    references: Sequence[str] = ()
+    created_at: float = 0.0
+
+    @property
+    def automatic(self) -> bool:
+        """Whether no person wrote it: loop guards apply."""
+        return self.kind != "reply"
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """What became of one attempt to send.
+
+    ``sent``: handed over (``provider_id`` is the platform's name for it). ``waiting``: the
+    channel's own reader takes it up later. ``retry``: certainly not sent, try again after
+    ``retry_after`` seconds. ``failed``: certainly not sent, never will be. ``unknown``: it may
+    have been sent; a person decides, nothing is resent blindly.
+    """
+
+    state: Literal["sent", "waiting", "retry", "failed", "unknown"]
+    provider_id: str | None = None
+    error: str = ""
+    retry_after: float = 0.0

@@ -1,0 +1,93 @@
+"""The seams that really have several implementations."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from models.message import (
+    Envelope,
+    Lane,
+    Normalized,
+    OutboundMessage,
+    Receipt,
+    SendResult,
+)
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from models.store import Store
+
+
+class Clock(Protocol):
+    """Seconds since the epoch."""
+
+    def __call__(self) -> float: ...
+
+
+class Accept(Protocol):
+    """Stores envelopes durably; returns only after the commit, a receipt for each in order.
+
+    Raises:
+        Temporary: nothing was stored; the sender should try again.
+        StorageFull: the same, because the disk is at its watermark.
+    """
+
+    async def __call__(self, envelopes: Sequence[Envelope], /) -> list[Receipt]: ...
+
+
+class Bus(Protocol):
+    """Wakes readers in other processes. A hint: it may be lost, doubled or late."""
+
+    async def publish(self, topic: str, /) -> None:
+        """Wakes the subscribers of ``topic``. Never raises for a bus that is down."""
+
+    def subscribe(self, *topics: str) -> AbstractAsyncContextManager[AsyncIterator[str]]:
+        """Topics as they are published, and each topic once on every (re)connection."""
+
+
+class Doorbell(Protocol):
+    """Asks the workers to look into SQL for work of one kind."""
+
+    async def ring(self, work: str, /) -> None:
+        """``work`` is “drain”, “dispatch” or “deliver”. Never raises; the sweep makes up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What the intake process lends a channel while it is open."""
+
+    accept: Accept
+    http: "web.Application"
+    store: "Store"
+    bus: Bus
+    clock: Clock
+
+
+class Channel(Protocol):
+    """One way to reach us: two halves and a voice."""
+
+    name: str
+    lane: Lane
+    isolated: bool
+    """Whether ``normalize`` reads hostile formats and must run in the killable child."""
+
+    def normalize(self, envelope: Envelope, /) -> list[Normalized]:
+        """The messages in an envelope. Pure: no network, no clock.
+
+        Raises:
+            Permanent: it cannot be read; it becomes a triage ticket with the raw bytes.
+        """
+
+    async def open(self, door: Door, /) -> None:
+        """Starts receiving. Each message is acknowledged only after ``door.accept``."""
+
+    async def close(self) -> None:
+        """Stops receiving; what was accepted stays accepted."""
+
+    async def send(self, outbound: OutboundMessage, /) -> SendResult:
+        """One attempt to hand over an answer. Raises nothing expected."""
+
+    def ready(self) -> str | None:
+        """Why answers cannot be sent now (a sentence with the remedy), or None."""
