@@ -1,0 +1,39 @@
+"""Fixtures that every suite may ask for: the real services, started once, when first wanted."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.services import PostgresServer, ValkeyServer, postgres_server, valkey_server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """The session's PostgreSQL."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    """The SQLAlchemy URL of an empty database of this test's own."""
+    # A thread of its own: an async test's loop may already run in this one.
+    with ThreadPoolExecutor(1) as outside:
+        name = outside.submit(postgres.create_database).result()
+        yield postgres.url(name)
+        outside.submit(postgres.drop_database, name).result()
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[ValkeyServer]:
+    """The session's Valkey. A test that kills servers starts one of its own instead."""
+    with valkey_server() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(valkey: ValkeyServer) -> str:
+    """The URL of a Valkey that holds nothing yet."""
+    valkey.flush()
+    return valkey.url
