@@ -1,0 +1,137 @@
+"""What is wrong with a configuration, told so that the operator can put it right."""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from models.errors import ShouliError
+
+_SECRET = re.compile(r"secret|token|passw|key|credential|signing|url\b", re.IGNORECASE)
+"""Settings with such names are never echoed; an address may hold a password."""
+
+
+class Problem(NamedTuple):
+    """One thing wrong with the configuration; ``value`` is already free of secrets."""
+
+    key: str
+    value: str
+    zh: str
+    en: str
+    source: str = ""
+
+    def __str__(self) -> str:
+        where = f"  [{self.source}]" if self.source else ""
+        return f"{self.key} = {self.value}{where}\n    {self.zh}\n    {self.en}"
+
+
+class ConfigurationError(ShouliError):
+    """The start is refused. The text names each key, its value and the remedy."""
+
+    code = "configuration"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        lines = "\n".join(f"- {problem}" for problem in problems)
+        super().__init__(
+            f"配置有 {len(problems)} 处问题，未启动。"
+            f" / {len(problems)} problem(s) in the configuration; not started.\n{lines}"
+        )
+
+
+def explain(
+    error: ValidationError,
+    model: type[BaseModel],
+    values: Mapping[str, Any],
+    *,
+    at: Sequence[str] = (),
+    sources: Mapping[tuple[str, ...], str] | None = None,
+) -> Iterator[Problem]:
+    """The complaints of ``model`` about ``values``, each with key, value and remedy.
+
+    ``at`` is where the values stand in the settings: ("channels", "email"). ``sources`` tells
+    which file or environment variable a key was read from.
+    """
+    for detail in error.errors(include_url=False):
+        path = tuple(str(part) for part in detail["loc"] if part != "[key]")
+        zh, en = _remedy(detail, _siblings(model, path))
+        source = _source(path, sources or {})
+        yield Problem(".".join((*at, *path)), _shown(path, values), zh, en, source)
+
+
+def _source(path: tuple[str, ...], sources: Mapping[tuple[str, ...], str]) -> str:
+    for length in range(len(path), 0, -1):
+        if name := sources.get(path[:length]):
+            return name
+    return ""
+
+
+def _shown(path: tuple[str, ...], values: Mapping[str, Any]) -> str:
+    """The offending value, or a note that it is kept secret."""
+    found: Any = values
+    for part in path:
+        if isinstance(found, Mapping) and part in found:
+            found = found[part]
+        elif isinstance(found, Sequence) and not isinstance(found, str) and part.isdigit():
+            found = found[int(part)]
+        else:
+            return "（未写 / missing）"
+    if any(_SECRET.search(part) for part in path):
+        return "（保密 / hidden）"
+    if isinstance(found, Mapping):
+        return f"{{{', '.join(found)}}}"
+    return repr(found)
+
+
+def _siblings(model: type[BaseModel], path: Sequence[str]) -> list[str]:
+    """The keys that could have been meant in place of the last one of ``path``."""
+    for part in path[:-1]:
+        field = model.model_fields.get(part)
+        inner = field.annotation if field is not None else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+_REMEDIES: dict[str, tuple[str, str]] = {
+    "missing": ("必须填写。", "Must be given."),
+    "int_parsing": ("应为整数。", "Must be a whole number."),
+    "int_type": ("应为整数。", "Must be a whole number."),
+    "int_from_float": ("应为整数。", "Must be a whole number."),
+    "float_parsing": ("应为数字。", "Must be a number."),
+    "float_type": ("应为数字。", "Must be a number."),
+    "bool_parsing": ("应为 true 或 false。", "Must be true or false."),
+    "bool_type": ("应为 true 或 false。", "Must be true or false."),
+    "string_type": ("应为带引号的文字。", "Must be text in quotes."),
+    "path_type": ("应为带引号的路径。", "Must be a path in quotes."),
+    "greater_than": ("应大于 {gt}。", "Must be more than {gt}."),
+    "greater_than_equal": ("应不小于 {ge}。", "Must be at least {ge}."),
+    "less_than": ("应小于 {lt}。", "Must be less than {lt}."),
+    "less_than_equal": ("应不大于 {le}。", "Must be at most {le}."),
+    "literal_error": ("只能是 {expected}。", "Must be one of {expected}."),
+    "enum": ("只能是 {expected}。", "Must be one of {expected}."),
+    "dict_type": ("应为一节（[…]）。", "Must be a section ([…])."),
+    "model_type": ("应为一节（[…]）。", "Must be a section ([…])."),
+    "tuple_type": ("应为列表，例如 [\"…\"]。", "Must be a list, for example [\"…\"]."),
+    "date_from_datetime_parsing": ("应为日期，例如 2026-10-01。", "Must be a date: 2026-10-01."),
+    "date_parsing": ("应为日期，例如 2026-10-01。", "Must be a date: 2026-10-01."),
+}  # fmt: skip
+
+
+def _remedy(detail: ErrorDetails, siblings: Sequence[str]) -> tuple[str, str]:
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "extra_forbidden":
+        close = difflib.get_close_matches(str(detail["loc"][-1]), siblings, 1)
+        hint = (f"是不是 {close[0]}？", f" Did you mean {close[0]}?") if close else ("", "")
+        return f"没有这个设置。{hint[0]}", f"No such setting.{hint[1]}"
+    if kind == "value_error":
+        zh, _, en = str(context["error"]).partition(" / ")
+        return f"{zh}。", f"{en or zh}."
+    if kind in _REMEDIES:
+        zh, en = _REMEDIES[kind]
+        return zh.format_map(context), en.format_map(context)
+    return f"不合要求：{detail['msg']}。", f"{detail['msg']}."

@@ -1,0 +1,227 @@
+"""The sections of the settings: what each key means and what it may be.
+
+There are no defaults here: they stand in ``default.toml``, commented, where operators look.
+"""
+
+import re
+import string
+from collections.abc import Sequence
+from datetime import date
+from typing import Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from models.message import Lane
+
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+Language = Literal["zh", "en"]
+
+_PERIOD = re.compile(r"([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)")
+
+
+class Section(BaseModel):
+    """Frozen and closed: an unknown key is a typing mistake, and said to be one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Intake(Section):
+    """接收 / Receiving."""
+
+    host: str = Field(
+        description="网页聊天、回调和 HTTP 入口监听的地址 "
+        "/ Address that web chat, hooks and the HTTP door listen on."
+    )
+    port: int = Field(ge=1, le=65535, description="上述入口的端口 / Their port.")
+    commit_group: int = Field(
+        ge=1,
+        le=128,
+        description="一次提交最多合并多少条消息 / Most messages that share one commit.",
+    )
+    disk_watermark_mb: int = Field(
+        ge=0,
+        description="剩余磁盘少于这么多 MB 时暂停接收（452/503） "
+        "/ Receiving pauses (452, 503) when fewer MB of disk are free.",
+    )
+    rate_per_peer: float = Field(
+        gt=0,
+        description="网页聊天和 HTTP 入口：每个来源地址每秒最多多少条 "
+        "/ Web chat and HTTP door: messages a second allowed from one peer.",
+    )
+    rate_burst: int = Field(
+        ge=1,
+        description="网页聊天和 HTTP 入口：每个来源地址最多连续多少条 "
+        "/ Web chat and HTTP door: messages one peer may send at once.",
+    )
+
+
+class Desk(Section):
+    """坐席台 / The desk of agents."""
+
+    host: str = Field(description="坐席台监听的地址 / Address that the desk listens on.")
+    port: int = Field(ge=1, le=65535, description="坐席台的端口 / Port of the desk.")
+    secure_cookie: bool = Field(
+        description="登录 Cookie 只走 HTTPS；在 HTTPS 之后时应打开 "
+        "/ Session cookie over HTTPS only; turn on when behind HTTPS."
+    )
+    session_hours: float = Field(
+        gt=0, le=720, description="登录有效多少小时 / Hours until a login ends."
+    )
+
+
+class Pipeline(Section):
+    """处理 / Processing."""
+
+    batch: int = Field(
+        ge=1, le=128, description="一次最多处理多少条消息 / Most messages leased at a time."
+    )
+    attempts: int = Field(
+        ge=1,
+        le=20,
+        description="单独处理失败多少次后停放 / Failures alone before a message is parked.",
+    )
+    lease_seconds: float = Field(
+        ge=5,
+        le=600,
+        description="租约秒数：处理者失联多久后由别人接手 "
+        "/ Seconds after which another worker takes over from a silent one.",
+    )
+    parse_seconds: float = Field(
+        gt=0, le=60, description="解析一封邮件的时限（秒） / Seconds allowed to parse one mail."
+    )
+    parse_memory_mb: int = Field(
+        ge=128, description="解析进程的内存上限（MB） / Memory limit of the parser, in MB."
+    )
+    greeting_hold_seconds: float = Field(
+        ge=0,
+        le=120,
+        description="只有问候语（“在吗”）时等待正文的秒数 "
+        "/ Seconds that a bare greeting is held for its content.",
+    )
+    sweep_seconds: float = Field(
+        gt=0,
+        le=5,
+        description="多久从数据库补查一次遗漏（秒，最多 5） "
+        "/ Seconds between looks into SQL for missed work, at most 5.",
+    )
+
+
+class Texts(Section):
+    """Words of one language for one customer."""
+
+    subject: str = Field(description="邮件主题 / Subject, for mail. {number}")
+    open: str = Field(description="上班时间的回执 / Receipt within hours. {type} {number} {due}")
+    closed: str = Field(
+        description="下班或无人在线时的回执 / Receipt when closed or nobody is online. "
+        "{type} {number} {opens}"
+    )
+
+    @field_validator("subject", "open", "closed")
+    @classmethod
+    def _only_known_placeholders(cls, text: str) -> str:
+        known = {"type", "number", "due", "opens"}
+        try:
+            names = {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+        except ValueError as error:
+            raise ValueError("花括号不成对 / A brace is not closed") from error
+        if unknown := names - known:
+            raise ValueError(
+                f"占位符只能是 {_listed(sorted(known))}，没有 {_listed(sorted(unknown))}"
+                f" / Placeholders are {_listed(sorted(known))} only"
+            )
+        return text
+
+
+class Acknowledgement(Section):
+    """受理回执 / What a customer is told on arrival."""
+
+    lanes: dict[Lane, bool] = Field(
+        description="按通道类别开关：live 即时，mail 邮件 / On or off by lane: live, mail."
+    )
+    channels: dict[str, bool] = Field(
+        description="按渠道开关，优先于类别 / On or off by channel, over the lane."
+    )
+    cap_per_address_a_day: int = Field(
+        ge=0,
+        description="每个地址每天最多几份自动回执 "
+        "/ Most automatic receipts an address gets a day.",
+    )
+    templates: dict[Language, Texts] = Field(description="各语言的文字 / The words, by language.")
+
+    @model_validator(mode="after")
+    def _both_languages(self) -> Self:
+        if missing := {"zh", "en"} - set(self.templates):
+            lost = ", ".join(sorted(missing))
+            raise ValueError(f"缺少 templates.{lost} / Add templates.{lost}")
+        return self
+
+    def wanted(self, lane: Lane, channel: str) -> bool:
+        """Whether messages of a channel are acknowledged: its own word, else its lane's."""
+        return self.channels.get(channel, self.lanes.get(lane, False))
+
+
+class Hours(Section):
+    """营业时间 / When the centre is open."""
+
+    time_zone: str = Field(description="时区 / IANA time zone.")
+    periods: dict[Weekday, tuple[str, ...]] = Field(
+        description="每周各天的时段，可跨夜（22:00-06:00） "
+        "/ Periods of each weekday; one may pass midnight (22:00-06:00)."
+    )
+    holidays: tuple[date, ...] = Field(description="放假的日子 / Days closed.")
+    workdays: dict[date, Weekday] = Field(
+        description="调休上班的日子，按星期几的时段 "
+        "/ Days worked instead, and whose periods they use."
+    )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _exists(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(
+                "没有这个时区，例如 Asia/Shanghai / No such zone, for example Asia/Shanghai"
+            ) from error
+        return name
+
+    @field_validator("periods")
+    @classmethod
+    def _well_formed(
+        cls, periods: dict[Weekday, tuple[str, ...]]
+    ) -> dict[Weekday, tuple[str, ...]]:
+        for day, texts in periods.items():
+            for text in texts:
+                start, _, end = text.partition("-")
+                if not _PERIOD.fullmatch(text) or start == end:
+                    raise ValueError(
+                        f"{day} 的“{text}”应写成 09:00-18:00"
+                        f" / Write “{text}” of {day} as 09:00-18:00"
+                    )
+        return periods
+
+
+class Log(Section):
+    """日志 / Logs."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        description="最低级别 / Least level that is written."
+    )
+    format: Literal["auto", "json", "console"] = Field(
+        description="json 一行一条；console 给人看；auto：终端上用 console "
+        "/ json is a line each, console is for people, auto is console on a terminal."
+    )
+
+
+class Metrics(Section):
+    """指标 / Metrics."""
+
+    enabled: bool = Field(
+        description="在接收口和坐席台提供 /metrics（Prometheus） "
+        "/ Serve /metrics (Prometheus) at the intake and desk doors."
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " ".join(f"{{{name}}}" for name in names)

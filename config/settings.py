@@ -1,0 +1,315 @@
+"""The settings, and where they are read.
+
+Values come from, each over the one before: ``default.toml`` of this package, the operator's
+``shouli.toml``, and the environment (``SHOULI_…``).
+"""
+
+import base64
+import binascii
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+
+from config.problems import ConfigurationError as ConfigurationError
+from config.problems import Problem, explain
+from config.sections import (
+    Acknowledgement,
+    Desk,
+    Hours,
+    Intake,
+    Log,
+    Metrics,
+    Pipeline,
+    Section,
+)
+from models.routing import Rules
+from models.training import Taxonomy
+
+PREFIX = "SHOULI_"
+CONFIG_VARIABLE = "SHOULI_CONFIG"
+FILE_NAME = "shouli.toml"
+
+
+class Settings(Section):
+    """通用 / General."""
+
+    data_dir: Path = Field(
+        description="数据目录：数据库、附件、模型、密钥 "
+        "/ Folder of database, files, bundles, keys."
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        description="PostgreSQL 地址 postgresql://…；不写则用数据目录里的 SQLite "
+        "/ PostgreSQL address; without it SQLite in the data folder.",
+    )
+    redis_url: SecretStr | None = Field(
+        None,
+        description="Redis/Valkey 地址 redis://…；不写则自带 Valkey "
+        "/ Redis or Valkey address; without it the Valkey that comes along.",
+    )
+    master_key: SecretStr | None = Field(
+        None,
+        description="封存个人信息的主密钥，base64，至少 32 字节；不写则在数据目录生成。"
+        "多机部署必须相同 "
+        "/ Key that seals personal data, base64 of 32 bytes or more; without it one is made in "
+        "the data folder. The same on all hosts.",
+    )
+    taxonomy: Path | None = Field(
+        None,
+        description="自己的分类体系文件；不写则用自带的 taxonomy.toml "
+        "/ Your own taxonomy; without it the one that comes along.",
+    )
+    routing: Path | None = Field(
+        None,
+        description="自己的分单规则文件；不写则用自带的 routing.toml "
+        "/ Your own routing rules; without it the ones that come along.",
+    )
+    intake: Intake
+    desk: Desk
+    pipeline: Pipeline
+    channels: dict[str, dict[str, Any]] = Field(
+        description="每个渠道一节，写法见各渠道；enabled = false 关闭 "
+        "/ One section a channel, see each channel; enabled = false closes it."
+    )
+    acknowledgement: Acknowledgement
+    hours: Hours
+    log: Log
+    metrics: Metrics
+
+    @field_validator("channels")
+    @classmethod
+    def _open_ones(cls, channels: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Leaves out closed channels, so that nobody else has to know the word “enabled”."""
+        answers = {True: True, False: False, "true": True, "false": False}
+        opened = {}
+        for name, section in channels.items():
+            enabled = section.get("enabled", True)
+            if enabled not in answers:
+                raise ValueError(
+                    f"{name}.enabled 应为 true 或 false / {name}.enabled must be true or false"
+                )
+            if answers[enabled]:
+                opened[name] = {key: value for key, value in section.items() if key != "enabled"}
+        return opened
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgres(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is None:
+            return None
+        text = re.sub(
+            r"^(postgres|postgresql)://", "postgresql+asyncpg://", url.get_secret_value()
+        )
+        if not text.startswith("postgresql+asyncpg://"):
+            raise ValueError(
+                "应以 postgresql:// 开头；要用 SQLite 请删去此项"
+                " / Must begin with postgresql://; for SQLite leave it out"
+            )
+        return SecretStr(text)
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError(
+                "应以 redis://、rediss:// 或 unix:// 开头"
+                " / Must begin with redis://, rediss:// or unix://"
+            )
+        return url
+
+    @field_validator("master_key")
+    @classmethod
+    def _long_enough(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and len(_decoded(key)) < 32:
+            raise ValueError(
+                "应为至少 32 字节的 base64，例如 openssl rand -base64 32 的输出"
+                " / Must be base64 of at least 32 bytes, as openssl rand -base64 32 prints"
+            )
+        return key
+
+    @model_validator(mode="after")
+    def _two_doors(self) -> Self:
+        if (self.intake.host, self.intake.port) == (self.desk.host, self.desk.port):
+            raise ValueError(
+                "intake 与 desk 不能用同一端口 / Intake and desk need ports of their own"
+            )
+        return self
+
+    @property
+    def master_key_bytes(self) -> bytes | None:
+        """The configured master key, or None where the data folder holds it."""
+        return _decoded(self.master_key) if self.master_key else None
+
+    @property
+    def embedded(self) -> bool:
+        """Whether both SQL and Redis live in the data folder (DESIGN §3)."""
+        return self.database_url is None and self.redis_url is None
+
+
+def _decoded(key: SecretStr) -> bytes:
+    try:
+        return base64.b64decode(key.get_secret_value(), validate=True)
+    except binascii.Error:
+        return b""
+
+
+def load(
+    path: Path | None = None,
+    *,
+    environ: Mapping[str, str],
+    folder: Path | None = None,
+) -> Settings:
+    """All settings, from the defaults, one file and the environment.
+
+    ``path`` is the ``--config`` of the command line; without it ``SHOULI_CONFIG``, else
+    ``shouli.toml`` in ``folder`` (the working directory) if there is one. A relative path in
+    the file is relative to the file, elsewhere to ``folder``.
+
+    Raises:
+        ConfigurationError: with everything that is wrong, not only the first thing.
+    """
+    folder = folder or Path.cwd()
+    problems: list[Problem] = []
+    merged = tomllib.loads(resources.files("config").joinpath("default.toml").read_text("utf-8"))
+    sources: dict[tuple[str, ...], str] = {}
+    for name, base, values in _layers(path, environ, folder, problems):
+        _anchor_paths(values, base)
+        _merge(merged, values, (), name, sources)
+    settings = None
+    try:
+        settings = Settings.model_validate(merged)
+    except ValidationError as error:
+        problems.extend(explain(error, Settings, merged, sources=sources))
+    if settings is None or problems:
+        raise ConfigurationError(problems)
+    return settings.model_copy(update={"data_dir": folder / settings.data_dir})
+
+
+def load_taxonomy(settings: Settings) -> Taxonomy:
+    """The operator's taxonomy, or the one that comes along.
+
+    Raises:
+        ConfigurationError: with everything that is wrong in it.
+    """
+    return _load_table(settings.taxonomy, "taxonomy.toml", Taxonomy)
+
+
+def load_rules(settings: Settings) -> Rules:
+    """The operator's routing rules, or the ones that come along.
+
+    Raises:
+        ConfigurationError: with everything that is wrong in them.
+    """
+    return _load_table(settings.routing, "routing.toml", Rules)
+
+
+_Table = TypeVar("_Table", Taxonomy, Rules)
+
+
+def _load_table(path: Path | None, packaged: str, model: type[_Table]) -> _Table:
+    name = str(path) if path else packaged
+    problems: list[Problem] = []
+    source = path if path else resources.files("config").joinpath(packaged)
+    values = _parsed(name, source.read_bytes, problems)
+    if not problems:
+        try:
+            return model.model_validate(values)
+        except ValidationError as error:
+            problems = [p._replace(source=name) for p in explain(error, model, values)]
+    raise ConfigurationError(problems)
+
+
+def _layers(
+    path: Path | None, environ: Mapping[str, str], folder: Path, problems: list[Problem]
+) -> Iterator[tuple[str, Path, dict[str, Any]]]:
+    """What overrides the defaults, as (name, where its paths start, values).
+
+    The environment has no name: each of its keys is named after its variable.
+    """
+    wanted = path or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
+    file = folder / (wanted or FILE_NAME)
+    if wanted is not None or file.exists():
+        yield str(file), file.parent, _parsed(str(file), file.read_bytes, problems)
+    yield "", folder, _from_environment(environ)
+
+
+def _parsed(name: str, read: Callable[[], bytes], problems: list[Problem]) -> dict[str, Any]:
+    try:
+        return tomllib.loads(read().decode("utf-8"))
+    except OSError as error:
+        problems.append(
+            Problem(
+                name,
+                error.strerror or "?",
+                "读不到这个文件：检查路径和权限。",
+                "This file cannot be read: check its path and permissions.",
+            )
+        )
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problems.append(
+            Problem(
+                name,
+                str(error) if isinstance(error, tomllib.TOMLDecodeError) else "not UTF-8",
+                "不是正确的 TOML（UTF-8）：字符串要加引号。",
+                "Not TOML in UTF-8: strings need quotes.",
+            )
+        )
+    return {}
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """``SHOULI_DESK__PORT=8081`` is ``desk.port``. Lists and tables are written as in TOML.
+
+    An empty variable counts as absent: compose files pass those for what is not set.
+    """
+    values: dict[str, Any] = {}
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name != CONFIG_VARIABLE and environ[name]:
+            _put(values, name.removeprefix(PREFIX).lower().split("__"), environ[name])
+    return values
+
+
+def _put(values: dict[str, Any], path: list[str], text: str) -> None:
+    table = values
+    for section in path[:-1]:
+        inner = table.setdefault(section, {})
+        if not isinstance(inner, dict):
+            return  # SHOULI_DESK=x beside SHOULI_DESK__PORT: the former is complained about
+        table = inner
+    table[path[-1]] = _environment_value(text)
+
+
+def _environment_value(text: str) -> Any:
+    if text[:1] not in ("[", "{"):
+        return text
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _anchor_paths(values: dict[str, Any], base: Path) -> None:
+    for key in ("data_dir", "taxonomy", "routing"):
+        if isinstance(values.get(key), str):
+            values[key] = str(base / Path(values[key]).expanduser())
+
+
+def _merge(
+    into: dict[str, Any],
+    values: Mapping[str, Any],
+    at: tuple[str, ...],
+    name: str,
+    sources: dict[tuple[str, ...], str],
+) -> None:
+    for key, value in values.items():
+        here = (*at, key)
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value, here, name, sources)
+        else:
+            into[key] = value
+            sources[here] = name or PREFIX + "__".join(here).upper()

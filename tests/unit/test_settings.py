@@ -1,0 +1,208 @@
+"""Settings: where they come from, what is refused, and that nothing secret is echoed."""
+
+import base64
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from config.problems import explain
+from config.reference import document
+from config.settings import ConfigurationError, Settings, load
+from models.message import Lane
+
+PACKAGED = resources.files("config").joinpath("default.toml").read_text("utf-8")
+
+
+def _refusal(folder: Path, environ: Mapping[str, str] | None = None, toml: str = "") -> str:
+    (folder / "shouli.toml").write_text(toml, "utf-8")
+    with pytest.raises(ConfigurationError) as caught:
+        load(environ=environ or {}, folder=folder)
+    return str(caught.value)
+
+
+def test_without_any_settings_everything_is_embedded(tmp_path: Path) -> None:
+    settings = load(environ={"HOME": "/x"}, folder=tmp_path)
+    assert settings.embedded
+    assert settings.data_dir == tmp_path / "data"
+    assert (settings.intake.host, settings.intake.port) == ("127.0.0.1", 8080)
+    assert (settings.desk.host, settings.desk.port) == ("127.0.0.1", 8081)
+    assert settings.hours.time_zone == "Asia/Shanghai"
+    assert set(settings.channels) == {"email", "webchat"}
+
+
+def test_the_environment_is_over_the_file_is_over_the_defaults(tmp_path: Path) -> None:
+    (tmp_path / "shouli.toml").write_text("[desk]\nport = 9001\nsession_hours = 1\n")
+    settings = load(environ={"SHOULI_DESK__PORT": "9002"}, folder=tmp_path)
+    assert settings.desk.port == 9002
+    assert settings.desk.session_hours == 1
+    assert settings.desk.host == "127.0.0.1"
+
+
+def test_the_command_line_names_the_file_before_the_environment_does(tmp_path: Path) -> None:
+    (tmp_path / "shouli.toml").write_text("[desk]\nport = 9001\n")
+    (tmp_path / "env.toml").write_text("[desk]\nport = 9002\n")
+    (tmp_path / "flag.toml").write_text("[desk]\nport = 9003\n")
+    environ = {"SHOULI_CONFIG": "env.toml"}
+    assert load(environ=environ, folder=tmp_path).desk.port == 9002
+    assert load(Path("flag.toml"), environ=environ, folder=tmp_path).desk.port == 9003
+
+
+def test_paths_in_a_file_are_relative_to_the_file(tmp_path: Path) -> None:
+    etc, here = tmp_path / "etc", tmp_path / "here"
+    etc.mkdir()
+    here.mkdir()
+    (etc / "s.toml").write_text('data_dir = "store"\nrouting = "/srv/routing.toml"\n')
+    settings = load(etc / "s.toml", environ={}, folder=here)
+    assert settings.data_dir == etc / "store"
+    assert settings.routing == Path("/srv/routing.toml")
+    assert load(environ={"SHOULI_DATA_DIR": "d"}, folder=here).data_dir == here / "d"
+
+
+def test_the_environment_writes_lists_as_toml_does_and_empty_means_absent(tmp_path: Path) -> None:
+    environ = {
+        "SHOULI_HOURS__PERIODS__SATURDAY": '["10:00-16:00", "22:00-06:00"]',
+        "SHOULI_CHANNELS__EMAIL__PORT": "2525",
+        "SHOULI_REDIS_URL": "",
+    }
+    settings = load(environ=environ, folder=tmp_path)
+    assert settings.hours.periods["saturday"] == ("10:00-16:00", "22:00-06:00")
+    assert settings.channels["email"] == {"port": "2525"}
+    assert settings.redis_url is None
+
+
+def test_a_channel_is_closed_by_a_word_that_it_never_sees(tmp_path: Path) -> None:
+    (tmp_path / "shouli.toml").write_text("[channels.email]\nenabled = true\nport = 25\n")
+    settings = load(environ={"SHOULI_CHANNELS__WEBCHAT__ENABLED": "false"}, folder=tmp_path)
+    assert settings.channels == {"email": {"port": 25}}
+
+
+def test_everything_wrong_is_told_at_once_with_key_value_and_remedy(tmp_path: Path) -> None:
+    text = _refusal(
+        tmp_path,
+        {"SHOULI_DESK__PORT": "many"},
+        'datadir = "x"\n[log]\nlevel = "loud"\n[pipeline]\nbatch = 129\n',
+    )
+    for told in (
+        "desk.port = 'many'  [SHOULI_DESK__PORT]",
+        "应为整数。",
+        "Must be a whole number.",
+        "Did you mean data_dir?",
+        "log.level = 'loud'",
+        "只能是 'debug'",
+        "pipeline.batch = 129",
+        "应不大于 128。",
+        str(tmp_path / "shouli.toml"),
+        "4 problem(s)",
+    ):
+        assert told in text
+
+
+@pytest.mark.parametrize(
+    ("environ", "toml", "told"),
+    [
+        ({"SHOULI_CONFIG": "none.toml"}, "", "This file cannot be read"),
+        ({}, "data_dir = oops\n", "不是正确的 TOML"),
+        ({"SHOULI_DESK": "x", "SHOULI_DESK__PORT": "1"}, "", "Must be a section"),
+        ({}, "[hours]\ntime_zone = 'Mars/Base'\n", "No such zone, for example Asia/Shanghai"),
+        ({}, "[hours.periods]\nmonday = ['9-18']\n", "应写成 09:00-18:00"),
+        ({}, "[hours.periods]\nmonday = ['09:00-09:00']\n", "应写成 09:00-18:00"),
+        ({}, "[hours]\nholidays = ['soon']\n", "应为日期"),
+        ({}, "[acknowledgement.templates.zh]\nopen = '{nummer}'\n", "{number}"),
+        ({}, "[acknowledgement.templates.zh]\nopen = '{number'\n", "花括号不成对"),
+        ({}, "[acknowledgement.templates.fr]\nopen = 'x'\n", "templates.fr"),
+        ({}, "[channels.email]\nenabled = 'perhaps'\n", "email.enabled must be true or false"),
+        ({}, "[desk]\nport = 8080\n", "Intake and desk need ports"),
+        ({"SHOULI_MASTER_KEY": "c2hvcnQ="}, "", "openssl rand -base64 32"),
+        ({"SHOULI_DATABASE_URL": "mysql://x"}, "", "postgresql://"),
+        ({"SHOULI_REDIS_URL": "x:6379"}, "", "redis://"),
+    ],
+)
+def test_each_mistake_is_refused_with_its_remedy(
+    tmp_path: Path, environ: dict[str, str], toml: str, told: str
+) -> None:
+    assert told in _refusal(tmp_path, environ, toml)
+
+
+def test_secrets_are_never_echoed(tmp_path: Path) -> None:
+    environ = {
+        "SHOULI_DATABASE_URL": "mysql://shouli:hunter2@db/x",
+        "SHOULI_REDIS_URL": "http://:hunter2@redis",
+        "SHOULI_MASTER_KEY": "hunter2",
+    }
+    text = _refusal(tmp_path, environ)
+    assert "hunter2" not in text
+    assert "保密" in text
+    good = {"SHOULI_DATABASE_URL": "postgresql://shouli:hunter2@db/x"}
+    assert "hunter2" not in repr(load(environ=good, folder=tmp_path))
+
+
+def test_a_channels_own_options_are_explained_in_the_same_words() -> None:
+    class Options(BaseModel, extra="forbid"):
+        port: int
+        relay_password: str
+
+    values = {"prt": 1, "port": "x", "relay_password": 7}
+    with pytest.raises(ValidationError) as caught:
+        Options.model_validate(values)
+    text = "\n".join(map(str, explain(caught.value, Options, values, at=("channels", "email"))))
+    assert "channels.email.prt = 1" in text
+    assert "Did you mean port?" in text
+    assert "channels.email.relay_password = （保密 / hidden）" in text
+
+
+def test_a_postgres_address_becomes_an_asyncpg_one_and_a_key_its_bytes(tmp_path: Path) -> None:
+    key = base64.b64encode(bytes(range(32))).decode()
+    environ = {"SHOULI_DATABASE_URL": "postgres://u@h/d", "SHOULI_MASTER_KEY": key}
+    settings = load(environ=environ, folder=tmp_path)
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value() == "postgresql+asyncpg://u@h/d"
+    assert settings.master_key_bytes == bytes(range(32))
+    assert not settings.embedded
+
+
+def test_a_channel_has_the_last_word_on_acknowledgement(tmp_path: Path) -> None:
+    (tmp_path / "shouli.toml").write_text("[acknowledgement.channels]\nslack = false\n")
+    wanted = load(environ={}, folder=tmp_path).acknowledgement.wanted
+    assert wanted(Lane.LIVE, "webchat")
+    assert not wanted(Lane.LIVE, "slack")
+    assert not wanted(Lane.MAIL, "email")
+
+
+def _leaves(model: type[BaseModel], path: str = "") -> list[str]:
+    names = []
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            names += _leaves(inner, f"{path}{name}.")
+        else:
+            names.append(f"{path}{name}")
+    return names
+
+
+def test_every_setting_stands_in_the_defaults_with_a_comment_in_both_languages() -> None:
+    values = tomllib.loads(PACKAGED)
+    optional = {n for n, f in Settings.model_fields.items() if not f.is_required()}
+    for leaf in _leaves(Settings):
+        if leaf in optional:
+            assert f"\n# {leaf} = " in PACKAGED, leaf
+            continue
+        found = values
+        for part in leaf.split("."):
+            assert part in found, leaf
+            found = found[part]
+
+
+def test_every_setting_is_described_in_both_languages_on_the_generated_page() -> None:
+    page = document()
+    for leaf in _leaves(Settings):
+        row = next(
+            line
+            for line in page.splitlines()
+            if f"`SHOULI_{leaf.upper().replace('.', '__')}`" in line
+        )
+        assert any("\u4e00" <= character <= "\u9fff" for character in row), row
+        assert " / " in row, row
