@@ -183,7 +183,7 @@ def _leaves(model: type[BaseModel], path: str = "") -> list[str]:
     return names
 
 
-def test_every_setting_stands_in_the_defaults_with_a_comment_in_both_languages() -> None:
+def test_every_setting_stands_in_the_packaged_defaults() -> None:
     values = tomllib.loads(PACKAGED)
     optional = {n for n, f in Settings.model_fields.items() if not f.is_required()}
     for leaf in _leaves(Settings):

@@ -1,0 +1,109 @@
+"""Logs say what happened and never who or what was written."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from workers.logs import QUIET, configure, masked_text
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    levels = {name: logging.getLogger(name).level for name in QUIET}
+    yield io.StringIO()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, before in levels.items():
+        logging.getLogger(name).setLevel(before)
+    structlog.reset_defaults()
+
+
+def _lines(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_an_event_is_one_line_of_json_with_its_role(stream: io.StringIO) -> None:
+    configure("info", "auto", "work", stream)
+    structlog.get_logger("workers.pipeline").info("drained", envelopes=3, 渠道="邮件")
+    (line,) = _lines(stream)
+    assert line["event"] == "drained"
+    assert (line["envelopes"], line["role"], line["level"]) == (3, "work", "info")
+    assert line["logger"] == "workers.pipeline"
+    assert "邮件" in stream.getvalue()
+    assert line["timestamp"].endswith("Z")
+
+
+def test_private_keys_are_dropped_at_any_depth(stream: io.StringIO) -> None:
+    configure("info", "json", "intake", stream)
+    structlog.get_logger().warning(
+        "seen", body=b"x", token="t0k", size=1, message={"text": "私", "id": 7}, raw=b"abc"
+    )
+    (line,) = _lines(stream)
+    assert line["message"] == {"id": 7}
+    assert {"body", "token", "raw"}.isdisjoint(line)
+    assert line["size"] == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("from 王.li+x@例子.cn refused", "from ***@*** refused"),
+        ("postgresql+asyncpg://u:p%40w@db/x", "postgresql+asyncpg://***@db/x"),
+        ("call 13812345678 now", "call *** now"),
+        ("ticket 20261122000015 kept", "ticket 20261122000015 kept"),
+        ("POST https://api.telegram.org/bot123456789:AAE" + "x" * 32, "https://api.telegram.org"),
+        ("xoxb-1-abc and xapp-1-def", "*** and ***"),
+        ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
+        ("INSERT …\n[parameters: ('秘密', 1)]\n(Background …)", "INSERT …\n[parameters: ***]"),
+        ("x [type=int, input_value='秘密', input_type=str]", "input_value=***, input_type=str]"),
+    ],
+)
+def test_what_looks_private_is_masked(written: str, kept: str) -> None:
+    shown = masked_text(written)
+    assert kept in shown
+    assert not any(secret in shown for secret in ("秘密", "AAE", "p%40w", "abc"))
+
+
+def test_exceptions_are_masked_and_show_no_locals(stream: io.StringIO) -> None:
+    configure("info", "json", "work", stream)
+    local = "局部" * 2
+    try:
+        raise ValueError("bad sender a@b.cn")
+    except ValueError:
+        structlog.get_logger().exception("failed")
+    assert "ValueError: bad sender ***@***" in _lines(stream)[0]["exception"]
+    assert local not in stream.getvalue()
+
+
+def test_other_libraries_go_the_same_way_and_chatty_ones_are_quiet(stream: io.StringIO) -> None:
+    configure("debug", "json", "intake", stream)
+    for name in ("httpx", "telegram.ext.Application", "mail.log", "dramatiq.worker"):
+        logging.getLogger(name).info("chatter")
+    logging.getLogger("aiohttp.server").warning("peer %s", "x@y.cn", extra={"cookie": "c"})
+    (line,) = _lines(stream)
+    assert line["event"] == "peer ***@***"
+    assert line["logger"] == "aiohttp.server"
+    assert "cookie" not in line
+
+
+def test_the_console_form_is_for_people(stream: io.StringIO) -> None:
+    configure("info", "console", "run", stream)
+    structlog.get_logger().info("started", path=Path("x"), email="a@b.cn")
+    assert "started" in stream.getvalue()
+    assert not stream.getvalue().startswith("{")
+    assert "a@b.cn" not in stream.getvalue()
+
+
+def test_below_the_level_nothing_is_written(stream: io.StringIO) -> None:
+    configure("error", "json", "run", stream)
+    structlog.get_logger().warning("quiet")
+    logging.getLogger("httpx").warning("quiet")
+    assert stream.getvalue() == ""
