@@ -1,0 +1,85 @@
+"""The one store: a noun a module, all over one database."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from models.ports import Clock
+from models.store.agents import Agents
+from models.store.blobs import Blobs, FileBlobs, TableBlobs
+from models.store.bundles import Bundles
+from models.store.conversations import Conversations
+from models.store.database import Database
+from models.store.envelopes import Envelopes
+from models.store.events import Events
+from models.store.leases import Leases
+from models.store.outbound import Outbound
+from models.store.people import People
+from models.store.queue import Queue
+from models.store.sealing import Vault
+from models.store.threads import Threads
+from models.store.tickets import Tickets
+
+__all__ = ["Store", "open_store"]
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Everything durable, by what it is about."""
+
+    db: Database
+    vault: Vault
+    blobs: Blobs
+    envelopes: Envelopes
+    people: People
+    threads: Threads
+    conversations: Conversations
+    queue: Queue
+    tickets: Tickets
+    outbound: Outbound
+    agents: Agents
+    events: Events
+    leases: Leases
+    bundles: Bundles
+
+    async def close(self) -> None:
+        await self.db.close()
+
+
+def open_store(
+    url: str,
+    *,
+    master_key: bytes,
+    blob_dir: Path | None,
+    zone: ZoneInfo,
+    hold: float = 10.0,
+    reopen: float = 7 * 86400.0,
+    clock: Clock | None = None,
+    pool_size: int = 8,
+) -> Store:
+    """The store over ``url`` (sqlite+aiosqlite or postgresql+asyncpg); connects lazily.
+
+    Open it on the event loop that uses it. ``blob_dir`` keeps blobs as files, None as rows.
+    ``hold`` and ``reopen`` are seconds (see ``Threads``); ``clock`` replaces database time.
+    """
+    db = Database(url, clock=clock, pool_size=pool_size)
+    vault = Vault(master_key)
+    blobs: Blobs = TableBlobs(db) if blob_dir is None else FileBlobs(blob_dir)
+    people = People(db, vault)
+    conversations = Conversations(db, vault)
+    return Store(
+        db=db,
+        vault=vault,
+        blobs=blobs,
+        envelopes=Envelopes(db, blobs),
+        people=people,
+        threads=Threads(people, zone, hold, reopen),
+        conversations=conversations,
+        queue=Queue(db),
+        tickets=Tickets(db),
+        outbound=Outbound(db, conversations),
+        agents=Agents(db),
+        events=Events(db),
+        leases=Leases(db),
+        bundles=Bundles(db),
+    )

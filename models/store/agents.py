@@ -1,0 +1,219 @@
+"""The people at the desk: skills, capacity, presence, and how they prove who they are."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import delete, select, update
+
+from models.agent import Agent, Presence, Role
+from models.errors import Conflict, NotFound
+from models.routing import AgentView
+from models.store.database import Database, Fields
+from models.store.queue import set_presence
+from models.tables import agent, credential
+
+
+def token_hash(token: str) -> str:
+    """What is stored of a session or API token; 256 random bits need no slow hash."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class Agents:
+    """Accounts, credentials and presence."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def add(
+        self,
+        login: str,
+        name: str,
+        role: Role,
+        password: str,
+        skills: Mapping[str, int],
+        capacity: int = 6,
+    ) -> str:
+        """Creates a person; ``password`` is already hashed (argon2id). Returns the id.
+
+        Raises:
+            Conflict: the login is taken.
+        """
+        async with self._db.write() as tx:
+            agent_id = tx.new_id()
+            statement = (
+                tx.upsert(agent)
+                .values(
+                    id=agent_id,
+                    login=login,
+                    name=name,
+                    role=role,
+                    password=password,
+                    skills=dict(skills),
+                    capacity=capacity,
+                    created_at=tx.now,
+                )
+                .on_conflict_do_nothing()
+            )
+            if (await tx.conn.execute(statement)).rowcount == 0:
+                raise Conflict(f"the login {login} is taken")
+            await tx.audit(None, "agent.add", agent_id, login=login, role=role)
+        return agent_id
+
+    async def change(self, agent_id: str, by: str | None, **values: Any) -> None:
+        """Sets name, role, password, skills, capacity or disabled_at.
+
+        Raises:
+            NotFound: no such person.
+        """
+        async with self._db.write() as tx:
+            statement = update(agent).where(agent.c.id == agent_id).values(**values)
+            if (await tx.conn.execute(statement)).rowcount == 0:
+                raise NotFound("no such agent")
+            shown = {k: v for k, v in values.items() if k != "password"}
+            await tx.audit(by, "agent.change", agent_id, fields=sorted(values), values=shown)
+            tx.emit("agent.changed", agent=agent_id)
+
+    async def all(self) -> list[Agent]:
+        """Everybody who is not disabled, by login."""
+        query = select(agent).where(agent.c.disabled_at.is_(None)).order_by(agent.c.login)
+        async with self._db.read() as conn:
+            return [_agent(row) for row in (await conn.execute(query)).mappings()]
+
+    async def get(self, agent_id: str) -> Agent:
+        """One person.
+
+        Raises:
+            NotFound: no such person, or disabled.
+        """
+        query = select(agent).where(agent.c.id == agent_id, agent.c.disabled_at.is_(None))
+        async with self._db.read() as conn:
+            row = (await conn.execute(query)).mappings().one_or_none()
+        if row is None:
+            raise NotFound("no such agent")
+        return _agent(row)
+
+    async def by_login(self, login: str) -> tuple[Agent, str] | None:
+        """A person and the password hash, for logging in."""
+        query = select(agent).where(agent.c.login == login, agent.c.disabled_at.is_(None))
+        async with self._db.read() as conn:
+            row = (await conn.execute(query)).mappings().one_or_none()
+        return (_agent(row), row["password"]) if row else None
+
+    # -- credentials -------------------------------------------------------------------
+
+    async def grant(
+        self, agent_id: str, kind: str, token: str, seconds: float, name: str = ""
+    ) -> str:
+        """Stores a session or API token (its hash); returns the credential's id."""
+        async with self._db.write() as tx:
+            row = {
+                "id": tx.new_id(),
+                "agent_id": agent_id,
+                "kind": kind,
+                "name": name,
+                "hash": token_hash(token),
+                "created_at": tx.now,
+                "expires_at": tx.now + seconds,
+            }
+            await tx.insert(credential, [row])
+            await tx.audit(agent_id, f"{kind}.grant", str(row["id"]), name=name)
+        return str(row["id"])
+
+    async def holder(self, token: str) -> Agent | None:
+        """Whose valid token this is."""
+        now = await self._db.now()
+        query = (
+            select(agent)
+            .join(credential, credential.c.agent_id == agent.c.id)
+            .where(
+                credential.c.hash == token_hash(token),
+                credential.c.expires_at > now,
+                agent.c.disabled_at.is_(None),
+            )
+        )
+        async with self._db.read() as conn:
+            row = (await conn.execute(query)).mappings().one_or_none()
+        return _agent(row) if row else None
+
+    async def revoke(self, token: str) -> None:
+        """Ends a session or token; one that is unknown is ended already."""
+        async with self._db.write() as tx:
+            gone = delete(credential).where(credential.c.hash == token_hash(token))
+            await tx.conn.execute(gone)
+
+    async def tokens(self, agent_id: str) -> list[dict[str, Any]]:
+        """A person's API tokens, without the secret."""
+        c = credential.c
+        query = (
+            select(c.id, c.name, c.created_at, c.expires_at)
+            .where(c.agent_id == agent_id, c.kind == "token")
+            .order_by(c.id)
+        )
+        async with self._db.read() as conn:
+            return [dict(row) for row in (await conn.execute(query)).mappings()]
+
+    async def revoke_token(self, agent_id: str, credential_id: str) -> None:
+        """Ends one of a person's API tokens.
+
+        Raises:
+            NotFound: this person has no such token.
+        """
+        c = credential.c
+        async with self._db.write() as tx:
+            gone = delete(credential).where(
+                c.id == credential_id, c.agent_id == agent_id, c.kind == "token"
+            )
+            if (await tx.conn.execute(gone)).rowcount == 0:
+                raise NotFound("no such token")
+
+    # -- presence ----------------------------------------------------------------------
+
+    async def present(self, agent_id: str, presence: Presence) -> None:
+        """Sets a person's presence, and counts as a heartbeat."""
+        async with self._db.write() as tx:
+            beat = update(agent).where(agent.c.id == agent_id).values(heartbeat_at=tx.now)
+            await tx.conn.execute(beat)
+            await set_presence(tx, agent_id, presence)
+
+    async def beat(self, agent_ids: Sequence[str]) -> None:
+        """These people's desks are connected."""
+        if not agent_ids:
+            return
+        async with self._db.write() as tx:
+            beat = update(agent).where(agent.c.id.in_(sorted(agent_ids)))
+            await tx.conn.execute(beat.values(heartbeat_at=tx.now))
+
+    async def online(self) -> list[AgentView]:
+        """Everybody who is not offline, as the router sees them (flexibility aside)."""
+        a = agent.c
+        query = (
+            select(a.id, a.skills, a.capacity, a.used, a.presence, a.idle_since)
+            .where(a.presence != Presence.OFFLINE, a.disabled_at.is_(None))
+            .order_by(a.id)
+        )
+        async with self._db.read() as conn:
+            return [
+                AgentView(
+                    agent_id=row.id,
+                    skills=row.skills,
+                    capacity=row.capacity,
+                    used=row.used,
+                    ready=row.presence == Presence.READY,
+                    idle_since=row.idle_since,
+                )
+                for row in await conn.execute(query)
+            ]
+
+
+def _agent(row: Fields) -> Agent:
+    return Agent(
+        id=row["id"],
+        login=row["login"],
+        name=row["name"],
+        role=Role(row["role"]),
+        presence=Presence(row["presence"]),
+        capacity=row["capacity"],
+        used=row["used"],
+        skills=row["skills"],
+    )

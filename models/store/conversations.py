@@ -1,0 +1,251 @@
+"""The numbered log of a conversation: what both sides said, in the order of its seq."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import select, update
+
+from models.errors import Conflict, NotFound
+from models.message import OutboundMessage, ReplyRoute
+from models.store.database import Database, Fields, Tx
+from models.store.sealing import Vault, unseal
+from models.tables import conversation, customer, identity, message, outbound, ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the log. ``state`` tells what became of ours (queued … delivered)."""
+
+    seq: int
+    side: Literal["customer", "us"]
+    id: str
+    ticket_id: str
+    at: float
+    kind: str
+    text: str
+    text_full: str = ""
+    html: str | None = None
+    attachments: Sequence[Mapping[str, Any]] = ()
+    trust: Mapping[str, Any] | None = None
+    auto: str = "none"
+    quarantined: bool = False
+    envelope_id: str | None = None
+    identity_id: str | None = None
+    external_id: str | None = None
+    agent_id: str | None = None
+    state: str = ""
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Where messages with one key on one account belong."""
+
+    id: str
+    channel: str
+    account: str
+    key: str
+    identity_id: str
+    subject: str
+    last_seq: int
+    read_seq: int
+
+
+class Conversations:
+    """Reads logs, and appends our side to them."""
+
+    def __init__(self, db: Database, vault: Vault) -> None:
+        self._db = db
+        self._vault = vault
+
+    async def find(self, channel: str, account: str, key: str) -> Conversation | None:
+        c = conversation.c
+        query = select(conversation).where(
+            c.channel == channel, c.account == account, c.key == key
+        )
+        async with self._db.read() as conn:
+            row = (await conn.execute(query)).mappings().one_or_none()
+        if row is None:
+            return None
+        names = Conversation.__dataclass_fields__
+        return Conversation(**{name: row[name] for name in names})
+
+    async def log(self, conversation_id: str, after: int = 0, limit: int = 500) -> list[Entry]:
+        """Entries with a greater seq, in order."""
+        m, o = message.c, outbound.c
+        theirs = select(message).where(m.conversation_id == conversation_id, m.seq > after)
+        ours = select(outbound).where(o.conversation_id == conversation_id, o.seq > after)
+        async with self._db.read() as conn:
+            said = await conn.execute(theirs.order_by(m.seq).limit(limit))
+            entries = [_theirs(row) for row in said.mappings()]
+            answered = await conn.execute(ours.order_by(o.seq).limit(limit))
+            entries += [_ours(row) for row in answered.mappings()]
+        return sorted(entries, key=lambda entry: entry.seq)[:limit]
+
+    async def ticket_number(self, conversation_id: str) -> str | None:
+        """The number of its latest ticket, for telling the customer."""
+        query = (
+            select(ticket.c.number)
+            .where(ticket.c.conversation_id == conversation_id)
+            .order_by(ticket.c.created_at.desc())
+            .limit(1)
+        )
+        async with self._db.read() as conn:
+            return (await conn.execute(query)).scalar_one_or_none()
+
+    async def delivered(self, conversation_id: str, seq: int) -> None:
+        """The customer's own client has shown everything up to ``seq``."""
+        async with self._db.write() as tx:
+            c, o = conversation.c, outbound.c
+            higher = (c.id == conversation_id) & (c.read_seq < seq) & (c.last_seq >= seq)
+            moved = update(conversation).where(higher).values(read_seq=seq)
+            if (await tx.conn.execute(moved)).rowcount == 0:
+                return
+            shown = (
+                update(outbound)
+                .where(
+                    o.conversation_id == conversation_id,
+                    o.seq <= seq,
+                    o.state.in_(["queued", "sending", "waiting", "sent"]),
+                )
+                .values(state="delivered", finished_at=tx.now, lease=None)
+                .returning(o.id, o.ticket_id)
+            )
+            for row in (await tx.conn.execute(shown)).all():
+                tx.emit(
+                    "outbound.state",
+                    ticket=row.ticket_id,
+                    conversation=conversation_id,
+                    outbound=row.id,
+                    state="delivered",
+                )
+
+    async def load_outbound(self, tx: Tx, rows: Sequence[Fields]) -> list[OutboundMessage]:
+        """Rows of the outbound table as messages for a channel's voice.
+
+        A row whose conversation has no way back gets an empty address.
+        """
+        c = conversation.c
+        query = (
+            select(conversation, customer.c.key.label("wrapped"))
+            .join(identity, identity.c.id == c.identity_id)
+            .join(customer, customer.c.id == identity.c.customer_id)
+            .where(c.id.in_({row["conversation_id"] for row in rows}))
+        )
+        talks = {row["id"]: row for row in (await tx.conn.execute(query)).mappings()}
+        return [self._outbound(row, talks[row["conversation_id"]]) for row in rows]
+
+    def _outbound(self, row: Fields, talk: Fields) -> OutboundMessage:
+        route = ReplyRoute(adapter=talk["channel"], address="")
+        if talk["route"] is not None:
+            key = self._vault.unwrap(talk["wrapped"])
+            route = ReplyRoute.model_validate_json(unseal(key, talk["route"]))
+        return OutboundMessage(
+            id=row["id"],
+            conversation_id=talk["id"],
+            conversation_key=talk["key"],
+            channel=talk["channel"],
+            account=talk["account"],
+            seq=row["seq"],
+            kind=row["kind"],
+            text=row["text"],
+            route=route,
+            subject=talk["subject"],
+            in_reply_to=talk["reply_to"],
+            references=tuple(talk["references"]),
+            created_at=row["created_at"],
+        )
+
+
+def _theirs(row: Fields) -> Entry:
+    return Entry(
+        seq=row["seq"],
+        side="customer",
+        id=row["id"],
+        ticket_id=row["ticket_id"],
+        at=row["received_at"],
+        kind=row["kind"],
+        text=row["text"],
+        text_full=row["text_full"],
+        html=row["html"],
+        attachments=row["attachments"],
+        trust=row["trust"],
+        auto=row["auto"],
+        quarantined=row["quarantined"],
+        envelope_id=row["envelope_id"],
+        identity_id=row["identity_id"],
+        external_id=row["external_id"],
+    )
+
+
+def _ours(row: Fields) -> Entry:
+    return Entry(
+        seq=row["seq"],
+        side="us",
+        id=row["id"],
+        ticket_id=row["ticket_id"],
+        at=row["created_at"],
+        kind=row["kind"],
+        text=row["text"],
+        agent_id=row["agent_id"],
+        state=row["state"],
+        error=row["error"],
+    )
+
+
+async def append(
+    tx: Tx,
+    *,
+    conversation_id: str,
+    ticket_id: str,
+    kind: str,
+    text: str,
+    client_id: str,
+    agent_id: str | None,
+) -> tuple[str, bool]:
+    """Adds one of our messages to the log; (outbound id, whether it is new).
+
+    ``client_id`` makes it idempotent: the same one again changes nothing.
+
+    Raises:
+        Conflict: the same ``client_id`` was used for another text or ticket.
+        NotFound: no such conversation.
+    """
+    c, o = conversation.c, outbound.c
+    # The lock keeps everybody else from appending the same client_id meanwhile.
+    lock = select(c.channel).where(c.id == conversation_id).with_for_update()
+    channel = (await tx.conn.execute(lock)).scalar_one_or_none()
+    if channel is None:
+        raise NotFound("no such conversation")
+    query = select(o.id, o.text, o.ticket_id).where(o.client_id == client_id)
+    before = (await tx.conn.execute(query)).one_or_none()
+    if before is not None:
+        if (before.text, before.ticket_id) != (text, ticket_id):
+            raise Conflict("this client_id was used for another answer; make a new one")
+        return before.id, False
+    bump = update(conversation).where(c.id == conversation_id).values(last_seq=c.last_seq + 1)
+    seq = (await tx.conn.execute(bump.returning(c.last_seq))).scalar_one()
+    row = {
+        "id": tx.new_id(),
+        "conversation_id": conversation_id,
+        "ticket_id": ticket_id,
+        "agent_id": agent_id,
+        "client_id": client_id,
+        "seq": seq,
+        "kind": kind,
+        "text": text,
+        "channel": channel,
+        "created_at": tx.now,
+    }
+    await tx.insert(outbound, [row])
+    tx.emit(
+        "message.out",
+        ticket=ticket_id,
+        conversation=conversation_id,
+        agent=agent_id,
+        seq=seq,
+        outbound=row["id"],
+        kind=kind,
+    )
+    return str(row["id"]), True

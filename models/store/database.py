@@ -1,0 +1,270 @@
+"""Transactions over SQLite and PostgreSQL, with numbered events as their last statement."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import event as hooks
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.sql.schema import Table
+
+from models.errors import StorageFull, Temporary
+from models.ids import uuid7
+from models.ports import Clock
+from models.tables import audit, counter, event
+
+BUSY_SECONDS = 20.0
+"""How long a writer waits for another process's SQLite transaction; those last ~10 ms."""
+
+
+Fields = Mapping[Any, Any]
+"""A row by column name: a plain dict, or what SQLAlchemy returns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One numbered fact. ``seq`` grows in the order in which transactions commit."""
+
+    seq: int
+    at: float
+    kind: str
+    ticket_id: str | None
+    conversation_id: str | None
+    agent_id: str | None
+    data: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Tx:
+    """An open write transaction. ``now`` is database time, in seconds since the epoch."""
+
+    conn: AsyncConnection
+    now: float
+    dialect: str
+    _events: list[dict[str, Any]] = field(default_factory=list)
+
+    def emit(
+        self,
+        kind: str,
+        /,
+        *,
+        ticket: str | None = None,
+        conversation: str | None = None,
+        agent: str | None = None,
+        **data: object,
+    ) -> None:
+        """Records an event; it gets its number when the transaction commits."""
+        self._events.append(
+            {
+                "at": self.now,
+                "kind": kind,
+                "ticket_id": ticket,
+                "conversation_id": conversation,
+                "agent_id": agent,
+                "data": data,
+            }
+        )
+
+    def new_id(self) -> str:
+        return uuid7(self.now)
+
+    def upsert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """An INSERT of the dialect at hand, for its ``on_conflict_do_…`` methods."""
+        return sqlite.insert(table) if self.dialect == "sqlite" else postgresql.insert(table)
+
+    async def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        if rows:
+            await self.conn.execute(insert(table), list(rows))
+
+    async def update_each(
+        self, table: Table, names: Sequence[str], rows: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Writes the columns ``names`` of each row, found by its ``id``, in one round trip."""
+        if not rows:
+            return
+        statement = (
+            update(table)
+            .where(table.c.id == bindparam("_id"))
+            .values({name: bindparam(f"_{name}") for name in names})
+        )
+        values = [{"_id": row["id"]} | {f"_{n}": row[n] for n in names} for row in rows]
+        await self.conn.execute(statement, values)
+
+    async def bump(self, name: str, by: int) -> int:
+        """Adds to a counter row, made when absent, and returns the new value.
+
+        The row stays locked until the commit, so later numbers commit later.
+        """
+        statement = (
+            self.upsert(counter)
+            .values(name=name, value=by)
+            .on_conflict_do_update(index_elements=["name"], set_={"value": counter.c.value + by})
+            .returning(counter.c.value)
+        )
+        return int((await self.conn.execute(statement)).scalar_one())
+
+    async def audit(
+        self, agent_id: str | None, action: str, subject: str, **detail: object
+    ) -> None:
+        """Writes down who did what to whom; None is the system itself."""
+        row = {"id": self.new_id(), "at": self.now, "agent_id": agent_id}
+        row |= {"action": action, "subject": subject, "detail": detail}
+        await self.insert(audit, [row])
+
+    async def number_events(self) -> list[Event]:
+        """Gives the recorded events their numbers: the last thing before the commit."""
+        if not self._events:
+            return []
+        last = await self.bump("event", len(self._events))
+        first = last - len(self._events) + 1
+        rows = [{"seq": first + i, **row} for i, row in enumerate(self._events)]
+        await self.insert(event, rows)
+        return [Event(**row) for row in rows]
+
+
+class Database:
+    """One process's way to the database.
+
+    On SQLite every write goes through one connection and begins with BEGIN IMMEDIATE:
+    a deferred transaction that turns into a writer fails with “locked” under three
+    writers, an immediate one waits its turn.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Clock | None = None,
+        on_commit: Callable[[Sequence[Event]], Awaitable[None]] | None = None,
+        pool_size: int = 8,
+    ) -> None:
+        """``clock`` replaces database time (tests); ``on_commit`` hears of new events."""
+        self.url = make_url(url)
+        self.dialect = self.url.get_backend_name()
+        self.on_commit = on_commit
+        self._clock = clock if clock or self.dialect != "sqlite" else time.time
+        if self.dialect == "sqlite":
+            self._turn: AbstractAsyncContextManager[object] = asyncio.Lock()
+            self._writer = _sqlite_engine(url, "BEGIN IMMEDIATE")
+            self._reader = _sqlite_engine(url, "BEGIN")
+        else:
+            self._turn = nullcontext()
+            self._writer = self._reader = create_async_engine(
+                url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=BUSY_SECONDS
+            )
+
+    async def close(self) -> None:
+        await self._writer.dispose()
+        await self._reader.dispose()
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Tx]:
+        """A transaction that commits when the block ends, and then tells of its events.
+
+        Await nothing but the database inside: the process's other writers wait.
+
+        Raises:
+            StorageFull: the disk is full; nothing was written.
+            Temporary: the database is locked or out of reach; nothing was written.
+        """
+        with _translated():
+            async with self._turn, self._writer.begin() as conn:
+                tx = Tx(conn, await self._now(conn), self.dialect)
+                yield tx
+                events = await tx.number_events()
+        if events and self.on_commit:
+            await self.on_commit(events)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A snapshot for reading; on SQLite it never waits for the writer.
+
+        Raises:
+            Temporary: the database is out of reach.
+        """
+        with _translated():
+            async with self._reader.begin() as conn:
+                yield conn
+
+    async def now(self) -> float:
+        """Database time, in seconds since the epoch."""
+        if self._clock:
+            return self._clock()
+        async with self.read() as conn:
+            return await self._now(conn)
+
+    async def _now(self, conn: AsyncConnection) -> float:
+        if self._clock:
+            return self._clock()
+        query = select(func.extract("epoch", func.clock_timestamp()))
+        return float((await conn.execute(query)).scalar_one())
+
+
+def _sqlite_engine(url: str, begin: str) -> AsyncEngine:
+    writing = begin == "BEGIN IMMEDIATE"
+    engine = create_async_engine(
+        url,
+        pool_size=1 if writing else 4,
+        max_overflow=0,
+        pool_timeout=BUSY_SECONDS,
+        connect_args={"timeout": BUSY_SECONDS},
+    )
+
+    @hooks.listens_for(engine.sync_engine, "connect")
+    def _settle(connection: Any, _record: object) -> None:
+        # The driver's own transaction handling would begin DEFERRED behind our back.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"query_only={'OFF' if writing else 'ON'}",
+            "cache_size=-32000",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @hooks.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+_FULL = ("database or disk is full", "no space left", "disk full")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turns a database that is down, locked or full into what callers can act on."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, DBAPIError) as error:
+        words = str(error.orig).lower()
+        if any(phrase in words for phrase in _FULL):
+            raise StorageFull("the database's disk is full") from error
+        if isinstance(error, OperationalError | InterfaceError) or _passing(error):
+            raise Temporary(f"the database is not available: {error.orig}") from error
+        raise
+    except (PoolTimeout, OSError) as error:
+        raise Temporary(f"the database cannot be reached: {error}") from error
+
+
+def _passing(error: DBAPIError) -> bool:
+    """Lost connections, deadlocks (40P01) and serialisation failures (40001)."""
+    state = str(getattr(error.orig, "sqlstate", "") or "")
+    return error.connection_invalidated or state[:2] in {"08", "40", "53", "57"}

@@ -1,0 +1,306 @@
+"""Raw envelopes: stored before anything is acknowledged, leased, finished or parked."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, func, or_, select, update
+
+from models.errors import Conflict, NotFound
+from models.message import Envelope, Lane, Receipt
+from models.store.blobs import Blobs
+from models.store.database import Database, Fields, Tx
+from models.tables import envelope
+
+INLINE_BYTES = 64 * 1024
+"""Larger bodies are blobs, so that the table's pages stay small."""
+
+_LANES = [Lane.LIVE, Lane.MAIL]
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """Envelopes that one worker has for a while. ``alone`` ones are charged an attempt."""
+
+    token: str
+    alone: bool
+    envelopes: Sequence[Envelope]
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """An envelope that failed by our own fault, kept until somebody replays it."""
+
+    id: str
+    channel: str
+    account: str
+    received_at: float
+    attempts: int
+    error: str
+    size: int
+
+
+class Envelopes:
+    """The intake table. Every state change is conditional, so every step may run twice."""
+
+    def __init__(self, db: Database, blobs: Blobs) -> None:
+        self._db = db
+        self._blobs = blobs
+
+    async def accept(self, envelopes: Sequence[Envelope]) -> list[Receipt]:
+        """Stores all in one commit; a receipt for each, in order.
+
+        ``known``: the same key with the same body was stored before. ``conflict``: the same
+        key with another body; nothing was stored for it.
+
+        Raises:
+            StorageFull: no room; nothing was stored.
+            Temporary: the database is out of reach; nothing was stored.
+        """
+        hashes = [hashlib.sha256(e.body).hexdigest() for e in envelopes]
+        await self._blobs.put(
+            {
+                sha256: e.body
+                for sha256, e in zip(hashes, envelopes, strict=True)
+                if len(e.body) > INLINE_BYTES
+            }
+        )
+        async with self._db.write() as tx:
+            rows = [_row(e, sha256) for e, sha256 in zip(envelopes, hashes, strict=True)]
+            rows = list({_key(row): row for row in reversed(rows)}.values())
+            # Equal order in every process, or two batches could wait for each other.
+            rows.sort(key=_key)
+            statement = tx.upsert(envelope).on_conflict_do_nothing()
+            await tx.conn.execute(statement, rows)
+            stored = await self._stored(tx, rows)
+        return [_receipt(e, sha256, stored) for e, sha256 in zip(envelopes, hashes, strict=True)]
+
+    @staticmethod
+    async def _stored(
+        tx: Tx, rows: Sequence[Fields]
+    ) -> dict[tuple[str, str, str], Row[*tuple[Any, ...]]]:
+        c = envelope.c
+        keys: dict[tuple[str, str], list[str]] = {}
+        for row in rows:
+            keys.setdefault((row["channel"], row["account"]), []).append(row["dedupe_key"])
+        wanted = [
+            (c.channel == channel) & (c.account == account) & c.dedupe_key.in_(group)
+            for (channel, account), group in keys.items()
+        ]
+        query = select(c.id, c.channel, c.account, c.dedupe_key, c.body_sha256).where(or_(*wanted))
+        found = await tx.conn.execute(query)
+        return {(row.channel, row.account, row.dedupe_key): row for row in found}
+
+    async def lease(self, lane: Lane, limit: int, seconds: float) -> Leased | None:
+        """Up to ``limit`` unprocessed envelopes of a lane, oldest first; None when none.
+
+        Those whose worker died are suspect, and come one at a time once no healthy ones
+        are left.
+        """
+        c = envelope.c
+        async with self._db.write() as tx:
+            free = (
+                (c.state == "new")
+                & (c.lane == _LANES.index(lane))
+                & (c.not_before <= tx.now)
+                & c.lease.is_(None)
+            )
+            ids = await _pick(tx, free & ~c.suspect, limit)
+            alone = not ids
+            if alone:
+                ids = await _pick(tx, free & c.suspect, 1)
+            if not ids:
+                return None
+            token = tx.new_id()
+            taken = (
+                update(envelope)
+                .where(c.id.in_(ids))
+                .values(lease=token, lease_until=tx.now + seconds)
+                .returning(*envelope.c)
+            )
+            rows = (await tx.conn.execute(taken)).all()
+        leased = [await self._load(row) for row in sorted(rows, key=lambda row: row.id)]
+        return Leased(token, alone, leased)
+
+    async def _load(self, row: Row[*tuple[Any, ...]]) -> Envelope:
+        body = row.body if row.body is not None else await self._blobs.get(row.body_sha256)
+        return Envelope(
+            id=row.id,
+            channel=row.channel,
+            account=row.account,
+            dedupe_key=row.dedupe_key,
+            body=bytes(body),
+            received_at=row.received_at,
+            lane=_LANES[row.lane],
+            transport=row.transport,
+        )
+
+    async def get(self, envelope_id: str) -> Envelope:
+        """The raw envelope.
+
+        Raises:
+            NotFound: no such envelope.
+        """
+        async with self._db.read() as conn:
+            query = select(envelope).where(envelope.c.id == envelope_id)
+            row = (await conn.execute(query)).one_or_none()
+        if row is None:
+            raise NotFound(f"no envelope {envelope_id}")
+        return await self._load(row)
+
+    async def give_back(self, token: str) -> None:
+        """Ends a lease without blame: something else was out of order (the database, say)."""
+        async with self._db.write() as tx:
+            await tx.conn.execute(_of(token).values(lease=None, lease_until=None))
+
+    async def fail(self, leased: Leased, error: str, attempts: int, pause: float) -> None:
+        """Records that processing failed by our own fault.
+
+        A batch is only made suspect, to be tried one by one. An envelope that ran alone is
+        charged an attempt, waits ``pause`` seconds, and is parked after ``attempts``.
+        """
+        c = envelope.c
+        async with self._db.write() as tx:
+            if not leased.alone:
+                freed = _of(leased.token).values(lease=None, lease_until=None, suspect=True)
+                await tx.conn.execute(freed)
+                return
+            charged = _of(leased.token).values(
+                lease=None,
+                lease_until=None,
+                attempts=c.attempts + 1,
+                not_before=tx.now + pause,
+                error=error[:2000],
+            )
+            await tx.conn.execute(charged)
+            await self._park(tx, attempts)
+
+    async def expire(self, attempts: int) -> int:
+        """Frees what dead workers held; returns how many envelopes that were.
+
+        An envelope leased alone is charged an attempt; one of a batch only becomes suspect.
+        """
+        c = envelope.c
+        async with self._db.write() as tx:
+            freed = (
+                update(envelope)
+                .where(c.state == "new", c.lease.is_not(None), c.lease_until < tx.now)
+                .values(
+                    lease=None,
+                    lease_until=None,
+                    # Not suspect before: it was one of a batch.
+                    attempts=c.attempts + c.suspect.cast(c.attempts.type),
+                    error=func.coalesce(c.error, "the worker that had it died"),
+                    suspect=True,
+                )
+            )
+            count = (await tx.conn.execute(freed)).rowcount
+            await self._park(tx, attempts)
+        return count
+
+    @staticmethod
+    async def _park(tx: Tx, attempts: int) -> None:
+        c = envelope.c
+        done = (
+            update(envelope)
+            .where(c.state == "new", c.attempts >= attempts, c.lease.is_(None))
+            .values(state="parked")
+            .returning(c.id)
+        )
+        for row in (await tx.conn.execute(done)).all():
+            tx.emit("envelope.parked", envelope=row.id)
+
+    async def parked(self, limit: int = 100) -> list[Parked]:
+        """What waits for a person, oldest first."""
+        c = envelope.c
+        size = func.coalesce(func.length(c.body), -1).label("size")
+        query = (
+            select(c.id, c.channel, c.account, c.received_at, c.attempts, c.error, size)
+            .where(c.state == "parked")
+            .order_by(c.id)
+            .limit(limit)
+        )
+        async with self._db.read() as conn:
+            return [Parked(**row) for row in (await conn.execute(query)).mappings()]
+
+    async def replay(self, envelope_ids: Sequence[str]) -> int:
+        """Puts parked envelopes back, as if they had just come; returns how many."""
+        c = envelope.c
+        async with self._db.write() as tx:
+            again = (
+                update(envelope)
+                .where(c.state == "parked", c.id.in_(envelope_ids))
+                .values(state="new", attempts=0, not_before=0, error=None)
+            )
+            return (await tx.conn.execute(again)).rowcount
+
+    async def backlog(self) -> dict[str, int]:
+        """How many envelopes wait in each lane, and how many are parked."""
+        c = envelope.c
+        waiting = (
+            select(c.lane, c.state, func.count())
+            .where(or_(c.state == "new", c.state == "parked"))
+            .group_by(c.lane, c.state)
+        )
+        counts = {Lane.LIVE.value: 0, Lane.MAIL.value: 0, "parked": 0}
+        async with self._db.read() as conn:
+            for lane, state, count in await conn.execute(waiting):
+                counts["parked" if state == "parked" else _LANES[lane].value] += count
+        return counts
+
+
+def _of(token: str) -> Any:
+    return update(envelope).where(envelope.c.lease == token, envelope.c.state == "new")
+
+
+async def finish(tx: Tx, token: str, envelope_ids: Sequence[str]) -> None:
+    """Marks leased envelopes processed, inside the transaction that stored their effect.
+
+    Raises:
+        Conflict: the lease ran out; the transaction must not commit.
+    """
+    done = (
+        _of(token)
+        .where(envelope.c.id.in_(envelope_ids))
+        .values(state="done", lease=None, lease_until=None, finished_at=tx.now)
+        .returning(envelope.c.id)
+    )
+    if len((await tx.conn.execute(done)).all()) != len(envelope_ids):
+        raise Conflict("the lease on these envelopes has run out")
+
+
+async def _pick(tx: Tx, condition: Any, limit: int) -> list[str]:
+    query = select(envelope.c.id).where(condition).order_by(envelope.c.id).limit(limit)
+    if tx.dialect != "sqlite":
+        query = query.with_for_update(skip_locked=True)
+    return list((await tx.conn.execute(query)).scalars())
+
+
+def _row(e: Envelope, sha256: str) -> dict[str, Any]:
+    return {
+        "id": e.id,
+        "channel": e.channel,
+        "account": e.account,
+        "dedupe_key": e.dedupe_key,
+        "body_sha256": sha256,
+        "body": e.body if len(e.body) <= INLINE_BYTES else None,
+        # Fails here, at the edge, if a channel put something else than JSON into it.
+        "transport": json.loads(json.dumps(dict(e.transport))),
+        "received_at": e.received_at,
+        "lane": _LANES.index(e.lane),
+    }
+
+
+def _key(row: Fields) -> tuple[str, str, str]:
+    return row["channel"], row["account"], row["dedupe_key"]
+
+
+def _receipt(
+    e: Envelope, sha256: str, stored: Mapping[tuple[str, str, str], Row[*tuple[Any, ...]]]
+) -> Receipt:
+    row = stored[e.channel, e.account, e.dedupe_key]
+    if row.body_sha256 != sha256:
+        return Receipt(row.id, "conflict")
+    return Receipt(row.id, "new" if row.id == e.id else "known")

@@ -1,0 +1,186 @@
+"""Answers on their way: leased, handed to a channel, and never resent blindly."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select, update
+
+from models.errors import Conflict, NotFound
+from models.message import OutboundMessage, SendResult
+from models.store.conversations import Conversations
+from models.store.database import Database
+from models.tables import conversation, outbound
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """Answers that one worker is sending."""
+
+    token: str
+    messages: Sequence[OutboundMessage]
+
+
+class Outbound:
+    """queued → sending → sent | waiting → delivered | failed | unknown."""
+
+    def __init__(self, db: Database, conversations: Conversations) -> None:
+        self._db = db
+        self._conversations = conversations
+
+    async def lease(self, limit: int, seconds: float) -> Sending | None:
+        """Takes answers that are due; they count as being sent from here on."""
+        o = outbound.c
+        async with self._db.write() as tx:
+            due = (
+                select(o.id)
+                .where(o.state == "queued", o.not_before <= tx.now)
+                .order_by(o.not_before, o.id)
+                .limit(limit)
+            )
+            if tx.dialect != "sqlite":
+                due = due.with_for_update(skip_locked=True)
+            ids = list((await tx.conn.execute(due)).scalars())
+            if not ids:
+                return None
+            token = tx.new_id()
+            taken = (
+                update(outbound)
+                .where(o.id.in_(ids))
+                .values(
+                    state="sending",
+                    lease=token,
+                    lease_until=tx.now + seconds,
+                    attempts=o.attempts + 1,
+                )
+                .returning(*outbound.c)
+            )
+            rows = [dict(row) for row in (await tx.conn.execute(taken)).mappings()]
+            rows.sort(key=lambda row: str(row["id"]))
+            return Sending(token, await self._conversations.load_outbound(tx, rows))
+
+    async def finish(self, token: str, outbound_id: str, result: SendResult) -> bool:
+        """Writes down what became of an attempt; False when the lease had run out."""
+        o = outbound.c
+        async with self._db.write() as tx:
+            state = "queued" if result.state == "retry" else result.state
+            done = (
+                update(outbound)
+                .where(o.id == outbound_id, o.lease == token, o.state == "sending")
+                .values(
+                    state=state,
+                    lease=None,
+                    lease_until=None,
+                    not_before=tx.now + result.retry_after,
+                    provider_id=result.provider_id,
+                    error=result.error[:500] or None,
+                    finished_at=None if state == "queued" else tx.now,
+                )
+                .returning(o.ticket_id, o.conversation_id, o.agent_id)
+            )
+            row = (await tx.conn.execute(done)).one_or_none()
+            if row is None:
+                return False
+            tx.emit(
+                "outbound.state",
+                ticket=row.ticket_id,
+                conversation=row.conversation_id,
+                agent=row.agent_id,
+                outbound=outbound_id,
+                state=state,
+                error=result.error[:500],
+            )
+        return True
+
+    async def expire(self, repeatable: Sequence[str]) -> int:
+        """Frees what dead workers were sending; returns how many answers that were.
+
+        On a channel in ``repeatable`` sending twice does no harm, so it is queued again;
+        elsewhere nobody can know whether it went out, and a person decides.
+        """
+        o = outbound.c
+        async with self._db.write() as tx:
+            lost = (o.state == "sending") & (o.lease_until < tx.now)
+            again = (
+                update(outbound)
+                .where(lost, o.channel.in_(repeatable))
+                .values(state="queued", lease=None, lease_until=None)
+            )
+            count = (await tx.conn.execute(again)).rowcount
+            unknown = (
+                update(outbound)
+                .where(lost)
+                .values(
+                    state="unknown",
+                    lease=None,
+                    lease_until=None,
+                    error="the sender died while it was sending",
+                )
+                .returning(o.id, o.ticket_id, o.conversation_id, o.agent_id)
+            )
+            for row in (await tx.conn.execute(unknown)).all():
+                count += 1
+                tx.emit(
+                    "outbound.state",
+                    ticket=row.ticket_id,
+                    conversation=row.conversation_id,
+                    agent=row.agent_id,
+                    outbound=row.id,
+                    state="unknown",
+                )
+        return count
+
+    async def decide(self, outbound_id: str, agent_id: str, *, resend: bool) -> None:
+        """A person's word on an answer whose fate is unknown or failed.
+
+        Raises:
+            NotFound: no such answer.
+            Conflict: its fate is known.
+        """
+        o = outbound.c
+        async with self._db.write() as tx:
+            values = {"state": "queued", "not_before": 0} if resend else {"state": "sent"}
+            change = (
+                update(outbound)
+                .where(o.id == outbound_id, o.state.in_(["unknown", "failed"]))
+                .values(error=None, **values)
+                .returning(o.ticket_id, o.conversation_id)
+            )
+            row = (await tx.conn.execute(change)).one_or_none()
+            if row is None:
+                known = select(o.id).where(o.id == outbound_id)
+                if (await tx.conn.execute(known)).one_or_none() is None:
+                    raise NotFound("no such answer")
+                raise Conflict("this answer is neither failed nor of unknown fate")
+            await tx.audit(agent_id, "outbound.decide", outbound_id, resend=resend)
+            tx.emit(
+                "outbound.state",
+                ticket=row.ticket_id,
+                conversation=row.conversation_id,
+                outbound=outbound_id,
+                state=values["state"],
+            )
+
+    async def acknowledged_since(self, identity_id: str, since: float) -> int:
+        """How many automatic acknowledgements an identity's conversations got."""
+        query = (
+            select(func.count())
+            .select_from(outbound.join(conversation))
+            .where(
+                conversation.c.identity_id == identity_id,
+                outbound.c.kind == "ack",
+                outbound.c.created_at >= since,
+            )
+        )
+        async with self._db.read() as conn:
+            return int((await conn.execute(query)).scalar_one())
+
+    async def counts(self) -> dict[str, int]:
+        """How many answers are in each state that is not final."""
+        o = outbound.c
+        query = (
+            select(o.state, func.count().label("waiting"))
+            .where(o.state.in_(["queued", "sending", "unknown", "failed"]))
+            .group_by(o.state)
+        )
+        async with self._db.read() as conn:
+            return {row.state: row.waiting for row in await conn.execute(query)}

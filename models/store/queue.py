@@ -1,0 +1,608 @@
+"""Labelling, waiting and claiming: the part of a ticket's life that the machine moves.
+
+Locks are taken in one order everywhere (conversation, ticket, agent, counter), each sorted
+by id, so that transactions wait for each other but never in a circle.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from sqlalchemy import Row, Table, func, or_, select, union_all, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.errors import Conflict
+from models.message import Trust
+from models.routing import Decision, Needs, Rules, Waiting
+from models.store.conversations import append
+from models.store.database import Database, Fields, Tx
+from models.tables import (
+    agent,
+    assignment,
+    conversation,
+    customer,
+    message,
+    skill_class,
+    ticket,
+)
+from models.ticket import LOADED_STATES, Labels, TicketState
+
+_UNROUTED = {TicketState.NEW, TicketState.WAITING}
+
+
+@dataclass(frozen=True, slots=True)
+class Unlabelled:
+    """A ticket whose customer has said something that its labels do not know yet.
+
+    ``text`` is everything its customer wrote, oldest first. The last fields are about the
+    message that opened it, for deciding whether an acknowledgement may go out.
+    """
+
+    ticket_id: str
+    conversation_id: str
+    text_version: int
+    state: TicketState
+    channel: str
+    lane: str
+    lang: str
+    tier: str
+    subject: str
+    text: str
+    number: str
+    troubled: bool
+    identity_id: str
+    trust: Trust
+    auto: str
+    meta: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """What the classifier and the router said about a ticket.
+
+    ``acknowledgement`` is the text the customer gets when the ticket enters the queue for
+    the first time, or None.
+    """
+
+    ticket: Unlabelled
+    labels: Labels
+    lang: str
+    needs: Needs
+    target: float
+    units: int
+    next_step_at: float | None
+    acknowledgement: str | None = None
+
+
+class Queue:
+    """The shared queue: one index, late binding, claims conditional on epoch and capacity."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    # -- labels ------------------------------------------------------------------------
+
+    async def unlabelled(self, limit: int, ticket_ids: Collection[str] = ()) -> list[Unlabelled]:
+        """Tickets that want labels now, oldest first; greetings only once their hold ended."""
+        t = ticket.c
+        query = (
+            select(ticket, customer.c.tier)
+            .join(customer, customer.c.id == t.customer_id)
+            .where(t.label_due, t.held_until <= await self._db.now())
+            .order_by(t.id)
+            .limit(limit)
+        )
+        if ticket_ids:
+            query = query.where(t.id.in_(ticket_ids))
+        async with self._db.read() as conn:
+            rows = (await conn.execute(query)).mappings().all()
+            said = await _said(conn, [row["id"] for row in rows])
+        return [_unlabelled(row, said.get(row["id"], [])) for row in rows]
+
+    async def route(self, batch: Sequence[Routed]) -> list[str]:
+        """Stores labels and puts new tickets into their skill queues, in one commit.
+
+        A ticket that grew meanwhile is left for the next round. Labels that a person
+        corrected stay. Returns the ids of the tickets that wait now.
+        """
+        if not batch:
+            return []
+        async with self._db.write() as tx:
+            await _lock(tx, conversation, [r.ticket.conversation_id for r in batch])
+            rows = await _lock(tx, ticket, [r.ticket.ticket_id for r in batch])
+            live = [r for r in batch if _still(rows.get(r.ticket.ticket_id), r)]
+            await self._name_classes(tx, live)
+            changed = [self._enter(tx, r, rows[r.ticket.ticket_id]) for r in live]
+            await tx.update_each(ticket, _ROUTED, changed)
+            for r in live:
+                await self._acknowledge(tx, r, rows[r.ticket.ticket_id])
+        return [row["id"] for row in changed if row["state"] == TicketState.WAITING]
+
+    @staticmethod
+    async def _name_classes(tx: Tx, batch: Sequence[Routed]) -> None:
+        classes = {r.needs.skill_class: r.needs for r in batch}
+        if not classes:
+            return
+        known = select(skill_class.c.name).where(skill_class.c.name.in_(classes))
+        there = set((await tx.conn.execute(known)).scalars())
+        new = [
+            {"name": name, "needs": dump_needs(needs)}
+            for name, needs in sorted(classes.items())
+            if name not in there
+        ]
+        if new:
+            await tx.conn.execute(tx.upsert(skill_class).on_conflict_do_nothing(), new)
+
+    @staticmethod
+    def _enter(tx: Tx, r: Routed, row: Fields) -> dict[str, Any]:
+        labels = _kept_corrections(r.labels, row["labels"])
+        change = dict(row) | {
+            "labels": labels.model_dump(mode="json"),
+            "lang": r.lang,
+            "label_due": False,
+            "updated_at": tx.now,
+        }
+        moves = row["state"] in _UNROUTED
+        if moves:
+            change |= {
+                "state": TicketState.WAITING,
+                "skill_class": r.needs.skill_class,
+                "target": r.target,
+                "sort_key": row["queued_at"] + r.target,
+                "late": False,
+                "relax_step": 0,
+                "next_step_at": r.next_step_at,
+                "units": r.units,
+                "epoch": row["epoch"] + 1,
+            }
+        tx.emit(
+            "ticket.queued" if row["state"] == TicketState.NEW else "ticket.labelled",
+            ticket=row["id"],
+            conversation=row["conversation_id"],
+            agent=row["owner_id"],
+            number=row["number"],
+            skill_class=change["skill_class"],
+            abstained=labels.abstained,
+            labels={name: [la.value, la.confidence] for name, la in labels.facets.items()},
+        )
+        return change
+
+    @staticmethod
+    async def _acknowledge(tx: Tx, r: Routed, row: Fields) -> None:
+        if r.acknowledgement is None or row["state"] != TicketState.NEW:
+            return
+        await append(
+            tx,
+            conversation_id=row["conversation_id"],
+            ticket_id=row["id"],
+            kind="ack",
+            text=r.acknowledgement,
+            client_id=f"ack:{row['id']}",
+            agent_id=None,
+        )
+
+    # -- claims ------------------------------------------------------------------------
+
+    async def heads(self, depth: int) -> list[Waiting]:
+        """The first ``depth`` tickets of each (skill class, relaxation step) by key."""
+        t = ticket.c
+        columns = (
+            t.id, t.epoch, t.skill_class, t.queued_at, t.target, t.late, t.units,
+            t.relax_step, t.sticky_id, t.excluded,
+        )  # fmt: skip
+        found: list[Waiting] = []
+        async with self._db.read() as conn:
+            classes = {
+                row.name: load_needs(row.needs) for row in await conn.execute(select(skill_class))
+            }
+            for group in _chunks([(n, s) for n in classes for s in range(_STEPS)], 100):
+                parts = [
+                    select(
+                        select(*columns)
+                        .where(t.state == "waiting", t.skill_class == name, t.relax_step == step)
+                        .order_by(t.sort_key, t.id)
+                        .limit(depth)
+                        .subquery()
+                    )
+                    for name, step in group
+                ]
+                rows = (await conn.execute(union_all(*parts))).all()
+                found += [_waiting(row, classes[row.skill_class]) for row in rows]
+        return found
+
+    async def claim(self, decision: Decision, offer_seconds: float | None) -> bool:
+        """Gives a ticket to an agent; False when either has changed since the decision.
+
+        ``offer_seconds``: None gives it at once (自动接入), a number lets the agent accept.
+        """
+        try:
+            async with self._db.write() as tx:
+                await _claim(tx, decision, offer_seconds)
+        except Conflict:
+            return False
+        return True
+
+    async def forgive(self, ticket_id: str, epoch: int, pause: float) -> bool:
+        """Empties a ticket's exclude set, ``pause`` seconds after it last grew.
+
+        For a ticket that everybody who may take it has declined or let pass.
+        """
+        t = ticket.c
+        async with self._db.write() as tx:
+            cleared = (
+                update(ticket)
+                .where(
+                    t.id == ticket_id,
+                    t.epoch == epoch,
+                    t.state == TicketState.WAITING,
+                    t.updated_at <= tx.now - pause,
+                )
+                .values(excluded=[], epoch=t.epoch + 1)
+            )
+            if (await tx.conn.execute(cleared)).rowcount == 0:
+                return False
+            tx.emit("ticket.nobody_wants", ticket=ticket_id)
+        return True
+
+    # -- the clock ---------------------------------------------------------------------
+
+    async def step(self, rules: Rules, next_step: "NextStep", limit: int = 500) -> int:
+        """Relaxes and re-keys waiting tickets whose time has come; returns how many."""
+        t = ticket.c
+        async with self._db.write() as tx:
+            due = (
+                select(ticket)
+                .where(t.state == "waiting", t.next_step_at <= tx.now)
+                .order_by(t.id)
+                .limit(limit)
+                .with_for_update()
+            )
+            rows = [dict(row) for row in (await tx.conn.execute(due)).mappings()]
+            for row in rows:
+                row["relax_step"], row["next_step_at"] = next_step(
+                    row["queued_at"], row["target"], tx.now, rules
+                )
+                row["late"] = tx.now > row["queued_at"] + row["target"]
+                factor = rules.late_factor if row["late"] else 1.0
+                row["sort_key"] = row["queued_at"] + row["target"] * factor
+            await tx.update_each(ticket, ("relax_step", "next_step_at", "late", "sort_key"), rows)
+        return len(rows)
+
+    async def expire_offers(self) -> list[str]:
+        """Takes back offers that nobody accepted in time; returns the agents' ids.
+
+        The ticket keeps its key and excludes the agent, who is not responding.
+        """
+        t = ticket.c
+        async with self._db.write() as tx:
+            due = (
+                select(ticket)
+                .where(t.state == "offered", t.offer_until < tx.now)
+                .order_by(t.id)
+                .with_for_update()
+            )
+            rows = (await tx.conn.execute(due)).mappings().all()
+            for row in rows:
+                await requeue(tx, row, "timeout", exclude=True)
+            silent = sorted({row["owner_id"] for row in rows})
+            for agent_id in silent:
+                await set_presence(tx, agent_id, "not_responding")
+        return silent
+
+    async def lose_contact(self, silent: float, grace: float) -> list[str]:
+        """Agents unheard of for ``silent`` seconds go offline; returns their ids.
+
+        Their offers return to the queue at once, live work after ``grace`` more seconds;
+        mail stays theirs.
+        """
+        t, a = ticket.c, agent.c
+        async with self._db.write() as tx:
+            gone = (
+                select(a.id)
+                .where(a.presence != "offline", a.heartbeat_at < tx.now - silent)
+                .order_by(a.id)
+            )
+            lost = list((await tx.conn.execute(gone)).scalars())
+            absent = select(a.id).where(a.heartbeat_at < tx.now - silent - grace)
+            offered = (t.state == "offered") & t.owner_id.in_(lost)
+            chats = (t.state == "active") & (t.lane == "live") & t.owner_id.in_(absent)
+            query = select(ticket).where(or_(offered, chats)).order_by(t.id).with_for_update()
+            for row in (await tx.conn.execute(query)).mappings().all():
+                await requeue(tx, row, "disconnected", sticky=row["state"] == "active")
+            for agent_id in lost:
+                await set_presence(tx, agent_id, "offline")
+        return lost
+
+    async def recount(self) -> list[tuple[str, int, int]]:
+        """Recomputes every agent's load from the tickets: (agent, was, is) where it differed.
+
+        A difference is an alarm: some path changed one without the other.
+        """
+        t, a = ticket.c, agent.c
+        load = (
+            select(func.coalesce(func.sum(t.units), 0))
+            .where(t.owner_id == a.id, t.state.in_(sorted(LOADED_STATES)))
+            .scalar_subquery()
+        )
+        async with self._db.write() as tx:
+            # Claims lock the ticket first; the agents are locked only to write.
+            query = select(a.id, a.used, load.label("load")).where(a.used != load)
+            wrong = (await tx.conn.execute(query.order_by(a.id))).all()
+            for row in wrong:
+                fix = update(agent).where(a.id == row.id, a.used == row.used)
+                await tx.conn.execute(fix.values(used=row.load))
+        return [(row.id, row.used, int(row.load)) for row in wrong]
+
+    async def depth(self) -> list[dict[str, Any]]:
+        """Waiting tickets by skill class: count and the oldest's start of waiting."""
+        t = ticket.c
+        query = (
+            select(
+                t.skill_class, func.count().label("waiting"), func.min(t.queued_at).label("oldest")
+            )
+            .where(t.state == "waiting")
+            .group_by(t.skill_class)
+            .order_by(t.skill_class)
+        )
+        async with self._db.read() as conn:
+            return [dict(row) for row in (await conn.execute(query)).mappings()]
+
+    async def recent_classes(self, since: float) -> list[tuple[Needs, int]]:
+        """What came since a time: needs and how many tickets had them."""
+        t = ticket.c
+        counted = (
+            select(t.skill_class, func.count().label("tickets"))
+            .where(t.created_at >= since, t.skill_class.is_not(None))
+            .group_by(t.skill_class)
+        )
+        async with self._db.read() as conn:
+            known = {row.name: row.needs for row in await conn.execute(select(skill_class))}
+            rows = (await conn.execute(counted)).all()
+        return [(load_needs(known[row.skill_class]), row.tickets) for row in rows]
+
+
+_STEPS = 4
+"""Relaxation steps that exist: all, two relaxations, overflow (DESIGN §4)."""
+
+_LONGEST_TEXT = 8000
+"""Characters of a ticket that the classifier reads; the newest count."""
+
+_ROUTED = (
+    "labels", "lang", "label_due", "updated_at", "state", "skill_class", "target", "sort_key",
+    "late", "relax_step", "next_step_at", "units", "epoch",
+)  # fmt: skip
+
+
+class NextStep(Protocol):
+    """(relaxation step now, time of the next one or None), both from the waiting time."""
+
+    def __call__(
+        self, queued_at: float, target: float, now: float, rules: Rules, /
+    ) -> tuple[int, float | None]: ...
+
+
+def dump_needs(needs: Needs) -> dict[str, Any]:
+    return {
+        "required": [list(need) for need in needs.required],
+        "preferred": [list(need) for need in needs.preferred],
+        "never_drop": sorted(needs.never_drop),
+    }
+
+
+def load_needs(data: Mapping[str, Any]) -> Needs:
+    return Needs(
+        required=tuple((skill, level) for skill, level in data["required"]),
+        preferred=tuple((skill, level) for skill, level in data["preferred"]),
+        never_drop=frozenset(data["never_drop"]),
+    )
+
+
+async def _said(
+    conn: AsyncConnection, ticket_ids: Sequence[str]
+) -> dict[str, list[Row[*tuple[Any, ...]]]]:
+    m = message.c
+    query = (
+        select(m.ticket_id, m.text, m.identity_id, m.trust, m.auto, m.meta)
+        .where(m.ticket_id.in_(ticket_ids), m.kind == "message", ~m.quarantined)
+        .order_by(m.ticket_id, m.seq)
+    )
+    said: dict[str, list[Row[*tuple[Any, ...]]]] = {}
+    for row in await conn.execute(query):
+        said.setdefault(row.ticket_id, []).append(row)
+    return said
+
+
+def _unlabelled(row: Fields, said: Sequence[Row[*tuple[Any, ...]]]) -> Unlabelled:
+    first = said[0] if said else None
+    return Unlabelled(
+        ticket_id=row["id"],
+        conversation_id=row["conversation_id"],
+        text_version=row["text_version"],
+        state=TicketState(row["state"]),
+        channel=row["channel"],
+        lane=row["lane"],
+        lang=row["lang"],
+        tier=row["tier"],
+        subject=row["subject"],
+        text="\n".join(line.text for line in said)[-_LONGEST_TEXT:],
+        number=row["number"],
+        troubled=row["trouble"] is not None,
+        identity_id=first.identity_id if first else "",
+        trust=Trust(**first.trust) if first else Trust(),
+        auto=first.auto if first else "none",
+        meta=first.meta if first else {},
+    )
+
+
+def _waiting(row: Row[*tuple[Any, ...]], needs: Needs) -> Waiting:
+    return Waiting(
+        ticket_id=row.id,
+        epoch=row.epoch,
+        needs=needs,
+        created_at=row.queued_at,
+        target=row.target,
+        late=row.late,
+        units=row.units,
+        relax_step=row.relax_step,
+        sticky_agent=row.sticky_id,
+        excluded=frozenset(row.excluded),
+    )
+
+
+def _still(row: Fields | None, routed: Routed) -> bool:
+    if row is None or not row["label_due"]:
+        return False
+    return bool(row["text_version"] == routed.ticket.text_version)
+
+
+def _kept_corrections(labels: Labels, before: Fields | None) -> Labels:
+    if not before:
+        return labels
+    old = Labels.model_validate(before).facets
+    kept = {name: label for name, label in old.items() if label.by not in {"model", "floor"}}
+    return labels.model_copy(update={"facets": labels.facets | kept})
+
+
+async def _lock(tx: Tx, table: Table, ids: Sequence[str]) -> dict[str, Fields]:
+    query = select(table).where(table.c.id.in_(set(ids))).order_by(table.c.id).with_for_update()
+    return {row["id"]: row for row in (await tx.conn.execute(query)).mappings()}
+
+
+def _chunks(items: Sequence[tuple[str, int]], size: int) -> Iterator[Sequence[tuple[str, int]]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+async def _claim(tx: Tx, decision: Decision, offer_seconds: float | None) -> None:
+    """Raises ``Conflict`` when the ticket or the agent is no longer what it was."""
+    t = ticket.c
+    state = TicketState.ACTIVE if offer_seconds is None else TicketState.OFFERED
+    taken = (
+        update(ticket)
+        .where(
+            t.id == decision.ticket_id,
+            t.epoch == decision.epoch,
+            t.state == TicketState.WAITING,
+        )
+        .values(
+            state=state,
+            owner_id=decision.agent_id,
+            epoch=t.epoch + 1,
+            offer_until=None if offer_seconds is None else tx.now + offer_seconds,
+            updated_at=tx.now,
+        )
+        .returning(t.number, t.conversation_id, t.units)
+    )
+    row = (await tx.conn.execute(taken)).one_or_none()
+    if row is None:
+        raise Conflict("somebody else was faster")
+    await load(tx, decision.agent_id, row.units)
+    why = asdict(decision)
+    await start_assignment(
+        tx, decision.ticket_id, decision.agent_id, decision.epoch + 1, row.units, why,
+        accepted=offer_seconds is None,
+    )  # fmt: skip
+    tx.emit(
+        "ticket.assigned",
+        ticket=decision.ticket_id,
+        conversation=row.conversation_id,
+        agent=decision.agent_id,
+        number=row.number,
+        state=state,
+    )
+
+
+async def load(tx: Tx, agent_id: str, units: int, *, ready: bool = True) -> None:
+    """Takes capacity of an agent.
+
+    Raises:
+        Conflict: there is not enough, or the agent is not ready.
+    """
+    a = agent.c
+    fits = (a.id == agent_id) & a.disabled_at.is_(None) & (a.used + units <= a.capacity)
+    if ready:
+        fits &= a.presence == "ready"
+    taken = update(agent).where(fits).values(used=a.used + units)
+    if (await tx.conn.execute(taken)).rowcount == 0:
+        raise Conflict("the agent has no free capacity for this ticket")
+
+
+async def unload(tx: Tx, agent_id: str, units: int) -> None:
+    """Gives capacity back; the agent counts as idle from now."""
+    a = agent.c
+    freed = update(agent).where(a.id == agent_id)
+    await tx.conn.execute(freed.values(used=a.used - units, idle_since=tx.now))
+
+
+async def start_assignment(
+    tx: Tx,
+    ticket_id: str,
+    agent_id: str,
+    epoch: int,
+    units: int,
+    decision: Mapping[str, Any],
+    *,
+    accepted: bool,
+) -> None:
+    """Writes the agent's queue entry, and why it is theirs."""
+    row = {
+        "id": tx.new_id(),
+        "ticket_id": ticket_id,
+        "agent_id": agent_id,
+        "epoch": epoch,
+        "units": units,
+        "at": tx.now,
+        "accepted_at": tx.now if accepted else None,
+        "decision": decision,
+    }
+    await tx.insert(assignment, [row])
+
+
+async def end_assignment(tx: Tx, ticket_id: str, outcome: str) -> None:
+    s = assignment.c
+    ended = update(assignment).where(s.ticket_id == ticket_id, s.ended_at.is_(None))
+    await tx.conn.execute(ended.values(ended_at=tx.now, outcome=outcome))
+
+
+async def requeue(
+    tx: Tx, row: Fields, outcome: str, *, exclude: bool = False, sticky: bool = False
+) -> None:
+    """Takes a locked, owned ticket back to its queue with its age kept."""
+    owner = row["owner_id"]
+    excluded = sorted({*row["excluded"], owner}) if exclude else row["excluded"]
+    change = (
+        update(ticket)
+        .where(ticket.c.id == row["id"])
+        .values(
+            state=TicketState.WAITING,
+            owner_id=None,
+            sticky_id=owner if sticky else row["sticky_id"],
+            epoch=row["epoch"] + 1,
+            excluded=excluded,
+            offer_until=None,
+            next_step_at=tx.now,
+            updated_at=tx.now,
+        )
+    )
+    await tx.conn.execute(change)
+    await end_assignment(tx, row["id"], outcome)
+    await unload(tx, owner, row["units"])
+    tx.emit(
+        "ticket.requeued",
+        ticket=row["id"],
+        conversation=row["conversation_id"],
+        agent=owner,
+        number=row["number"],
+        outcome=outcome,
+    )
+
+
+async def set_presence(tx: Tx, agent_id: str, presence: str) -> None:
+    a = agent.c
+    change = (
+        update(agent)
+        .where(a.id == agent_id, a.presence != presence)
+        .values(presence=presence, presence_at=tx.now, idle_since=tx.now)
+    )
+    if (await tx.conn.execute(change)).rowcount:
+        tx.emit("agent.presence", agent=agent_id, presence=presence)

@@ -1,0 +1,318 @@
+"""From messages to tickets: identity, conversation, the open ticket or a new one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import or_, select
+
+from models.ids import ticket_number
+from models.message import InboundMessage, Lane
+from models.store.database import Fields, Tx
+from models.store.envelopes import finish
+from models.store.people import Known, People
+from models.store.sealing import seal
+from models.tables import conversation, message, ticket
+from models.ticket import OPEN_STATES, TicketState
+
+_REFERENCES = 20
+"""RFC 5322 sets no limit; a longer header helps no client."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message ready to be threaded, with what its reader found out about it.
+
+    ``hollow``: a greeting or thanks without content; it holds a new ticket back and reopens
+    nothing. ``trouble``: why the raw bytes could not be read, if so. ``private``: the
+    conversation has one customer, so a stranger in it is quarantined.
+    """
+
+    envelope_id: str
+    message: InboundMessage
+    lane: Lane
+    hollow: bool = False
+    trouble: str | None = None
+    private: bool = True
+
+
+class Threads:
+    """Puts messages into conversations and tickets, exactly once."""
+
+    def __init__(self, people: People, zone: ZoneInfo, hold: float, reopen: float) -> None:
+        """``hold`` and ``reopen`` are seconds: a greeting waits, a resolved ticket reopens."""
+        self._people = people
+        self._zone = zone
+        self._hold = hold
+        self._reopen = reopen
+
+    async def thread(
+        self, tx: Tx, token: str, envelope_ids: Sequence[str], incoming: Sequence[Incoming]
+    ) -> None:
+        """Stores the messages and finishes their envelopes, in the caller's transaction.
+
+        Raises:
+            Conflict: the lease ``token`` has run out; the transaction must roll back.
+        """
+        await finish(tx, token, envelope_ids)
+        fresh = await _unseen(tx, [i for i in incoming if _kept(i.message)])
+        if not fresh:
+            return
+        people = await self._people.known(
+            tx, [(i.message.channel, i.message.sender) for i in fresh]
+        )
+        plan = _Plan(tx, self._hold, self._reopen)
+        await plan.load(fresh, people)
+        for item in fresh:
+            plan.add(item, people[item.message.channel, item.message.sender.external_id])
+        await plan.number(self._zone)
+        await plan.store()
+
+
+def _kept(m: InboundMessage) -> bool:
+    return m.kind in {"message", "edit", "delete"}
+
+
+_Slot = tuple[str, str, str]
+"""(channel, account, conversation key)"""
+
+
+def _slot(m: InboundMessage) -> _Slot:
+    return m.channel, m.account, m.conversation_key
+
+
+async def _unseen(tx: Tx, incoming: Sequence[Incoming]) -> list[Incoming]:
+    """Those that no earlier envelope brought, in display order."""
+    unique = {_identity(i.message): i for i in reversed(incoming)}
+    groups: dict[tuple[str, str], list[str]] = {}
+    for channel, account, external_id, _ in unique:
+        groups.setdefault((channel, account), []).append(external_id)
+    c = message.c
+    conditions = [
+        (c.channel == channel) & (c.account == account) & c.external_id.in_(ids)
+        for (channel, account), ids in groups.items()
+    ]
+    if not conditions:
+        return []
+    query = select(c.channel, c.account, c.external_id, c.revision).where(or_(*conditions))
+    seen = {tuple(row) for row in await tx.conn.execute(query)}
+    fresh = [item for key, item in unique.items() if key not in seen]
+    return sorted(fresh, key=lambda i: (i.message.order_key, i.message.received_at, i.message.id))
+
+
+def _identity(m: InboundMessage) -> tuple[str, str, str, int]:
+    return m.channel, m.account, m.external_id, m.revision
+
+
+class _Plan:
+    """What one transaction will write, worked out in memory, written set by set."""
+
+    def __init__(self, tx: Tx, hold: float, reopen: float) -> None:
+        self._tx = tx
+        self._hold = hold
+        self._reopen = reopen
+        self._conversations: dict[_Slot, dict[str, Any]] = {}
+        self._tickets: dict[str, dict[str, Any]] = {}
+        self._new_tickets: list[dict[str, Any]] = []
+        self._changed: dict[str, dict[str, Any]] = {}
+        self._messages: list[dict[str, Any]] = []
+
+    async def load(
+        self, fresh: Sequence[Incoming], people: Mapping[tuple[str, str], Known]
+    ) -> None:
+        """Locks the conversations (made where they are new) and reads their tickets."""
+        rows = {
+            _slot(i.message): self._new_conversation(
+                i.message, people[i.message.channel, i.message.sender.external_id]
+            )
+            for i in reversed(fresh)
+        }
+        insert = self._tx.upsert(conversation).on_conflict_do_nothing()
+        await self._tx.conn.execute(insert, [rows[slot] for slot in sorted(rows)])
+        c = conversation.c
+        keys = [
+            (c.channel == channel) & (c.account == account) & (c.key == key)
+            for channel, account, key in sorted(rows)
+        ]
+        # Locked in one order everywhere, so that two batches cannot wait for each other.
+        query = select(conversation).where(or_(*keys)).order_by(c.id).with_for_update()
+        for row in (await self._tx.conn.execute(query)).mappings():
+            self._conversations[row["channel"], row["account"], row["key"]] = dict(row)
+        ids = [row["id"] for row in self._conversations.values()]
+        latest = (
+            select(ticket).where(ticket.c.conversation_id.in_(ids)).order_by(ticket.c.created_at)
+        )
+        for row in (await self._tx.conn.execute(latest)).mappings():
+            self._tickets[row["conversation_id"]] = dict(row)
+
+    def _new_conversation(self, m: InboundMessage, known: Known) -> dict[str, Any]:
+        return {
+            "id": self._tx.new_id(),
+            "channel": m.channel,
+            "account": m.account,
+            "key": m.conversation_key,
+            "identity_id": known.id,
+            "subject": m.subject,
+            "created_at": self._tx.now,
+        }
+
+    def add(self, item: Incoming, known: Known) -> None:
+        talk = self._conversations[_slot(item.message)]
+        stranger = item.private and talk["identity_id"] != known.id
+        case = self._case(item, talk, known)
+        talk["last_seq"] += 1
+        if not stranger:
+            self._answerable(item.message, talk, known)
+        row = self._message_row(item, talk, case, known, stranger)
+        self._messages.append(row)
+        if not stranger and case["id"] not in {t["id"] for t in self._new_tickets}:
+            self._grow(item, case)
+        self._tx.emit(
+            "message.in",
+            ticket=case["id"],
+            conversation=talk["id"],
+            agent=case.get("owner_id"),
+            seq=row["seq"],
+            message=row["id"],
+            envelope=row["envelope_id"],
+            quarantined=stranger,
+        )
+
+    def _case(self, item: Incoming, talk: Fields, known: Known) -> dict[str, Any]:
+        """The ticket the message belongs to, made when there is none it can join."""
+        case = self._tickets.get(talk["id"])
+        if case and (case["state"] in OPEN_STATES or self._joins_ended(item, case, known)):
+            return case
+        m = item.message
+        case = {
+            "id": self._tx.new_id(),
+            "conversation_id": talk["id"],
+            "customer_id": known.customer_id,
+            "channel": m.channel,
+            "lane": item.lane.value,
+            "state": TicketState.INVALID if known.blocked else TicketState.NEW,
+            "junk": known.blocked,
+            "subject": m.subject,
+            "lang": m.lang,
+            "created_at": m.received_at.timestamp(),
+            "updated_at": self._tx.now,
+            "label_due": not known.blocked,
+            "held_until": self._tx.now + self._hold if item.hollow else 0.0,
+            "text_version": 1,
+            "trouble": item.trouble,
+            "queued_at": m.received_at.timestamp(),
+        }
+        self._new_tickets.append(case)
+        self._tickets[talk["id"]] = case
+        return case
+
+    def _joins_ended(self, item: Incoming, case: Fields, known: Known) -> bool:
+        """Whether the message goes to a ticket that has ended: thanks, edits, a reopening."""
+        if item.message.kind != "message" or (case["junk"] and known.blocked):
+            return True
+        if case["state"] != TicketState.RESOLVED:
+            return False
+        return (case["resolved_at"] or 0.0) + self._reopen >= self._tx.now
+
+    def _grow(self, item: Incoming, case: dict[str, Any]) -> None:
+        """The customer's next word on a ticket that was there before."""
+        change: dict[str, Any] = {"updated_at": self._tx.now}
+        person = item.message.kind == "message" and item.message.auto == "none"
+        if person and not item.hollow:
+            change |= {"text_version": case["text_version"] + 1, "held_until": 0.0}
+            change["label_due"] = case["state"] in OPEN_STATES
+            if case["state"] in _RETURNING:
+                change |= self._return_to_queue(item, case)
+        case.update(change)
+        self._changed[case["id"]] = case
+
+    def _return_to_queue(self, item: Incoming, case: Fields) -> dict[str, Any]:
+        """Back to the queue: coming back needs a claim, first that of the former owner."""
+        since = item.message.received_at.timestamp()
+        self._tx.emit("ticket.returned", ticket=case["id"], agent=case["owner_id"])
+        return {
+            "state": TicketState.WAITING,
+            "label_due": True,
+            "sticky_id": case["owner_id"] or case["sticky_id"],
+            "owner_id": None,
+            "epoch": case["epoch"] + 1,
+            "queued_at": since,
+            "sort_key": since + (case["target"] or 0.0),
+            "late": False,
+            "relax_step": 0,
+            "next_step_at": since,
+            "excluded": [],
+            "resolved_at": None,
+        }
+
+    @staticmethod
+    def _answerable(m: InboundMessage, talk: dict[str, Any], known: Known) -> None:
+        """Where the next answer goes, and what it answers."""
+        if m.reply_route is None or m.auto != "none" or m.kind != "message":
+            return
+        talk["route"] = seal(known.key, m.reply_route.model_dump_json().encode())
+        talk["reply_to"] = m.meta.get("message_id", m.external_id)
+        talk["references"] = [*talk["references"], talk["reply_to"]][-_REFERENCES:]
+
+    def _message_row(
+        self,
+        item: Incoming,
+        talk: Fields,
+        case: Fields,
+        known: Known,
+        stranger: bool,
+    ) -> dict[str, Any]:
+        m = item.message
+        same = m.model_dump(
+            mode="json",
+            include={
+                "id", "kind", "channel", "account", "external_id", "revision", "trust",
+                "subject", "text", "text_full", "html", "attachments", "lang", "auto",
+                "order_key", "parser_version", "meta",
+            },
+        )  # fmt: skip
+        return same | {
+            "conversation_id": talk["id"],
+            "ticket_id": case["id"],
+            "identity_id": known.id,
+            "envelope_id": item.envelope_id,
+            "seq": talk["last_seq"],
+            "quarantined": stranger,
+            "sent_at": m.sent_at.timestamp() if m.sent_at else None,
+            "received_at": m.received_at.timestamp(),
+        }
+
+    async def number(self, zone: ZoneInfo) -> None:
+        """Gives the new tickets their numbers, from the day's counter."""
+        if not self._new_tickets:
+            return
+        day = datetime.fromtimestamp(self._tx.now, UTC).astimezone(zone)
+        last = await self._tx.bump(f"ticket:{day:%Y%m%d}", len(self._new_tickets))
+        for serial, row in enumerate(self._new_tickets, last - len(self._new_tickets) + 1):
+            row["number"] = ticket_number(day, serial)
+            self._tx.emit(
+                "ticket.created",
+                ticket=row["id"],
+                conversation=row["conversation_id"],
+                number=row["number"],
+                state=row["state"],
+            )
+
+    async def store(self) -> None:
+        tx = self._tx
+        await tx.insert(ticket, self._new_tickets)
+        await tx.update_each(ticket, _MUTABLE, list(self._changed.values()))
+        await tx.insert(message, self._messages)
+        talks = list(self._conversations.values())
+        await tx.update_each(conversation, ("route", "reply_to", "references", "last_seq"), talks)
+
+
+_RETURNING = {TicketState.PENDING, TicketState.SNOOZED, TicketState.RESOLVED}
+
+_MUTABLE = (
+    "updated_at", "text_version", "held_until", "label_due", "state", "sticky_id", "owner_id",
+    "epoch", "queued_at", "sort_key", "late", "relax_step", "next_step_at", "excluded",
+    "resolved_at",
+)  # fmt: skip

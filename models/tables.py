@@ -1,0 +1,371 @@
+"""Every table. Times are seconds since the epoch (UTC, double); ids are UUIDv7 text.
+
+Truth is here; everything else (Redis, sockets, caches) may be thrown away at any moment.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from models.ticket import OPEN_STATES
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+_OPEN = ", ".join(f"'{state}'" for state in sorted(OPEN_STATES))
+
+
+def _id(name: str = "id", *args: object, **options: object) -> Column[str]:
+    return Column(name, String(36), *args, **options)  # type: ignore[arg-type]
+
+
+def _flag(name: str) -> Column[bool]:
+    return Column(name, Boolean, nullable=False, server_default=text("false"))
+
+
+def _number(name: str, default: int = 0) -> Column[int]:
+    return Column(name, Integer, nullable=False, server_default=text(str(default)))
+
+
+def _where(condition: str) -> dict[str, Any]:
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+counter = Table(
+    "counter",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+blob = Table(
+    "blob",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+
+envelope = Table(
+    "envelope",
+    metadata,
+    _id(primary_key=True),
+    Column("channel", String(32), nullable=False),
+    Column("account", String(255), nullable=False),
+    Column("dedupe_key", String(255), nullable=False),
+    Column("body_sha256", String(64), nullable=False),
+    Column("body", LargeBinary, comment="Null when the content is a blob."),
+    Column("transport", JSON, nullable=False),
+    Column("received_at", Double, nullable=False),
+    Column("lane", Integer, nullable=False, comment="0 live, 1 mail: leased in this order."),
+    Column("state", String(8), nullable=False, server_default="new"),
+    _flag("suspect"),
+    _number("attempts"),
+    Column("lease", String(36)),
+    Column("lease_until", Double),
+    Column("not_before", Double, nullable=False, server_default=text("0")),
+    Column("error", Text),
+    Column("finished_at", Double),
+    UniqueConstraint("channel", "account", "dedupe_key"),
+    CheckConstraint("state IN ('new', 'done', 'parked')", name="state"),
+    Index("ix_envelope_todo", "lane", "suspect", "id", **_where("state = 'new'")),
+    Index("ix_envelope_parked", "id", **_where("state = 'parked'")),
+)
+
+customer = Table(
+    "customer",
+    metadata,
+    _id(primary_key=True),
+    Column("tier", String(16), nullable=False, server_default="standard"),
+    Column("key", LargeBinary, comment="Wrapped by the master key; erased with the person."),
+    Column("created_at", Double, nullable=False),
+)
+
+identity = Table(
+    "identity",
+    metadata,
+    _id(primary_key=True),
+    _id("customer_id", ForeignKey("customer.id"), nullable=False, index=True),
+    Column("channel", String(32), nullable=False),
+    Column("lookup", String(64), nullable=False, unique=True, comment="HMAC of the value."),
+    Column("sealed", LargeBinary, nullable=False, comment="JSON value, name, email, phone."),
+    _flag("blocked"),
+    Column("created_at", Double, nullable=False),
+)
+
+conversation = Table(
+    "conversation",
+    metadata,
+    _id(primary_key=True),
+    Column("channel", String(32), nullable=False),
+    Column("account", String(255), nullable=False),
+    Column("key", String(255), nullable=False),
+    _id("identity_id", ForeignKey("identity.id"), nullable=False, index=True),
+    Column("subject", Text, nullable=False, server_default=""),
+    Column("route", LargeBinary, comment="Sealed ReplyRoute of the last trusted message."),
+    Column("reply_to", Text, comment="External id that the next answer replies to."),
+    Column("references", JSON, nullable=False, server_default="[]"),
+    _number("last_seq"),
+    _number("read_seq"),
+    Column("created_at", Double, nullable=False),
+    UniqueConstraint("channel", "account", "key"),
+)
+
+agent = Table(
+    "agent",
+    metadata,
+    _id(primary_key=True),
+    Column("login", String(64), nullable=False, unique=True),
+    Column("name", String(64), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("password", Text, nullable=False, comment="argon2id."),
+    Column("skills", JSON, nullable=False, server_default="{}"),
+    _number("capacity", 6),
+    _number("used"),
+    Column("presence", String(16), nullable=False, server_default="offline"),
+    Column("presence_at", Double, nullable=False, server_default=text("0")),
+    Column("heartbeat_at", Double, nullable=False, server_default=text("0")),
+    Column("idle_since", Double, nullable=False, server_default=text("0")),
+    Column("created_at", Double, nullable=False),
+    Column("disabled_at", Double),
+    CheckConstraint("used >= 0", name="used"),
+)
+
+credential = Table(
+    "credential",
+    metadata,
+    _id(primary_key=True),
+    _id("agent_id", ForeignKey("agent.id"), nullable=False, index=True),
+    Column("kind", String(8), nullable=False),
+    Column("name", String(64), nullable=False, server_default=""),
+    Column("hash", String(64), nullable=False, unique=True, comment="SHA-256 of the token."),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    CheckConstraint("kind IN ('session', 'token')", name="kind"),
+)
+
+skill_class = Table(
+    "skill_class",
+    metadata,
+    Column("name", String(512), primary_key=True),
+    Column("needs", JSON, nullable=False),
+)
+
+ticket = Table(
+    "ticket",
+    metadata,
+    _id(primary_key=True),
+    Column("number", String(24), nullable=False, unique=True),
+    _id("conversation_id", ForeignKey("conversation.id"), nullable=False),
+    _id("customer_id", ForeignKey("customer.id"), nullable=False, index=True),
+    Column("channel", String(32), nullable=False),
+    Column("lane", String(8), nullable=False),
+    Column("state", String(12), nullable=False),
+    _flag("junk"),
+    Column("subject", Text, nullable=False, server_default=""),
+    Column("lang", String(16), nullable=False, server_default="und"),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    # What it is about.
+    Column("labels", JSON, comment="models.ticket.Labels"),
+    _flag("label_due"),
+    Column("held_until", Double, nullable=False, server_default=text("0")),
+    _number("text_version"),
+    Column("trouble", Text, comment="Why the raw message could not be read."),
+    # Where it waits. sort_key is the class-free part of the key of DESIGN §4.
+    Column("skill_class", String(512), ForeignKey("skill_class.name")),
+    Column("sort_key", Double),
+    Column("target", Double),
+    _flag("late"),
+    _number("relax_step"),
+    Column("next_step_at", Double, comment="When it is relaxed or late; null: never again."),
+    _number("units", 1),
+    Column("queued_at", Double),
+    # Who has it.
+    _number("epoch"),
+    _id("owner_id", ForeignKey("agent.id")),
+    _id("sticky_id", ForeignKey("agent.id")),
+    Column("excluded", JSON, nullable=False, server_default="[]"),
+    Column("offer_until", Double),
+    Column("first_answer_at", Double),
+    Column("resolved_at", Double),
+    # 投诉时间、投诉人、投诉事项、责任部门 (DESIGN §8).
+    Column("complaint", JSON),
+    Index(
+        "uq_ticket_open_conversation",
+        "conversation_id",
+        unique=True,
+        **_where(f"state IN ({_OPEN})"),
+    ),
+    Index(
+        "ix_ticket_queue",
+        "skill_class",
+        "relax_step",
+        "sort_key",
+        "id",
+        **_where("state = 'waiting'"),
+    ),
+    Index("ix_ticket_step", "next_step_at", **_where("state = 'waiting'")),
+    Index("ix_ticket_label_due", "id", **_where("label_due")),
+    Index("ix_ticket_owner", "owner_id", "state"),
+    Index("ix_ticket_conversation", "conversation_id", "created_at"),
+    Index("ix_ticket_state", "state", "created_at"),
+    Index("ix_ticket_created", "created_at", "skill_class"),
+)
+
+assignment = Table(
+    "assignment",
+    metadata,
+    _id(primary_key=True),
+    _id("ticket_id", ForeignKey("ticket.id"), nullable=False),
+    _id("agent_id", ForeignKey("agent.id"), nullable=False, index=True),
+    Column("epoch", Integer, nullable=False),
+    Column("units", Integer, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("accepted_at", Double),
+    Column("ended_at", Double),
+    Column("outcome", String(16)),
+    Column("decision", JSON, nullable=False, comment="Why: candidates, key, rules version."),
+    # The database itself refuses a second owner.
+    Index("uq_assignment_live_ticket", "ticket_id", unique=True, **_where("ended_at IS NULL")),
+    Index("ix_assignment_ticket", "ticket_id", "at"),
+)
+
+message = Table(
+    "message",
+    metadata,
+    _id(primary_key=True),
+    _id("conversation_id", ForeignKey("conversation.id"), nullable=False),
+    _id("ticket_id", ForeignKey("ticket.id"), nullable=False, index=True),
+    _id("identity_id", ForeignKey("identity.id"), nullable=False),
+    _id("envelope_id", ForeignKey("envelope.id"), nullable=False, index=True),
+    Column("seq", Integer, nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("account", String(255), nullable=False),
+    Column("external_id", String(255), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("trust", JSON, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("text_full", Text, nullable=False),
+    Column("html", Text),
+    Column("attachments", JSON, nullable=False),
+    Column("lang", String(16), nullable=False),
+    Column("auto", String(12), nullable=False),
+    _flag("quarantined"),
+    Column("sent_at", Double),
+    Column("received_at", Double, nullable=False),
+    Column("order_key", String(64), nullable=False),
+    Column("parser_version", Integer, nullable=False),
+    Column("meta", JSON, nullable=False),
+    UniqueConstraint("channel", "account", "external_id", "revision"),
+    UniqueConstraint("conversation_id", "seq"),
+)
+
+outbound = Table(
+    "outbound",
+    metadata,
+    _id(primary_key=True),
+    _id("conversation_id", ForeignKey("conversation.id"), nullable=False),
+    _id("ticket_id", ForeignKey("ticket.id"), nullable=False, index=True),
+    _id("agent_id", ForeignKey("agent.id")),
+    Column("client_id", String(64), nullable=False, unique=True, comment="Idempotency key."),
+    Column("seq", Integer, nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("state", String(12), nullable=False, server_default="queued"),
+    _number("attempts"),
+    Column("lease", String(36)),
+    Column("lease_until", Double),
+    Column("not_before", Double, nullable=False, server_default=text("0")),
+    Column("provider_id", Text),
+    Column("error", Text),
+    Column("created_at", Double, nullable=False),
+    Column("finished_at", Double),
+    UniqueConstraint("conversation_id", "seq"),
+    CheckConstraint(
+        "state IN ('queued', 'sending', 'waiting', 'sent', 'delivered', 'failed', 'unknown')",
+        name="state",
+    ),
+    Index("ix_outbound_todo", "not_before", **_where("state IN ('queued', 'sending')")),
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Double, nullable=False, index=True),
+    Column("kind", String(32), nullable=False),
+    _id("ticket_id"),
+    _id("conversation_id"),
+    _id("agent_id"),
+    Column("data", JSON, nullable=False),
+    Index("ix_event_ticket", "ticket_id", "seq"),
+)
+
+correction = Table(
+    "correction",
+    metadata,
+    _id(primary_key=True),
+    _id("ticket_id", ForeignKey("ticket.id"), nullable=False, index=True),
+    _id("agent_id", ForeignKey("agent.id"), nullable=False),
+    Column("at", Double, nullable=False),
+    Column("facet", String(32), nullable=False),
+    Column("before", String(64), nullable=False),
+    Column("after", String(64), nullable=False),
+)
+
+bundle = Table(
+    "bundle",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("card", JSON, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("promoted_at", Double, index=True, comment="The latest of these serves."),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("holder", String(36), nullable=False),
+    Column("fence", BigInteger, nullable=False, comment="Grows with every new holder."),
+    Column("until", Double, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    _id(primary_key=True),
+    Column("at", Double, nullable=False, index=True),
+    _id("agent_id"),
+    Column("action", String(64), nullable=False),
+    Column("subject", String(64), nullable=False, index=True),
+    Column("detail", JSON, nullable=False),
+)
