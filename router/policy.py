@@ -88,7 +88,7 @@ class Standing(NamedTuple):
     free: int
     """Of these, how many could take it at once."""
 
-    removed: Mapping[Removal, int]
+    removed: Mapping[str, int]
     next_step_at: float | None
     """When more agents come into question, or None where none will."""
 

@@ -1,0 +1,129 @@
+"""Each decision and each wait is told in both languages, and is true."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from models.routing import TRIAGE, AgentView, Needs, Rules, Waiting
+from router.explain import explain, why_not_yet
+from router.policy import assign, standing
+
+NOW = 1_000.0
+RULES = Rules(version="7", required_facets=("domain",), targets={}, units={})
+NEEDS = Needs(required=(("domain:物流", 1),), preferred=(("type:投诉", 2),))
+TICKET = Waiting("t1", 4, NEEDS, NOW, 300.0, False, 2)
+LI_LEI = AgentView("a1", {"domain:物流": 3, "type:投诉": 2}, 6, 0, True, 10.0)
+HAN_MEIMEI = replace(LI_LEI, agent_id="a2", idle_since=20.0)
+LUCY = replace(LI_LEI, agent_id="a3", used=6)
+NAMES = {"a1": "李雷", "a2": "韩梅梅", "a3": "Lucy"}
+
+
+def test_a_decision_in_full() -> None:
+    novice = AgentView("a4", {"domain:物流": 1}, 6, 0, True, 0.0)
+    away = replace(LI_LEI, agent_id="a5", ready=False)
+    declined = replace(LI_LEI, agent_id="a6")
+    low = replace(LI_LEI, agent_id="a7", skills={"domain:物流": 3, "type:投诉": 1})
+    ticket = replace(TICKET, excluded=frozenset({"a6"}))
+    agents = [LI_LEI, HAN_MEIMEI, LUCY, novice, away, declined, low]
+    told = explain(assign([ticket], agents, NOW, RULES)[0], ticket, NAMES)
+    assert told.text.zh == (
+        "因为需要技能 domain:物流，优先 type:投诉≥2；5 名在线坐席符合；1 名已满负荷；1 名未就绪；"
+        "1 名已拒接或未应答；1 名技能等级不足；1 名缺少所需技能；李雷空闲最久。"
+    )
+    assert told.text.en == (
+        "It needs the skill domain:物流, type:投诉≥2 preferred; 5 online agents match;"
+        " 1 at full capacity; 1 not ready; 1 declined or did not answer;"
+        " 1 with too low a level; 1 without the skills; 李雷 has been idle the longest."
+    )
+    facts = json.loads(json.dumps(told.facts))
+    assert (facts["agent_id"], facts["reason"], facts["matching"]) == ("a1", "idle", 5)
+    assert facts["candidates"][0] == {
+        "agent_id": "a1",
+        "outcome": "chosen",
+        "detail": "level=5 used=0/6 flexibility=0.0 idle_since=10.0",
+    }
+
+
+@pytest.mark.parametrize(
+    ("reason", "ticket", "agents"),
+    [
+        ("only", TICKET, [LI_LEI, LUCY]),
+        ("sticky", replace(TICKET, sticky_agent="a2"), [LI_LEI, HAN_MEIMEI]),
+        ("level", TICKET, [replace(LI_LEI, skills={**LI_LEI.skills, "type:投诉": 5}), HAN_MEIMEI]),
+        ("load", TICKET, [LI_LEI, replace(HAN_MEIMEI, used=1)]),
+        ("flexibility", TICKET, [LI_LEI, replace(HAN_MEIMEI, flexibility=0.5)]),
+        ("idle", TICKET, [LI_LEI, HAN_MEIMEI]),
+        ("id", TICKET, [LI_LEI, replace(HAN_MEIMEI, idle_since=10.0)]),
+    ],
+)
+def test_what_decided_between_the_best_two(
+    reason: str, ticket: Waiting, agents: list[AgentView]
+) -> None:
+    decision = assign([ticket], agents, NOW, RULES)[0]
+    told = explain(decision, ticket, NAMES)
+    assert told.facts["reason"] == reason
+    name = NAMES[decision.agent_id]
+    assert name in told.text.zh
+    assert name in told.text.en
+
+
+def test_a_crowd_is_counted_whole() -> None:
+    agents = [replace(LI_LEI, agent_id=f"b{i:02}") for i in range(40)]
+    decision = assign([TICKET], agents, NOW, RULES)[0]
+    assert "40 名在线坐席符合" in explain(decision, TICKET, NAMES).text.zh
+
+
+def test_relaxed_needs_are_told() -> None:
+    novice = AgentView("a1", {"domain:物流": 1}, 6, 0, True, 0.0)
+    told = explain(assign([TICKET], [novice], NOW, RULES)[0], TICKET, NAMES)
+    assert "要求已放宽 1 步" in told.text.zh
+    assert "relaxed by 1" in told.text.en
+
+
+@pytest.mark.parametrize(
+    ("reason", "ticket", "agents"),
+    [
+        ("turn", TICKET, [LI_LEI]),
+        ("nobody", TICKET, [replace(LI_LEI, skills={"domain:财务": 5})]),
+        ("nobody", TICKET, []),
+        ("declined", replace(TICKET, excluded=frozenset({"a1"})), [LI_LEI]),
+        ("capacity", TICKET, [LUCY, replace(LI_LEI, ready=False)]),
+        ("presence", TICKET, [replace(LI_LEI, ready=False)]),
+    ],
+)
+def test_what_a_ticket_waits_for(reason: str, ticket: Waiting, agents: list[AgentView]) -> None:
+    told = why_not_yet(ticket, standing(ticket, agents, NOW, RULES), NOW)
+    assert told.facts["reason"] == reason
+    assert json.loads(json.dumps(told.facts))["ticket_id"] == "t1"
+
+
+def test_a_wait_in_full() -> None:
+    novice = AgentView("a4", {"domain:物流": 1}, 6, 6, True, 0.0)
+    stands = standing(TICKET, [LUCY, novice], NOW + 10, RULES)
+    told = why_not_yet(TICKET, stands, NOW + 10)
+    assert told.text.zh == (
+        "因为需要技能 domain:物流，优先 type:投诉≥2；已等待 10 秒；距响应时限还有 4 分 50 秒；"
+        "1 名在线坐席符合；1 名已满负荷；符合的坐席现在都满负荷；有人结束一张工单即可分配；"
+        "1 分 5 秒后放宽要求，届时 2 名在线坐席符合。"
+    )
+    assert told.text.en == (
+        "It needs the skill domain:物流, type:投诉≥2 preferred; it has waited 10 s;"
+        " its answer is due in 4 min 50 s; 1 online agent matches; 1 at full capacity;"
+        " everyone who matches is at full capacity: it is given when one of them finishes;"
+        " in 1 min 5 s its needs are relaxed; then 2 online agents match."
+    )
+
+
+def test_a_late_ticket_and_one_for_triage_say_so() -> None:
+    ticket = replace(TICKET, needs=Needs(required=((TRIAGE, 1), ("lang:en", 1))))
+    told = why_not_yet(ticket, standing(ticket, [], NOW + 4000, RULES), NOW + 4000)
+    assert told.text.zh.startswith("因为分类不确定，由人工判断，需要技能 lang:en；")
+    assert "已超时 1 小时 1 分" in told.text.zh
+    assert "1 h 1 min late" in told.text.en
+
+
+def test_a_ticket_that_needs_nothing_says_so() -> None:
+    ticket = replace(TICKET, needs=Needs())
+    told = explain(assign([ticket], [LI_LEI], NOW, RULES)[0], ticket, {})
+    assert told.text.zh == "因为不需要特别的技能；1 名在线坐席符合；只有a1现在有空。"
