@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Self
 
 from models.errors import Temporary
 from models.ports import Bus
@@ -21,7 +22,7 @@ async def follow(store: Store, bus: Bus, after: int) -> AsyncIterator[list[Event
 
     Goes on through a database or a bus that is down for a while.
     """
-    async with bus.subscribe(EVENTS) as wakes:
+    async with bus.subscribe(EVENTS) as wakes, _Alarm(wakes) as alarm:
         while True:
             try:
                 events = await store.events.after(after, _PAGE)
@@ -31,12 +32,30 @@ async def follow(store: Store, bus: Bus, after: int) -> AsyncIterator[list[Event
                 after = events[-1].seq
                 yield events
             if len(events) < _PAGE:
-                await _woken(wakes)
+                await alarm.wait(_POLL_SECONDS)
 
 
-async def _woken(wakes: AsyncIterator[str]) -> None:
-    try:
-        async with asyncio.timeout(_POLL_SECONDS):
-            await anext(wakes)
-    except (TimeoutError, StopAsyncIteration):
-        return
+class _Alarm:
+    """Waits for the next wake with a time limit, without cancelling the bus's iterator.
+
+    Cancelling ``anext`` of an async generator would end the generator, and with it the
+    subscription; so one task waits for the wake, across as many limits as it takes.
+    """
+
+    def __init__(self, wakes: AsyncIterator[str]) -> None:
+        self._wakes = wakes
+        self._next: asyncio.Future[str] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._next is not None:
+            self._next.cancel()
+
+    async def wait(self, seconds: float) -> None:
+        if self._next is None:
+            self._next = asyncio.ensure_future(anext(self._wakes))
+        done, _ = await asyncio.wait({self._next}, timeout=seconds)
+        if done and self._next.exception() is None:
+            self._next = None

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import update
+from sqlalchemy import case, update
 
 from models.store.database import Database
 from models.tables import lease
@@ -34,7 +34,7 @@ class Leases:
                     index_elements=["name"],
                     set_={
                         "holder": holder,
-                        "fence": lease.c.fence + (~mine).cast(lease.c.fence.type),
+                        "fence": lease.c.fence + case((mine, 0), else_=1),
                         "until": tx.now + seconds,
                     },
                     where=mine | (lease.c.until < tx.now),

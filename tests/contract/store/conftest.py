@@ -1,0 +1,51 @@
+"""The same suite over SQLite and a real PostgreSQL."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from models.migrations import migrate
+from models.store import Store, open_store
+
+
+class FakeClock:
+    """Database time that the test moves."""
+
+    def __init__(self, now: float = 1_800_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def pass_(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path}/shouli.db"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+async def store(url: str, clock: FakeClock, tmp_path: Path) -> AsyncIterator[Store]:
+    blob_dir = tmp_path / "blobs" if url.startswith("sqlite") else None
+    made = open_store(
+        url,
+        master_key=b"m" * 32,
+        blob_dir=blob_dir,
+        zone=ZoneInfo("Asia/Shanghai"),
+        clock=clock,
+        pool_size=4,
+    )
+    await migrate(made.db)
+    yield made
+    await made.close()

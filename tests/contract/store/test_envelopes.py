@@ -1,0 +1,123 @@
+"""Acknowledged means stored; leased means by one; nothing is parked for another's fault."""
+
+import asyncio
+
+import pytest
+
+from models.errors import Conflict, NotFound
+from models.message import Lane
+from models.store import Store
+from models.store.envelopes import INLINE_BYTES, finish
+from tests.contract.store.conftest import FakeClock
+from tests.contract.store.makers import envelope, leased
+
+
+async def test_the_same_key_with_the_same_body_is_known_and_with_another_a_conflict(
+    store: Store,
+) -> None:
+    first = envelope("k", b"one")
+    (new,) = await store.envelopes.accept([first])
+    (known,) = await store.envelopes.accept([envelope("k", b"one")])
+    (conflict,) = await store.envelopes.accept([envelope("k", b"two")])
+    assert (new.outcome, known.outcome, conflict.outcome) == ("new", "known", "conflict")
+    assert {new.envelope_id, known.envelope_id, conflict.envelope_id} == {first.id}
+    assert (await store.envelopes.get(first.id)).body == b"one"
+
+
+async def test_twins_in_one_commit_are_one(store: Store) -> None:
+    a, b = envelope("k"), envelope("k")
+    receipts = await store.envelopes.accept([a, b])
+    assert [r.outcome for r in receipts] == ["new", "known"]
+    assert receipts[0].envelope_id == receipts[1].envelope_id == a.id
+
+
+async def test_keys_are_apart_by_channel_and_account(store: Store) -> None:
+    others = [envelope("k"), envelope("k", channel="email"), envelope("k", account="other")]
+    assert {r.outcome for r in await store.envelopes.accept(others)} == {"new"}
+
+
+async def test_a_large_body_comes_back_whole(store: Store) -> None:
+    e = envelope("k", b"x" * (INLINE_BYTES + 1))
+    await store.envelopes.accept([e])
+    assert (await leased(store)).envelopes[0].body == e.body
+
+
+async def test_parallel_accepts_lose_and_double_nothing(store: Store) -> None:
+    async def client(i: int) -> None:
+        await store.envelopes.accept([envelope(f"k{j}") for j in range(i, i + 4)])
+
+    await asyncio.gather(*(client(i) for i in range(12)))
+    assert (await store.envelopes.backlog())["live"] == 15
+
+
+async def test_a_lease_is_one_workers_until_it_runs_out(store: Store, clock: FakeClock) -> None:
+    await store.envelopes.accept([envelope("a"), envelope("b")])
+    mine = await leased(store)
+    assert len(mine.envelopes) == 2
+    assert not mine.alone
+    assert await store.envelopes.lease(Lane.LIVE, 128, 30.0) is None
+    clock.pass_(31)
+    assert await store.envelopes.expire(3) == 2
+    again = await leased(store)
+    assert again.alone
+    assert len(again.envelopes) == 1
+    async with store.db.write() as tx:
+        with pytest.raises(Conflict):
+            await finish(tx, mine.token, [e.id for e in mine.envelopes])
+
+
+async def test_a_dead_worker_charges_only_what_ran_alone(store: Store, clock: FakeClock) -> None:
+    await store.envelopes.accept([envelope("a")])
+    for _ in range(3):  # first as a batch, then alone twice
+        await leased(store)
+        clock.pass_(31)
+        await store.envelopes.expire(3)
+    assert (await store.envelopes.backlog())["live"] == 1
+    await leased(store)
+    clock.pass_(31)
+    await store.envelopes.expire(3)
+    (parked,) = await store.envelopes.parked()
+    assert parked.attempts == 3
+    assert "died" in parked.error
+
+
+async def test_a_failing_batch_is_tried_one_by_one_and_only_the_culprit_is_parked(
+    store: Store, clock: FakeClock
+) -> None:
+    good, bad = envelope("good"), envelope("bad")
+    await store.envelopes.accept([good, bad])
+    await store.envelopes.fail(await leased(store), "boom", 3, 1.0)
+    for _ in range(8):
+        clock.pass_(2)
+        lease = await store.envelopes.lease(Lane.LIVE, 128, 30.0)
+        if lease is None:
+            break
+        assert lease.alone
+        if lease.envelopes[0].id == good.id:
+            async with store.db.write() as tx:
+                await finish(tx, lease.token, [good.id])
+        else:
+            await store.envelopes.fail(lease, "boom", 3, 1.0)
+    (parked,) = await store.envelopes.parked()
+    assert (parked.id, parked.attempts, parked.error) == (bad.id, 3, "boom")
+    assert await store.envelopes.replay([bad.id]) == 1
+    assert (await leased(store)).envelopes[0].id == bad.id
+    assert await store.envelopes.parked() == []
+
+
+async def test_given_back_without_blame(store: Store) -> None:
+    await store.envelopes.accept([envelope("a")])
+    await store.envelopes.give_back((await leased(store)).token)
+    assert not (await leased(store)).alone
+
+
+async def test_lanes_are_apart(store: Store) -> None:
+    mail, chat = envelope("m", lane=Lane.MAIL), envelope("c")
+    await store.envelopes.accept([mail, chat])
+    assert [e.id for e in (await leased(store)).envelopes] == [chat.id]
+    assert [e.id for e in (await leased(store, Lane.MAIL)).envelopes] == [mail.id]
+
+
+async def test_unknown_envelope(store: Store) -> None:
+    with pytest.raises(NotFound):
+        await store.envelopes.get("nope")

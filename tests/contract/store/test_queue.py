@@ -1,0 +1,291 @@
+"""Claims: one owner, never over capacity, under any interleaving."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import select
+
+from models.agent import Presence
+from models.errors import Conflict, NotFound
+from models.routing import Needs, Rules
+from models.store import Store
+from models.tables import agent as agents
+from models.tables import assignment
+from models.ticket import TicketState
+from tests.contract.store.conftest import FakeClock
+from tests.contract.store.makers import (
+    agent,
+    decision,
+    envelope,
+    labels,
+    owned,
+    routed,
+    thread,
+    waiting,
+)  # fmt: skip
+
+
+async def used(store: Store, agent_id: str) -> int:
+    return (await store.agents.get(agent_id)).used
+
+
+async def test_of_two_claims_one_wins(store: Store) -> None:
+    ticket_id = await waiting(store)
+    people = [await agent(store, login) for login in ("li", "han")]
+    claims = [await decision(store, ticket_id, person) for person in people]
+    won = await asyncio.gather(*(store.queue.claim(claim, None) for claim in claims))
+    assert sorted(won) == [False, True]
+    assert sorted([await used(store, person) for person in people]) == [0, 2]
+    async with store.db.read() as conn:
+        assert len((await conn.execute(select(assignment))).all()) == 1
+
+
+async def test_capacity_holds_under_concurrent_claims(store: Store) -> None:
+    tickets = [await waiting(store, f"k{i}") for i in range(6)]
+    person = await agent(store, capacity=5)
+    claims = [await decision(store, ticket_id, person) for ticket_id in tickets]
+    won = await asyncio.gather(*(store.queue.claim(claim, None) for claim in claims))
+    assert sum(won) == 2  # two chats of two units; a third would make six of five
+    assert await used(store, person) == 4
+    assert await store.queue.recount() == []
+
+
+async def test_a_stale_epoch_claims_nothing(store: Store) -> None:
+    ticket_id = await waiting(store)
+    person = await agent(store)
+    claim = await decision(store, ticket_id, person)
+    assert not await store.queue.claim(replace(claim, epoch=claim.epoch - 1), None)
+    assert await used(store, person) == 0
+
+
+@pytest.mark.parametrize("presence", [Presence.BREAK, Presence.OFFLINE, Presence.BUSY])
+async def test_only_the_ready_are_given_work(store: Store, presence: Presence) -> None:
+    ticket_id = await waiting(store)
+    person = await agent(store)
+    await store.agents.present(person, presence)
+    assert not await store.queue.claim(await decision(store, ticket_id, person), None)
+    assert (await store.tickets.get(ticket_id)).state == TicketState.WAITING
+
+
+async def test_an_offer_is_accepted_once(store: Store) -> None:
+    ticket_id = await waiting(store)
+    person = await agent(store)
+    await store.queue.claim(await decision(store, ticket_id, person), 20.0)
+    assert (await store.tickets.get(ticket_id)).state == TicketState.OFFERED
+    assert await used(store, person) == 2
+    await store.tickets.accept(ticket_id, person)
+    assert (await store.tickets.get(ticket_id)).state == TicketState.ACTIVE
+    with pytest.raises(Conflict):
+        await store.tickets.accept(ticket_id, person)
+
+
+async def test_a_declined_offer_keeps_its_place_and_excludes(store: Store) -> None:
+    ticket_id = await waiting(store)
+    person = await agent(store)
+    await store.queue.claim(await decision(store, ticket_id, person), 20.0)
+    before = await store.tickets.get(ticket_id)
+    await store.tickets.decline(ticket_id, person, "太忙")
+    (head,) = await store.queue.heads(5)
+    assert head.excluded == {person}
+    assert head.created_at == before.queued_at
+    assert await used(store, person) == 0
+    assert (await store.agents.get(person)).presence == Presence.READY
+
+
+async def test_an_offer_that_passes_marks_the_agent_not_responding(
+    store: Store, clock: FakeClock
+) -> None:
+    ticket_id = await waiting(store)
+    person = await agent(store)
+    await store.queue.claim(await decision(store, ticket_id, person), 20.0)
+    clock.pass_(19)
+    assert await store.queue.expire_offers() == []
+    clock.pass_(2)
+    assert await store.queue.expire_offers() == [person]
+    assert (await store.agents.get(person)).presence == Presence.NOT_RESPONDING
+    assert await used(store, person) == 0
+    (head,) = await store.queue.heads(5)
+    assert head.excluded == {person}
+
+
+async def test_exclusions_are_forgiven_after_a_pause(store: Store, clock: FakeClock) -> None:
+    ticket_id = await waiting(store)
+    person = await agent(store)
+    await store.queue.claim(await decision(store, ticket_id, person), 20.0)
+    await store.tickets.decline(ticket_id, person, "")
+    epoch = (await store.tickets.get(ticket_id)).epoch
+    assert not await store.queue.forgive(ticket_id, epoch, 30.0)
+    clock.pass_(30)
+    assert await store.queue.forgive(ticket_id, epoch, 30.0)
+    assert (await store.queue.heads(5))[0].excluded == frozenset()
+
+
+async def test_a_lost_desk_gives_chats_back_after_grace_and_keeps_mail(
+    store: Store, clock: FakeClock
+) -> None:
+    from models.message import Lane
+
+    person = await agent(store)
+    chat = await waiting(store, "chat")
+    await thread(store, envelope("mail", lane=Lane.MAIL), conversation_key="mail")
+    (due,) = await store.queue.unlabelled(5)
+    await store.queue.route([routed(due, units=1)])
+    offer = await waiting(store, "offer")
+    assert await store.queue.claim(await decision(store, chat, person), None)
+    assert await store.queue.claim(await decision(store, due.ticket_id, person), None)
+    assert await store.queue.claim(await decision(store, offer, person), 300.0)
+    clock.pass_(31)
+    assert await store.queue.lose_contact(30.0, 60.0) == [person]
+    states = [(await store.tickets.get(t)).state for t in (chat, due.ticket_id, offer)]
+    assert states == ["active", "active", "waiting"]
+    clock.pass_(60)
+    await store.queue.lose_contact(30.0, 60.0)
+    assert (await store.agents.get(person)).presence == Presence.OFFLINE
+    states = [(await store.tickets.get(t)).state for t in (chat, due.ticket_id)]
+    assert states == ["waiting", "active"]
+    assert (await store.tickets.get(chat)).sticky_id == person
+    assert await store.queue.recount() == []
+
+
+async def test_heads_are_the_first_of_each_class_by_key(store: Store) -> None:
+    late = await waiting(store, "late", target=500.0)
+    soon = await waiting(store, "soon", target=100.0)
+    other = await waiting(store, "other", needs=Needs(required=(("domain:支付", 1),)))
+    assert {h.ticket_id for h in await store.queue.heads(1)} == {soon, other}
+    heads = await store.queue.heads(5)
+    assert {h.ticket_id for h in heads} == {late, soon, other}
+    assert {h.needs.required for h in heads} == {(("domain:支付", 1),), (("domain:物流", 1),)}
+
+
+async def test_time_relaxes_and_re_keys(store: Store, clock: FakeClock, rules: Rules) -> None:
+    def next_step(queued: float, target: float, now: float, _: Rules) -> tuple[int, float | None]:
+        return (1, queued + target) if now < queued + target else (2, None)
+
+    ticket_id = await waiting(store, target=100.0)
+    await _set_step(store, ticket_id, clock() + 25)
+    assert await store.queue.step(rules, next_step) == 0
+    clock.pass_(25)
+    assert await store.queue.step(rules, next_step) == 1
+    assert (await store.queue.heads(5))[0].relax_step == 1
+    clock.pass_(76)
+    assert await store.queue.step(rules, next_step) == 1
+    found = await store.tickets.get(ticket_id)
+    assert (found.late, found.relax_step) == (True, 2)
+    assert await store.queue.step(rules, next_step) == 0
+
+
+async def _set_step(store: Store, ticket_id: str, at: float) -> None:
+    from sqlalchemy import update
+
+    from models.tables import ticket
+
+    async with store.db.write() as tx:
+        change = update(ticket).where(ticket.c.id == ticket_id).values(next_step_at=at)
+        await tx.conn.execute(change)
+
+
+@pytest.fixture
+def rules() -> Rules:
+    return Rules(version="t", required_facets=(), targets={}, units={})
+
+
+async def test_the_recount_mends_and_reports(store: Store) -> None:
+    from sqlalchemy import update
+
+    _, person = await owned(store)
+    async with store.db.write() as tx:
+        await tx.conn.execute(update(agents).where(agents.c.id == person).values(used=5))
+    assert await store.queue.recount() == [(person, 5, 2)]
+    assert await used(store, person) == 2
+
+
+async def test_an_answer_is_appended_once_and_frees_capacity_when_it_ends(store: Store) -> None:
+    ticket_id, person = await owned(store)
+    first = await store.tickets.reply(ticket_id, person, "马上查", "c1", TicketState.PENDING)
+    again = await store.tickets.reply(ticket_id, person, "马上查", "c1", TicketState.PENDING)
+    assert first == again
+    with pytest.raises(Conflict):
+        await store.tickets.reply(ticket_id, person, "别的", "c1", TicketState.PENDING)
+    found = await store.tickets.get(ticket_id)
+    assert found.state == TicketState.PENDING
+    assert found.first_answer_at is not None
+    assert await used(store, person) == 0
+    assert [e.text for e in await store.conversations.log(found.conversation_id)] == [
+        "包裹三天没动",
+        "马上查",
+    ]
+
+
+async def test_only_the_owner_answers(store: Store) -> None:
+    ticket_id, _ = await owned(store)
+    other = await agent(store, "han")
+    with pytest.raises(Conflict):
+        await store.tickets.reply(ticket_id, other, "我来", "c1", TicketState.ACTIVE)
+    found = await store.tickets.get(ticket_id)
+    assert len(await store.conversations.log(found.conversation_id)) == 1
+    with pytest.raises(NotFound):
+        await store.tickets.reply("nope", other, "我来", "c2", TicketState.ACTIVE)
+
+
+async def test_handing_over_moves_the_load(store: Store) -> None:
+    ticket_id, giver = await owned(store)
+    taker = await agent(store, "han", capacity=2)
+    await store.tickets.hand_over(ticket_id, giver, taker, "请帮忙")
+    assert (await used(store, giver), await used(store, taker)) == (0, 2)
+    assert (await store.tickets.get(ticket_id)).owner_id == taker
+    second, owner = await owned(store, "k2", "zhao")
+    with pytest.raises(Conflict):
+        await store.tickets.hand_over(second, owner, taker, "")
+    assert await store.queue.recount() == []
+
+
+async def test_release_to_other_skills_keeps_the_age(store: Store, clock: FakeClock) -> None:
+    ticket_id, person = await owned(store)
+    before = await store.tickets.get(ticket_id)
+    clock.pass_(40)
+    needs = Needs(required=(("domain:支付", 1),))
+    await store.tickets.release(ticket_id, person, needs, "是支付问题")
+    (head,) = await store.queue.heads(5)
+    assert head.needs == needs
+    assert head.created_at == before.queued_at
+    assert await used(store, person) == 0
+
+
+async def test_a_corrected_label_stays_when_the_text_grows(store: Store) -> None:
+    ticket_id, person = await owned(store)
+    await store.tickets.correct(ticket_id, person, "type", "咨询")
+    await thread(store, envelope("b"), conversation_key="talk-k1", text="还有一件事")
+    (due,) = await store.queue.unlabelled(5)
+    await store.queue.route([routed(due, labels=labels(type="投诉", domain="支付"))])
+    found = await store.tickets.get(ticket_id)
+    assert found.labels is not None
+    assert found.labels.facets["type"].value == "咨询"
+    assert found.labels.facets["domain"].value == "支付"
+    assert found.state == TicketState.ACTIVE
+
+
+async def test_junk_takes_no_capacity_and_comes_back_with_its_age(store: Store) -> None:
+    ticket_id, person = await owned(store)
+    await store.tickets.mark_junk(ticket_id, person)
+    assert await used(store, person) == 0
+    assert await store.queue.heads(5) == []
+    await store.tickets.unmark_junk(ticket_id, person)
+    found = await store.tickets.get(ticket_id)
+    assert (found.state, found.junk) == (TicketState.WAITING, False)
+    with pytest.raises(Conflict):
+        await store.tickets.unmark_junk(ticket_id, person)
+
+
+async def test_illegal_moves_are_refused(store: Store) -> None:
+    ticket_id, person = await owned(store)
+    with pytest.raises(Conflict):
+        await store.tickets.move(ticket_id, person, TicketState.CLOSED)
+    assert (await store.tickets.get(ticket_id)).state == TicketState.ACTIVE
+
+
+async def test_an_acknowledgement_is_said_once(store: Store) -> None:
+    ticket_id = await waiting(store, acknowledgement="已收到")
+    found = await store.tickets.get(ticket_id)
+    log = await store.conversations.log(found.conversation_id)
+    assert [(e.side, e.kind) for e in log] == [("customer", "message"), ("us", "ack")]

@@ -1,0 +1,268 @@
+"""Events, answers, leases, agents, bundles, blobs, and the database itself."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+from models.agent import Presence, Role
+from models.errors import Conflict, NotFound, Permanent, Temporary
+from models.message import SendResult
+from models.migrations import check, migrate
+from models.store import Store, open_store
+from models.store.blobs import FileBlobs
+from models.store.database import Database
+from models.store.sealing import Vault, seal, unseal
+from models.tables import metadata
+from models.ticket import TicketState
+from tests.contract.store.conftest import FakeClock
+from tests.contract.store.makers import owned, waiting
+
+
+async def test_the_migrated_schema_is_the_one_in_the_tables(store: Store) -> None:
+    def differences(connection: Connection) -> object:
+        return compare_metadata(MigrationContext.configure(connection), metadata)
+
+    async with store.db.read() as conn:
+        assert await conn.run_sync(differences) == []
+    await check(store.db)
+
+
+async def test_an_older_schema_is_refused_with_the_remedy(url: str, clock: FakeClock) -> None:
+    db = Database(url, clock=clock)
+    with pytest.raises(Permanent, match="shouli migrate"):
+        await check(db)
+    await db.close()
+
+
+async def test_migrating_twice_at_once_is_migrating_once(url: str, clock: FakeClock) -> None:
+    dbs = [Database(url, clock=clock) for _ in range(2)]
+    await asyncio.gather(*(migrate(db) for db in dbs))
+    await check(dbs[0])
+    for db in dbs:
+        await db.close()
+
+
+async def test_event_numbers_appear_in_commit_order(store: Store) -> None:
+    """A reader that resumes after the last number it saw never misses one."""
+    seen: list[int] = []
+    done = asyncio.Event()
+
+    async def write(i: int) -> None:
+        for _ in range(10):
+            async with store.db.write() as tx:
+                tx.emit("test", writer=i)
+                await tx.conn.execute(text("SELECT 1"))
+
+    async def read() -> None:
+        while not done.is_set() or (await store.events.after(seen[-1] if seen else 0)):
+            seen.extend(e.seq for e in await store.events.after(seen[-1] if seen else 0))
+
+    reader = asyncio.create_task(read())
+    await asyncio.gather(*(write(i) for i in range(6)))
+    done.set()
+    await reader
+    assert seen == list(range(1, 61))
+    assert await store.events.last() == 60
+
+
+async def test_a_rolled_back_transaction_leaves_no_number(store: Store) -> None:
+    async def fail() -> None:
+        async with store.db.write() as tx:
+            tx.emit("test")
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await fail()
+    assert await store.events.last() == 0
+
+
+async def test_forgotten_events_move_the_first(store: Store, clock: FakeClock) -> None:
+    async with store.db.write() as tx:
+        tx.emit("old")
+    clock.pass_(100)
+    async with store.db.write() as tx:
+        tx.emit("new")
+    assert await store.events.forget(clock() - 50) == 1
+    assert await store.events.first() == 2
+
+
+async def answer(store: Store) -> str:
+    ticket_id, person = await owned(store)
+    return await store.tickets.reply(ticket_id, person, "您好", "c1", TicketState.ACTIVE)
+
+
+async def state(store: Store, outbound_id: str) -> str:
+    ticket_id = await store.tickets.outbound_ticket(outbound_id)
+    found = await store.tickets.get(ticket_id)
+    log = await store.conversations.log(found.conversation_id)
+    return next(e.state for e in log if e.id == outbound_id)
+
+
+async def test_an_answer_is_sent_by_one(store: Store) -> None:
+    outbound_id = await answer(store)
+    leases = await asyncio.gather(*(store.outbound.lease(5, 30.0) for _ in range(3)))
+    (mine,) = [lease for lease in leases if lease]
+    assert [m.id for m in mine.messages] == [outbound_id]
+    assert await store.outbound.finish(mine.token, outbound_id, SendResult("sent", "p1"))
+    assert not await store.outbound.finish(mine.token, outbound_id, SendResult("failed"))
+    assert await state(store, outbound_id) == "sent"
+
+
+async def test_a_retry_waits_its_time(store: Store, clock: FakeClock) -> None:
+    outbound_id = await answer(store)
+    mine = await store.outbound.lease(5, 30.0)
+    assert mine
+    await store.outbound.finish(
+        mine.token, outbound_id, SendResult("retry", error="421", retry_after=60)
+    )
+    assert await store.outbound.lease(5, 30.0) is None
+    clock.pass_(60)
+    assert await store.outbound.lease(5, 30.0) is not None
+
+
+@pytest.mark.parametrize(("repeatable", "expected"), [(["webchat"], "queued"), ([], "unknown")])
+async def test_what_a_dead_sender_held_is_never_resent_blindly(
+    store: Store, clock: FakeClock, repeatable: list[str], expected: str
+) -> None:
+    outbound_id = await answer(store)
+    await store.outbound.lease(5, 30.0)
+    clock.pass_(31)
+    assert await store.outbound.expire(repeatable) == 1
+    assert await state(store, outbound_id) == expected
+
+
+async def test_a_person_decides_on_unknown_answers(store: Store, clock: FakeClock) -> None:
+    outbound_id = await answer(store)
+    with pytest.raises(Conflict):
+        await store.outbound.decide(outbound_id, "a", resend=True)
+    await store.outbound.lease(5, 30.0)
+    clock.pass_(31)
+    await store.outbound.expire([])
+    await store.outbound.decide(outbound_id, "a", resend=True)
+    assert await store.outbound.lease(5, 30.0) is not None
+    with pytest.raises(NotFound):
+        await store.outbound.decide("nope", "a", resend=False)
+
+
+async def test_what_the_customer_has_seen_is_delivered(store: Store) -> None:
+    outbound_id = await answer(store)
+    found = await store.tickets.get(await store.tickets.outbound_ticket(outbound_id))
+    await store.conversations.delivered(found.conversation_id, 99)  # never said: ignored
+    assert await state(store, outbound_id) == "queued"
+    await store.conversations.delivered(found.conversation_id, 2)
+    assert await state(store, outbound_id) == "delivered"
+    assert await store.outbound.lease(5, 30.0) is None
+
+
+async def test_acknowledgements_are_counted(store: Store) -> None:
+    ticket_id = await waiting(store, acknowledgement="已收到")
+    identity_id = await store.tickets.identity_of(ticket_id)
+    assert await store.outbound.acknowledged_since(identity_id, 0) == 1
+
+
+async def test_a_lease_has_one_holder_and_a_growing_fence(store: Store, clock: FakeClock) -> None:
+    first = await store.leases.take("clock", "a", 10.0)
+    assert first
+    assert await store.leases.take("clock", "b", 10.0) is None
+    renewed = await store.leases.take("clock", "a", 10.0)
+    assert renewed
+    assert renewed.fence == first.fence
+    clock.pass_(11)
+    second = await store.leases.take("clock", "b", 10.0)
+    assert second
+    assert second.fence > first.fence
+    await store.leases.drop(second)
+    third = await store.leases.take("clock", "a", 10.0)
+    assert third
+    assert third.fence > second.fence
+
+
+async def test_credentials(store: Store, clock: FakeClock) -> None:
+    agent_id = await store.agents.add("li", "李雷", Role.AGENT, "h", {})
+    with pytest.raises(Conflict):
+        await store.agents.add("li", "别人", Role.AGENT, "h", {})
+    await store.agents.grant(agent_id, "session", "secret", 60.0)
+    holder = await store.agents.holder("secret")
+    assert holder
+    assert holder.id == agent_id
+    assert await store.agents.holder("other") is None
+    clock.pass_(61)
+    assert await store.agents.holder("secret") is None
+    token = await store.agents.grant(agent_id, "token", "t", 60.0, "ci")
+    assert [t["name"] for t in await store.agents.tokens(agent_id)] == ["ci"]
+    await store.agents.revoke_token(agent_id, token)
+    assert await store.agents.holder("t") is None
+    with pytest.raises(NotFound):
+        await store.agents.revoke_token(agent_id, token)
+
+
+async def test_the_disabled_are_nobody(store: Store, clock: FakeClock) -> None:
+    agent_id = await store.agents.add("li", "李雷", Role.AGENT, "h", {})
+    await store.agents.grant(agent_id, "session", "secret", 60.0)
+    await store.agents.present(agent_id, Presence.READY)
+    await store.agents.change(agent_id, None, disabled_at=clock())
+    assert await store.agents.holder("secret") is None
+    assert await store.agents.by_login("li") is None
+    assert await store.agents.online() == []
+    with pytest.raises(NotFound):
+        await store.agents.get(agent_id)
+
+
+async def test_the_latest_promotion_serves(store: Store, clock: FakeClock) -> None:
+    assert await store.bundles.champion() is None
+    await store.bundles.add("one", {"n": 1}, b"1")
+    await store.bundles.add("two", {"n": 2}, b"2")
+    await store.bundles.promote("one", None)
+    clock.pass_(1)
+    await store.bundles.promote("two", None)
+    assert await store.bundles.champion() == "two"
+    clock.pass_(1)
+    await store.bundles.promote("one", None)
+    assert await store.bundles.champion() == "one"
+    assert await store.bundles.content("two") == b"2"
+    with pytest.raises(NotFound):
+        await store.bundles.promote("three", None)
+
+
+async def test_a_database_that_is_away_is_temporary(tmp_path: Path) -> None:
+    away = Database("postgresql+asyncpg://postgres@127.0.0.1:1/none")
+    with pytest.raises(Temporary):
+        async with away.write():
+            pass
+    await away.close()
+
+
+async def test_file_blobs_are_found_by_content(tmp_path: Path) -> None:
+    blobs = FileBlobs(tmp_path)
+    await blobs.put({"a" * 64: b"x"})
+    await blobs.put({"a" * 64: b"x"})
+    assert await blobs.get("a" * 64) == b"x"
+    for bad in ("b" * 64, "../../etc/passwd"):
+        with pytest.raises(NotFound):
+            await blobs.get(bad)
+
+
+def test_sealed_data_opens_only_with_its_key() -> None:
+    vault = Vault(b"m" * 32)
+    key, wrapped = vault.new_key()
+    sealed = seal(key, b"secret")
+    assert unseal(vault.unwrap(wrapped), sealed) == b"secret"
+    with pytest.raises(Permanent):
+        unseal(b"n" * 32, sealed)
+    with pytest.raises(Permanent):
+        Vault(b"x" * 32).unwrap(wrapped)
+    with pytest.raises(ValueError, match="32"):
+        Vault(b"short")
+
+
+async def test_database_time_is_the_databases(url: str, tmp_path: Path) -> None:
+    from zoneinfo import ZoneInfo
+
+    made = open_store(url, master_key=b"m" * 32, blob_dir=None, zone=ZoneInfo("UTC"))
+    first = await made.db.now()
+    assert await made.db.now() >= first > 1_700_000_000
+    await made.close()

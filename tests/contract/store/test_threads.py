@@ -1,0 +1,211 @@
+"""A message is in exactly one ticket, whatever comes twice, late or from a stranger."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import select
+
+from models.errors import Conflict
+from models.message import ReplyRoute, Sender
+from models.store import Store
+from models.store.threads import Incoming
+from models.tables import identity, ticket
+from models.ticket import TicketState
+from tests.contract.store.conftest import FakeClock
+from tests.contract.store.makers import (
+    envelope,
+    inbound,
+    leased,
+    owned,
+    routed,
+    thread,
+    waiting,
+)  # fmt: skip
+
+
+async def tickets(store: Store) -> list[str]:
+    async with store.db.read() as conn:
+        return list((await conn.execute(select(ticket.c.id).order_by(ticket.c.id))).scalars())
+
+
+async def test_a_first_message_makes_a_numbered_ticket(store: Store) -> None:
+    await thread(store, envelope("a"))
+    (found,) = await store.tickets.page()
+    assert found.state == TicketState.NEW
+    # 2027-01-15 08:00 UTC is 16:00 in Shanghai.
+    assert found.number.startswith("2027011500001")
+    kinds = [event.kind for event in await store.events.after(0)]
+    assert kinds == ["message.in", "ticket.created"]
+
+
+async def test_the_next_message_joins_the_open_ticket(store: Store) -> None:
+    await thread(store, envelope("a"))
+    await thread(store, envelope("b"), text="在吗在吗")
+    (found,) = await store.tickets.page()
+    log = await store.conversations.log(found.conversation_id)
+    assert [(e.seq, e.text) for e in log] == [(1, "包裹三天没动"), (2, "在吗在吗")]
+    (due,) = await store.queue.unlabelled(10)
+    assert due.text == "包裹三天没动\n在吗在吗"
+    assert due.text_version == 2
+
+
+async def test_the_same_message_in_another_envelope_changes_nothing(store: Store) -> None:
+    await thread(store, envelope("a"), external_id="m1")
+    await thread(store, envelope("b"), external_id="m1")
+    (found,) = await store.tickets.page()
+    assert len(await store.conversations.log(found.conversation_id)) == 1
+    assert (await store.envelopes.backlog())["live"] == 0
+
+
+async def test_a_stale_lease_stores_nothing(store: Store, clock: FakeClock) -> None:
+    e = envelope("a")
+    await store.envelopes.accept([e])
+    lease = await leased(store)
+    clock.pass_(31)
+    await store.envelopes.expire(3)
+    with pytest.raises(Conflict):
+        async with store.db.write() as tx:
+            await store.threads.thread(
+                tx, lease.token, [e.id], [Incoming(e.id, inbound(e), e.lane)]
+            )
+    assert await tickets(store) == []
+
+
+async def test_many_conversations_in_one_batch_and_several_batches_at_once(store: Store) -> None:
+    batches = [[envelope(f"{b}-{i}") for i in range(10)] for b in range(4)]
+    for batch in batches:
+        await store.envelopes.accept(batch)
+    leases = [await store.envelopes.lease(batch[0].lane, 10, 30.0) for batch in batches]
+
+    async def work(lease: object) -> None:
+        assert lease is not None
+        items = [
+            Incoming(
+                e.id,
+                inbound(
+                    e,
+                    conversation_key=f"talk{e.dedupe_key[-1]}",
+                    sender=Sender(external_id=f"v{e.dedupe_key[-1]}"),
+                ),
+                e.lane,
+            )
+            for e in lease.envelopes
+        ]
+        async with store.db.write() as tx:
+            await store.threads.thread(tx, lease.token, [e.id for e in lease.envelopes], items)
+
+    await asyncio.gather(*(work(lease) for lease in leases))
+    found = await store.tickets.page()
+    assert len(found) == 10
+    assert len({t.number for t in found}) == 10
+    for t in found:
+        log = await store.conversations.log(t.conversation_id)
+        assert [e.seq for e in log] == [1, 2, 3, 4]
+    async with store.db.read() as conn:
+        assert len((await conn.execute(select(identity.c.id))).all()) == 10
+
+
+async def test_a_greeting_is_held_until_content_or_time(store: Store, clock: FakeClock) -> None:
+    await thread(store, envelope("a"), text="在吗", hollow=True)
+    assert await store.queue.unlabelled(10) == []
+    clock.pass_(10)
+    assert len(await store.queue.unlabelled(10)) == 1
+    clock.pass_(-10)
+    await thread(store, envelope("b"))
+    (due,) = await store.queue.unlabelled(10)
+    assert due.text == "在吗\n包裹三天没动"
+
+
+async def test_a_stranger_in_a_private_conversation_is_quarantined(store: Store) -> None:
+    ticket_id = await waiting(store)
+    stranger = Sender(external_id="somebody else")
+    route = ReplyRoute(adapter="webchat", address="elsewhere")
+    await thread(
+        store, envelope("x"), conversation_key="talk-k1", sender=stranger, reply_route=route
+    )
+    found = await store.tickets.get(ticket_id)
+    log = await store.conversations.log(found.conversation_id)
+    assert [e.quarantined for e in log] == [False, True]
+    assert await store.queue.unlabelled(10) == []
+    await store.tickets.take(ticket_id, agent_id := await _agent(store))
+    await store.tickets.reply(ticket_id, agent_id, "您好", "c1", TicketState.ACTIVE)
+    sending = await store.outbound.lease(10, 30.0)
+    assert sending is not None
+    assert sending.messages[0].route.address == "talk"
+
+
+async def _agent(store: Store) -> str:
+    from tests.contract.store.makers import agent
+
+    return await agent(store)
+
+
+@pytest.mark.parametrize("state", [TicketState.PENDING, TicketState.RESOLVED])
+async def test_the_customers_next_word_brings_the_ticket_back_with_its_agent_preferred(
+    store: Store, clock: FakeClock, state: TicketState
+) -> None:
+    ticket_id, agent_id = await owned(store)
+    await store.tickets.move(ticket_id, agent_id, state)
+    clock.pass_(60)
+    await thread(store, envelope("b", now=clock()), conversation_key="talk-k1")
+    found = await store.tickets.get(ticket_id)
+    assert (found.state, found.sticky_id, found.owner_id) == ("waiting", agent_id, None)
+    assert found.queued_at == clock()
+    assert await store.queue.recount() == []
+
+
+async def test_thanks_do_not_reopen(store: Store) -> None:
+    ticket_id, agent_id = await owned(store)
+    await store.tickets.move(ticket_id, agent_id, TicketState.RESOLVED)
+    await thread(store, envelope("b"), conversation_key="talk-k1", text="谢谢", hollow=True)
+    assert (await store.tickets.get(ticket_id)).state == TicketState.RESOLVED
+    assert await tickets(store) == [ticket_id]
+
+
+async def test_after_the_window_a_new_ticket_begins(store: Store, clock: FakeClock) -> None:
+    ticket_id, agent_id = await owned(store)
+    await store.tickets.move(ticket_id, agent_id, TicketState.RESOLVED)
+    clock.pass_(8 * 86400)
+    await thread(store, envelope("b", now=clock()), conversation_key="talk-k1")
+    assert len(await tickets(store)) == 2
+    assert (await store.tickets.get(ticket_id)).state == TicketState.RESOLVED
+
+
+async def test_an_automatic_mail_moves_nothing(store: Store) -> None:
+    ticket_id, agent_id = await owned(store)
+    await store.tickets.move(ticket_id, agent_id, TicketState.PENDING)
+    await thread(store, envelope("b"), conversation_key="talk-k1", auto="auto_reply")
+    assert (await store.tickets.get(ticket_id)).state == TicketState.PENDING
+
+
+async def test_a_blocked_sender_goes_to_junk_and_stays_in_one_ticket(store: Store) -> None:
+    ticket_id, agent_id = await owned(store)
+    await store.people.block(await store.tickets.identity_of(ticket_id), agent_id, True)
+    await store.tickets.move(ticket_id, agent_id, TicketState.RESOLVED)
+    await thread(store, envelope("x"), conversation_key="talk-x")
+    await thread(store, envelope("y"), conversation_key="talk-x")
+    junk = await store.tickets.page(junk=True)
+    assert [t.state for t in junk] == [TicketState.INVALID]
+    assert await store.queue.unlabelled(10) == []
+    assert len(await store.conversations.log(junk[0].conversation_id)) == 2
+
+
+async def test_identities_are_sealed_and_found_again(store: Store) -> None:
+    await waiting(store, "a")
+    await waiting(store, "b")
+    async with store.db.read() as conn:
+        (row,) = (await conn.execute(select(identity))).all()
+    assert b"wang" not in row.sealed
+    assert "visitor" not in row.lookup
+    sender = (await store.people.senders([row.id]))[row.id]
+    assert sender.email == "wang@example.com"
+
+
+async def test_a_ticket_that_grew_while_it_was_classified_is_labelled_again(store: Store) -> None:
+    await thread(store, envelope("a"))
+    (before,) = await store.queue.unlabelled(10)
+    await thread(store, envelope("b"), text="补充一句")
+    assert await store.queue.route([routed(before)]) == []
+    (after,) = await store.queue.unlabelled(10)
+    assert await store.queue.route([routed(after)]) == [after.ticket_id]
+    assert await store.queue.unlabelled(10) == []
