@@ -47,7 +47,7 @@ def shown(calendar: Calendar, instant: float) -> bool:
 
 
 MOMENTS = [
-    (CHINA, at("2026-09-29T07:00"), 16),
+    (CHINA, at("2026-09-30T07:00"), 11),
     (NIGHTS, at("2026-03-27T20:00", "Europe/Berlin"), 4),
     (NIGHTS, at("2026-10-23T20:00", "Europe/Berlin"), 4),
     (NEW_YORK, at("2026-03-07T12:00", "America/New_York"), 2),
@@ -78,7 +78,7 @@ def test_every_minute_is_what_the_wall_clock_shows(
     assert calendar.business_seconds_between(start, minutes[-1] + 60) == total > 0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.sampled_from(MOMENTS), st.integers(0, 3000), st.integers(0, 1500), st.integers(0, 59))
 def test_adding_and_counting_are_inverse(
     moment: tuple[Calendar, float, int], offset: int, minutes: int, seconds: int
