@@ -1,0 +1,245 @@
+"""The doorbell over a real Valkey that is flushed, killed and restarted."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+
+import pytest
+import redis
+
+from tests.services import ValkeyServer, valkey_server
+from workers.broker import NAMESPACE, Actor, RedisDoorbell, WorkerPool, make_broker
+
+
+class Runs:
+    """Actors that write down when they ran, and do what a test tells them."""
+
+    def __init__(self) -> None:
+        self.at: list[float] = []
+        self.loops: set[int] = set()
+        self.happened: list[str] = []
+        self.during: Callable[[], Awaitable[None]] | None = None
+
+    async def drain(self) -> None:
+        self.at.append(time.monotonic())
+        self.loops.add(id(asyncio.get_running_loop()))
+        if self.during is not None:
+            await self.during()
+
+    async def dispatch(self) -> None:
+        self.happened.append("dispatch")
+
+    @asynccontextmanager
+    async def opening(self) -> AsyncIterator[Mapping[str, Actor]]:
+        self.loops.add(id(asyncio.get_running_loop()))
+        self.happened.append("opened")
+        async with asyncio.TaskGroup():
+            yield {"drain": self.drain, "dispatch": self.dispatch}
+        self.loops.add(id(asyncio.get_running_loop()))
+        self.happened.append("closed")
+
+
+@pytest.fixture
+def runs() -> Runs:
+    return Runs()
+
+
+@pytest.fixture
+def bell(redis_url: str) -> Iterator[RedisDoorbell]:
+    doorbell = RedisDoorbell(redis_url)
+    yield doorbell
+    doorbell.close()
+
+
+@pytest.fixture
+def pool(redis_url: str, runs: Runs) -> Iterator[WorkerPool]:
+    pool = WorkerPool(redis_url, runs.opening)
+    pool.start()
+    yield pool
+    pool.stop()
+
+
+async def _until(true: Callable[[], object], seconds: float = 5) -> None:
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(0.005)
+
+
+async def test_a_ring_runs_the_actor_on_the_loop_it_was_opened_on(
+    bell: RedisDoorbell, pool: WorkerPool, runs: Runs
+) -> None:
+    await bell.ring("drain")
+    await bell.ring("dispatch")
+    await _until(lambda: runs.at and "dispatch" in runs.happened)
+    assert runs.loops == {*runs.loops} - {id(asyncio.get_running_loop())}
+    assert len(runs.loops) == 1
+
+
+def test_what_was_opened_is_closed_after_the_last_run_on_the_same_loop(
+    redis_url: str, runs: Runs
+) -> None:
+    async def slow() -> None:
+        await asyncio.sleep(0.3)
+        runs.happened.append("ran")
+
+    async def scenario() -> None:
+        await bell.ring("drain")
+        await _until(lambda: runs.at)
+
+    runs.during = slow
+    bell, pool = RedisDoorbell(redis_url), WorkerPool(redis_url, runs.opening)
+    pool.start()
+    asyncio.run(scenario())
+    bell.close()
+    pool.stop()
+    assert runs.happened == ["opened", "ran", "closed"]
+    assert len(runs.loops) == 1
+
+
+def test_an_opening_that_fails_is_told_and_leaves_no_thread(redis_url: str) -> None:
+    @asynccontextmanager
+    async def broken() -> AsyncIterator[Mapping[str, Actor]]:
+        raise ConnectionRefusedError("no database")
+        yield {}
+
+    before = set(threading.enumerate())
+    with pytest.raises(ConnectionRefusedError, match="no database"):
+        WorkerPool(redis_url, broken).start()
+    assert {t for t in threading.enumerate() if not t.daemon} <= before
+
+
+async def test_rings_while_it_runs_are_one_more_run(
+    bell: RedisDoorbell, pool: WorkerPool, runs: Runs
+) -> None:
+    go_on = threading.Event()
+
+    async def wait() -> None:
+        while not go_on.is_set():
+            await asyncio.sleep(0.005)
+
+    runs.during = wait
+    await bell.ring("drain")
+    await _until(lambda: runs.at)
+    for _ in range(50):
+        await bell.ring("drain")
+        await asyncio.sleep(0.001)
+    go_on.set()
+    await _until(lambda: len(runs.at) == 2)
+    await asyncio.sleep(0.3)
+    assert len(runs.at) == 2
+
+
+async def test_no_ring_after_a_run_has_begun_is_lost(
+    bell: RedisDoorbell, pool: WorkerPool, runs: Runs
+) -> None:
+    """Whatever was “committed” before a ring is seen by a run that begins after it."""
+    committed: list[int] = []
+    seen: list[int] = []
+
+    async def read() -> None:
+        found = committed[len(seen) :]
+        await asyncio.sleep(0.002)
+        seen.extend(found)
+
+    runs.during = read
+    for number in range(300):
+        committed.append(number)
+        await bell.ring("drain")
+        if number % 7 == 0:
+            await asyncio.sleep(0.004)
+    await _until(lambda: seen == committed)
+
+
+async def test_a_flood_leaves_one_message(redis_url: str, bell: RedisDoorbell) -> None:
+    for number in range(5000):
+        await bell.ring("drain")
+        if number % 100 == 0:
+            await asyncio.sleep(0)
+    with redis.Redis.from_url(redis_url) as client:
+        await _until(lambda: client.llen(f"{NAMESPACE}:drain") == 1)
+        await asyncio.sleep(0.1)
+        assert client.llen(f"{NAMESPACE}:drain") == 1
+
+
+async def test_an_actor_that_fails_is_not_retried_and_answers_the_next_ring(
+    bell: RedisDoorbell, pool: WorkerPool, runs: Runs
+) -> None:
+    async def fail() -> None:
+        raise RuntimeError("a fault of ours")
+
+    runs.during = fail
+    await bell.ring("drain")
+    await _until(lambda: len(runs.at) == 1)
+    await asyncio.sleep(0.3)
+    await bell.ring("drain")
+    await _until(lambda: len(runs.at) == 2)
+
+
+async def test_flushall_in_the_middle_loses_hints_only(
+    bell: RedisDoorbell, pool: WorkerPool, runs: Runs, valkey: ValkeyServer
+) -> None:
+    async def flush() -> None:
+        await asyncio.to_thread(valkey.flush)
+
+    runs.during = flush
+    for expected in (1, 2, 3):
+        await bell.ring("drain")
+        await _until(lambda expected=expected: len(runs.at) >= expected)
+
+
+async def test_a_killed_valkey_costs_nobody_anything_and_later_rings_work(runs: Runs) -> None:
+    with valkey_server() as server:
+        bell, pool = RedisDoorbell(server.url), WorkerPool(server.url, runs.opening)
+        pool.start()
+        try:
+            await bell.ring("drain")
+            await _until(lambda: len(runs.at) == 1)
+            server.kill()
+            started = time.monotonic()
+            for _ in range(100):
+                await bell.ring("drain")
+            assert time.monotonic() - started < 0.05
+            await asyncio.sleep(0.3)
+            server.start()
+            before = len(runs.at)
+            await bell.ring("drain")
+            await _until(lambda: len(runs.at) > before)
+        finally:
+            bell.close()
+            pool.stop()
+
+
+async def test_what_a_dead_worker_held_is_given_to_another_within_seconds(
+    redis_url: str, bell: RedisDoorbell, runs: Runs
+) -> None:
+    await bell.ring("drain")
+    dead = make_broker(redis_url, [], redis.retry.Retry(redis.backoff.NoBackoff(), 0))
+    held = dead.consume("drain")
+    await _until(lambda: next(held))
+    pool = WorkerPool(redis_url, runs.opening)
+    pool.start()
+    try:
+        await asyncio.sleep(1)
+        assert runs.at == []
+        await _until(lambda: runs.at, 7)
+    finally:
+        pool.stop()
+        dead.client.close()
+
+
+async def test_an_idle_worker_answers_at_once(
+    bell: RedisDoorbell, pool: WorkerPool, runs: Runs
+) -> None:
+    took = []
+    for number in range(1, 61):
+        await asyncio.sleep(0.02 + number % 9 / 100)
+        rung = time.monotonic()
+        await bell.ring("drain")
+        await _until(lambda number=number: len(runs.at) == number)
+        took.append((runs.at[-1] - rung) * 1000)
+    took.sort()
+    p50, p95 = took[len(took) // 2], took[int(len(took) * 0.95)]
+    print(f"ring to actor: p50 {p50:.1f} ms, p95 {p95:.1f} ms, worst {took[-1]:.1f} ms")
+    assert p95 < 150
