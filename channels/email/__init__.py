@@ -1,0 +1,82 @@
+"""E-mail: in over SMTP, out through a relay."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from channels.email.mime import Reader
+from channels.email.options import Mailbox, Options, Relay
+from channels.email.thread import Threads
+from models.errors import Permanent
+from models.message import Envelope, Lane, Normalized, OutboundMessage, SendResult
+from models.ports import Door
+
+if TYPE_CHECKING:
+    from channels.email.smtp import Server
+
+__all__ = ["EmailChannel", "Mailbox", "Options", "Relay", "create"]
+
+
+class EmailChannel:
+    """The channel as the workers see it.
+
+    The server and the client are imported when they are first used: the parser child, which
+    only normalises, starts without them.
+    """
+
+    name = "email"
+    lane = Lane.MAIL
+    isolated = True
+
+    def __init__(self, options: Options, secret: bytes) -> None:
+        self.options = options
+        self._threads = Threads(secret)
+        self._reader = Reader(options, self._threads)
+        self._server: Server | None = None
+
+    def normalize(self, envelope: Envelope) -> list[Normalized]:
+        """The one message of a mail.
+
+        Raises:
+            Permanent: it passes a limit; the original is the only thing to show.
+        """
+        return [self._reader.read(envelope)]
+
+    async def open(self, door: Door) -> None:
+        """Listens on the configured address."""
+        from channels.email.smtp import Server
+
+        self._server = Server(self.options, door.accept, door.clock)
+        await self._server.start()
+
+    async def close(self) -> None:
+        if self._server is not None:
+            await self._server.stop()
+            self._server = None
+
+    @property
+    def port(self) -> int:
+        """Where SMTP listens: known once open when the configured port is 0."""
+        return self.options.port if self._server is None else self._server.port
+
+    async def send(self, outbound: OutboundMessage) -> SendResult:
+        """One attempt through the relay; without one the answer is certainly not sent."""
+        from channels.email import outbound as voice
+
+        if self.options.relay is None:
+            return SendResult("retry", None, voice.NO_RELAY, voice.RETRY_SECONDS)
+        try:
+            letter = voice.write(outbound, self.options, self._threads)
+        except Permanent as refusal:
+            return SendResult("failed", None, str(refusal))
+        return await voice.send(letter, self.options.relay, self.options.own_domain)
+
+    def ready(self) -> str | None:
+        """Why answers wait, or None."""
+        from channels.email.outbound import NO_RELAY
+
+        return NO_RELAY if self.options.relay is None else None
+
+
+def create(options: Mapping[str, Any], secret: bytes) -> EmailChannel:
+    """The channel with these options; ``secret`` signs its tokens."""
+    return EmailChannel(Options.model_validate(dict(options)), secret)

@@ -1,0 +1,103 @@
+"""Mail written by machines, and whether a machine may answer (RFC 3834).
+
+Two programs that thank each other for every mail never stop. The facts are read once, when a
+mail is normalised, so that no later step needs to know headers.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any, Literal
+
+from channels.email.headers import Headers, Value
+
+LOOP_HEADER = "X-Shouli-Loop"
+
+Auto = Literal["none", "auto_reply", "bounce", "list", "self"]
+
+_LIST_FIELDS = (
+    "list-id",
+    "list-post",
+    "list-unsubscribe",
+    "list-help",
+    "list-subscribe",
+    "list-owner",
+    "mailing-list",
+)
+_AUTO_REPLY_FIELDS = (
+    "x-autoreply",
+    "x-autorespond",
+    "x-autoreply-from",
+    "x-mail-autoreply",
+    "x-auto-reply-from",
+)
+_DAEMONS = frozenset({"mailer-daemon", "postmaster", "mail-daemon"})
+_BULK = frozenset({"bulk", "list", "junk", "auto_reply"})
+_SUPPRESS = frozenset({"all", "autoreply", "oof", "dr", "rn", "nrn"})
+
+
+def automatic_kind(
+    headers: Headers,
+    kind: Value,
+    sender: str,
+    transport: Mapping[str, Any],
+    *,
+    own: Collection[str],
+    loop_mark: str,
+) -> tuple[Auto, str]:
+    """What kind of machine wrote the mail, and the fact that shows it (“” for a person's)."""
+    if headers.text(LOOP_HEADER.lower()) == loop_mark:
+        return "self", "loop"
+    if sender in own:
+        return "self", "own_address"
+    if bounce := _bounce(headers, kind, sender, transport):
+        return "bounce", bounce
+    submitted = headers.word("auto-submitted")
+    if submitted and submitted != "no":
+        return "auto_reply", "auto_submitted"
+    if headers.has(*_AUTO_REPLY_FIELDS) or headers.word("precedence") == "auto_reply":
+        return "auto_reply", "precedence"
+    if headers.has(*_LIST_FIELDS):
+        return "list", "list"
+    if headers.word("precedence") in _BULK:
+        return "list", "precedence"
+    return "none", ""
+
+
+def no_automatic_answer(
+    headers: Headers,
+    kind: Value,
+    fact: str,
+    sender: str,
+    trust: str,
+    transport: Mapping[str, Any],
+) -> str:
+    """Why no automatic mail may go to the sender; “” if it may."""
+    if fact:
+        return fact
+    if not sender:
+        return "no_sender"
+    if transport.get("mail_from") == "":
+        return "null_sender"
+    if kind.main == "multipart/report":
+        return "report"
+    # Exchange's way of asking for silence, on mails that people write too.
+    wishes = headers.text("x-auto-response-suppress").lower().replace(",", " ").split()
+    if _SUPPRESS.intersection(wishes):
+        return "suppress"
+    if sender.partition("@")[0].replace("-", "").replace("_", "") in _NO_REPLY:
+        return "noreply"
+    return "" if trust == "verified" else "unverified"
+
+
+_NO_REPLY = frozenset({"noreply", "donotreply", "mailerdaemon", "postmaster"})
+
+
+def _bounce(headers: Headers, kind: Value, sender: str, transport: Mapping[str, Any]) -> str:
+    if kind.main == "multipart/report":
+        report = kind.parameters.get("report-type", "delivery-status").lower()
+        return "report" if report == "delivery-status" else ""
+    if headers.has("x-failed-recipients"):
+        return "report"
+    null_sender = transport.get("mail_from") == "" or headers.text("return-path") == "<>"
+    if sender.partition("@")[0] in _DAEMONS and (null_sender or headers.has("auto-submitted")):
+        return "null_sender"
+    return ""

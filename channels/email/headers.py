@@ -1,0 +1,268 @@
+"""Header fields of a mail, read without trusting them.
+
+The standard library's structured parser needs seconds for some real headers and raises on
+others, so that fields are kept as bytes here, and each question is answered by a small function
+that takes linear time and always has an answer.
+"""
+
+import binascii
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from channels.email.charset import decode
+
+_ENCODED_WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*(?:\?(?!=)[^?]*){0,8})\?=")
+"""RFC 2047 §2, with the spaces and stray question marks that real senders leave inside."""
+
+_FOLD = re.compile(rb"\r?\n(?=[ \t])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
+_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f]")
+_ADDRESS = re.compile(r"[^\s@<>(),;:\"\[\]\\]{1,128}@[^\s@<>(),;:\"\\]{1,255}")
+_MESSAGE_ID = re.compile(r"<([^<>\s]{1,250})>")
+
+_LONGEST_VALUE = 16_384
+"""Bytes of one field that are looked at."""
+
+_MOST_PARAMETERS = 64
+
+
+class Value(NamedTuple):
+    """A field like Content-Type: its first word in lower case, and its parameters."""
+
+    main: str
+    parameters: Mapping[str, str]
+
+
+class Address(NamedTuple):
+    """A mailbox: what it calls itself, and its address (“” where it has none)."""
+
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """Header fields in their order; names in lower case, values as they came."""
+
+    fields: Sequence[tuple[str, bytes]]
+    charset: str | None = field(default=None, compare=False)
+    """What raw 8-bit values are probably in: the charset of the body."""
+
+    def raw(self, name: str) -> bytes | None:
+        """The first field of this name, unfolded."""
+        for known, value in self.fields:
+            if known == name:
+                return _FOLD.sub(b"", value[:_LONGEST_VALUE]).strip()
+        return None
+
+    def text(self, name: str) -> str:
+        """The field as a person reads it, on one line; “” when absent."""
+        return decoded(self.raw(name) or b"", self.charset)
+
+    def all(self, name: str) -> list[str]:
+        """Every field of this name, as a person reads it."""
+        return [
+            decoded(_FOLD.sub(b"", value[:_LONGEST_VALUE]).strip(), self.charset)
+            for known, value in self.fields
+            if known == name
+        ]
+
+    def word(self, name: str) -> str:
+        """The field's first token in lower case, without parameters or comments."""
+        raw = (self.raw(name) or b"").decode("ascii", "replace")
+        return re.split(r"[;(\s]", raw.strip(), maxsplit=1)[0].strip("\"'").lower()
+
+    def value(self, name: str) -> Value:
+        """The field with its parameters (RFC 2045 §5.1, RFC 2231)."""
+        return parse_value(self.raw(name) or b"", self.charset)
+
+    def has(self, *names: str) -> bool:
+        return any(known in names for known, _ in self.fields)
+
+
+def clean_line(text: str, limit: int = 998) -> str:
+    """Text that can stand on one line anywhere: no line ends, controls or direction marks."""
+    text = " ".join(text.replace("\x00", "").splitlines())
+    return _BIDI.sub("", _CONTROL.sub("", text)).replace("\t", " ").strip()[:limit]
+
+
+def clean_text(text: str) -> str:
+    """Text with Unix line ends and without what neither screen nor database can hold."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n")
+    return _CONTROL.sub("", text).replace("\ufeff", "")
+
+
+def decoded(raw: bytes, charset: str | None = None) -> str:
+    """An unstructured value with its encoded words read (RFC 2047), on one line."""
+    text = decode(raw, charset)
+    return clean_line(_join_words(text) if "=?" in text else text)
+
+
+def _join_words(text: str) -> str:
+    """Reads encoded words; neighbours in one charset are joined first.
+
+    Senders cut between the bytes of one character although RFC 2047 §5 forbids it.
+    """
+    pieces: list[str] = []
+    pending = b""
+    pending_charset = ""
+    position = 0
+    for word in _ENCODED_WORD.finditer(text):
+        between = text[position : word.start()]
+        charset = word[1].partition("*")[0].lower()
+        if pending and (between.strip() or charset != pending_charset):
+            pieces.append(decode(pending, pending_charset))
+            pending = b""
+        if between.strip() or not position:
+            pieces.append(between)
+        pending += _word_bytes(word[2], word[3])
+        pending_charset = charset
+        position = word.end()
+    if pending:
+        pieces.append(decode(pending, pending_charset))
+    return "".join(pieces) + text[position:]
+
+
+def _word_bytes(encoding: str, payload: str) -> bytes:
+    data = payload.encode("utf-8", "replace")
+    if encoding in "qQ":
+        return binascii.a2b_qp(data, header=True)
+    return base64_bytes(data)
+
+
+def base64_bytes(data: bytes) -> bytes:
+    """Whatever can be read of base64, padded or not."""
+    try:
+        return binascii.a2b_base64(data)
+    except binascii.Error:
+        cleaned = _NOT_BASE64.sub(b"", data)
+        # One character more than a multiple of four carries no whole byte.
+        cleaned = cleaned[: len(cleaned) - (len(cleaned) % 4 == 1)]
+        return binascii.a2b_base64(cleaned + b"=" * (-len(cleaned) % 4))
+
+
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
+
+
+def parse_value(raw: bytes, charset: str | None = None) -> Value:
+    """The main word and the parameters of a structured value."""
+    text = decode(raw, charset)
+    pieces = _split(text, ";")
+    main = next(pieces, "").strip().strip("\"'").lower()
+    plain: dict[str, str] = {}
+    sections: dict[str, list[tuple[int, bool, str]]] = {}
+    for _, piece in zip(range(_MOST_PARAMETERS), filter(str.strip, pieces), strict=False):
+        name, equals, value = piece.partition("=")
+        if not equals:
+            continue
+        _keep_parameter(name.strip().lower(), _unquote(value), plain, sections)
+    for name, parts in sections.items():
+        plain[name] = _continued(parts)
+    return Value(main, {name: clean_line(value) for name, value in plain.items()})
+
+
+def _keep_parameter(
+    name: str,
+    value: str,
+    plain: dict[str, str],
+    sections: dict[str, list[tuple[int, bool, str]]],
+) -> None:
+    base, star, rest = name.partition("*")
+    if not star:
+        plain.setdefault(name, _join_words(value) if "=?" in value else value)
+        return
+    extended = not rest or rest.endswith("*")
+    number = rest.rstrip("*")
+    if not number or (number.isascii() and number.isdigit() and len(number) <= 3):
+        sections.setdefault(base, []).append((int(number or 0), extended, value))
+
+
+def _continued(parts: Iterable[tuple[int, bool, str]]) -> str:
+    """A parameter in sections, each percent-encoded or not (RFC 2231 §3 and §4)."""
+    charset: str | None = None
+    data = b""
+    for place, (_, extended, value) in enumerate(sorted(parts, key=lambda part: part[0])):
+        if extended and place == 0 and value.count("'") >= 2:
+            charset, _, value = value.split("'", 2)
+        data += unquote_to_bytes(value) if extended else value.encode("utf-8", "replace")
+    return decode(data, charset)
+
+
+def _unquote(value: str) -> str:
+    value = value.strip()
+    if value.startswith('"'):
+        value = value[1:]
+        value = value[:-1] if value.endswith('"') and not value.endswith('\\"') else value
+        return re.sub(r"\\(.)", r"\1", value)
+    return value.strip("'") if value.startswith("'") else value
+
+
+def _split(text: str, separator: str) -> Iterator[str]:
+    """Pieces between separators that stand outside quotes, angle brackets and comments."""
+    start = 0
+    quoted = False
+    angled = 0
+    for found in re.finditer(rf'["<>{separator}]|\\.', text):
+        sign = found[0]
+        if sign == '"':
+            quoted = not quoted
+        elif quoted:
+            continue
+        elif sign == "<":
+            angled = separator == ","
+        elif sign == ">":
+            angled = False
+        elif sign == separator and not angled:
+            yield text[start : found.start()]
+            start = found.end()
+    yield text[start:]
+
+
+def addresses(headers: Headers, name: str, limit: int = 50) -> list[Address]:
+    """The mailboxes of every field of this name, at most ``limit``."""
+    found: list[Address] = []
+    for known, value in headers.fields:
+        if known != name:
+            continue
+        raw = _FOLD.sub(b"", value[:_LONGEST_VALUE])
+        for piece in _split(decode(raw, headers.charset), ","):
+            mailbox = _mailbox(piece)
+            if mailbox.email or mailbox.name:
+                found.append(mailbox)
+            if len(found) >= limit:
+                return found
+    return found
+
+
+def _mailbox(text: str) -> Address:
+    """One mailbox: “name <a@b>”, “a@b (name)”, “a@b”, or what is left of one."""
+    before, opened, rest = text.rpartition("<")
+    if opened:
+        email = valid_address(rest.partition(">")[0])
+        name = before
+    else:
+        match = _ADDRESS.search(text)
+        email = match[0] if match else ""
+        name = text.partition("(")[2].rpartition(")")[0] if email else text
+    name = _unquote(name.strip().rstrip(";"))
+    name = clean_line(_join_words(name) if "=?" in name else name, 200).strip("\"' ")
+    return Address("" if name == email else name, email)
+
+
+def valid_address(text: str) -> str:
+    """The address, if it is one that mail can be sent to without quoting; else “”."""
+    text = text.strip()
+    return text if len(text) <= 320 and _ADDRESS.fullmatch(text) else ""
+
+
+def message_ids(headers: Headers, name: str, limit: int = 50) -> list[str]:
+    """Message-IDs in a field, without brackets, in their order; the last ``limit``."""
+    raw = (headers.raw(name) or b"").decode("utf-8", "replace")
+    found = [clean_line(match[1]) for match in _MESSAGE_ID.finditer(raw)]
+    if not found and name == "message-id":
+        bare = clean_line(raw.strip("<> "), 250)
+        found = [bare] if bare and " " not in bare else []
+    return found[-limit:]

@@ -1,0 +1,479 @@
+"""A raw mail to the one schema. Pure: the same envelope always gives the same message.
+
+Runs in the parser child. Everything here takes linear time, and limits come first: beyond them
+``Permanent`` is raised, and the mail becomes a triage ticket with the original attached.
+"""
+
+import hashlib
+import html
+import mimetypes
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
+from typing import Any
+
+from channels.email import markup, quote
+from channels.email.charset import decode
+from channels.email.guard import automatic_kind, no_automatic_answer
+from channels.email.headers import (
+    Address,
+    Headers,
+    addresses,
+    clean_line,
+    clean_text,
+    message_ids,
+    valid_address,
+)
+from channels.email.options import Options
+from channels.email.parts import Budget, Part, parse
+from channels.email.thread import Threads
+from models.errors import Permanent
+from models.message import (
+    Attachment,
+    Envelope,
+    InboundMessage,
+    Normalized,
+    ReplyRoute,
+    Sender,
+    Trust,
+)
+
+LARGEST_RAW = 64 * 1024 * 1024
+"""Bytes: beyond this even slicing would pass the child's memory limit of 256 MB."""
+
+LONGEST_TEXT = 500_000
+"""Characters of text that are shown; the whole is kept as an attachment."""
+
+_TEXT_BYTES = 2 * 1024 * 1024
+"""Bytes of one text part that are decoded."""
+
+_BODY_TYPES = frozenset({"text/plain", "text/html"})
+_NAME_LIMIT = 200
+_BAD_IN_NAME = re.compile(r'[/\\:*?"<>|\x00]+')
+
+
+class Reader:
+    """Reads mails for one installation."""
+
+    def __init__(self, options: Options, threads: Threads) -> None:
+        self._options = options
+        self._threads = threads
+        self._own = frozenset(mailbox.address for mailbox in options.mailboxes)
+
+    def read(self, envelope: Envelope) -> Normalized:
+        """The message in an envelope.
+
+        Raises:
+            Permanent: it passes a limit.
+        """
+        if len(envelope.body) > LARGEST_RAW:
+            raise Permanent(
+                f"邮件超过 {LARGEST_RAW >> 20} MB，未解析，请查看原件"
+                f" / The mail is over {LARGEST_RAW >> 20} MB; read the original",
+                code="mail_too_large",
+            )
+        budget = Budget()
+        root = parse(envelope.body, budget)
+        body = _Body(budget)
+        body.collect(root)
+        return self._message(envelope, root, body)
+
+    def _message(self, envelope: Envelope, root: Part, body: "_Body") -> Normalized:
+        headers = root.headers
+        full, quoted = body.text()
+        cut = quote.split(full, quoted)
+        sender = _sender(headers, envelope.transport)
+        trust = self._trust(sender.email, envelope.transport)
+        auto, fact = automatic_kind(
+            headers,
+            root.type,
+            sender.email,
+            envelope.transport,
+            own=self._own,
+            loop_mark=self._threads.loop_mark(),
+        )
+        own_id = next(iter(message_ids(headers, "message-id")), "")
+        digest = hashlib.sha256(envelope.body).hexdigest()
+        key, proof = self._conversation(envelope, headers, digest)
+        no_auto = no_automatic_answer(
+            headers, root.type, fact, sender.email, trust.level, envelope.transport
+        )
+        meta = _meta(headers, own_id, proof, no_auto, cut, body.shortened)
+        attachments, files = body.attachments(envelope)
+        received = datetime.fromtimestamp(envelope.received_at, UTC)
+        reply_to = next(
+            (address.email for address in addresses(headers, "reply-to") if address.email),
+            sender.email,
+        )
+        message = InboundMessage(
+            id=_derived_id(envelope, ""),
+            channel=envelope.channel,
+            account=envelope.account,
+            external_id=f"{own_id}#{digest[:32]}",
+            dedupe_key=envelope.dedupe_key,
+            conversation_key=key,
+            reply_to_external_id=next(iter(message_ids(headers, "in-reply-to")), None),
+            sender=Sender(
+                external_id=sender.email.lower(),
+                name=sender.name,
+                email=sender.email or None,
+                is_bot=auto in ("auto_reply", "bounce", "self"),
+            ),
+            trust=trust,
+            subject=headers.text("subject"),
+            text=full[cut.start : cut.end].strip(),
+            text_full=full,
+            html=body.html(),
+            attachments=attachments,
+            lang=_language(full[cut.start : cut.end] or headers.text("subject")),
+            sent_at=_date(headers),
+            received_at=received,
+            auto=auto,
+            reply_route=ReplyRoute(adapter="email", address=reply_to) if reply_to else None,
+            raw_ref=envelope.id,
+            meta=meta,
+        )
+        return Normalized(message, files)
+
+    def _conversation(self, envelope: Envelope, headers: Headers, digest: str) -> tuple[str, str]:
+        recipients: list[str] = [*envelope.transport.get("rcpt_tos", ())]
+        for name in ("delivered-to", "x-original-to", "to", "cc"):
+            recipients += [address.email for address in addresses(headers, name)]
+        references = message_ids(headers, "in-reply-to") + message_ids(headers, "references")[::-1]
+        found = self._threads.find(recipients, references)
+        return found or (self._threads.new_key(envelope.account, digest), "")
+
+    def _trust(self, sender: str, transport: Mapping[str, Any]) -> Trust:
+        if not sender:
+            return Trust()
+        peer = _ip(transport.get("peer"))
+        if peer and any(peer in network for network in self._options.verifying_peers):
+            return Trust(level="verified", method="peer", evidence=str(peer))
+        return Trust(level="claimed")
+
+
+def _ip(text: object) -> Any:
+    try:
+        return ip_address(str(text))
+    except ValueError:
+        return None
+
+
+def _sender(headers: Headers, transport: Mapping[str, Any]) -> Address:
+    """Who wrote: From, else Sender, else the envelope's sender."""
+    nameless = Address("", "")
+    for name in ("from", "sender", "reply-to"):
+        for address in addresses(headers, name, 5):
+            if address.email:
+                return address._replace(name=address.name or nameless.name)
+            nameless = nameless if nameless.name else address
+    return Address(nameless.name, valid_address(str(transport.get("mail_from") or "")))
+
+
+def _meta(
+    headers: Headers, own_id: str, proof: str, no_auto: str, cut: quote.Cut, shortened: bool
+) -> dict[str, Any]:
+    """What has no field of its own; absent keys mean the ordinary."""
+    facts: dict[str, Any] = {
+        "message_id": own_id,
+        "references": message_ids(headers, "references", 20),
+        "to": [address.email for address in addresses(headers, "to", 20) if address.email],
+        "cc": [address.email for address in addresses(headers, "cc", 20) if address.email],
+        "threaded_by": proof,
+        "no_auto": no_auto,
+        "text_shortened": shortened,
+    }
+    kept = {name: value for name, value in facts.items() if value}
+    return {**kept, "cut": [cut.start, cut.end]}
+
+
+def _date(headers: Headers) -> datetime | None:
+    raw = headers.text("date")[:100]
+    try:
+        sent = parsedate_to_datetime(raw)
+        # “-0000” means UTC without a word about the place (RFC 5322 §3.3).
+        return sent.replace(tzinfo=UTC) if sent.tzinfo is None else sent.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _derived_id(envelope: Envelope, part: str) -> str:
+    """A UUIDv7 whose random bits come from the envelope: twice the same work, the same id."""
+    seed = hashlib.sha256(f"{envelope.id}\0{part}".encode()).digest()
+    value = (int(envelope.received_at * 1000) & (1 << 48) - 1) << 80
+    value |= 0x7 << 76 | 0b10 << 62 | int.from_bytes(seed[:9], "big") & (1 << 62) - 1
+    value |= (int.from_bytes(seed[9:11], "big") & 0xFFF) << 64
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+_SCRIPTS = re.compile(
+    r"(?P<zh>[\u4e00-\u9fff])|(?P<ja>[\u3040-\u30ff])|(?P<ko>[\uac00-\ud7af])|(?P<latin>[A-Za-z])"
+)
+_ENGLISH = re.compile(r"\b(?:the|you|your|to|is|and|for|have|please|not|my|we|i)\b", re.IGNORECASE)
+
+
+def _language(text: str) -> str:
+    """A cheap guess by script, and for Latin letters by the commonest English words."""
+    counts = {"zh": 0, "ja": 0, "ko": 0, "latin": 0}
+    for found in _SCRIPTS.finditer(text[:2_000]):
+        counts[found.lastgroup or "latin"] += 1
+    east = counts["zh"] + counts["ja"] + counts["ko"]
+    if east * 5 >= counts["latin"] and east:
+        # A tenth of kana makes Chinese characters Japanese.
+        if counts["ja"] * 10 >= east:
+            return "ja"
+        return "ko" if counts["ko"] * 2 >= east else "zh"
+    words = len(text[:2_000].split())
+    english = len(_ENGLISH.findall(text[:2_000]))
+    return "en" if english and english * 10 >= words else "und"
+
+
+@dataclass(slots=True)
+class _Shown:
+    """One piece of what a reader sees, in the forms that the mail gives it."""
+
+    plain: str = ""
+    markup: str = ""
+
+
+@dataclass(slots=True)
+class _Body:
+    """Sorts the parts of a mail into what is read and what is a file."""
+
+    budget: Budget
+    shown: list[_Shown] = field(default_factory=list)
+    files: list[tuple[Part, str | None]] = field(default_factory=list)
+    """Parts that are files, with a name where the part has none."""
+    shortened: bool = False
+    simple: bool = True
+
+    def collect(self, root: Part) -> None:
+        self._visit(root)
+        if not any(piece.plain.strip() or piece.markup for piece in self.shown):
+            self._show_something(root)
+
+    def _visit(self, part: Part) -> None:
+        kind = part.type.main
+        if kind == "multipart/alternative" and part.children:
+            self._alternative(part)
+        elif part.children:
+            for child in part.children:
+                self._visit(child)
+        elif self._is_body(part):
+            self.shown.append(self._read(part))
+        elif part.size or _file_name(part):
+            self.files.append((part, None))
+
+    def _is_body(self, part: Part) -> bool:
+        if part.disposition.main == "attachment" or _file_name(part):
+            return False
+        # A multipart without its boundary is text that lost its frame; so is “text/text”.
+        kind = part.type.main
+        return (
+            kind in _BODY_TYPES
+            or kind.startswith("multipart/")
+            or (kind.startswith("text/") and kind not in _FILE_TEXTS)
+        )
+
+    def _alternative(self, part: Part) -> None:
+        """One piece in several forms; what is neither (a calendar entry) is a file."""
+        merged = _Shown()
+        for child in part.children:
+            if self._is_body(child) and not child.children:
+                piece = self._read(child)
+                merged.plain = merged.plain or piece.plain
+                merged.markup = merged.markup or piece.markup
+            else:
+                before = len(self.shown)
+                self._visit(child)
+                for piece in self.shown[before:]:
+                    merged.plain = merged.plain or piece.plain
+                    merged.markup = merged.markup or piece.markup
+                del self.shown[before:]
+        self.shown.append(merged)
+
+    def _read(self, part: Part) -> _Shown:
+        text = self._text_of(part)
+        if part.type.main == "text/html" or (
+            part.type.main != "text/plain" and _looks_like_html(text)
+        ):
+            return _Shown(markup=markup.shortened(text))
+        if part.type.parameters.get("format", "").lower() == "flowed":
+            text = _unflowed(text, part.type.parameters.get("delsp", "").lower() == "yes")
+        return _Shown(plain=text)
+
+    def _text_of(self, part: Part) -> str:
+        data = part.content(_TEXT_BYTES)
+        charset = part.type.parameters.get("charset")
+        text = clean_text(decode(data[:_TEXT_BYTES], charset))
+        limit = LONGEST_TEXT if part.type.main != "text/html" else markup.LONGEST_HTML
+        if len(text) > limit or part.size > 2 * _TEXT_BYTES:
+            self.shortened = True
+            self.files.append((part, "body.html" if part.type.main == "text/html" else "body.txt"))
+        return text if part.type.main == "text/html" else text[:limit]
+
+    def _show_something(self, root: Part) -> None:
+        """No part says that it is the text: takes what a mail program would show anyway."""
+        for part, _ in self.files:
+            if part.type.main in _BODY_TYPES and part.disposition.main != "attachment":
+                self.shown.append(self._read(part))
+                return
+        for part, _ in self.files:
+            # A bare delivery status is read as text where nothing explains it.
+            if part.type.main in ("message/delivery-status", "application/plain"):
+                self.shown.append(_Shown(plain=self._text_of(part)))
+                return
+        for part, _ in self.files:
+            if part.type.main == "message/rfc822":
+                inner = _Body(self.budget)
+                inner.collect(parse(part.content(), self.budget, 1))
+                self.shown = inner.shown
+                return
+        if root.type.main.startswith("multipart/") and not root.children and root.size:
+            self.shown.append(_Shown(plain=self._text_of(root)))
+
+    def text(self) -> tuple[str, tuple[tuple[int, int], ...]]:
+        """All text, and the ranges of it that are quotations by their HTML anchors."""
+        pieces: list[str] = []
+        quoted: list[tuple[int, int]] = []
+        length = 0
+        for piece in self.shown:
+            text, ranges = self._read_piece(piece)
+            lead = len(text) - len(text.lstrip("\n"))
+            text = text.strip("\n")
+            if not text.strip():
+                continue
+            if pieces:
+                pieces.append("\n\n")
+                length += 2
+            quoted += [
+                (max(0, start - lead) + length, min(len(text), end - lead) + length)
+                for start, end in ranges
+            ]
+            pieces.append(text)
+            length += len(text)
+        return "".join(pieces)[:LONGEST_TEXT], tuple(quoted)
+
+    def _read_piece(self, piece: _Shown) -> tuple[str, tuple[tuple[int, int], ...]]:
+        if not piece.markup:
+            return piece.plain, ()
+        reading = markup.read(piece.markup)
+        self.simple = self.simple and reading.simple
+        # Where the HTML marks its quotation it is read instead of the plain form.
+        if reading.quoted or not piece.plain.strip():
+            return reading.text, reading.quoted
+        return piece.plain, ()
+
+    def html(self) -> str | None:
+        """Sanitised HTML of everything shown; None if there is none, or it is unreasonable."""
+        if not self.simple or not any(piece.markup for piece in self.shown):
+            return None
+        source = "\n".join(
+            piece.markup or f"<pre>{html.escape(piece.plain)}</pre>" for piece in self.shown
+        )
+        return markup.sanitised(source)
+
+    def attachments(self, envelope: Envelope) -> tuple[tuple[Attachment, ...], dict[str, bytes]]:
+        """The files, described, and their contents by SHA-256."""
+        contents: dict[str, bytes] = {}
+        described = []
+        for number, (part, name) in enumerate(self.files, 1):
+            content = part.content()
+            sha256 = hashlib.sha256(content).hexdigest()
+            contents[sha256] = content
+            mime = _mime(part, content)
+            described.append(
+                Attachment(
+                    id=_derived_id(envelope, str(number)),
+                    name=name or _safe_name(_file_name(part), part, mime, number),
+                    mime=mime,
+                    size=len(content),
+                    sha256=sha256,
+                    inline_cid=_content_id(part),
+                )
+            )
+        return tuple(described), contents
+
+
+_FILE_TEXTS = frozenset({"text/calendar", "text/vcard", "text/x-vcard", "text/csv", "text/rtf"})
+
+
+def _looks_like_html(text: str) -> bool:
+    return re.match(r"\s*(?:<!doctype html|<html|<body)", text[:500], re.IGNORECASE) is not None
+
+
+def _unflowed(text: str, delsp: bool) -> str:
+    """Paragraphs of format=flowed on one line each (RFC 3676 §4)."""
+    lines: list[str] = []
+    open_paragraph = False
+    for line in text.split("\n"):
+        line = line[1:] if line.startswith(" ") else line
+        soft = line.endswith(" ") and line != "-- "
+        if soft and delsp:
+            line = line[:-1]
+        if open_paragraph and not line.startswith(">"):
+            lines[-1] += line
+        else:
+            lines.append(line)
+        open_paragraph = soft and not line.startswith(">")
+    return "\n".join(lines)
+
+
+def _file_name(part: Part) -> str:
+    return part.disposition.parameters.get("filename") or part.type.parameters.get("name", "")
+
+
+def _content_id(part: Part) -> str | None:
+    raw = part.headers.text("content-id").strip("<> ")[:_NAME_LIMIT]
+    return raw or None
+
+
+def _safe_name(name: str, part: Part, mime: str, number: int) -> str:
+    """A file name without a path, and with an extension where the mail gives none."""
+    name = clean_line(_BAD_IN_NAME.sub("_", name.replace("\\", "/").rpartition("/")[2]))
+    if not name and mime == "message/rfc822":
+        name = clean_line(_BAD_IN_NAME.sub("_", _inner_subject(part)), 80)
+        return f"{name or 'mail'}.eml"
+    if not name:
+        extension = mimetypes.guess_extension(mime) or ".bin"
+        return f"attachment-{number}{extension}"
+    stem, dot, extension = name.rpartition(".")
+    if len(name) <= _NAME_LIMIT:
+        return name
+    return f"{stem[:150]}{dot}{extension[:20]}" if stem else name[:_NAME_LIMIT]
+
+
+def _inner_subject(part: Part) -> str:
+    head = part.content(8_192)[:8_192]
+    match = re.search(rb"^subject:([^\n]*(?:\n[ \t][^\n]*)*)", head, re.MULTILINE | re.IGNORECASE)
+    return Headers([("subject", match[1])]).text("subject") if match else ""
+
+
+_SIGNATURES: Iterable[tuple[bytes, str]] = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"%PDF-", "application/pdf"),
+    (b"MZ", "application/x-msdownload"),
+    (b"\x7fELF", "application/x-executable"),
+)
+_MIME = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}")
+
+
+def _mime(part: Part, content: bytes) -> str:
+    """What the content shows itself to be, else what is declared; programs never pass."""
+    for signature, mime in _SIGNATURES:
+        if content.startswith(signature):
+            return mime
+    declared = part.type.main
+    if not _MIME.fullmatch(declared) or declared.startswith("multipart/"):
+        return "application/octet-stream"
+    # Declared a picture and none of the signatures: do not let anyone render it as one.
+    if declared in {"image/png", "image/jpeg", "image/jpg", "image/gif", "application/pdf"}:
+        return "application/octet-stream"
+    return declared

@@ -1,0 +1,138 @@
+"""What can be set for the e-mail channel."""
+
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+
+from channels.email.headers import valid_address
+
+_Address = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Mailbox(_Settings):
+    """One of our addresses."""
+
+    address: _Address = Field(
+        description="对外公布的邮箱地址 / Our address, as customers write it."
+    )
+    account: str = Field(
+        "",
+        description="所属账号；多个地址可共用，留空即地址本身"
+        " / Account it belongs to; addresses may share one; empty: the address itself.",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if valid_address(self.address) != self.address:
+            raise ValueError(
+                f"“{self.address}”不是邮箱地址，例如 service@example.com"
+                f" / “{self.address}” is not a mail address such as service@example.com"
+            )
+        return self
+
+    @property
+    def name(self) -> str:
+        """The account's name."""
+        return self.account or self.address
+
+
+class Relay(_Settings):
+    """The mail server that takes our answers."""
+
+    host: str = Field(description="发信服务器 / Host name of the server.")
+    port: int = Field(587, ge=1, le=65535, description="端口 / Port.")
+    username: str = Field("", description="用户名，留空则不登录 / User; empty: no login.")
+    password: SecretStr = Field(SecretStr(""), description="密码 / Password.")
+    security: Literal["starttls", "tls", "none"] = Field(
+        "starttls",
+        description="加密方式：starttls（必须升级）、tls（直接加密）、none（仅限本机）"
+        " / starttls (required), tls (from the start) or none (own host only).",
+    )
+    timeout_seconds: float = Field(
+        60.0, gt=0, description="每一步的等待上限，秒 / Longest wait for one step, in seconds."
+    )
+
+
+class Options(_Settings):
+    """Settings of the e-mail channel."""
+
+    host: str = Field("127.0.0.1", description="SMTP 监听地址 / Address SMTP listens on.")
+    port: int = Field(
+        2525, ge=0, le=65535, description="SMTP 监听端口，0 为任意 / SMTP port; 0: any free one."
+    )
+    mailboxes: tuple[Mailbox, ...] = Field(
+        (Mailbox(address="support@localhost", account="support"),),
+        min_length=1,
+        description="接收的邮箱地址；其余收件人一律拒收（550）"
+        " / Addresses that are accepted; every other recipient is refused (550).",
+    )
+    domain: str = Field(
+        "",
+        description="用于问候与 Message-ID 的域名，留空取第一个邮箱的域名"
+        " / Name in greetings and Message-IDs; empty: that of the first mailbox.",
+    )
+    from_name: str = Field("客户服务", description="发件人显示名 / Name that answers come from.")
+    max_bytes: int = Field(
+        25 * 1024 * 1024,
+        ge=1_024,
+        le=64 * 1024 * 1024,
+        description="单封邮件上限，字节（超出 552） / Largest mail in bytes (beyond: 552).",
+    )
+    max_recipients: int = Field(
+        100, ge=1, description="单封邮件收件人上限 / Most recipients of one mail."
+    )
+    max_connections: int = Field(
+        500, ge=1, description="同时连接上限 / Most connections at one time."
+    )
+    max_connections_per_peer: int = Field(
+        100, ge=1, description="同一来源的连接上限 / Most connections from one host."
+    )
+    idle_seconds: float = Field(
+        60.0, gt=0, description="无数据时断开前的秒数 / Seconds of silence before closing."
+    )
+    absolute_seconds: float = Field(
+        600.0,
+        gt=0,
+        description="收完一封邮件的最长秒数 / Seconds in which one mail must be complete.",
+    )
+    certificate: Path | None = Field(
+        None,
+        description="证书文件（PEM），设置后启用 STARTTLS"
+        " / Certificate chain (PEM); enables STARTTLS.",
+    )
+    key: Path | None = Field(None, description="证书私钥文件 / The certificate's private key.")
+    verifying_peers: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (),
+        description="自行校验发件域（DMARC）的前置邮件服务器网段；来自它们的发件人视为已验证"
+        " / Networks of our own mail servers that check DMARC before they hand mail on; senders"
+        " of mail from them count as verified.",
+    )
+    relay: Relay | None = Field(
+        None,
+        description="发信服务器；未设置时回复会等待 / Server for answers; without it they wait.",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError(
+                "certificate 与 key 须同时设置 / Set certificate and key together, or neither"
+            )
+        addresses = [mailbox.address for mailbox in self.mailboxes]
+        if len(set(addresses)) < len(addresses):
+            raise ValueError("mailboxes 中有重复地址 / An address occurs twice in mailboxes")
+        return self
+
+    @property
+    def own_domain(self) -> str:
+        return self.domain or self.mailboxes[0].address.rpartition("@")[2]
+
+    def mailbox_of(self, account: str) -> Mailbox | None:
+        """The address that answers of an account come from: its first."""
+        return next((mailbox for mailbox in self.mailboxes if mailbox.name == account), None)

@@ -1,0 +1,159 @@
+"""Answers by mail: how they are written, and what became of sending one."""
+
+import re
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from typing import NamedTuple
+
+from channels.email.guard import LOOP_HEADER
+from channels.email.headers import clean_line, clean_text, valid_address
+from channels.email.options import Mailbox, Options, Relay
+from channels.email.thread import Threads
+from models.errors import Permanent
+from models.message import OutboundMessage, SendResult
+
+RETRY_SECONDS = 300.0
+"""Before another attempt after a temporary refusal; RFC 5321 §4.5.4.1 asks for 30 minutes of
+a mail exchanger, a relay of one's own may be asked sooner."""
+
+_REPLY = re.compile(r"(?:re|回复|答复|回覆|答覆|aw|sv)\s?[:：]", re.IGNORECASE)
+_MESSAGE_ID = re.compile(r"[!-;=?-~]{1,250}")
+_MOST_REFERENCES = 20
+
+NO_RELAY = (
+    "未配置发信服务器，邮件回复会保留并等待：请设置 channels.email.relay 的 host"
+    " / No mail relay is configured, answers by mail wait: set host under channels.email.relay"
+)
+
+
+class Letter(NamedTuple):
+    """A mail ready to be sent: the envelope's two addresses, and the bytes."""
+
+    sender: str
+    recipient: str
+    message_id: str
+    content: bytes
+
+
+def write(outbound: OutboundMessage, options: Options, threads: Threads) -> Letter:
+    """The answer as a mail. The same answer always gives the same Message-ID.
+
+    Raises:
+        Permanent: it cannot be addressed.
+    """
+    mailbox = options.mailbox_of(outbound.account)
+    if mailbox is None:
+        raise Permanent(
+            f"账号“{outbound.account}”没有邮箱地址，请在 channels.email.mailboxes 中加回"
+            f" / Account “{outbound.account}” has no mailbox; add it to channels.email.mailboxes",
+            code="mail_no_account",
+        )
+    recipient = valid_address(outbound.route.address)
+    if not recipient or not recipient.isascii():
+        raise Permanent(
+            "收件地址无效，无法发送；请向客户确认地址"
+            " / The recipient's address is not valid; ask the customer for another",
+            code="mail_bad_recipient",
+        )
+    return _letter(outbound, options, threads, mailbox, recipient)
+
+
+def _letter(
+    outbound: OutboundMessage,
+    options: Options,
+    threads: Threads,
+    mailbox: Mailbox,
+    recipient: str,
+) -> Letter:
+    message_id = threads.message_id(outbound, options.own_domain)
+    reply_to = threads.reply_address(mailbox.address, outbound.conversation_key)
+    mail = EmailMessage(policy=SMTP)
+    mail["From"] = Address(clean_line(options.from_name, 100), addr_spec=mailbox.address)
+    mail["To"] = Address(addr_spec=recipient)
+    mail["Subject"] = reply_subject(outbound.subject)
+    mail["Date"] = datetime.fromtimestamp(outbound.created_at, UTC)
+    mail["Message-ID"] = f"<{message_id}>"
+    if reply_to != mailbox.address:
+        mail["Reply-To"] = Address(addr_spec=reply_to)
+    _refer(mail, outbound)
+    if outbound.automatic:
+        # RFC 3834 §5: said to be automatic, and from nobody who could be answered.
+        mail["Auto-Submitted"] = "auto-replied"
+        mail["X-Auto-Response-Suppress"] = "All"
+        mail[LOOP_HEADER] = threads.loop_mark()
+    mail.set_content(clean_text(outbound.text), charset="utf-8", cte="base64")
+    # A bounce of an agent's answer comes back into its conversation by the signed address.
+    sender = "" if outbound.automatic else reply_to
+    return Letter(sender, recipient, message_id, mail.as_bytes())
+
+
+def reply_subject(subject: str) -> str:
+    """“Re: …”, once; an answer to a mail without a subject says what it is."""
+    subject = clean_line(subject, 400)
+    if not subject:
+        return "Re: 您的来信 / Your message"
+    return subject if _REPLY.match(subject) else f"Re: {subject}"
+
+
+def _refer(mail: EmailMessage, outbound: OutboundMessage) -> None:
+    """In-Reply-To and References (RFC 5322 §3.6.4), of identifiers that are well-formed."""
+    known = [identifier for item in outbound.references if (identifier := _identifier(item))]
+    parent = _identifier(outbound.in_reply_to or "")
+    if parent:
+        mail["In-Reply-To"] = f"<{parent}>"
+        known = [identifier for identifier in known if identifier != parent] + [parent]
+    if known:
+        mail["References"] = " ".join(f"<{item}>" for item in known[-_MOST_REFERENCES:])
+
+
+def _identifier(text: str) -> str:
+    """A Message-ID without brackets; our external ids carry a hash behind “#”."""
+    bare = text.strip().strip("<>").rpartition("#")
+    candidate = bare[0] if bare[1] and re.fullmatch(r"[0-9a-f]{32}", bare[2]) else "".join(bare)
+    return candidate if _MESSAGE_ID.fullmatch(candidate) else ""
+
+
+async def send(letter: Letter, relay: Relay, own_domain: str) -> SendResult:
+    """One attempt to hand a mail to the relay. Raises nothing that a relay can cause."""
+    # Only processes that send need the client.
+    import aiosmtplib
+
+    client = aiosmtplib.SMTP(
+        hostname=relay.host,
+        port=relay.port,
+        username=relay.username or None,
+        password=relay.password.get_secret_value() or None,
+        local_hostname=own_domain,
+        timeout=relay.timeout_seconds,
+        use_tls=relay.security == "tls",
+        start_tls=relay.security == "starttls",
+    )
+    step = "connect"
+    try:
+        await client.connect()
+        step = "address"
+        await client.mail(letter.sender)
+        await client.rcpt(letter.recipient)
+        step = "data"
+        await client.data(letter.content)
+    except aiosmtplib.SMTPResponseException as refusal:
+        return _refused(step, refusal.code, refusal.message)
+    except (aiosmtplib.SMTPException, OSError) as error:
+        sentence = clean_line(str(error), 300) or type(error).__name__
+        if step == "data":
+            # Lost between DATA and its reply: the relay may have taken it.
+            return SendResult("unknown", letter.message_id, sentence)
+        return SendResult("retry", None, sentence, RETRY_SECONDS)
+    finally:
+        client.close()
+    return SendResult("sent", letter.message_id)
+
+
+def _refused(step: str, code: int, message: str) -> SendResult:
+    """What a reply of the relay means: 5xx is for good, unless it is about our own login."""
+    sentence = clean_line(f"{code} {message}", 300)
+    if step != "connect" and 500 <= code < 600:
+        return SendResult("failed", None, sentence)
+    return SendResult("retry", None, sentence, RETRY_SECONDS)

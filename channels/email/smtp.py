@@ -1,0 +1,324 @@
+"""The SMTP server: takes mail for our mailboxes, and says 250 only when it is stored.
+
+Replies are English and ASCII, as SMTP demands (RFC 5321 §4.2); each refusal says what to do.
+"""
+
+import asyncio
+import hashlib
+import logging
+import ssl
+from collections import Counter
+from collections.abc import Coroutine, Sequence
+from functools import partial
+from typing import Any
+
+from channels.email.fast import FastSMTP
+from channels.email.headers import clean_line
+from channels.email.options import Options
+from channels.email.thread import plain_mailbox
+from models.errors import StorageFull, Temporary
+from models.ids import uuid7
+from models.message import Envelope, Lane
+from models.ports import Accept, Clock
+
+_log = logging.getLogger(__name__)
+
+_BACKLOG = 256
+_DRAIN_FACTOR = 2
+"""A mail over the limit is read, unkept, up to this many limits, so that its sender sees the
+552; beyond it the connection is closed."""
+
+
+class Server:
+    """Listens, and turns each mail into envelopes that are committed before the 250."""
+
+    def __init__(self, options: Options, accept: Accept, clock: Clock) -> None:
+        self.options = options
+        self.connections: set[_Connection] = set()
+        self._accept = accept
+        self._clock = clock
+        self._commits: set[asyncio.Task[Any]] = set()
+        self._peers: Counter[str] = Counter()
+        self._server: asyncio.Server | None = None
+        self._accounts = {mailbox.address: mailbox.name for mailbox in options.mailboxes}
+        postmaster = options.mailboxes[0].name
+        for domain in {address.rpartition("@")[2] for address in self._accounts}:
+            # Every domain must have one, and may not tell it apart by case (RFC 5321 §4.5.1).
+            self._accounts.setdefault(f"postmaster@{domain}", postmaster)
+        self._accounts.setdefault("postmaster", postmaster)
+
+    async def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        tls = _tls_context(self.options)
+        factory = partial(_Connection, self, loop, tls)
+        self._server = await loop.create_server(
+            factory, self.options.host, self.options.port, backlog=_BACKLOG
+        )
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, once started."""
+        if self._server is None or not self._server.sockets:
+            return self.options.port
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def stop(self) -> None:
+        """Stops listening, lets commits under way finish and answer, closes connections."""
+        if self._server is not None:
+            self._server.close()
+        if self._commits:
+            await asyncio.wait(self._commits)
+        while any(connection.storing for connection in self.connections):  # noqa: ASYNC110
+            # The commit is done; its connection is still to be told.
+            await asyncio.sleep(0)
+        for connection in [*self.connections]:
+            connection.say_goodbye("421 4.3.2 Shutting down, try again in a minute")
+        if self._server is not None:
+            await self._server.wait_closed()
+            self._server = None
+
+    def account_of(self, address: str) -> str | None:
+        """The account that a recipient belongs to; plus-addresses belong to the plain one."""
+        address = address.lower()
+        return self._accounts.get(address) or self._accounts.get(plain_mailbox(address))
+
+    def admit(self, connection: "_Connection", peer: str) -> bool:
+        """Counts a new connection; False when there are too many."""
+        if (
+            len(self.connections) >= self.options.max_connections
+            or self._peers[peer] >= self.options.max_connections_per_peer
+        ):
+            return False
+        self.connections.add(connection)
+        self._peers[peer] += 1
+        return True
+
+    def release(self, connection: "_Connection", peer: str) -> None:
+        if connection not in self.connections:
+            return
+        self.connections.discard(connection)
+        self._peers[peer] -= 1
+        if not self._peers[peer]:
+            del self._peers[peer]
+
+    def envelopes(
+        self, facts: "dict[str, Any]", recipients: Sequence[str], raw: bytes
+    ) -> list[Envelope]:
+        """One for each account among the recipients."""
+        now = self._clock()
+        digest = hashlib.sha256(raw).hexdigest()
+        by_account: dict[str, list[str]] = {}
+        for address in recipients:
+            by_account.setdefault(self.account_of(address) or "", []).append(address)
+        return [
+            Envelope(
+                id=uuid7(now),
+                channel="email",
+                account=account,
+                dedupe_key=digest,
+                body=raw,
+                received_at=now,
+                lane=Lane.MAIL,
+                transport={**facts, "rcpt_tos": own},
+            )
+            for account, own in by_account.items()
+        ]
+
+    async def store(self, envelopes: list[Envelope]) -> str:
+        """Commits, and returns the reply. Goes on when the connection does not.
+
+        Whoever hung up did not see the 250 and sends again, which is then known.
+        """
+        commit = self._keep(self._commit(envelopes))
+        return await asyncio.shield(commit)
+
+    def _keep(self, work: Coroutine[Any, Any, str]) -> "asyncio.Task[str]":
+        task = asyncio.get_running_loop().create_task(work)
+        self._commits.add(task)
+        task.add_done_callback(self._commits.discard)
+        return task
+
+    async def _commit(self, envelopes: list[Envelope]) -> str:
+        try:
+            receipts = await self._accept(envelopes)
+        except StorageFull:
+            return "452 4.3.1 No room to store mail, try again later"
+        except Temporary:
+            return "451 4.3.0 Mail cannot be stored just now, try again in a few minutes"
+        except Exception:  # noqa: BLE001 - the sender keeps the mail and tries again: nothing is lost
+            _log.exception("mail was not stored")
+            return "451 4.3.0 Internal error, try again in a few minutes"
+        return f"250 2.0.0 Stored as {receipts[0].envelope_id}"
+
+
+def _tls_context(options: Options) -> ssl.SSLContext | None:
+    if options.certificate is None or options.key is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(options.certificate, options.key)
+    return context
+
+
+class _Handler:
+    """What the protocol asks about recipients and mails."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    async def handle_MAIL(  # noqa: N802 - aiosmtpd's name
+        self, smtp: "_Connection", _session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        if address != "<>" and not _transmittable(address):
+            return "553 5.1.7 The sender address cannot be read, correct it and send again"
+        smtp.begin_mail()
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 2.1.0 OK"
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self, _smtp: "_Connection", _session: Any, envelope: Any, address: str, _options: list[str]
+    ) -> str:
+        if not _transmittable(address) or self._server.account_of(address) is None:
+            return "550 5.1.1 No such mailbox here, check the address and send again"
+        if len(envelope.rcpt_tos) >= self._server.options.max_recipients:
+            return "452 4.5.3 Too many recipients, send the rest in another mail"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 OK"
+
+    async def handle_DATA(  # noqa: N802 - aiosmtpd's name
+        self, smtp: "_Connection", _session: Any, envelope: Any
+    ) -> str:
+        facts = smtp.facts()
+        made = self._server.envelopes(facts, envelope.rcpt_tos, envelope.content)
+        return await smtp.while_storing(self._server.store(made))
+
+    async def handle_exception(self, error: Exception) -> str:
+        _log.error("SMTP command failed", exc_info=error)
+        return "451 4.3.0 Internal error, try again in a few minutes"
+
+
+class _Connection(FastSMTP):
+    """One client: the protocol, with limits on time, bytes and patience.
+
+    Two deadlines: ``idle_seconds`` without a byte, and ``absolute_seconds`` for one mail, so
+    that neither silence nor a byte a minute holds a connection. Time spent on the commit is
+    ours and not the client's.
+    """
+
+    def __init__(
+        self, server: Server, loop: asyncio.AbstractEventLoop, tls: ssl.SSLContext | None
+    ) -> None:
+        options = server.options
+        super().__init__(
+            _Handler(server),
+            hostname=options.own_domain,
+            loop=loop,
+            ident="ESMTP Shouli",
+            data_size_limit=options.max_bytes,
+            enable_SMTPUTF8=True,
+            tls_context=tls,
+            timeout=options.idle_seconds,
+        )
+        for command in ("AUTH", "EXPN", "VRFY", "HELP"):
+            del self._smtp_methods[command]
+        self._owner = server
+        self._peer = ""
+        self._mail_deadline = 0.0
+        self.storing = False
+
+    # Connections
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        first = self.transport is None
+        self.begin_mail()
+        super().connection_made(transport)
+        if not first:
+            return
+        peer = self.session.peer
+        self._peer = str(peer[0]) if peer else ""
+        if not self._owner.admit(self, self._peer):
+            self.say_goodbye("421 4.3.2 Too many connections, try again in a minute")
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._owner.release(self, self._peer)
+        super().connection_lost(error)
+
+    def say_goodbye(self, reply: str) -> None:
+        """Sends a last reply and closes, whatever the client is doing."""
+        if self.transport is None:
+            return
+        if self._handler_coroutine is not None:
+            self._handler_coroutine.cancel()
+        self._writer.write(bytes(self._output) + reply.encode("ascii") + b"\r\n")
+        self._output.clear()
+        self._writer.close()
+
+    # Deadlines
+
+    def data_received(self, data: bytes) -> None:
+        self._reset_timeout()
+        super().data_received(data)
+
+    def begin_mail(self) -> None:
+        """A new mail has its own time."""
+        self._mail_deadline = self.loop.time() + self._owner.options.absolute_seconds
+
+    def _reset_timeout(self, duration: float | None = None) -> None:
+        super()._reset_timeout(duration)
+        self._deadline = min(self._deadline, self._mail_deadline)
+
+    def _timeout_cb(self) -> None:
+        if self.storing:
+            self._timeout_handle = None
+            self.begin_mail()
+            self._reset_timeout()
+            return
+        self.say_goodbye("421 4.4.2 Too slow, connect again and send the mail in one go")
+
+    async def while_storing(self, work: Coroutine[Any, Any, str]) -> str:
+        self.storing = True
+        try:
+            return await work
+        finally:
+            self.storing = False
+            self.begin_mail()
+            self._reset_timeout()
+
+    # Limits
+
+    def data_dropped(self, received: int) -> None:
+        if received > _DRAIN_FACTOR * self.data_size_limit:
+            self.say_goodbye("552 5.3.4 The mail is too large, send it without large files")
+
+    async def push(self, status: str | bytes) -> None:
+        if status == "552 Error: Too much mail data":
+            status = "552 5.3.4 The mail is too large, send it without large files"
+        await super().push(status)
+
+    def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
+        try:
+            address, rest = super()._getaddr(arg)
+        except (RecursionError, IndexError, ValueError):
+            # The standard library's parser gives up on hostile comments in its own ways.
+            return None, None
+        return address, rest
+
+    # Facts
+
+    def facts(self) -> dict[str, Any]:
+        """What the transport knows and the mail does not, as JSON holds it."""
+        tls = (self.session.ssl or {}).get("ssl_object")
+        sender = self.envelope.mail_from
+        return {
+            "peer": self._peer,
+            "helo": clean_line(str(self.session.host_name), 255),
+            "mail_from": "" if sender == "<>" else sender,
+            "tls": tls.version() if tls is not None else None,
+        }
+
+
+def _transmittable(address: str) -> bool:
+    """Whether an address can be stored as text (SMTP lets any bytes through)."""
+    return address.isprintable()
