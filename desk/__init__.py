@@ -1,0 +1,1 @@
+"""The desk door: the API and the page where agents, supervisors and admins work."""

@@ -1,0 +1,86 @@
+"""The people at the desk: who is there, and what an admin says of them."""
+
+from typing import Any
+
+from aiohttp import web
+
+from desk import bodies
+from desk.auth import API, ID, PASSWORDS, Person, who
+from desk.errors import Refusal
+from desk.services import SERVICES, Words
+from desk.shapes import colleague_json, person_json
+from models.agent import Presence, Role
+from models.errors import Conflict
+
+
+async def list_agents(request: web.Request) -> web.Response:
+    person = who(request)
+    form = person_json if person.ranks(Role.ADMIN) else colleague_json
+    found = await request.app[SERVICES].store.agents.all()
+    return web.json_response({"agents": [form(agent) for agent in found]})
+
+
+async def add(request: web.Request) -> web.Response:
+    who(request, Role.ADMIN)
+    asked = await bodies.read(request, bodies.NewAgent)
+    agents = request.app[SERVICES].store.agents
+    hashed = await request.app[PASSWORDS].hash(asked.password)
+    try:
+        created = await agents.add(
+            asked.login, asked.name, asked.role, hashed, asked.skills, asked.capacity
+        )
+    except Conflict as error:
+        words = Words("这个账号已经有人用了。", "This login is taken.")
+        raise Refusal(409, "login_taken", words, field="login") from error
+    return web.json_response(person_json(await agents.get(created)), status=201)
+
+
+async def change(request: web.Request) -> web.Response:
+    person, services = who(request, Role.ADMIN), request.app[SERVICES]
+    asked = await bodies.read(request, bodies.ChangeAgent)
+    agent_id = request.match_info["agent"]
+    values = await _values(request, asked)
+    _keep_a_way_in(person, agent_id, asked)
+    if asked.disabled:
+        # First, so that nothing is given to somebody on the way out.
+        await services.store.agents.present(agent_id, Presence.OFFLINE)
+    await services.store.agents.change(agent_id, person.id, **values)
+    await services.doorbell.ring("dispatch")
+    if asked.disabled:
+        return web.Response(status=204)
+    return web.json_response(person_json(await services.store.agents.get(agent_id)))
+
+
+async def _values(request: web.Request, asked: bodies.ChangeAgent) -> dict[str, Any]:
+    given = asked.model_dump(exclude_none=True)
+    if not given:
+        words = Words("没有要修改的字段。", "There is nothing to change.")
+        raise Refusal(422, "missing_field", words)
+    if asked.password is not None:
+        given["password"] = await request.app[PASSWORDS].hash(asked.password)
+    if given.pop("disabled", None) is not None:
+        given["disabled_at"] = await _now(request) if asked.disabled else None
+    return given
+
+
+async def _now(request: web.Request) -> float:
+    return await request.app[SERVICES].store.db.now()
+
+
+def _keep_a_way_in(person: Person, agent_id: str, asked: bodies.ChangeAgent) -> None:
+    """The last admin must not lock the door from outside."""
+    demoted = asked.role is not None and asked.role != Role.ADMIN
+    if agent_id == person.id and (demoted or asked.disabled):
+        words = Words(
+            "不能停用自己或降低自己的权限，请让另一位管理员来做。",
+            "Nobody disables or demotes themselves; ask another admin.",
+        )
+        raise Refusal(409, "yourself", words)
+
+
+def routes() -> list[web.RouteDef]:
+    return [
+        web.get(f"{API}agents", list_agents),
+        web.post(f"{API}agents", add),
+        web.patch(f"{API}agents/{{agent:{ID}}}", change),
+    ]

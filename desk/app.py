@@ -1,0 +1,32 @@
+"""The desk's application: every door put together."""
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from desk import agents, auth, files, labels, pages, push, queues, tickets
+from desk.bodies import MOST_BYTES
+from desk.errors import add_headers, answer_errors
+from desk.services import SERVICES, DeskServices
+
+
+def create_app(services: DeskServices) -> web.Application:
+    """The desk door, ready to be served on one port."""
+    app = web.Application(middlewares=[answer_errors, auth.identify], client_max_size=MOST_BYTES)
+    app[SERVICES] = services
+    app[auth.PASSWORDS] = auth.Passwords()
+    app[auth.ATTEMPTS] = auth.Attempts(services.clock)
+    app[push.HUB] = push.Hub(services)
+    pages.prepare(app)
+    for door in (auth, tickets, files, labels, agents, queues, push, pages):
+        app.add_routes(door.routes())
+    if services.metrics is not None:
+        app.router.add_get("/metrics", services.metrics)
+    app.on_response_prepare.append(add_headers)
+    app.cleanup_ctx.append(_hub)
+    return app
+
+
+async def _hub(app: web.Application) -> AsyncIterator[None]:
+    async with app[push.HUB].running():
+        yield

@@ -1,0 +1,316 @@
+"""Who is asking: passwords, sessions, API tokens, and where a browser comes from."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from desk import bodies
+from desk.errors import Refusal
+from desk.services import SERVICES, DeskOptions, DeskServices, Words
+from desk.shapes import person_json
+from models.agent import ROLE_NAMES, Agent, Presence, Role
+from models.ports import Clock
+
+API = "/api/v1/"
+
+ID = "[0-9A-Za-z-]{1,36}"
+"""What an id in a path may look like; anything else is simply not found."""
+
+_T = TypeVar("_T")
+
+CSRF_HEADER = "X-Shouli-Desk"
+"""A foreign page cannot send it without a preflight, which this door never answers."""
+
+_MOST_HASHING = 2
+_MOST_WAITING = 32
+"""argon2id takes 64 MB and a core each: more than this at a time and we ask to come back."""
+
+_FAILURES = 8
+_WINDOW = 300.0
+"""This many wrong passwords for one login from one address in so many seconds."""
+
+_RANK = {Role.AGENT: 0, Role.SUPERVISOR: 1, Role.ADMIN: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who asks, by which credential."""
+
+    agent: Agent
+    token: str = field(repr=False)
+    by: Literal["session", "token"]
+
+    @property
+    def id(self) -> str:
+        return self.agent.id
+
+    def ranks(self, role: Role) -> bool:
+        """Whether this person may do what ``role`` may."""
+        return _RANK[self.agent.role] >= _RANK[role]
+
+
+PERSON = web.RequestKey("person", Person)
+
+
+def hash_password(password: str) -> str:
+    """argon2id with the parameters of RFC 9106 §4 (low memory). Takes ~50 ms of a core."""
+    return PasswordHasher().hash(password)
+
+
+class Passwords:
+    """Checks passwords in threads, in the same time whether the login exists or not."""
+
+    def __init__(self) -> None:
+        self._hasher = PasswordHasher()
+        self._nobody = self._hasher.hash(secrets.token_urlsafe(16))
+        self._turn = asyncio.Semaphore(_MOST_HASHING)
+        self._waiting = 0
+
+    async def check(self, stored: str | None, password: str) -> bool:
+        """Whether ``password`` is the one that ``stored`` was made of; None is nobody's."""
+        matches = await self._threaded(self._matches, stored or self._nobody, password)
+        return matches and stored is not None
+
+    async def hash(self, password: str) -> str:
+        return await self._threaded(self._hasher.hash, password)
+
+    async def _threaded(self, work: Callable[..., _T], *args: str) -> _T:
+        if self._waiting >= _MOST_WAITING:
+            words = Words(
+                "登录的人太多，请稍后再试。", "Too many people are signing in; wait a moment."
+            )
+            raise Refusal(503, "busy", words, retry_after=5)
+        self._waiting += 1
+        try:
+            async with self._turn:
+                return await asyncio.to_thread(work, *args)
+        finally:
+            self._waiting -= 1
+
+    def _matches(self, stored: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(stored, password)
+        except (VerificationError, InvalidHashError):
+            return False
+
+
+class Attempts:
+    """Counts wrong passwords by (login, address), in this process's memory.
+
+    The queue before argon2 bounds how many keys can come up within a window.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._failures: dict[tuple[str, str], tuple[int, float]] = {}
+
+    def charge(self, login: str, address: str) -> None:
+        """Counts an attempt before its outcome is known, so that parallel ones count too.
+
+        Raises:
+            Refusal: 429, there were too many.
+        """
+        now = self._clock()
+        count, since = self._failures.get((login, address), (0, now))
+        if now >= since + _WINDOW:
+            count, since = 0, now
+        if count >= _FAILURES:
+            words = Words(
+                "尝试次数过多，请几分钟后再试。", "Too many attempts; wait a few minutes."
+            )
+            raise Refusal(
+                429, "too_many_attempts", words, retry_after=int(since + _WINDOW - now) + 1
+            )
+        if len(self._failures) >= _MANY:
+            self._forget(now)
+        self._failures[login, address] = (count + 1, since)
+
+    def clear(self, login: str, address: str) -> None:
+        self._failures.pop((login, address), None)
+
+    def _forget(self, now: float) -> None:
+        self._failures = {
+            key: value for key, value in self._failures.items() if now < value[1] + _WINDOW
+        }
+
+
+_MANY = 10_000
+"""Keys after which those of past windows are dropped."""
+
+PASSWORDS = web.AppKey("passwords", Passwords)
+ATTEMPTS = web.AppKey("attempts", Attempts)
+
+
+def cookie_name(options: DeskOptions) -> str:
+    """The __Host- prefix binds the cookie to this very host (RFC 6265bis §4.1.3.2)."""
+    return "__Host-shouli" if options.secure_cookie else "shouli"
+
+
+@web.middleware
+async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Finds out who asks; under the API only login works without."""
+    if not request.path.startswith(API):
+        return await handler(request)
+    if request.path == f"{API}login":
+        refuse_foreign(request)
+        return await handler(request)
+    request[PERSON] = await _person(request)
+    return await handler(request)
+
+
+async def _person(request: web.Request) -> Person:
+    services = request.app[SERVICES]
+    scheme, _, bearer = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    by: Literal["session", "token"] = "token" if scheme.lower() == "bearer" else "session"
+    token = bearer.strip() if by == "token" else request.cookies.get(cookie_name(services.options))
+    agent = await services.store.agents.holder(token) if token else None
+    if agent is None or token is None:
+        words = Words("请先登录。", "Sign in first.")
+        raise Refusal(401, "no_session", words)
+    if by == "session":
+        refuse_foreign(request)
+    return Person(agent, token, by)
+
+
+def refuse_foreign(request: web.Request) -> None:
+    """A cookie is sent whoever asks: what changes something must come from our own page.
+
+    Raises:
+        Refusal: 403, another site asks, or nothing shows that it is not one.
+    """
+    upgrade = request.headers.get(hdrs.UPGRADE, "").lower() == "websocket"
+    if request.method in {"GET", "HEAD", "OPTIONS"} and not upgrade:
+        return
+    origin = request.headers.get(hdrs.ORIGIN)
+    if origin is None and not upgrade and CSRF_HEADER in request.headers:
+        return
+    if origin is None or origin not in _origins(request):
+        words = Words(
+            f"请求来自其他网站，已拒绝；程序请用 API 令牌，或带上 {CSRF_HEADER} 头。",
+            f"Refused: it comes from another site. Programs use a token or send {CSRF_HEADER}.",
+        )
+        raise Refusal(403, "foreign_origin", words)
+
+
+def _origins(request: web.Request) -> frozenset[str]:
+    # Behind a proxy that ends TLS the scheme is not known here; the host is.
+    allowed = request.app[SERVICES].options.origins
+    return allowed or frozenset({f"http://{request.host}", f"https://{request.host}"})
+
+
+def who(request: web.Request, least: Role = Role.AGENT) -> Person:
+    """The person who asks.
+
+    Raises:
+        Refusal: 403, they have less than the ``least`` role.
+    """
+    person = request[PERSON]
+    if not person.ranks(least):
+        zh, en = ROLE_NAMES[least]
+        words = Words(f"需要{zh}权限。", f"This takes the role {en.lower()}.")
+        raise Refusal(403, "forbidden", words)
+    return person
+
+
+async def login(request: web.Request) -> web.Response:
+    asked = await bodies.read(request, bodies.Login)
+    services, attempts = request.app[SERVICES], request.app[ATTEMPTS]
+    address = request.remote or ""
+    attempts.charge(asked.login, address)
+    found = await services.store.agents.by_login(asked.login)
+    stored = found[1] if found else None
+    right = await request.app[PASSWORDS].check(stored, asked.password)
+    if not right or found is None:
+        words = Words("账号或密码不正确。", "The login or the password is wrong.")
+        raise Refusal(401, "wrong_credentials", words)
+    attempts.clear(asked.login, address)
+    return await _signed_in(services, found[0])
+
+
+async def _signed_in(services: DeskServices, agent: Agent) -> web.Response:
+    options = services.options
+    token, seconds = secrets.token_urlsafe(32), options.session_hours * 3600
+    await services.store.agents.grant(agent.id, "session", token, seconds)
+    response = web.json_response(person_json(agent))
+    response.set_cookie(
+        cookie_name(options),
+        token,
+        max_age=int(seconds),
+        path="/",
+        httponly=True,
+        secure=options.secure_cookie,
+        samesite="Strict",
+    )
+    return response
+
+
+async def logout(request: web.Request) -> web.Response:
+    person, services = who(request), request.app[SERVICES]
+    await services.store.agents.revoke(person.token)
+    response = web.Response(status=204)
+    response.del_cookie(
+        cookie_name(services.options), path="/", secure=services.options.secure_cookie
+    )
+    return response
+
+
+async def me(request: web.Request) -> web.Response:
+    return web.json_response(person_json(who(request).agent))
+
+
+async def set_presence(request: web.Request) -> web.Response:
+    person, services = who(request), request.app[SERVICES]
+    asked = await bodies.read(request, bodies.SetPresence)
+    await services.store.agents.present(person.id, Presence(asked.presence))
+    await services.doorbell.ring("dispatch")
+    return web.json_response(person_json(await services.store.agents.get(person.id)))
+
+
+def _in_person(request: web.Request) -> Person:
+    """A token must not make tokens: a stolen one would never end."""
+    person = who(request)
+    if person.by == "token":
+        words = Words("请登录后管理令牌。", "Sign in with the password to manage tokens.")
+        raise Refusal(403, "session_needed", words)
+    return person
+
+
+async def tokens(request: web.Request) -> web.Response:
+    person = _in_person(request)
+    found = await request.app[SERVICES].store.agents.tokens(person.id)
+    return web.json_response({"tokens": found})
+
+
+async def create_token(request: web.Request) -> web.Response:
+    person = _in_person(request)
+    asked = await bodies.read(request, bodies.NewToken)
+    token = f"shouli_{secrets.token_urlsafe(32)}"
+    created = await request.app[SERVICES].store.agents.grant(
+        person.id, "token", token, asked.days * 86400.0, asked.name
+    )
+    return web.json_response({"id": created, "name": asked.name, "token": token}, status=201)
+
+
+async def revoke_token(request: web.Request) -> web.Response:
+    person = _in_person(request)
+    await request.app[SERVICES].store.agents.revoke_token(person.id, request.match_info["token"])
+    return web.Response(status=204)
+
+
+def routes() -> list[web.RouteDef]:
+    return [
+        web.post(f"{API}login", login),
+        web.post(f"{API}logout", logout),
+        web.get(f"{API}me", me),
+        web.put(f"{API}me/presence", set_presence),
+        web.get(f"{API}tokens", tokens),
+        web.post(f"{API}tokens", create_token),
+        web.delete(f"{API}tokens/{{token:{ID}}}", revoke_token),
+    ]

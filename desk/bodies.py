@@ -1,0 +1,182 @@
+"""What a request may carry, checked before anything is done with it."""
+
+from typing import Annotated, Literal, TypeVar
+
+from aiohttp import web
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from desk.errors import Refusal
+from desk.services import Words
+from models.agent import Role
+
+MOST_BYTES = 256 * 1024
+"""Of a request's body; the longest answer is far below it."""
+
+
+def _printable(text: str) -> str:
+    # PostgreSQL stores no NUL in text.
+    if "\0" in text:
+        raise ValueError("must not contain NUL characters")
+    return text
+
+
+def _wordy(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return text
+
+
+Line = Annotated[str, AfterValidator(_printable)]
+Name = Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=64)]
+Id = Annotated[Line, Field(min_length=1, max_length=36)]
+Skills = dict[
+    Annotated[Line, Field(min_length=1, max_length=64)], Annotated[int, Field(ge=1, le=5)]
+]
+Password = Annotated[str, Field(min_length=10, max_length=1024)]
+Capacity = Annotated[int, Field(ge=0, le=100)]
+
+
+class Body(BaseModel):
+    """The base of all: an unknown field is refused, not ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Login(Body):
+    login: Annotated[Line, Field(min_length=1, max_length=64)]
+    password: Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+class SetPresence(Body):
+    presence: Literal["ready", "busy", "break", "meal", "training", "wrap_up", "offline"]
+
+
+class NewToken(Body):
+    name: Name
+    days: Annotated[int, Field(ge=1, le=365)] = 90
+
+
+class Decline(Body):
+    reason: Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=500)]
+
+
+class Take(Body):
+    agent: Id | None = None
+    """Somebody else than the caller: a supervisor's word."""
+
+
+class Reply(Body):
+    text: Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=20_000)]
+    client_id: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{8,64}$")]
+    then: Literal["active", "pending", "resolved"] = "active"
+
+
+class Transfer(Body):
+    """To a person, to the queue of another skill, or (neither) back to its own queue."""
+
+    agent: Id | None = None
+    skill: Annotated[Line, Field(min_length=1, max_length=64)] | None = None
+    note: Annotated[Line, Field(max_length=500)] = ""
+
+
+class Correct(Body):
+    facet: Annotated[Line, Field(max_length=32)]
+    value: Annotated[Line, Field(max_length=64)]
+
+
+class Decide(Body):
+    action: Literal["resend", "sent"]
+
+
+class NewAgent(Body):
+    login: Annotated[str, Field(pattern=r"^[0-9A-Za-z._@-]{1,64}$")]
+    name: Name
+    role: Role
+    password: Password
+    skills: Skills = {}
+    capacity: Capacity = 6
+
+
+class ChangeAgent(Body):
+    name: Name | None = None
+    role: Role | None = None
+    password: Password | None = None
+    skills: Skills | None = None
+    capacity: Capacity | None = None
+    disabled: bool | None = None
+
+
+class Replay(Body):
+    ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=100)]
+
+
+class TicketFilter(Body):
+    """The query of the ticket list; ``q`` is a ticket number."""
+
+    state: Annotated[Line, Field(max_length=128)] = ""
+    junk: bool | None = None
+    skill_class: Annotated[Line, Field(max_length=512)] | None = None
+    q: Annotated[Line, Field(max_length=64)] = ""
+    before: Id | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class After(Body):
+    """The query of a log that is read on."""
+
+    after: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+
+_B = TypeVar("_B", bound=Body)
+
+
+async def read(request: web.Request, model: type[_B]) -> _B:
+    """The request's JSON body; an absent one counts as empty.
+
+    Raises:
+        Refusal: 400 not JSON, 413 too large, 415 another type, 422 a field is wrong.
+    """
+    raw = await request.read()
+    if raw and request.content_type != "application/json":
+        words = Words("请求体须为 application/json。", "Send the body as application/json.")
+        raise Refusal(415, "unsupported_media_type", words)
+    try:
+        return model.model_validate_json(raw or b"{}")
+    except ValidationError as error:
+        raise _refusal(error) from error
+
+
+def query(request: web.Request, model: type[_B]) -> _B:
+    """The request's query.
+
+    Raises:
+        Refusal: 422 a parameter is unknown or wrong.
+    """
+    try:
+        return model.model_validate(dict(request.query))
+    except ValidationError as error:
+        raise _refusal(error) from error
+
+
+def _refusal(error: ValidationError) -> Refusal:
+    first = error.errors(include_url=False, include_input=False)[0]
+    if first["type"] == "json_invalid":
+        words = Words("请求体不是合法的 JSON。", "The body is not valid JSON.")
+        return Refusal(400, "malformed_json", words)
+    field = ".".join(str(part) for part in first["loc"])
+    return Refusal(422, _code(first), _words(first, field), field=field)
+
+
+def _code(detail: ErrorDetails) -> str:
+    known = {"extra_forbidden": "unknown_field", "missing": "missing_field"}
+    return known.get(detail["type"], "invalid_field")
+
+
+def _words(detail: ErrorDetails, field: str) -> Words:
+    match _code(detail):
+        case "unknown_field":
+            return Words(f"未知字段 {field}，请删去。", f"Unknown field {field}; leave it out.")
+        case "missing_field":
+            return Words(f"缺少字段 {field}。", f"The field {field} is missing.")
+    return Words(f"字段 {field} 的值无效。", f"The field {field} is wrong: {detail['msg']}.")

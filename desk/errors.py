@@ -1,0 +1,153 @@
+"""Every refusal as JSON ``{code, message: {zh, en}, field?}``, and the headers of safety."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from desk.services import Words
+from models.errors import Conflict, NotFound, Permanent, Rejected, ShouliError, Temporary
+
+_log = structlog.stdlib.get_logger(__name__)
+
+RETRY_SECONDS = 5
+"""What a client is told to wait when the database is away."""
+
+
+class Refusal(Exception):
+    """The desk's own no, with its HTTP status and a sentence that says what to do."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        words: Words,
+        *,
+        field: str | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(words.en)
+        self.status = status
+        self.code = code
+        self.words = words
+        self.field = field
+        self.retry_after = retry_after
+
+
+CONFLICTS: Mapping[str, str] = {
+    "this ticket is not in your hands any more; look at it again": (
+        "这张工单已不在您手上，请刷新后再看。"
+    ),
+    "this ticket is not waiting; look at it again": "这张工单不在等待中，请刷新后再看。",
+    "the agent has no free capacity for this ticket": "该坐席未就绪或已满负荷，接不了这张工单。",
+    "this ticket is yours already": "这张工单本来就是您的。",
+    "this ticket has no labels yet; try again in a moment": "这张工单还没有标签，请稍后再试。",
+    "this ticket is not junk": "这张工单不是无效工单。",
+    "this conversation has another open ticket; use that one": (
+        "同一会话另有未结工单，请在那张工单上处理。"
+    ),
+    "this client_id was used for another answer; make a new one": (
+        "这个 client_id 已用于另一条答复，请换一个新的。"
+    ),
+    "this answer is neither failed nor of unknown fate": "这条答复既未失败，也不是去向不明。",
+    "somebody else was faster": "别人先了一步，请刷新后再看。",
+}
+"""Chinese for the store's conflicts; a test keeps the list complete."""
+
+_STALE = "状态已经变化，请刷新后再试。"
+
+_NOT_FOUND = Words("未查询到。", "Nothing found under this address.")
+
+_AWAY = Words("暂时无法访问数据库，请稍后重试。", "The database is away for now; try again soon.")
+
+_INTERNAL = Words(
+    "系统内部错误，已记录；请重试，仍不行请联系管理员。",
+    "An error of ours; it is logged. Try again, and tell the administrator if it stays.",
+)
+
+_BY_STATUS = {
+    403: Words("没有权限。", "You may not do this."),
+    404: _NOT_FOUND,
+    405: Words("该地址不支持这种请求方法。", "This address does not take that method."),
+    413: Words("请求太大，请缩短后再发。", "The request is too large; shorten it."),
+}
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+def refused(error: Refusal) -> web.Response:
+    """A refusal as its response."""
+    content: dict[str, object] = {"code": error.code, "message": error.words._asdict()}
+    if error.field is not None:
+        content["field"] = error.field
+    response = web.json_response(content, status=error.status)
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def refusal_of(error: ShouliError) -> Refusal:
+    """What an expected failure of the layers below means at this door."""
+    words = Words(CONFLICTS.get(str(error), _STALE), f"{str(error).rstrip('.')}.".capitalize())
+    match error:
+        case NotFound():
+            return Refusal(404, error.code, _NOT_FOUND)
+        case Conflict():
+            return Refusal(409, error.code, words)
+        case Temporary():
+            return Refusal(503, error.code, _AWAY, retry_after=RETRY_SECONDS)
+        case Rejected():
+            return Refusal(422, error.code, words)
+        case Permanent():
+            _log.error("request failed for good", error=str(error))
+    return Refusal(500, error.code, _INTERNAL)
+
+
+@web.middleware
+async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The outermost boundary: whatever happens, the client gets JSON and safe headers."""
+    try:
+        return await handler(request)
+    except Refusal as error:
+        return refused(error)
+    except ShouliError as error:
+        return refused(refusal_of(error))
+    except web.HTTPRedirection:
+        raise
+    except web.HTTPException as error:
+        words = _BY_STATUS.get(error.status, _BY_STATUS[403])
+        response = refused(Refusal(error.status, _code(error.status), words))
+        if isinstance(error, web.HTTPMethodNotAllowed):
+            response.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
+        return response
+    except Exception:  # noqa: BLE001 - the boundary: a bug must not show its traceback
+        _log.exception("request failed", method=request.method, route=_route(request))
+        return refused(Refusal(500, "internal", _INTERNAL))
+
+
+async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    """Sets the headers of safety where a handler has not set stricter ones."""
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+
+
+def _code(status: int) -> str:
+    return HTTPStatus(status).phrase.lower().replace(" ", "_")
+
+
+def _route(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else ""

@@ -1,0 +1,85 @@
+"""Labels: what they are called, a person's correction, and the bundles that give them."""
+
+from aiohttp import web
+
+from desk import bodies
+from desk.auth import API, ID, who
+from desk.errors import Refusal
+from desk.services import SERVICES, Words
+from desk.shapes import labels_json
+from desk.tickets import known_skills, names_of, touched
+from models.agent import PRESENCE_NAMES, ROLE_NAMES, Role
+from models.ticket import STATE_NAMES, TicketState
+from models.training import Taxonomy
+
+
+def _named(names: tuple[str, str]) -> dict[str, str]:
+    return Words(*names)._asdict()
+
+
+async def glossary(request: web.Request) -> web.Response:
+    """What everything is called, in both languages, so that a client names nothing itself."""
+    who(request)
+    services = request.app[SERVICES]
+    return web.json_response(
+        {
+            "facets": [
+                {
+                    "facet": facet,
+                    "name": {"zh": spec.zh, "en": spec.en},
+                    "classes": [
+                        {"value": value, "name": {"zh": c.zh, "en": c.en}}
+                        for value, c in spec.classes.items()
+                    ],
+                }
+                for facet, spec in services.taxonomy.facets.items()
+            ],
+            "skills": await known_skills(services),
+            "states": {state: _named(names) for state, names in STATE_NAMES.items()},
+            "presences": {key: _named(names) for key, names in PRESENCE_NAMES.items()},
+            "roles": {role: _named(names) for role, names in ROLE_NAMES.items()},
+        }
+    )
+
+
+async def correct(request: web.Request) -> web.Response:
+    asked = await bodies.read(request, bodies.Correct)
+    services, person = request.app[SERVICES], who(request)
+    _check(services.taxonomy, asked)
+    ticket = await touched(request)
+    await services.store.tickets.correct(ticket.id, person.id, asked.facet, asked.value)
+    ticket = await services.store.tickets.get(ticket.id)
+    if ticket.state == TicketState.WAITING:
+        needs, target = await services.reroute(ticket)
+        await services.store.tickets.reclass(ticket.id, needs, target)
+        await services.doorbell.ring("dispatch")
+    names = await names_of(services)
+    return web.json_response({"labels": labels_json(ticket, services.taxonomy, names)})
+
+
+def _check(taxonomy: Taxonomy, asked: bodies.Correct) -> None:
+    """Raises ``Refusal`` 422 for a facet or class that the taxonomy does not know."""
+    if asked.facet not in taxonomy.facets:
+        known = "、".join(taxonomy.facets)
+        words = Words(f"没有这个维度；有：{known}。", f"No such facet; there are: {known}.")
+        raise Refusal(422, "invalid_field", words, field="facet")
+    if asked.value not in taxonomy.facets[asked.facet].classes:
+        known = "、".join(taxonomy.facets[asked.facet].classes)
+        words = Words(f"没有这个类别；有：{known}。", f"No such class; there are: {known}.")
+        raise Refusal(422, "invalid_field", words, field="value")
+
+
+async def bundles(request: web.Request) -> web.Response:
+    """Every classifier bundle's card, and which one serves."""
+    who(request, Role.SUPERVISOR)
+    store = request.app[SERVICES].store
+    champion, cards = await store.bundles.champion(), await store.bundles.cards()
+    return web.json_response({"champion": champion, "bundles": cards})
+
+
+def routes() -> list[web.RouteDef]:
+    return [
+        web.get(f"{API}glossary", glossary),
+        web.post(f"{API}tickets/{{ticket:{ID}}}/labels", correct),
+        web.get(f"{API}bundles", bundles),
+    ]

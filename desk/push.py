@@ -1,0 +1,311 @@
+"""The live line: numbered events to every connected desk, resumed after the last one seen.
+
+First frame from the desk: ``{"type": "hello", "last_seq": N}``. Then from here, each frame
+an object with a ``type``: ``snapshot`` (the desk is too far behind or new: read everything
+again, events follow from ``last_seq``), ``events`` (in order, each number once), ``waiting``
+(how much waits in all queues), ``ping`` (every 25 s, with the number up to which this person
+has seen everything; the desk answers with any frame).
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Literal
+
+import structlog
+from aiohttp import WSCloseCode, WSMsgType, web
+from pydantic import Field, ValidationError
+
+from desk.auth import API, Person, who
+from desk.bodies import Body
+from desk.services import SERVICES, DeskServices
+from desk.shapes import Json, event_json
+from desk.tickets import waiting_json
+from models.agent import Role
+from models.errors import Temporary
+from models.store.database import Event
+from models.tail import follow
+
+_log = structlog.stdlib.get_logger(__name__)
+
+FRAME_BYTES = 32 * 1024
+"""Larger frames are closed with 1009, by aiohttp."""
+
+_MOST_BEHIND = 2000
+"""Events that are replayed; further back a snapshot is quicker."""
+
+_BACKLOG = 256
+"""Batches a slow desk may leave unread before it is dropped and told to resume."""
+
+_PAGE = 500
+_PER_FRAME = 20
+"""Events in a frame: one takes at most ~1.5 kB."""
+
+_HELLO_SECONDS = 10.0
+_CLOSE_SECONDS = 2.0
+_AGAIN_SECONDS = 1.0
+
+_SIGN_IN = 4401
+"""Close code: the session has ended."""
+
+_QUEUE_KINDS = {
+    "ticket.queued", "ticket.assigned", "ticket.requeued", "ticket.returned", "ticket.moved",
+}  # fmt: skip
+"""After these another number of tickets may wait."""
+
+
+class Hello(Body):
+    """A desk's first frame."""
+
+    type: Literal["hello"]
+    last_seq: int = Field(ge=0, lt=2**63)
+
+
+class Line:
+    """One connected desk: what it may see, and what is still to be told."""
+
+    def __init__(self, person: Person) -> None:
+        self.person = person
+        self.tickets: set[str] = set()
+        self.cursor = 0
+        self._all = person.ranks(Role.SUPERVISOR)
+        self._waiting: Json | None = None
+        self._batches: asyncio.Queue[Sequence[Event] | None] = asyncio.Queue(_BACKLOG)
+        self.overrun = False
+
+    def offer(self, batch: Sequence[Event]) -> None:
+        """Takes events without ever waiting; too many unread end the line."""
+        try:
+            self._batches.put_nowait(batch)
+        except asyncio.QueueFull:
+            self.overrun = True
+
+    def tell_waiting(self, waiting: Json) -> None:
+        """Only the newest figure is kept, however slow the desk reads."""
+        self._waiting = waiting
+        with suppress(asyncio.QueueFull):
+            self._batches.put_nowait(None)
+
+    async def next(self, seconds: float) -> tuple[Sequence[Event], Json | None]:
+        """What came, within ``seconds``; nothing when nothing did."""
+        batch: Sequence[Event] | None = None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                batch = await self._batches.get()
+        waiting, self._waiting = self._waiting, None
+        return batch or (), waiting
+
+    def fresh(self, batch: Sequence[Event]) -> list[Event]:
+        """Those of a batch that this person may see and has not been told of."""
+        news = [e for e in batch if e.seq > self.cursor and self._sees(e)]
+        if batch:
+            self.cursor = max(self.cursor, batch[-1].seq)
+        return news
+
+    def _sees(self, event: Event) -> bool:
+        """An agent's events are those addressed to them, and all of the tickets they have."""
+        mine = event.agent_id == self.person.id
+        ticket = event.ticket_id
+        seen = self._all or mine or ticket in self.tickets
+        if ticket is not None and event.kind == "ticket.assigned":
+            owner = event.data.get("owner", event.agent_id)
+            (self.tickets.add if owner == self.person.id else self.tickets.discard)(ticket)
+        elif ticket is not None and event.kind in {"ticket.requeued", "ticket.returned"}:
+            self.tickets.discard(ticket)
+        return seen
+
+
+class Hub:
+    """One tail of the events a process, feeding all its lines; and one heartbeat for all."""
+
+    def __init__(self, services: DeskServices) -> None:
+        self._services = services
+        self._lines: set[Line] = set()
+        self._position = 0
+        self._following = asyncio.Event()
+        self._stale = asyncio.Event()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        tasks = [
+            asyncio.create_task(self._again(self._tail, _AGAIN_SECONDS)),
+            asyncio.create_task(self._again(self._count, _AGAIN_SECONDS)),
+            asyncio.create_task(self._again(self._beat, self._services.options.beat_seconds)),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    @contextmanager
+    def joined(self, line: Line) -> Iterator[None]:
+        self._lines.add(line)
+        try:
+            yield
+        finally:
+            self._lines.discard(line)
+
+    async def ready(self) -> None:
+        """Waits until every later event reaches the lines that have joined."""
+        await self._following.wait()
+
+    async def _again(self, work: Callable[[], Awaitable[None]], pause: float) -> None:
+        """Runs ``work`` for ever: a desk must not go quiet because of one surprise."""
+        while True:
+            try:
+                await work()
+            except Temporary as error:
+                _log.warning("the desk's line waits for the database", error=str(error))
+            except Exception:  # noqa: BLE001 - the boundary of a background task
+                _log.exception("the desk's line stumbled", work=work.__name__)
+            await asyncio.sleep(pause)
+
+    async def _tail(self) -> None:
+        if not self._following.is_set():
+            self._position = await self._services.store.events.last()
+            self._following.set()
+        async for batch in follow(self._services.store, self._services.bus, self._position):
+            for line in self._lines:
+                line.offer(batch)
+            self._position = batch[-1].seq
+            if any(event.kind in _QUEUE_KINDS for event in batch):
+                self._stale.set()
+
+    async def _count(self) -> None:
+        """Tells how much waits: at most once a second, however much happens."""
+        await self._stale.wait()
+        self._stale.clear()
+        if self._lines:
+            waiting = await waiting_json(self._services)
+            for line in self._lines:
+                line.tell_waiting(waiting)
+
+    async def _beat(self) -> None:
+        connected = sorted({line.person.id for line in self._lines})
+        await self._services.store.agents.beat(connected)
+
+
+HUB = web.AppKey("hub", Hub)
+
+
+async def socket(request: web.Request) -> web.WebSocketResponse:
+    person, hub = who(request), request.app[HUB]
+    ws = web.WebSocketResponse(
+        max_msg_size=FRAME_BYTES, heartbeat=30.0, timeout=_CLOSE_SECONDS, compress=False
+    )
+    await ws.prepare(request)
+    hello = await _hello(ws)
+    if hello is None:
+        return ws
+    line = Line(person)
+    # Joined before the past is read, so that nothing falls between the two.
+    with hub.joined(line):
+        talking = asyncio.create_task(_talk(request, ws, line, hello.last_seq))
+        try:
+            await _listen(ws)
+        finally:
+            talking.cancel()
+            await asyncio.gather(talking, return_exceptions=True)
+    return ws
+
+
+async def _hello(ws: web.WebSocketResponse) -> Hello | None:
+    """The first frame; None, and the socket closed, when it is none or something else."""
+    try:
+        frame = await ws.receive(timeout=_HELLO_SECONDS)
+        if frame.type == WSMsgType.TEXT:
+            return Hello.model_validate_json(frame.data)
+    except (TimeoutError, ValidationError):
+        pass
+    message = b'send {"type": "hello", "last_seq": N} first'
+    await ws.close(code=WSCloseCode.POLICY_VIOLATION, message=message)
+    return None
+
+
+async def _listen(ws: web.WebSocketResponse) -> None:
+    """Reads until the desk leaves; after hello its frames only say that it is there."""
+    async for frame in ws:
+        if frame.type == WSMsgType.BINARY:
+            await ws.close(code=WSCloseCode.UNSUPPORTED_DATA, message=b"text frames only")
+
+
+async def _talk(
+    request: web.Request, ws: web.WebSocketResponse, line: Line, last_seq: int
+) -> None:
+    """Tells a desk everything, until it is too slow or its session ends."""
+    try:
+        code, reason = await _tell(request, ws, line, last_seq)
+    except (Temporary, TimeoutError):
+        code, reason = WSCloseCode.TRY_AGAIN_LATER, b"resume with last_seq"
+    except ConnectionError:
+        return
+    except Exception:  # noqa: BLE001 - the boundary of a task nobody else awaits
+        _log.exception("a desk's line broke")
+        code, reason = WSCloseCode.INTERNAL_ERROR, b"resume with last_seq"
+    try:
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await ws.close(code=code, message=reason)
+    except TimeoutError:
+        # The desk reads nothing at all, not even the closing frame.
+        if request.transport is not None:
+            request.transport.abort()
+
+
+async def _tell(
+    request: web.Request, ws: web.WebSocketResponse, line: Line, last_seq: int
+) -> tuple[int, bytes]:
+    services = request.app[SERVICES]
+    await request.app[HUB].ready()
+    await _catch_up(services, ws, line, last_seq)
+    clock, pause = asyncio.get_running_loop().time, services.options.ping_seconds
+    due = clock() + pause
+    while not line.overrun:
+        batch, waiting = await line.next(max(due - clock(), 0.0))
+        await _send_events(ws, line.fresh(batch))
+        if waiting is not None:
+            await _send(ws, {"type": "waiting", "waiting": waiting})
+        if clock() >= due:
+            holder = await services.store.agents.holder(line.person.token)
+            if holder is None:
+                return _SIGN_IN, b"sign in again"
+            if holder.role != line.person.agent.role:
+                return WSCloseCode.SERVICE_RESTART, b"your role changed: resume with last_seq"
+            await _send(ws, {"type": "ping", "last_seq": line.cursor})
+            due = clock() + pause
+    return WSCloseCode.TRY_AGAIN_LATER, b"too slow: resume with last_seq"
+
+
+async def _catch_up(
+    services: DeskServices, ws: web.WebSocketResponse, line: Line, last_seq: int
+) -> None:
+    events = services.store.events
+    last = await events.last()
+    line.tickets |= {t.id for t in await services.store.tickets.of_owner(line.person.id)}
+    oldest_needed = max(await events.first() - 1, last - _MOST_BEHIND)
+    if last_seq == 0 or not oldest_needed <= last_seq <= last:
+        line.cursor = last
+        await _send(ws, {"type": "snapshot", "last_seq": last})
+        return
+    line.cursor = last_seq
+    while page := await events.after(line.cursor, _PAGE):
+        await _send_events(ws, line.fresh(page))
+    await _send(ws, {"type": "ping", "last_seq": line.cursor})
+
+
+async def _send_events(ws: web.WebSocketResponse, news: Sequence[Event]) -> None:
+    for start in range(0, len(news), _PER_FRAME):
+        part = [event_json(event) for event in news[start : start + _PER_FRAME]]
+        await _send(ws, {"type": "events", "events": part})
+
+
+async def _send(ws: web.WebSocketResponse, frame: Json) -> None:
+    """Raises ``TimeoutError`` when the desk takes nothing for too long."""
+    async with asyncio.timeout(_HELLO_SECONDS):
+        await ws.send_str(json.dumps(frame, ensure_ascii=False))
+
+
+def routes() -> list[web.RouteDef]:
+    return [web.get(f"{API}ws", socket)]

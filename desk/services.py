@@ -1,0 +1,80 @@
+"""What the desk is given: values and callables, filled in by the composition root."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from models.ports import Bus, Clock, Doorbell
+from models.routing import Needs
+from models.store import Store
+from models.store.tickets import Ticket
+from models.training import Taxonomy
+
+
+class Words(NamedTuple):
+    """One statement in both languages."""
+
+    zh: str
+    en: str
+
+
+class Route(NamedTuple):
+    """Where a ticket belongs: its needs, and the seconds its first answer is due in."""
+
+    needs: Needs
+    target: float
+
+
+class Explain(Protocol):
+    """Why a decision of the router chose its agent, in sentences.
+
+    ``decision`` is a stored ``models.routing.Decision`` as a mapping, ``needs`` those of the
+    ticket's class, ``names`` maps agent ids to what people call them. Returns (zh, en).
+    """
+
+    def __call__(
+        self, decision: Mapping[str, Any], needs: Needs, names: Mapping[str, str], /
+    ) -> tuple[str, str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DeskOptions:
+    """Settings of the desk door.
+
+    ``origins``: exact origins (“https://desk.example.com”) that browsers may come from; when
+    empty, only pages of the host that is being asked.
+    """
+
+    version: str = ""
+    session_hours: float = 12.0
+    secure_cookie: bool = False
+    origins: frozenset[str] = frozenset()
+    beat_seconds: float = 10.0
+    ping_seconds: float = 25.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeskServices:
+    """Everything the desk needs of others.
+
+    ``reroute``: where a ticket belongs by its (corrected) labels. ``delivery_problem``: why
+    answers on a channel wait, as a sentence with the remedy, or None when they do not.
+    ``metrics``: the handler of /metrics, if it is served here.
+    """
+
+    store: Store
+    bus: Bus
+    doorbell: Doorbell
+    clock: Clock
+    taxonomy: Taxonomy
+    reroute: Callable[[Ticket], Awaitable[Route]]
+    explain: Explain
+    delivery_problem: Callable[[str], str | None]
+    options: DeskOptions = DeskOptions()
+    metrics: Handler | None = None
+
+
+SERVICES = web.AppKey("services", DeskServices)

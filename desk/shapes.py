@@ -1,0 +1,262 @@
+"""How things look in JSON: tickets, labels, messages, decisions. Personal data masked."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from desk.services import Explain, Words
+from models.agent import Agent
+from models.customer import masked
+from models.message import Sender
+from models.routing import Needs
+from models.store.conversations import Entry
+from models.store.database import Event
+from models.store.tickets import Ticket
+from models.ticket import MOVES, Label, TicketState
+from models.training import Taxonomy
+
+_S = TicketState
+_RETAKEN = {_S.PENDING, _S.SNOOZED}
+
+Json = dict[str, Any]
+
+
+def person_json(agent: Agent) -> Json:
+    """A person to themselves or to an admin."""
+    return colleague_json(agent) | {"login": agent.login}
+
+
+def colleague_json(agent: Agent) -> Json:
+    """A person to their colleagues: logins are half a key and stay private."""
+    return {
+        "id": agent.id,
+        "name": agent.name,
+        "role": agent.role,
+        "presence": agent.presence,
+        "capacity": agent.capacity,
+        "used": agent.used,
+        "skills": agent.skills,
+    }
+
+
+def labels_json(ticket: Ticket, taxonomy: Taxonomy, names: Mapping[str, str]) -> list[Json]:
+    """A ticket's labels in the order of the taxonomy, with the words that decided."""
+    if ticket.labels is None:
+        return []
+    given = ticket.labels.facets
+    known = [facet for facet in taxonomy.facets if facet in given]
+    retired = [facet for facet in given if facet not in taxonomy.facets]
+    return [_label_json(facet, given[facet], taxonomy, names) for facet in known + retired]
+
+
+def _label_json(facet: str, label: Label, taxonomy: Taxonomy, names: Mapping[str, str]) -> Json:
+    spec = taxonomy.facets.get(facet)
+    return {
+        "facet": facet,
+        "facet_name": {"zh": spec.zh, "en": spec.en} if spec else {"zh": facet, "en": facet},
+        "value": label.value,
+        "value_name": value_name(taxonomy, facet, label.value),
+        "confidence": label.confidence,
+        "accepted": label.accepted,
+        "by": label.by,
+        "by_name": names.get(label.by),
+        "alternatives": [
+            {"value": value, "value_name": value_name(taxonomy, facet, value), "confidence": p}
+            for value, p in label.alternatives
+        ],
+        "reasons": [reason.model_dump() for reason in label.reasons],
+    }
+
+
+def value_name(taxonomy: Taxonomy, facet: str, value: str) -> Json:
+    """What people call a class; one that was retired keeps its key for a name."""
+    spec = taxonomy.facets.get(facet)
+    found = spec.classes.get(value) if spec else None
+    return {"zh": found.zh, "en": found.en} if found else {"zh": value, "en": value}
+
+
+def ticket_json(
+    ticket: Ticket, taxonomy: Taxonomy, names: Mapping[str, str], preview: str = ""
+) -> Json:
+    """A ticket in a list."""
+    labels = ticket.labels.facets if ticket.labels else {}
+    return {
+        "id": ticket.id,
+        "number": ticket.number,
+        "conversation_id": ticket.conversation_id,
+        "channel": ticket.channel,
+        "lane": ticket.lane,
+        "state": ticket.state,
+        "junk": ticket.junk,
+        "subject": ticket.subject,
+        "preview": preview,
+        "lang": ticket.lang,
+        "created_at": ticket.created_at,
+        "updated_at": ticket.updated_at,
+        "due_at": ticket.due_at,
+        "late": ticket.late,
+        "queued_at": ticket.queued_at,
+        "first_answer_at": ticket.first_answer_at,
+        "resolved_at": ticket.resolved_at,
+        "offer_until": ticket.offer_until,
+        "trouble": ticket.trouble,
+        "skill_class": ticket.skill_class,
+        "units": ticket.units,
+        "owner": _agent_json(ticket.owner_id, names),
+        "labels": [
+            {
+                "facet": facet,
+                "value": labels[facet].value,
+                "value_name": value_name(taxonomy, facet, labels[facet].value),
+                "accepted": labels[facet].accepted,
+            }
+            for facet in taxonomy.facets
+            if facet in labels
+        ],
+    }
+
+
+def _agent_json(agent_id: str | None, names: Mapping[str, str]) -> Json | None:
+    return None if agent_id is None else {"id": agent_id, "name": names.get(agent_id, "")}
+
+
+def actions(ticket: Ticket, agent_id: str, *, supervises: bool) -> list[str]:
+    """What a person may do with a ticket now."""
+    mine = ticket.owner_id == agent_id
+    possible = {
+        "accept": mine and ticket.state == _S.OFFERED,
+        "decline": mine and ticket.state == _S.OFFERED,
+        "take": takeable(ticket, agent_id, supervises=supervises),
+        "reply": mine and ticket.state == _S.ACTIVE,
+        "transfer": mine and ticket.state == _S.ACTIVE,
+        "pend": mine and ticket.state == _S.ACTIVE,
+        "resolve": mine and ticket.state in {_S.ACTIVE, *_RETAKEN, _S.HELPING},
+        "junk": (mine or ticket.owner_id is None or supervises)
+        and _S.INVALID in MOVES[ticket.state],
+        "unjunk": ticket.junk and ticket.state == _S.INVALID,
+        "correct": (mine or ticket.owner_id is None or supervises) and ticket.labels is not None,
+    }
+    return [action for action, can in possible.items() if can]
+
+
+def takeable(ticket: Ticket, agent_id: str, *, supervises: bool) -> bool:
+    """Whether a ticket waits for anybody, or for this person to go on with it."""
+    if ticket.state == _S.WAITING:
+        return True
+    return ticket.state in _RETAKEN and (ticket.owner_id == agent_id or supervises)
+
+
+def customer_json(sender: Sender | None, blocked: bool) -> Json:
+    """The customer as everybody sees them: enough to recognise, not to copy."""
+    values = sender.model_dump(exclude={"is_bot"}) if sender else {}
+    shown = {name: masked(value) if value else None for name, value in values.items()}
+    return (
+        {"external_id": None, "name": None, "email": None, "phone": None}
+        | shown
+        | {"blocked": blocked}
+    )
+
+
+def entry_json(
+    entry: Entry,
+    *,
+    senders: Mapping[str, Sender],
+    names: Mapping[str, str],
+    waits_because: str | None,
+) -> Json:
+    """One line of a conversation. ``waits_because`` is said of answers that are queued."""
+    if entry.side == "us":
+        author = names.get(entry.agent_id or "")
+    else:
+        sender = senders.get(entry.identity_id or "")
+        author = masked(sender.name or sender.email or "") if sender else None
+    return {
+        "seq": entry.seq,
+        "side": entry.side,
+        "id": entry.id,
+        "ticket_id": entry.ticket_id,
+        "at": entry.at,
+        "kind": entry.kind,
+        "text": entry.text,
+        "text_full": entry.text_full if entry.text_full != entry.text else "",
+        "has_html": entry.html is not None,
+        "attachments": [
+            {name: file.get(name) for name in ("id", "name", "mime", "size", "state")}
+            for file in entry.attachments
+        ],
+        "trust": (entry.trust or {}).get("level"),
+        "auto": entry.auto,
+        "quarantined": entry.quarantined,
+        "author": author or None,
+        "state": entry.state or None,
+        "error": entry.error,
+        "waits_because": waits_because if entry.state == "queued" else None,
+    }
+
+
+def decision_json(
+    row: Mapping[str, Any], needs: Needs, names: Mapping[str, str], explain: Explain
+) -> Json:
+    """Why a ticket was given to somebody, and what came of it."""
+    words = _why(row, needs, names, explain)
+    return {
+        "agent": _agent_json(row["agent_id"], names),
+        "at": row["at"],
+        "accepted_at": row["accepted_at"],
+        "ended_at": row["ended_at"],
+        "outcome": row["outcome"],
+        "by": row["decision"].get("by", "router"),
+        "text": words._asdict(),
+    }
+
+
+def _why(
+    row: Mapping[str, Any], needs: Needs, names: Mapping[str, str], explain: Explain
+) -> Words:
+    decision = row["decision"]
+    name = names.get(row["agent_id"], "")
+    match decision.get("by"):
+        case "hand" if decision.get("forced"):
+            return Words(f"由班长指派给{name}。", f"A supervisor assigned it to {name}.")
+        case "hand":
+            return Words(f"{name}自己接手。", f"{name} took it by hand.")
+        case "transfer":
+            giver = names.get(decision.get("from", ""), "")
+            note = decision.get("note", "")
+            return Words(
+                f"由{giver}转给{name}" + (f"：{note}" if note else "。"),
+                f"{giver} handed it to {name}" + (f": {note}" if note else "."),
+            )
+    return Words(*explain(decision, needs, names))
+
+
+def history_json(
+    events: Sequence[Event], audits: Sequence[Mapping[str, Any]], names: Mapping[str, str]
+) -> list[Json]:
+    """What the machine recorded and what people did, in order of time."""
+    lines = [
+        {"at": e.at, "kind": e.kind, "agent": _agent_json(e.agent_id, names), "data": e.data}
+        for e in events
+    ]
+    lines += [
+        {
+            "at": row["at"],
+            "kind": row["action"],
+            "agent": _agent_json(row["agent_id"], names),
+            "data": row["detail"],
+        }
+        for row in audits
+    ]
+    return sorted(lines, key=lambda line: line["at"])
+
+
+def event_json(event: Event) -> Json:
+    """A numbered event as it is pushed."""
+    return {
+        "seq": event.seq,
+        "at": event.at,
+        "kind": event.kind,
+        "ticket_id": event.ticket_id,
+        "conversation_id": event.conversation_id,
+        "agent_id": event.agent_id,
+        "data": event.data,
+    }

@@ -1,0 +1,413 @@
+"""Tickets: looking at them, and every move a person makes with one."""
+
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from desk import bodies
+from desk.auth import API, ID, Person, who
+from desk.errors import Refusal
+from desk.services import SERVICES, DeskServices, Words
+from desk.shapes import (
+    Json,
+    actions,
+    customer_json,
+    decision_json,
+    entry_json,
+    history_json,
+    labels_json,
+    takeable,
+    ticket_json,
+)
+from models.agent import Presence, Role
+from models.errors import NotFound
+from models.message import Sender
+from models.routing import TRIAGE, Needs
+from models.store.conversations import Entry
+from models.store.queue import load_needs
+from models.store.tickets import Ticket
+from models.ticket import TicketState
+
+_FREE_STATES = {TicketState.NEW, TicketState.WAITING}
+_PAGE = 500
+"""Messages of a conversation in one response."""
+_PREVIEW = 80
+
+
+# -- who may see and touch what --------------------------------------------------------
+
+
+async def seen(request: web.Request) -> Ticket:
+    """The ticket of the path, if the caller may see it.
+
+    Agents see what waits, and what is or was theirs.
+
+    Raises:
+        NotFound: no such ticket, or it is none of the caller's business.
+    """
+    person, store = who(request), request.app[SERVICES].store
+    ticket = await store.tickets.get(request.match_info["ticket"])
+    if ticket.owner_id == person.id or person.ranks(Role.SUPERVISOR):
+        return ticket
+    if ticket.state in _FREE_STATES:
+        return ticket
+    if any(row["agent_id"] == person.id for row in await store.tickets.decisions(ticket.id)):
+        return ticket
+    raise NotFound("no such ticket")
+
+
+async def touched(request: web.Request) -> Ticket:
+    """The ticket of the path, if the caller may change what is known of it.
+
+    Raises:
+        NotFound: as ``seen``.
+        Refusal: 409, somebody else works on it.
+    """
+    person, ticket = who(request), await seen(request)
+    if ticket.owner_id in {None, person.id} or person.ranks(Role.SUPERVISOR):
+        return ticket
+    words = Words("这张工单在别人手上。", "This ticket is in somebody else's hands.")
+    raise Refusal(409, "not_yours", words)
+
+
+async def names_of(services: DeskServices) -> dict[str, str]:
+    """What people are called, by their id."""
+    return {agent.id: agent.name for agent in await services.store.agents.all()}
+
+
+# -- looking ---------------------------------------------------------------------------
+
+
+async def my_queue(request: web.Request) -> web.Response:
+    person, services = who(request), request.app[SERVICES]
+    owned = await services.store.tickets.of_owner(person.id)
+    return web.json_response(
+        {
+            "now": services.clock(),
+            "tickets": await _listed(services, owned, previews=True),
+            "waiting": await waiting_json(services),
+        }
+    )
+
+
+async def waiting_json(services: DeskServices) -> Json:
+    """How many tickets wait, and since when (seconds since the epoch) the oldest does."""
+    depth = await services.store.queue.depth()
+    oldest = [row["oldest"] for row in depth if row["oldest"] is not None]
+    return {
+        "total": sum(row["waiting"] for row in depth),
+        "oldest": min(oldest, default=None),
+    }
+
+
+async def _listed(
+    services: DeskServices, tickets: Sequence[Ticket], *, previews: bool = False
+) -> list[Json]:
+    names = await names_of(services)
+    listed = []
+    for ticket in tickets:
+        preview = await _preview(services, ticket) if previews else ""
+        listed.append(ticket_json(ticket, services.taxonomy, names, preview))
+    return listed
+
+
+async def _preview(services: DeskServices, ticket: Ticket) -> str:
+    if ticket.subject:
+        return ""
+    first = await services.store.conversations.log(ticket.conversation_id, 0, 1)
+    return first[0].text[:_PREVIEW] if first else ""
+
+
+async def list_tickets(request: web.Request) -> web.Response:
+    person, services = who(request), request.app[SERVICES]
+    asked = bodies.query(request, bodies.TicketFilter)
+    states = _states(asked.state)
+    if states != [TicketState.WAITING]:
+        # Agents may look at what waits; everything else is for those who supervise.
+        who(request, Role.SUPERVISOR)
+    if asked.q:
+        found = await _by_number(services, asked.q.strip(), states)
+    else:
+        found = await services.store.tickets.page(
+            states=states,
+            junk=asked.junk,
+            skill_class=asked.skill_class,
+            before=asked.before,
+            limit=asked.limit,
+        )
+    following = found[-1].id if len(found) == asked.limit and not asked.q else None
+    listed = await _listed(services, found, previews=not person.ranks(Role.SUPERVISOR))
+    return web.json_response({"tickets": listed, "before": following})
+
+
+def _states(text: str) -> list[TicketState]:
+    try:
+        return [TicketState(part) for part in text.split(",") if part]
+    except ValueError as error:
+        words = Words("state 里有未知的状态。", "state holds an unknown state.")
+        raise Refusal(422, "invalid_field", words, field="state") from error
+
+
+async def _by_number(
+    services: DeskServices, number: str, states: Sequence[TicketState]
+) -> list[Ticket]:
+    try:
+        found = await services.store.tickets.get(number)
+    except NotFound:
+        return []
+    return [found] if not states or found.state in states else []
+
+
+async def show(request: web.Request) -> web.Response:
+    person, services = who(request), request.app[SERVICES]
+    ticket = await seen(request)
+    asked = bodies.query(request, bodies.After)
+    store, names = services.store, await names_of(services)
+    log = await store.conversations.log(ticket.conversation_id, asked.after, _PAGE)
+    identity = await store.tickets.identity_of(ticket.id)
+    senders = await store.people.senders([identity, *_identities(log)])
+    needs = await needs_of(services, ticket)
+    decided = await store.tickets.decisions(ticket.id)
+    related = await store.tickets.of_conversation(ticket.conversation_id)
+    problem = services.delivery_problem(ticket.channel)
+    return web.json_response(
+        {
+            "now": services.clock(),
+            "ticket": ticket_json(ticket, services.taxonomy, names),
+            "actions": actions(ticket, person.id, supervises=person.ranks(Role.SUPERVISOR)),
+            "customer": customer_json(senders.get(identity), await _blocked(services, identity)),
+            "labels": labels_json(ticket, services.taxonomy, names),
+            "messages": [
+                entry_json(entry, senders=senders, names=names, waits_because=problem)
+                for entry in log
+            ],
+            "next_after": log[-1].seq if len(log) == _PAGE else None,
+            "delivery_problem": problem,
+            "decisions": [decision_json(row, needs, names, services.explain) for row in decided],
+            "history": history_json(
+                await store.events.of_ticket(ticket.id),
+                await store.tickets.history(ticket.id),
+                names,
+            ),
+            "related": [
+                {"id": t.id, "number": t.number, "state": t.state}
+                for t in related
+                if t.id != ticket.id
+            ],
+        }
+    )
+
+
+def _identities(log: Sequence[Entry]) -> list[str]:
+    return [entry.identity_id for entry in log if entry.identity_id is not None]
+
+
+async def needs_of(services: DeskServices, ticket: Ticket) -> Needs:
+    """The needs of the class a ticket is in; none before it is in one."""
+    if ticket.skill_class is None:
+        return Needs()
+    stored = await services.store.tickets.needs(ticket.skill_class)
+    return Needs() if stored is None else load_needs(stored)
+
+
+async def _blocked(services: DeskServices, identity_id: str) -> bool:
+    """The last word of a person on a sender, from the audit."""
+    words = [row["action"] for row in await services.store.tickets.history(identity_id)]
+    switches = [word for word in words if word in {"identity.block", "identity.unblock"}]
+    return switches[-1:] == ["identity.block"]
+
+
+# -- an agent's moves ------------------------------------------------------------------
+
+
+async def _moved(request: web.Request, ticket: Ticket, *work: str) -> web.Response:
+    """Rings for the work that follows, and answers with the ticket as it is now."""
+    services, person = request.app[SERVICES], who(request)
+    for name in work:
+        await services.doorbell.ring(name)
+    now = await services.store.tickets.get(ticket.id)
+    supervises = person.ranks(Role.SUPERVISOR)
+    return web.json_response(
+        {
+            "ticket": ticket_json(now, services.taxonomy, await names_of(services)),
+            "actions": actions(now, person.id, supervises=supervises),
+        }
+    )
+
+
+async def accept(request: web.Request) -> web.Response:
+    ticket = await seen(request)
+    await request.app[SERVICES].store.tickets.accept(ticket.id, who(request).id)
+    return await _moved(request, ticket)
+
+
+async def decline(request: web.Request) -> web.Response:
+    asked, ticket = await bodies.read(request, bodies.Decline), await seen(request)
+    await request.app[SERVICES].store.tickets.decline(ticket.id, who(request).id, asked.reason)
+    return await _moved(request, ticket, "dispatch")
+
+
+async def take(request: web.Request) -> web.Response:
+    asked, ticket, person = (
+        await bodies.read(request, bodies.Take),
+        await seen(request),
+        who(request),
+    )
+    receiver = asked.agent or person.id
+    if receiver != person.id:
+        who(request, Role.SUPERVISOR)
+        await _colleague(request, receiver)
+    supervises = person.ranks(Role.SUPERVISOR)
+    if not supervises:
+        _can_take(person, ticket)
+    await request.app[SERVICES].store.tickets.take(ticket.id, receiver, forced=supervises)
+    return await _moved(request, ticket)
+
+
+def _can_take(person: Person, ticket: Ticket) -> None:
+    if not takeable(ticket, person.id, supervises=False):
+        words = Words("这张工单不在等待中，请刷新后再看。", "This ticket is not waiting.")
+        raise Refusal(409, "conflict", words)
+    if person.agent.presence != Presence.READY:
+        words = Words("请先将自己设为就绪，再接手。", "Set yourself ready before you take one.")
+        raise Refusal(409, "not_ready", words)
+
+
+async def _colleague(request: web.Request, agent_id: str) -> None:
+    """Raises ``Refusal`` 422 when there is no such agent to give a ticket to."""
+    try:
+        await request.app[SERVICES].store.agents.get(agent_id)
+    except NotFound as error:
+        words = Words("没有这位坐席。", "There is no such agent.")
+        raise Refusal(422, "invalid_field", words, field="agent") from error
+
+
+async def reply(request: web.Request) -> web.Response:
+    asked, ticket = await bodies.read(request, bodies.Reply), await seen(request)
+    services, then = request.app[SERVICES], TicketState(asked.then)
+    outbound_id = await services.store.tickets.reply(
+        ticket.id, who(request).id, asked.text, asked.client_id, then
+    )
+    await services.doorbell.ring("deliver")
+    if then != TicketState.ACTIVE:
+        await services.doorbell.ring("dispatch")
+    problem = services.delivery_problem(ticket.channel)
+    return web.json_response({"id": outbound_id, "delivery_problem": problem}, status=201)
+
+
+async def resolve(request: web.Request) -> web.Response:
+    return await _move(request, TicketState.RESOLVED)
+
+
+async def pend(request: web.Request) -> web.Response:
+    return await _move(request, TicketState.PENDING)
+
+
+async def _move(request: web.Request, to: TicketState) -> web.Response:
+    ticket = await seen(request)
+    await request.app[SERVICES].store.tickets.move(ticket.id, who(request).id, to)
+    return await _moved(request, ticket, "dispatch")
+
+
+async def transfer(request: web.Request) -> web.Response:
+    asked, ticket = await bodies.read(request, bodies.Transfer), await seen(request)
+    services, person = request.app[SERVICES], who(request)
+    if asked.agent and asked.skill:
+        words = Words("agent 与 skill 只能填一个。", "Give agent or skill, not both.")
+        raise Refusal(422, "invalid_field", words, field="skill")
+    if asked.agent:
+        await _colleague(request, asked.agent)
+        await services.store.tickets.hand_over(ticket.id, person.id, asked.agent, asked.note)
+    else:
+        needs = await _needs_for(services, ticket, asked.skill) if asked.skill else None
+        await services.store.tickets.release(ticket.id, person.id, needs, asked.note)
+    return await _moved(request, ticket, "dispatch")
+
+
+async def _needs_for(services: DeskServices, ticket: Ticket, skill: str) -> Needs:
+    """The needs after a transfer to ``skill``: the language and the like stay required."""
+    if skill not in await known_skills(services):
+        words = Words("没有这个技能队列。", "There is no queue of this skill.")
+        raise Refusal(422, "invalid_field", words, field="skill")
+    before = await needs_of(services, ticket)
+    kept = tuple(n for n in before.required if n[0] in before.never_drop and n[0] != skill)
+    return Needs(required=((skill, 1), *kept), never_drop=before.never_drop)
+
+
+async def known_skills(services: DeskServices) -> list[str]:
+    """Skills that a ticket can be sent to: of the taxonomy, triage, and what people have."""
+    facets = services.taxonomy.facets
+    named = [f"{facet}:{value}" for facet in facets for value in facets[facet].classes]
+    had = {skill for agent in await services.store.agents.all() for skill in agent.skills}
+    return [TRIAGE, *named, *sorted(had - {TRIAGE, *named})]
+
+
+# -- junk and customers ----------------------------------------------------------------
+
+
+async def junk(request: web.Request) -> web.Response:
+    ticket = await touched(request)
+    await request.app[SERVICES].store.tickets.mark_junk(ticket.id, who(request).id)
+    return await _moved(request, ticket, "dispatch")
+
+
+async def unjunk(request: web.Request) -> web.Response:
+    ticket = await touched(request)
+    await request.app[SERVICES].store.tickets.unmark_junk(ticket.id, who(request).id)
+    return await _moved(request, ticket, "drain", "dispatch")
+
+
+async def block(request: web.Request) -> web.Response:
+    return await _set_blocked(request, blocked=True)
+
+
+async def unblock(request: web.Request) -> web.Response:
+    return await _set_blocked(request, blocked=False)
+
+
+async def _set_blocked(request: web.Request, *, blocked: bool) -> web.Response:
+    ticket, store = await touched(request), request.app[SERVICES].store
+    identity = await store.tickets.identity_of(ticket.id)
+    await store.people.block(identity, who(request).id, blocked)
+    return web.json_response({"blocked": blocked})
+
+
+async def reveal(request: web.Request) -> web.Response:
+    ticket, store = await seen(request), request.app[SERVICES].store
+    identity = await store.tickets.identity_of(ticket.id)
+    sender: Sender = await store.people.reveal(identity, who(request).id)
+    return web.json_response(sender.model_dump(exclude={"is_bot"}))
+
+
+async def decide(request: web.Request) -> web.Response:
+    """A person's word on an answer that failed or whose fate is unknown."""
+    asked, services = await bodies.read(request, bodies.Decide), request.app[SERVICES]
+    ticket, answer = await touched(request), request.match_info["answer"]
+    if await services.store.tickets.outbound_ticket(answer) != ticket.id:
+        raise NotFound("no such answer")
+    resend = asked.action == "resend"
+    await services.store.outbound.decide(answer, who(request).id, resend=resend)
+    await services.doorbell.ring("deliver")
+    return web.json_response({"state": "queued" if resend else "sent"})
+
+
+def routes() -> list[web.RouteDef]:
+    one = f"{API}tickets/{{ticket:{ID}}}"
+    return [
+        web.get(f"{API}queue", my_queue),
+        web.get(f"{API}tickets", list_tickets),
+        web.get(one, show),
+        web.post(f"{one}/accept", accept),
+        web.post(f"{one}/decline", decline),
+        web.post(f"{one}/take", take),
+        web.post(f"{one}/reply", reply),
+        web.post(f"{one}/resolve", resolve),
+        web.post(f"{one}/pend", pend),
+        web.post(f"{one}/transfer", transfer),
+        web.post(f"{one}/junk", junk),
+        web.post(f"{one}/unjunk", unjunk),
+        web.post(f"{one}/block", block),
+        web.post(f"{one}/unblock", unblock),
+        web.post(f"{one}/reveal", reveal),
+        web.post(f"{one}/answers/{{answer:{ID}}}/decide", decide),
+    ]
