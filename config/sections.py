@@ -112,12 +112,15 @@ class Texts(Section):
 
     subject: str = Field(description="邮件主题 / Subject, for mail. {number}")
     open: str = Field(description="上班时间的回执 / Receipt within hours. {type} {number} {due}")
+    away: str = Field(
+        description="上班时间但无人在线时的回执 / Receipt within hours when nobody is online. "
+        "{type} {number} {due}"
+    )
     closed: str = Field(
-        description="下班或无人在线时的回执 / Receipt when closed or nobody is online. "
-        "{type} {number} {opens}"
+        description="下班时间的回执 / Receipt when closed. {type} {number} {opens}"
     )
 
-    @field_validator("subject", "open", "closed")
+    @field_validator("subject", "open", "away", "closed")
     @classmethod
     def _only_known_placeholders(cls, text: str) -> str:
         known = {"type", "number", "due", "opens"}

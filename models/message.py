@@ -24,7 +24,8 @@ class Envelope:
 
     ``dedupe_key`` is unique within (channel, account): the same key again is the same
     message. ``transport`` holds JSON-serialisable facts of the transport (peer, recipients,
-    verified signatures). ``received_at`` is in seconds since the epoch.
+    verified signatures); where it names an address, ``transport["sender"]`` is who wrote, for a
+    body that cannot be read. ``received_at`` is in seconds since the epoch.
     """
 
     id: str
@@ -127,7 +128,10 @@ class Normalized(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OutboundMessage:
-    """An answer on its way to a customer. ``id`` is the idempotency key for platforms."""
+    """An answer on its way to a customer. ``id`` is the idempotency key for platforms.
+
+    ``created_at`` is in seconds since the epoch; ``attempts`` counts this one too.
+    """
 
     id: str
     conversation_id: str
@@ -142,6 +146,7 @@ class OutboundMessage:
     in_reply_to: str | None = None
     references: Sequence[str] = ()
     created_at: float = 0.0
+    attempts: int = 1
 
     @property
     def automatic(self) -> bool:

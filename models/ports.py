@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from models.store import Store
 
 
+WORK = ("drain.live", "drain.mail", "dispatch", "deliver")
+"""What a doorbell can be rung for: reading envelopes by lane, giving work, sending answers."""
+
+
 class Clock(Protocol):
     """Seconds since the epoch."""
 
@@ -51,7 +55,7 @@ class Doorbell(Protocol):
     """Asks the workers to look into SQL for work of one kind."""
 
     async def ring(self, work: str, /) -> None:
-        """``work`` is “drain”, “dispatch” or “deliver”. Never raises; the sweep makes up."""
+        """``work`` is one of ``WORK``. Never raises; the sweep makes up for a lost ring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,9 @@ class Channel(Protocol):
     lane: Lane
     isolated: bool
     """Whether ``normalize`` reads hostile formats and must run in the killable child."""
+
+    repeatable: bool
+    """Whether sending the same answer twice shows it once."""
 
     def normalize(self, envelope: Envelope, /) -> list[Normalized]:
         """The messages in an envelope. Pure: no network, no clock.

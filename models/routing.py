@@ -46,6 +46,7 @@ class Waiting:
     target: float
     late: bool
     units: int
+    lane: str = ""
     relax_step: int = 0
     sticky_agent: str | None = None
     excluded: frozenset[str] = frozenset()

@@ -14,6 +14,9 @@ class ClassSpec(BaseModel):
     zh: str
     en: str
     cues: tuple[str, ...] = Field((), description="Words whose presence is a feature.")
+    acknowledged: bool = Field(
+        False, description="Named in the acknowledgement: “您的投诉已收到”, otherwise 反馈."
+    )
     cost: float = Field(1.0, gt=0, description="How many false alarms a miss is worth.")
 
 

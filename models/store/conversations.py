@@ -155,6 +155,7 @@ class Conversations:
             in_reply_to=talk["reply_to"],
             references=tuple(talk["references"]),
             created_at=row["created_at"],
+            attempts=row["attempts"],
         )
 
 

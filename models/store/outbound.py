@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, select, update
 
 from models.errors import Conflict, NotFound
 from models.message import OutboundMessage, SendResult
@@ -28,12 +28,23 @@ class Outbound:
         self._conversations = conversations
 
     async def lease(self, limit: int, seconds: float) -> Sending | None:
-        """Takes answers that are due; they count as being sent from here on."""
-        o = outbound.c
+        """Takes answers that are due; they count as being sent from here on.
+
+        One at a time of each conversation, so that the customer reads them in order.
+        """
+        o, earlier = outbound.c, outbound.alias("earlier")
         async with self._db.write() as tx:
             due = (
                 select(o.id)
-                .where(o.state == "queued", o.not_before <= tx.now)
+                .where(
+                    o.state == "queued",
+                    o.not_before <= tx.now,
+                    ~exists().where(
+                        earlier.c.conversation_id == o.conversation_id,
+                        earlier.c.seq < o.seq,
+                        earlier.c.state.in_(["queued", "sending"]),
+                    ),
+                )
                 .order_by(o.not_before, o.id)
                 .limit(limit)
             )

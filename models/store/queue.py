@@ -187,7 +187,7 @@ class Queue:
         """The first ``depth`` tickets of each (skill class, relaxation step) by key."""
         t = ticket.c
         columns = (
-            t.id, t.epoch, t.skill_class, t.queued_at, t.target, t.late, t.units,
+            t.id, t.epoch, t.lane, t.skill_class, t.queued_at, t.target, t.late, t.units,
             t.relax_step, t.sticky_id, t.excluded,
         )  # fmt: skip
         found: list[Waiting] = []
@@ -329,6 +329,7 @@ class Queue:
             query = select(a.id, a.used, load.label("load")).where(a.used != load)
             wrong = (await tx.conn.execute(query.order_by(a.id))).all()
             for row in wrong:
+                await tx.audit(None, "alarm.capacity", row.id, was=row.used, load=int(row.load))
                 fix = update(agent).where(a.id == row.id, a.used == row.used)
                 await tx.conn.execute(fix.values(used=row.load))
         return [(row.id, row.used, int(row.load)) for row in wrong]
@@ -443,6 +444,7 @@ def _waiting(row: Row[*tuple[Any, ...]], needs: Needs) -> Waiting:
         target=row.target,
         late=row.late,
         units=row.units,
+        lane=row.lane,
         relax_step=row.relax_step,
         sticky_agent=row.sticky_id,
         excluded=frozenset(row.excluded),

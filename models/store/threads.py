@@ -50,8 +50,10 @@ class Threads:
 
     async def thread(
         self, tx: Tx, token: str, envelope_ids: Sequence[str], incoming: Sequence[Incoming]
-    ) -> None:
+    ) -> list[str]:
         """Stores the messages and finishes their envelopes, in the caller's transaction.
+
+        Returns the ids of the tickets that they went to.
 
         Raises:
             Conflict: the lease ``token`` has run out; the transaction must roll back.
@@ -59,7 +61,7 @@ class Threads:
         await finish(tx, token, envelope_ids)
         fresh = await _unseen(tx, [i for i in incoming if _kept(i.message)])
         if not fresh:
-            return
+            return []
         people = await self._people.known(
             tx, [(i.message.channel, i.message.sender) for i in fresh]
         )
@@ -69,6 +71,7 @@ class Threads:
             plan.add(item, people[item.message.channel, item.message.sender.external_id])
         await plan.number(self._zone)
         await plan.store()
+        return plan.ticket_ids
 
 
 def _kept(m: InboundMessage) -> bool:
@@ -299,6 +302,10 @@ class _Plan:
                 number=row["number"],
                 state=row["state"],
             )
+
+    @property
+    def ticket_ids(self) -> list[str]:
+        return sorted({row["ticket_id"] for row in self._messages})
 
     async def store(self) -> None:
         tx = self._tx

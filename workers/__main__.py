@@ -1,0 +1,5 @@
+"""``python -m workers`` is ``shouli``."""
+
+from workers.cli import main
+
+main()

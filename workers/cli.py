@@ -1,0 +1,287 @@
+"""The ``shouli`` command."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Coroutine
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from config.settings import Settings, load, load_rules, load_taxonomy
+from models.agent import ROLE_NAMES, Role
+from models.errors import ShouliError
+from models.message import InboundMessage
+
+_T = TypeVar("_T")
+
+app = typer.Typer(
+    name="shouli",
+    help="受理：全渠道客服接入与分单。 / Omnichannel intake and routing for customer service.\n\n"
+    "shouli run 一条命令启动全部；其余角色命令用于多机部署（见 docs/deploy.md）。\n\n"
+    "“shouli run” starts everything; the role commands are for several machines.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+agents_app = typer.Typer(help="坐席账号 / People at the desk.", no_args_is_help=True)
+parked_app = typer.Typer(
+    help="停放的消息：三次处理失败，等人查看后重放 / Messages that failed three times by our own "
+    "fault: look, mend, replay.",
+    no_args_is_help=True,
+)
+app.add_typer(agents_app, name="agents")
+app.add_typer(parked_app, name="parked")
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="设置文件 / Settings file (default: ./shouli.toml)."),
+]
+out = Console(highlight=False)
+
+
+def main() -> None:
+    """The entry point: expected failures are a sentence on standard error and exit code 1."""
+    try:
+        app()
+    except ShouliError as error:
+        Console(stderr=True, highlight=False).print(f"shouli: {error}", markup=False)
+        sys.exit(1)
+
+
+def _settings(config: Path | None, role: str) -> Settings:
+    settings = load(config, environ=os.environ)
+    from workers import logs
+
+    logs.configure(settings.log.level, settings.log.format, role)
+    return settings
+
+
+def _run(coroutine: Coroutine[Any, Any, _T]) -> _T:
+    return asyncio.run(coroutine)
+
+
+@app.command()
+def run(config: ConfigOption = None) -> None:
+    """启动全部（自带 Valkey 和 SQLite） / Start everything, with its own Valkey and SQLite."""
+    from workers.running import run as run_everything
+
+    run_everything(_settings(config, "run"), config)
+
+
+@app.command()
+def migrate(config: ConfigOption = None) -> None:
+    """升级数据库结构，并准备首个分类器与账号 / Bring the schema up to date."""
+    from workers.setup import prepare
+
+    settings = _settings(config, "migrate")
+    show_created(_run(prepare(settings, lambda text: out.print(text))))
+    out.print("数据库已是最新 / The database is up to date")
+
+
+def show_created(created: list[Any]) -> None:
+    """Tells new accounts and their passwords, once."""
+    if not created:
+        return
+    table = Table(title="演示账号，密码只显示这一次 / Demo accounts; passwords are shown once")
+    for column in ("账号 login", "姓名 name", "角色 role", "密码 password"):
+        table.add_column(column, no_wrap=True)
+    for person in created:
+        zh, en = ROLE_NAMES[person.role]
+        table.add_row(person.login, person.name, f"{zh} {en}", person.password)
+    Console(highlight=False, width=max(out.width, 80)).print(table)
+
+
+@app.command()
+def intake(config: ConfigOption = None) -> None:
+    """角色：接收各渠道消息 / Role: receive on every channel."""
+    from workers import roles
+
+    _run(roles.intake(_settings(config, "intake")))
+
+
+@app.command()
+def work(config: ConfigOption = None) -> None:
+    """角色：处理、分类、分单、发送 / Role: process, classify, route, deliver."""
+    from workers import roles
+
+    roles.work(_settings(config, "work"))
+
+
+@app.command()
+def desk(config: ConfigOption = None) -> None:
+    """角色：坐席台 / Role: the desk."""
+    from workers import roles
+
+    _run(roles.desk(_settings(config, "desk")))
+
+
+@app.command()
+def clock(config: ConfigOption = None) -> None:
+    """角色：时钟（超时、放宽、离线） / Role: the clock (expiry, relaxation, lost contact)."""
+    from workers import roles
+
+    _run(roles.clock(_settings(config, "clock")))
+
+
+@app.command()
+def schema() -> None:
+    """打印 InboundMessage 的 JSON Schema / Print the JSON Schema of InboundMessage."""
+    sys.stdout.write(json.dumps(InboundMessage.model_json_schema(), ensure_ascii=False, indent=2))
+    sys.stdout.write("\n")
+
+
+@app.command()
+def version() -> None:
+    """打印版本 / Print the version."""
+    sys.stdout.write(f"shouli {installed_version('shouli')}\n")
+
+
+@app.command()
+def check(config: ConfigOption = None) -> None:
+    """检查设置，说明哪些渠道现在不能回复及原因 / Check the settings."""
+    from workers.wiring import make_channels
+
+    settings = load(config, environ=os.environ)
+    load_rules(settings)
+    load_taxonomy(settings)
+    channels = make_channels(settings)
+    out.print("设置正确 / The settings are right")
+    out.print(
+        "数据库 database: "
+        + ("PostgreSQL" if settings.database_url else f"SQLite ({settings.data_dir})")
+    )
+    for name, channel in sorted(channels.items()):
+        problem = channel.ready()
+        state = "可收发 / receives and answers" if problem is None else problem
+        out.print(f"渠道 channel {name}: {state}", markup=False)
+
+
+@app.command()
+def demo(
+    config: ConfigOption = None,
+    desk_url: Annotated[str | None, typer.Option(help="坐席台地址 / Where the desk is.")] = None,
+) -> None:
+    """三位客户走一遍真实流程 / Three customers walk through the real doors of a running system."""
+    from workers.demo import play
+
+    settings = load(config, environ=os.environ)
+    sys.exit(0 if _run(play(settings, desk_url)) else 1)
+
+
+@agents_app.command("list")
+def agents_list(config: ConfigOption = None) -> None:
+    """列出坐席 / List everybody."""
+    from workers.wiring import make_store
+
+    async def read() -> None:
+        store = make_store(load(config, environ=os.environ))
+        table = Table("login", "name", "role", "presence", "used", "skills")
+        for agent in await store.agents.all():
+            skills = " ".join(f"{skill}={level}" for skill, level in agent.skills.items())
+            load_ = f"{agent.used}/{agent.capacity}"
+            table.add_row(agent.login, agent.name, agent.role, agent.presence, load_, skills)
+        await store.close()
+        out.print(table)
+
+    _run(read())
+
+
+@agents_app.command("add")
+def agents_add(
+    login: str,
+    name: Annotated[str, typer.Option(help="显示名（花名） / Name that customers see.")],
+    role: Role = Role.AGENT,
+    skill: Annotated[
+        list[str] | None,
+        typer.Option(help="技能=等级，可多次，例如 domain:物流=3 / skill=level, repeatable."),
+    ] = None,
+    capacity: Annotated[int, typer.Option(min=1, help="容量单位 / Units of capacity.")] = 6,
+    config: ConfigOption = None,
+) -> None:
+    """新建账号，密码从环境变量 SHOULI_NEW_PASSWORD 读取，否则生成 / Create an account."""
+    import secrets
+
+    from desk.auth import hash_password
+    from workers.wiring import make_store
+
+    skills = dict(_skill(text) for text in skill or ())
+    password = os.environ.get("SHOULI_NEW_PASSWORD") or secrets.token_urlsafe(9)
+
+    async def add() -> None:
+        store = make_store(load(config, environ=os.environ))
+        try:
+            await store.agents.add(login, name, role, hash_password(password), skills, capacity)
+        finally:
+            await store.close()
+
+    _run(add())
+    if "SHOULI_NEW_PASSWORD" not in os.environ:
+        out.print(f"密码 password: {password}", markup=False)
+
+
+def _skill(text: str) -> tuple[str, int]:
+    name, _, level = text.rpartition("=")
+    if not name or level not in {"1", "2", "3", "4", "5"}:
+        raise typer.BadParameter(f"{text}: 写成 技能=等级(1-5) / write skill=level (1-5)")
+    return name, int(level)
+
+
+@parked_app.command("list")
+def parked_list(config: ConfigOption = None) -> None:
+    """列出停放的消息 / List what is parked."""
+    from workers.wiring import make_store
+
+    async def read() -> None:
+        store = make_store(load(config, environ=os.environ))
+        table = Table("id", "channel", "account", "attempts", "error")
+        for p in await store.envelopes.parked(1000):
+            table.add_row(p.id, p.channel, p.account, str(p.attempts), p.error)
+        await store.close()
+        out.print(table)
+
+    _run(read())
+
+
+@parked_app.command("show")
+def parked_show(envelope_id: str, config: ConfigOption = None) -> None:
+    """原样输出一条消息的原始内容 / Write the raw bytes of one message to standard output."""
+    from workers.wiring import make_store
+
+    async def read() -> None:
+        store = make_store(load(config, environ=os.environ))
+        try:
+            sys.stdout.buffer.write((await store.envelopes.get(envelope_id)).body)
+        finally:
+            await store.close()
+
+    _run(read())
+
+
+@parked_app.command("replay")
+def parked_replay(
+    envelope_ids: Annotated[list[str] | None, typer.Argument()] = None,
+    everything: Annotated[bool, typer.Option("--all", help="全部 / All of them.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """重新处理停放的消息 / Process parked messages again."""
+    from workers.wiring import make_store
+
+    async def replay() -> int:
+        store = make_store(load(config, environ=os.environ))
+        try:
+            ids = envelope_ids or []
+            if everything:
+                ids = [p.id for p in await store.envelopes.parked(100_000)]
+            return await store.envelopes.replay(ids)
+        finally:
+            await store.close()
+
+    count = _run(replay())
+    out.print(f"已重放 {count} 条 / {count} replayed; the next sweep takes them up")

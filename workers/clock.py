@@ -1,0 +1,94 @@
+"""What time alone brings about: expiries, relaxation, lost contact, and the sweep's rings."""
+
+import asyncio
+from uuid import uuid4
+
+import structlog
+
+from models.errors import Temporary
+from models.ports import WORK, Doorbell
+from models.routing import Rules
+from models.store import Store
+from workers.deliver import Deliverer
+from workers.labelling import next_step
+
+_log = structlog.stdlib.get_logger(__name__)
+
+TICK_SECONDS = 1.0
+_LEASE_SECONDS = 10.0
+_SILENT_SECONDS = 30.0
+_GRACE_SECONDS = 60.0
+"""DESIGN §4: heartbeat lost 30 s is offline; accepted live work has 60 s more."""
+
+_RECOUNT_TICKS = 5
+_RING_TICKS = 5
+_FORGET_TICKS = 3600
+_KEEP_EVENTS_SECONDS = 14 * 86400.0
+
+
+class Ticker:
+    """One clock ticks for all: the holder of an SQL lease; the others stand by."""
+
+    def __init__(
+        self,
+        store: Store,
+        deliverer: Deliverer,
+        doorbell: Doorbell,
+        rules: Rules,
+        attempts: int,
+    ) -> None:
+        self._store = store
+        self._deliverer = deliverer
+        self._doorbell = doorbell
+        self._rules = rules
+        self._attempts = attempts
+        self._holder = str(uuid4())
+        self._ticks = 0
+
+    async def run(self) -> None:
+        """Ticks until it is cancelled; a database that is away only delays."""
+        while True:
+            try:
+                await self.tick()
+            except Temporary as error:
+                _log.warning("tick failed", error=str(error))
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def tick(self) -> bool:
+        """One round of everything that is due; False while another clock holds the lease.
+
+        Raises:
+            Temporary: the database is out of reach.
+        """
+        held = await self._store.leases.take("clock", self._holder, _LEASE_SECONDS)
+        if held is None:
+            return False
+        await self._expire()
+        await self._store.queue.step(self._rules, next_step)
+        if self._ticks % _RECOUNT_TICKS == 0:
+            await self._recount()
+        if self._ticks % _FORGET_TICKS == 0:
+            await self._store.events.forget(await self._store.db.now() - _KEEP_EVENTS_SECONDS)
+        if self._ticks % _RING_TICKS == 0:
+            for work in WORK:
+                await self._doorbell.ring(work)
+        self._ticks += 1
+        return True
+
+    async def _expire(self) -> None:
+        freed = await self._store.envelopes.expire(self._attempts)
+        if freed:
+            _log.warning("leases expired", envelopes=freed)
+            await self._doorbell.ring("drain.live")
+            await self._doorbell.ring("drain.mail")
+        if await self._deliverer.expire():
+            await self._doorbell.ring("deliver")
+        silent = await self._store.queue.expire_offers()
+        lost = await self._store.queue.lose_contact(_SILENT_SECONDS, _GRACE_SECONDS)
+        if silent or lost:
+            _log.info("agents away", not_responding=len(silent), offline=len(lost))
+            await self._doorbell.ring("dispatch")
+
+    async def _recount(self) -> None:
+        for agent_id, was, is_ in await self._store.queue.recount():
+            _log.error("load recounted", agent=agent_id, was=was, now=is_)

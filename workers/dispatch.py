@@ -1,0 +1,106 @@
+"""Giving work: heads and agents from SQL, decisions from the router, claims back into SQL."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import structlog
+
+from models.ports import Clock
+from models.routing import AgentView, Needs, Rules, Waiting
+from models.store import Store
+from router.policy import assign, flexibility, standing
+from router.roster import Roster
+
+_log = structlog.stdlib.get_logger(__name__)
+
+_DEPTH = 16
+_DEEPEST = 1024
+"""Tickets read of each class and step: more only past those whom everybody free declined."""
+
+_RECENT_SECONDS = 86400.0
+_RECENT_FOR = 60.0
+_FORGIVE_SECONDS = 30.0
+"""A ticket that everybody declined is offered afresh after this pause (DESIGN §4)."""
+
+
+class Dispatcher:
+    """Any number of these may run at once: whoever loses a claim chooses again."""
+
+    def __init__(self, store: Store, rules: Rules, monotonic: Clock = time.monotonic) -> None:
+        self._store = store
+        self._rules = rules
+        self._monotonic = monotonic
+        self._recent: tuple[float, dict[Needs, float]] | None = None
+        self._turn = asyncio.Lock()
+
+    async def run(self) -> int:
+        """Gives tickets away until no free agent may take any; returns how many.
+
+        Raises:
+            Temporary: the database is out of reach.
+        """
+        async with self._turn:
+            given, depth = 0, _DEPTH
+            while depth <= _DEEPEST:
+                agents = await self._agents()
+                if not any(a.ready and a.used < a.capacity for a in agents):
+                    break
+                heads = await self._store.queue.heads(depth)
+                won, tried = await self._round(heads, agents)
+                given += won
+                if not tried:
+                    if not _passed_over(heads, depth):
+                        await self._forgive(heads, agents)
+                        break
+                    depth *= 4
+            return given
+
+    async def _round(
+        self, heads: Sequence[Waiting], agents: Sequence[AgentView]
+    ) -> tuple[int, int]:
+        """(claims won, claims tried) with one view of heads and agents."""
+        now = await self._store.db.now()
+        decisions = assign(heads, Roster(agents), now, self._rules)
+        lanes = {head.ticket_id: head.lane for head in heads}
+        won = 0
+        for decision in decisions:
+            offer = self._rules.offer_seconds.get(lanes[decision.ticket_id])
+            won += await self._store.queue.claim(decision, offer)
+        if decisions:
+            _log.info("assigned", won=won, lost=len(decisions) - won)
+        return won, len(decisions)
+
+    async def _agents(self) -> list[AgentView]:
+        agents = await self._store.agents.online()
+        recent = await self._recent_work()
+        return [replace(agent, flexibility=flexibility(agent.skills, recent)) for agent in agents]
+
+    async def _recent_work(self) -> dict[Needs, float]:
+        """What came within a day, read again at most every minute."""
+        at = self._monotonic()
+        if self._recent is None or at - self._recent[0] > _RECENT_FOR:
+            since = await self._store.db.now() - _RECENT_SECONDS
+            found = await self._store.queue.recent_classes(since)
+            self._recent = at, {needs: float(count) for needs, count in found}
+        return self._recent[1]
+
+    async def _forgive(self, heads: Sequence[Waiting], agents: Sequence[AgentView]) -> None:
+        roster, now = Roster(agents), await self._store.db.now()
+        for head in heads:
+            if not head.excluded:
+                continue
+            place = standing(head, roster, now, self._rules)
+            if place.online and place.removed.get("excluded", 0) == place.online:
+                await self._store.queue.forgive(head.ticket_id, head.epoch, _FORGIVE_SECONDS)
+
+
+def _passed_over(heads: Sequence[Waiting], depth: int) -> bool:
+    """Whether some class was cut at ``depth`` and all that was read of it has exclusions."""
+    groups: dict[tuple[str, int], list[Waiting]] = {}
+    for head in heads:
+        groups.setdefault((head.skill_class, head.relax_step), []).append(head)
+    return any(
+        len(group) >= depth and all(head.excluded for head in group) for group in groups.values()
+    )

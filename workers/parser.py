@@ -1,0 +1,200 @@
+"""The killable child in which hostile formats are read, with limits on time and memory.
+
+``python -m workers.parser`` is the child. It reads requests from standard input and answers on
+standard output, each a JSON line with the lengths of what follows. It ends when its parent
+does, because its input ends.
+"""
+
+import asyncio
+import json
+import os
+import resource
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import structlog
+
+from channels import registry
+from models.errors import Permanent, Temporary
+from models.message import Envelope, InboundMessage, Lane, Normalized
+from models.ports import Channel
+
+_log = structlog.stdlib.get_logger(__name__)
+
+_START_SECONDS = 60.0
+_LINE_BYTES = 64 * 1024 * 1024
+
+Outcome = list[Normalized] | Permanent
+
+
+class Parser:
+    """One long-lived child; a request that breaks it costs that request alone."""
+
+    def __init__(
+        self,
+        sections: Mapping[str, Mapping[str, Any]],
+        secrets: Mapping[str, bytes],
+        *,
+        seconds: float,
+        memory_mb: int,
+    ) -> None:
+        """``sections`` and ``secrets``: options and secret of each isolated channel by name."""
+        self._hello = json.dumps(
+            {
+                "memory": memory_mb * 1024 * 1024,
+                "channels": {
+                    name: {"options": dict(options), "secret": secrets[name].hex()}
+                    for name, options in sections.items()
+                },
+            }
+        )
+        self._seconds = seconds
+        self._process: asyncio.subprocess.Process | None = None
+        self._turn = asyncio.Lock()
+
+    async def parse(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
+        """What is in each envelope, or why it cannot be read; in order.
+
+        Raises:
+            Temporary: the child cannot be started.
+        """
+        async with self._turn:
+            outcomes: list[Outcome] = []
+            while len(outcomes) < len(envelopes):
+                await self._run(envelopes[len(outcomes) :], outcomes)
+            return outcomes
+
+    async def close(self) -> None:
+        async with self._turn:
+            await self._kill()
+
+    async def _run(self, envelopes: Sequence[Envelope], outcomes: list[Outcome]) -> None:
+        """Adds outcomes until all are done or the child had to be killed."""
+        child = await self._child()
+        assert child.stdin is not None
+        feeding = asyncio.create_task(_feed(child.stdin, envelopes))
+        try:
+            for envelope in envelopes:
+                outcome = await self._answer(child, envelope)
+                outcomes.append(outcome)
+                if child.returncode is not None or self._process is None:
+                    return
+        finally:
+            feeding.cancel()
+            await asyncio.gather(feeding, return_exceptions=True)
+
+    async def _answer(self, child: asyncio.subprocess.Process, envelope: Envelope) -> Outcome:
+        assert child.stdout is not None
+        try:
+            async with asyncio.timeout(self._seconds):
+                return _decoded(*await _read_answer(child.stdout))
+        except TimeoutError:
+            why = f"读取超过 {self._seconds:g} 秒 / Reading it took more than {self._seconds:g} s"
+        except (asyncio.IncompleteReadError, ValueError):
+            why = "读取时超出内存或崩溃 / Reading it used too much memory or crashed"
+        _log.warning("parser killed", envelope=envelope.id, bytes=len(envelope.body), why=why)
+        await self._kill()
+        return Permanent(why)
+
+    async def _child(self) -> asyncio.subprocess.Process:
+        if self._process is not None and self._process.returncode is None:
+            return self._process
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "workers.parser",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            cwd=Path(__file__).parent.parent,
+            limit=_LINE_BYTES,
+        )
+        assert child.stdin is not None
+        assert child.stdout is not None
+        self._process = child
+        child.stdin.write(self._hello.encode() + b"\n")
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await child.stdout.readexactly(1)
+        except (TimeoutError, asyncio.IncompleteReadError, OSError) as error:
+            await self._kill()
+            raise Temporary("the parser cannot be started") from error
+        return child
+
+    async def _kill(self) -> None:
+        child, self._process = self._process, None
+        if child is not None and child.returncode is None:
+            child.kill()
+            await child.wait()
+
+
+async def _feed(pipe: asyncio.StreamWriter, envelopes: Sequence[Envelope]) -> None:
+    for e in envelopes:
+        head = {
+            "id": e.id, "channel": e.channel, "account": e.account, "lane": e.lane.value,
+            "dedupe_key": e.dedupe_key, "received_at": e.received_at,
+            "transport": dict(e.transport), "length": len(e.body),
+        }  # fmt: skip
+        pipe.write(json.dumps(head).encode() + b"\n" + e.body)
+        await pipe.drain()
+
+
+async def _read_answer(pipe: asyncio.StreamReader) -> tuple[dict[str, Any], list[bytes]]:
+    line = await pipe.readuntil()
+    head = json.loads(line)
+    files = [await pipe.readexactly(size) for sizes in head["sizes"] for size in sizes]
+    return head, files
+
+
+def _decoded(head: Mapping[str, Any], contents: list[bytes]) -> Outcome:
+    if "trouble" in head:
+        return Permanent(head["trouble"])
+    found: list[Normalized] = []
+    for message, names in zip(head["messages"], head["names"], strict=True):
+        mine, contents = contents[: len(names)], contents[len(names) :]
+        files = dict(zip(names, mine, strict=True))
+        found.append(Normalized(InboundMessage.model_validate(message), files))
+    return found
+
+
+# -- the child -------------------------------------------------------------------------
+
+
+def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
+    hello = json.loads(requests.readline())
+    channels = {
+        name: registry.create(name, known["options"], bytes.fromhex(known["secret"]))
+        for name, known in hello["channels"].items()
+    }
+    # Address space, not resident memory: the one that setrlimit(2) enforces.
+    resource.setrlimit(resource.RLIMIT_AS, (hello["memory"], hello["memory"]))
+    answers.write(b"+")
+    answers.flush()
+    while line := requests.readline():
+        head = json.loads(line)
+        body = requests.read(head.pop("length"))
+        head["lane"] = Lane(head["lane"])
+        answers.writelines(_answered(channels[head["channel"]], Envelope(body=body, **head)))
+        answers.flush()
+
+
+def _answered(channel: Channel, envelope: Envelope) -> list[bytes]:
+    try:
+        found = channel.normalize(envelope)
+    except Permanent as error:
+        return [json.dumps({"trouble": str(error), "sizes": []}).encode() + b"\n"]
+    head = {
+        "messages": [m.model_dump(mode="json") for m, _ in found],
+        "names": [list(files) for _, files in found],
+        "sizes": [[len(content) for content in files.values()] for _, files in found],
+    }
+    contents = [content for _, files in found for content in files.values()]
+    return [json.dumps(head).encode() + b"\n", *contents]
+
+
+if __name__ == "__main__":
+    # What a library prints must not get between the answers.
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    _serve(sys.stdin.buffer, out)

@@ -1,0 +1,202 @@
+"""From envelopes to tickets in a queue: lease, normalise, thread, label, route."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from classifier.courtesy import is_courtesy
+from classifier.text import is_greeting
+from models.errors import Conflict, NotFound, Permanent, Temporary
+from models.ids import uuid7
+from models.message import (
+    Attachment,
+    Envelope,
+    InboundMessage,
+    Lane,
+    Normalized,
+    ReplyRoute,
+    Sender,
+)
+from models.ports import Channel
+from models.store import Store
+from models.store.envelopes import Leased
+from models.store.threads import Incoming
+from workers.labelling import Labelling
+from workers.parser import Outcome, Parser
+
+_log = structlog.stdlib.get_logger(__name__)
+
+_ATTEMPT_PAUSE = 2.0
+"""Seconds between two lone attempts: what is out of order for a moment may be in order then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``pipeline`` settings: envelopes a lease, its seconds, lone attempts before parking."""
+
+    batch: int
+    lease_seconds: float
+    attempts: int
+
+
+class Pipeline:
+    """Every step may run twice, and any number of workers may run it at once."""
+
+    def __init__(
+        self,
+        store: Store,
+        channels: Mapping[str, Channel],
+        parser: Parser,
+        labelling: Labelling,
+        limits: Limits,
+        after_routing: Callable[[], Awaitable[object]],
+    ) -> None:
+        self._store = store
+        self._channels = channels
+        self._parser = parser
+        self._labelling = labelling
+        self._limits = limits
+        self._after_routing = after_routing
+
+    async def drain(self, lane: Lane) -> int:
+        """Processes a lane until it is empty; returns how many envelopes that were.
+
+        Raises:
+            Temporary: the database is out of reach; nothing is lost.
+        """
+        count = 0
+        while leased := await self._store.envelopes.lease(
+            lane, self._limits.batch, self._limits.lease_seconds
+        ):
+            count += len(leased.envelopes)
+            await self._process(leased)
+        return count
+
+    async def label(self, ticket_ids: Sequence[str] = ()) -> None:
+        """Labels and routes tickets that want it: these, or all that are due."""
+        if await self._labelling.run(ticket_ids):
+            await self._after_routing()
+
+    async def _process(self, leased: Leased) -> None:
+        started = time.monotonic()
+        try:
+            ticket_ids = await self._thread(leased)
+        except Conflict:
+            _log.warning("lease lost", envelopes=len(leased.envelopes))
+            return
+        except (Temporary, asyncio.CancelledError):
+            await self._give_back(leased)
+            raise
+        except Exception as error:  # noqa: BLE001  our own fault: tried alone, then parked
+            _log.exception("processing failed", envelopes=[e.id for e in leased.envelopes])
+            pause = _ATTEMPT_PAUSE
+            why = f"{type(error).__name__}: {error}"
+            await self._store.envelopes.fail(leased, why, self._limits.attempts, pause)
+            return
+        await self.label(ticket_ids)
+        _log.info(
+            "processed",
+            envelopes=len(leased.envelopes),
+            tickets=len(ticket_ids),
+            ms=round((time.monotonic() - started) * 1000),
+        )
+
+    async def _give_back(self, leased: Leased) -> None:
+        try:
+            await self._store.envelopes.give_back(leased.token)
+        except Temporary:
+            _log.warning("lease left to run out", envelopes=len(leased.envelopes))
+
+    async def _thread(self, leased: Leased) -> list[str]:
+        outcomes = await self._normalized(leased.envelopes)
+        incoming: list[Incoming] = []
+        files: dict[str, bytes] = {}
+        for envelope, outcome in zip(leased.envelopes, outcomes, strict=True):
+            trouble = str(outcome) if isinstance(outcome, Permanent) else None
+            found = [unreadable(envelope)] if isinstance(outcome, Permanent) else outcome
+            for message, contents in found:
+                files |= contents
+                incoming.append(
+                    Incoming(
+                        envelope_id=envelope.id,
+                        message=message,
+                        lane=envelope.lane,
+                        hollow=not message.attachments and _is_hollow(message.text),
+                        trouble=trouble,
+                    )
+                )
+        await self._store.blobs.put(files)
+        ids = [envelope.id for envelope in leased.envelopes]
+        async with self._store.db.write() as tx:
+            return await self._store.threads.thread(tx, leased.token, ids, incoming)
+
+    async def _normalized(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
+        isolated = [e for e in envelopes if self._channel(e).isolated]
+        parsed = iter(await self._parser.parse(isolated) if isolated else [])
+        return [
+            next(parsed) if self._channel(e).isolated else _normalized_here(self._channel(e), e)
+            for e in envelopes
+        ]
+
+    def _channel(self, envelope: Envelope) -> Channel:
+        try:
+            return self._channels[envelope.channel]
+        except KeyError:
+            raise NotFound(
+                f"渠道 {envelope.channel} 未启用：启用后运行 shouli parked replay。"
+                f" / Channel {envelope.channel} is not open: open it, then replay."
+            ) from None
+
+
+def _is_hollow(text: str) -> bool:
+    return is_greeting(text) or is_courtesy(text)
+
+
+def _normalized_here(channel: Channel, envelope: Envelope) -> Outcome:
+    try:
+        return channel.normalize(envelope)
+    except Permanent as error:
+        return error
+
+
+def unreadable(envelope: Envelope) -> Normalized:
+    """What stands in a ticket for a message that cannot be read: its raw bytes, attached."""
+    sha256 = hashlib.sha256(envelope.body).hexdigest()
+    sender = str(envelope.transport.get("sender") or f"?{envelope.dedupe_key}")
+    words = (
+        "（这条消息无法自动读取，原文见附件。）\n"
+        "(This message could not be read automatically; the original is attached.)"
+    )
+    message = InboundMessage(
+        id=uuid7(envelope.received_at),
+        channel=envelope.channel,
+        account=envelope.account,
+        external_id=f"raw:{envelope.dedupe_key}"[:255],
+        dedupe_key=envelope.dedupe_key,
+        conversation_key=f"raw:{envelope.dedupe_key}"[:255],
+        sender=Sender(external_id=sender),
+        text=words,
+        text_full=words,
+        attachments=(
+            Attachment(
+                id=sha256[:16],
+                name="original",
+                mime="application/octet-stream",
+                size=len(envelope.body),
+                sha256=sha256,
+            ),
+        ),
+        received_at=datetime.fromtimestamp(envelope.received_at, UTC),
+        reply_route=(
+            ReplyRoute(adapter=envelope.channel, address=sender)
+            if envelope.transport.get("sender")
+            else None
+        ),
+        raw_ref=envelope.id,
+    )
+    return Normalized(message, {sha256: envelope.body})

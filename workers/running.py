@@ -1,0 +1,54 @@
+"""``shouli run``: the data folder, its Valkey, and every role, kept alive together."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from config.settings import Settings
+from workers import embedded
+from workers.cli import show_created
+from workers.roles import ROLES
+from workers.setup import prepare
+from workers.supervisor import Command, Supervisor, reclaim
+from workers.wiring import make_channels
+
+_out = Console(highlight=False)
+
+
+def run(settings: Settings, config: Path | None) -> None:
+    """Runs until Ctrl-C or SIGTERM; leaves no process behind.
+
+    Raises:
+        InUse: another ``shouli run`` has the data folder.
+        ConfigurationError: something in the settings is wrong.
+    """
+    make_channels(settings)
+    home = settings.data_dir
+    with embedded.locked(home):
+        reclaim(home)  # what a killed run left must not write while the schema changes
+        show_created(asyncio.run(prepare(settings, _out.print)))
+        environ = {**os.environ, "SHOULI_DATA_DIR": str(home.resolve())}
+        commands: list[Command] = []
+        if settings.redis_url is None:
+            valkey = embedded.valkey(home)
+            environ["SHOULI_REDIS_URL"] = valkey.url
+            commands.append(valkey.command)
+        options = ["--config", str(config)] if config else []
+        commands += [
+            Command(role, (sys.executable, "-m", "workers", role, *options)) for role in ROLES
+        ]
+        _out.print(_welcome(settings), markup=False)
+        asyncio.run(Supervisor(commands, home, environ=environ).run())
+
+
+def _welcome(settings: Settings) -> str:
+    desk = f"http://{settings.desk.host}:{settings.desk.port}/desk"
+    chat = f"http://{settings.intake.host}:{settings.intake.port}/"
+    return (
+        f"坐席台 desk      {desk}\n"
+        f"网页聊天 chat    {chat}\n"
+        "按 Ctrl-C 停止 / Ctrl-C stops everything"
+    )

@@ -1,0 +1,96 @@
+"""The first start: schema, classifier, people. Each step may run again and changes nothing."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from classifier import bundles
+from classifier.train import train_seed
+from config.settings import Settings, load_taxonomy
+from desk.auth import hash_password
+from models.agent import Role
+from models.errors import Conflict
+from models.migrations import migrate
+from models.routing import TRIAGE
+from models.store import Store
+from models.training import Taxonomy
+from workers.wiring import make_store
+
+_log = structlog.stdlib.get_logger(__name__)
+
+_COLUMNS: Mapping[str, tuple[str, Role, Mapping[str, int]]] = {
+    "lilei": ("李雷", Role.AGENT, {"domain:物流": 4, "domain:订单": 4, "domain:售后": 3}),
+    "hanmeimei": (
+        "韩梅梅",
+        Role.AGENT,
+        {"domain:发票": 4, "domain:支付": 4, "domain:账户": 3, "lang:en": 4},
+    ),
+    "wangfang": (
+        "王芳",
+        Role.AGENT,
+        {"domain:产品": 4, "domain:技术": 4, "domain:其他": 3, "lang:en": 2},
+    ),
+    "chen": (
+        "陈班长",
+        Role.SUPERVISOR,
+        {TRIAGE: 5, "domain:服务": 5, "type:投诉": 5, "lang:en": 3},
+    ),
+    "admin": ("管理员", Role.ADMIN, {}),
+}
+"""People for trying it out: login to name, role and skills."""
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A demo account; its password is told once, and stored only as a hash."""
+
+    login: str
+    name: str
+    role: Role
+    password: str
+
+
+async def prepare(settings: Settings, say: Callable[[str], None]) -> list[Created]:
+    """Migrates, trains the first classifier, creates the first people.
+
+    ``say`` is told what takes time. Returns the accounts that were created now.
+    """
+    store = make_store(settings)
+    try:
+        await migrate(store.db)
+        await first_bundle(settings, store, load_taxonomy(settings), say)
+        return await first_people(store)
+    finally:
+        await store.close()
+
+
+async def first_bundle(
+    settings: Settings, store: Store, taxonomy: Taxonomy, say: Callable[[str], None]
+) -> None:
+    """Trains on the seed corpus and promotes, where no classifier serves yet."""
+    if await store.bundles.champion() is not None:
+        return
+    say("正在用种子语料训练分类器… / Training the classifier on the seed corpus …")
+    folder = settings.data_dir / "bundles"
+    bundle_id = train_seed(folder, taxonomy)
+    card = bundles.load(folder / bundle_id).card
+    content = bundles.pack(folder / bundle_id)
+    await store.bundles.add(bundle_id, {"id": card.id, "metrics": card.metrics}, content)
+    await store.bundles.promote(bundle_id, None)
+
+
+async def first_people(store: Store) -> list[Created]:
+    """Demo agents with generated passwords, where nobody has an account yet."""
+    if await store.agents.all():
+        return []
+    created = []
+    for login, (name, role, skills) in _COLUMNS.items():
+        password = secrets.token_urlsafe(9)
+        try:
+            await store.agents.add(login, name, role, hash_password(password), skills)
+        except Conflict:  # another host was faster with this one
+            continue
+        created.append(Created(login, name, role, password))
+    return created

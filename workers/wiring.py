@@ -1,0 +1,167 @@
+"""The composition root: the only place that knows both what is wanted and who does it."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from channels import registry
+from config.problems import ConfigurationError, Problem, explain
+from config.settings import Settings
+from models.errors import NotFound, ShouliError
+from models.migrations import check
+from models.ports import Bus, Channel, Doorbell
+from models.store import Store, open_store
+from models.store.database import Event
+from models.store.sealing import Vault
+from models.tail import EVENTS
+from router.sla import Calendar
+from workers.broker import RedisDoorbell
+from workers.bus import RedisBus
+
+KEY_BYTES = 32
+
+
+class SetupError(ShouliError):
+    """Something that the settings cannot say is missing; the sentence says what to do."""
+
+    code = "setup"
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What every role has: settings, store, bus and doorbell."""
+
+    settings: Settings
+    store: Store
+    bus: Bus
+    doorbell: Doorbell
+
+
+def master_key(settings: Settings) -> bytes:
+    """The key of the settings, or the one in the data folder, made at the first start."""
+    given = settings.master_key_bytes
+    if given is not None:
+        return given
+    path = settings.data_dir / "keys" / "master.key"
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(os.urandom(KEY_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    return path.read_bytes()
+
+
+def make_store(settings: Settings) -> Store:
+    """The store that the settings name; open it on the loop that uses it."""
+    if settings.database_url is None:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        url = f"sqlite+aiosqlite:///{settings.data_dir.resolve() / 'shouli.db'}"
+        blob_dir: Path | None = settings.data_dir / "blobs"
+    else:
+        url, blob_dir = settings.database_url.get_secret_value(), None
+    return open_store(
+        url,
+        master_key=master_key(settings),
+        blob_dir=blob_dir,
+        zone=ZoneInfo(settings.hours.time_zone),
+        hold=settings.pipeline.greeting_hold_seconds,
+    )
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Base]:
+    """Store, bus and doorbell, on the running loop; closed at the end.
+
+    Raises:
+        SetupError: no Redis is named (``shouli run`` brings its own).
+        Permanent: the schema is not this program's.
+    """
+    if settings.redis_url is None:
+        raise SetupError(
+            "没有 Redis：请设置 SHOULI_REDIS_URL，或用 shouli run（自带 Valkey）。"
+            " / There is no Redis: set SHOULI_REDIS_URL, or use “shouli run”, which brings one."
+        )
+    url = settings.redis_url.get_secret_value()
+    store, bus, doorbell = make_store(settings), RedisBus(url), RedisDoorbell(url)
+    store.db.on_commit = Announcer(bus).tell
+    try:
+        await check(store.db)
+        yield Base(settings, store, bus, doorbell)
+    finally:
+        doorbell.close()
+        await bus.close()
+        await store.close()
+
+
+class Announcer:
+    """Tells the bus of new events without making the writer wait, one call at a time."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._again = False
+        self._task: asyncio.Task[None] | None = None
+
+    async def tell(self, _events: Sequence[Event]) -> None:
+        self._again = True
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._publish())
+
+    async def _publish(self) -> None:
+        while self._again:
+            self._again = False
+            await self._bus.publish(EVENTS)
+
+
+def secrets(settings: Settings) -> dict[str, bytes]:
+    """Each open channel's own secret, derived from the master key."""
+    vault = Vault(master_key(settings))
+    return {name: vault.derive(f"channel:{name}") for name in settings.channels}
+
+
+def make_channels(settings: Settings) -> dict[str, Channel]:
+    """The channels that are open by the settings.
+
+    Raises:
+        ConfigurationError: a section names no channel, or an option is wrong.
+    """
+    keys = secrets(settings)
+    problems = [p for name in settings.channels for p in _problems(name, settings)]
+    if problems:
+        raise ConfigurationError(problems)
+    return {
+        name: registry.create(name, section, keys[name])
+        for name, section in settings.channels.items()
+    }
+
+
+def _problems(name: str, settings: Settings) -> Iterator[Problem]:
+    section = settings.channels[name]
+    try:
+        model = registry.options_model(name)
+        model.model_validate(section)
+    except ValidationError as error:
+        yield from explain(error, model, section, at=("channels", name))
+    except NotFound as error:
+        known = ", ".join(registry.names())
+        yield Problem(f"channels.{name}", "", f"没有这个渠道；可用：{known}", str(error))
+
+
+def calendar(settings: Settings) -> Calendar:
+    """The centre's opening hours."""
+    hours = settings.hours
+    return Calendar.of(
+        hours.time_zone,
+        {str(day): periods for day, periods in hours.periods.items()},
+        holidays=hours.holidays,
+        workdays={day: str(like) for day, like in hours.workdays.items()},
+    )
