@@ -52,7 +52,7 @@ class FeatureConfig:
     word_n: int = 2
     char_n: int = 3
     min_count: int = 2
-    cue_weight: float = 0.25
+    cue_weight: float = 0.2
     shape_weight: float = 0.2
     subject_weight: float = 0.5
 

@@ -22,7 +22,8 @@ _DENIED = re.compile(
     r"(?:真的|真|会|被|有|是|发生|出现|存在|造成|导致|遭到|遭遇|收到|任何|什么|人|我的|我|个人|客户|用户"
     r"|银行卡|卡片|卡|账号|账户|去|再|说|怕){0,3}$"
     r"|\b(?:not|no|never|without|isn't|wasn't|aren't|weren't|hasn't|haven't|if|avoid|prevent|nor)"
-    r"(?: (?:a|an|any|the|been|being|be|was|is|it's|it|my|yet|getting|really|of|from|our)){0,3} ?$"
+    r"(?: (?:a|an|any|the|been|being|be|was|is|it's|it|there|my|yet|getting|really"
+    r"|of|from|our)){0,3} ?$"
 )
 _RHETORICAL = re.compile(
     r"(?:这|那|难道|明明)[^,。.;!?]{0,4}不是$|难道[^,。.;!?]{0,6}$|isn't (?:this|that|it) ?$"

@@ -57,7 +57,7 @@ class TrainConfig:
     """How heads are fitted. ``penalty`` is the C of the support vector machine."""
 
     features: FeatureConfig = field(default_factory=FeatureConfig)
-    penalty: float = 0.7
+    penalty: float = 0.5
     balanced: bool = True
     folds: int = 5
     seed: int = 0
@@ -85,9 +85,9 @@ def train(
     now: float | None = None,
     progress: Progress = lambda _stage, _share: None,
 ) -> Bundle:
-    """Learns every facet of ``taxonomy`` from ``data``. Uses one thread:
-    neither liblinear nor a sparse product has more.
+    """Learns every facet of ``taxonomy`` from ``data``.
 
+    Uses one thread: neither liblinear nor a sparse product has more.
     The same data, taxonomy and configuration give the same bundle id. ``now`` (seconds since
     the epoch) is written on the card.
 

@@ -1,0 +1,529 @@
+"""The engine, on a small taxonomy of its own: it must know none."""
+
+import json
+import subprocess
+import sys
+import tomllib
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix, hstack
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.svm import LinearSVC
+
+from classifier import bundles, evaluate, examples, seed
+from classifier.bundles import Bundle, BundleRefused
+from classifier.examples import Example
+from classifier.features import Analyser, Extractor
+from classifier.predict import Classifier
+from classifier.rules import Floors, cheapest, costs
+from classifier.text import STAND_INS, Text, default_cut, normalize
+from classifier.train import TrainConfig, TrainingRefused, train
+from models.errors import Temporary
+from models.training import ClassSpec, FacetSpec, FloorSpec, Taxonomy
+
+ROOT = Path(__file__).parents[2]
+
+TAXONOMY = Taxonomy(
+    version="t",
+    facets={
+        "fruit": FacetSpec(
+            zh="水果",
+            en="Fruit",
+            threshold=0.6,
+            classes={
+                "苹果": ClassSpec(zh="苹果", en="Apple", cues=("红富士", "apple")),
+                "香蕉": ClassSpec(zh="香蕉", en="Banana", cues=("banana",)),
+                "葡萄": ClassSpec(zh="葡萄", en="Grape"),
+            },
+        ),
+        "haste": FacetSpec(
+            zh="快慢",
+            en="Haste",
+            ordinal=True,
+            threshold=0.2,
+            classes={
+                "快": ClassSpec(zh="快", en="Fast", cost=4),
+                "中": ClassSpec(zh="中", en="Middle", cost=1.5),
+                "慢": ClassSpec(zh="慢", en="Slow"),
+            },
+        ),
+        "mood": FacetSpec(
+            zh="心情",
+            en="Mood",
+            classes={"好": ClassSpec(zh="好", en="Good"), "坏": ClassSpec(zh="坏", en="Bad")},
+        ),
+    },
+    floors={
+        "fire": FloorSpec(
+            zh="失火", en="Fire", words=("着火", "盗刷", "on fire", "fraud"), sets={"haste": "快"}
+        )
+    },
+)
+
+_FRUITS = {"苹果": "这箱{}又红又脆", "香蕉": "一把{}弯弯的黄黄的", "葡萄": "一串{}紫色的酸酸的"}
+_HASTES = {"快": "马上要，等不了", "中": "这两天要用", "慢": "不着急，慢慢来"}
+_MOODS = {"好": "真开心", "坏": "烦死了"}
+_TAILS = ("，谢谢", "。订单SF1234567890", "，in the bag", "，一共30元", "，店里卖光了？")
+
+
+def _examples() -> list[Example]:
+    return [
+        Example(
+            Text(f"{fruit_text.format(fruit)}，{haste_text}，{mood_text}{tail}", channel="chat"),
+            {"fruit": fruit, "haste": haste, "mood": mood},
+        )
+        for fruit, fruit_text in _FRUITS.items()
+        for haste, haste_text in _HASTES.items()
+        for mood, mood_text in _MOODS.items()
+        for tail in _TAILS
+    ]
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return train(_examples(), TAXONOMY, now=0.0)
+
+
+@pytest.fixture(scope="module")
+def saved(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bundles.save(bundle, tmp_path_factory.mktemp("bundles"))
+
+
+@pytest.fixture(scope="module")
+def classifier(saved: Path) -> Classifier:
+    return Classifier.load(saved)
+
+
+_NEW = [
+    Text("红富士苹果有吗，马上要", channel="chat"),
+    Text("banana弯的不急", subject="香蕉"),
+    Text("訂單SF1234567890的葡萄，30元", channel="fax"),
+    Text(""),
+    Text("zzz qqq"),
+]
+
+
+def test_scores_equal_scikit_learns_own(bundle: Bundle, classifier: Classifier) -> None:
+    """The same texts through TfidfVectorizer and LinearSVC.decision_function."""
+    config = TrainConfig()
+    analyse = Analyser(TAXONOMY, config.features, default_cut())
+    known = [analyse(example.item) for example in _examples()]
+    asked = [analyse(item) for item in _NEW]
+
+    def fixed(analyses: list) -> csr_matrix:
+        """Cues and shape have no scikit-learn transformer: taken from the extractor."""
+        rows = Extractor(bundle.vocabulary, bundle.config)(analyses)
+        shape = (len(analyses), bundle.vocabulary.size)
+        matrix = csr_matrix((rows.values, rows.columns, rows.starts), shape=shape)
+        return matrix[:, len(bundle.vocabulary.idf) :]
+
+    blocks_known, blocks_asked = [], []
+    for block in ("word", "char"):
+        vectorizer = TfidfVectorizer(
+            analyzer=lambda analysis, block=block: analysis.grams[block],
+            sublinear_tf=True,
+            min_df=2,
+        )
+        blocks_known.append(vectorizer.fit_transform(known))
+        blocks_asked.append(vectorizer.transform(asked))
+    matrix = hstack([*blocks_known, fixed(known)]).tocsr()
+    asked_matrix = hstack([*blocks_asked, fixed(asked)]).tocsr()
+    (batch,) = classifier.batches(_NEW)
+    for head in classifier.heads:
+        truth = [head.classes.index(example.labels[head.facet]) for example in _examples()]
+        machine = LinearSVC(
+            C=config.penalty, class_weight="balanced", random_state=0, max_iter=5_000
+        )
+        theirs = machine.fit(matrix, truth).decision_function(asked_matrix)
+        ours = batch.scores[:, head.columns]
+        if len(head.classes) == 2:
+            theirs = np.stack([-theirs, theirs], axis=1)
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9)
+
+
+def test_batch_and_single_agree(classifier: Classifier) -> None:
+    items = [example.item for example in _examples()] + _NEW
+    assert classifier.classify(items) == [classifier.classify([item])[0] for item in items]
+    assert classifier.classify([]) == []
+
+
+def test_probabilities_are_probabilities(classifier: Classifier) -> None:
+    for batch in classifier.batches(_NEW):
+        for probabilities in classifier.probabilities(batch.scores).values():
+            np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
+
+
+def test_it_learns(classifier: Classifier) -> None:
+    (labels,) = classifier.classify([Text("买的苹果马上要，烦死了")])
+    assert {facet: label.value for facet, label in labels.facets.items()} == {
+        "fruit": "苹果",
+        "haste": "快",
+        "mood": "坏",
+    }
+    assert not labels.abstained
+    assert labels.bundle == classifier.card.id
+    fruit = labels.facets["fruit"]
+    assert fruit.by == "model"
+    assert ("word", "苹果") in [
+        (reason.kind, reason.text) for reason in fruit.reasons if reason.weight > 0
+    ]
+    assert [value for value, _ in fruit.alternatives] in (["香蕉", "葡萄"], ["葡萄", "香蕉"])
+
+
+@pytest.mark.parametrize("text", ["", "   ", "？？", "\u200b"])
+def test_nothing_said_is_left_to_a_person(classifier: Classifier, text: str) -> None:
+    (labels,) = classifier.classify([Text(text)])
+    for label in labels.facets.values():
+        assert not label.accepted
+        assert label.confidence == 0
+        assert label.reasons == ()
+
+
+def test_below_the_threshold_a_person_decides(classifier: Classifier) -> None:
+    (labels,) = classifier.classify([Text("zzz qqq")])
+    assert not labels.facets["fruit"].accepted
+
+
+def test_reasons_are_readable(classifier: Classifier) -> None:
+    for labels in classifier.classify([example.item for example in _examples()]):
+        for label in labels.facets.values():
+            for reason in label.reasons:
+                assert reason.kind in {"word", "chars", "cue", "shape", "floor"}
+                assert any(character.isalnum() for character in reason.text)
+                assert not set(reason.text) & set(STAND_INS)
+
+
+def test_explanation_adds_up(classifier: Classifier, bundle: Bundle) -> None:
+    """All contributions and the message-free share give back the log-odds above the mean."""
+    item = _NEW[0]
+    (batch,) = classifier.batches([item])
+    explained = classifier.explain(item)
+    for head in classifier.heads:
+        at = head.classes.index(explained[head.facet].value)
+        logits = (batch.scores[0] * bundle.slopes + bundle.offsets)[head.columns]
+        silent = (bundle.intercepts * bundle.slopes + bundle.offsets)[head.columns]
+        explanation = classifier._explainer.of(batch.rows, batch.parts, 0, batch.analyses[0])
+        spoken = explanation.weights(head, at).sum()
+        total = spoken + silent[at] - silent.mean()
+        assert total == pytest.approx(logits[at] - logits.mean(), abs=1e-9)
+        assert sum(explained[head.facet].probabilities.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "仓库着火了",
+        "卡被盗刷了",
+        "这不是盗刷吗",
+        "是不是盗刷",
+        "有没有被盗刷",
+        "没人管！盗刷两万",
+        "the van is on fire",
+        "this is fraud",
+        "isn't this fraud?",
+    ],
+)
+def test_floors(text: str) -> None:
+    assert Floors(TAXONOMY).find(normalize(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "不是盗刷，问个问题",
+        "没有被盗刷",
+        "卡没被盗刷过",
+        "如果被盗刷怎么办",
+        "怎么防止盗刷",
+        "not fraud",
+        "there was no fraud",
+        "if there is fraud",
+        "defrauded",
+    ],
+)
+def test_no_floor_where_it_is_denied_or_supposed(text: str) -> None:
+    assert not Floors(TAXONOMY).find(normalize(text))
+
+
+def test_a_floor_raises_and_says_so(classifier: Classifier) -> None:
+    (calm,) = classifier.classify([Text("葡萄不着急，慢慢来")])
+    (fire,) = classifier.classify([Text("葡萄着火了，不着急，慢慢来")])
+    assert calm.facets["haste"].value == "慢"
+    label = fire.facets["haste"]
+    assert (label.value, label.by, label.accepted, label.confidence) == ("快", "floor", True, 1.0)
+    assert label.reasons[0].kind == "floor"
+    assert "着火" in label.reasons[0].text
+    assert label.alternatives[0][0] == "慢"
+    assert fire.facets["fruit"].by == "model"
+
+
+def test_a_floor_never_lowers(classifier: Classifier) -> None:
+    (labels,) = classifier.classify([Text("葡萄着火了，马上要，等不了")])
+    assert labels.facets["haste"].value == "快"
+    assert labels.facets["haste"].by == "model"
+    assert labels.facets["haste"].reasons[0].kind == "floor"
+
+
+def test_ordinal_costs_lean_to_the_dear_side() -> None:
+    table = costs(TAXONOMY.facets["haste"], ("快", "中", "慢"))
+    np.testing.assert_array_equal(table, [[0, 4, 8], [1, 0, 1.5], [2, 1, 0]])
+    assert cheapest(np.array([[0.25, 0.1, 0.65], [0.01, 0.09, 0.9]]), table).tolist() == [0, 2]
+
+
+def test_newer_thresholds_and_floors_need_no_training(saved: Path) -> None:
+    strict = TAXONOMY.facets["fruit"].model_copy(update={"threshold": 1.0})
+    newer = TAXONOMY.model_copy(
+        update={"facets": {**TAXONOMY.facets, "fruit": strict}, "floors": {}}
+    )
+    (labels,) = Classifier.load(saved, newer).classify([Text("买的苹果着火了，慢慢来")])
+    assert not labels.facets["fruit"].accepted
+    assert labels.facets["haste"].by == "model"
+
+
+def test_other_classes_do(saved: Path) -> None:
+    only = TAXONOMY.model_copy(update={"facets": {"fruit": TAXONOMY.facets["fruit"]}})
+    with pytest.raises(BundleRefused, match="train again"):
+        Classifier.load(saved, only)
+
+
+def test_training_is_repeatable(bundle: Bundle, saved: Path, tmp_path: Path) -> None:
+    again = train(_examples(), TAXONOMY, now=99.0)
+    assert bundles.save(again, tmp_path).name == saved.name
+    other = train(_examples()[1:], TAXONOMY, now=0.0)
+    assert bundles.save(other, tmp_path).name != saved.name
+
+
+def test_the_card_tells(bundle: Bundle) -> None:
+    figures = bundle.card.metrics["facets"]["fruit"]
+    assert figures["cases"] == len(_examples())
+    assert 0.9 <= figures["macro_f1"] <= 1
+    assert np.sum(figures["confusion"]) == len(_examples())
+    assert bundle.card.created_at.startswith("1970-01-01")
+
+
+def test_training_refuses_what_it_cannot_learn() -> None:
+    with pytest.raises(TrainingRefused, match="mood = 怪"):
+        train([Example(Text("x"), {"mood": "怪"})], TAXONOMY)
+    with pytest.raises(TrainingRefused, match="at least two classes"):
+        train([Example(Text("x"), {"fruit": "苹果"})], TAXONOMY)
+
+
+def test_a_facet_may_be_missing_and_a_class_rare() -> None:
+    data = [
+        Example(each.item, {"fruit": each.labels["fruit"]})
+        for each in _examples()
+        if each.labels["fruit"] != "葡萄"
+    ]
+    data.append(Example(Text("葡萄一粒"), {"fruit": "葡萄"}))
+    only = TAXONOMY.model_copy(update={"facets": {"fruit": TAXONOMY.facets["fruit"]}})
+    fitted = train(data, only)
+    assert fitted.heads[0].classes == ("苹果", "香蕉", "葡萄")
+
+
+def test_near_duplicates_and_conversations_stay_in_one_fold() -> None:
+    texts = [
+        "快递三天没动静了什么时候能到",
+        "快递三天没动静了，什么时候能到呀",
+        "发票抬头开错了",
+        "完全另一件事情啊",
+    ]
+    data = [Example(Text(text), {"a": "b"}) for text in texts]
+    assert examples.alike_pairs([example.item for example in data]) == [(0, 1)]
+    data[3] = Example(data[3].item, {"a": "b"}, group="c1")
+    data[2] = Example(data[2].item, {"a": "b"}, group="c1")
+    fold = examples.folds(data, 2)
+    assert fold[0] == fold[1]
+    assert fold[2] == fold[3]
+    assert fold[0] != fold[2]
+
+
+def test_alike_pairs_are_all_pairs_that_are() -> None:
+    items = [example.item for example in _examples()[:80]] + [Text("好"), Text("好"), Text("")]
+    sets = [examples._shingles(item) for item in items]
+    slow = {
+        (one, other)
+        for other in range(len(items))
+        for one in range(other)
+        if len(sets[one] & sets[other]) >= 0.6 * len(sets[one] | sets[other])
+    }
+    assert set(examples.alike_pairs(items)) == slow
+    assert slow
+
+
+def test_figures() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.3, 0.7], [0.45, 0.55]])
+    figures = evaluate.measure(
+        probabilities, np.array([0, 1, 0, 1]), np.array([0, 1, 1, 1]), "ab", 0.6
+    )
+    assert figures["accuracy"] == 0.75
+    assert figures["macro_f1"] == pytest.approx((2 / 3 + 4 / 5) / 2, abs=1e-4)
+    assert figures["coverage"] == 0.75
+    assert figures["selective_accuracy"] == pytest.approx(2 / 3, abs=1e-4)
+    assert figures["ece"] == pytest.approx((0.1 + 0.4 + 0.7 + 0.45) / 4, abs=1e-4)
+    assert figures["confusion"] == [[1, 1], [0, 2]]
+
+
+def test_pack_and_unpack(saved: Path, tmp_path: Path, classifier: Classifier) -> None:
+    packed = bundles.pack(saved)
+    assert packed == bundles.pack(saved)
+    there = bundles.unpack(packed, tmp_path)
+    assert there == tmp_path / saved.name
+    assert bundles.unpack(packed, tmp_path) == there
+    assert Classifier.load(there).classify(_NEW) == classifier.classify(_NEW)
+    assert [path.name for path in tmp_path.iterdir()] == [there.name]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["weights.npy", "idf.npy", "card.json", "vocabulary.json", "taxonomy.json", "manifest.json"],
+)
+def test_a_damaged_bundle_is_refused_and_can_be_written_anew(
+    bundle: Bundle, saved: Path, tmp_path: Path, name: str
+) -> None:
+    there = bundles.unpack(bundles.pack(saved), tmp_path)
+    content = bytearray((there / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (there / name).write_bytes(content)
+    with pytest.raises(BundleRefused):
+        bundles.load(there)
+    with pytest.raises(BundleRefused):
+        bundles.pack(there)
+    bundles.load(bundles.save(bundle, tmp_path))
+
+
+def _packed(**files: bytes) -> bytes:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("__", "."), content)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"PK\x03\x04", _packed(manifest__json=b"{}"), _packed(**{"../evil__json": b"{}"})],
+)
+def test_a_foreign_pack_is_refused_and_writes_nothing(data: bytes, tmp_path: Path) -> None:
+    root = tmp_path / "in"
+    with pytest.raises(BundleRefused):
+        bundles.unpack(data, root)
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_a_pickle_is_refused_before_it_runs(saved: Path, tmp_path: Path) -> None:
+    """Even with every hash and the id set right, an object array is not unpickled."""
+    there = bundles.unpack(bundles.pack(saved), tmp_path)
+    ran = tmp_path / "ran"
+
+    class Canary:
+        def __reduce__(self) -> tuple:
+            return Path.touch, (ran,)
+
+    np.save(there / "weights.npy", np.array([Canary()], object), allow_pickle=True)
+    manifest = json.loads((there / "manifest.json").read_bytes())
+    manifest["files"]["weights.npy"] = bundles._sha256((there / "weights.npy").read_bytes())
+    manifest["id"] = bundles._id_of(manifest["files"])
+    (there / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(BundleRefused):
+        bundles.load(there)
+    assert not ran.exists()
+
+
+def test_a_full_disk_leaves_nothing(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(Temporary, match="No space left"):
+        bundles.save(bundle, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_prediction_needs_neither_sklearn_nor_scipy() -> None:
+    code = (
+        "import sys, classifier.predict;"
+        "print(sorted({'sklearn', 'scipy', 'jieba'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def _house_taxonomy() -> Taxonomy:
+    return Taxonomy.model_validate(
+        tomllib.loads((ROOT / "config/taxonomy.toml").read_text("utf-8"))
+    )
+
+
+def test_the_house_taxonomy_and_seed_fit() -> None:
+    taxonomy = _house_taxonomy()
+    assert list(taxonomy.facets) == ["type", "domain", "urgency"]
+    assert taxonomy.facets["urgency"].ordinal
+    assert all(spec.sets == {"urgency": "紧急"} for spec in taxonomy.floors.values())
+    assert len(seed.load(taxonomy)) >= 750
+
+
+@pytest.mark.parametrize(
+    ("text", "floor"),
+    [
+        ("电池充电时起火，我手被烫伤了", "人身安全"),
+        ("卡里三万块不是我刷的", "盗刷诈骗"),
+        ("你们把客户信息泄露了", "信息泄露"),
+        ("再不退款我就打12345投诉", "监管转办"),
+        ("明天就找媒体曝光", "媒体曝光"),
+        ("等着收律师函吧", "律师函诉讼"),
+        ("我们业主要集体投诉", "群体投诉"),
+        ("there is an unauthorized charge on my card", "盗刷诈骗"),
+        ("you will hear from my lawyer", "律师函诉讼"),
+        ("如果再不处理我就找媒体曝光", "媒体曝光"),
+        ("不解决就法院见", "律师函诉讼"),
+    ],
+)
+def test_the_house_floors(text: str, floor: str) -> None:
+    assert [found.spec.zh for found in Floors(_house_taxonomy()).find(normalize(text))] == [floor]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "不是盗刷，就是想问问这笔是什么",
+        "我没有被骗，只是问问",
+        "怎么防止信息泄露",
+        "我的密码是12345",
+        "单号123154567什么时候到",
+        "相机的曝光怎么调",
+        "电梯的声音有点大",
+        "this is not a fraudulent order",
+        "快递什么时候到",
+    ],
+)
+def test_no_house_floor(text: str) -> None:
+    assert Floors(_house_taxonomy()).find(normalize(text)) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ("nonsense", "not JSON"),
+        ("[]", "not an object"),
+        ('{"text": "x"}', "missing"),
+        (
+            '{"text":"x","type":"咨询","domain":"产品","urgency":"一般","lang":"zh","channel":"fax","trade":"t"}',
+            "channel",
+        ),
+        (
+            '{"text":"x","type":"怪","domain":"产品","urgency":"一般","lang":"zh","channel":"chat","trade":"t"}',
+            "type",
+        ),
+    ],
+)
+def test_a_broken_seed_line_is_named(line: str, wrong: str) -> None:
+    with pytest.raises(seed.SeedBroken, match=f"a.jsonl:7: .*{wrong}"):
+        seed._checked(line, "a.jsonl:7", _house_taxonomy())
