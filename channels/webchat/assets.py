@@ -1,0 +1,109 @@
+"""What the browser loads: the widget's script, and the demo page around it."""
+
+import gzip
+import hashlib
+import html
+import json
+from dataclasses import dataclass
+from importlib.resources import files
+from string import Template
+
+from channels.webchat.options import Options
+
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+_COMMON = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file as it is served, compressed once."""
+
+    mime: str
+    plain: bytes
+    compressed: bytes
+    etag: str
+    headers: dict[str, str]
+
+
+def _asset(mime: str, text: str, headers: dict[str, str]) -> Asset:
+    plain = text.encode()
+    etag = hashlib.sha256(plain).hexdigest()[:32]
+    return Asset(mime, plain, gzip.compress(plain, 9, mtime=0), etag, _COMMON | headers)
+
+
+def _read(name: str) -> str:
+    return (files("channels.webchat") / "widget" / name).read_text("utf-8")
+
+
+def widget() -> Asset:
+    """The one script that embeds the chat, its style sheet inside.
+
+    Inside, because a constructed style sheet obeys the strictest policy of the page around it
+    and costs no second request.
+    """
+    style = json.dumps(_read("widget.css"), ensure_ascii=False)
+    script = _read("widget.js").replace('"@widget.css"', style)
+    # Sites of other origins may load it; whether they may chat is for the allow-list.
+    headers = {"Cross-Origin-Resource-Policy": "cross-origin"}
+    return _asset("text/javascript", script, headers)
+
+
+def demo_style() -> Asset:
+    return _asset("text/css", _read("demo.css"), {})
+
+
+def demo_page(options: Options, lang: str) -> Asset:
+    """The page at ``/``, in “zh” or “en”."""
+    values = {
+        "desk": _desk(options, lang),
+        "mail": _mail(options, lang),
+    }
+    page = Template(_read(f"demo.{lang}.html")).substitute(values)
+    return _asset("text/html", page, {"Content-Security-Policy": _PAGE_POLICY})
+
+
+def _desk(options: Options, lang: str) -> str:
+    if options.desk_url is None:
+        return {
+            "zh": "<p>坐席台由管理员另行提供地址。</p>",
+            "en": "<p>Your administrator knows where the desk is.</p>",
+        }[lang]
+    url = html.escape(options.desk_url)
+    words = {"zh": "打开坐席台", "en": "Open the desk"}[lang]
+    return f'<p><a class="button" href="{url}">{words}</a></p><p class="small">{url}</p>'
+
+
+def _mail(options: Options, lang: str) -> str:
+    if options.mail_address is None:
+        return {
+            "zh": "<p>邮件渠道没有打开。</p>",
+            "en": "<p>The e-mail channel is not open.</p>",
+        }[lang]
+    address = html.escape(options.mail_address)
+    to = {"zh": "收件人", "en": "To"}[lang]
+    lines = f"<p>{to} <code>{address}</code></p>"
+    return lines if options.smtp_address is None else lines + _command(options, lang)
+
+
+def _command(options: Options, lang: str) -> str:
+    """A line for the shell that needs nothing but Python."""
+    host, _, port = (options.smtp_address or "").rpartition(":")
+    subject, body = {
+        "zh": ("发票抬头错了", "上周的发票抬头写错了，请重开一张。"),
+        "en": ("Wrong invoice", "My invoice of last week names the wrong company."),
+    }[lang]
+    server = f"SMTP('{host.strip('[]')}', {port})"
+    mail = (
+        f"'you@example.com', '{options.mail_address}', 'Subject: {subject}\\n\\n{body}'.encode()"
+    )
+    command = f'python3 -c "import smtplib; smtplib.{server}.sendmail({mail})"'
+    via = {"zh": "或者在命令行里：", "en": "Or from a shell:"}[lang]
+    return f"<p>{via}</p><pre tabindex='0'>{html.escape(command)}</pre>"

@@ -1,0 +1,195 @@
+"""The webchat protocol, version 1: one JSON object a frame, told apart by its ``type``.
+
+``docs/channels/webchat.md`` describes it for people who write clients.
+"""
+
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from models.errors import Rejected
+from models.store.conversations import Entry
+
+VERSION = 1
+
+MAX_FRAME = 32 * 1024
+"""Bytes of one frame or request body."""
+
+_UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+_MAX_SEQ = 2**31 - 1
+
+
+class _Frame(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Hello(_Frame):
+    """Opens or resumes a session: everything after ``last_seq`` follows."""
+
+    type: Literal["hello"]
+    version: Literal[1] = 1
+    token: str | None = Field(None, max_length=128)
+    last_seq: int = Field(0, ge=0, le=_MAX_SEQ)
+    lang: str = Field("zh", pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")
+    page: str | None = Field(None, max_length=500, pattern=r"^https?://[^\s\x00-\x1f]+$")
+
+
+class Msg(_Frame):
+    """What the visitor wrote. The same ``client_id`` again is the same message."""
+
+    type: Literal["msg"]
+    client_id: str = Field(pattern=_UUID)
+    text: str
+
+    @property
+    def body(self) -> bytes:
+        """The frame in one spelling, so that a resend over any transport is equal to it."""
+        return json.dumps(self.model_dump(), ensure_ascii=False, sort_keys=True).encode()
+
+
+class Read(_Frame):
+    """Everything up to ``seq`` has been shown to the visitor."""
+
+    type: Literal["read"]
+    seq: int = Field(ge=1, le=_MAX_SEQ)
+
+
+class Ping(_Frame):
+    """Asks for a pong: browsers cannot see the WebSocket's own pings."""
+
+    type: Literal["ping"]
+
+
+ClientFrame = Hello | Msg | Read | Ping
+
+_CLIENT_FRAME: TypeAdapter[ClientFrame] = TypeAdapter(
+    Annotated[ClientFrame, Field(discriminator="type")]
+)
+
+_SENTENCES: Mapping[str, str] = MappingProxyType(
+    {
+        "malformed": "不是合法的 JSON，请检查后重发"
+        " / This is not valid JSON; mend it and send again",
+        "binary": "请发送文本帧 / Send text frames, not binary ones",
+        "invalid": "帧的字段有误 / A field of the frame is wrong",
+        "session": "会话不存在或已失效，请不带 token 重新 hello"
+        " / There is no such session; say hello again without a token",
+        "hello": "第一帧必须是 hello，且只能一次"
+        " / The first frame must be hello, and only that one",
+        "origin": "此网站未获准使用在线客服，请管理员把来源加入 channels.webchat.origins"
+        " / This site may not use the chat; its administrator must add the origin to"
+        " channels.webchat.origins",
+        "empty": "消息没有内容，请输入文字 / The message is empty; write some text",
+        "too_long": "消息太长，请分几条发送 / The message is too long; send it in several parts",
+        "too_large": "内容超过 32 KB，请分几次发送 / More than 32 KB; send it in several parts",
+        "media_type": "请以 Content-Type: application/json 发送"
+        " / Send it with Content-Type: application/json",
+        "conflict": "这个 client_id 已用于另一条消息，请换一个新的"
+        " / This client_id was used for another message; make a new one",
+        "rate": "发送太频繁，请稍候再试 / Too many requests; wait a little and send again",
+        "connections": "此地址的连接过多，请关闭其他聊天窗口后再试"
+        " / Too many connections from this address; close other chat windows and try again",
+        "slow": "等待太久，请重新发送 / It took too long to arrive; send it again",
+        "busy": "系统繁忙，消息尚未保存，请稍后重发"
+        " / The system is busy and nothing was stored; send the same again later",
+    }
+)
+
+
+class Refused(Rejected):
+    """A frame or request that is answered with an error; ``code`` says which.
+
+    ``retry_after`` is in seconds; 0 means that the same will be refused again.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        *,
+        detail: str = "",
+        client_id: str | None = None,
+        retry_after: float = 0.0,
+    ) -> None:
+        sentence = _SENTENCES[code]
+        super().__init__(f"{sentence} ({detail})" if detail else sentence, code=code)
+        self.client_id = client_id
+        self.retry_after = retry_after
+
+
+def parse(raw: str | bytes) -> ClientFrame:
+    """Reads one client frame.
+
+    Raises:
+        Refused: ``malformed`` for what is no JSON, ``invalid`` for unknown or wrong fields.
+    """
+    try:
+        return _CLIENT_FRAME.validate_json(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        if first["type"] == "json_invalid":
+            raise Refused("malformed") from None
+        place = ".".join(str(part) for part in first["loc"])
+        raise Refused("invalid", detail=f"{place}: {first['msg']}".lstrip(": ")) from None
+
+
+def dump(frame: Mapping[str, Any]) -> str:
+    return json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
+
+
+def welcome(
+    token: str, conversation: str, last_seq: int, ticket: str | None, max_text: int
+) -> dict[str, Any]:
+    """The answer to hello. ``conversation`` names it in logs; it opens nothing."""
+    frame: dict[str, Any] = {
+        "type": "welcome",
+        "version": VERSION,
+        "token": token,
+        "conversation": conversation,
+        "last_seq": last_seq,
+        "max_text": max_text,
+    }
+    return frame | ({"ticket": ticket} if ticket else {})
+
+
+def ack(client_id: str, envelope_id: str) -> dict[str, Any]:
+    """The message is stored; it will not be lost."""
+    return {"type": "ack", "client_id": client_id, "envelope_id": envelope_id}
+
+
+def retry(client_id: str, after: float) -> dict[str, Any]:
+    """Nothing was stored: send the same again after so many seconds."""
+    message = _SENTENCES["busy"]
+    return {"type": "retry", "client_id": client_id, "after": after, "message": message}
+
+
+def ticket(number: str) -> dict[str, Any]:
+    """The conversation's ticket is in a queue."""
+    return {"type": "ticket", "number": number}
+
+
+def refusal(error: Refused) -> dict[str, Any]:
+    frame: dict[str, Any] = {"type": "error", "code": error.code, "message": str(error)}
+    if error.client_id is not None:
+        frame["client_id"] = error.client_id
+    if error.retry_after:
+        frame["retry_after"] = round(error.retry_after, 3)
+    return frame
+
+
+def event(entry: Entry) -> dict[str, Any]:
+    """One line of the conversation, as its visitor may see it."""
+    frame: dict[str, Any] = {
+        "type": "event",
+        "seq": entry.seq,
+        "from": entry.side,
+        "kind": entry.kind,
+        "text": entry.text,
+        "at": entry.at,
+    }
+    if entry.external_id is not None:
+        # “<conversation>:<client_id>”, see ``reception.message_key``.
+        frame["client_id"] = entry.external_id.rpartition(":")[2]
+    return frame

@@ -1,0 +1,258 @@
+"""The WebSocket side of the protocol: one connection a visitor's tab."""
+
+import asyncio
+from contextlib import suppress
+
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
+
+from channels.webchat import protocol
+from channels.webchat.hub import PAGE, Hub, Room
+from channels.webchat.limits import Buckets
+from channels.webchat.options import Options
+from channels.webchat.protocol import Hello, Msg, Ping, Read, Refused
+from channels.webchat.reception import Reception, Session
+from models.errors import Temporary
+from models.ports import Clock
+
+IDLE = 4408
+"""Close code (of the private range, RFC 6455 §7.4.2): come back when there is something."""
+
+RETRY_SECONDS = 2.0
+"""What a client is told to wait when the store cannot take its message now."""
+
+_STRIKES = 20
+"""Refused frames in a row after which a client is taken for broken and hung up on."""
+
+_CLOSE_SECONDS = 3.0
+
+
+class Connection:
+    """One socket: what it was sent, what its visitor has seen, and its pump."""
+
+    __slots__ = (
+        "_clock", "_dirty", "_hub", "_pump", "_ticket", "_ws", "active_at", "read", "room",
+        "seq", "session", "strikes",
+    )  # fmt: skip
+
+    def __init__(self, ws: web.WebSocketResponse, hub: Hub, clock: Clock) -> None:
+        self._ws = ws
+        self._hub = hub
+        self._clock = clock
+        self._pump: asyncio.Task[None] | None = None
+        self._dirty = False
+        self._ticket: str | None = None
+        self.session: Session | None = None
+        self.room: Room | None = None
+        self.seq = 0
+        self.read = 0
+        self.strikes = 0
+        self.active_at = clock()
+
+    async def say(self, frame: dict[str, object]) -> None:
+        await self._ws.send_str(protocol.dump(frame))
+
+    async def hang_up(self, code: int, reason: str = "") -> None:
+        await self._ws.close(code=code, message=reason.encode())
+
+    def start(self, seq: int, ticket: str | None) -> None:
+        """Pushes what comes after ``seq``; the client knows ``ticket`` already."""
+        self.seq, self._ticket = seq, ticket
+        self._pump = asyncio.create_task(self._run())
+
+    def wake(self) -> None:
+        """Notes that there is something new. Before ``start`` nothing is pushed."""
+        self._dirty = True
+        if self._pump is not None and self._pump.done():
+            self._pump = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        if self._pump is not None:
+            self._pump.cancel()
+            await asyncio.gather(self._pump, return_exceptions=True)
+
+    async def _run(self) -> None:
+        with suppress(ConnectionError):  # The reader of the socket sees it closed, too.
+            self._dirty = True
+            while self._dirty:
+                self._dirty = False
+                try:
+                    await self._push()
+                except Temporary:
+                    self._dirty = True
+                    await asyncio.sleep(RETRY_SECONDS)
+
+    async def _push(self) -> None:
+        if self.room is None:
+            return
+        more = True
+        while more:
+            entries = await self._hub.log(self.room, self.seq)
+            for entry in entries:
+                await self.say(protocol.event(entry))
+                self.seq = entry.seq
+                self.active_at = self._clock()
+            more = len(entries) == PAGE
+        if self.room.ticket is not None and self.room.ticket != self._ticket:
+            self._ticket = self.room.ticket
+            await self.say(protocol.ticket(self._ticket))
+
+
+class Sockets:
+    """All open sockets of this process."""
+
+    def __init__(
+        self,
+        options: Options,
+        reception: Reception,
+        hub: Hub,
+        requests: Buckets,
+        clock: Clock,
+    ) -> None:
+        self._options = options
+        self._reception = reception
+        self._hub = hub
+        self._requests = requests
+        self._clock = clock
+        self._open: set[Connection] = set()
+
+    async def serve(self, request: web.Request, address: str, origin: str) -> web.StreamResponse:
+        """Talks with one visitor until either side hangs up."""
+        ws = web.WebSocketResponse(
+            heartbeat=self._options.ping_seconds,
+            timeout=_CLOSE_SECONDS,
+            compress=False,  # A compressor costs more memory than everything else together.
+            max_msg_size=protocol.MAX_FRAME + 1,  # aiohttp refuses what is equal to it
+        )
+        await ws.prepare(request)
+        connection = Connection(ws, self._hub, self._clock)
+        self._open.add(connection)
+        try:
+            with suppress(ConnectionError):
+                await self._talk(ws, connection, address, origin)
+        finally:
+            self._open.discard(connection)
+            await connection.stop()
+        return ws
+
+    async def _talk(
+        self, ws: web.WebSocketResponse, connection: Connection, address: str, origin: str
+    ) -> None:
+        hello = await self._hello(ws, connection, address)
+        if hello is None:
+            return
+        try:
+            token, session = self._reception.enter(hello, address, origin)
+        except Refused as error:
+            await connection.say(protocol.refusal(error))
+            await connection.hang_up(WSCloseCode.POLICY_VIOLATION, error.code)
+            return
+        with self._hub.listen(session.key, connection.wake) as room:
+            connection.session, connection.room = session, room
+            try:
+                last_seq = await self._hub.resume(room)
+            except Temporary:
+                await connection.say(protocol.refusal(Refused("busy", retry_after=RETRY_SECONDS)))
+                await connection.hang_up(WSCloseCode.TRY_AGAIN_LATER, "busy")
+                return
+            ticket = room.ticket
+            await connection.say(
+                protocol.welcome(token, session.key, last_seq, ticket, self._options.max_text)
+            )
+            connection.start(min(hello.last_seq, last_seq), ticket)
+            async for message in ws:
+                await self._heed(connection, message)
+
+    async def _hello(
+        self, ws: web.WebSocketResponse, connection: Connection, address: str
+    ) -> Hello | None:
+        """The first frame, or None when it did not come in time or was another."""
+        try:
+            async with asyncio.timeout(self._options.hello_seconds):
+                message = await ws.receive()
+        except TimeoutError:
+            await connection.hang_up(WSCloseCode.POLICY_VIOLATION, "hello")
+            return None
+        if message.type not in {WSMsgType.TEXT, WSMsgType.BINARY}:
+            return None
+        try:
+            self._requests.take(address)
+            frame = _frame(message)
+            if not isinstance(frame, Hello):
+                raise Refused("hello")
+        except Refused as error:
+            await connection.say(protocol.refusal(error))
+            await connection.hang_up(WSCloseCode.POLICY_VIOLATION, error.code)
+            return None
+        return frame
+
+    async def _heed(self, connection: Connection, message: WSMessage) -> None:
+        """Answers one frame; hangs up on a client that sends nothing sensible."""
+        session = connection.session
+        if session is None or message.type not in {WSMsgType.TEXT, WSMsgType.BINARY}:
+            return
+        try:
+            self._requests.take(session.address)
+            await self._answer(connection, session, _frame(message))
+            connection.strikes = 0
+        except Refused as error:
+            connection.strikes += 1
+            await connection.say(protocol.refusal(error))
+            if connection.strikes >= _STRIKES:
+                await connection.hang_up(WSCloseCode.POLICY_VIOLATION, error.code)
+
+    async def _answer(
+        self, connection: Connection, session: Session, frame: protocol.ClientFrame
+    ) -> None:
+        match frame:
+            case Ping():
+                await connection.say({"type": "pong"})
+            case Msg():
+                connection.active_at = self._clock()
+                await connection.say(await self._store(session, frame))
+            case Read():
+                connection.active_at = self._clock()
+                await self._read(connection, frame.seq)
+            case Hello():
+                raise Refused("hello")
+
+    async def _store(self, session: Session, msg: Msg) -> dict[str, object]:
+        """What to tell the visitor about a message: nothing good before it is committed."""
+        try:
+            envelope_id = await self._reception.receive(session, msg)
+        except Temporary:
+            return protocol.retry(msg.client_id, RETRY_SECONDS)
+        return protocol.ack(msg.client_id, envelope_id)
+
+    async def _read(self, connection: Connection, seq: int) -> None:
+        # What was not sent cannot have been seen; what was seen need not be written twice.
+        seq = min(seq, connection.seq)
+        if connection.room is None or seq <= connection.read:
+            return
+        try:
+            await self._hub.read(connection.room, seq)
+        except Temporary:
+            raise Refused("busy", retry_after=RETRY_SECONDS) from None
+        connection.read = seq
+
+    async def sweep(self) -> int:
+        """Hangs up on those who have been silent for too long; returns how many."""
+        before = self._clock() - self._options.idle_seconds
+        idle = [connection for connection in self._open if connection.active_at < before]
+        await _hang_up(idle, IDLE, "idle")
+        return len(idle)
+
+    async def close(self) -> None:
+        """Sends everybody away; they come back to another process, or after the restart."""
+        await _hang_up(list(self._open), WSCloseCode.GOING_AWAY, "restart")
+
+
+async def _hang_up(connections: list[Connection], code: int, reason: str) -> None:
+    farewells = (connection.hang_up(code, reason) for connection in connections)
+    await asyncio.gather(*farewells, return_exceptions=True)
+
+
+def _frame(message: WSMessage) -> protocol.ClientFrame:
+    """Raises ``Refused`` (``binary``, ``malformed``, ``invalid``)."""
+    if message.type is not WSMsgType.TEXT:
+        raise Refused("binary")
+    return protocol.parse(message.data)

@@ -1,0 +1,179 @@
+"""A running webchat door over a real store, with the worker's part played in-process."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from aiohttp import ClientSession, ClientWebSocketResponse, web
+
+from channels import webchat
+from models.message import Envelope, Lane, Receipt
+from models.migrations import migrate
+from models.ports import Channel, Door
+from models.store import Store, open_store
+from models.store.conversations import append
+from models.store.threads import Incoming
+from models.tail import EVENTS
+
+SECRET = b"s" * 32
+
+
+class FakeClock:
+    """Time that the test moves."""
+
+    def __init__(self, now: float = 1_800_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class FakeBus:
+    """The bus of one process."""
+
+    def __init__(self) -> None:
+        self._queues: set[asyncio.Queue[str]] = set()
+
+    async def publish(self, topic: str, /) -> None:
+        for queue in self._queues:
+            queue.put_nowait(topic)
+
+    @asynccontextmanager
+    async def subscribe(self, *topics: str) -> AsyncIterator[AsyncIterator[str]]:
+        queue: asyncio.Queue[str] = asyncio.Queue()
+        for topic in topics:
+            queue.put_nowait(topic)
+        self._queues.add(queue)
+
+        async def wakes() -> AsyncIterator[str]:
+            while True:
+                yield await queue.get()
+
+        try:
+            yield wakes()
+        finally:
+            self._queues.discard(queue)
+
+
+Accepting = Callable[[Sequence[Envelope]], Awaitable[list[Receipt]]]
+
+
+@dataclass
+class Site:
+    """The door, what is behind it, and hands to play the worker and the agent."""
+
+    store: Store
+    bus: FakeBus
+    clock: FakeClock
+    channel: Channel
+    http: ClientSession
+    url: str
+    accepting: Accepting | None = None
+    accepted: list[Envelope] = field(default_factory=list)
+
+    @property
+    def origin(self) -> dict[str, str]:
+        return {"Origin": self.url}
+
+    async def accept(self, envelopes: Sequence[Envelope], /) -> list[Receipt]:
+        if self.accepting is not None:
+            return await self.accepting(envelopes)
+        receipts = await self.store.envelopes.accept(envelopes)
+        self.accepted.extend(envelopes)
+        return receipts
+
+    async def work(self) -> None:
+        """What a worker does with the envelopes: threads them, and wakes everybody."""
+        while leased := await self.store.envelopes.lease(Lane.LIVE, 128, 60.0):
+            incoming = [
+                Incoming(e.id, n.message, e.lane)
+                for e in leased.envelopes
+                for n in self.channel.normalize(e)
+            ]
+            async with self.store.db.write() as tx:
+                ids = [e.id for e in leased.envelopes]
+                await self.store.threads.thread(tx, leased.token, ids, incoming)
+        await self.bus.publish(EVENTS)
+
+    async def answer(self, conversation_key: str, text: str, client_id: str = "") -> None:
+        """What an agent's answer does."""
+        talk = await self.store.conversations.find("webchat", "web", conversation_key)
+        assert talk is not None
+        ticket = (await self.store.conversations.log(talk.id))[0].ticket_id
+        async with self.store.db.write() as tx:
+            await append(
+                tx,
+                conversation_id=talk.id,
+                ticket_id=ticket,
+                kind="reply",
+                text=text,
+                client_id=client_id or str(uuid.uuid4()),
+                agent_id=None,
+            )
+        await self.bus.publish(EVENTS)
+
+    async def queue_ticket(self, conversation_key: str) -> str:
+        """What the routing of a ticket tells."""
+        talk = await self.store.conversations.find("webchat", "web", conversation_key)
+        assert talk is not None
+        number = await self.store.conversations.ticket_number(talk.id)
+        async with self.store.db.write() as tx:
+            tx.emit("ticket.queued", conversation=talk.id, number=number)
+        await self.bus.publish(EVENTS)
+        return str(number)
+
+    @asynccontextmanager
+    async def socket(self, **headers: str) -> AsyncIterator[ClientWebSocketResponse]:
+        url = f"{self.url}/webchat/ws"
+        async with self.http.ws_connect(url, headers=self.origin | headers) as ws:
+            yield ws
+
+
+def say(text: str, client_id: str = "") -> dict[str, Any]:
+    return {"type": "msg", "client_id": client_id or str(uuid.uuid4()), "text": text}
+
+
+async def hear(ws: ClientWebSocketResponse) -> dict[str, Any]:
+    frame: dict[str, Any] = await ws.receive_json(timeout=10)
+    return frame
+
+
+async def hello(ws: ClientWebSocketResponse, **fields: Any) -> dict[str, Any]:
+    await ws.send_json({"type": "hello", **fields})
+    return await hear(ws)
+
+
+@asynccontextmanager
+async def site(
+    folder: Path, clock: FakeClock | None = None, **options: Any
+) -> AsyncIterator[Site]:
+    """Everything up, on a free port."""
+    clock = clock or FakeClock()
+    store = open_store(
+        f"sqlite+aiosqlite:///{folder}/shouli.db",
+        master_key=b"m" * 32,
+        blob_dir=folder / "blobs",
+        zone=ZoneInfo("Asia/Shanghai"),
+        clock=clock,
+    )
+    await migrate(store.db)
+    app = web.Application()
+    channel = webchat.create(options, SECRET)
+    async with ClientSession() as http:
+        made = Site(store, FakeBus(), clock, channel, http, "")
+        await channel.open(Door(made.accept, app, store, made.bus, clock))
+        runner = web.AppRunner(app, shutdown_timeout=1.0)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        try:
+            yield made
+        finally:
+            await channel.close()
+            await runner.cleanup()
+            await store.close()

@@ -1,0 +1,357 @@
+"""The WebSocket protocol against a real server and a real store."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+from aiohttp import WSMsgType, WSServerHandshakeError
+
+from models.errors import StorageFull, Temporary
+from models.message import Envelope, Receipt
+from tests.contract.webchat.site import Site, hear, hello, say, site
+
+
+@pytest.fixture
+async def door(tmp_path: Path) -> AsyncIterator[Site]:
+    async with site(tmp_path) as made:
+        yield made
+
+
+async def test_a_message_is_acknowledged_threaded_and_answered(door: Site) -> None:
+    async with door.socket() as ws:
+        welcome = await hello(ws, lang="zh", page="https://shop.example/cart?secret=1")
+        assert welcome["last_seq"] == 0
+        assert "ticket" not in welcome
+        msg = say("我的快递三天没有动静了")
+        await ws.send_json(msg)
+        ack = await hear(ws)
+        assert ack["type"] == "ack"
+        assert ack["client_id"] == msg["client_id"]
+        stored = await door.store.envelopes.get(ack["envelope_id"])
+        assert json.loads(stored.body) == msg
+        assert stored.transport["page"] == "https://shop.example/cart"
+        assert stored.transport["origin"] == door.url
+        assert "127.0.0.1" not in str(stored.transport["peer"])
+
+        await door.work()
+        own = await hear(ws)
+        assert (own["seq"], own["from"], own["client_id"]) == (1, "customer", msg["client_id"])
+        number = await door.queue_ticket(welcome["conversation"])
+        assert await hear(ws) == {"type": "ticket", "number": number}
+        await door.answer(welcome["conversation"], "您好，已为您催促")
+        answer = await hear(ws)
+        assert (answer["seq"], answer["from"], answer["kind"]) == (2, "us", "reply")
+        assert answer["text"] == "您好，已为您催促"
+
+
+async def test_the_token_is_stored_nowhere(door: Site) -> None:
+    async with door.socket() as ws:
+        token = (await hello(ws))["token"]
+        await ws.send_json(say("在吗"))
+        await hear(ws)
+    assert len(token) == 64
+    envelope = door.accepted[0]
+    assert token not in repr(envelope)
+
+
+@pytest.mark.parametrize("error", [Temporary("down"), StorageFull("full")])
+async def test_nothing_is_acknowledged_when_nothing_was_stored(
+    door: Site, error: Temporary
+) -> None:
+    async def fail(_: Sequence[Envelope]) -> list[Receipt]:
+        raise error
+
+    async with door.socket() as ws:
+        await hello(ws)
+        door.accepting = fail
+        msg = say("有人吗，要退货")
+        await ws.send_json(msg)
+        told = await hear(ws)
+        assert (told["type"], told["client_id"]) == ("retry", msg["client_id"])
+        assert told["after"] > 0
+        door.accepting = None
+        await ws.send_json(msg)
+        assert (await hear(ws))["type"] == "ack"
+
+
+async def test_no_acknowledgement_before_the_commit(door: Site) -> None:
+    committed = asyncio.Event()
+
+    async def hang(envelopes: Sequence[Envelope]) -> list[Receipt]:
+        await committed.wait()
+        return await door.store.envelopes.accept(envelopes)
+
+    async with door.socket() as ws:
+        await hello(ws)
+        door.accepting = hang
+        await ws.send_json(say("等待提交"))
+        with pytest.raises(TimeoutError):
+            await ws.receive_json(timeout=0.2)
+    async with door.socket() as ws:
+        await hello(ws)
+        await ws.send_json(say("等待提交"))
+        committed.set()
+        assert (await hear(ws))["type"] == "ack"
+
+
+async def test_a_resend_is_the_same_message_and_another_text_a_conflict(door: Site) -> None:
+    msg = say("发票开错了")
+    async with door.socket() as ws:
+        token = (await hello(ws))["token"]
+        await ws.send_json(msg)
+        first = await hear(ws)
+    async with door.socket() as ws:
+        await hello(ws, token=token)
+        await ws.send_json(dict(reversed(msg.items())))
+        assert await hear(ws) == first
+        await ws.send_json(msg | {"text": "另一句话"})
+        error = await hear(ws)
+        assert (error["code"], error["client_id"]) == ("conflict", msg["client_id"])
+    async with door.socket() as ws:
+        await hello(ws)
+        await ws.send_json(msg)
+        assert (await hear(ws))["envelope_id"] != first["envelope_id"], "another visitor's own"
+
+
+async def test_resume_brings_everything_after_the_last_one_seen(door: Site) -> None:
+    async with door.socket() as ws:
+        welcome = await hello(ws)
+        for text in ("第一句", "第二句", "第三句"):
+            await ws.send_json(say(text))
+            await hear(ws)
+            door.clock.now += 1
+        await door.work()
+        assert [(await hear(ws))["text"] for _ in range(3)] == ["第一句", "第二句", "第三句"]
+    await door.answer(welcome["conversation"], "收到")
+    async with door.socket() as ws:
+        again = await hello(ws, token=welcome["token"], last_seq=2)
+        assert (again["conversation"], again["last_seq"]) == (welcome["conversation"], 4)
+        assert again["ticket"].isdigit()
+        assert [(await hear(ws))["seq"] for _ in range(2)] == [3, 4]
+    async with door.socket() as ws:
+        await hello(ws, token=welcome["token"], last_seq=99)
+        await door.answer(welcome["conversation"], "还在吗")
+        assert (await hear(ws))["text"] == "还在吗", "a client ahead of us is not left deaf"
+
+
+async def test_every_tab_of_a_visitor_hears_the_first_message(door: Site) -> None:
+    async with door.socket() as one, door.socket() as two:
+        welcome = await hello(one)
+        await hello(two, token=welcome["token"])
+        await one.send_json(say("两个窗口"))
+        await hear(one)
+        await door.work()
+        assert (await hear(one))["text"] == (await hear(two))["text"] == "两个窗口"
+
+
+async def test_read_marks_answers_as_delivered(door: Site) -> None:
+    async with door.socket() as ws:
+        welcome = await hello(ws)
+        await ws.send_json(say("问题"))
+        await hear(ws)
+        await door.work()
+        await hear(ws)
+        await door.answer(welcome["conversation"], "回答")
+        await hear(ws)
+        await ws.send_json({"type": "read", "seq": 9})
+        await ws.send_json({"type": "ping"})
+        assert await hear(ws) == {"type": "pong"}
+    talk = await door.store.conversations.find("webchat", "web", welcome["conversation"])
+    assert talk is not None
+    assert talk.read_seq == 2
+    assert [e.state for e in await door.store.conversations.log(talk.id)] == ["", "delivered"]
+
+
+async def test_a_visitor_hears_nothing_of_another(door: Site) -> None:
+    async with door.socket() as one, door.socket() as two:
+        await hello(one)
+        await hello(two)
+        await one.send_json(say("私密"))
+        await hear(one)
+        await door.work()
+        await hear(one)
+        await two.send_json({"type": "ping"})
+        assert await hear(two) == {"type": "pong"}
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        ("{", "malformed"),
+        ("[" * 30_000, "malformed"),
+        ('{"type":"msg","client_id":"x","text":"a"}', "invalid"),
+        ('{"type":"ping","extra":1}', "invalid"),
+        ('{"type":"shout"}', "invalid"),
+        ("[]", "invalid"),
+        ('{"type":"read","seq":"1"}', "invalid"),
+        ('{"type":"hello"}', "hello"),
+        (json.dumps(say(" \u0007\n ")), "empty"),
+        (json.dumps(say("很" * 4001), ensure_ascii=False), "too_long"),
+    ],
+)
+async def test_bad_frames_are_answered_with_a_sentence(door: Site, raw: str, code: str) -> None:
+    async with door.socket() as ws:
+        await hello(ws)
+        await ws.send_str(raw)
+        error = await hear(ws)
+        assert (error["type"], error["code"]) == ("error", code)
+        assert " / " in error["message"]
+        await ws.send_json(say("还能说话"))
+        assert (await hear(ws))["type"] == "ack"
+
+
+async def test_binary_frames_are_refused(door: Site) -> None:
+    async with door.socket() as ws:
+        await hello(ws)
+        await ws.send_bytes(b"\0")
+        assert (await hear(ws))["code"] == "binary"
+
+
+@pytest.mark.parametrize(("size", "closed"), [(32 * 1024, False), (32 * 1024 + 1, True)])
+async def test_frames_over_32_kb_close_with_1009(door: Site, size: int, closed: bool) -> None:
+    async with door.socket() as ws:
+        await hello(ws)
+        await ws.send_str("x" * size)
+        if closed:
+            assert (await ws.receive(timeout=10)).type is WSMsgType.CLOSE
+            assert ws.close_code == 1009
+        else:
+            assert (await hear(ws))["code"] == "malformed"
+
+
+async def test_only_hello_opens(door: Site) -> None:
+    async with door.socket() as ws:
+        await ws.send_json(say("没有握手"))
+        assert (await hear(ws))["code"] == "hello"
+        assert (await ws.receive()).type is WSMsgType.CLOSE
+    async with door.socket() as ws:
+        forged = "A" * 64
+        assert (await hello(ws, token=forged))["code"] == "session"
+        assert (await ws.receive()).type is WSMsgType.CLOSE
+
+
+async def test_silence_instead_of_hello_ends_the_connection(tmp_path: Path) -> None:
+    async with site(tmp_path, hello_seconds=0.05) as door, door.socket() as ws:
+        assert (await ws.receive(timeout=5)).type is WSMsgType.CLOSE
+        assert ws.close_code == 1008
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", ""])
+async def test_foreign_origins_are_refused(door: Site, origin: str) -> None:
+    with pytest.raises(WSServerHandshakeError) as caught:
+        async with door.socket(Origin=origin):
+            pass
+    assert caught.value.status == 403
+
+
+async def test_listed_origins_are_compared_exactly(tmp_path: Path) -> None:
+    async with site(tmp_path, origins=["https://shop.example"]) as door:
+        async with door.socket(Origin="https://shop.example") as ws:
+            assert (await hello(ws))["type"] == "welcome"
+        for near in ("http://shop.example", "https://shop.example.evil", "https://a.shop.example"):
+            with pytest.raises(WSServerHandshakeError):
+                async with door.socket(Origin=near):
+                    pass
+
+
+async def test_a_flood_is_told_to_wait_and_then_heard(tmp_path: Path) -> None:
+    limits = {"message_burst": 2, "messages_per_minute": 60}
+    async with site(tmp_path, **limits) as door, door.socket() as ws:
+        await hello(ws)
+        for expected in ("ack", "ack", "error"):
+            msg = say("快点")
+            await ws.send_json(msg)
+            told = await hear(ws)
+            assert told["type"] == expected
+        assert (told["code"], told["client_id"]) == ("rate", msg["client_id"])
+        assert told["retry_after"] == 1.0
+        door.clock.now += 1.0
+        await ws.send_json(msg)
+        assert (await hear(ws))["type"] == "ack"
+
+
+async def test_a_client_that_only_sends_rubbish_is_hung_up_on(door: Site) -> None:
+    async with door.socket() as ws:
+        await hello(ws)
+        for _ in range(20):
+            await ws.send_str("{")
+        for _ in range(20):
+            assert (await hear(ws))["code"] == "malformed"
+        assert (await ws.receive(timeout=5)).type is WSMsgType.CLOSE
+
+
+async def test_connections_of_one_address_are_counted(tmp_path: Path) -> None:
+    async with site(tmp_path, connections_per_address=2) as door:
+        async with door.socket(), door.socket():
+            with pytest.raises(WSServerHandshakeError) as caught:
+                async with door.socket():
+                    pass
+            assert caught.value.status == 429
+        async with door.socket() as ws:
+            assert (await hello(ws))["type"] == "welcome"
+
+
+async def test_the_idle_are_sent_home(door: Site) -> None:
+    async with door.socket() as ws, door.socket() as busy:
+        await hello(ws)
+        await hello(busy)
+        door.clock.now += 3599
+        await busy.send_json(say("我还在"))
+        await hear(busy)
+        door.clock.now += 2
+        sockets = door.channel._sockets  # type: ignore[attr-defined]
+        asked = asyncio.create_task(sockets.sweep())
+        assert (await ws.receive(timeout=5)).type is WSMsgType.CLOSE
+        assert ws.close_code == 4408
+        assert await asked == 1
+
+
+async def test_closing_says_so(tmp_path: Path) -> None:
+    async with site(tmp_path) as door, door.socket() as ws:
+        await hello(ws)
+        closing = asyncio.create_task(door.channel.close())
+        assert (await ws.receive(timeout=5)).type is WSMsgType.CLOSE
+        assert ws.close_code == 1001
+        await closing
+
+
+async def test_the_tail_survives_a_database_that_is_away(
+    door: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conversations = type(door.store.conversations)
+    real = conversations.log
+    failures = iter([Temporary("away")])
+
+    async def flaky(self, *args, **kwargs):
+        for error in failures:
+            raise error
+        return await real(self, *args, **kwargs)
+
+    monkeypatch.setattr("channels.webchat.sockets.RETRY_SECONDS", 0.01)
+    async with door.socket() as ws:
+        await hello(ws)
+        await ws.send_json(say("数据库会回来"))
+        await hear(ws)
+        monkeypatch.setattr(conversations, "log", flaky)
+        await door.work()
+        assert (await hear(ws))["text"] == "数据库会回来"
+
+
+async def test_send_leaves_the_push_to_the_socket_holder(door: Site) -> None:
+    client_id = str(uuid.uuid4())
+    async with door.socket() as ws:
+        key = (await hello(ws))["conversation"]
+        await ws.send_json(say("你好，想问发票", client_id))
+        await hear(ws)
+        await door.work()
+        await hear(ws)
+        await door.answer(key, "好的")
+        sending = await door.store.outbound.lease(1, 60.0)
+        assert sending is not None
+        result = await door.channel.send(sending.messages[0])
+        assert result.state == "waiting"
+        assert sending.messages[0].route.address == key
+        assert door.channel.ready() is None
