@@ -145,11 +145,6 @@ class Settings(Section):
         """The configured master key, or None where the data folder holds it."""
         return _decoded(self.master_key) if self.master_key else None
 
-    @property
-    def embedded(self) -> bool:
-        """Whether both SQL and Redis live in the data folder (DESIGN §3)."""
-        return self.database_url is None and self.redis_url is None
-
 
 def _decoded(key: SecretStr) -> bytes:
     try:

@@ -26,7 +26,7 @@ def _refusal(folder: Path, environ: Mapping[str, str] | None = None, toml: str =
 
 def test_without_any_settings_everything_is_embedded(tmp_path: Path) -> None:
     settings = load(environ={"HOME": "/x"}, folder=tmp_path)
-    assert settings.embedded
+    assert (settings.database_url, settings.redis_url) == (None, None)
     assert settings.data_dir == tmp_path / "data"
     assert (settings.intake.host, settings.intake.port) == ("127.0.0.1", 8080)
     assert (settings.desk.host, settings.desk.port) == ("127.0.0.1", 8081)
@@ -161,7 +161,6 @@ def test_a_postgres_address_becomes_an_asyncpg_one_and_a_key_its_bytes(tmp_path:
     assert settings.database_url is not None
     assert settings.database_url.get_secret_value() == "postgresql+asyncpg://u@h/d"
     assert settings.master_key_bytes == bytes(range(32))
-    assert not settings.embedded
 
 
 def test_a_channel_has_the_last_word_on_acknowledgement(tmp_path: Path) -> None:

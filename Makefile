@@ -1,0 +1,107 @@
+# 受理 Shouli. “make” alone tells what there is. Needs make and Python 3.11–3.13, nothing else;
+# every target sets up .venv from the hashed locks in requirements/ by itself.
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check bench campaign test-peers test-browser lock clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest -q
+
+# PYTHON=/path/to/python3.12 overrides the search.
+FIND_PYTHON := for p in $(or $(PYTHON),python3.11 python3.12 python3.13 python3); do \
+	  if "$$p" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	  2>/dev/null; then echo "$$p"; exit; fi; done
+
+help:
+	@echo '受理 Shouli'
+	@echo
+	@echo '  make run           启动：收信、聊天、分单、坐席台        start everything; Ctrl-C stops it'
+	@echo '  make demo          三位顾客走一遍全程                    three customers, end to end'
+	@echo '  make test          全部测试（真实 PostgreSQL 和 Valkey） all tests, on real services'
+	@echo '  make check         格式、类型、导入约定、单元测试        style, types, imports, unit tests'
+	@echo '  make bench         延迟与吞吐                            latency and throughput'
+	@echo '  make campaign      一百次随机断电                        a hundred random kills'
+	@echo '  make test-peers    与 Debian 的邮件程序对测（要装包）    against Debian mail programs'
+	@echo '  make test-browser  用 Chromium 测网页（要装包）          the pages, in Chromium'
+	@echo '  make lock          重新锁定依赖                          lock the dependencies anew'
+	@echo '  make clean         删除 .venv 和缓存，不动数据           remove .venv and caches, not data'
+	@echo
+	@echo '  PYTHON=python3.12 make run   换一个 Python               with another Python'
+
+run: $(VENV)/run.stamp
+	@exec $(BIN)/shouli run
+
+demo: $(VENV)/run.stamp
+	@exec $(BIN)/shouli demo
+
+# Coverage is measured where it costs little: the flow tests run in processes of their own.
+test: $(VENV)/dev.stamp
+	@$(BIN)/coverage run --branch --concurrency=thread,greenlet \
+	  --source=models,channels,classifier,router,desk,workers,config \
+	  -m pytest -q tests/unit tests/contract
+	@$(BIN)/coverage report --skip-covered --skip-empty
+	@$(PYTEST) tests/flow
+
+check: $(VENV)/dev.stamp
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(PYTEST) tests/unit
+
+bench: $(VENV)/dev.stamp
+	@$(BIN)/python -m bench.flow
+
+campaign: $(VENV)/dev.stamp
+	@CRASH_KILLS=100 $(PYTEST) -s tests/flow/test_crash.py
+
+test-peers: $(VENV)/dev.stamp
+	@.ci/apt-install swaks postfix dovecot-imapd
+	@$(PYTEST) tests/peers
+
+test-browser: $(VENV)/dev.stamp
+	@command -v chromium >/dev/null || .ci/apt-install chromium
+	@$(PYTEST) tests/browser
+
+LOCK := build/lock/bin/uv pip compile --system-certs --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate \
+	--upgrade pyproject.toml --extra build
+
+# The second is held to the first, so that tests run on what runs.
+lock: $(VENV)/run.stamp
+	@$(BIN)/python -m venv build/lock
+	@build/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@$(LOCK) --output-file requirements/run.lock >/dev/null
+	@$(LOCK) --extra dev --constraint requirements/run.lock --output-file requirements/dev.lock >/dev/null
+
+clean:
+	@rm -rf $(VENV) build .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	  .import_linter_cache *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@python="$$($(FIND_PYTHON))"; if [ -z "$$python" ]; then \
+	  echo '找不到可用的 Python 3.11–3.13（含 venv）。Debian：apt-get install python3 python3-venv；' >&2; \
+	  echo '或指明位置：make PYTHON=/path/to/python3.11 …' >&2; \
+	  echo 'No usable Python 3.11 to 3.13 with venv. On Debian: apt-get install python3 python3-venv;' >&2; \
+	  echo 'or say where it is: make PYTHON=/path/to/python3.11 …' >&2; exit 1; fi; \
+	echo "正在准备 .venv（$$python），首次需要一两分钟 / Setting up .venv, a minute or two the first time"; \
+	"$$python" -m venv $(VENV)
+
+# What builds comes from the lock, too, and first: jieba is published as source only.
+$(VENV)/run.stamp: requirements/run.lock pyproject.toml | $(BIN)/python
+	@sed -n '/^setuptools==/,/[^\\]$$/p' requirements/run.lock >$(VENV)/build.txt
+	@$(PIP) --require-hashes -r $(VENV)/build.txt
+	@$(PIP) --require-hashes --no-build-isolation --use-pep517 -r requirements/run.lock
+	@$(PIP) --no-build-isolation --no-deps -e .
+	@touch $@
+
+# After run.stamp, never beside it: two pips in one environment break it.
+$(VENV)/dev.stamp: requirements/dev.lock $(VENV)/run.stamp
+	@$(PIP) --require-hashes --no-build-isolation --use-pep517 -r requirements/dev.lock
+	@touch $@
