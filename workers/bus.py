@@ -54,13 +54,15 @@ class RedisBus:
     """
 
     def __init__(self, url: str) -> None:
+        # A unix socket notices a dead server by itself, and knows no such option.
+        alive = {} if url.startswith("unix:") else {"socket_keepalive": True}
         self._client = redis.asyncio.Redis.from_url(
             url,
             decode_responses=True,
             socket_connect_timeout=1,
             socket_timeout=2,
-            socket_keepalive=True,
             retry=Retry(NoBackoff(), 1),
+            **alive,
         )
         self._inboxes: defaultdict[str, set[_Inbox]] = defaultdict(set)
         self._pubsub: PubSub | None = None

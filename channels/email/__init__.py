@@ -26,6 +26,7 @@ class EmailChannel:
     name = "email"
     lane = Lane.MAIL
     isolated = True
+    repeatable = False
 
     def __init__(self, options: Options, secret: bytes) -> None:
         self.options = options

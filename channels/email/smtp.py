@@ -315,6 +315,7 @@ class _Connection(FastSMTP):
             "peer": self._peer,
             "helo": clean_line(str(self.session.host_name), 255),
             "mail_from": "" if sender == "<>" else sender,
+            "sender": "" if sender == "<>" else sender,
             "tls": tls.version() if tls is not None else None,
         }
 
