@@ -18,7 +18,7 @@ from classifier import bundles, evaluate, examples, seed
 from classifier.bundles import Bundle, BundleRefused
 from classifier.examples import Example
 from classifier.features import Analyser, Extractor
-from classifier.predict import Classifier
+from classifier.predict import Classifier, _sums
 from classifier.rules import Floors, cheapest, costs
 from classifier.text import STAND_INS, Text, default_cut, normalize
 from classifier.train import TrainConfig, TrainingRefused, train
@@ -527,3 +527,9 @@ def test_no_house_floor(text: str) -> None:
 def test_a_broken_seed_line_is_named(line: str, wrong: str) -> None:
     with pytest.raises(seed.SeedBroken, match=f"a.jsonl:7: .*{wrong}"):
         seed._checked(line, "a.jsonl:7", _house_taxonomy())
+
+
+def test_a_message_without_any_known_feature_scores_zero() -> None:
+    parts = np.array([[1.0, 2.0], [3.0, 4.0]])
+    sums = _sums(parts, np.array([0, 0, 2, 2]))
+    np.testing.assert_array_equal(sums, [[0, 0], [4, 6], [0, 0]])
