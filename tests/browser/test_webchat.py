@@ -1,0 +1,205 @@
+"""The widget in a real browser, against a real server and store."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+playwright = pytest.importorskip("playwright.async_api")
+
+from playwright.async_api import Browser, Page, async_playwright, expect  # noqa: E402
+
+from models.errors import Temporary  # noqa: E402
+from models.message import Envelope, Receipt  # noqa: E402
+from tests.contract.webchat.site import Site, site  # noqa: E402
+
+CHROMIUM = Path("/usr/bin/chromium")
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium")
+
+
+@pytest.fixture
+async def door(tmp_path: Path) -> AsyncIterator[Site]:
+    async with site(tmp_path, time.time, poll_seconds=5) as made:  # type: ignore[arg-type]
+        yield made
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as started:
+        made = await started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield made
+        await made.close()
+
+
+@pytest.fixture
+async def page(browser: Browser, door: Site) -> AsyncIterator[Page]:
+    context = await browser.new_context(viewport={"width": 1280, "height": 800})
+    opened = await context.new_page()
+    complaints: list[str] = []
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on(
+        "console",
+        lambda line: complaints.append(line.text) if "Security Policy" in line.text else None,
+    )
+    yield opened
+    await context.close()
+    assert complaints == []
+
+
+async def write(page: Page, text: str) -> None:
+    await page.locator("textarea").fill(text)
+    await page.locator("textarea").press("Enter")
+
+
+async def key_of(door: Site) -> str:
+    key = door.accepted[-1].transport["conversation"]
+    assert isinstance(key, str)
+    return key
+
+
+async def test_type_acknowledged_answered_reloaded(page: Page, door: Site) -> None:
+    await page.goto(door.url)
+    await write(page, "我的快递三天没有动静了")
+    mine = page.locator(".mine")
+    await expect(mine.locator(".mark")).to_have_text("✓ 已收到")
+    await door.work()
+    number = await door.queue_ticket(await key_of(door))
+    await expect(page.locator(".number")).to_have_text(f"工单号 {number}")
+    await expect(page.locator(".news")).to_have_text(f"已受理，工单号 {number}")
+    await door.answer(await key_of(door), "您好，已为您催促")
+    await expect(page.locator(".us .text")).to_have_text("您好，已为您催促")
+    await expect(page.get_by_role("log")).to_have_attribute("aria-live", "polite")
+
+    await page.reload()
+    await expect(page.locator(".text")).to_have_text(
+        ["我的快递三天没有动静了", "您好，已为您催促"]
+    )
+    await expect(page.locator(".number")).to_have_text(f"工单号 {number}")
+    await write(page, "谢谢")
+    await expect(page.locator(".mine .mark")).to_have_text(["✓ 已收到", "✓ 已收到"])
+    await door.work()
+    await expect(page.locator("[data-seq]")).to_have_count(3)
+    await expect(page.locator(".text")).to_have_count(3)
+    assert len(door.accepted) == 2
+    await until_delivered(door, 2)
+
+
+async def until_delivered(door: Site, seq: int) -> None:
+    key = await key_of(door)
+    async with asyncio.timeout(5):
+        while True:
+            talk = await door.store.conversations.find("webchat", "web", key)
+            if talk is not None and talk.read_seq >= seq:
+                return
+            await asyncio.sleep(0.05)
+
+
+async def test_unsent_survives_a_reload_and_is_sent_once(page: Page, door: Site) -> None:
+    async def fail(_: Sequence[Envelope]) -> list[Receipt]:
+        raise Temporary("down")
+
+    await page.goto(door.url)
+    await expect(page.locator(".state")).to_have_text("已连接")
+    door.accepting = fail
+    await write(page, "数据库停了")
+    await expect(page.locator(".mine .mark")).to_have_text("等待重发…")
+    door.accepting = None
+    await page.reload()
+    await expect(page.locator(".mine .mark")).to_have_text("✓ 已收到")
+    await page.reload()
+    await expect(page.locator(".mine .mark")).to_have_text("✓ 已收到")
+    await door.work()
+    await expect(page.locator("[data-seq] .text")).to_have_text(["数据库停了"])
+    await expect(page.locator(".mine")).to_have_count(1)
+    assert len({e.dedupe_key for e in door.accepted}) == 1
+
+
+async def test_a_dropped_connection_comes_back_by_itself(page: Page, door: Site) -> None:
+    await page.goto(door.url)
+    await write(page, "第一句")
+    await expect(page.locator(".mine .mark")).to_have_text("✓ 已收到")
+    await door.work()
+    await expect(page.locator("[data-seq]")).to_have_count(1)
+    await door.channel._sockets.close()  # type: ignore[attr-defined]
+    await expect(page.locator(".state")).to_have_text("连接中断，正在重连…")
+    await door.answer(await key_of(door), "断开时的回答")
+    await expect(page.locator(".us .text")).to_have_text("断开时的回答", timeout=10_000)
+    await expect(page.locator(".state")).to_have_text("已连接")
+    await expect(page.locator("[data-seq]")).to_have_count(2)
+
+
+async def test_long_polling_where_sockets_do_not_pass(page: Page, door: Site) -> None:
+    await page.add_init_script("window.WebSocket = class { constructor() { throw new Error(); } }")
+    await page.goto(door.url)
+    await expect(page.locator(".state")).to_have_text("已连接", timeout=20_000)
+    await write(page, "公司网络只放行 HTTP")
+    await expect(page.locator(".mine .mark")).to_have_text("✓ 已收到")
+    await door.work()
+    await expect(page.locator("[data-seq]")).to_have_count(1)
+    await door.answer(await key_of(door), "也能收到")
+    await expect(page.locator(".us .text")).to_have_text("也能收到")
+    await until_delivered(door, 2)
+    number = await door.queue_ticket(await key_of(door))
+    await expect(page.locator(".number")).to_have_text(f"工单号 {number}")
+
+
+async def test_keyboard_and_names_for_screen_readers(page: Page, door: Site) -> None:
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await page.goto(f"{door.url}/?lang=en")
+    launcher = page.get_by_role("button", name="Open the chat")
+    await expect(page.locator(".panel")).to_be_hidden()
+    await launcher.focus()
+    await page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Chat with us")
+    await expect(dialog).to_be_visible()
+    await expect(dialog.get_by_role("textbox", name="Write a message")).to_be_focused()
+    await page.keyboard.type("one")
+    await page.keyboard.press("Shift+Enter")
+    await page.keyboard.type("two")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".mine .mark")).to_have_text("✓ Received")
+    await expect(page.locator(".mine .text")).to_have_text("one\ntwo", use_inner_text=True)
+    await page.keyboard.press("Escape")
+    await expect(launcher).to_be_focused()
+    await door.work()
+    await door.answer(await key_of(door), "three")
+    await expect(page.get_by_role("button", name="Open the chat, 1 unread")).to_be_visible()
+    box = await page.locator(".launcher").bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= 390
+
+
+async def test_two_tabs_show_the_same(page: Page, door: Site) -> None:
+    await page.goto(door.url)
+    await write(page, "从第一个窗口")
+    await expect(page.locator(".mine .mark")).to_have_text("✓ 已收到")
+    other = await page.context.new_page()
+    await other.goto(door.url)
+    await expect(other.locator(".state")).to_have_text("已连接")
+    await door.work()
+    for tab in (page, other):
+        await expect(tab.locator("[data-seq] .text")).to_have_text(["从第一个窗口"])
+        await expect(tab.locator(".mine")).to_have_count(1)
+
+
+async def test_a_session_of_another_server_begins_anew(page: Page, door: Site) -> None:
+    await page.goto(door.url)
+    await expect(page.locator(".state")).to_have_text("已连接")
+    await page.evaluate(
+        "() => { const key = Object.keys(localStorage).find((k) => k.endsWith(' token'));"
+        " localStorage.setItem(key, 'A'.repeat(64)); }"
+    )
+    await page.reload()
+    await write(page, "换了服务器")
+    await expect(page.locator(".mine .mark")).to_have_text("✓ 已收到", timeout=15_000)
+
+
+async def test_too_long_a_text_is_not_swallowed(page: Page, door: Site) -> None:
+    await page.goto(door.url)
+    await expect(page.locator(".state")).to_have_text("已连接")
+    await write(page, "长" * 4001)
+    await expect(page.get_by_role("alert")).to_have_text("最多 4000 字，请分几条发送")
+    assert len(await page.locator("textarea").input_value()) == 4001
