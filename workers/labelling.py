@@ -54,6 +54,7 @@ class Labelling:
         if ticket.state == TicketState.NEW:
             words = await self._acknowledging.words(ticket, labels, lang, seconds)
         now = await self._store.db.now()
+        _, next_at = next_step(ticket.queued_at, seconds, now, self._rules)
         return Routed(
             ticket=ticket,
             labels=labels,
@@ -61,7 +62,7 @@ class Labelling:
             needs=wants,
             target=seconds,
             units=self._rules.units[ticket.lane],
-            next_step_at=now,
+            next_step_at=next_at,
             acknowledgement=words,
         )
 

@@ -62,41 +62,50 @@ class Parser:
         """
         async with self._turn:
             outcomes: list[Outcome] = []
+            crashed: set[str] = set()
             while len(outcomes) < len(envelopes):
-                await self._run(envelopes[len(outcomes) :], outcomes)
+                await self._run(envelopes[len(outcomes) :], outcomes, crashed)
             return outcomes
 
     async def close(self) -> None:
         async with self._turn:
             await self._kill()
 
-    async def _run(self, envelopes: Sequence[Envelope], outcomes: list[Outcome]) -> None:
-        """Adds outcomes until all are done or the child had to be killed."""
+    async def _run(
+        self, envelopes: Sequence[Envelope], outcomes: list[Outcome], crashed: set[str]
+    ) -> None:
+        """Adds outcomes until all are done or the child has ended.
+
+        A child that ends by itself may have been killed from outside, for want of memory say:
+        the envelope it had is tried once more, and only then blamed.
+        """
         child = await self._child()
         assert child.stdin is not None
         feeding = asyncio.create_task(_feed(child.stdin, envelopes))
         try:
             for envelope in envelopes:
-                outcome = await self._answer(child, envelope)
-                outcomes.append(outcome)
-                if child.returncode is not None or self._process is None:
+                try:
+                    async with asyncio.timeout(self._seconds):
+                        outcomes.append(await _answer(child))
+                except TimeoutError:
+                    why = f"超过 {self._seconds:g} 秒 / It took more than {self._seconds:g} s"
+                    outcomes.append(await self._give_up(envelope, why))
+                    return
+                except (asyncio.IncompleteReadError, ValueError):
+                    if envelope.id in crashed:
+                        why = "超出内存或使解析进程崩溃 / It used too much memory or crashed"
+                        outcomes.append(await self._give_up(envelope, why))
+                    crashed.add(envelope.id)
+                    await self._kill()
                     return
         finally:
             feeding.cancel()
             await asyncio.gather(feeding, return_exceptions=True)
 
-    async def _answer(self, child: asyncio.subprocess.Process, envelope: Envelope) -> Outcome:
-        assert child.stdout is not None
-        try:
-            async with asyncio.timeout(self._seconds):
-                return _decoded(*await _read_answer(child.stdout))
-        except TimeoutError:
-            why = f"读取超过 {self._seconds:g} 秒 / Reading it took more than {self._seconds:g} s"
-        except (asyncio.IncompleteReadError, ValueError):
-            why = "读取时超出内存或崩溃 / Reading it used too much memory or crashed"
+    async def _give_up(self, envelope: Envelope, why: str) -> Permanent:
         _log.warning("parser killed", envelope=envelope.id, bytes=len(envelope.body), why=why)
         await self._kill()
-        return Permanent(why)
+        return Permanent(f"无法读取：{why} (reading the original failed)")
 
     async def _child(self) -> asyncio.subprocess.Process:
         if self._process is not None and self._process.returncode is None:
@@ -140,14 +149,11 @@ async def _feed(pipe: asyncio.StreamWriter, envelopes: Sequence[Envelope]) -> No
         await pipe.drain()
 
 
-async def _read_answer(pipe: asyncio.StreamReader) -> tuple[dict[str, Any], list[bytes]]:
-    line = await pipe.readuntil()
-    head = json.loads(line)
-    files = [await pipe.readexactly(size) for sizes in head["sizes"] for size in sizes]
-    return head, files
-
-
-def _decoded(head: Mapping[str, Any], contents: list[bytes]) -> Outcome:
+async def _answer(child: asyncio.subprocess.Process) -> Outcome:
+    pipe = child.stdout
+    assert pipe is not None
+    head = json.loads(await pipe.readuntil())
+    contents = [await pipe.readexactly(size) for sizes in head["sizes"] for size in sizes]
     if "trouble" in head:
         return Permanent(head["trouble"])
     found: list[Normalized] = []

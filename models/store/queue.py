@@ -34,8 +34,9 @@ _UNROUTED = {TicketState.NEW, TicketState.WAITING}
 class Unlabelled:
     """A ticket whose customer has said something that its labels do not know yet.
 
-    ``text`` is everything its customer wrote, oldest first. The last fields are about the
-    message that opened it, for deciding whether an acknowledgement may go out.
+    ``text`` is everything its customer wrote, oldest first; ``queued_at`` is when its waiting
+    counts from, in seconds since the epoch. The last fields are about the message that opened
+    it, for deciding whether an acknowledgement may go out.
     """
 
     ticket_id: str
@@ -49,6 +50,7 @@ class Unlabelled:
     subject: str
     text: str
     number: str
+    queued_at: float
     troubled: bool
     identity_id: str
     trust: Trust
@@ -427,6 +429,7 @@ def _unlabelled(row: Fields, said: Sequence[Row[*tuple[Any, ...]]]) -> Unlabelle
         subject=row["subject"],
         text="\n".join(line.text for line in said)[-_LONGEST_TEXT:],
         number=row["number"],
+        queued_at=row["queued_at"],
         troubled=row["trouble"] is not None,
         identity_id=first.identity_id if first else "",
         trust=Trust(**first.trust) if first else Trust(),

@@ -1,0 +1,495 @@
+"""From envelopes to queues: what cannot be read is shown, what we break is parked."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from config.sections import Acknowledgement, Texts
+from models.agent import Presence
+from models.errors import Permanent, Temporary
+from models.message import (
+    Envelope,
+    Lane,
+    Normalized,
+    OutboundMessage,
+    ReplyRoute,
+    Sender,
+    SendResult,
+    Trust,
+)  # fmt: skip
+from models.ports import Door
+from models.routing import TRIAGE, Rules, Targets
+from models.store import Store
+from models.store.queue import Unlabelled
+from models.ticket import Label, Labels, TicketState
+from models.training import ClassSpec, FacetSpec
+from router.sla import Calendar
+from tests.contract.store.conftest import FakeClock
+from tests.contract.store.makers import agent, envelope, inbound
+from workers.acknowledging import Acknowledging
+from workers.deliver import Deliverer
+from workers.dispatch import Dispatcher
+from workers.labelling import Labelling
+from workers.parser import Parser
+from workers.pipeline import Limits, Pipeline
+
+RULES = Rules(
+    version="t",
+    required_facets=("domain",),
+    targets={lane: Targets(by_urgency={"紧急": 60.0}, default=300.0) for lane in ("live", "mail")},
+    units={"live": 2, "mail": 1},
+)
+
+
+class FakeChannel:
+    """A channel whose envelopes are JSON options of the message, or words that break it."""
+
+    isolated = False
+    repeatable = True
+
+    def __init__(self, name: str = "webchat", lane: Lane = Lane.LIVE) -> None:
+        self.name = name
+        self.lane = lane
+        self.problem: str | None = None
+        self.result = SendResult("sent", "p1")
+        self.error: Exception | None = None
+        self.sent: list[OutboundMessage] = []
+
+    def normalize(self, envelope: Envelope, /) -> list[Normalized]:
+        if envelope.body == b"unreadable":
+            raise Permanent("passes a limit")
+        if envelope.body == b"our fault":
+            raise ZeroDivisionError
+        options = json.loads(envelope.body) if envelope.body != b"body" else {}
+        if "sender" in options:
+            options["sender"] = Sender(external_id=options["sender"])
+        if "trust" in options:
+            options["trust"] = Trust(level=options["trust"])
+        options.setdefault("conversation_key", envelope.dedupe_key)
+        return [Normalized(inbound(envelope, **options), {})]
+
+    async def open(self, door: Door, /) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def send(self, outbound: OutboundMessage, /) -> SendResult:
+        if self.error:
+            raise self.error
+        self.sent.append(outbound)
+        return self.result
+
+    def ready(self) -> str | None:
+        return self.problem
+
+
+class FakeClassifier:
+    def __init__(self) -> None:
+        self.urgency = "一般"
+        self.accepted = True
+        self.seen: list[str] = []
+
+    def __call__(self, tickets: Sequence[Unlabelled]) -> list[tuple[Labels, str]]:
+        self.seen += [t.text for t in tickets]
+        label = Labels(
+            facets={
+                "type": Label(value="投诉", confidence=0.9, accepted=self.accepted),
+                "domain": Label(value="物流", confidence=0.9, accepted=self.accepted),
+                "urgency": Label(value=self.urgency, confidence=0.9, accepted=True),
+            },
+            bundle="b",
+        )
+        return [(label, "zh") for _ in tickets]
+
+
+def acknowledgement(**options: Any) -> Acknowledgement:
+    texts = Texts(
+        subject="", open="{type} {number} {due}", away="无人 {number}", closed="下班 {opens}"
+    )
+    values: dict[str, Any] = {
+        "lanes": {"live": True, "mail": True},
+        "channels": {},
+        "cap_per_address_a_day": 2,
+        "templates": {"zh": texts, "en": texts},
+    }
+    return Acknowledgement(**values | options)
+
+
+ALWAYS = Calendar.of("UTC", {day: ["00:00-24:00"] for day in (
+    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")})  # fmt: skip
+TYPES = FacetSpec(
+    zh="类型", en="type", classes={"投诉": ClassSpec(zh="投诉", en="Complaint", acknowledged=True)}
+)
+
+
+class System:
+    """The workers of one process, without Redis."""
+
+    def __init__(
+        self,
+        store: Store,
+        calendar: Calendar = ALWAYS,
+        settings: Acknowledgement | None = None,
+    ) -> None:
+        self.store = store
+        self.channel = FakeChannel()
+        self.mail = FakeChannel("email", Lane.MAIL)
+        self.classifier = FakeClassifier()
+        self.dispatcher = Dispatcher(store, RULES)
+        acknowledging = Acknowledging(
+            store, settings or acknowledgement(), calendar, ZoneInfo("UTC"), TYPES
+        )
+        labelling = Labelling(store, self.classifier, RULES, acknowledging)
+        parser = Parser({}, {}, seconds=3.0, memory_mb=512)
+        channels = {"webchat": self.channel, "email": self.mail}
+        self.pipeline = Pipeline(
+            store, channels, parser, labelling, Limits(8, 30.0, 3), self.dispatcher.run
+        )
+        self.deliverer = Deliverer(store, channels)
+
+    async def bring(self, *envelopes: Envelope) -> None:
+        await self.store.envelopes.accept(envelopes)
+        for lane in Lane:
+            await self.pipeline.drain(lane)
+
+
+@pytest.fixture
+async def system(store: Store) -> System:
+    return System(store)
+
+
+def said(**options: Any) -> bytes:
+    return json.dumps(options).encode()
+
+
+async def test_an_envelope_becomes_a_waiting_ticket(system: System) -> None:
+    await system.bring(envelope("a"))
+    (found,) = await system.store.tickets.page()
+    assert found.state == TicketState.WAITING
+    assert found.skill_class == "domain:物流:1"
+    assert found.target == 300.0
+    assert found.units == 2
+    assert (await system.store.envelopes.backlog())["live"] == 0
+
+
+async def test_a_ready_agent_has_it_at_once(system: System) -> None:
+    person = await agent(system.store)
+    await system.bring(envelope("a"))
+    (found,) = await system.store.tickets.page()
+    assert (found.state, found.owner_id) == (TicketState.ACTIVE, person)
+    (decision,) = await system.store.tickets.decisions(found.id)
+    assert decision["decision"]["candidates"][0]["outcome"] == "chosen"
+
+
+async def test_what_cannot_be_read_is_shown_raw_to_the_triage(system: System) -> None:
+    await system.bring(
+        envelope("a", b"unreadable", transport={"sender": "wang@example.com"}), envelope("b")
+    )
+    tickets = await system.store.tickets.page()
+    (raw,) = [t for t in tickets if t.trouble]
+    assert raw.trouble == "passes a limit"
+    assert raw.skill_class is not None
+    assert raw.skill_class.startswith(f"{TRIAGE}:1")
+    (entry, *_) = await system.store.conversations.log(raw.conversation_id)
+    (file,) = entry.attachments
+    assert await system.store.blobs.get(file["sha256"]) == b"unreadable"
+    assert len(tickets) == 2
+    assert all(t.state == TicketState.WAITING for t in tickets)
+
+
+async def test_our_own_fault_is_tried_alone_and_parked_and_can_be_replayed(
+    system: System, clock: FakeClock
+) -> None:
+    await system.bring(envelope("good"), envelope("bad", b"our fault"))
+    for _ in range(4):
+        clock.pass_(3)
+        await system.pipeline.drain(Lane.LIVE)
+    (parked,) = await system.store.envelopes.parked()
+    assert parked.error.startswith("ZeroDivisionError")
+    assert len(await system.store.tickets.page()) == 1
+
+
+async def test_a_channel_that_was_closed_meanwhile_parks_with_the_remedy(
+    system: System, clock: FakeClock
+) -> None:
+    await system.store.envelopes.accept([envelope("a", channel="pigeon")])
+    for _ in range(4):
+        clock.pass_(3)
+        await system.pipeline.drain(Lane.LIVE)
+    (parked,) = await system.store.envelopes.parked()
+    assert "replay" in parked.error
+
+
+async def test_a_database_that_leaves_gives_the_lease_back(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_: object) -> None:
+        raise Temporary("away")
+
+    await system.store.envelopes.accept([envelope("a")])
+    with monkeypatch.context() as patch:
+        patch.setattr(system.store.blobs, "put", away)
+        with pytest.raises(Temporary):
+            await system.pipeline.drain(Lane.LIVE)
+    await system.pipeline.drain(Lane.LIVE)
+    assert len(await system.store.tickets.page()) == 1
+
+
+async def test_a_lost_lease_stores_nothing_twice(system: System, clock: FakeClock) -> None:
+    class Slow(FakeChannel):
+        def normalize(self, envelope: Envelope, /) -> list[Normalized]:
+            clock.pass_(31)
+            return super().normalize(envelope)
+
+    await system.store.envelopes.accept([envelope("a")])
+    slow = System(system.store)
+    slow.channel.normalize = Slow().normalize  # type: ignore[method-assign]
+    original = system.store.threads.thread
+
+    async def expire_first(tx: Any, token: str, ids: Any, incoming: Any) -> list[str]:
+        from sqlalchemy import update
+
+        from models.tables import envelope as table
+
+        await tx.conn.execute(update(table).values(lease=None, suspect=True))
+        return await original(tx, token, ids, incoming)
+
+    slow.store.threads.thread = expire_first  # type: ignore[method-assign]
+    try:
+        leased = await slow.store.envelopes.lease(Lane.LIVE, 8, 30.0)
+        assert leased
+        await slow.pipeline._process(leased)
+    finally:
+        slow.store.threads.thread = original  # type: ignore[method-assign]
+    assert await system.store.tickets.page() == []
+    clock.pass_(31)
+    await system.store.envelopes.expire(3)
+    await system.pipeline.drain(Lane.LIVE)
+    assert len(await system.store.tickets.page()) == 1
+
+
+async def test_a_greeting_waits_for_its_content(system: System, clock: FakeClock) -> None:
+    await system.bring(envelope("a", said(text="在吗", conversation_key="t")))
+    (held,) = await system.store.tickets.page()
+    assert held.state == TicketState.NEW
+    await system.bring(envelope("b", said(text="包裹丢了", conversation_key="t")))
+    (found,) = await system.store.tickets.page()
+    assert found.state == TicketState.WAITING
+    assert system.classifier.seen[-1] == "在吗\n包裹丢了"
+
+
+async def test_a_greeting_alone_is_routed_in_the_end(system: System, clock: FakeClock) -> None:
+    await system.bring(envelope("a", said(text="你好")))
+    clock.pass_(10)
+    await system.pipeline.label()
+    (found,) = await system.store.tickets.page()
+    assert found.state == TicketState.WAITING
+
+
+async def test_labels_that_abstain_go_to_triage(system: System) -> None:
+    system.classifier.accepted = False
+    await system.bring(envelope("a"))
+    (found,) = await system.store.tickets.page()
+    assert found.skill_class == f"{TRIAGE}:1"
+    assert found.labels is not None
+    assert found.labels.facets["domain"].value == "物流"
+
+
+# -- acknowledgements ------------------------------------------------------------------
+
+
+async def acks(store: Store) -> list[str]:
+    found = []
+    for t in await store.tickets.page():
+        log = await store.conversations.log(t.conversation_id)
+        found += [e.text for e in log if e.kind == "ack"]
+    return found
+
+
+async def test_the_customer_is_told_the_number_and_the_time(
+    system: System, clock: FakeClock
+) -> None:
+    await agent(system.store)
+    await system.bring(envelope("a"))
+    (found,) = await system.store.tickets.page()
+    assert await acks(system.store) == [f"投诉 {found.number} 今天 08:05"]
+
+
+async def test_with_nobody_there_the_customer_is_told_so(system: System) -> None:
+    await system.bring(envelope("a"))
+    (found,) = await system.store.tickets.page()
+    assert await acks(system.store) == [f"无人 {found.number}"]
+
+
+async def test_out_of_hours_the_customer_is_told_when(store: Store) -> None:
+    monday = Calendar.of("UTC", {"monday": ["09:00-18:00"]})
+    await System(store, monday).bring(envelope("a"))
+    assert await acks(store) == ["下班 1月18日 09:00"]  # 2027-01-15 is a Friday
+
+
+async def test_an_uncertain_type_is_called_feedback(system: System) -> None:
+    await agent(system.store)
+    system.classifier.accepted = False
+    await system.bring(envelope("a"))
+    (text,) = await acks(system.store)
+    assert text.startswith("反馈")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"auto": "auto_reply"},
+        {"auto": "list", "trust": "verified"},
+        {"meta": {"no_auto": "bulk"}, "trust": "verified"},
+        {"trust": "claimed"},
+        {},
+    ],
+)
+async def test_mail_is_acknowledged_only_to_proven_people(
+    system: System, options: dict[str, Any]
+) -> None:
+    mail = {"channel": "email", "lane": Lane.MAIL}
+    await system.bring(envelope("a", said(**options), **mail))
+    assert await acks(system.store) == []
+    await system.bring(envelope("b", said(trust="verified"), **mail))
+    assert len(await acks(system.store)) == 1
+
+
+async def test_acknowledgements_are_capped_an_address(system: System) -> None:
+    await system.bring(*(envelope(f"k{i}") for i in range(5)))
+    # All five were worked out together, before any was said; the next ones hear nothing.
+    before = len(await acks(system.store))
+    await system.bring(envelope("later"))
+    assert len(await acks(system.store)) == before
+
+
+async def test_a_channel_can_be_told_to_be_silent(store: Store) -> None:
+    quiet = System(store, settings=acknowledgement(channels={"webchat": False}))
+    await quiet.bring(envelope("a"))
+    assert await acks(store) == []
+
+
+# -- dispatch and delivery -------------------------------------------------------------
+
+
+async def test_work_is_given_until_nobody_is_free(system: System) -> None:
+    people = [await agent(system.store, login) for login in ("li", "han")]
+    await system.bring(*(envelope(f"k{i}") for i in range(8)))
+    found = await system.store.tickets.page()
+    owners = [t.owner_id for t in found if t.state == TicketState.ACTIVE]
+    assert sorted(owners.count(p) for p in people) == [3, 3]  # six units, two a chat
+    assert sum(t.state == TicketState.WAITING for t in found) == 2
+
+
+async def test_a_ticket_that_everybody_declined_is_offered_again_after_a_pause(
+    store: Store, clock: FakeClock
+) -> None:
+    rules = RULES.model_copy(update={"offer_seconds": {"live": 20.0}})
+    system = System(store)
+    dispatcher = Dispatcher(store, rules, monotonic=clock)
+    person = await agent(store)
+    await store.agents.present(person, Presence.BREAK)
+    await system.bring(envelope("a"))
+    await store.agents.present(person, Presence.READY)
+    assert await dispatcher.run() == 1
+    (found,) = await store.tickets.page()
+    assert found.state == TicketState.OFFERED
+    await store.tickets.decline(found.id, person, "忙")
+    assert await dispatcher.run() == 0
+    clock.pass_(30)
+    await store.agents.beat([person])
+    assert await dispatcher.run() == 0  # forgiven in this round
+    assert await dispatcher.run() == 1
+
+
+async def test_reading_goes_on_past_declined_heads(store: Store, clock: FakeClock) -> None:
+    rules = RULES.model_copy(update={"offer_seconds": {"live": 20.0}})
+    system = System(store)
+    dispatcher = Dispatcher(store, rules, monotonic=clock)
+    person = await agent(store)
+    await store.agents.present(person, Presence.BREAK)
+    await system.bring(*(envelope(f"k{i:02}") for i in range(20)))
+    await store.agents.present(person, Presence.READY)
+    declined = 0
+    while declined < 17:
+        assert await dispatcher.run()
+        for t in await store.tickets.of_owner(person):
+            await store.tickets.decline(t.id, person, "")
+            declined += 1
+    assert declined == 18
+    assert await dispatcher.run() == 2
+
+
+async def answered(system: System) -> str:
+    person = await agent(system.store)
+    await system.bring(envelope("a"))
+    (found,) = await system.store.tickets.page()
+    return await system.store.tickets.reply(found.id, person, "您好", "c1", TicketState.ACTIVE)
+
+
+async def state(store: Store, outbound_id: str) -> tuple[str, str | None]:
+    found = await store.tickets.get(await store.tickets.outbound_ticket(outbound_id))
+    log = await store.conversations.log(found.conversation_id)
+    return next((e.state, e.error) for e in log if e.id == outbound_id)
+
+
+async def test_an_answer_goes_out_after_the_acknowledgement(system: System) -> None:
+    outbound_id = await answered(system)
+    assert await system.deliverer.run() == 2
+    assert [m.kind for m in system.channel.sent] == ["ack", "reply"]
+    assert await state(system.store, outbound_id) == ("sent", None)
+
+
+async def test_a_channel_that_cannot_send_says_why_and_is_asked_again(
+    system: System, clock: FakeClock
+) -> None:
+    outbound_id = await answered(system)
+    system.channel.problem = "没有发信服务器"
+    await system.deliverer.run()
+    clock.pass_(61)
+    await system.deliverer.run()
+    system.channel.problem = None
+    clock.pass_(61)
+    await system.deliverer.run()
+    assert len(system.channel.sent) == 2
+    assert (await state(system.store, outbound_id))[0] == "sent"
+
+
+async def test_what_breaks_while_sending_is_unknown_and_not_repeated(system: System) -> None:
+    outbound_id = await answered(system)
+    system.channel.error = RuntimeError("half way")
+    await system.deliverer.run()
+    assert await state(system.store, outbound_id) == ("unknown", "RuntimeError")
+    system.channel.error = None
+    assert await system.deliverer.run() == 0
+
+
+async def test_an_answer_without_an_address_fails(system: System) -> None:
+    person = await agent(system.store)
+    await system.bring(envelope("a", b"unreadable"))
+    (found,) = await system.store.tickets.page()
+    await system.store.tickets.take(found.id, person)
+    outbound_id = await system.store.tickets.reply(
+        found.id, person, "您好", "c1", TicketState.ACTIVE
+    )
+    await system.deliverer.run()
+    assert (await state(system.store, outbound_id))[0] == "failed"
+
+
+async def test_retries_end(system: System, clock: FakeClock) -> None:
+    outbound_id = await answered(system)
+    system.channel.result = SendResult("retry", error="421 busy", retry_after=60.0)
+    for _ in range(45):
+        await system.deliverer.run()
+        clock.pass_(61)
+    assert await state(system.store, outbound_id) == ("failed", "421 busy")
+
+
+def test_the_route_of_an_unreadable_message_is_its_transports_sender() -> None:
+    from workers.pipeline import unreadable
+
+    known = unreadable(envelope("a", transport={"sender": "wang@example.com"})).message
+    assert known.reply_route == ReplyRoute(adapter="webchat", address="wang@example.com")
+    assert unreadable(envelope("b")).message.reply_route is None
