@@ -43,7 +43,10 @@ def automatic_kind(
     own: Collection[str],
     loop_mark: str,
 ) -> tuple[Auto, str]:
-    """What kind of machine wrote the mail, and the fact that shows it (“” for a person's)."""
+    """What kind of machine wrote the mail, and the fact that shows it (“” for a person's).
+
+    ``sender`` and ``own`` are addresses in lower case.
+    """
     if headers.text(LOOP_HEADER.lower()) == loop_mark:
         return "self", "loop"
     if sender in own:

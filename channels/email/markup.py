@@ -7,13 +7,14 @@ from functools import cache
 
 import nh3
 
-LONGEST_HTML = 1_000_000
-"""Characters that are read; the whole file is kept as an attachment."""
-
 _DEEPEST = 200
 _MOST_TAGS = 50_000
+_MOST_ATTRIBUTES = 300
 """Beyond these nothing is sanitised but only read: the HTML5 tree rules cost quadratic time
-(100 KB of open <div> take 0.9 s)."""
+(100 KB of open <div> take 0.9 s, 100,000 attributes on one tag 5 s)."""
+
+_LONGEST_READING = 100_000
+"""Tags after which the rest is taken as text."""
 
 _TAG_NAME = re.compile(r"/?([a-zA-Z][a-zA-Z0-9:-]{0,30})")
 _DATA_URI = re.compile(r"data:[^\"'>\s]{1000,}")
@@ -68,11 +69,9 @@ class Reading:
     """False: too deep or too many tags for the sanitiser."""
 
 
-def shortened(source: str) -> str:
-    """At most ``LONGEST_HTML`` characters; pictures written into the HTML go first."""
-    if len(source) > LONGEST_HTML:
-        source = _DATA_URI.sub("data:,", source)
-    return source[:LONGEST_HTML]
+def without_data(source: str) -> str:
+    """The HTML without the pictures that are written into it (they would not be shown)."""
+    return _DATA_URI.sub("data:,", source)
 
 
 def sanitised(source: str) -> str:
@@ -124,9 +123,11 @@ class _Reader:
     pieces: list[str] = field(default_factory=list)
     length: int = 0
     ends_with: str = "\n"
+    newlines: int = 2
     depth: int = 0
     deepest: int = 0
     tags: int = 0
+    most_attributes: int = 0
     pre: int = 0
     quoted: list[tuple[int, int]] = field(default_factory=list)
     quote_start: int | None = None
@@ -136,7 +137,8 @@ class _Reader:
 
     def run(self) -> None:
         source, position = self.source, 0
-        while (opened := source.find("<", position)) >= 0:
+        while self.tags < _LONGEST_READING and (opened := source.find("<", position)) >= 0:
+            self.tags += 1
             self._text(source[position:opened])
             position = self._markup(opened)
         self._text(source[position:])
@@ -146,7 +148,11 @@ class _Reader:
         quoted = list(self.quoted)
         if self.quote_start is not None:
             quoted.append((self.quote_start, len(text)))
-        simple = self.deepest <= _DEEPEST and self.tags <= _MOST_TAGS
+        simple = (
+            self.deepest <= _DEEPEST
+            and self.tags <= _MOST_TAGS
+            and self.most_attributes <= _MOST_ATTRIBUTES
+        )
         return Reading(text, tuple(_joined(text, quoted)), simple)
 
     def _markup(self, opened: int) -> int:
@@ -163,9 +169,13 @@ class _Reader:
             return opened + 1
         closed = self._tag_end(name.end())
         if closed < 0:
+            if len(source) - opened > _LONGEST_ATTRIBUTES:
+                self.most_attributes = len(source)
             self._text("<")
             return opened + 1
-        self.tags += 1
+        if closed - opened > _LONGEST_ATTRIBUTES:
+            attributes = source[name.end() : closed].replace("/", " ")
+            self.most_attributes = max(self.most_attributes, len(attributes.split()))
         tag = name[1].lower()
         if source[opened + 1] == "/":
             self._close(tag)
@@ -272,14 +282,14 @@ class _Reader:
 
     def _break(self, lines: int) -> None:
         """Ends the line; with 2, leaves an empty one, except at the beginning."""
-        if not self.length:
-            return
-        if self.ends_with != "\n":
-            self._append("\n")
-        if lines == 2 and not self.pieces[-1].endswith("\n\n") and self.pieces[-1] != "\n":
+        while self.newlines < lines:
             self._append("\n")
 
     def _append(self, text: str) -> None:
         self.pieces.append(text)
         self.length += len(text)
         self.ends_with = text[-1]
+        if text == "\n":
+            self.newlines += 1
+        else:
+            self.newlines = len(text) - len(text.rstrip("\n"))

@@ -47,6 +47,9 @@ LARGEST_RAW = 64 * 1024 * 1024
 LONGEST_TEXT = 500_000
 """Characters of text that are shown; the whole is kept as an attachment."""
 
+_PART_COST = 5_000
+"""Characters of room that a text part takes at least, so that 100 are read."""
+
 _TEXT_BYTES = 2 * 1024 * 1024
 """Bytes of one text part that are decoded."""
 
@@ -90,7 +93,7 @@ class Reader:
         auto, fact = automatic_kind(
             headers,
             root.type,
-            sender.email,
+            sender.email.lower(),
             envelope.transport,
             own=self._own,
             loop_mark=self._threads.loop_mark(),
@@ -99,7 +102,7 @@ class Reader:
         digest = hashlib.sha256(envelope.body).hexdigest()
         key, proof = self._conversation(envelope, headers, digest)
         no_auto = no_automatic_answer(
-            headers, root.type, fact, sender.email, trust.level, envelope.transport
+            headers, root.type, fact, sender.email.lower(), trust.level, envelope.transport
         )
         meta = _meta(headers, own_id, proof, no_auto, cut, body.shortened)
         attachments, files = body.attachments(envelope)
@@ -117,7 +120,8 @@ class Reader:
             conversation_key=key,
             reply_to_external_id=next(iter(message_ids(headers, "in-reply-to")), None),
             sender=Sender(
-                external_id=sender.email.lower(),
+                # Mails without a sender are not all from one person.
+                external_id=sender.email.lower() or f"unknown:{digest[:32]}",
                 name=sender.name,
                 email=sender.email or None,
                 is_bot=auto in ("auto_reply", "bounce", "self"),
@@ -248,8 +252,11 @@ class _Body:
     shown: list[_Shown] = field(default_factory=list)
     files: list[tuple[Part, str | None]] = field(default_factory=list)
     """Parts that are files, with a name where the part has none."""
+    depth: int = 0
     shortened: bool = False
     simple: bool = True
+    room: int = LONGEST_TEXT
+    """Characters of text or markup that are still read."""
 
     def collect(self, root: Part) -> None:
         self._visit(root)
@@ -301,20 +308,26 @@ class _Body:
         if part.type.main == "text/html" or (
             part.type.main != "text/plain" and _looks_like_html(text)
         ):
-            return _Shown(markup=markup.shortened(text))
+            return _Shown(markup=text)
         if part.type.parameters.get("format", "").lower() == "flowed":
             text = _unflowed(text, part.type.parameters.get("delsp", "").lower() == "yes")
         return _Shown(plain=text)
 
     def _text_of(self, part: Part) -> str:
-        data = part.content(_TEXT_BYTES)
-        charset = part.type.parameters.get("charset")
-        text = clean_text(decode(data[:_TEXT_BYTES], charset))
-        limit = LONGEST_TEXT if part.type.main != "text/html" else markup.LONGEST_HTML
-        if len(text) > limit or part.size > 2 * _TEXT_BYTES:
+        """The text of a part as far as there is room; what is cut is kept as a file."""
+        markup_too = part.type.main == "text/html"
+        text = ""
+        if self.room:
+            data = part.content(_TEXT_BYTES)[:_TEXT_BYTES]
+            text = clean_text(decode(data, part.type.parameters.get("charset")))
+        text = markup.without_data(text) if markup_too else text
+        if len(text) > self.room or part.size > 2 * _TEXT_BYTES or not self.room:
             self.shortened = True
-            self.files.append((part, "body.html" if part.type.main == "text/html" else "body.txt"))
-        return text if part.type.main == "text/html" else text[:limit]
+            self.files.append((part, "body.html" if markup_too else "body.txt"))
+        text = text[: self.room]
+        # However little it holds, reading a part costs as much as some text.
+        self.room = max(0, self.room - max(len(text), _PART_COST))
+        return text
 
     def _show_something(self, root: Part) -> None:
         """No part says that it is the text: takes what a mail program would show anyway."""
@@ -329,8 +342,8 @@ class _Body:
                 return
         for part, _ in self.files:
             if part.type.main == "message/rfc822":
-                inner = _Body(self.budget)
-                inner.collect(parse(part.content(), self.budget, 1))
+                inner = _Body(self.budget, depth=self.depth + 1)
+                inner.collect(parse(part.content(), self.budget, inner.depth))
                 self.shown = inner.shown
                 return
         if root.type.main.startswith("multipart/") and not root.children and root.size:
@@ -408,7 +421,7 @@ def _looks_like_html(text: str) -> bool:
 
 def _unflowed(text: str, delsp: bool) -> str:
     """Paragraphs of format=flowed on one line each (RFC 3676 §4)."""
-    lines: list[str] = []
+    paragraphs: list[list[str]] = []
     open_paragraph = False
     for line in text.split("\n"):
         line = line[1:] if line.startswith(" ") else line
@@ -416,11 +429,11 @@ def _unflowed(text: str, delsp: bool) -> str:
         if soft and delsp:
             line = line[:-1]
         if open_paragraph and not line.startswith(">"):
-            lines[-1] += line
+            paragraphs[-1].append(line)
         else:
-            lines.append(line)
+            paragraphs.append([line])
         open_paragraph = soft and not line.startswith(">")
-    return "\n".join(lines)
+    return "\n".join(map("".join, paragraphs))
 
 
 def _file_name(part: Part) -> str:

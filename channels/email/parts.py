@@ -22,9 +22,15 @@ DEPTH_LIMIT = 20
 _FALSE_BOUNDARIES = 100_000
 """Lines that begin like a boundary and are none, before a mail counts as an attack."""
 
+_HEADERS_LIMIT = 1_048_576
+"""Bytes of all headers of all parts together."""
+
+_LONGEST_BOUNDARY_LINE = 1_000
+
 _BLANK = re.compile(rb"\r?\n\r?\n")
 _FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:")
 _LINE_END = re.compile(rb"\r?\n(?![ \t])")
+_LINE = re.compile(rb"[^\r\n]+")
 _MBOX = re.compile(rb"\A>?From [^\r\n]*\r?\n")
 
 
@@ -33,6 +39,7 @@ class Budget:
     """What one mail may still use up."""
 
     parts: int = PART_LIMIT
+    headers: int = _HEADERS_LIMIT
     false_boundaries: int = _FALSE_BOUNDARIES
 
     def take_part(self) -> None:
@@ -42,6 +49,15 @@ class Budget:
                 f"邮件超过 {PART_LIMIT} 个部分，未解析，请查看原件"
                 f" / The mail has more than {PART_LIMIT} parts; read the original",
                 code="mail_too_many_parts",
+            )
+
+    def take_header(self, size: int) -> None:
+        self.headers -= size
+        if size > HEADER_LIMIT or self.headers < 0:
+            raise Permanent(
+                f"邮件头超过 {HEADER_LIMIT // 1024} KB，未解析，请查看原件"
+                f" / The mail's header is over {HEADER_LIMIT // 1024} KB; read the original",
+                code="mail_header_too_large",
             )
 
     def take_false_boundary(self) -> None:
@@ -103,7 +119,7 @@ def _part(
             f" / The mail is nested more than {DEPTH_LIMIT} deep; read the original",
             code="mail_too_deep",
         )
-    fields, body = _header(raw, start, end)
+    fields, body = _header(raw, start, end, budget)
     headers = Headers(fields)
     kind = headers.value("content-type")
     if "/" not in kind.main:
@@ -124,22 +140,19 @@ def _repaired(main: str, default: str) -> str:
     return {"html": "text/html", "plain": "text/plain", "text": "text/plain"}.get(main, default)
 
 
-def _header(raw: bytes, start: int, end: int) -> tuple[list[tuple[str, bytes]], int]:
+def _header(
+    raw: bytes, start: int, end: int, budget: Budget
+) -> tuple[list[tuple[str, bytes]], int]:
     """The fields, and where the body begins."""
     start = _skip_blank_lines(raw, start, end) if start == 0 else start
     if raw.startswith((b"\n", b"\r\n"), start):
-        return [], start + (1 if raw[start] == 10 else 2)
+        return [], min(end, start + (1 if raw[start] == 10 else 2))
     if not _FIELD.match(raw, start, end):
         return [], start
     blank = _BLANK.search(raw, start, min(end, start + HEADER_LIMIT + 4))
     last = blank.start() if blank else end
-    if last - start > HEADER_LIMIT:
-        raise Permanent(
-            f"邮件头超过 {HEADER_LIMIT // 1024} KB，未解析，请查看原件"
-            f" / The mail's header is over {HEADER_LIMIT // 1024} KB; read the original",
-            code="mail_header_too_large",
-        )
-    return _fields(raw[start:last], start, blank.end() if blank else end)
+    budget.take_header(last - start)
+    return _fields(raw[start:last], start, min(end, blank.end()) if blank else end)
 
 
 def _skip_blank_lines(raw: bytes, start: int, end: int) -> int:
@@ -201,19 +214,28 @@ def _delimiters(
 
     The line end before a boundary belongs to it (RFC 2046 §5.1.1).
     """
-    position = start
-    while (found := raw.find(delimiter, position, end)) >= 0:
-        position = found + len(delimiter)
-        at_line_start = found == start or raw[found - 1] == 10
-        newline = raw.find(b"\n", position, min(end, position + 1_000))
-        line_end = end if newline < 0 else newline + 1
+    # A body begins behind a line end, except that of a mail without any header.
+    needle = b"\n" + delimiter
+    if start == 0 and raw.startswith(delimiter):
+        found = -1
+    else:
+        found = _find(raw, needle, max(0, start - 1), end)
+    while found < end:
+        position = found + len(needle)
+        line_end = _find(raw, b"\n", position, min(end, position + _LONGEST_BOUNDARY_LINE)) + 1
         rest = raw[position:line_end].strip()
-        if not at_line_start or rest not in (b"", b"--"):
+        if rest in (b"", b"--"):
+            before = found - (found > 0 and raw[found - 1] == 13)
+            yield max(start, before), min(line_end, end), rest == b"--"
+        else:
             budget.take_false_boundary()
-            continue
-        before = found - (found > start) - (found > start + 1 and raw[found - 2] == 13)
-        yield before, line_end, rest == b"--"
-        position = line_end
+        found = _find(raw, needle, position - 1, end)
+
+
+def _find(raw: bytes, what: bytes, start: int, end: int) -> int:
+    """Where it is, or the end."""
+    found = raw.find(what, start, end)
+    return end if found < 0 else found
 
 
 def _decoded(body: bytes, encoding: str) -> bytes:
@@ -231,21 +253,22 @@ def _uudecoded(body: bytes) -> bytes:
     begin = re.search(rb"^begin [0-7]{3,4} [^\r\n]*\r?\n", body, re.MULTILINE)
     if begin is None:
         return body
-    pieces = []
-    for line in body[begin.end() :].splitlines():
-        if line.strip() in (b"end", b"`", b""):
+    content = bytearray()
+    for found in _LINE.finditer(body, begin.end()):
+        line = found[0]
+        if line.strip() in (b"end", b"`"):
             break
-        try:
-            pieces.append(binascii.a2b_uu(line))
-        except binascii.Error:
-            # Some encoders pad too much: the length sign says what counts.
-            length = ((line[0] - 32 & 63) * 4 + 5) // 3
-            pieces.append(_lenient_uu_line(line[:length]))
-    return b"".join(pieces)
+        content += _uu_line(line)
+    return bytes(content)
 
 
-def _lenient_uu_line(line: bytes) -> bytes:
+def _uu_line(line: bytes) -> bytes:
     try:
         return binascii.a2b_uu(line)
+    except binascii.Error:
+        # Some encoders pad too much: the length sign says what counts.
+        length = ((line[0] - 32 & 63) * 4 + 5) // 3
+    try:
+        return binascii.a2b_uu(line[:length])
     except binascii.Error:
         return b""

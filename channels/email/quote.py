@@ -34,6 +34,11 @@ _ATTRIBUTION = re.compile(
     re.IGNORECASE,
 )
 
+_SAID = re.compile(
+    r"wrote|写道|寫道|写到|a écrit|schrieb|escribió|scritto|escreveu|schreef", re.IGNORECASE
+)
+"""Asked first: the pattern above costs 100 µs where it fails late."""
+
 _HEADER_FIRST = re.compile(
     r"[>*\s]*(?:发件人|寄件者|寄件人|发信人|from|von|de|差出人)\*?\s?[:：]\*?\s?\S", re.IGNORECASE
 )
@@ -91,7 +96,7 @@ def _outside(text: str, quoted: Sequence[tuple[int, int]]) -> tuple[int, int]:
 
 
 def _only_attribution(text: str) -> bool:
-    return _ATTRIBUTION.fullmatch(" ".join(text[: 2 * _LONGEST_LINE].split())) is not None
+    return _is_attribution(" ".join(text[: 2 * _LONGEST_LINE].split()))
 
 
 def _lines(text: str, start: int, end: int) -> list[tuple[int, str]]:
@@ -111,8 +116,10 @@ def _quotation_start(lines: Sequence[tuple[int, str]], end: int) -> int:
     for number, (position, line) in enumerate(lines):
         if not line:
             continue
-        if _DIVIDER.fullmatch(line) or _begins_header(lines, number):
+        if _DIVIDER.fullmatch(line):
             return position
+        if _begins_header(lines, number):
+            return _rule_above(lines, number)
         if _attribution_at(lines, number):
             return position if _quotation_follows(lines, number) else end
     return _trailing_quote(lines, end)
@@ -126,19 +133,37 @@ def _begins_header(lines: Sequence[tuple[int, str]], number: int) -> bool:
     return sum(1 for _, line in following if _HEADER_OTHER.match(line)) >= 2
 
 
+def _rule_above(lines: Sequence[tuple[int, str]], number: int) -> int:
+    """Where a quoted header begins, with the line of “____” that Outlook draws above it."""
+    above = number - 1
+    while above >= 0 and not lines[above][1]:
+        above -= 1
+    if above >= 0 and len(lines[above][1]) >= 5 and not lines[above][1].strip("_-=*—"):
+        return lines[above][0]
+    return lines[number][0]
+
+
 def _attribution_at(lines: Sequence[tuple[int, str]], number: int) -> bool:
     """“On … wrote:”, also when wrapped over up to three lines."""
     line = lines[number][1].lstrip("> ")
-    if line.endswith((":", "：")) and _ATTRIBUTION.fullmatch(line):
+    if _is_attribution(line):
         return True
     if not line.lower().startswith(("on ", "at ", "在", "于", "le ", "am ")):
         return False
     joined = line
     for _, following in lines[number + 1 : number + 3]:
         joined = f"{joined} {following.lstrip('> ')}"
-        if joined.endswith((":", "：")) and _ATTRIBUTION.fullmatch(joined):
+        if _is_attribution(joined):
             return True
     return False
+
+
+def _is_attribution(line: str) -> bool:
+    return (
+        line.endswith((":", "："))
+        and _SAID.search(line) is not None
+        and _ATTRIBUTION.fullmatch(line) is not None
+    )
 
 
 def _quotation_follows(lines: Sequence[tuple[int, str]], number: int) -> bool:

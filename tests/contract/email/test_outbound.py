@@ -1,0 +1,165 @@
+"""Answers through a relay that behaves, refuses, or vanishes."""
+
+import asyncio
+import email
+import email.policy
+from collections.abc import AsyncIterator, Callable
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+
+from channels.email import EmailChannel, create
+from models.message import OutboundMessage, ReplyRoute
+
+SECRET = b"outbound secret"
+KEY = "abcdefghijklmnop"
+
+
+class Relay:
+    """A relay told what to answer to each command; “drop” hangs up instead."""
+
+    def __init__(self, answers: dict[str, str]) -> None:
+        self.answers = {"": "220 relay", "DATA": "354 go", ".": "250 queued", **answers}
+        self.commands: list[str] = []
+        self.mail = b""
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            if await self._answer(writer, ""):
+                while await self._command(reader, writer):
+                    pass
+        finally:
+            writer.close()
+
+    async def _command(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        line = (await reader.readline()).decode().strip()
+        self.commands.append(line)
+        verb = line.upper().partition(" ")[0]
+        if not line or not await self._answer(writer, verb):
+            return False
+        if verb == "DATA" and self.answers["DATA"].startswith("354"):
+            self.mail = (await reader.readuntil(b"\r\n.\r\n"))[:-3]
+            return await self._answer(writer, ".")
+        return True
+
+    async def _answer(self, writer: asyncio.StreamWriter, verb: str) -> bool:
+        answer = self.answers.get(verb, "250 ok")
+        if answer == "drop":
+            return False
+        writer.write(answer.encode() + b"\r\n")
+        await writer.drain()
+        return True
+
+    @property
+    def parsed(self) -> EmailMessage:
+        return email.message_from_bytes(self.mail, policy=email.policy.default)
+
+
+@pytest.fixture
+async def relay() -> AsyncIterator[Callable[..., Any]]:
+    servers: list[asyncio.Server] = []
+
+    async def start(**answers: str) -> tuple[Relay, EmailChannel]:
+        fake = Relay({**answers, **({".": answers["end"]} if "end" in answers else {})})
+        server = await asyncio.start_server(fake, "127.0.0.1", 0)
+        servers.append(server)
+        port = server.sockets[0].getsockname()[1]
+        return fake, channel(port)
+
+    yield start
+    for server in servers:
+        server.close()
+        await server.wait_closed()
+
+
+def channel(port: int) -> EmailChannel:
+    return create(
+        {
+            "mailboxes": [{"address": "support@example.com", "account": "support"}],
+            "relay": {"host": "127.0.0.1", "port": port, "security": "none"},
+        },
+        SECRET,
+    )
+
+
+def answer(**changes: Any) -> OutboundMessage:
+    values: dict[str, Any] = {
+        "id": "0190",
+        "conversation_id": "c",
+        "conversation_key": KEY,
+        "channel": "email",
+        "account": "support",
+        "seq": 3,
+        "kind": "reply",
+        "text": "您好，\n已为您退款。\n.\n",
+        "route": ReplyRoute(adapter="email", address="zhang@customer.example"),
+        "subject": "退款",
+        "in_reply_to": "m1@customer.example#0123456789abcdef0123456789abcdef",
+        "references": ["m0@customer.example", "bad id\r\nBcc: x@y.example"],
+        "created_at": 1_700_000_000.0,
+        **changes,
+    }
+    return OutboundMessage(**values)
+
+
+async def test_an_answer_arrives_whole(relay: Any) -> None:
+    fake, sender = await relay()
+    result = await sender.send(answer())
+    assert result.state == "sent"
+    mail = fake.parsed
+    assert mail["Subject"] == "Re: 退款"
+    assert mail["To"] == "zhang@customer.example"
+    assert mail["In-Reply-To"] == "<m1@customer.example>"
+    assert mail["References"] == "<m0@customer.example> <m1@customer.example>"
+    assert mail["Message-ID"] == f"<{result.provider_id}>"
+    assert mail["Reply-To"].startswith(f"support+{KEY}.")
+    assert mail["Auto-Submitted"] is None
+    assert mail["Date"].datetime.timestamp() == 1_700_000_000
+    assert mail.get_content().splitlines() == ["您好，", "已为您退款。", "."]
+    assert fake.commands[1] == f"MAIL FROM:<{mail['Reply-To']}>"
+    assert [line for line in fake.commands if line.startswith("RCPT")] == [
+        "RCPT TO:<zhang@customer.example>"
+    ]
+
+
+async def test_an_automatic_answer_is_from_nobody_and_says_so(relay: Any) -> None:
+    fake, sender = await relay()
+    assert (await sender.send(answer(kind="ack"))).state == "sent"
+    assert fake.commands[1] == "MAIL FROM:<>"
+    assert fake.parsed["Auto-Submitted"] == "auto-replied"
+    assert fake.parsed["X-Shouli-Loop"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "state"),
+    [
+        ({"MAIL": "451 later"}, "retry"),
+        ({"RCPT": "450 busy"}, "retry"),
+        ({"RCPT": "550 no such user"}, "failed"),
+        ({"DATA": "554 no"}, "failed"),
+        ({"end": "451 later"}, "retry"),
+        ({"end": "554 spam"}, "failed"),
+        ({"": "421 full"}, "retry"),
+        ({"": "554 not you"}, "retry"),
+        ({"": "drop"}, "retry"),
+        ({"RCPT": "drop"}, "retry"),
+        ({"end": "drop"}, "unknown"),
+    ],
+)
+async def test_what_a_relay_says_is_what_became_of_it(
+    relay: Any, answers: dict[str, str], state: str
+) -> None:
+    _, sender = await relay(**answers)
+    result = await sender.send(answer())
+    assert result.state == state
+    assert result.error
+    assert (result.retry_after > 0) == (state == "retry")
+
+
+async def test_no_relay_there_is_retried() -> None:
+    server = await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
+    assert (await channel(port).send(answer())).state == "retry"

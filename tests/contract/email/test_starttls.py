@@ -1,0 +1,99 @@
+"""STARTTLS: offered with a certificate, and nothing said before it counts after it."""
+
+import asyncio
+import datetime
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.contract.email.conftest import Client
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("tls")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mx.example.com")])
+    now = datetime.datetime.now(datetime.UTC)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(built.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return {"certificate": folder / "cert.pem", "key": folder / "key.pem"}
+
+
+async def upgrade(client: Client) -> Client:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    await client.writer.start_tls(context)
+    return client
+
+
+async def test_a_mail_over_tls(listen: Any, certificate: dict[str, Path]) -> None:
+    at = await listen(**certificate)
+    client = await at.connect()
+    assert "250-STARTTLS" in await client.say("EHLO c")
+    assert (await client.say("STARTTLS")).startswith("220")
+    await upgrade(client)
+    greeting = await client.say("EHLO client.example")
+    assert "STARTTLS" not in greeting
+    assert "AUTH" not in greeting
+    await client.begin()
+    assert (await client.say(b"Subject: s\r\n\r\nsecret\r\n.\r\n")).startswith("250 2.0.0")
+    ((envelope,),) = at.store.calls
+    assert envelope.transport["tls"] == "TLSv1.3"
+
+
+async def test_commands_injected_before_tls_are_dropped(
+    listen: Any, certificate: dict[str, Path]
+) -> None:
+    at = await listen(**certificate)
+    client = await at.connect()
+    await client.say("EHLO c")
+    injected = b"EHLO evil\r\nMAIL FROM:<evil@b.example>\r\nRCPT TO:<support@example.com>\r\n"
+    assert (await client.say(b"STARTTLS\r\n" + injected)).startswith("220")
+    await upgrade(client)
+    assert (await client.say("MAIL FROM:<a@b.example>")).startswith("503")
+    await client.say("EHLO c")
+    assert (await client.say("DATA")).startswith("503")
+
+
+async def test_a_broken_handshake_ends_the_connection(
+    listen: Any, certificate: dict[str, Path]
+) -> None:
+    at = await listen(**certificate)
+    client = await at.connect()
+    await client.say("EHLO c")
+    await client.say("STARTTLS")
+    client.writer.write(b"no handshake at all\r\n")
+    assert b"250" not in await client.rest()
+    await asyncio.sleep(0.02)
+    assert not at.server.connections
+
+
+async def test_without_a_certificate_it_is_not_offered(listen: Any) -> None:
+    at = await listen()
+    client = await at.connect()
+    assert "STARTTLS" not in await client.say("EHLO c")
+    assert (await client.say("STARTTLS")).startswith("454")

@@ -1,0 +1,120 @@
+"""Header fields: what is read, and that nothing in them can hurt."""
+
+from base64 import b64encode
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from channels.email.headers import (
+    Address,
+    Headers,
+    addresses,
+    base64_bytes,
+    clean_line,
+    decoded,
+    message_ids,
+    parse_value,
+    valid_address,
+)
+
+
+def word(text: bytes, charset: str, encoding: str = "B") -> str:
+    return f"=?{charset}?{encoding}?{b64encode(text).decode()}?="
+
+
+def test_neighbouring_words_are_joined_before_they_are_decoded() -> None:
+    raw = "订单问题".encode()
+    value = f"{word(raw[:4], 'utf-8')}\r\n {word(raw[4:], 'UTF-8')}"
+    assert decoded(value.replace("\r\n", "").encode()) == "订单问题"
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (b"=?gb2312?B?" + b64encode("退款问题".encode("gbk")) + b"?=", "退款问题"),
+        (b"=?utf-8?Q?caf=C3=A9_cr=C3=A8me?=", "café crème"),
+        (b"=?utf-8?Q?with spaces?= here", "with spaces here"),
+        (b"Re: =?utf-8?B?5L2g5aW9?= and =?utf-8?Q?more?=", "Re: 你好 and more"),
+        (b"=?utf-8?B?5L2g5aW9?= =?gbk?B?xOO6ww==?=", "你好你好"),
+        (b"=?utf-8*en?Q?tagged?=", "tagged"),
+        (b"=?utf-8?B?5L2g5aW?=", "你\ufffd"),
+        (b"=?utf-8?X?unknown?=", "=?utf-8?X?unknown?="),
+        (b"=?broken", "=?broken"),
+        ("直接写中文".encode("gbk"), "直接写中文"),
+        ("直接写中文".encode(), "直接写中文"),
+        (b"a\x00b\x07c\x1b[31m", "abc[31m"),
+        (b"=?utf-8?Q?x=0D=0ABcc:_evil?=", "x Bcc: evil"),
+    ],
+)
+def test_unstructured(raw: bytes, text: str) -> None:
+    assert decoded(raw).rstrip("\ufffd") == text.rstrip("\ufffd")
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (b"Zhang San <z@example.com>", Address("Zhang San", "z@example.com")),
+        (b'"Foo, Bar" <f@example.com>, second@example.com', Address("Foo, Bar", "f@example.com")),
+        (b"z@example.com (Zhang)", Address("Zhang", "z@example.com")),
+        (b"<z@example.com>", Address("", "z@example.com")),
+        (b"z@example.com", Address("", "z@example.com")),
+        (b'"z@example.com" <z@example.com>', Address("", "z@example.com")),
+        (b"=?utf-8?B?5byg5LiJ?= <z@example.com>", Address("张三", "z@example.com")),
+        ("张三 <z@example.com>".encode("gbk"), Address("张三", "z@example.com")),
+        (b'"a\\"b" <z@example.com>', Address('a"b', "z@example.com")),
+        (b"Group: one@example.com, two@example.com;", Address("", "one@example.com")),
+        (b"nobody at all", Address("nobody at all", "")),
+        (b"evil@a.example <real@b.example>", Address("evil@a.example", "real@b.example")),
+    ],
+)
+def test_first_mailbox(raw: bytes, expected: Address) -> None:
+    assert addresses(Headers([("from", raw)]), "from")[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        (b"attachment; filename=plain.txt", "plain.txt"),
+        (b'attachment; filename="with; semicolon.txt"', "with; semicolon.txt"),
+        (b"attachment; filename*=UTF-8''%E5%8F%91%E7%A5%A8.pdf", "发票.pdf"),
+        (b"attachment; filename*=gb2312'zh'%B7%A2%C6%B1.pdf", "发票.pdf"),
+        (b"a; filename*0*=UTF-8''%E5%8F; filename*1*=%91%E7%A5%A8; filename*2=.pdf", "发票.pdf"),
+        (b"a; filename*1=b.txt; filename*0=a", "ab.txt"),
+        (b'attachment; filename="=?gbk?B?t6LGsS5wZGY=?="', "发票.pdf"),
+        ('attachment; filename="发票.pdf"'.encode("gbk"), "发票.pdf"),
+        (b"attachment; filename='single.txt'", "single.txt"),
+        (b"attachment; filename", None),
+    ],
+)
+def test_parameters(raw: bytes, name: str | None) -> None:
+    value = parse_value(raw)
+    assert value.parameters.get("filename") == name
+
+
+def test_message_ids_keep_the_last() -> None:
+    headers = Headers([("references", b"<a@b> junk <c@d>\r\n <e@f>")])
+    assert message_ids(headers, "references", 2) == ["c@d", "e@f"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["a@b\r\nBcc: x@y.example", "a@b, c@d", "a b@c", "<a@b>", "a@@b", "@b", "a@", "a\x00@b"],
+)
+def test_no_address_that_could_be_two(address: str) -> None:
+    assert valid_address(address) == ""
+
+
+def test_lines_stay_one_line() -> None:
+    assert clean_line("a\r\nb\x85c\u2028d\u202ee\tf") == "a b c de f"
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.binary(max_size=300))
+def test_nothing_raises(data: bytes) -> None:
+    headers = Headers([("from", data), ("content-type", data), ("message-id", data)])
+    addresses(headers, "from")
+    headers.value("content-type")
+    message_ids(headers, "message-id")
+    assert "\n" not in headers.text("from")
+    base64_bytes(data)

@@ -1,0 +1,120 @@
+"""HTML to text, where it is quoted, and what is left of it when it is shown."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from channels.email.markup import read, sanitised, without_data
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("<p>one</p><p>two</p>", "one\n\ntwo\n\n"),
+        ("<div>one</div><div>two</div>", "one\ntwo\n"),
+        ("a<br>b<BR/>c", "a\nb\nc"),
+        ("a  b\n c&nbsp;&lt;d&gt; &#x4f60;", "a b c <d> 你"),
+        ("<pre>a  b\n c</pre>", "a  b\n c\n\n"),
+        ("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>", "a b\nc\n\n"),
+        ("<style>p{}</style><script>x<y</script><title>t</title>seen", "seen"),
+        ("<!-- hidden <p> -->seen<!--[if mso]>no<![endif]-->", "seen"),
+        ('<img alt="a>b" src="x">seen', "seen"),
+        ("1 < 2 and <3", "1 < 2 and <3"),
+        ("<style>never closed", "never closed"),
+        ("<ul><li>a<li>b</ul>", "a\nb\n\n"),
+        ("", ""),
+    ],
+)
+def test_text_as_a_reader_sees_it(source: str, text: str) -> None:
+    assert read(source).text == text
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '<p>new</p><div class="gmail_quote">old</div>',
+        '<p>new</p><blockquote type="cite"><div>old</div></blockquote>',
+        "<p>new</p><blockquote type=cite>old<blockquote>older</blockquote>old</blockquote>",
+        '<p>new</p><div class="ntes-mailmaster-quote"><div>old</div></div>',
+        '<p>new</p><div id="isReplyContent">old</div>',
+        '<p>new</p><hr><div id="divRplyFwdMsg">From: x</div><div>old</div>',
+        '<p>new</p><a id="oriMsgHtmlSeperator"></a><div>old</div>',
+        (
+            '<p>new</p><div class="moz-cite-prefix">On x y wrote:</div>'
+            '<blockquote type="cite">old</blockquote>'
+        ),
+    ],
+)
+def test_anchors_mark_what_is_quoted(source: str) -> None:
+    reading = read(source)
+    ((start, end),) = reading.quoted
+    assert reading.text[:start].strip() == "new"
+    assert "old" in reading.text[start:end]
+    assert reading.text[end:].strip() == ""
+
+
+def test_an_answer_below_the_quotation_is_outside_of_it() -> None:
+    reading = read('<blockquote type="cite">old</blockquote><p>new</p>')
+    ((_, end),) = reading.quoted
+    assert reading.text[end:].strip() == "new"
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        "<script>alert(1)</script>",
+        '<img src=x onerror="alert(1)">',
+        '<a href="javascript:alert(1)">x</a>',
+        '<a href="data:text/html,x">x</a>',
+        "<iframe src=https://evil.example></iframe>",
+        "<form action=https://evil.example><input></form>",
+        '<img src="https://tracker.example/pixel">',
+        '<p style="background:url(https://tracker.example/)">x</p>',
+        "<svg><script>alert(1)</script></svg>",
+        '<base href="https://evil.example"><meta http-equiv=refresh content=0>',
+        '<link rel=stylesheet href="https://evil.example">',
+    ],
+)
+def test_nothing_acts_or_calls_home(evil: str) -> None:
+    safe = sanitised(f"<p>ok</p>{evil}").lower()
+    assert "<p>ok</p>" in safe
+    for word in ("script", "onerror", "alert", "https://", "iframe", "form", "style", "data:"):
+        assert word not in safe
+
+
+def test_inline_pictures_and_links_stay() -> None:
+    safe = sanitised('<img src="cid:a@b"><a href="https://example.com">x</a>')
+    assert 'src="cid:a@b"' in safe
+    assert 'href="https://example.com"' in safe
+    assert "noopener" in safe
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<div>" * 5_000,
+        "<b>" * 60_000,
+        "<a " + " ".join(f"x{n}=1" for n in range(2_000)) + ">x</a>",
+        "<a " + "x " * 5_000,
+    ],
+)
+def test_unreasonable_html_is_only_read(source: str) -> None:
+    assert not read(source).simple
+
+
+def test_ordinary_html_is_simple() -> None:
+    assert read("<div><p>x</p></div>" * 200 + "<p>never closed" * 500).simple
+
+
+def test_pictures_written_into_the_html_are_left_out() -> None:
+    assert without_data(f'<img src="data:image/png;base64,{"A" * 5_000}">x') == (
+        '<img src="data:,">x'
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(alphabet="<>/!-&;\"' =abpdivsty\n", max_size=200))
+def test_never_raises_and_ranges_lie_inside(source: str) -> None:
+    reading = read(source)
+    assert all(0 <= start <= end <= len(reading.text) for start, end in reading.quoted)
+    sanitised(source)

@@ -1,0 +1,295 @@
+"""A raw mail to the one schema."""
+
+import json
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from channels.email import EmailChannel, create
+from channels.email.thread import Threads
+from models.errors import Permanent
+from models.message import Envelope, InboundMessage, Lane, Normalized
+
+SECRET = b"unit"
+CHANNEL = create(
+    {
+        "mailboxes": [{"address": "support@example.com", "account": "support"}],
+        "verifying_peers": ["192.0.2.0/24"],
+    },
+    SECRET,
+)
+
+
+def envelope(raw: bytes, **transport: Any) -> Envelope:
+    facts = {"peer": "198.51.100.1", "mail_from": "z@customer.example", **transport}
+    return Envelope("e1", "email", "support", "d", raw, 1_700_000_000.25, Lane.MAIL, facts)
+
+
+def normalize(raw: bytes, channel: EmailChannel = CHANNEL, **transport: Any) -> Normalized:
+    (normalized,) = channel.normalize(envelope(raw, **transport))
+    return normalized
+
+
+def read(raw: bytes, **transport: Any) -> InboundMessage:
+    return normalize(raw, **transport).message
+
+
+def mail(body: str = "您好\n", **headers: str) -> bytes:
+    made = EmailMessage(policy=SMTP)
+    made["From"] = headers.pop("From", "张三 <Z@Customer.example>")
+    made["Subject"] = headers.pop("Subject", "退款")
+    made["Message-ID"] = headers.pop("Message-ID", "<m1@customer.example>")
+    for name, value in headers.items():
+        made[name] = value
+    made.set_content(body)
+    return made.as_bytes()
+
+
+def test_every_field_of_an_ordinary_mail() -> None:
+    raw = mail(
+        "您好，我要退款。\n\n在 2024/1/1 12:00, 客服 写道:\n> 旧内容\n",
+        To="support@example.com",
+        Date="Mon, 01 Jan 2024 20:00:00 +0800",
+        **{"In-Reply-To": "<old@x.example>", "References": "<older@x.example> <old@x.example>"},
+    )
+    message = read(raw)
+    assert message.sender.name == "张三"
+    assert message.sender.email == "Z@Customer.example"
+    assert message.sender.external_id == "z@customer.example"
+    assert message.subject == "退款"
+    assert message.text == "您好，我要退款。"
+    assert "旧内容" in message.text_full
+    start, end = message.meta["cut"]
+    assert message.text_full[start:end].strip() == message.text
+    assert message.lang == "zh"
+    assert message.sent_at == datetime(2024, 1, 1, 12, tzinfo=UTC)
+    assert message.received_at.timestamp() == 1_700_000_000.25
+    assert message.external_id.startswith("m1@customer.example#")
+    assert message.meta["message_id"] == "m1@customer.example"
+    assert message.reply_to_external_id == "old@x.example"
+    assert message.trust.level == "claimed"
+    assert message.auto == "none"
+    assert message.reply_route is not None
+    assert message.reply_route.address == "Z@Customer.example"
+    assert message.raw_ref == "e1"
+    assert message.html is None
+    json.loads(message.model_dump_json())
+
+
+def test_twice_the_same_envelope_is_the_same_message() -> None:
+    assert normalize(mail()) == normalize(mail())
+    identifier = read(mail()).id
+    assert identifier[14] == "7"
+    assert identifier[19] in "89ab"
+
+
+def test_the_same_message_id_over_another_body_is_another_message() -> None:
+    one, two = read(mail("一")), read(mail("二"))
+    assert one.meta["message_id"] == two.meta["message_id"]
+    assert one.external_id != two.external_id
+    assert one.conversation_key != two.conversation_key
+
+
+def test_reply_to_decides_where_an_answer_goes_but_not_who_wrote() -> None:
+    message = read(mail(**{"Reply-To": "other@customer.example"}))
+    assert message.reply_route is not None
+    assert message.reply_route.address == "other@customer.example"
+    assert message.sender.email == "Z@Customer.example"
+
+
+def test_html_alone_is_read_and_sanitised() -> None:
+    made = EmailMessage(policy=SMTP)
+    made["From"] = "z@customer.example"
+    made.set_content('<p>请<b>退款</b></p><script>x()</script><img src="cid:p">', subtype="html")
+    message = read(made.as_bytes())
+    assert message.text == "请退款"
+    assert message.html is not None
+    assert "<b>退款</b>" in message.html
+    assert "script" not in message.html
+
+
+def test_an_empty_plain_form_does_not_hide_the_html() -> None:
+    made = EmailMessage(policy=SMTP)
+    made.set_content(" \n")
+    made.add_alternative("<p>请退款</p>", subtype="html")
+    assert read(made.as_bytes()).text == "请退款"
+
+
+def test_files_are_named_measured_and_kept_by_content() -> None:
+    made = EmailMessage(policy=SMTP)
+    made.set_content("见附件\n")
+    made.add_attachment(b"%PDF-1.4 x", maintype="application", subtype="pdf", filename="发票.pdf")
+    made.add_attachment(b"MZ\x90", maintype="image", subtype="png", filename="..\\a/b.png")
+    made.add_attachment(b"no picture", maintype="image", subtype="png", filename="x.png")
+    made.add_attachment(
+        b"\x89PNG\r\n\x1a\n", maintype="image", subtype="png", cid="<p1@x>", disposition="inline"
+    )
+    message, files = normalize(made.as_bytes())
+    assert [(file.name, file.mime, file.size) for file in message.attachments] == [
+        ("发票.pdf", "application/pdf", 10),
+        ("b.png", "application/x-msdownload", 3),
+        ("x.png", "application/octet-stream", 10),
+        ("attachment-4.png", "image/png", 8),
+    ]
+    assert message.attachments[3].inline_cid == "p1@x"
+    assert {file.sha256 for file in message.attachments} == set(files)
+    assert len({file.id for file in message.attachments}) == 4
+    assert message.text == "见附件"
+
+
+def test_a_forwarded_mail_is_a_file_and_read_where_there_is_nothing_else() -> None:
+    inner = EmailMessage(policy=SMTP)
+    inner["Subject"] = "里面的"
+    inner.set_content("里面的内容\n")
+    outer = EmailMessage(policy=SMTP)
+    outer.make_mixed()
+    outer.attach(EmailMessage(policy=SMTP))
+    outer.get_payload(0).set_type("message/rfc822")  # type: ignore[union-attr]
+    outer.get_payload(0).set_payload([inner])  # type: ignore[union-attr]
+    message = read(outer.as_bytes())
+    assert message.text == "里面的内容"
+    assert [file.name for file in message.attachments] == ["里面的.eml"]
+
+
+def test_a_multipart_header_over_a_flat_body_is_shown() -> None:
+    raw = (
+        b"From: z@customer.example\r\nContent-Type: multipart/alternative; boundary=x\r\n\r\n"
+        + "没有边界的正文".encode("gbk")
+    )
+    assert read(raw).text == "没有边界的正文"
+
+
+def test_flowed_text_is_joined() -> None:
+    raw = b"Content-Type: text/plain; format=flowed\r\n\r\none \r\ntwo\r\n> q \r\n> r\r\n"
+    assert read(raw).text_full == "one two\n> q \n> r"
+
+
+@pytest.mark.parametrize(
+    ("body", "lang"),
+    [
+        ("我的订单 ORDER-123 没有发货 please", "zh"),
+        ("注文の状況を教えてください", "ja"),
+        ("주문 상태를 알려 주세요", "ko"),
+        ("Please tell me where my order is, thank you", "en"),
+        ("Bitte senden", "und"),
+        ("12345", "und"),
+    ],
+)
+def test_language(body: str, lang: str) -> None:
+    assert read(mail(body)).lang == lang
+
+
+def test_control_characters_and_line_ends_never_pass() -> None:
+    raw = b"From: a@b.example\r\nSubject: =?utf-8?Q?x=0D=0ABcc:=00_y?=\r\n\r\na\x00b\rc\x1b[0m"
+    message = read(raw)
+    assert message.subject == "x Bcc: y"
+    assert message.text == "ab\nc[0m"
+
+
+@pytest.mark.parametrize(
+    ("headers", "transport", "auto", "reason"),
+    [
+        ({}, {}, "none", "unverified"),
+        ({}, {"peer": "192.0.2.7"}, "none", ""),
+        ({}, {"peer": "192.0.2.7", "mail_from": ""}, "none", "null_sender"),
+        ({"Auto-Submitted": "auto-replied"}, {}, "auto_reply", "auto_submitted"),
+        ({"Auto-Submitted": "no"}, {"peer": "192.0.2.7"}, "none", ""),
+        ({"X-Autoreply": "yes"}, {}, "auto_reply", "precedence"),
+        ({"Precedence": "bulk"}, {}, "list", "precedence"),
+        ({"Precedence": "auto_reply"}, {}, "auto_reply", "precedence"),
+        ({"List-Id": "<l.example>"}, {}, "list", "list"),
+        ({"X-Auto-Response-Suppress": "OOF, AutoReply"}, {}, "none", "suppress"),
+        ({"X-Failed-Recipients": "x@y.example"}, {}, "bounce", "report"),
+        ({"From": "MAILER-DAEMON@x.example"}, {"mail_from": ""}, "bounce", "null_sender"),
+        ({"From": "no-reply@x.example"}, {"peer": "192.0.2.7"}, "none", "noreply"),
+        ({"From": "Support@Example.com"}, {}, "self", "own_address"),
+        ({"X-Shouli-Loop": Threads(SECRET).loop_mark()}, {}, "self", "loop"),
+    ],
+)
+def test_machines_are_known_and_not_answered_by_machines(
+    headers: dict[str, str], transport: dict[str, str], auto: str, reason: str
+) -> None:
+    message = read(mail(**headers), **transport)
+    assert (message.auto, message.meta.get("no_auto", "")) == (auto, reason)
+
+
+def test_a_delivery_report_is_a_bounce() -> None:
+    raw = (
+        b"From: x@y.example\r\nContent-Type: multipart/report; report-type=delivery-status;"
+        b" boundary=b\r\n\r\n--b\r\n\r\nfailed\r\n--b\r\n"
+        b"Content-Type: message/delivery-status\r\n\r\nAction: failed\r\n--b--\r\n"
+    )
+    assert read(raw).auto == "bounce"
+
+
+def test_an_answer_to_ours_comes_back_by_address_or_reference() -> None:
+    threads = Threads(SECRET)
+    first = read(mail())
+    address = threads.reply_address("support@example.com", first.conversation_key)
+    by_rcpt = read(mail("再问"), rcpt_tos=[address])
+    by_header = read(mail("再问", To=address))
+    assert by_rcpt.conversation_key == by_header.conversation_key == first.conversation_key
+    assert by_rcpt.meta["threaded_by"] == "address"
+    stranger = read(mail("再问", Subject="Re: 退款", **{"In-Reply-To": "<m1@customer.example>"}))
+    assert stranger.conversation_key != first.conversation_key
+
+
+def test_without_from_the_envelope_says_who_wrote() -> None:
+    message = read(b"Subject: x\r\n\r\nbody")
+    assert message.sender.email == "z@customer.example"
+    nobody = read(b"Subject: x\r\n\r\nbody", mail_from="")
+    assert nobody.sender.email is None
+    assert nobody.sender.external_id.startswith("unknown:")
+    assert nobody.reply_route is None
+    assert nobody.trust.level == "unknown"
+
+
+def test_a_long_text_is_shortened_and_kept_whole_beside() -> None:
+    message, files = normalize(b"\r\n" + b"x" * 2_000_000)
+    assert len(message.text) == 500_000
+    assert message.meta["text_shortened"] is True
+    assert [file.name for file in message.attachments] == ["body.txt"]
+    assert [len(content) for content in files.values()] == [2_000_000]
+
+
+@pytest.mark.parametrize("code", ["mail_too_deep", "mail_too_large"])
+def test_limits(code: str) -> None:
+    raw = b"Content-Type: message/rfc822\r\n\r\n" * 100
+    if code == "mail_too_large":
+        raw = bytes(64 * 1024 * 1024 + 1)
+    with pytest.raises(Permanent) as refusal:
+        read(raw)
+    assert refusal.value.code == code
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                b"Content-Type: multipart/mixed; boundary=a\r\n",
+                b"Content-Type: text/html; charset=gbk\r\n",
+                b"Content-Type: message/rfc822\r\n",
+                b"Content-Transfer-Encoding: base64\r\n",
+                b"Content-Disposition: attachment; filename*=utf-8''%ff\r\n",
+                b"From: =?x?q?=00?= <@>\r\n",
+                b"Date: Mon, 99 Foo 20000 99:99:99 +9999\r\n",
+                b"Message-ID: <@>\r\n",
+                b"\r\n",
+                b"--a\r\n",
+                b"--a--\r\n",
+                b"<p>\xc4\xe3\r\n",
+                b"\x00\xff\xfe",
+            ]
+        ),
+        max_size=20,
+    )
+)
+def test_whatever_comes_is_a_message(lines: list[bytes]) -> None:
+    message = read(b"".join(lines))
+    message.model_dump_json().encode()

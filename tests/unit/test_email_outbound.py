@@ -1,0 +1,120 @@
+"""Answers as they are written; what a relay makes of them is a contract test."""
+
+import email
+import email.policy
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from channels.email import create
+from channels.email.options import Options
+from channels.email.outbound import NO_RELAY, reply_subject, write
+from channels.email.thread import Threads
+from models.errors import Permanent
+from models.message import OutboundMessage, ReplyRoute
+
+OPTIONS = Options.model_validate(
+    {"mailboxes": [{"address": "support@example.com", "account": "support"}]}
+)
+THREADS = Threads(b"s")
+
+
+def answer(address: str = "z@customer.example", **changes: Any) -> OutboundMessage:
+    values: dict[str, Any] = {
+        "id": "i",
+        "conversation_id": "c",
+        "conversation_key": "abcdefghijklmnop",
+        "channel": "email",
+        "account": "support",
+        "seq": 1,
+        "kind": "reply",
+        "text": "t",
+        "route": ReplyRoute(adapter="email", address=address),
+        **changes,
+    }
+    return OutboundMessage(**values)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(max_size=80), st.text(max_size=80), st.lists(st.text(max_size=40), max_size=3))
+def test_no_header_can_be_injected(subject: str, parent: str, references: list[str]) -> None:
+    letter = write(
+        answer(
+            subject=f"{subject}\r\nBcc: evil@x.example", in_reply_to=parent, references=references
+        ),
+        OPTIONS,
+        THREADS,
+    )
+    head = letter.content.partition(b"\r\n\r\n")[0]
+    parsed = email.message_from_bytes(head, policy=email.policy.compat32)
+    allowed = {
+        "From",
+        "To",
+        "Subject",
+        "Date",
+        "Message-ID",
+        "Reply-To",
+        "In-Reply-To",
+        "References",
+        "Content-Type",
+        "Content-Transfer-Encoding",
+        "MIME-Version",
+    }
+    assert set(parsed.keys()) <= allowed
+    assert len(parsed.get_all("To", [])) == 1
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "nobody",
+        "a@b.example, c@d.example",
+        "a@b.example\r\nBcc: c@d.example",
+        "<a@b.example>",
+        "é@b.example",
+    ],
+)
+def test_an_address_that_is_none_or_two_is_refused(address: str) -> None:
+    with pytest.raises(Permanent) as refusal:
+        write(answer(address), OPTIONS, THREADS)
+    assert refusal.value.code == "mail_bad_recipient"
+
+
+def test_an_account_without_mailbox_is_refused() -> None:
+    with pytest.raises(Permanent) as refusal:
+        write(answer(account="gone"), OPTIONS, THREADS)
+    assert refusal.value.code == "mail_no_account"
+
+
+@pytest.mark.parametrize(
+    ("subject", "reply"),
+    [
+        ("退款", "Re: 退款"),
+        ("Re: 退款", "Re: 退款"),
+        ("回复：退款", "回复：退款"),
+        ("Refund", "Re: Refund"),
+        ("", "Re: 您的来信 / Your message"),
+    ],
+)
+def test_re_once(subject: str, reply: str) -> None:
+    assert reply_subject(subject) == reply
+
+
+def test_every_attempt_has_the_same_message_id() -> None:
+    first, second = (write(answer(), OPTIONS, THREADS) for _ in range(2))
+    assert first.message_id == second.message_id
+    assert THREADS.key_of_message_id(first.message_id) == "abcdefghijklmnop"
+    assert THREADS.key_of_address(first.sender) == "abcdefghijklmnop"
+
+
+async def test_without_a_relay_an_answer_waits_and_says_why() -> None:
+    result = await create({}, b"").send(answer())
+    assert (result.state, result.error) == ("retry", NO_RELAY)
+
+
+async def test_what_cannot_be_addressed_has_failed() -> None:
+    channel = create({"relay": {"host": "localhost"}}, b"")
+    assert (await channel.send(answer("nobody"))).state == "failed"

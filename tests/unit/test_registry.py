@@ -1,0 +1,51 @@
+"""Channels by name: built in, announced by others, or unknown."""
+
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+from typing import Any
+
+import pytest
+
+from channels import registry
+from channels.email import EmailChannel, Options
+from models.errors import NotFound
+
+
+def test_mail_is_built_in() -> None:
+    channel = registry.create("email", {"port": 0}, b"secret")
+    assert isinstance(channel, EmailChannel)
+    assert registry.options_model("email") is Options
+    assert {"email", "webchat"} <= set(registry.names())
+
+
+def test_an_unknown_name_says_which_there_are() -> None:
+    with pytest.raises(NotFound, match="email, webchat"):
+        registry.create("fax", {}, b"")
+
+
+def test_others_announce_theirs_but_cannot_take_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    announced = [
+        EntryPoint("fax", "channels.email:create", registry.GROUP),
+        EntryPoint("email", "nowhere:create", registry.GROUP),
+    ]
+
+    def points(**wanted: Any) -> list[EntryPoint]:
+        return announced if wanted == {"group": registry.GROUP} else []
+
+    monkeypatch.setattr(registry, "entry_points", points)
+    assert registry.names() == ["email", "fax", "webchat"]
+    assert isinstance(registry.create("fax", {}, b""), EmailChannel)
+    assert isinstance(registry.create("email", {}, b""), EmailChannel)
+
+
+def test_the_parser_child_does_not_load_servers_and_clients() -> None:
+    script = (
+        "import sys; from channels import registry; registry.create('email', {}, b'');"
+        "heavy = {'aiosmtpd', 'aiosmtplib', 'aiohttp', 'sqlalchemy'};"
+        "print(sorted(heavy.intersection(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=True, text=True
+    )
+    assert done.stdout.strip() == "[]"
