@@ -1,0 +1,218 @@
+"""Signing in, tokens, where a browser comes from, and who may do what."""
+
+import pytest
+
+from models.agent import Presence, Role
+from tests.contract.desk.conftest import Visit
+from tests.contract.desk.world import PASSWORD, World
+from tests.contract.store.conftest import FakeClock
+
+
+async def test_a_wrong_password_and_an_unknown_login_look_the_same(
+    house: World, visit: Visit
+) -> None:
+    await house.person("li")
+    desk = await visit()
+    wrong = await desk.post("/login", {"login": "li", "password": "wrong"})
+    unknown = await desk.post("/login", {"login": "nobody", "password": "wrong"})
+    assert wrong.status == unknown.status == 401
+    assert wrong.raw == unknown.raw
+    assert "Set-Cookie" not in wrong.headers
+
+
+async def test_a_session_is_kept_from_scripts_and_other_sites(house: World, visit: Visit) -> None:
+    await house.person("li")
+    desk = await visit()
+    answer = await desk.post("/login", {"login": "li", "password": PASSWORD})
+    cookie = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Strict" in cookie
+    assert "Path=/" in cookie
+    assert answer.json["login"] == "li"
+
+
+async def test_guessing_is_slowed_down(house: World, visit: Visit, clock: FakeClock) -> None:
+    await house.person("li")
+    desk = await visit()
+    for _ in range(8):
+        assert (await desk.post("/login", {"login": "li", "password": "x"})).status == 401
+    refused = await desk.post("/login", {"login": "li", "password": PASSWORD})
+    assert refused.status == 429
+    assert int(refused.headers["Retry-After"]) > 0
+    clock.pass_(301)
+    assert (await desk.post("/login", {"login": "li", "password": PASSWORD})).status == 200
+
+
+async def test_without_a_session_nothing_is_shown(visit: Visit) -> None:
+    desk = await visit()
+    for path in ("/me", "/queue", "/tickets", "/tickets/x", "/agents", "/ws", "/nothing"):
+        answer = await desk.get(path)
+        assert answer.status == 401
+        assert answer.json["message"]["zh"] == "请先登录。"
+
+
+async def test_after_logout_the_session_is_dead(house: World, visit: Visit) -> None:
+    await house.person("li")
+    desk = await visit("li")
+    cookie = desk.client.session.cookie_jar.filter_cookies(desk.client.make_url("/"))
+    token = cookie["shouli"].value
+    assert (await desk.post("/logout")).status == 204
+    assert (await desk.get("/me", cookies={"shouli": token})).status == 401
+
+
+async def test_a_session_ends_by_itself(house: World, visit: Visit, clock: FakeClock) -> None:
+    await house.person("li")
+    desk = await visit("li")
+    clock.pass_(12 * 3600 + 1)
+    assert (await desk.get("/me")).status == 401
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"X-Shouli-Desk": "1"}, 200),
+        ({"Origin": "{own}"}, 200),
+        ({}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "https://evil.example", "X-Shouli-Desk": "1"}, 403),
+        ({"Origin": "null"}, 403),
+    ],
+)
+async def test_a_cookie_alone_changes_nothing(
+    house: World, visit: Visit, headers: dict[str, str], status: int
+) -> None:
+    await house.person("li")
+    desk = await visit("li")
+    own = str(desk.client.make_url("/")).rstrip("/")
+    desk.headers = {name: value.format(own=own) for name, value in headers.items()}
+    answer = await desk.call("PUT", "/me/presence", {"presence": "busy"})
+    assert answer.status == status
+
+
+async def test_logging_in_from_another_site_is_refused(house: World, visit: Visit) -> None:
+    await house.person("li")
+    desk = await visit()
+    desk.headers = {"Origin": "https://evil.example"}
+    answer = await desk.post("/login", {"login": "li", "password": PASSWORD})
+    assert answer.status == 403
+
+
+async def test_a_token_works_without_cookie_until_it_is_revoked(
+    house: World, visit: Visit
+) -> None:
+    await house.person("li")
+    desk, program = await visit("li"), await visit()
+    made = (await desk.post("/tokens", {"name": "报表", "days": 30})).json
+    program.headers = {"Authorization": f"Bearer {made['token']}"}
+    assert (await program.get("/me")).json["login"] == "li"
+    presence = await program.call("PUT", "/me/presence", {"presence": "busy"})
+    assert presence.json["presence"] == "busy"
+    listed = (await desk.get("/tokens")).json["tokens"]
+    assert [(t["id"], t["name"]) for t in listed] == [(made["id"], "报表")]
+    assert made["token"] not in str(listed)
+    assert (await desk.call("DELETE", f"/tokens/{made['id']}")).status == 204
+    assert (await program.get("/me")).status == 401
+
+
+async def test_a_token_makes_no_tokens(house: World, visit: Visit) -> None:
+    await house.person("li")
+    desk, program = await visit("li"), await visit()
+    made = (await desk.post("/tokens", {"name": "n"})).json
+    program.headers = {"Authorization": f"Bearer {made['token']}"}
+    assert (await program.post("/tokens", {"name": "m"})).status == 403
+    assert (await program.get("/tokens")).status == 403
+    assert (await program.call("DELETE", f"/tokens/{made['id']}")).status == 403
+
+
+async def test_nobody_revokes_the_token_of_another(house: World, visit: Visit) -> None:
+    await house.person("li")
+    await house.person("wang")
+    li, wang = await visit("li"), await visit("wang")
+    made = (await li.post("/tokens", {"name": "n"})).json
+    assert (await wang.call("DELETE", f"/tokens/{made['id']}")).status == 404
+
+
+async def test_presence_is_set_and_wakes_the_router(house: World, visit: Visit) -> None:
+    me = await house.person("li", presence=Presence.OFFLINE)
+    desk = await visit("li")
+    answer = await desk.call("PUT", "/me/presence", {"presence": "ready"})
+    assert answer.json["presence"] == "ready"
+    assert house.bell.work == ["dispatch"]
+    assert (await house.store.agents.get(me)).presence == Presence.READY
+    refused = await desk.call("PUT", "/me/presence", {"presence": "not_responding"})
+    assert (refused.status, refused.json["field"]) == (422, "presence")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "least"),
+    [
+        ("GET", "/tickets", None, Role.SUPERVISOR),
+        ("GET", "/tickets?state=active", None, Role.SUPERVISOR),
+        ("GET", "/queues", None, Role.SUPERVISOR),
+        ("GET", "/bundles", None, Role.SUPERVISOR),
+        ("GET", "/parked", None, Role.ADMIN),
+        ("POST", "/parked/replay", {"ids": ["x"]}, Role.ADMIN),
+        ("POST", "/agents", None, Role.ADMIN),
+        ("PATCH", "/agents/x", {"name": "x"}, Role.ADMIN),
+    ],
+)
+async def test_roles(
+    house: World, visit: Visit, method: str, path: str, body: object, least: Role
+) -> None:
+    ranks = [Role.AGENT, Role.SUPERVISOR, Role.ADMIN]
+    for role in ranks:
+        await house.person(role.value, role)
+        answer = await (await visit(role.value)).call(method, path, body)
+        assert (answer.status == 403) == (ranks.index(role) < ranks.index(least)), role
+
+
+async def test_bad_input_is_told_apart(house: World, visit: Visit) -> None:
+    await house.person("li")
+    desk = await visit("li")
+
+    async def put(data: bytes | str, content_type: str = "application/json") -> tuple[int, str]:
+        answer = await desk.call(
+            "PUT", "/me/presence", data=data, headers={"Content-Type": content_type}
+        )
+        assert answer.json["message"]["zh"]
+        return answer.status, answer.json["code"]
+
+    assert await put("{") == (400, "malformed_json")
+    assert await put("[" * 100_000) == (400, "malformed_json")
+    assert await put(b'"\xff"') == (400, "malformed_json")
+    assert await put("[]") == (422, "invalid_field")
+    assert await put("") == (422, "missing_field")
+    assert await put("{}") == (422, "missing_field")
+    assert await put('{"presence": "ready", "x": 1}') == (422, "unknown_field")
+    assert await put('{"presence": "ready"}', "text/plain") == (415, "unsupported_media_type")
+    assert await put("x" * 300_000) == (413, "request_entity_too_large")
+
+
+async def test_what_does_not_exist(house: World, visit: Visit) -> None:
+    await house.person("li")
+    desk = await visit("li")
+    assert (await desk.get("/nothing")).json["code"] == "not_found"
+    assert (await desk.get("/tickets/00000000-0000-7000-8000-000000000000")).status == 404
+    assert (await desk.get("/tickets/%00")).status == 404
+    wrong = await desk.call("DELETE", "/me")
+    assert (wrong.status, wrong.headers["Allow"]) == (405, "GET, HEAD")
+
+
+async def test_a_database_that_is_away_is_503(house: World, visit: Visit) -> None:
+    await house.person("li")
+    desk = await visit("li")
+    await house.store.db.close()
+    house.store.db._reader = _Broken()
+    answer = await desk.get("/me")
+    assert answer.status == 503
+    assert answer.headers["Retry-After"] == "5"
+    ready = await desk.client.get("/readyz")
+    assert ready.status == 503
+
+
+class _Broken:
+    def begin(self) -> None:
+        raise ConnectionRefusedError("no database here")
+
+    async def dispose(self) -> None:
+        pass

@@ -1,0 +1,130 @@
+"""People, queues, parked envelopes, names, the page and the probes."""
+
+from models.agent import Role
+from models.message import Lane
+from models.store.envelopes import Leased
+from tests.contract.desk.conftest import Visit
+from tests.contract.desk.world import World
+from tests.contract.store import makers
+
+NEW = {"login": "zhao", "name": "赵", "role": "agent", "password": "a long password"}
+
+
+async def test_an_admin_adds_changes_and_disables(house: World, visit: Visit) -> None:
+    await house.person("root", Role.ADMIN)
+    admin = await visit("root")
+    made = await admin.post("/agents", NEW | {"skills": {"lang:en": 4}, "capacity": 9})
+    assert (made.status, made.json["capacity"], made.json["skills"]) == (201, 9, {"lang:en": 4})
+    taken = await admin.post("/agents", NEW)
+    assert (taken.status, taken.json["code"]) == (409, "login_taken")
+    path = f"/agents/{made.json['id']}"
+    changed = await admin.call("PATCH", path, {"role": "supervisor", "password": "another one"})
+    assert changed.json["role"] == "supervisor"
+    stranger = await visit()
+    body = {"login": "zhao", "password": "another one"}
+    assert (await stranger.post("/login", body)).status == 200
+    assert (await admin.call("PATCH", path, {"disabled": True})).status == 204
+    assert (await stranger.get("/me")).status == 401
+    assert (await stranger.post("/login", body)).status == 401
+    assert (await admin.call("PATCH", path, {"disabled": False})).status == 200
+    assert (await admin.call("PATCH", path, {})).status == 422
+
+
+async def test_weak_or_odd_accounts_are_refused(house: World, visit: Visit) -> None:
+    await house.person("root", Role.ADMIN)
+    admin = await visit("root")
+    for bad in (
+        {"password": "short"},
+        {"login": "a b"},
+        {"login": "x\n"},
+        {"role": "god"},
+        {"skills": {"lang:en": 6}},
+        {"capacity": -1},
+        {"name": ""},
+    ):
+        answer = await admin.post("/agents", NEW | bad)
+        assert answer.status == 422, bad
+        assert answer.json["field"].split(".")[0] == next(iter(bad))
+
+
+async def test_the_last_admin_stays(house: World, visit: Visit) -> None:
+    me = await house.person("root", Role.ADMIN)
+    admin = await visit("root")
+    for change in ({"disabled": True}, {"role": "agent"}):
+        assert (await admin.call("PATCH", f"/agents/{me}", change)).status == 409
+
+
+async def test_logins_are_shown_to_admins_only(house: World, visit: Visit) -> None:
+    await house.person("li")
+    await house.person("root", Role.ADMIN)
+    seen = (await (await visit("li")).get("/agents")).json["agents"]
+    assert [agent["name"] for agent in seen] == ["Li", "Root"]
+    assert not any("login" in agent for agent in seen)
+    assert "login" in (await (await visit("root")).get("/agents")).json["agents"][0]
+
+
+async def test_the_state_of_the_house(house: World, visit: Visit) -> None:
+    await house.person("boss", Role.SUPERVISOR)
+    await house.ticket()
+    found = (await (await visit("boss")).get("/queues")).json
+    assert found["classes"] == [
+        {"skill_class": "domain:物流:1", "waiting": 1, "oldest": 1_800_000_000.0}
+    ]
+    assert found["tickets"] == {"waiting": 1}
+    assert found["envelopes"] == {"live": 0, "mail": 0, "parked": 0}
+
+
+async def test_parked_envelopes_are_replayed(house: World, visit: Visit) -> None:
+    await house.person("root", Role.ADMIN)
+    e = makers.envelope("k1")
+    await house.store.envelopes.accept([e])
+    lease = await house.store.envelopes.lease(Lane.LIVE, 1, 30.0)
+    assert lease is not None
+    await house.store.envelopes.fail(Leased(lease.token, True, lease.envelopes), "boom", 1, 0.0)
+    admin = await visit("root")
+    (parked,) = (await admin.get("/parked")).json["parked"]
+    assert (parked["id"], parked["error"]) == (e.id, "boom")
+    assert (await admin.post("/parked/replay", {"ids": [e.id]})).json == {"replayed": 1}
+    assert house.bell.work == ["drain"]
+    assert (await admin.get("/parked")).json["parked"] == []
+
+
+async def test_names_in_both_languages(house: World, visit: Visit) -> None:
+    await house.person("li", skills={"lang:en": 3})
+    found = (await (await visit("li")).get("/glossary")).json
+    assert found["states"]["waiting"] == {"zh": "待分配", "en": "Waiting"}
+    assert found["presences"]["break"]["zh"] == "小休"
+    assert found["facets"][0]["classes"][0]["name"] == {"zh": "咨询", "en": "Inquiry"}
+    assert {"triage", "domain:发票", "lang:en"} <= set(found["skills"])
+
+
+async def test_bundles(house: World, visit: Visit) -> None:
+    await house.person("boss", Role.SUPERVISOR)
+    await house.store.bundles.add("b1", {"taxonomy": "t1"}, b"x")
+    await house.store.bundles.promote("b1", None)
+    found = (await (await visit("boss")).get("/bundles")).json
+    assert (found["champion"], found["bundles"][0]["card"]) == ("b1", {"taxonomy": "t1"})
+
+
+async def test_the_page_is_served_under_a_strict_policy(house: World, visit: Visit) -> None:
+    client = (await visit()).client
+    root = await client.get("/", allow_redirects=False)
+    assert (root.status, root.headers["Location"]) == (302, "/desk")
+    page = await client.get("/desk")
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert page.headers["Referrer-Policy"] == "no-referrer"
+    script = await client.get("/desk/desk.js")
+    assert script.content_type == "text/javascript"
+    tag = script.headers["ETag"]
+    assert (await client.get("/desk/desk.js", headers={"If-None-Match": tag})).status == 304
+    for outside in ("app.py", "..%2fapp.py", "index", "%2e%2e/app.py"):
+        assert (await client.get(f"/desk/{outside}")).status == 404
+
+
+async def test_probes(house: World, visit: Visit) -> None:
+    client = (await visit()).client
+    assert await (await client.get("/healthz")).json() == {"status": "ok", "version": "test"}
+    assert await (await client.get("/readyz")).json() == {"status": "ready"}

@@ -1,0 +1,267 @@
+"""The live line: snapshot, resume, filtering, limits, heartbeat."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
+
+from desk import push
+from desk.services import DeskOptions
+from models.agent import Role
+from tests.contract.desk.conftest import Desk, Visit
+from tests.contract.desk.world import World, world
+from tests.contract.store.conftest import FakeClock
+
+
+@pytest.fixture
+async def house(tmp_path: Path, clock: FakeClock) -> AsyncIterator[World]:
+    quick = DeskOptions(beat_seconds=0.02, ping_seconds=0.05)
+    async with world(tmp_path, clock=clock, options=quick) as made:
+        yield made
+
+
+async def connect(desk: Desk, last_seq: int = 0) -> ClientWebSocketResponse:
+    own = str(desk.client.make_url("/")).rstrip("/")
+    ws = await desk.client.ws_connect("/api/v1/ws", headers={"Origin": own})
+    await ws.send_json({"type": "hello", "last_seq": last_seq})
+    return ws
+
+
+async def frame(ws: ClientWebSocketResponse, *kinds: str) -> Any:
+    """The next frame of one of these kinds."""
+    async with asyncio.timeout(5):
+        while True:
+            message = await ws.receive()
+            assert message.type == WSMsgType.TEXT, message
+            found = json.loads(message.data)
+            if found["type"] in kinds:
+                return found
+
+
+async def events(ws: ClientWebSocketResponse, count: int) -> list[Any]:
+    found: list[Any] = []
+    while len(found) < count:
+        found += (await frame(ws, "events"))["events"]
+    return found
+
+
+async def closed(ws: ClientWebSocketResponse) -> int | None:
+    async with asyncio.timeout(5):
+        while (await ws.receive()).type not in {WSMsgType.CLOSE, WSMsgType.CLOSED}:
+            pass
+    return ws.close_code
+
+
+async def test_a_new_desk_gets_a_snapshot_then_events(house: World, visit: Visit) -> None:
+    me = await house.person("li")
+    ticket = await house.ticket()
+    ws = await connect(await visit("li"))
+    assert (await frame(ws, "snapshot"))["last_seq"] == await house.store.events.last()
+    await house.give(ticket, me)
+    (event,) = await events(ws, 1)
+    assert (event["kind"], event["ticket_id"], event["agent_id"]) == (
+        "ticket.assigned",
+        ticket,
+        me,
+    )
+
+
+async def test_a_desk_resumes_after_the_last_it_saw(house: World, visit: Visit) -> None:
+    me = await house.person("li")
+    first, second = await house.ticket("k1"), await house.ticket("k2")
+    desk = await visit("li")
+    ws = await connect(desk)
+    await frame(ws, "snapshot")
+    await house.give(first, me)
+    seen = (await events(ws, 1))[-1]["seq"]
+    await ws.close()
+    await house.give(second, me)
+    await house.store.tickets.move(first, me, "resolved")
+    ws = await connect(desk, seen)
+    missed = await events(ws, 2)
+    assert [e["kind"] for e in missed] == ["ticket.assigned", "ticket.moved"]
+    assert missed[0]["seq"] > seen
+    ping = await frame(ws, "ping")
+    assert ping["last_seq"] == missed[-1]["seq"]
+
+
+async def test_nothing_is_told_twice_or_lost_while_things_happen(
+    house: World, visit: Visit
+) -> None:
+    await house.person("boss", Role.SUPERVISOR)
+    await house.person("li")
+    desk = await visit("boss")
+    start = await house.store.events.last()
+
+    async def happen() -> None:
+        for number in range(30):
+            await house.ticket(f"k{number}")
+
+    busy = asyncio.create_task(happen())
+    seen, last = [], start
+    while not busy.done() or last < await house.store.events.last():
+        ws = await connect(desk, last)
+        for event in await events(ws, 1):
+            seen.append(event["seq"])
+            last = event["seq"]
+        await ws.close()
+    await busy
+    assert seen == list(range(start + 1, await house.store.events.last() + 1))
+
+
+async def test_agents_are_not_told_of_others(house: World, visit: Visit) -> None:
+    other, me = await house.person("wang"), await house.person("li")
+    theirs, mine = await house.ticket("k1"), await house.ticket("k2")
+    ws = await connect(await visit("li"))
+    await frame(ws, "snapshot")
+    await house.give(theirs, other)
+    await house.give(mine, me)
+    (event,) = await events(ws, 1)
+    assert event["ticket_id"] == mine
+
+
+async def test_delivery_of_my_answer_is_told(house: World, visit: Visit) -> None:
+    me = await house.person("li")
+    ticket = await house.ticket()
+    await house.give(ticket, me)
+    ws = await connect(await visit("li"))
+    await frame(ws, "snapshot")
+    await house.store.tickets.reply(ticket, me, "您好", "client-1", "active")
+    conversation = (await house.store.tickets.get(ticket)).conversation_id
+    await house.store.conversations.delivered(conversation, 2)
+    told = await events(ws, 2)
+    assert [(e["kind"], e["data"].get("state")) for e in told] == [
+        ("message.out", None),
+        ("outbound.state", "delivered"),
+    ]
+
+
+async def test_how_much_waits_is_told_to_everybody(house: World, visit: Visit) -> None:
+    await house.person("li")
+    ws = await connect(await visit("li"))
+    await frame(ws, "snapshot")
+    await house.ticket()
+    assert (await frame(ws, "waiting"))["waiting"]["total"] == 1
+
+
+@pytest.mark.parametrize("last_seq", [1, 10**6])
+async def test_too_far_back_or_ahead_is_a_snapshot(
+    house: World, visit: Visit, clock: FakeClock, last_seq: int
+) -> None:
+    await house.person("li")
+    await house.ticket("k1")
+    clock.pass_(100)
+    await house.store.events.forget(clock.now)
+    await house.ticket("k2")
+    ws = await connect(await visit("li"), last_seq)
+    found = await frame(ws, "snapshot", "events", "ping")
+    assert found == {"type": "snapshot", "last_seq": await house.store.events.last()}
+
+
+async def test_connected_desks_are_heard_of(house: World, visit: Visit, clock: FakeClock) -> None:
+    me = await house.person("li")
+    ws = await connect(await visit("li"))
+    await frame(ws, "snapshot")
+    clock.pass_(60)
+    for _ in range(100):
+        await asyncio.sleep(0.02)
+        if not await house.store.queue.lose_contact(30.0, 60.0):
+            break
+    assert (await house.store.agents.get(me)).presence in {"ready", "offline"}
+    clock.pass_(29)
+    assert await house.store.queue.lose_contact(30.0, 60.0) == []
+    await ws.close()
+
+
+async def test_connecting_changes_no_presence(house: World, visit: Visit) -> None:
+    me = await house.person("li", presence="busy")
+    desk = await visit("li")
+    first, second = await connect(desk), await connect(desk)
+    await frame(first, "snapshot")
+    await frame(second, "snapshot")
+    await first.close()
+    assert (await house.store.agents.get(me)).presence == "busy"
+
+
+@pytest.mark.parametrize("origin", [None, "https://evil.example", "null"])
+async def test_other_sites_may_not_connect(house: World, visit: Visit, origin: str | None) -> None:
+    await house.person("li")
+    desk = await visit("li")
+    headers = {"X-Shouli-Desk": "1"} | ({} if origin is None else {"Origin": origin})
+    with pytest.raises(WSServerHandshakeError) as refused:
+        await desk.client.ws_connect("/api/v1/ws", headers=headers)
+    assert refused.value.status == 403
+
+
+async def test_a_frame_over_32_kb_is_1009(house: World, visit: Visit) -> None:
+    await house.person("li")
+    ws = await connect(await visit("li"))
+    await frame(ws, "snapshot")
+    await ws.send_str("x" * (32 * 1024 + 1))
+    assert await closed(ws) == 1009
+
+
+@pytest.mark.parametrize("first", ["{}", "[", '{"type": "hello", "last_seq": -1}', '{"type":"x"}'])
+async def test_a_wrong_first_frame_is_1008(house: World, visit: Visit, first: str) -> None:
+    await house.person("li")
+    desk = await visit("li")
+    own = str(desk.client.make_url("/")).rstrip("/")
+    ws = await desk.client.ws_connect("/api/v1/ws", headers={"Origin": own})
+    await ws.send_str(first)
+    assert await closed(ws) == 1008
+
+
+async def test_the_line_ends_with_the_session(house: World, visit: Visit) -> None:
+    await house.person("li")
+    desk = await visit("li")
+    ws = await connect(desk)
+    await frame(ws, "snapshot")
+    await desk.post("/logout")
+    assert await closed(ws) == 4401
+
+
+async def test_a_changed_role_takes_a_new_line(house: World, visit: Visit) -> None:
+    me = await house.person("li", Role.SUPERVISOR)
+    ws = await connect(await visit("li"))
+    await frame(ws, "snapshot")
+    await house.store.agents.change(me, None, role=Role.AGENT)
+    assert await closed(ws) == 1012
+
+
+async def test_a_slow_desk_is_dropped_and_resumes(
+    house: World, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(push.Line, "offer", lambda line, _batch: setattr(line, "overrun", True))
+    me = await house.person("li")
+    ticket = await house.ticket()
+    desk = await visit("li")
+    ws = await connect(desk)
+    last = (await frame(ws, "snapshot"))["last_seq"]
+    await house.give(ticket, me)
+    assert await closed(ws) == 1013
+    again = await connect(desk, last)
+    assert (await events(again, 1))[0]["kind"] == "ticket.assigned"
+
+
+async def test_the_database_away_for_a_moment_loses_nothing(
+    house: World, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    me = await house.person("li")
+    ticket = await house.ticket()
+    ws = await connect(await visit("li"))
+    await frame(ws, "snapshot")
+    after, failures = house.store.events.after, iter([True])
+
+    async def flaky(seq: int, limit: int = 500) -> Any:
+        if next(failures, False):
+            raise push.Temporary("away")
+        return await after(seq, limit)
+
+    monkeypatch.setattr(type(house.store.events), "after", lambda _self, *a: flaky(*a))
+    await house.give(ticket, me)
+    await house.store.db.on_commit([])
+    assert (await events(ws, 1))[0]["ticket_id"] == ticket

@@ -1,0 +1,456 @@
+"""A person's work with tickets, through the API."""
+
+from typing import Any
+
+import pytest
+
+from models.agent import Presence, Role
+from models.message import Sender
+from models.store import Store
+from models.ticket import TicketState
+from tests.contract.desk.conftest import Desk, Visit
+from tests.contract.desk.world import World, mail_with_file
+from tests.contract.store import makers
+from tests.contract.store.conftest import FakeClock
+
+
+async def say(desk: Desk, ticket: str, text: str = "您好", **options: Any) -> Any:
+    body = {"text": text, "client_id": "client-0001"} | options
+    return await desk.post(f"/tickets/{ticket}/reply", body)
+
+
+async def state(store: Store, ticket: str) -> str:
+    return (await store.tickets.get(ticket)).state.value
+
+
+async def test_a_ticket_shows_its_talk_its_labels_and_why(house: World, visit: Visit) -> None:
+    me = await house.person("li", name="小李")
+    ticket = await house.ticket()
+    await house.give(ticket, me)
+    view = (await (await visit("li")).get(f"/tickets/{ticket}")).json
+    assert [m["text"] for m in view["messages"]] == ["包裹三天没动"]
+    assert view["customer"]["email"] == "w***@example.com"
+    assert "王女士" not in str(view)
+    kind, domain, urgency = view["labels"]
+    assert kind["facet_name"] == {"zh": "类型", "en": "Type"}
+    assert kind["value_name"] == {"zh": "投诉", "en": "Complaint"}
+    assert [r["text"] for r in kind["reasons"]] == ["投诉", "没人理", "请问"]
+    assert (domain["accepted"], domain["confidence"]) == (False, 0.46)
+    assert urgency["by"] == "floor"
+    (decision,) = view["decisions"]
+    assert decision["agent"]["name"] == "小李"
+    assert "小李技能等级最高" in decision["text"]["zh"]
+    assert view["ticket"]["due_at"] is not None
+    assert {"ticket.created", "ticket.queued", "ticket.assigned"} <= {
+        line["kind"] for line in view["history"]
+    }
+
+
+async def test_a_ticket_is_found_by_its_number(house: World, visit: Visit) -> None:
+    await house.person("li")
+    ticket = await house.ticket()
+    desk = await visit("li")
+    number = (await house.store.tickets.get(ticket)).number
+    assert (await desk.get(f"/tickets/{number}")).json["ticket"]["id"] == ticket
+
+
+async def test_the_queue_has_offers_first_and_counts_what_waits(
+    house: World, visit: Visit
+) -> None:
+    me = await house.person("li")
+    active, offered, _ = [await house.ticket(f"k{n}") for n in range(3)]
+    await house.give(active, me)
+    await house.give(offered, me, offer=20.0)
+    queue = (await (await visit("li")).get("/queue")).json
+    assert [(t["id"], t["state"]) for t in queue["tickets"]] == [
+        (offered, "offered"),
+        (active, "active"),
+    ]
+    assert queue["tickets"][0]["preview"] == "包裹三天没动"
+    assert queue["waiting"] == {"total": 1, "oldest": 1_800_000_000.0}
+
+
+async def test_an_offer_is_accepted(house: World, visit: Visit) -> None:
+    me = await house.person("li")
+    ticket = await house.ticket()
+    await house.give(ticket, me, offer=20.0)
+    moved = (await (await visit("li")).post(f"/tickets/{ticket}/accept")).json
+    assert moved["ticket"]["state"] == "active"
+    assert moved["actions"] == ["reply", "transfer", "pend", "resolve", "junk", "correct"]
+
+
+async def test_an_offer_is_declined_and_dispatched_again(house: World, visit: Visit) -> None:
+    me = await house.person("li")
+    ticket = await house.ticket()
+    await house.give(ticket, me, offer=20.0)
+    desk = await visit("li")
+    assert (await desk.post(f"/tickets/{ticket}/decline", {"reason": " "})).status == 422
+    answer = await desk.post(f"/tickets/{ticket}/decline", {"reason": "不熟悉"})
+    assert answer.json["ticket"]["state"] == "waiting"
+    assert house.bell.work == ["dispatch"]
+    assert (await desk.post(f"/tickets/{ticket}/accept")).status == 409
+
+
+async def test_a_foreign_ticket_does_not_exist(house: World, visit: Visit) -> None:
+    other = await house.person("wang")
+    await house.person("li")
+    ticket = await house.ticket()
+    await house.give(ticket, other)
+    desk = await visit("li")
+    message = (await (await visit("wang")).get(f"/tickets/{ticket}")).json["messages"][0]["id"]
+    for method, path, body in [
+        ("GET", "", None),
+        ("POST", "/accept", None),
+        ("POST", "/decline", {"reason": "x"}),
+        ("POST", "/take", None),
+        ("POST", "/reply", {"text": "x", "client_id": "client-0001"}),
+        ("POST", "/resolve", None),
+        ("POST", "/pend", None),
+        ("POST", "/transfer", {}),
+        ("POST", "/junk", None),
+        ("POST", "/unjunk", None),
+        ("POST", "/block", None),
+        ("POST", "/unblock", None),
+        ("POST", "/reveal", None),
+        ("POST", "/labels", {"facet": "domain", "value": "发票"}),
+        ("GET", f"/messages/{message}/raw", None),
+        ("GET", f"/messages/{message}/html", None),
+        ("GET", f"/messages/{message}/attachments/a1", None),
+    ]:
+        answer = await desk.call(method, f"/tickets/{ticket}{path}", body)
+        assert (answer.status, answer.json["code"]) == (404, "not_found"), path
+    assert await state(house.store, ticket) == "active"
+
+
+async def test_a_ticket_that_was_mine_is_seen_but_not_touched(
+    house: World, visit: Visit, clock: FakeClock
+) -> None:
+    me, other = await house.person("li"), await house.person("wang")
+    ticket = await house.ticket()
+    await house.give(ticket, me)
+    desk = await visit("li")
+    clock.pass_(1)
+    handed = await desk.post(f"/tickets/{ticket}/transfer", {"agent": other, "note": "请跟进"})
+    assert handed.json["ticket"]["owner"]["id"] == other
+    view = (await desk.get(f"/tickets/{ticket}")).json
+    assert view["decisions"][-1]["text"]["zh"] == "由Li转给Wang：请跟进"
+    assert view["actions"] == []
+    for path in ("junk", "block", "reply", "resolve", "take"):
+        body = {"text": "x", "client_id": "client-0001"} if path == "reply" else None
+        assert (await desk.post(f"/tickets/{ticket}/{path}", body)).status == 409, path
+    refused = await desk.post(f"/tickets/{ticket}/labels", {"facet": "type", "value": "咨询"})
+    assert refused.json["code"] == "not_yours"
+
+
+async def test_an_answer_is_stored_once_and_sent(house: World, visit: Visit) -> None:
+    me = await house.person("li")
+    ticket = await house.ticket()
+    await house.give(ticket, me)
+    desk = await visit("li")
+    first = await say(desk, ticket, then="pending")
+    again = await say(desk, ticket, then="pending")
+    assert first.status == again.status == 201
+    assert first.json["id"] == again.json["id"]
+    assert await state(house.store, ticket) == "pending"
+    assert house.bell.work[:2] == ["deliver", "dispatch"]
+    view = (await desk.get(f"/tickets/{ticket}")).json
+    (answer,) = [m for m in view["messages"] if m["side"] == "us"]
+    assert (answer["text"], answer["state"], answer["author"]) == ("您好", "queued", "Li")
+    other = await say(desk, ticket, "别的话")
+    assert (other.status, other.json["message"]["zh"]) == (
+        409,
+        "这个 client_id 已用于另一条答复，请换一个新的。",
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"text": "  ", "client_id": "client-0001"},
+        {"text": "a\0b", "client_id": "client-0001"},
+        {"text": "x" * 20_001, "client_id": "client-0001"},
+        {"text": "x", "client_id": "short"},
+        {"text": "x"},
+        {"text": "x", "client_id": "client-0001", "then": "closed"},
+    ],
+)
+async def test_an_answer_that_cannot_be_sent(
+    house: World, visit: Visit, body: dict[str, str]
+) -> None:
+    me = await house.person("li")
+    ticket = await house.ticket()
+    await house.give(ticket, me)
+    answer = await (await visit("li")).post(f"/tickets/{ticket}/reply", body)
+    assert answer.status == 422
+    assert house.bell.work == []
+
+
+async def test_a_waiting_answer_says_why(house: World, visit: Visit) -> None:
+    me = await house.person("li")
+    ticket = await house.ticket(mail=True)
+    await house.give(ticket, me)
+    house.problems["email"] = "未配置发信服务器。"
+    desk = await visit("li")
+    assert (await say(desk, ticket)).json["delivery_problem"] == "未配置发信服务器。"
+    view = (await desk.get(f"/tickets/{ticket}")).json
+    assert view["messages"][-1]["waits_because"] == "未配置发信服务器。"
+
+
+async def test_resolving_frees_capacity(house: World, visit: Visit) -> None:
+    me = await house.person("li")
+    ticket = await house.ticket()
+    await house.give(ticket, me)
+    assert (await house.store.agents.get(me)).used == 2
+    moved = await (await visit("li")).post(f"/tickets/{ticket}/resolve")
+    assert moved.json["ticket"]["state"] == "resolved"
+    assert (await house.store.agents.get(me)).used == 0
+    assert house.bell.work == ["dispatch"]
+
+
+async def test_pending_is_taken_up_again_by_its_owner_only(house: World, visit: Visit) -> None:
+    me = await house.person("li")
+    await house.person("wang")
+    ticket = await house.ticket()
+    await house.give(ticket, me)
+    desk = await visit("li")
+    pended = (await desk.post(f"/tickets/{ticket}/pend")).json
+    assert pended["actions"] == ["take", "resolve", "junk", "correct"]
+    assert (await (await visit("wang")).post(f"/tickets/{ticket}/take")).status == 404
+    assert (await desk.post(f"/tickets/{ticket}/take")).json["ticket"]["state"] == "active"
+
+
+async def test_taking_needs_readiness_and_room(house: World, visit: Visit) -> None:
+    await house.person("li", presence=Presence.BREAK)
+    tickets = [await house.ticket(f"k{n}") for n in range(4)]
+    desk = await visit("li")
+    refused = await desk.post(f"/tickets/{tickets[0]}/take")
+    assert (refused.status, refused.json["code"]) == (409, "not_ready")
+    await desk.call("PUT", "/me/presence", {"presence": "ready"})
+    for ticket in tickets[:3]:
+        assert (await desk.post(f"/tickets/{ticket}/take", {})).status == 200
+    full = await desk.post(f"/tickets/{tickets[3]}/take")
+    assert full.status == 409
+    assert full.json["message"]["zh"] == "该坐席未就绪或已满负荷，接不了这张工单。"
+
+
+async def test_a_supervisor_assigns(house: World, visit: Visit) -> None:
+    li = await house.person("li", presence=Presence.BUSY, name="小李")
+    await house.person("boss", Role.SUPERVISOR)
+    await house.person("wang")
+    ticket = await house.ticket()
+    assert (
+        await (await visit("wang")).post(f"/tickets/{ticket}/take", {"agent": li})
+    ).status == 403
+    boss = await visit("boss")
+    unknown = await boss.post(f"/tickets/{ticket}/take", {"agent": "x"})
+    assert (unknown.status, unknown.json["field"]) == (422, "agent")
+    answer = await boss.post(f"/tickets/{ticket}/take", {"agent": li})
+    assert answer.json["ticket"]["owner"] == {"id": li, "name": "小李"}
+    view = (await boss.get(f"/tickets/{ticket}")).json
+    assert view["decisions"][0]["text"]["zh"] == "由班长指派给小李。"
+
+
+async def test_transfer_to_a_skill_keeps_the_language(house: World, visit: Visit) -> None:
+    me = await house.person("li")
+    needs = makers.Needs(
+        required=(("domain:物流", 1), ("lang:en", 1)), never_drop=frozenset({"lang:en"})
+    )
+    ticket = await house.ticket(needs=needs)
+    await house.give(ticket, me)
+    desk = await visit("li")
+    wrong = await desk.post(f"/tickets/{ticket}/transfer", {"skill": "domain:天文"})
+    assert (wrong.status, wrong.json["field"]) == (422, "skill")
+    both = await desk.post(f"/tickets/{ticket}/transfer", {"skill": "triage", "agent": me})
+    assert both.status == 422
+    moved = await desk.post(f"/tickets/{ticket}/transfer", {"skill": "domain:发票"})
+    assert moved.json["ticket"]["state"] == "waiting"
+    assert moved.json["ticket"]["skill_class"] == "domain:发票:1+lang:en:1!"
+    assert house.bell.work == ["dispatch"]
+
+
+async def test_transfer_back_to_the_queue_goes_to_somebody_else(
+    house: World, visit: Visit
+) -> None:
+    me = await house.person("li")
+    ticket = await house.ticket()
+    await house.give(ticket, me)
+    await (await visit("li")).post(f"/tickets/{ticket}/transfer", {})
+    (head,) = await house.store.queue.heads(1)
+    assert head.excluded == {me}
+
+
+async def test_junk_uses_no_capacity_and_comes_back(house: World, visit: Visit) -> None:
+    me = await house.person("li")
+    ticket = await house.ticket()
+    await house.give(ticket, me)
+    desk = await visit("li")
+    marked = (await desk.post(f"/tickets/{ticket}/junk")).json
+    assert (marked["ticket"]["state"], marked["actions"]) == ("invalid", ["unjunk", "correct"])
+    assert (await house.store.agents.get(me)).used == 0
+    back = (await desk.post(f"/tickets/{ticket}/unjunk")).json
+    assert back["ticket"]["state"] == "waiting"
+    assert "drain" in house.bell.work
+    assert (await desk.post(f"/tickets/{ticket}/unjunk")).status == 409
+
+
+async def test_a_blocked_senders_next_message_is_junk(
+    house: World, visit: Visit, clock: FakeClock
+) -> None:
+    me = await house.person("li")
+    ticket = await house.ticket()
+    await house.give(ticket, me)
+    desk = await visit("li")
+    assert (await desk.post(f"/tickets/{ticket}/block")).json == {"blocked": True}
+    assert (await desk.get(f"/tickets/{ticket}")).json["customer"]["blocked"] is True
+    e = makers.envelope("k9", now=await house.store.db.now())
+    await makers.thread(house.store, e, conversation_key="talk-9")
+    assert (await house.store.tickets.counts())["invalid"] == 1
+    clock.pass_(1)
+    assert (await desk.post(f"/tickets/{ticket}/unblock")).json == {"blocked": False}
+    assert (await desk.get(f"/tickets/{ticket}")).json["customer"]["blocked"] is False
+
+
+async def test_reveal_is_written_down(house: World, visit: Visit) -> None:
+    me = await house.person("li")
+    ticket = await house.ticket()
+    shown = (await (await visit("li")).post(f"/tickets/{ticket}/reveal")).json
+    assert (shown["name"], shown["email"]) == ("王女士", "wang@example.com")
+    identity = await house.store.tickets.identity_of(ticket)
+    (line,) = await house.store.tickets.history(identity)
+    assert (line["action"], line["agent_id"]) == ("identity.reveal", me)
+
+
+async def test_a_correction_reroutes_what_waits(house: World, visit: Visit) -> None:
+    me = await house.person("li", name="小李")
+    ticket = await house.ticket()
+    desk = await visit("li")
+    answer = await desk.post(f"/tickets/{ticket}/labels", {"facet": "domain", "value": "发票"})
+    domain = answer.json["labels"][1]
+    assert (domain["value"], domain["by"], domain["by_name"]) == ("发票", me, "小李")
+    found = await house.store.tickets.get(ticket)
+    assert (found.skill_class, found.target) == ("domain:发票:1", 600.0)
+    assert house.bell.work == ["dispatch"]
+
+
+async def test_a_correction_leaves_owned_tickets_where_they_are(
+    house: World, visit: Visit
+) -> None:
+    me = await house.person("li")
+    ticket = await house.ticket()
+    await house.give(ticket, me)
+    desk = await visit("li")
+    await desk.post(f"/tickets/{ticket}/labels", {"facet": "domain", "value": "发票"})
+    found = await house.store.tickets.get(ticket)
+    assert (found.state, found.owner_id) == (TicketState.ACTIVE, me)
+    assert house.bell.work == []
+
+
+@pytest.mark.parametrize(
+    ("facet", "value", "field"),
+    [("colour", "red", "facet"), ("domain", "天文", "value"), ("domain", "", "value")],
+)
+async def test_a_correction_must_be_in_the_taxonomy(
+    house: World, visit: Visit, facet: str, value: str, field: str
+) -> None:
+    await house.person("li")
+    ticket = await house.ticket()
+    desk = await visit("li")
+    answer = await desk.post(f"/tickets/{ticket}/labels", {"facet": facet, "value": value})
+    assert (answer.status, answer.json["field"]) == (422, field)
+
+
+async def test_downloads_never_run_and_are_written_down(house: World, visit: Visit) -> None:
+    me = await house.person("li")
+    evil = b"<script>alert(1)</script>"
+    files = mail_with_file(evil)
+    await house.store.blobs.put({files["attachments"][0].sha256: evil})
+    ticket = await house.ticket(mail=True, body=b"From: x\r\n\r\nhi", html="<b>hi</b>", **files)
+    desk = await visit("li")
+    (message,) = (await desk.get(f"/tickets/{ticket}")).json["messages"]
+    path = f"/tickets/{ticket}/messages/{message['id']}"
+    raw = await desk.get(f"{path}/raw")
+    assert raw.raw == b"From: x\r\n\r\nhi"
+    assert raw.headers["Content-Disposition"].endswith(f"{message['id']}.eml")
+    file = await desk.get(f"{path}/attachments/a1")
+    assert file.raw == evil
+    for answer in (raw, file):
+        assert answer.headers["Content-Type"] == "application/octet-stream"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "sandbox" in answer.headers["Content-Security-Policy"]
+        assert answer.headers["Content-Disposition"].startswith("attachment; filename*=UTF-8''")
+    assert '"' not in file.headers["Content-Disposition"]
+    formatted = await desk.get(f"{path}/html")
+    policy = formatted.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "sandbox" in policy
+    assert "frame-ancestors 'self'" in policy
+    assert (await desk.get(f"{path}/attachments/none")).status == 404
+    done = {(h["action"], h["agent_id"]) for h in await house.store.tickets.history(ticket)}
+    assert done == {("message.raw", me), ("message.attachment", me)}
+
+
+async def test_a_message_of_another_conversation_is_not_served(house: World, visit: Visit) -> None:
+    await house.person("li")
+    one, two = await house.ticket("k1"), await house.ticket("k2")
+    desk = await visit("li")
+    (message,) = (await desk.get(f"/tickets/{two}")).json["messages"]
+    assert (await desk.get(f"/tickets/{one}/messages/{message['id']}/raw")).status == 404
+
+
+async def test_a_stranger_in_the_talk_is_flagged(house: World, visit: Visit) -> None:
+    me = await house.person("li")
+    ticket = await house.ticket()
+    await house.give(ticket, me)
+    e = makers.envelope("k2", now=await house.store.db.now())
+    stranger = Sender(external_id="other", name="陌生人", email="x@evil.example")
+    await makers.thread(house.store, e, conversation_key="talk-k1", sender=stranger)
+    view = (await (await visit("li")).get(f"/tickets/{ticket}")).json
+    assert [m["quarantined"] for m in view["messages"]] == [False, True]
+    assert view["messages"][1]["author"] == "陌***"
+
+
+async def test_an_answer_of_unknown_fate_is_decided(
+    house: World, visit: Visit, clock: FakeClock
+) -> None:
+    me = await house.person("li")
+    ticket, other = await house.ticket(), await house.ticket("k2")
+    await house.give(ticket, me)
+    desk = await visit("li")
+    answer = (await say(desk, ticket)).json["id"]
+    path = f"/tickets/{ticket}/answers/{answer}/decide"
+    assert (await desk.post(path, {"action": "resend"})).status == 409
+    lease = await house.store.outbound.lease(1, 0.0)
+    assert lease is not None
+    clock.pass_(1)
+    await house.store.outbound.expire([])
+    elsewhere = f"/tickets/{other}/answers/{answer}/decide"
+    assert (await desk.post(elsewhere, {"action": "sent"})).status == 404
+    decided = await desk.post(path, {"action": "sent"})
+    assert decided.json == {"state": "sent"}
+
+
+async def test_lists_are_paged_and_filtered(house: World, visit: Visit, clock: FakeClock) -> None:
+    await house.person("boss", Role.SUPERVISOR)
+    made = []
+    for number in range(3):
+        clock.pass_(1)
+        made.append(await house.ticket(f"k{number}"))
+    boss = await visit("boss")
+    first = (await boss.get("/tickets?limit=2")).json
+    rest = (await boss.get(f"/tickets?limit=2&before={first['before']}")).json
+    assert [t["id"] for t in first["tickets"] + rest["tickets"]] == made[::-1]
+    assert rest["before"] is None
+    assert (await boss.get("/tickets?state=active")).json["tickets"] == []
+    number = (await house.store.tickets.get(made[0])).number
+    assert [t["id"] for t in (await boss.get(f"/tickets?q={number}")).json["tickets"]] == made[:1]
+    assert (await boss.get("/tickets?q=2026")).json["tickets"] == []
+    for bad in ("state=lost", "limit=0", "limit=x", "colour=red"):
+        assert (await boss.get(f"/tickets?{bad}")).status == 422, bad
+
+
+async def test_agents_see_what_waits(house: World, visit: Visit) -> None:
+    me = await house.person("li")
+    free, mine = await house.ticket("k1"), await house.ticket("k2")
+    await house.give(mine, me)
+    found = (await (await visit("li")).get("/tickets?state=waiting")).json["tickets"]
+    assert [(t["id"], t["preview"]) for t in found] == [(free, "包裹三天没动")]

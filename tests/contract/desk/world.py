@@ -1,0 +1,261 @@
+"""A desk over a real store, with a bus and a doorbell that live in this process."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from argon2 import PasswordHasher
+
+from desk.services import DeskOptions, DeskServices, Route
+from models.agent import Presence, Role
+from models.message import Attachment, Lane, ReplyRoute, Sender
+from models.migrations import migrate
+from models.routing import Needs
+from models.store import Store, open_store
+from models.store.database import Event
+from models.store.tickets import Ticket
+from models.tail import EVENTS
+from models.ticket import Label, Labels, Reason
+from models.training import ClassSpec, FacetSpec, Taxonomy
+from tests.contract.store import makers
+
+PASSWORD = "correct horse battery"
+
+TAXONOMY = Taxonomy(
+    version="t1",
+    facets={
+        "type": FacetSpec(
+            zh="类型",
+            en="Type",
+            classes={
+                "咨询": ClassSpec(zh="咨询", en="Inquiry"),
+                "投诉": ClassSpec(zh="投诉", en="Complaint"),
+                "建议": ClassSpec(zh="建议", en="Suggestion"),
+            },
+        ),
+        "domain": FacetSpec(
+            zh="领域",
+            en="Domain",
+            classes={
+                "物流": ClassSpec(zh="物流", en="Delivery"),
+                "发票": ClassSpec(zh="发票", en="Invoice"),
+                "支付": ClassSpec(zh="支付", en="Payment"),
+            },
+        ),
+        "urgency": FacetSpec(
+            zh="紧急程度",
+            en="Urgency",
+            ordinal=True,
+            classes={
+                "紧急": ClassSpec(zh="紧急", en="Urgent"),
+                "重要": ClassSpec(zh="重要", en="Important"),
+                "一般": ClassSpec(zh="一般", en="Normal"),
+            },
+        ),
+    },
+)
+
+LABELS = Labels(
+    facets={
+        "type": Label(
+            value="投诉",
+            confidence=0.93,
+            accepted=True,
+            alternatives=(("咨询", 0.05),),
+            reasons=(
+                Reason(kind="cue", text="投诉", weight=2.4),
+                Reason(kind="word", text="没人理", weight=1.3),
+                Reason(kind="word", text="请问", weight=-0.6),
+            ),
+        ),
+        "domain": Label(
+            value="物流",
+            confidence=0.46,
+            accepted=False,
+            alternatives=(("支付", 0.31), ("发票", 0.11)),
+            reasons=(Reason(kind="word", text="包裹", weight=1.1),),
+        ),
+        "urgency": Label(
+            value="紧急",
+            confidence=1.0,
+            accepted=True,
+            by="floor",
+            reasons=(Reason(kind="floor", text="媒体曝光", weight=1.0),),
+        ),
+    },
+    bundle="b1",
+)
+
+
+class LocalBus:
+    """The bus of one process."""
+
+    def __init__(self) -> None:
+        self._queues: list[tuple[tuple[str, ...], asyncio.Queue[str]]] = []
+
+    async def publish(self, topic: str) -> None:
+        for topics, queue in self._queues:
+            if topic in topics:
+                queue.put_nowait(topic)
+
+    @asynccontextmanager
+    async def subscribe(self, *topics: str) -> AsyncIterator[AsyncIterator[str]]:
+        queue: asyncio.Queue[str] = asyncio.Queue()
+        entry = (topics, queue)
+        self._queues.append(entry)
+        for topic in topics:
+            queue.put_nowait(topic)
+
+        async def heard() -> AsyncIterator[str]:
+            while True:
+                yield await queue.get()
+
+        try:
+            yield heard()
+        finally:
+            self._queues.remove(entry)
+
+
+@dataclass
+class Rung:
+    """A doorbell that remembers."""
+
+    work: list[str] = field(default_factory=list)
+
+    async def ring(self, work: str) -> None:
+        self.work.append(work)
+
+
+async def reroute(ticket: Ticket) -> Route:
+    assert ticket.labels is not None
+    domain = ticket.labels.facets["domain"].value
+    return Route(Needs(required=((f"domain:{domain}", 1),)), 600.0)
+
+
+def explain(
+    decision: Mapping[str, Any], needs: Needs, names: Mapping[str, str]
+) -> tuple[str, str]:
+    skills = " + ".join(skill for skill, _ in needs.required)
+    name = names[decision["agent_id"]]
+    return (
+        f"因为需要技能 {skills}；2 名在线坐席符合；1 名已满负荷；{name}技能等级最高。",
+        f"It needs the skill {skills}; 2 online agents match; {name} has the highest level.",
+    )
+
+
+@cache
+def password_hash() -> str:
+    """As cheap as argon2id gets: these tests sign in a hundred times."""
+    return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+
+
+@dataclass
+class World:
+    store: Store
+    services: DeskServices
+    bell: Rung
+    problems: dict[str, str] = field(default_factory=dict)
+
+    async def person(
+        self,
+        login: str,
+        role: Role = Role.AGENT,
+        *,
+        name: str | None = None,
+        presence: Presence = Presence.READY,
+        skills: Mapping[str, int] | None = None,
+    ) -> str:
+        agent_id = await self.store.agents.add(
+            login, name or login.title(), role, password_hash(), skills or {"domain:物流": 3}
+        )
+        await self.store.agents.present(agent_id, presence)
+        return agent_id
+
+    async def ticket(self, key: str = "k1", **options: Any) -> str:
+        """A ticket that waits in its queue."""
+        options.setdefault("conversation_key", f"talk-{key}")
+        mail = options.pop("mail", False)
+        labels = options.pop("labels", LABELS)
+        needs = options.pop("needs", makers.NEEDS)
+        target = options.pop("target", 300.0)
+        body = options.pop("body", b"raw bytes")
+        e = makers.envelope(
+            key,
+            body,
+            now=await self.store.db.now(),
+            **(
+                {"channel": "email", "account": "help@example.com", "lane": Lane.MAIL}
+                if mail
+                else {}
+            ),
+        )
+        if mail:
+            options.setdefault("reply_route", ReplyRoute(adapter="email", address="w@example.com"))
+        await makers.thread(self.store, e, **options)
+        (unlabelled,) = await self.store.queue.unlabelled(10)
+        units = 1 if mail else 2
+        routed = makers.routed(unlabelled, needs, labels=labels, target=target, units=units)
+        await self.store.queue.route([routed])
+        return unlabelled.ticket_id
+
+    async def give(self, ticket_id: str, agent_id: str, offer: float | None = None) -> None:
+        decision = await makers.decision(self.store, ticket_id, agent_id)
+        assert await self.store.queue.claim(decision, offer)
+
+
+@asynccontextmanager
+async def world(
+    folder: Path, *, clock: Any = None, options: DeskOptions | None = None
+) -> AsyncIterator[World]:
+    store = open_store(
+        f"sqlite+aiosqlite:///{folder}/shouli.db",
+        master_key=b"m" * 32,
+        blob_dir=folder / "blobs",
+        zone=ZoneInfo("Asia/Shanghai"),
+        clock=clock,
+    )
+    await migrate(store.db)
+    bus, bell, problems = LocalBus(), Rung(), {}
+
+    async def told(_events: Sequence[Event]) -> None:
+        await bus.publish(EVENTS)
+
+    store.db.on_commit = told
+    services = DeskServices(
+        store=store,
+        bus=bus,
+        doorbell=bell,
+        clock=store.db._clock,
+        taxonomy=TAXONOMY,
+        reroute=reroute,
+        explain=explain,
+        delivery_problem=problems.get,
+        options=options or DeskOptions(version="test"),
+    )
+    yield World(store, services, bell, problems)
+    await store.close()
+
+
+def mail_with_file(content: bytes) -> dict[str, Any]:
+    """What a mail with one attachment adds to a message."""
+    import hashlib
+
+    return {
+        "attachments": (
+            Attachment(
+                id="a1",
+                name='截图 "1".html',
+                mime="text/html",
+                size=len(content),
+                sha256=hashlib.sha256(content).hexdigest(),
+            ),
+        )
+    }
+
+
+__all__ = ["PASSWORD", "LocalBus", "Rung", "Sender", "World", "mail_with_file", "replace", "world"]

@@ -1,0 +1,71 @@
+"""Every refusal has its status, its word, and a sentence in both languages."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from desk.errors import CONFLICTS, refusal_of
+from models import store
+from models.errors import (
+    Conflict,
+    NotFound,
+    Permanent,
+    Rejected,
+    ShouliError,
+    StorageFull,
+    Temporary,
+)
+
+UNSEEN = {"the lease on these envelopes has run out"}
+"""Conflicts that only workers meet."""
+
+
+def _conflicts() -> set[str]:
+    """The fixed sentences of every ``Conflict`` that the store raises."""
+    found = set()
+    for path in Path(store.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id == "Conflict"
+                and isinstance(node.args[0], ast.Constant)
+            ):
+                found.add(node.args[0].value)
+    return found
+
+
+def test_the_stores_conflicts_all_have_chinese() -> None:
+    assert _conflicts() - UNSEEN == set(CONFLICTS)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (NotFound("no such ticket"), 404),
+        (Conflict("somebody else was faster"), 409),
+        (Rejected("no"), 422),
+        (Temporary("locked"), 503),
+        (StorageFull("full"), 503),
+        (Permanent("broken"), 500),
+    ],
+)
+def test_status_of(error: ShouliError, status: int) -> None:
+    refusal = refusal_of(error)
+    assert refusal.status == status
+    assert refusal.code == error.code
+    assert refusal.words.zh
+    assert refusal.words.en
+
+
+def test_a_database_error_shows_no_internals_and_when_to_come_back() -> None:
+    refusal = refusal_of(Temporary("could not connect to db.internal:5432"))
+    assert "db.internal" not in refusal.words.en
+    assert refusal.retry_after == 5
+
+
+def test_an_unknown_conflict_still_says_what_to_do() -> None:
+    refusal = refusal_of(Conflict("a ticket cannot go from new to closed"))
+    assert refusal.words.zh == "状态已经变化，请刷新后再试。"
+    assert refusal.words.en == "A ticket cannot go from new to closed."

@@ -1,0 +1,72 @@
+"""docs/openapi.yaml says what the desk does: no more, no less."""
+
+import inspect
+import re
+from typing import Any
+
+import pytest
+from aiohttp import web
+from openapi_spec_validator import validate
+
+from desk import agents, auth, bodies, files, labels, pages, push, queues, tickets
+from tests.contract.desk.spec import Spec
+
+BODIES = {
+    name: model
+    for name, model in inspect.getmembers(bodies, inspect.isclass)
+    if issubclass(model, bodies.Body)
+    and model not in {bodies.Body, bodies.TicketFilter, bodies.After}
+}
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return Spec().document
+
+
+def test_it_is_valid_openapi(document: dict[str, Any]) -> None:
+    validate(document)
+
+
+def test_every_route_is_documented_and_nothing_else(document: dict[str, Any]) -> None:
+    app = web.Application()
+    for door in (auth, tickets, files, labels, agents, queues, push, pages):
+        app.add_routes(door.routes())
+    live = {
+        (
+            route.method.lower(),
+            re.sub(r"\{(\w+):[^{}]*(\{[^{}]*\})?[^{}]*\}", r"{\1}", r.canonical),
+        )
+        for r in app.router.resources()
+        for route in r
+        if route.method != "HEAD"
+    }
+    documented = {
+        (method, path) for path, methods in document["paths"].items() for method in methods
+    }
+    assert live == documented
+
+
+@pytest.mark.parametrize("name", sorted(BODIES))
+def test_bodies_are_as_documented(document: dict[str, Any], name: str) -> None:
+    schema = BODIES[name].model_json_schema()
+    documented = document["components"]["schemas"][name]
+    assert set(documented["properties"]) == set(schema["properties"])
+    assert set(documented.get("required", ())) == set(schema.get("required", ()))
+    assert documented["additionalProperties"] is False
+
+
+def test_queries_are_as_documented(document: dict[str, Any]) -> None:
+    def names(path: str) -> set[str]:
+        parameters = document["paths"][path]["get"]["parameters"]
+        return {p["name"] for p in parameters if p.get("in") == "query"}
+
+    assert names("/api/v1/tickets") == set(bodies.TicketFilter.model_fields)
+    assert names("/api/v1/tickets/{ticket}") == set(bodies.After.model_fields)
+
+
+def test_everything_is_said_in_both_languages(document: dict[str, Any]) -> None:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            summary = operation["summary"]
+            assert re.search(r"[一-鿿].* / .*[A-Za-z]", summary), f"{method} {path}: {summary}"
