@@ -6,10 +6,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from scipy.sparse import csr_matrix
+
 from classifier.text import Text, normalize
 
 ALIKE = 0.6
 """Jaccard similarity of character 3-grams from which two texts are near-duplicates."""
+
+
+_BLOCK = 4_000_000
+"""Pairs compared at once: some 50 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +50,25 @@ def _shingles(item: Text) -> frozenset[str]:
 def alike_pairs(items: Sequence[Text]) -> list[tuple[int, int]]:
     """Pairs of near-duplicates (first index smaller), found exactly.
 
-    Prefix filtering: with shingles ordered from rare to frequent, two sets that overlap
-    enough share one among the first few of each, so only those are compared.
+    Shared shingles of all pairs are counted at once, as the product of the text-by-shingle
+    matrix with itself, in blocks of rows that bound the memory.
     """
     sets = [_shingles(item) for item in items]
-    frequency = Counter(shingle for shingles in sets for shingle in shingles)
-    seen_with: dict[str, list[int]] = {}
+    columns: dict[str, int] = {}
+    indices = [columns.setdefault(each, len(columns)) for shingles in sets for each in shingles]
+    sizes = np.array([len(shingles) for shingles in sets], np.int64)
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    ones = np.ones(len(indices), np.int32)
+    matrix = csr_matrix((ones, indices, starts), shape=(len(sets), len(columns)))
     pairs: list[tuple[int, int]] = []
-    for index, shingles in enumerate(sets):
-        ordered = sorted(shingles, key=lambda shingle: (frequency[shingle], shingle))
-        prefix = ordered[: len(ordered) - -(-len(ordered) * 6 // 10) + 1]
-        candidates = {other for shingle in prefix for other in seen_with.get(shingle, ())}
-        pairs.extend(
-            (other, index)
-            for other in sorted(candidates)
-            if len(shingles & sets[other]) >= ALIKE * len(shingles | sets[other])
-        )
-        for shingle in prefix:
-            seen_with.setdefault(shingle, []).append(index)
-    return pairs
+    height = max(1, _BLOCK // max(1, len(sets)))
+    for top in range(0, len(sets), height):
+        shared = (matrix[top : top + height] @ matrix[: top + height].T).tocoo()
+        rows, others = shared.row + top, shared.col
+        union = sizes[rows] + sizes[others] - shared.data
+        alike = (shared.data >= ALIKE * union) & (others < rows)
+        pairs += zip(others[alike].tolist(), rows[alike].tolist(), strict=True)
+    return sorted(pairs)
 
 
 def groups(examples: Sequence[Example]) -> list[int]:
