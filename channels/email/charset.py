@@ -9,6 +9,7 @@ import codecs
 import re
 from collections.abc import Iterator
 from encodings.aliases import aliases
+from functools import lru_cache
 
 _WIDER = {
     "gb2312": "gb18030",
@@ -116,6 +117,7 @@ def decode(data: bytes, declared: str | None = None) -> str:
     return _best_effort(data, declared)
 
 
+@lru_cache(maxsize=256)
 def known(name: str | None) -> str | None:
     """The codec for a charset name as it is written in mails, or None."""
     if not name:

@@ -214,26 +214,29 @@ def _derived_id(envelope: Envelope, part: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
-_SCRIPTS = re.compile(
-    r"(?P<zh>[\u4e00-\u9fff])|(?P<ja>[\u3040-\u30ff])|(?P<ko>[\uac00-\ud7af])|(?P<latin>[A-Za-z])"
-)
+_CHINESE = re.compile("[\u4e00-\u9fff]")
+_KANA = re.compile("[\u3040-\u30ff]")
+_HANGUL = re.compile("[\uac00-\ud7af]")
+_LATIN = re.compile("[A-Za-z]")
 _ENGLISH = re.compile(r"\b(?:the|you|your|to|is|and|for|have|please|not|my|we|i)\b", re.IGNORECASE)
+_LANGUAGE_SAMPLE = 500
+"""Characters that the guess looks at."""
 
 
 def _language(text: str) -> str:
     """A cheap guess by script, and for Latin letters by the commonest English words."""
-    counts = {"zh": 0, "ja": 0, "ko": 0, "latin": 0}
-    for found in _SCRIPTS.finditer(text[:2_000]):
-        counts[found.lastgroup or "latin"] += 1
-    east = counts["zh"] + counts["ja"] + counts["ko"]
-    if east * 5 >= counts["latin"] and east:
+    sample = text[:_LANGUAGE_SAMPLE]
+    chinese, kana, hangul, latin = (
+        len(script.findall(sample)) for script in (_CHINESE, _KANA, _HANGUL, _LATIN)
+    )
+    east = chinese + kana + hangul
+    if east and east * 5 >= latin:
         # A tenth of kana makes Chinese characters Japanese.
-        if counts["ja"] * 10 >= east:
+        if kana * 10 >= east:
             return "ja"
-        return "ko" if counts["ko"] * 2 >= east else "zh"
-    words = len(text[:2_000].split())
-    english = len(_ENGLISH.findall(text[:2_000]))
-    return "en" if english and english * 10 >= words else "und"
+        return "ko" if hangul * 2 >= east else "zh"
+    english = len(_ENGLISH.findall(sample))
+    return "en" if english and english * 10 >= len(sample.split()) else "und"
 
 
 @dataclass(slots=True)
@@ -372,12 +375,13 @@ class _Body:
         return "".join(pieces)[:LONGEST_TEXT], tuple(quoted)
 
     def _read_piece(self, piece: _Shown) -> tuple[str, tuple[tuple[int, int], ...]]:
-        if not piece.markup:
+        plain = bool(piece.plain.strip())
+        if not piece.markup or (plain and markup.needs_no_reading(piece.markup)):
             return piece.plain, ()
         reading = markup.read(piece.markup)
         self.simple = self.simple and reading.simple
         # Where the HTML marks its quotation it is read instead of the plain form.
-        if reading.quoted or not piece.plain.strip():
+        if reading.quoted or not plain:
             return reading.text, reading.quoted
         return piece.plain, ()
 
