@@ -9,6 +9,7 @@ import binascii
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from channels.email.headers import Headers, Value, base64_bytes
 from models.errors import Permanent
@@ -26,6 +27,9 @@ _HEADERS_LIMIT = 1_048_576
 """Bytes of all headers of all parts together."""
 
 _LONGEST_BOUNDARY_LINE = 1_000
+
+_MOST_UU_LINES = 1_000_000
+"""Lines of 45 bytes each, as encoders write them, are 45 MB: only an attack has more."""
 
 _BLANK = re.compile(rb"\r?\n\r?\n")
 _FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:")
@@ -254,7 +258,8 @@ def _uudecoded(body: bytes) -> bytes:
     if begin is None:
         return body
     content = bytearray()
-    for found in _LINE.finditer(body, begin.end()):
+    lines = _LINE.finditer(body, begin.end())
+    for found in islice(lines, _MOST_UU_LINES):
         line = found[0]
         if line.strip() in (b"end", b"`"):
             break

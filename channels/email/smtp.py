@@ -16,7 +16,7 @@ from channels.email.fast import FastSMTP
 from channels.email.headers import clean_line
 from channels.email.options import Options
 from channels.email.thread import plain_mailbox
-from models.errors import StorageFull, Temporary
+from models.errors import Permanent, StorageFull, Temporary
 from models.ids import uuid7
 from models.message import Envelope, Lane
 from models.ports import Accept, Clock
@@ -48,12 +48,24 @@ class Server:
         self._accounts.setdefault("postmaster", postmaster)
 
     async def start(self) -> None:
+        """Listens.
+
+        Raises:
+            Permanent: the certificate cannot be read, or the port cannot be had.
+        """
         loop = asyncio.get_running_loop()
         tls = _tls_context(self.options)
         factory = partial(_Connection, self, loop, tls)
-        self._server = await loop.create_server(
-            factory, self.options.host, self.options.port, backlog=_BACKLOG
-        )
+        host, port = self.options.host, self.options.port
+        try:
+            self._server = await loop.create_server(factory, host, port, backlog=_BACKLOG)
+        except OSError as error:
+            raise Permanent(
+                f"SMTP 无法监听 {host}:{port}（{error.strerror}），请更改邮件渠道的 host 或 port"
+                f" / SMTP cannot listen on {host}:{port} ({error.strerror}); change host or port"
+                " of the e-mail channel",
+                code="smtp_cannot_listen",
+            ) from error
 
     @property
     def port(self) -> int:
@@ -157,7 +169,15 @@ def _tls_context(options: Options) -> ssl.SSLContext | None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(options.certificate, options.key)
+    try:
+        context.load_cert_chain(options.certificate, options.key)
+    except OSError as error:
+        raise Permanent(
+            f"证书 {options.certificate} 或私钥 {options.key} 无法读取（{error.strerror}），请检查文件"
+            f" / Certificate {options.certificate} or key {options.key} cannot be read"
+            f" ({error.strerror}); check the files",
+            code="smtp_bad_certificate",
+        ) from error
     return context
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from channels.email.thread import Threads
-from models.errors import StorageFull, Temporary
+from models.errors import Permanent, StorageFull, Temporary
 
 MAIL = b"Subject: x\r\n\r\nhello\r\n"
 
@@ -314,3 +314,14 @@ async def test_stop_answers_the_mail_under_way(listen: Any) -> None:
     at.store.gate.set()
     await stopping
     assert (await client.rest()).startswith(b"250 2.0.0 Stored")
+
+
+async def test_a_port_that_is_taken_says_what_to_change(listen: Any) -> None:
+    at = await listen()
+    with pytest.raises(Permanent, match="change host or port"):
+        await listen(port=at.server.port)
+
+
+async def test_a_certificate_that_is_missing_says_which(listen: Any) -> None:
+    with pytest.raises(Permanent, match="no-such-cert.pem"):
+        await listen(certificate="no-such-cert.pem", key="no-such-key.pem")
