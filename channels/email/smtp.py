@@ -173,7 +173,8 @@ def _tls_context(options: Options) -> ssl.SSLContext | None:
         context.load_cert_chain(options.certificate, options.key)
     except OSError as error:
         raise Permanent(
-            f"证书 {options.certificate} 或私钥 {options.key} 无法读取（{error.strerror}），请检查文件"
+            f"证书 {options.certificate} 或私钥 {options.key} 无法读取（{error.strerror}），"
+            "请检查文件"
             f" / Certificate {options.certificate} or key {options.key} cannot be read"
             f" ({error.strerror}); check the files",
             code="smtp_bad_certificate",

@@ -323,5 +323,5 @@ async def test_a_port_that_is_taken_says_what_to_change(listen: Any) -> None:
 
 
 async def test_a_certificate_that_is_missing_says_which(listen: Any) -> None:
-    with pytest.raises(Permanent, match="no-such-cert.pem"):
+    with pytest.raises(Permanent, match="no-such-cert"):
         await listen(certificate="no-such-cert.pem", key="no-such-key.pem")
