@@ -1,0 +1,289 @@
+// The desk: what is known, and what happens when something new becomes known.
+import { h, lang, notice, say, setNow, show, speak, switchLanguage, t, tick } from "./dom.js";
+import { call, Line } from "./door.js";
+import { makeFacts } from "./facts.js";
+import { drawQueue, makeQueue, title } from "./queue.js";
+import { makeTalk } from "./talk.js";
+
+const app = document.getElementById("app");
+
+class Desk {
+  constructor(me, names) {
+    this.state = {
+      me, names, mine: [], listed: [], waiting: { total: 0, oldest: null },
+      tab: "mine", query: "", openId: null, view: null, fresh: new Set(), live: false,
+    };
+    this.open = this.open.bind(this);
+    this.dirty = { queue: false, ticket: false };
+    this.line = new Line({
+      onEvents: (events) => this.hear(events),
+      onSnapshot: () => this.refresh({ queue: true, ticket: true }),
+      onWaiting: (waiting) => {
+        this.state.waiting = waiting;
+        if (this.state.tab !== "mine") this.refresh({ queue: true });
+        this.draw();
+      },
+      onState: (live) => {
+        this.state.live = live;
+        this.draw();
+      },
+      onSignedOut: () => signedOut(),
+    });
+    this.build();
+    this.line.start();
+    this.refresh({ queue: true });
+  }
+
+  // -- the frame --------------------------------------------------------------------
+
+  build() {
+    const { me, names } = this.state;
+    document.documentElement.lang = lang() === "zh" ? "zh-CN" : "en";
+    const settable = Object.keys(names.presences).filter((key) => key !== "not_responding");
+    this.presence = h("select.presence", {
+      "aria-label": t("presence"),
+      onchange: () => this.act(async () => {
+        this.state.me = await call("PUT", "/me/presence", { presence: this.presence.value });
+      }),
+    }, settable.map((key) => h("option", { value: key }, say(names.presences[key]))),
+    h("option", { value: "not_responding", disabled: true, hidden: true }, say(names.presences.not_responding)));
+    this.lamp = h("span.lamp", { role: "status" });
+    this.load = h("span.load", null);
+    this.queuePane = makeQueue(this);
+    this.rooms = h("main.rooms", { "data-look": this.main?.dataset.look ?? "list" });
+    this.main = this.rooms;
+    app.replaceChildren(
+      h("a.skip", { href: "#talk" }, t("skip")),
+      h("header.top", null,
+        h("span.brand", null, h("img", { src: "/desk/icon.svg", alt: "", width: "24", height: "24" }), t("brand")),
+        this.lamp, h("span.spread", null), this.load, this.presence,
+        h("button.quiet.language", { type: "button", lang: lang() === "zh" ? "en" : "zh-CN", onclick: () => this.translate() }, t("language")),
+        h("span.me", null, me.name, h("small", null, say(names.roles[me.role]))),
+        h("button.quiet", { type: "button", onclick: () => this.leave() }, t("logout"))),
+      this.rooms);
+    this.seat();
+  }
+
+  /** Puts the panes of the open ticket in their places. */
+  seat() {
+    if (this.state.openId) {
+      this.talk = makeTalk(this, this.state.openId);
+      this.facts = makeFacts(this);
+    } else {
+      this.talk = h("section.talk.nothing", { id: "talk" }, h("p", null, t("empty.talk")));
+      this.facts = null;
+    }
+    this.rooms.replaceChildren(...[this.queuePane, this.talk, this.facts].filter(Boolean));
+    this.draw();
+  }
+
+  draw() {
+    const { state } = this;
+    show(this.lamp, state.live, () => [t(state.live ? "line.on" : "line.off")]);
+    this.lamp.classList.toggle("on", state.live);
+    this.load.textContent = t("load", state.me);
+    this.presence.value = state.me.presence;
+    this.presence.dataset.presence = state.me.presence;
+    drawQueue(this.queuePane, this);
+    if (state.view && this.facts) {
+      this.talk.draw(state.view);
+      this.facts.draw(state.view);
+    }
+    const offers = state.mine.filter((ticket) => ticket.state === "offered").length;
+    document.title = (offers + state.fresh.size ? `(${offers + state.fresh.size}) ` : "") + t("title");
+  }
+
+  look(room) {
+    this.rooms.dataset.look = room;
+    if (room === "talk") this.talk.querySelector("h1")?.focus();
+  }
+
+  translate() {
+    switchLanguage();
+    this.build();
+  }
+
+  // -- what happens -----------------------------------------------------------------
+
+  hear(events) {
+    const { state } = this;
+    const conversation = state.view?.ticket.conversation_id;
+    const about = (event) => event.ticket_id === state.openId || (conversation && event.conversation_id === conversation);
+    for (const event of events) {
+      const foreign = event.ticket_id !== state.openId || document.hidden;
+      const mine = state.mine.some((ticket) => ticket.id === event.ticket_id);
+      if (event.kind === "message.in" && mine && foreign) {
+        state.fresh.add(event.ticket_id);
+        speak(t("new.message"));
+      }
+      if (event.kind === "ticket.assigned" && (event.data.owner ?? event.agent_id) === state.me.id) {
+        this.arriving = event.data.state === "offered" ? "new.offer" : "new.ticket";
+        this.arrived = event.ticket_id;
+      }
+    }
+    this.refresh({ queue: true, ticket: events.some(about) });
+  }
+
+  /** Reads again what may have changed; many wishes within a moment are one request. */
+  refresh(wanted) {
+    for (const part in wanted) this.dirty[part] ||= wanted[part];
+    this.timer ??= setTimeout(async () => {
+      const dirty = this.dirty;
+      this.dirty = { queue: false, ticket: false };
+      try {
+        await Promise.all([dirty.queue && this.readQueue(), dirty.ticket && this.readTicket()]);
+      } catch (error) {
+        this.complain(error);
+      }
+      this.timer = undefined;
+      this.draw();
+      if (this.dirty.queue || this.dirty.ticket) this.refresh({});
+    }, 60);
+  }
+
+  async readQueue() {
+    const { state } = this;
+    const [queue, me] = await Promise.all([call("GET", "/queue"), call("GET", "/me")]);
+    setNow(queue.now);
+    Object.assign(state, { mine: queue.tickets, waiting: queue.waiting, me });
+    if (state.tab === "waiting") state.listed = (await call("GET", "/tickets?state=waiting")).tickets;
+    if (state.tab === "all") {
+      const query = state.query ? `?q=${encodeURIComponent(state.query)}` : "";
+      state.listed = (await call("GET", `/tickets${query}`)).tickets;
+    }
+    this.announce();
+  }
+
+  announce() {
+    const arrived = this.state.mine.find((ticket) => ticket.id === this.arrived);
+    if (!arrived) return;
+    const text = t(this.arriving, { title: title(arrived) });
+    notice(text);
+    speak(text);
+    if (arrived.id !== this.state.openId) this.state.fresh.add(arrived.id);
+    this.arrived = null;
+  }
+
+  async readTicket() {
+    const { openId } = this.state;
+    if (!openId) return;
+    const view = await call("GET", `/tickets/${openId}`);
+    for (let next = view.next_after; next !== null;) {
+      const more = await call("GET", `/tickets/${openId}?after=${next}`);
+      view.messages.push(...more.messages);
+      next = more.next_after;
+    }
+    if (this.state.openId === openId) this.state.view = view;
+  }
+
+  async open(ticketId) {
+    Object.assign(this.state, { openId: ticketId, view: null });
+    this.state.fresh.delete(ticketId);
+    this.seat();
+    await this.act(() => this.readTicket(), { quiet: true });
+    this.draw();
+    this.look("talk");
+  }
+
+  chooseTab(tab) {
+    Object.assign(this.state, { tab, listed: [], query: "" });
+    this.draw();
+    this.refresh({ queue: true });
+  }
+
+  search(number) {
+    Object.assign(this.state, { tab: "all", query: number });
+    this.refresh({ queue: true });
+  }
+
+  /** Does something, shows what went wrong, and reads again what may have changed. */
+  async act(work, { quiet = false } = {}) {
+    try {
+      await work();
+    } catch (error) {
+      this.complain(error);
+    }
+    if (!quiet) this.refresh({ queue: true, ticket: true });
+  }
+
+  complain(error) {
+    if (error.status === 401) signedOut();
+    else if (error.status === 404 && error.code === "not_found" && this.state.openId) this.close(error);
+    else notice(error.message, "bad");
+    if (error.status === undefined) throw error;
+  }
+
+  /** The open ticket is none of ours any more. */
+  close(error) {
+    notice(error.message, "bad");
+    Object.assign(this.state, { openId: null, view: null });
+    this.seat();
+    this.look("list");
+  }
+
+  skillName(skill) {
+    const [facet, value] = skill.split(/:(.*)/s);
+    const spec = this.state.names.facets.find((found) => found.facet === facet);
+    const named = spec?.classes.find((choice) => choice.value === value);
+    return named ? `${say(spec.name)}：${say(named.name)}` : skill;
+  }
+
+  async leave() {
+    this.line.stop();
+    await call("POST", "/logout").catch(() => {});
+    signedOut();
+  }
+}
+
+// -- signing in ---------------------------------------------------------------------
+
+let desk = null;
+
+function signedOut() {
+  desk?.line.stop();
+  desk = null;
+  document.querySelectorAll("dialog").forEach((dialog) => dialog.remove());
+  drawLogin();
+}
+
+function drawLogin() {
+  document.documentElement.lang = lang() === "zh" ? "zh-CN" : "en";
+  document.title = t("title");
+  const problem = h("p.flag", { role: "alert", hidden: true });
+  const login = h("input", { name: "login", autocomplete: "username", required: true, maxlength: "64", autocapitalize: "none" });
+  const password = h("input", { name: "password", type: "password", autocomplete: "current-password", required: true });
+  const submit = h("button.primary", { type: "submit" }, t("login.submit"));
+  const form = h("form.login", { onsubmit: async (event) => {
+    event.preventDefault();
+    submit.disabled = true;
+    try {
+      await call("POST", "/login", { login: login.value, password: password.value });
+      await enter();
+    } catch (error) {
+      problem.textContent = error.message;
+      problem.hidden = false;
+      password.select();
+    }
+    submit.disabled = false;
+  } },
+  h("img", { src: "/desk/icon.svg", alt: "", width: "48", height: "48" }),
+  h("h1", null, t("login.title")),
+  h("label.field", null, t("login.login"), login),
+  h("label.field", null, t("login.password"), password),
+  problem, submit,
+  h("p.small", null, t("login.hint")),
+  h("button.link", { type: "button", onclick: () => { switchLanguage(); drawLogin(); } }, t("language")));
+  app.replaceChildren(h("main.door", null, form));
+  login.focus();
+}
+
+async function enter() {
+  const me = await call("GET", "/me");
+  desk = new Desk(me, await call("GET", "/glossary"));
+}
+
+setInterval(tick, 1000);
+enter().catch((error) => {
+  drawLogin();
+  if (error.status !== 401) notice(error.message, "bad");
+});

@@ -1,0 +1,147 @@
+// Making elements. Text goes in as text nodes only: nothing from outside is ever markup.
+import { WORDS } from "./words.js";
+
+const LANGUAGES = ["zh", "en"];
+let language = localStorage.getItem("shouli.language") === "en" ? "en" : "zh";
+
+export function lang() {
+  return language;
+}
+
+export function switchLanguage() {
+  language = language === "zh" ? "en" : "zh";
+  localStorage.setItem("shouli.language", language);
+}
+
+/** The words for a key, with {names} filled in; an unknown key shows itself. */
+export function t(key, values = {}) {
+  const words = WORDS[key];
+  if (!words) return key;
+  const text = words[LANGUAGES.indexOf(language)];
+  return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+}
+
+export function has(key) {
+  return key in WORDS;
+}
+
+/** What the server says in both languages, or as a plain string in one. */
+export function say(words) {
+  if (!words || typeof words === "string") return words ?? "";
+  return words[language];
+}
+
+/** h("button.primary", {onclick, "aria-label": …}, child, …): an element. */
+export function h(tag, options, ...children) {
+  const [name, ...classes] = tag.split(".");
+  const element = document.createElement(name);
+  if (classes.length) element.className = classes.join(" ");
+  for (const [key, value] of Object.entries(options ?? {})) {
+    if (value === undefined || value === null || value === false) continue;
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (key === "vars") for (const v in value) element.style.setProperty(v, value[v]);
+    else if (key in PROPERTIES) element[key] = value;
+    else element.setAttribute(key, value === true ? "" : value);
+  }
+  element.append(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false && c !== ""));
+  return element;
+}
+
+const PROPERTIES = { value: 1, checked: 1, selected: 1, disabled: 1, htmlFor: 1 };
+
+/** Replaces the children of an element only when what they show has changed. */
+export function show(element, key, make) {
+  const seen = JSON.stringify([language, key]);
+  if (element.shouliSeen === seen) return;
+  element.shouliSeen = seen;
+  element.replaceChildren(...[make()].flat(Infinity).filter(Boolean));
+}
+
+/** Tells a screen reader. */
+export function speak(text) {
+  document.getElementById("spoken").textContent = text;
+}
+
+/** A notice that goes by itself; kind is "good" or "bad". */
+export function notice(text, kind = "good") {
+  const box = h(`div.notice.${kind}`, { role: kind === "bad" ? "alert" : "status" }, text);
+  document.getElementById("notices").append(box);
+  setTimeout(() => box.remove(), kind === "bad" ? 8000 : 3500);
+}
+
+/** A modal form. Resolves to its FormData, or null when it was left. */
+export function ask({ title, text, fields = [], submit, danger = false }) {
+  return new Promise((resolve) => {
+    const form = h(
+      "form", { method: "dialog" },
+      h("h2", { id: "ask-title" }, title),
+      text && h("p", null, text),
+      fields,
+      h("div.row.end", null,
+        h("button.quiet", { type: "button", onclick: () => dialog.close() }, t("ask.cancel")),
+        h(danger ? "button.danger" : "button.primary", { type: "submit", value: "yes" }, submit)),
+    );
+    const dialog = h("dialog.ask", { "aria-labelledby": "ask-title" }, form);
+    dialog.addEventListener("close", () => {
+      resolve(dialog.returnValue === "yes" ? new FormData(form) : null);
+      dialog.remove();
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}
+
+// -- time ---------------------------------------------------------------------------
+
+let skew = 0;
+
+/** The server's clock rules: seconds since 1970. */
+export function setNow(serverNow) {
+  skew = serverNow - Date.now() / 1000;
+}
+
+export function now() {
+  return Date.now() / 1000 + skew;
+}
+
+/** A length of time in seconds, to two units. */
+export function span(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  const [d, hours, m, s] = [
+    Math.floor(whole / 86400), Math.floor(whole / 3600) % 24, Math.floor(whole / 60) % 60, whole % 60,
+  ];
+  const two = (n) => String(n).padStart(2, "0");
+  if (d) return t("time.d", { d, h: hours });
+  if (hours) return t("time.h", { h: hours, m });
+  return m ? t("time.m", { m, s: two(s) }) : t("time.s", { s });
+}
+
+/** A moment as people write it: the time today, else with its date. */
+export function moment(at) {
+  const date = new Date(at * 1000);
+  const today = date.toDateString() === new Date(now() * 1000).toDateString();
+  const options = { hour: "2-digit", minute: "2-digit", hour12: false };
+  if (!today) Object.assign(options, { month: "numeric", day: "numeric" });
+  const text = date.toLocaleString(language === "zh" ? "zh-CN" : "en-GB", options);
+  return h("time", { datetime: date.toISOString(), title: date.toLocaleString() }, text);
+}
+
+/** An element that counts down (or up, once late) to a moment; tick() moves all of them. */
+export function countdown(at, { before, after, warn = 60 }) {
+  const element = h("span.due", { "data-at": at, "data-before": before, "data-after": after ?? "", "data-warn": warn });
+  move(element);
+  return element;
+}
+
+function move(element) {
+  const left = Number(element.dataset.at) - now();
+  const words = left >= 0 || !element.dataset.after ? element.dataset.before : element.dataset.after;
+  const text = t(words, { time: span(Math.abs(Math.max(left, element.dataset.after ? left : 0))) });
+  if (element.textContent !== text) element.textContent = text;
+  element.classList.toggle("late", left < 0);
+  element.classList.toggle("soon", left >= 0 && left < Number(element.dataset.warn));
+}
+
+export function tick() {
+  for (const element of document.querySelectorAll(".due[data-at]")) move(element);
+}

@@ -1,0 +1,123 @@
+// The way to the server: requests, and the live line that resumes where it stopped.
+import { say, t } from "./dom.js";
+
+export class Refused extends Error {
+  constructor(status, problem) {
+    super(say(problem.message));
+    this.status = status;
+    this.code = problem.code;
+  }
+}
+
+/** One request; resolves to its JSON (null for none), or throws Refused. */
+export async function call(method, path, body) {
+  const options = { method, headers: { "X-Shouli-Desk": "1" }, credentials: "same-origin" };
+  if (body !== undefined) {
+    options.body = JSON.stringify(body);
+    options.headers["Content-Type"] = "application/json";
+  }
+  let response;
+  try {
+    response = await fetch(`/api/v1${path}`, options);
+  } catch {
+    throw new Refused(0, { code: "offline", message: t("error.offline") });
+  }
+  const text = await response.text();
+  let content = null;
+  try {
+    content = text ? JSON.parse(text) : null;
+  } catch {
+    // A proxy in between answered with a page of its own.
+  }
+  if (!response.ok) {
+    throw new Refused(response.status, content?.message ? content : { code: "offline", message: t("error.offline") });
+  }
+  return content;
+}
+
+/** An idempotency key; crypto.randomUUID exists only on secure origins. */
+export function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+const SILENT = 60_000; // The server pings every 25 s.
+const LONGEST = 15_000;
+
+/** The live line. Tells onEvents each event once, onSnapshot when everything must be read. */
+export class Line {
+  constructor({ onEvents, onSnapshot, onWaiting, onState, onSignedOut }) {
+    Object.assign(this, { onEvents, onSnapshot, onWaiting, onState, onSignedOut });
+    this.lastSeq = 0;
+    this.failures = 0;
+    this.stopped = false;
+    this.hurry = () => this.socket?.readyState !== WebSocket.OPEN && this.open();
+  }
+
+  start() {
+    window.addEventListener("online", this.hurry);
+    this.open();
+  }
+
+  stop() {
+    this.stopped = true;
+    window.removeEventListener("online", this.hurry);
+    clearTimeout(this.again);
+    clearTimeout(this.watch);
+    this.socket?.close();
+  }
+
+  open() {
+    clearTimeout(this.again);
+    if (this.stopped || this.socket?.readyState === WebSocket.CONNECTING) return;
+    const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/v1/ws`);
+    this.socket = socket;
+    socket.onopen = () => {
+      socket.send(JSON.stringify({ type: "hello", last_seq: this.lastSeq }));
+      this.listenFor(socket);
+    };
+    socket.onmessage = (message) => {
+      this.listenFor(socket);
+      this.hear(socket, JSON.parse(message.data));
+    };
+    socket.onclose = (closing) => this.closed(socket, closing.code);
+  }
+
+  listenFor(socket) {
+    clearTimeout(this.watch);
+    this.watch = setTimeout(() => socket.close(), SILENT);
+  }
+
+  hear(socket, frame) {
+    this.failures = 0;
+    this.onState(true);
+    if (frame.type === "snapshot") {
+      this.lastSeq = frame.last_seq;
+      this.onSnapshot();
+    } else if (frame.type === "events") {
+      const fresh = frame.events.filter((event) => event.seq > this.lastSeq);
+      if (!fresh.length) return;
+      this.lastSeq = fresh[fresh.length - 1].seq;
+      this.onEvents(fresh);
+    } else if (frame.type === "waiting") {
+      this.onWaiting(frame.waiting);
+    } else if (frame.type === "ping") {
+      this.lastSeq = Math.max(this.lastSeq, frame.last_seq);
+      socket.send('{"type":"pong"}');
+    }
+  }
+
+  closed(socket, code) {
+    if (socket !== this.socket || this.stopped) return;
+    clearTimeout(this.watch);
+    this.onState(false);
+    if (code === 4401) {
+      this.onSignedOut();
+      return;
+    }
+    const pause = Math.min(LONGEST, 500 * 2 ** this.failures++) * (0.5 + Math.random() / 2);
+    this.again = setTimeout(() => this.open(), pause);
+    // A session that ended meanwhile refuses the socket without saying why: ask.
+    if (this.failures > 1) call("GET", "/me").catch((error) => error.status === 401 && this.onSignedOut());
+  }
+}

@@ -1,0 +1,131 @@
+// Beside the conversation: what it is about and why, why it came here, who the customer is.
+import { h, has, moment, notice, say, show, t } from "./dom.js";
+import { call } from "./door.js";
+
+function percent(p) {
+  return `${Math.round(p * 100)}%`;
+}
+
+function reasons(label) {
+  const strongest = Math.max(...label.reasons.map((reason) => Math.abs(reason.weight)), 0.001);
+  const chip = (reason) =>
+    h(`span.reason.${reason.weight >= 0 ? "plus" : "minus"}`,
+      { vars: { "--w": String(0.35 + 0.65 * Math.abs(reason.weight) / strongest) },
+        title: `${t(reason.weight >= 0 ? "label.for" : "label.against")} ${reason.weight.toFixed(2)}` },
+      h("span.unseen", null, t(reason.weight >= 0 ? "label.for" : "label.against")),
+      `${reason.weight >= 0 ? "+" : "−"} ${reason.text}`);
+  const sorted = [...label.reasons].sort((a, b) => b.weight - a.weight);
+  return sorted.length > 0 && h("div.reasons", null, sorted.map(chip));
+}
+
+function by(label) {
+  if (label.by === "model" || label.by === "floor") return t(`label.by.${label.by}`);
+  return t("label.by.person", { name: label.by_name ?? "" });
+}
+
+function correction(desk, view, label) {
+  const facet = desk.state.names.facets.find((found) => found.facet === label.facet);
+  if (!facet || !view.actions.includes("correct")) return h("span.value", null, say(label.value_name));
+  const guesses = new Map(label.alternatives.map((other) => [other.value, other.confidence]));
+  const options = facet.classes.map((choice) => {
+    const guess = guesses.get(choice.value);
+    const text = say(choice.name) + (guess !== undefined && choice.value !== label.value ? ` (${percent(guess)})` : "");
+    return h("option", { value: choice.value, selected: choice.value === label.value }, text);
+  });
+  return h("select.value", {
+    "aria-label": t("label.correct", { facet: say(label.facet_name) }), "data-facet": label.facet,
+    onchange: (event) => desk.act(async () => {
+      await call("POST", `/tickets/${view.ticket.id}/labels`, { facet: label.facet, value: event.target.value });
+      notice(t("label.saved"));
+    }),
+  }, options);
+}
+
+function labelRow(desk, view, label) {
+  const p = percent(label.confidence);
+  return h(`div.label${label.accepted ? "" : ".unsure"}`, null,
+    h("div.label-top", null,
+      h("span.facet", null, say(label.facet_name)),
+      correction(desk, view, label),
+      h("span.percent", null, p)),
+    h("div.meter", {
+      role: "img", vars: { "--p": p },
+      "aria-label": t("label.confidence", { facet: say(label.facet_name), value: say(label.value_name), p }),
+    }),
+    h("div.label-by", null, by(label), !label.accepted && h("strong", null, t("label.unsure"))),
+    reasons(label));
+}
+
+function decisionItem(decision) {
+  return h("li", null,
+    h("p", null, say(decision.text)),
+    h("p.small", null, moment(decision.at), ` · ${decision.agent?.name ?? ""}`,
+      decision.outcome && has(`outcome.${decision.outcome}`) && ` · ${t(`outcome.${decision.outcome}`)}`));
+}
+
+function customerRows(customer) {
+  const rows = ["name", "email", "phone"].filter((key) => customer[key]);
+  if (!rows.length && customer.external_id) rows.push("external_id");
+  return h("dl", null, rows.map((key) => [h("dt", null, t(`who.${key}`)), h("dd", null, customer[key])]));
+}
+
+function customerBox(desk, view) {
+  const { ticket, customer } = view;
+  const rows = h("div", null, customerRows(customer));
+  const reveal = h("button.link", { type: "button", title: t("who.reveal.note"), onclick: () => desk.act(async () => {
+    rows.replaceChildren(customerRows(await call("POST", `/tickets/${ticket.id}/reveal`)));
+    reveal.remove();
+  }) }, t("who.reveal"));
+  const toggle = customer.blocked ? "unblock" : "block";
+  return [
+    rows,
+    customer.blocked && h("p.flag", null, t("who.blocked")),
+    h("div.tools", null, reveal,
+      h("button.link", { type: "button", onclick: () => desk.act(() => call("POST", `/tickets/${ticket.id}/${toggle}`)) },
+        t(`who.${toggle}`))),
+  ];
+}
+
+function historyText(line, names) {
+  const key = `history.${line.kind}`;
+  if (!has(key)) return line.kind;
+  const { before = "", after = "", reason = "", state } = line.data;
+  const shown = state && has(`state.${state}`) ? t(`state.${state}`) : "";
+  const moved = line.kind === "ticket.moved" && names.states[state];
+  return t(key, { name: line.agent?.name ?? "", before, after, reason, state: shown }) + (moved ? `：${say(moved)}` : "");
+}
+
+function section(id, heading, content) {
+  return h("section.fact", { "aria-labelledby": `fact-${id}` }, h("h2", { id: `fact-${id}` }, heading), content);
+}
+
+/** The pane of facts; draw(view) shows what is new, part by part. */
+export function makeFacts(desk) {
+  const places = Object.fromEntries(["labels", "why", "who", "related", "history"].map((name) => [name, h("div", null)]));
+  const pane = h("aside.facts", { "aria-label": t("facts") },
+    h("div.facts-head", null,
+      h("button.back.quiet", { type: "button", onclick: () => desk.look("talk") }, `‹ ${t("talk.show")}`)),
+    Object.values(places));
+  let unfolded = false;
+  pane.draw = (view) => {
+    const { names } = desk.state;
+    show(places.labels, [view.labels, view.actions], () =>
+      section("labels", t("labels"), view.labels.length
+        ? view.labels.map((label) => labelRow(desk, view, label))
+        : h("p.small", null, t("labels.none"))));
+    show(places.why, view.decisions, () =>
+      section("why", t("why"), view.decisions.length
+        ? h("ol.decisions", null, [...view.decisions].reverse().map(decisionItem))
+        : h("p.small", null, t("why.waiting"))));
+    show(places.who, [view.ticket.id, view.customer], () => section("who", t("who"), customerBox(desk, view)));
+    show(places.related, view.related, () => view.related.length > 0 &&
+      section("related", t("related"), view.related.map((other) =>
+        h("button.link.related", { type: "button", onclick: () => desk.open(other.id) },
+          `${other.number} · ${say(names.states[other.state])}`))));
+    show(places.history, view.history, () =>
+      h("details.fact", { open: unfolded, ontoggle: (event) => { unfolded = event.target.open; } },
+        h("summary", null, t("history")),
+        h("ol.history", null, view.history.map((line) => h("li", null, moment(line.at), " ", historyText(line, names))))));
+  };
+  return pane;
+}

@@ -1,0 +1,85 @@
+// The lists: mine, waiting, and (for those who supervise) all.
+import { countdown, h, has, moment, say, show, span, now, t } from "./dom.js";
+
+export function title(ticket) {
+  if (ticket.subject || ticket.preview) return ticket.subject || ticket.preview;
+  const labels = ticket.labels.map((label) => say(label.value_name)).join(" · ");
+  return labels || t("untitled");
+}
+
+export function channelName(channel) {
+  return has(`channel.${channel}`) ? t(`channel.${channel}`) : channel;
+}
+
+/** When something is due on a ticket, or null. */
+export function dueOf(ticket) {
+  if (ticket.state === "offered" && ticket.offer_until) {
+    return countdown(ticket.offer_until, { before: "offer.in", warn: 1e9 });
+  }
+  const open = ["waiting", "active", "helping"].includes(ticket.state);
+  if (open && ticket.due_at && !ticket.first_answer_at) {
+    return countdown(ticket.due_at, { before: "due.in", after: "due.over" });
+  }
+  return null;
+}
+
+export function stateTag(ticket, names) {
+  return h(`span.tag.state-${ticket.state}`, null, say(names.states[ticket.state]));
+}
+
+function card(ticket, { names, openId, open, fresh }) {
+  const current = ticket.id === openId;
+  return h("li", null,
+    h(`button.card${current ? ".current" : ""}${ticket.state === "offered" ? ".offered" : ""}`,
+      { type: "button", "aria-current": current ? "true" : null, "data-ticket": ticket.id, onclick: () => open(ticket.id) },
+      h("span.card-top", null,
+        h("span.channel", null, channelName(ticket.channel)),
+        stateTag(ticket, names),
+        fresh.has(ticket.id) && h("span.dot", { "aria-label": t("new.message") }),
+        h("span.spread", null),
+        dueOf(ticket) ?? moment(ticket.updated_at)),
+      h("span.card-title", null, title(ticket)),
+      h("span.card-labels", null,
+        ticket.labels.map((label) =>
+          h(`span.chip${label.accepted ? "" : ".unsure"}${label.value === "紧急" ? ".urgent" : ""}`, null,
+            say(label.value_name) + (label.accepted ? "" : "?"))))));
+}
+
+function emptyText(tab, presence) {
+  if (tab !== "mine") return [t(`empty.${tab}`)];
+  return [t("empty.mine"), h("br"), t(presence === "ready" ? "empty.mine.ready" : "empty.mine.away")];
+}
+
+/** Draws the list pane from the desk's state. */
+export function drawQueue(pane, desk) {
+  const { state } = desk;
+  const tabs = ["mine", "waiting", ...(state.me.role === "agent" ? [] : ["all"])];
+  const counts = { mine: state.mine.length, waiting: state.waiting.total };
+  show(pane.querySelector(".tabs"), [tabs, counts, state.tab], () =>
+    tabs.map((tab) =>
+      h(`button.tab${tab === state.tab ? ".current" : ""}`,
+        { type: "button", "aria-pressed": String(tab === state.tab), "data-tab": tab, onclick: () => desk.chooseTab(tab) },
+        t(`tab.${tab}`),
+        counts[tab] !== undefined && h("span.count", null, String(counts[tab])))));
+  const listed = state.tab === "mine" ? state.mine : state.listed;
+  const key = [listed, state.openId, [...state.fresh], state.tab, state.me.presence];
+  show(pane.querySelector(".cards"), key, () =>
+    listed.length
+      ? listed.map((ticket) => card(ticket, { names: state.names, openId: state.openId, open: desk.open, fresh: state.fresh }))
+      : [h("li.empty", null, emptyText(state.tab, state.me.presence))]);
+  const oldest = state.tab === "waiting" && state.waiting.oldest;
+  const waited = oldest ? Math.floor((now() - oldest) / 60) : null;
+  show(pane.querySelector(".oldest"), waited, () => (oldest ? [t("oldest", { time: span(now() - oldest) })] : []));
+}
+
+export function makeQueue(desk) {
+  const search = h("input", {
+    type: "search", inputmode: "numeric", placeholder: t("search"), "aria-label": t("search"),
+    onkeydown: (key) => key.key === "Enter" && desk.search(key.target.value.trim()),
+  });
+  return h("nav.queue", { "aria-label": t("queues") },
+    h("div.tabs", null),
+    desk.state.me.role !== "agent" && h("div.search", null, search),
+    h("div.oldest", null),
+    h("ul.cards", null));
+}

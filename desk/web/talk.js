@@ -1,0 +1,255 @@
+// The conversation: what both sides said, what became of our answers, and the reply box.
+import { ask, h, moment, notice, say, show, t } from "./dom.js";
+import { call, newId } from "./door.js";
+import { channelName, dueOf, stateTag, title } from "./queue.js";
+
+const drafts = new Map(); // ticket id -> {text, id, then}: kept while the page lives
+
+function draftOf(ticketId) {
+  if (!drafts.has(ticketId)) drafts.set(ticketId, { text: "", id: newId(), then: "active" });
+  return drafts.get(ticketId);
+}
+
+// -- messages -----------------------------------------------------------------------
+
+function sizeText(bytes) {
+  if (bytes === null) return "";
+  return bytes < 1024 * 1024 ? `${Math.max(1, Math.round(bytes / 1024))} KB` : `${(bytes / 1048576).toFixed(1)} MB`;
+}
+
+function fileLink(base, file) {
+  const label = [h("span.file-name", null, file.name || file.id), h("small", null, sizeText(file.size))];
+  if (file.state !== "stored") return h("span.file", null, label, h("small", null, t(`file.${file.state}`)));
+  return h("a.file", { href: `${base}/attachments/${encodeURIComponent(file.id)}`, download: file.name || file.id }, label);
+}
+
+function unfold(words, make) {
+  const place = h("div", null);
+  const button = h("button.link", { type: "button", "aria-expanded": "false", onclick: () => {
+    const open = button.getAttribute("aria-expanded") === "true";
+    place.replaceChildren(...(open ? [] : [make()]));
+    button.setAttribute("aria-expanded", String(!open));
+  } }, words);
+  return { button, place };
+}
+
+function theirTools(ticket, message) {
+  const base = `/api/v1/tickets/${ticket.id}/messages/${message.id}`;
+  const folds = [];
+  if (message.text_full) folds.push(unfold(t("message.full"), () => h("pre.full", null, message.text_full)));
+  if (message.has_html) {
+    folds.push(unfold(t("message.html"), () =>
+      h("iframe.formatted", { sandbox: true, src: `${base}/html`, title: t("message.html.title"), loading: "lazy" })));
+  }
+  const raw = ticket.channel === "email" && h("a.link", { href: `${base}/raw`, download: true }, t("message.raw"));
+  return [
+    message.attachments.length > 0 && h("div.files", null, message.attachments.map((file) => fileLink(base, file))),
+    (folds.length > 0 || raw) && h("div.tools", null, folds.map((fold) => fold.button), raw),
+    folds.map((fold) => fold.place),
+  ];
+}
+
+function fate(desk, ticket, message) {
+  const decide = (action) => desk.act(() =>
+    call("POST", `/tickets/${ticket.id}/answers/${message.id}/decide`, { action }));
+  const open = ["unknown", "failed"].includes(message.state);
+  return [
+    h("div.fate", null, h(`span.mark.mark-${message.state}`, null, t(`state.${message.state}`))),
+    message.waits_because && h("p.why-waits", null, message.waits_because),
+    message.error && h("p.why-waits", null, message.error),
+    open && h("div.tools", null,
+      h("button.link", { type: "button", onclick: () => decide("resend") }, t("decide.resend")),
+      h("button.link", { type: "button", onclick: () => decide("sent") }, t("decide.sent"))),
+  ];
+}
+
+function bubble(desk, ticket, message) {
+  const ours = message.side === "us";
+  const author = message.author || t(ours ? (message.kind === "reply" ? "us" : "automatic") : "customer");
+  const tags = [
+    ["edit", "delete", "ack", "notice"].includes(message.kind) && t(`kind.${message.kind}`),
+    message.auto !== "none" && t(`auto.${message.auto}`),
+  ].filter(Boolean);
+  const flags = [
+    message.quarantined && t("quarantined"),
+    message.trust === "failed" && t("trust.failed"),
+  ].filter(Boolean);
+  return h(`li.message.${ours ? "ours" : "theirs"}${message.quarantined ? ".quarantined" : ""}${ours && message.kind !== "reply" ? ".automatic" : ""}`,
+    { "data-message": message.id },
+    h("div.byline", null, h("strong", null, author), tags.map((tag) => h("span.tag", null, tag)), moment(message.at)),
+    flags.map((flag) => h("p.flag", { role: "note" }, flag)),
+    h("div.bubble", null, message.text),
+    ours ? fate(desk, ticket, message) : theirTools(ticket, message));
+}
+
+/** Draws the log: a message that has not changed keeps its element, unfolded or not. */
+function drawLog(list, desk, view) {
+  const scroller = list.parentElement;
+  const atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 60;
+  const before = new Map([...list.children].map((item) => [item.dataset.message, item]));
+  const items = view.messages.map((message) => {
+    const key = JSON.stringify([message, document.documentElement.lang]);
+    const old = before.get(message.id);
+    if (old && old.shouliKey === key) return old;
+    const made = bubble(desk, view.ticket, message);
+    made.shouliKey = key;
+    return made;
+  });
+  const same = items.length === list.children.length && items.every((item, n) => item === list.children[n]);
+  if (same) return;
+  list.replaceChildren(...items);
+  if (atEnd || before.size === 0) scroller.scrollTop = scroller.scrollHeight;
+}
+
+// -- moves --------------------------------------------------------------------------
+
+async function decline(desk, ticket) {
+  const field = h("label.field", null, t("ask.decline.reason"),
+    h("input", { name: "reason", required: true, maxlength: "500", placeholder: t("ask.decline.placeholder") }));
+  const said = await ask({ title: t("ask.decline"), fields: [field], submit: t("do.decline"), danger: true });
+  if (said) await desk.act(() => call("POST", `/tickets/${ticket.id}/decline`, { reason: said.get("reason") }));
+}
+
+async function transfer(desk, ticket) {
+  const { agents } = await call("GET", "/agents");
+  const { names, me } = desk.state;
+  const people = agents.filter((agent) => agent.id !== me.id);
+  const choice = h("select", { name: "to" },
+    h("option", { value: "" }, t("ask.transfer.queue")),
+    h("optgroup", { label: t("ask.transfer.agents") }, people.map((agent) =>
+      h("option", { value: `agent/${agent.id}`, disabled: agent.presence !== "ready" },
+        `${agent.name}（${say(names.presences[agent.presence])} ${agent.used}/${agent.capacity}）`))),
+    h("optgroup", { label: t("ask.transfer.skills") }, names.skills.map((skill) =>
+      h("option", { value: `skill/${skill}` }, desk.skillName(skill)))));
+  const said = await ask({
+    title: t("ask.transfer"),
+    fields: [
+      h("label.field", null, t("ask.transfer.to"), choice),
+      h("label.field", null, t("ask.transfer.note"), h("textarea", { name: "note", rows: "3", maxlength: "500" })),
+    ],
+    submit: t("do.transfer"),
+  });
+  if (!said) return;
+  const [kind, ...rest] = said.get("to").split("/");
+  const body = { note: said.get("note") };
+  if (kind) body[kind] = rest.join("/");
+  await desk.act(() => call("POST", `/tickets/${ticket.id}/transfer`, body));
+}
+
+async function junk(desk, ticket) {
+  const block = h("label.check", null, h("input", { type: "checkbox", name: "block" }), t("ask.junk.block"));
+  const said = await ask({ title: t("ask.junk"), text: t("ask.junk.text"), fields: [block], submit: t("do.junk"), danger: true });
+  if (!said) return;
+  await desk.act(async () => {
+    if (said.get("block")) await call("POST", `/tickets/${ticket.id}/block`);
+    await call("POST", `/tickets/${ticket.id}/junk`);
+  });
+}
+
+const ASKED = { decline, transfer, junk };
+
+function moveButton(desk, ticket, action, look = "") {
+  const go = ASKED[action] ?? (() => desk.act(() => call("POST", `/tickets/${ticket.id}/${action}`)));
+  return h(`button${look}`, { type: "button", "data-do": action, onclick: () => desk.act(() => go(desk, ticket)) }, t(`do.${action}`));
+}
+
+function drawHead(head, desk, view) {
+  const { ticket, actions } = view;
+  show(head, [ticket, actions, desk.state.names.states, title(ticket)], () => [
+    h("button.back.quiet", { type: "button", "aria-label": t("back"), onclick: () => desk.look("list") }, "‹"),
+    h("div.head-text", null,
+      h("h1", { tabindex: "-1" }, ticket.subject || title({ ...ticket, preview: view.messages[0]?.text.slice(0, 60) })),
+      h("p.head-line", null,
+        stateTag(ticket, desk.state.names),
+        dueOf(ticket),
+        h("span", null, channelName(ticket.channel)),
+        h("span.number", null, t("number", { number: ticket.number })))),
+    h("div.moves", null,
+      ["transfer", "pend", "resolve", "junk", "unjunk"].filter((a) => actions.includes(a)).map((a) =>
+        moveButton(desk, ticket, a, ".quiet"))),
+    h("button.quiet.to-facts", { type: "button", onclick: () => desk.look("facts") }, t("facts.show")),
+  ]);
+}
+
+function barText({ ticket, actions }, desk) {
+  if (actions.includes("accept")) return t("bar.offered");
+  if (actions.includes("take")) return t(ticket.state === "waiting" ? "bar.waiting" : "bar.pending");
+  if (ticket.owner && ticket.owner.id !== desk.state.me.id && ["active", "offered", "pending"].includes(ticket.state)) {
+    return t("bar.other", { name: ticket.owner.name });
+  }
+  return t("bar.ended", { state: say(desk.state.names.states[ticket.state]) });
+}
+
+function drawBar(bar, desk, view) {
+  const { ticket, actions } = view;
+  bar.hidden = actions.includes("reply");
+  show(bar, [ticket.id, ticket.state, ticket.owner, actions], () => [
+    h("p", null, barText(view, desk)),
+    h("div.row", null,
+      actions.includes("decline") && moveButton(desk, ticket, "decline", ".quiet"),
+      actions.includes("accept") && moveButton(desk, ticket, "accept", ".primary"),
+      actions.includes("take") && moveButton(desk, ticket, "take", ".primary")),
+  ]);
+}
+
+// -- the reply box ------------------------------------------------------------------
+
+function makeReply(desk, ticketId) {
+  const draft = draftOf(ticketId);
+  const text = h("textarea", {
+    id: "reply-text", rows: "3", maxlength: "20000", value: draft.text, placeholder: t("reply.placeholder"),
+    oninput: () => { draft.text = text.value; },
+    onkeydown: (key) => {
+      if (key.key === "Enter" && (key.ctrlKey || key.metaKey) && !key.isComposing) {
+        key.preventDefault();
+        form.requestSubmit();
+      }
+    },
+  });
+  const then = h("select", { "aria-label": t("reply.then"), onchange: () => { draft.then = then.value; } },
+    ["active", "pending", "resolved"].map((value) =>
+      h("option", { value, selected: draft.then === value }, t(`reply.then.${value}`))));
+  const send = h("button.primary", { type: "submit" }, t("reply.send"));
+  const form = h("form.reply", { onsubmit: async (event) => {
+    event.preventDefault();
+    if (!text.value.trim() || send.disabled) return;
+    send.disabled = true;
+    // The same client_id until it is stored: trying again never sends twice.
+    await desk.act(async () => {
+      await call("POST", `/tickets/${ticketId}/reply`, { text: text.value, client_id: draft.id, then: then.value });
+      drafts.delete(ticketId);
+      Object.assign(draft, draftOf(ticketId));
+      drafts.set(ticketId, draft);
+      text.value = "";
+      notice(t("reply.sent"));
+    });
+    send.disabled = false;
+    text.focus();
+  } },
+  h("label.unseen", { htmlFor: "reply-text" }, t("reply.label")),
+  text,
+  h("div.row", null,
+    h("label.then", null, h("span", null, t("reply.then")), then), h("span.spread", null), send));
+  return form;
+}
+
+/** The pane for one ticket; draw(view) shows what is new in it. */
+export function makeTalk(desk, ticketId) {
+  const head = h("header.head", null);
+  const list = h("ol.log", null);
+  const problem = h("p.problem", { hidden: true, role: "note" });
+  const bar = h("div.bar", { hidden: true });
+  const reply = makeReply(desk, ticketId);
+  reply.hidden = true;
+  const pane = h("section.talk", { "aria-label": t("talk.show"), id: "talk" },
+    head, h("div.scroll", { tabindex: "0" }, list), problem, bar, reply);
+  pane.draw = (view) => {
+    drawHead(head, desk, view);
+    drawLog(list, desk, view);
+    problem.hidden = !view.delivery_problem || !view.actions.includes("reply");
+    problem.textContent = view.delivery_problem ? t("delivery.waits", { why: view.delivery_problem }) : "";
+    drawBar(bar, desk, view);
+    reply.hidden = !view.actions.includes("reply");
+  };
+  return pane;
+}
