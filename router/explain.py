@@ -50,7 +50,8 @@ _REMOVED: Mapping[str, Text] = {
     "skill": Text("{n} 名缺少所需技能", "{n} without the skills"),
 }
 
-_RELAXED = Text("等待较久，要求已放宽 {n} 步", "after the wait, the needs are relaxed by {n}")
+_RELAXED = Text("要求已放宽 {n} 步", "the needs are relaxed by {n}")
+"""By waiting, or at once where no online agent matched: the decision does not say which."""
 
 _WAITS_FOR: Mapping[str, Text] = {
     "turn": Text(
