@@ -1,7 +1,7 @@
 """The HTTP side: the gate before every request, the fallback for sockets, and the assets."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -16,6 +16,7 @@ from channels.webchat.protocol import Hello, Msg, Read, Refused
 from channels.webchat.reception import Reception, Session
 from channels.webchat.sockets import RETRY_SECONDS, Sockets
 from models.errors import Temporary
+from models.store.conversations import Entry
 
 _STATUS = MappingProxyType(
     {
@@ -167,7 +168,7 @@ class Fallback:
         after = _number(visit.request, "after")
         known = visit.request.query.get("ticket")
         news = asyncio.Event()
-        with self._hub.listen(session.key, news.set) as room:
+        with self._hub.listen(session.key, lambda _: news.set()) as room:
             last_seq = await self._hub.resume(room)
             frames = await self._wait(room, news, min(after, last_seq), known)
         return _json({"type": "events", "events": frames, "ticket": room.ticket})
@@ -264,5 +265,5 @@ def _json(frame: dict[str, object]) -> web.Response:
     return web.Response(text=protocol.dump(frame), content_type="application/json")
 
 
-def _ignore() -> None:
+def _ignore(_: Sequence[Entry]) -> None:
     """Who only asks once need not be woken."""

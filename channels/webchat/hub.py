@@ -6,15 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import structlog
-from sqlalchemy import select
 
-from channels.webchat.reception import CHANNEL
+from channels.webchat.lookup import Lookup
 from models.errors import Temporary
 from models.ports import Bus
 from models.store import Store
 from models.store.conversations import Entry
 from models.store.database import Event
-from models.tables import conversation
 from models.tail import follow
 
 PAGE = 500
@@ -24,8 +22,11 @@ _RETRY_SECONDS = 1.0
 
 _CONCERNING = frozenset({"message.in", "message.out", "ticket.queued"})
 
-Wake = Callable[[], None]
-"""Called when there is something new; it must only make a note of it."""
+Wake = Callable[[Sequence[Entry]], None]
+"""Called with new entries (none: another ticket number); it must only make a note of them.
+
+It may hear of an entry twice, and it may miss one that came while it was not yet there.
+"""
 
 
 @dataclass(slots=True, eq=False)
@@ -44,7 +45,7 @@ class Hub:
     def __init__(self, store: Store, bus: Bus, account: str) -> None:
         self._store = store
         self._bus = bus
-        self._account = account
+        self._lookup = Lookup(store.db, account)
         self._rooms: dict[str, Room] = {}
         self._by_id: dict[str, Room] = {}
         self._tail: asyncio.Task[None] | None = None
@@ -78,12 +79,11 @@ class Hub:
         Raises:
             Temporary: the database is out of reach.
         """
-        found = await self._store.conversations.find(CHANNEL, self._account, room.key)
+        found = await self._lookup.find(room.key)
         if found is None:
             return 0
         self._bind(room.key, found.id)
-        number = await self._store.conversations.ticket_number(found.id)
-        room.ticket = number or room.ticket
+        room.ticket = found.ticket or room.ticket
         return found.last_seq
 
     def _bind(self, key: str, conversation_id: str) -> None:
@@ -124,17 +124,19 @@ class Hub:
     async def announce(self, events: Sequence[Event]) -> None:
         """Wakes those whom the events concern. Raises ``Temporary``, and may be repeated."""
         await self._bind_new(events)
-        woken: dict[str, Room] = {}
-        for event in events:
-            room = self._by_id.get(event.conversation_id or "")
-            if room is None or event.kind not in _CONCERNING:
-                continue
+        ours = [event for event in events if event.conversation_id in self._by_id]
+        entries = await self._lookup.entries(
+            [str(event.data["message"]) for event in ours if event.kind == "message.in"],
+            [str(event.data["outbound"]) for event in ours if event.kind == "message.out"],
+        )
+        for event in ours:
             if event.kind == "ticket.queued":
-                room.ticket = str(event.data["number"])
-            woken[room.key] = room
-        for room in woken.values():
-            for wake in tuple(room.listeners):
-                wake()
+                self._by_id[str(event.conversation_id)].ticket = str(event.data["number"])
+        for conversation_id in {str(e.conversation_id) for e in ours if e.kind in _CONCERNING}:
+            # Its visitor may have left while the entries were read.
+            room = self._by_id.get(conversation_id)
+            for wake in tuple(room.listeners) if room else ():
+                wake(entries.get(conversation_id, ()))
 
     async def _bind_new(self, events: Sequence[Event]) -> None:
         """Gives rooms whose visitor wrote for the first time their new conversation.
@@ -143,15 +145,8 @@ class Hub:
         """
         if len(self._rooms) == len(self._by_id):
             return
-        new = {event.conversation_id for event in events if event.kind == "message.in"}
+        new = {str(event.conversation_id) for event in events if event.kind == "message.in"}
         new -= self._by_id.keys()
-        if not new:
-            return
-        c = conversation.c
-        query = select(c.id, c.key).where(
-            c.id.in_(new), c.channel == CHANNEL, c.account == self._account
-        )
-        async with self._store.db.read() as conn:
-            rows = (await conn.execute(query)).all()
-        for row in rows:
-            self._bind(row.key, row.id)
+        if new:
+            for conversation_id, key in (await self._lookup.keys(new)).items():
+                self._bind(key, conversation_id)

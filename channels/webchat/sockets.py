@@ -1,6 +1,7 @@
 """The WebSocket side of the protocol: one connection a visitor's tab."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
@@ -13,6 +14,7 @@ from channels.webchat.protocol import Hello, Msg, Ping, Read, Refused
 from channels.webchat.reception import Reception, Session
 from models.errors import Temporary
 from models.ports import Clock
+from models.store.conversations import Entry
 
 IDLE = 4408
 """Close code (of the private range, RFC 6455 §7.4.2): come back when there is something."""
@@ -30,8 +32,8 @@ class Connection:
     """One socket: what it was sent, what its visitor has seen, and its pump."""
 
     __slots__ = (
-        "_clock", "_dirty", "_hub", "_pump", "_ticket", "_ws", "active_at", "read", "room",
-        "seq", "session", "strikes",
+        "_clock", "_dirty", "_gap", "_hub", "_news", "_pump", "_started", "_ticket", "_ws",
+        "active_at", "read", "room", "seq", "session", "strikes",
     )  # fmt: skip
 
     def __init__(self, ws: web.WebSocketResponse, hub: Hub, clock: Clock) -> None:
@@ -39,7 +41,10 @@ class Connection:
         self._hub = hub
         self._clock = clock
         self._pump: asyncio.Task[None] | None = None
+        self._news: list[Entry] = []
         self._dirty = False
+        self._gap = False
+        self._started = False
         self._ticket: str | None = None
         self.session: Session | None = None
         self.room: Room | None = None
@@ -54,15 +59,28 @@ class Connection:
     async def hang_up(self, code: int, reason: str = "") -> None:
         await self._ws.close(code=code, message=reason.encode())
 
-    def start(self, seq: int, ticket: str | None) -> None:
+    def start(self, seq: int, last_seq: int, ticket: str | None) -> None:
         """Pushes what comes after ``seq``; the client knows ``ticket`` already."""
         self.seq, self._ticket = seq, ticket
-        self._pump = asyncio.create_task(self._run())
+        self._gap = self._gap or last_seq > seq
+        self._started = True
+        self._pump_on()
 
-    def wake(self) -> None:
-        """Notes that there is something new. Before ``start`` nothing is pushed."""
+    def wake(self, entries: Sequence[Entry]) -> None:
+        """Notes what is new. Before ``start`` nothing is pushed."""
+        if len(self._news) + len(entries) > PAGE:
+            # The client reads slower than it is written to: later, from the log.
+            self._news = []
+            self._gap = True
+        else:
+            self._news.extend(entries)
         self._dirty = True
-        if self._pump is not None and self._pump.done():
+        if self._started:
+            self._pump_on()
+
+    def _pump_on(self) -> None:
+        if self._pump is None:
+            self._dirty = True
             self._pump = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
@@ -71,8 +89,7 @@ class Connection:
             await asyncio.gather(self._pump, return_exceptions=True)
 
     async def _run(self) -> None:
-        with suppress(ConnectionError):  # The reader of the socket sees it closed, too.
-            self._dirty = True
+        try:
             while self._dirty:
                 self._dirty = False
                 try:
@@ -80,21 +97,31 @@ class Connection:
                 except Temporary:
                     self._dirty = True
                     await asyncio.sleep(RETRY_SECONDS)
+        except ConnectionError:
+            pass  # The reader of the socket sees it closed, too.
+        finally:
+            self._pump = None
 
     async def _push(self) -> None:
-        if self.room is None:
-            return
-        more = True
-        while more:
+        news, self._news = self._news, []
+        for entry in news:
+            if entry.seq == self.seq + 1 and not self._gap:
+                await self._show(entry)
+            # What came out of turn is read from the log; what was shown is dropped.
+            self._gap = self._gap or entry.seq > self.seq
+        while self._gap and self.room is not None:
             entries = await self._hub.log(self.room, self.seq)
             for entry in entries:
-                await self.say(protocol.event(entry))
-                self.seq = entry.seq
-                self.active_at = self._clock()
-            more = len(entries) == PAGE
-        if self.room.ticket is not None and self.room.ticket != self._ticket:
+                await self._show(entry)
+            self._gap = len(entries) == PAGE
+        if self.room is not None and self.room.ticket not in {None, self._ticket}:
             self._ticket = self.room.ticket
-            await self.say(protocol.ticket(self._ticket))
+            await self.say(protocol.ticket(str(self._ticket)))
+
+    async def _show(self, entry: Entry) -> None:
+        await self.say(protocol.event(entry))
+        self.seq = entry.seq
+        self.active_at = self._clock()
 
 
 class Sockets:
@@ -158,7 +185,7 @@ class Sockets:
             await connection.say(
                 protocol.welcome(token, session.key, last_seq, ticket, self._options.max_text)
             )
-            connection.start(min(hello.last_seq, last_seq), ticket)
+            connection.start(min(hello.last_seq, last_seq), last_seq, ticket)
             async for message in ws:
                 await self._heed(connection, message)
 

@@ -5,12 +5,15 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import WSMsgType, WSServerHandshakeError
 
+from channels.webchat.lookup import Lookup
 from models.errors import StorageFull, Temporary
 from models.message import Envelope, Receipt
+from models.store.conversations import Conversations
 from tests.contract.webchat.site import Site, hear, hello, say, site
 
 
@@ -318,26 +321,76 @@ async def test_closing_says_so(tmp_path: Path) -> None:
         await closing
 
 
-async def test_the_tail_survives_a_database_that_is_away(
-    door: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    conversations = type(door.store.conversations)
-    real = conversations.log
+def failing_once(real: Any) -> Any:
     failures = iter([Temporary("away")])
 
-    async def flaky(self, *args, **kwargs):
+    async def flaky(*args: Any, **kwargs: Any) -> Any:
         for error in failures:
             raise error
-        return await real(self, *args, **kwargs)
+        return await real(*args, **kwargs)
 
-    monkeypatch.setattr("channels.webchat.sockets.RETRY_SECONDS", 0.01)
+    return flaky
+
+
+@pytest.mark.parametrize("where", ["entries", "keys"])
+async def test_the_tail_survives_a_database_that_is_away(
+    door: Site, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.setattr("channels.webchat.hub._RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(Lookup, where, failing_once(getattr(Lookup, where)))
     async with door.socket() as ws:
         await hello(ws)
         await ws.send_json(say("数据库会回来"))
         await hear(ws)
-        monkeypatch.setattr(conversations, "log", flaky)
         await door.work()
         assert (await hear(ws))["text"] == "数据库会回来"
+
+
+async def test_a_resume_waits_for_a_database_that_is_away(
+    door: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("channels.webchat.sockets.RETRY_SECONDS", 0.01)
+    async with door.socket() as ws:
+        welcome = await hello(ws)
+        await ws.send_json(say("先说一句"))
+        await hear(ws)
+        await door.work()
+        await hear(ws)
+    log = failing_once(Conversations.log)
+    monkeypatch.setattr(Conversations, "log", log)
+    async with door.socket() as ws:
+        await hello(ws, token=welcome["token"])
+        assert (await hear(ws))["text"] == "先说一句"
+    monkeypatch.setattr(Lookup, "find", failing_once(Lookup.find))
+    async with door.socket() as ws:
+        assert (await hello(ws, token=welcome["token"]))["code"] == "busy"
+        assert (await ws.receive()).type is WSMsgType.CLOSE
+        assert ws.close_code == 1013
+
+
+async def test_a_slow_reader_gets_everything_in_order(
+    door: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("channels.webchat.sockets.PAGE", 3)
+    monkeypatch.setattr("channels.webchat.hub.PAGE", 3)
+    async with door.socket() as ws:
+        welcome = await hello(ws)
+        for n in range(8):
+            await ws.send_json(say(f"第{n}句"))
+            await hear(ws)
+            door.clock.now += 1
+        await door.work()
+        assert [(await hear(ws))["seq"] for _ in range(8)] == list(range(1, 9))
+        (connection,) = door.channel._sockets._open  # type: ignore[attr-defined]
+        found = await Lookup(door.store.db, "web").find(welcome["conversation"])
+        assert found is not None
+        log = await door.store.conversations.log(found.id)
+        connection.seq = 4  # As if the entries came twice, out of turn, and one was missed.
+        connection.wake([log[4], log[3], log[6]])
+        assert [(await hear(ws))["seq"] for _ in range(4)] == [5, 6, 7, 8]
+        connection.wake(log)
+        await ws.send_json({"type": "ping"})
+        assert await hear(ws) == {"type": "pong"}
 
 
 async def test_send_leaves_the_push_to_the_socket_holder(door: Site) -> None:

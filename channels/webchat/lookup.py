@@ -1,0 +1,86 @@
+"""What a visitor's view needs from the store, asked for many visitors in one query.
+
+The store's own log is for one conversation with all that an agent may see; a thousand open
+chats would ask it a thousand times.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Select, select
+
+from channels.webchat.reception import CHANNEL
+from models.store.conversations import Entry
+from models.store.database import Database
+from models.tables import conversation, message, outbound, ticket
+
+
+class Found(NamedTuple):
+    """A conversation as its visitor comes back to it."""
+
+    id: str
+    last_seq: int
+    ticket: str | None
+
+
+class Lookup:
+    """Reads of one site's conversations. Every method may raise ``Temporary``."""
+
+    def __init__(self, db: Database, account: str) -> None:
+        self._db = db
+        self._account = account
+
+    async def find(self, key: str) -> Found | None:
+        """The conversation of a key, with the number of its latest ticket."""
+        c, t = conversation.c, ticket.c
+        latest = (
+            select(t.number)
+            .where(t.conversation_id == c.id)
+            .order_by(t.created_at.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        query = select(c.id, c.last_seq, latest).where(
+            c.channel == CHANNEL, c.account == self._account, c.key == key
+        )
+        async with self._db.read() as conn:
+            row = (await conn.execute(query)).one_or_none()
+        return None if row is None else Found(*row)
+
+    async def keys(self, conversation_ids: Iterable[str]) -> Mapping[str, str]:
+        """The keys of those conversations that are this site's."""
+        c = conversation.c
+        query = select(c.id, c.key).where(
+            c.id.in_(list(conversation_ids)), c.channel == CHANNEL, c.account == self._account
+        )
+        async with self._db.read() as conn:
+            return {row.id: row.key for row in await conn.execute(query)}
+
+    async def entries(
+        self, message_ids: Sequence[str], outbound_ids: Sequence[str]
+    ) -> Mapping[str, list[Entry]]:
+        """Lines by conversation, each in the order of its seq, from the ids of both sides."""
+        m, o = message.c, outbound.c
+        theirs = select(
+            m.conversation_id, m.seq, m.id, m.ticket_id, m.kind, m.text,
+            m.received_at.label("at"), m.external_id,
+        ).where(m.id.in_(message_ids))  # fmt: skip
+        ours = select(
+            o.conversation_id, o.seq, o.id, o.ticket_id, o.kind, o.text,
+            o.created_at.label("at"),
+        ).where(o.id.in_(outbound_ids))  # fmt: skip
+        found: dict[str, list[Entry]] = {}
+        if message_ids:
+            for place, fields in await self._rows(theirs):
+                found.setdefault(place, []).append(Entry(side="customer", **fields))
+        if outbound_ids:
+            for place, fields in await self._rows(ours):
+                found.setdefault(place, []).append(Entry(side="us", **fields))
+        for entries in found.values():
+            entries.sort(key=lambda entry: entry.seq)
+        return found
+
+    async def _rows(self, query: Select[*tuple[Any, ...]]) -> list[tuple[str, dict[str, Any]]]:
+        async with self._db.read() as conn:
+            rows = [dict(row) for row in (await conn.execute(query)).mappings()]
+        return [(row.pop("conversation_id"), row) for row in rows]
