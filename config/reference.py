@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
 
 from config.settings import PREFIX, Settings
 
@@ -31,10 +32,30 @@ In the environment, lists and tables are written as in TOML.
 _TABLE = "| 键 Key | 环境变量 Environment | 默认 Default | 含义 Meaning |\n|---|---|---|---|\n"
 
 
-def document() -> str:
-    """The whole page."""
+_LONGEST_DEFAULT = 100
+"""Characters; what is longer stands in ``default.toml``."""
+
+
+def document(channels: Mapping[str, type[BaseModel]]) -> str:
+    """The whole page. ``channels`` maps each channel's name to the model of its options."""
     defaults = tomllib.loads(resources.files("config").joinpath("default.toml").read_text("utf-8"))
-    return _HEAD + "".join(f"\n{part}" for part in _sections(Settings, defaults, ()))
+    parts = list(_sections(Settings, defaults, ()))
+    parts += [_channel(name, channels[name]) for name in sorted(channels)]
+    return _HEAD + "".join(f"\n{part}" for part in parts)
+
+
+def _channel(name: str, options: type[BaseModel]) -> str:
+    """A channel's section. Its defaults stand in its own model: it is a stranger to this room."""
+    rows = "".join(
+        _row(field, _plain(field), ("channels", name, key))
+        for key, field in options.model_fields.items()
+    )
+    return f"## [channels.{name}]\n\n{_TABLE}{rows}"
+
+
+def _plain(field: FieldInfo) -> Any:
+    """A default as TOML would hold it; None where there is none, or the key must be given."""
+    return None if field.is_required() else to_jsonable_python(field.default)
 
 
 def _sections(
@@ -70,7 +91,9 @@ def _row(field: FieldInfo, default: Any, path: tuple[str, ...]) -> str:
         inner = "; ".join(f"`{name}` {f.description}" for name, f in values.model_fields.items())
         meaning = f"{meaning} — {inner}"
     variable = PREFIX + "__".join(path).upper()
-    shown = "–" if default is None else f"`{_toml(default)}`" if values is None else "…"
+    shown = "–" if default is None else f"`{_toml(default)}`"
+    if len(shown) > _LONGEST_DEFAULT:
+        shown = "…"
     return f"| `{path[-1]}` | `{variable}` | {shown} | {meaning}{_bounds(field)} |\n"
 
 

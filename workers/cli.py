@@ -1,7 +1,6 @@
 """The ``shouli`` command."""
 
 import asyncio
-import json
 import os
 import sys
 from collections.abc import Coroutine
@@ -16,7 +15,6 @@ from rich.table import Table
 from config.settings import Settings, load, load_rules, load_taxonomy
 from models.agent import ROLE_NAMES, Role
 from models.errors import ShouliError
-from models.message import InboundMessage
 
 _T = TypeVar("_T")
 
@@ -133,8 +131,9 @@ def clock(config: ConfigOption = None) -> None:
 @app.command()
 def schema() -> None:
     """打印 InboundMessage 的 JSON Schema / Print the JSON Schema of InboundMessage."""
-    sys.stdout.write(json.dumps(InboundMessage.model_json_schema(), ensure_ascii=False, indent=2))
-    sys.stdout.write("\n")
+    from workers.reference import message_schema
+
+    sys.stdout.write(message_schema())
 
 
 @app.command()
