@@ -146,7 +146,10 @@ class Desk {
     const [queue, me] = await Promise.all([call("GET", "/queue"), call("GET", "/me")]);
     setNow(queue.now);
     Object.assign(state, { mine: queue.tickets, waiting: queue.waiting, me });
-    if (state.tab === "waiting") state.listed = (await call("GET", "/tickets?state=waiting")).tickets;
+    if (state.tab === "waiting") {
+      const { tickets } = await call("GET", "/tickets?state=waiting&limit=200");
+      state.listed = tickets.sort((a, b) => (a.due_at ?? Infinity) - (b.due_at ?? Infinity));
+    }
     if (state.tab === "all") {
       const query = state.query ? `?q=${encodeURIComponent(state.query)}` : "";
       state.listed = (await call("GET", `/tickets${query}`)).tickets;

@@ -245,11 +245,13 @@ export function makeTalk(desk, ticketId) {
     head, h("div.scroll", { tabindex: "0" }, list), problem, bar, reply);
   pane.draw = (view) => {
     drawHead(head, desk, view);
-    drawLog(list, desk, view);
-    problem.hidden = !view.delivery_problem || !view.actions.includes("reply");
+    const said = view.messages.some((message) => message.waits_because);
+    problem.hidden = !view.delivery_problem || said || !view.actions.includes("reply");
     problem.textContent = view.delivery_problem ? t("delivery.waits", { why: view.delivery_problem }) : "";
     drawBar(bar, desk, view);
     reply.hidden = !view.actions.includes("reply");
+    // Last: what is below takes room, and the newest message must stay in sight.
+    drawLog(list, desk, view);
   };
   return pane;
 }
