@@ -1,6 +1,7 @@
 """What time alone brings about: expiries, relaxation, lost contact, and the sweep's rings."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import uuid4
 
 import structlog
@@ -44,6 +45,15 @@ class Ticker:
         self._attempts = attempts
         self._holder = str(uuid4())
         self._ticks = 0
+        self._duties: Sequence[tuple[int, Callable[[], Awaitable[object]]]] = (
+            (1, self._free_envelopes),
+            (1, self._settle_answers),
+            (1, self._miss_agents),
+            (1, self._step),
+            (_RECOUNT_TICKS, self._recount),
+            (_FORGET_TICKS, self._forget),
+            (_RING_TICKS, self._ring),
+        )
 
     async def run(self) -> None:
         """Ticks until it is cancelled; a database that is away only delays."""
@@ -63,32 +73,50 @@ class Ticker:
         held = await self._store.leases.take("clock", self._holder, _LEASE_SECONDS)
         if held is None:
             return False
-        await self._expire()
-        await self._store.queue.step(self._rules, next_step)
-        if self._ticks % _RECOUNT_TICKS == 0:
-            await self._recount()
-        if self._ticks % _FORGET_TICKS == 0:
-            await self._store.events.forget(await self._store.db.now() - _KEEP_EVENTS_SECONDS)
-        if self._ticks % _RING_TICKS == 0:
-            for work in WORK:
-                await self._doorbell.ring(work)
+        for ticks, duty in self._duties:
+            if self._ticks % ticks == 0:
+                await _alone(duty)
         self._ticks += 1
         return True
 
-    async def _expire(self) -> None:
+    async def _free_envelopes(self) -> None:
         freed = await self._store.envelopes.expire(self._attempts)
         if freed:
             _log.warning("leases expired", envelopes=freed)
             await self._doorbell.ring("drain.live")
             await self._doorbell.ring("drain.mail")
+
+    async def _settle_answers(self) -> None:
         if await self._deliverer.expire():
             await self._doorbell.ring("deliver")
+
+    async def _miss_agents(self) -> None:
         silent = await self._store.queue.expire_offers()
         lost = await self._store.queue.lose_contact(_SILENT_SECONDS, _GRACE_SECONDS)
         if silent or lost:
             _log.info("agents away", not_responding=len(silent), offline=len(lost))
             await self._doorbell.ring("dispatch")
 
+    async def _step(self) -> None:
+        await self._store.queue.step(self._rules, next_step)
+
     async def _recount(self) -> None:
         for agent_id, was, is_ in await self._store.queue.recount():
             _log.error("load recounted", agent=agent_id, was=was, now=is_)
+
+    async def _forget(self) -> None:
+        await self._store.events.forget(await self._store.db.now() - _KEEP_EVENTS_SECONDS)
+
+    async def _ring(self) -> None:
+        for work in WORK:
+            await self._doorbell.ring(work)
+
+
+async def _alone(duty: Callable[[], Awaitable[object]]) -> None:
+    """One duty; a fault of ours in it must not stop the others, for nobody else has them."""
+    try:
+        await duty()
+    except Temporary:
+        raise
+    except Exception:  # noqa: BLE001  told in the log, and tried again with the next tick
+        _log.exception("duty failed", duty=duty.__name__)

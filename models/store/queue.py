@@ -254,7 +254,8 @@ class Queue:
         async with self._db.write() as tx:
             due = (
                 select(ticket)
-                .where(t.state == "waiting", t.next_step_at <= tx.now)
+                # One pardoned from junk waits without a target until it has labels.
+                .where(t.state == "waiting", t.next_step_at <= tx.now, t.target.is_not(None))
                 .order_by(t.id)
                 .limit(limit)
                 .with_for_update()

@@ -277,6 +277,25 @@ async def test_junk_takes_no_capacity_and_comes_back_with_its_age(store: Store) 
         await store.tickets.unmark_junk(ticket_id, person)
 
 
+async def test_what_was_junk_before_it_had_labels_waits_for_them(
+    store: Store, clock: FakeClock, rules: Rules
+) -> None:
+    await thread(store, envelope("k1"))
+    (new,) = await store.tickets.page()
+    person = await agent(store)
+    await store.tickets.mark_junk(new.id, person)
+    await store.tickets.unmark_junk(new.id, person)
+
+    def next_step(queued: float, target: float, now: float, _: Rules) -> tuple[int, float | None]:
+        return 1, queued + target + now
+
+    clock.pass_(60)
+    assert await store.queue.step(rules, next_step) == 0
+    (due,) = await store.queue.unlabelled(5)
+    await store.queue.route([routed(due, next_step_at=clock())])
+    assert await store.queue.step(rules, next_step) == 1
+
+
 async def test_illegal_moves_are_refused(store: Store) -> None:
     ticket_id, person = await owned(store)
     with pytest.raises(Conflict):
