@@ -211,7 +211,9 @@ def agents_add(
     from workers.wiring import make_store
 
     skills = dict(_skill(text) for text in skill or ())
-    password = os.environ.get("SHOULI_NEW_PASSWORD") or secrets.token_urlsafe(9)
+    # Taken out: it is no setting, and the settings refuse what they do not know.
+    given = os.environ.pop("SHOULI_NEW_PASSWORD", "")
+    password = given or secrets.token_urlsafe(9)
 
     async def add() -> None:
         store = make_store(load(config, environ=os.environ))
@@ -221,7 +223,7 @@ def agents_add(
             await store.close()
 
     _run(add())
-    if "SHOULI_NEW_PASSWORD" not in os.environ:
+    if not given:
         out.print(f"密码 password: {password}", markup=False)
 
 
