@@ -99,33 +99,33 @@ def show_created(created: list[Any]) -> None:
 @app.command()
 def intake(config: ConfigOption = None) -> None:
     """角色：接收各渠道消息 / Role: receive on every channel."""
-    from workers import roles
+    from workers.roles import intake as role
 
-    _run(roles.intake(_settings(config, "intake")))
+    _run(role.run(_settings(config, "intake")))
 
 
 @app.command()
 def work(config: ConfigOption = None) -> None:
     """角色：处理、分类、分单、发送 / Role: process, classify, route, deliver."""
-    from workers import roles
+    from workers.roles import work as role
 
-    roles.work(_settings(config, "work"))
+    role.run(_settings(config, "work"))
 
 
 @app.command()
 def desk(config: ConfigOption = None) -> None:
     """角色：坐席台 / Role: the desk."""
-    from workers import roles
+    from workers.roles import desk as role
 
-    _run(roles.desk(_settings(config, "desk")))
+    _run(role.run(_settings(config, "desk")))
 
 
 @app.command()
 def clock(config: ConfigOption = None) -> None:
     """角色：时钟（超时、放宽、离线） / Role: the clock (expiry, relaxation, lost contact)."""
-    from workers import roles
+    from workers.roles import clock as role
 
-    _run(roles.clock(_settings(config, "clock")))
+    _run(role.run(_settings(config, "clock")))
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,13 +10,12 @@ from rich.console import Console
 
 from config.settings import Settings
 from workers import embedded
-from workers.cli import show_created
 from workers.roles import ROLES
-from workers.setup import prepare
 from workers.supervisor import Command, Supervisor, reclaim
 from workers.wiring import make_channels
 
 _out = Console(highlight=False)
+_SHOULI = (sys.executable, "-m", "workers")
 
 
 def run(settings: Settings, config: Path | None) -> None:
@@ -29,17 +29,19 @@ def run(settings: Settings, config: Path | None) -> None:
     home = settings.data_dir
     with embedded.locked(home):
         reclaim(home)  # what a killed run left must not write while the schema changes
-        show_created(asyncio.run(prepare(settings, _out.print)))
         environ = {**os.environ, "SHOULI_DATA_DIR": str(home.resolve())}
+        options = ["--config", str(config)] if config else []
+        # In a process of its own: what training loads need not stay for life.
+        prepare = [*_SHOULI, "migrate", *options]
+        prepared = subprocess.run(prepare, env=environ, check=False)  # noqa: S603  our own words
+        if prepared.returncode:
+            raise SystemExit(prepared.returncode)
         commands: list[Command] = []
         if settings.redis_url is None:
             valkey = embedded.valkey(home)
             environ["SHOULI_REDIS_URL"] = valkey.url
             commands.append(valkey.command)
-        options = ["--config", str(config)] if config else []
-        commands += [
-            Command(role, (sys.executable, "-m", "workers", role, *options)) for role in ROLES
-        ]
+        commands += [Command(role, (*_SHOULI, role, *options)) for role in ROLES]
         _out.print(_welcome(settings), markup=False)
         asyncio.run(Supervisor(commands, home, environ=environ).run())
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import structlog
 
 from classifier import bundles
-from classifier.train import train_seed
 from config.settings import Settings, load_taxonomy
 from desk.auth import hash_password
 from models.agent import Role
@@ -20,7 +19,7 @@ from workers.wiring import make_store
 
 _log = structlog.stdlib.get_logger(__name__)
 
-_COLUMNS: Mapping[str, tuple[str, Role, Mapping[str, int]]] = {
+_PEOPLE: Mapping[str, tuple[str, Role, Mapping[str, int]]] = {
     "lilei": ("李雷", Role.AGENT, {"domain:物流": 4, "domain:订单": 4, "domain:售后": 3}),
     "hanmeimei": (
         "韩梅梅",
@@ -72,6 +71,8 @@ async def first_bundle(
     """Trains on the seed corpus and promotes, where no classifier serves yet."""
     if await store.bundles.champion() is not None:
         return
+    from classifier.train import train_seed  # scikit-learn takes seconds to load
+
     say("正在用种子语料训练分类器… / Training the classifier on the seed corpus …")
     folder = settings.data_dir / "bundles"
     bundle_id = train_seed(folder, taxonomy)
@@ -86,7 +87,7 @@ async def first_people(store: Store) -> list[Created]:
     if await store.agents.all():
         return []
     created = []
-    for login, (name, role, skills) in _COLUMNS.items():
+    for login, (name, role, skills) in _PEOPLE.items():
         password = secrets.token_urlsafe(9)
         try:
             await store.agents.add(login, name, role, hash_password(password), skills)

@@ -1,0 +1,36 @@
+"""Role: brings about what time alone brings about."""
+
+import asyncio
+
+import structlog
+
+from config.settings import Settings, load_rules
+from workers.clock import Ticker
+from workers.deliver import Deliverer
+from workers.roles.door import until_told
+from workers.wiring import make_channels, opened
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+async def run(settings: Settings) -> None:
+    """Ticks until it is told to stop; of several clocks one ticks."""
+    async with opened(settings) as base:
+        deliverer = Deliverer(base.store, make_channels(settings))
+        ticker = Ticker(
+            base.store,
+            deliverer,
+            base.doorbell,
+            load_rules(settings),
+            settings.pipeline.attempts,
+        )
+        ticking = asyncio.create_task(ticker.run())
+        stopping = asyncio.create_task(until_told())
+        _log.info("clock open")
+        done, pending = await asyncio.wait(
+            {ticking, stopping}, return_when=asyncio.FIRST_COMPLETED
+        )
+        for task in pending:
+            task.cancel()
+        for task in done:
+            task.result()

@@ -1,0 +1,84 @@
+"""Role: serves the desk of agents."""
+
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import structlog
+
+from config.settings import Settings, load_rules, load_taxonomy
+from desk.app import create_app
+from desk.services import DeskOptions, DeskServices, Route
+from models.ports import Channel
+from models.routing import Candidate, Decision, Needs, Waiting
+from models.store.tickets import Ticket
+from router.explain import explain
+from workers.labelling import where
+from workers.metrics import metrics_handler
+from workers.roles.door import serving, until_told
+from workers.wiring import Base, make_channels, opened
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+async def run(settings: Settings) -> None:
+    """Serves the desk until it is told to stop."""
+    async with opened(settings) as base:
+        app = create_app(_services(settings, base))
+        async with serving(app, settings.desk.host, settings.desk.port):
+            _log.info("desk open", port=settings.desk.port)
+            await until_told()
+
+
+def _services(settings: Settings, base: Base) -> DeskServices:
+    rules = load_rules(settings)
+    channels = make_channels(settings)
+
+    async def reroute(ticket: Ticket) -> Route:
+        assert ticket.labels is not None
+        tier = await base.store.people.tier(ticket.customer_id)
+        return Route(*where(ticket.labels, ticket.lang, ticket.lane, tier, rules))
+
+    return DeskServices(
+        store=base.store,
+        bus=base.bus,
+        doorbell=base.doorbell,
+        clock=time.time,
+        taxonomy=load_taxonomy(settings),
+        reroute=reroute,
+        explain=explained,
+        delivery_problem=lambda name: _problem(channels, name),
+        options=DeskOptions(
+            version=version("shouli"),
+            session_hours=settings.desk.session_hours,
+            secure_cookie=settings.desk.secure_cookie,
+        ),
+        metrics=metrics_handler(base.store) if settings.metrics.enabled else None,
+    )
+
+
+def _problem(channels: Mapping[str, Channel], name: str) -> str | None:
+    channel = channels.get(name)
+    if channel is None:
+        return f"渠道 {name} 未启用 / Channel {name} is not open"
+    return channel.ready()
+
+
+def explained(
+    decision: Mapping[str, Any], needs: Needs, names: Mapping[str, str]
+) -> tuple[str, str]:
+    """A stored decision in sentences (zh, en)."""
+    values = dict(decision) | {"candidates": tuple(Candidate(**c) for c in decision["candidates"])}
+    made = Decision(**values)
+    ticket = Waiting(
+        ticket_id=made.ticket_id,
+        epoch=made.epoch,
+        needs=needs,
+        created_at=0.0,
+        target=0.0,
+        late=False,
+        units=made.units,
+    )
+    text = explain(made, ticket, names).text
+    return text.zh, text.en

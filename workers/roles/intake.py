@@ -1,0 +1,41 @@
+"""Role: receives on every open channel."""
+
+import time
+
+import structlog
+from aiohttp import web
+
+from config.settings import Settings
+from models.ports import Door
+from workers.intake import Intake, disk_watermark
+from workers.metrics import health_routes, metrics_handler
+from workers.roles.door import serving, until_told
+from workers.wiring import make_channels, opened
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+async def run(settings: Settings) -> None:
+    """Receives on every open channel until it is told to stop."""
+    async with opened(settings) as base:
+        accepting = Intake(
+            base.store.envelopes,
+            base.doorbell,
+            group=settings.intake.commit_group,
+            check_room=disk_watermark(settings.data_dir, settings.intake.disk_watermark_mb),
+        )
+        app = web.Application(client_max_size=1024 * 1024)
+        door = Door(accepting.accept, app, base.store, base.bus, time.time)
+        channels = make_channels(settings)
+        app.add_routes(health_routes(base.store))
+        if settings.metrics.enabled:
+            app.router.add_get("/metrics", metrics_handler(base.store))
+        try:
+            for channel in channels.values():
+                await channel.open(door)
+            async with serving(app, settings.intake.host, settings.intake.port):
+                _log.info("intake open", channels=sorted(channels), port=settings.intake.port)
+                await until_told()
+        finally:
+            for channel in channels.values():
+                await channel.close()

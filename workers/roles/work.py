@@ -1,0 +1,122 @@
+"""Role: processes, routes and delivers."""
+
+import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+
+import structlog
+
+from config.settings import Settings, load_rules, load_taxonomy
+from models.errors import Temporary
+from models.message import Lane
+from workers.acknowledging import Acknowledging
+from workers.broker import Actor, WorkerPool
+from workers.deliver import Deliverer
+from workers.dispatch import Dispatcher
+from workers.labelling import Labelling
+from workers.parser import Parser
+from workers.pipeline import Limits, Pipeline
+from workers.serving import Serving
+from workers.wiring import calendar, make_channels, opened, secrets
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+def run(settings: Settings) -> None:
+    """Processes, routes and delivers until it is told to stop."""
+    if settings.redis_url is None:
+        asyncio.run(_refuse(settings))
+        return
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    pool = WorkerPool(settings.redis_url.get_secret_value(), lambda: _worker(settings))
+    pool.start()
+    _log.info("work open")
+    stop.wait()
+    pool.stop()
+
+
+async def _refuse(settings: Settings) -> None:
+    async with opened(settings):
+        pass
+
+
+@asynccontextmanager
+async def _worker(settings: Settings) -> AsyncIterator[Mapping[str, Actor]]:
+    """The actors of one process with all that they need, and their sweep."""
+    async with opened(settings) as base:
+        rules, taxonomy = load_rules(settings), load_taxonomy(settings)
+        channels = make_channels(settings)
+        keys = secrets(settings)
+        parser = Parser(
+            {name: settings.channels[name] for name, ch in channels.items() if ch.isolated},
+            keys,
+            seconds=settings.pipeline.parse_seconds,
+            memory_mb=settings.pipeline.parse_memory_mb,
+        )
+        classifier = Serving(base.store, settings.data_dir / "bundles", taxonomy)
+        hours = calendar(settings)
+        acknowledging = Acknowledging(
+            base.store, settings.acknowledgement, hours, hours.zone, taxonomy.facets.get("type")
+        )
+        labelling = Labelling(base.store, classifier.classify, rules, acknowledging)
+        dispatcher = Dispatcher(base.store, rules)
+        deliverer = Deliverer(base.store, channels)
+        limits = Limits(
+            settings.pipeline.batch, settings.pipeline.lease_seconds, settings.pipeline.attempts
+        )
+
+        async def after_routing() -> None:
+            await dispatcher.run()
+            await base.doorbell.ring("deliver")
+
+        pipeline = Pipeline(base.store, channels, parser, labelling, limits, after_routing)
+        await classifier.refresh()
+        actors: dict[str, Actor] = {
+            "drain.live": _forgiving(lambda: pipeline.drain(Lane.LIVE)),
+            "drain.mail": _forgiving(lambda: pipeline.drain(Lane.MAIL)),
+            "dispatch": _forgiving(dispatcher.run),
+            "deliver": _forgiving(deliverer.run),
+        }
+
+        async def look() -> None:
+            await classifier.refresh()
+            await pipeline.label()
+
+        sweeping = asyncio.create_task(
+            _sweep([_forgiving(look), *actors.values()], settings.pipeline.sweep_seconds)
+        )
+        try:
+            yield actors
+        finally:
+            sweeping.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await sweeping
+            await parser.close()
+
+
+def _forgiving(act: Callable[[], Awaitable[object]]) -> Actor:
+    """An actor that leaves a database that is away to the next sweep."""
+
+    async def actor() -> None:
+        try:
+            await act()
+        except Temporary as error:
+            _log.warning("put off", error=str(error))
+
+    return actor
+
+
+async def _sweep(actors: list[Actor], seconds: float) -> None:
+    """Looks for work that no ring announced; needs neither Redis nor the clock."""
+    while True:
+        await asyncio.sleep(seconds)
+        for actor in actors:
+            try:
+                await actor()
+            except Exception:  # noqa: BLE001  it makes up for everything else: it goes on
+                _log.exception("sweep failed")
