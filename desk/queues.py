@@ -38,7 +38,8 @@ async def replay(request: web.Request) -> web.Response:
     async with services.store.db.write() as tx:
         for envelope_id in asked.ids:
             await tx.audit(person.id, "envelope.replay", envelope_id)
-    await services.doorbell.ring("drain")
+    for work in ("drain.live", "drain.mail"):
+        await services.doorbell.ring(work)
     return web.json_response({"replayed": count})
 
 

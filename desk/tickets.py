@@ -354,7 +354,7 @@ async def junk(request: web.Request) -> web.Response:
 async def unjunk(request: web.Request) -> web.Response:
     ticket = await touched(request)
     await request.app[SERVICES].store.tickets.unmark_junk(ticket.id, who(request).id)
-    return await _moved(request, ticket, "drain", "dispatch")
+    return await _moved(request, ticket, "dispatch")
 
 
 async def block(request: web.Request) -> web.Response:

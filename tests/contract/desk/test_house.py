@@ -85,7 +85,7 @@ async def test_parked_envelopes_are_replayed(house: World, visit: Visit) -> None
     (parked,) = (await admin.get("/parked")).json["parked"]
     assert (parked["id"], parked["error"]) == (e.id, "boom")
     assert (await admin.post("/parked/replay", {"ids": [e.id]})).json == {"replayed": 1}
-    assert house.bell.work == ["drain"]
+    assert house.bell.work == ["drain.live", "drain.mail"]
     assert (await admin.get("/parked")).json["parked"] == []
 
 
