@@ -20,11 +20,15 @@ from workers.wiring import make_store
 _log = structlog.stdlib.get_logger(__name__)
 
 _PEOPLE: Mapping[str, tuple[str, Role, Mapping[str, int]]] = {
-    "lilei": ("李雷", Role.AGENT, {"domain:物流": 4, "domain:订单": 4, "domain:售后": 3}),
+    "lilei": (
+        "李雷",
+        Role.AGENT,
+        {"domain:物流": 4, "domain:订单": 4, "domain:售后": 3, "domain:服务": 2, TRIAGE: 2},
+    ),
     "hanmeimei": (
         "韩梅梅",
         Role.AGENT,
-        {"domain:发票": 4, "domain:支付": 4, "domain:账户": 3, "lang:en": 4},
+        {"domain:发票": 4, "domain:支付": 4, "domain:账户": 3, "lang:en": 4, TRIAGE: 2},
     ),
     "wangfang": (
         "王芳",
@@ -34,7 +38,7 @@ _PEOPLE: Mapping[str, tuple[str, Role, Mapping[str, int]]] = {
     "chen": (
         "陈班长",
         Role.SUPERVISOR,
-        {TRIAGE: 5, "domain:服务": 5, "type:投诉": 5, "lang:en": 3},
+        {"domain:服务": 5, "domain:其他": 3, "type:投诉": 5, "lang:en": 3, TRIAGE: 5},
     ),
     "admin": ("管理员", Role.ADMIN, {}),
 }
