@@ -72,25 +72,36 @@ def demo_page(options: Options, lang: str) -> Asset:
 
 def _desk(options: Options, lang: str) -> str:
     if options.desk_url is None:
-        return {
-            "zh": "<p>坐席台由管理员另行提供地址。</p>",
-            "en": "<p>Your administrator knows where the desk is.</p>",
-        }[lang]
+        return ""
+    title, text, button = {
+        "zh": (
+            "在坐席台回复",
+            "账号和密码在第一次启动时打印在终端里。登录后把状态改为“就绪”，工单会自己过来。",
+            "打开坐席台",
+        ),
+        "en": (
+            "Answer at the desk",
+            "Logins were printed in the terminal at the first start. Become “Ready”: tickets come.",
+            "Open the desk",
+        ),
+    }[lang]
     url = html.escape(options.desk_url)
-    words = {"zh": "打开坐席台", "en": "Open the desk"}[lang]
-    return f'<p><a class="button" href="{url}">{words}</a></p><p class="small">{url}</p>'
+    link = f'<p><a class="button" href="{url}">{button}</a></p><p class="small">{url}</p>'
+    return _card(title, f"<p>{text}</p>{link}")
 
 
 def _mail(options: Options, lang: str) -> str:
     if options.mail_address is None:
-        return {
-            "zh": "<p>邮件渠道没有打开。</p>",
-            "en": "<p>The e-mail channel is not open.</p>",
-        }[lang]
-    address = html.escape(options.mail_address)
-    to = {"zh": "收件人", "en": "To"}[lang]
-    lines = f"<p>{to} <code>{address}</code></p>"
-    return lines if options.smtp_address is None else lines + _command(options, lang)
+        return ""
+    title, to = {"zh": ("发一封邮件", "收件人"), "en": ("Send a mail", "To")}[lang]
+    address = f"<p>{to} <code>{html.escape(options.mail_address)}</code></p>"
+    return _card(
+        title, address + ("" if options.smtp_address is None else _command(options, lang))
+    )
+
+
+def _card(title: str, content: str) -> str:
+    return f'<section class="card">\n<h2>{title}</h2>\n{content}\n</section>\n'
 
 
 def _command(options: Options, lang: str) -> str:

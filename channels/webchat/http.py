@@ -18,7 +18,7 @@ from channels.webchat.sockets import RETRY_SECONDS, Sockets
 from models.errors import Temporary
 from models.store.conversations import Entry
 
-_STATUS = MappingProxyType(
+STATUS = MappingProxyType(
     {
         "malformed": 400,
         "session": 401,
@@ -253,7 +253,7 @@ def _number(request: web.Request, name: str) -> int:
 
 def _refusal(error: Refused) -> web.Response:
     response = _json(protocol.refusal(error))
-    response.set_status(_STATUS.get(error.code, 422))
+    response.set_status(STATUS.get(error.code, 422))
     if error.retry_after:
         response.headers["Retry-After"] = whole_seconds(error.retry_after)
     if response.status == 401:

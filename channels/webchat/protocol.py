@@ -69,7 +69,7 @@ _CLIENT_FRAME: TypeAdapter[ClientFrame] = TypeAdapter(
     Annotated[ClientFrame, Field(discriminator="type")]
 )
 
-_SENTENCES: Mapping[str, str] = MappingProxyType(
+SENTENCES: Mapping[str, str] = MappingProxyType(
     {
         "malformed": "不是合法的 JSON，请检查后重发"
         " / This is not valid JSON; mend it and send again",
@@ -113,7 +113,7 @@ class Refused(Rejected):
         client_id: str | None = None,
         retry_after: float = 0.0,
     ) -> None:
-        sentence = _SENTENCES[code]
+        sentence = SENTENCES[code]
         super().__init__(f"{sentence} ({detail})" if detail else sentence, code=code)
         self.client_id = client_id
         self.retry_after = retry_after
@@ -161,7 +161,7 @@ def ack(client_id: str, envelope_id: str) -> dict[str, Any]:
 
 def retry(client_id: str, after: float) -> dict[str, Any]:
     """Nothing was stored: send the same again after so many seconds."""
-    message = _SENTENCES["busy"]
+    message = SENTENCES["busy"]
     return {"type": "retry", "client_id": client_id, "after": after, "message": message}
 
 

@@ -4,6 +4,7 @@ import json
 import re
 from contextlib import suppress
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from channels import registry, webchat
-from channels.webchat import assets
+from channels.webchat import assets, http, protocol
 from channels.webchat.limits import Buckets, Seats, visitor_address, whole_seconds
 from channels.webchat.options import Options
 from channels.webchat.protocol import Msg, Refused, parse
@@ -241,3 +242,21 @@ def test_the_page_without_desk_and_mail(lang: str) -> None:
     page = assets.demo_page(Options(), lang).plain.decode()
     assert "None" not in page
     assert "smtplib" not in page
+    assert page.count("<h2>") == 1, "what is not there is not promised"
+
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "channels" / "webchat.md"
+
+
+def test_the_documented_frames_are_read() -> None:
+    block = DOCUMENT.read_text("utf-8").split("```json\n")[1].split("```")[0]
+    kinds = [type(parse(line)).__name__ for line in block.splitlines()]
+    assert kinds == ["Hello", "Msg", "Read", "Ping"]
+
+
+def test_every_refusal_is_documented_with_its_status() -> None:
+    rows = re.findall(r"^\| (\d{3}) \| (.*)$", DOCUMENT.read_text("utf-8"), re.MULTILINE)
+    documented = {
+        code: int(status) for status, words in rows for code in re.findall(r"`(\w+)`", words)
+    }
+    assert documented == {code: http.STATUS.get(code, 422) for code in protocol.SENTENCES}
