@@ -25,10 +25,12 @@ export function has(key) {
   return key in WORDS;
 }
 
-/** What the server says in both languages, or as a plain string in one. */
+/** What the server says in both languages: {zh, en}, or one string “中文 / English”. */
 export function say(words) {
-  if (!words || typeof words === "string") return words ?? "";
-  return words[language];
+  if (!words) return "";
+  if (typeof words !== "string") return words[language];
+  const parts = words.split(" / ");
+  return parts.length === 2 ? parts[LANGUAGES.indexOf(language)] : words;
 }
 
 /** h("button.primary", {onclick, "aria-label": …}, child, …): an element. */

@@ -55,8 +55,8 @@ function fate(desk, ticket, message) {
   const open = ["unknown", "failed"].includes(message.state);
   return [
     h("div.fate", null, h(`span.mark.mark-${message.state}`, null, t(`state.${message.state}`))),
-    message.waits_because && h("p.why-waits", null, message.waits_because),
-    message.error && h("p.why-waits", null, message.error),
+    message.waits_because && h("p.why-waits", null, say(message.waits_because)),
+    message.error && h("p.why-waits", null, say(message.error)),
     open && h("div.tools", null,
       h("button.link", { type: "button", onclick: () => decide("resend") }, t("decide.resend")),
       h("button.link", { type: "button", onclick: () => decide("sent") }, t("decide.sent"))),
@@ -247,7 +247,7 @@ export function makeTalk(desk, ticketId) {
     drawHead(head, desk, view);
     const said = view.messages.some((message) => message.waits_because);
     problem.hidden = !view.delivery_problem || said || !view.actions.includes("reply");
-    problem.textContent = view.delivery_problem ? t("delivery.waits", { why: view.delivery_problem }) : "";
+    problem.textContent = view.delivery_problem ? t("delivery.waits", { why: say(view.delivery_problem) }) : "";
     drawBar(bar, desk, view);
     reply.hidden = !view.actions.includes("reply");
     // Last: what is below takes room, and the newest message must stay in sight.

@@ -1,0 +1,365 @@
+"""The desk's page in a real browser, against the real API and store."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+playwright = pytest.importorskip("playwright.async_api")
+
+from aiohttp import web  # noqa: E402
+from aiohttp.test_utils import TestServer  # noqa: E402
+from playwright.async_api import Browser, Page, async_playwright, expect  # noqa: E402
+
+from desk.app import create_app  # noqa: E402
+from desk.push import HUB  # noqa: E402
+from models.agent import Presence, Role  # noqa: E402
+from models.message import Sender  # noqa: E402
+from models.ticket import Label, Labels, Reason  # noqa: E402
+from tests.contract.desk.world import PASSWORD, World, mail_with_file, world  # noqa: E402
+from tests.contract.store import makers  # noqa: E402
+
+CHROMIUM = Path("/usr/bin/chromium")
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium")
+
+EVIL = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>"
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[World]:
+    async with world(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def app(house: World) -> web.Application:
+    return create_app(house.services)
+
+
+@pytest.fixture
+async def url(app: web.Application) -> AsyncIterator[str]:
+    server = TestServer(app)
+    await server.start_server()
+    yield str(server.make_url("/")).rstrip("/")
+    await server.close()
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as started:
+        made = await started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield made
+        await made.close()
+
+
+@pytest.fixture
+async def page(browser: Browser, url: str) -> AsyncIterator[Page]:
+    """A page that must not fail, break the policy, or ask another host for anything."""
+    context = await browser.new_context(viewport={"width": 1440, "height": 900})
+    opened = await context.new_page()
+    complaints: list[str] = []
+
+    def watch(line: Any) -> None:
+        if "Security Policy" in line.text:
+            complaints.append(line.text)
+
+    def asked(request: Any) -> None:
+        if not request.url.startswith((url, "data:", "about:")):
+            complaints.append(request.url)
+
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("console", watch)
+    opened.on("request", asked)
+    yield opened
+    await context.close()
+    assert complaints == []
+
+
+async def sign_in(page: Page, url: str, login: str = "li") -> None:
+    await page.goto(url)
+    await page.get_by_label("账号").fill(login)
+    await page.get_by_label("密码").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".lamp")).to_have_text("已连接")
+
+
+async def write(house: World, key: str, text: str, **options: Any) -> None:
+    """The customer's next message in the conversation of ticket k1."""
+    e = makers.envelope(key, now=await house.store.db.now())
+    values = {"conversation_key": "talk-k1", "text": text, "text_full": text} | options
+    await makers.thread(house.store, e, **values)
+
+
+async def test_a_wrong_password_says_so(page: Page, url: str, house: World) -> None:
+    await house.person("li")
+    await page.goto(url)
+    await page.get_by_label("账号").fill("li")
+    await page.get_by_label("密码").fill("wrong")
+    await page.get_by_role("button", name="登录").click()
+    await expect(page.get_by_role("alert")).to_have_text("账号或密码不正确。")
+
+
+async def test_a_day_at_the_desk(page: Page, url: str, house: World) -> None:
+    me = await house.person("li", name="小李", presence=Presence.OFFLINE)
+    await sign_in(page, url)
+    await page.get_by_label("我的状态").select_option("ready")
+    await expect(page.get_by_text("就绪中，新工单会自动出现在这里。")).to_be_visible()
+    ticket = await house.ticket()
+    await house.give(ticket, me, offer=600)
+    card = page.locator(".card")
+    await expect(card).to_contain_text("包裹三天没动")
+    await expect(card).to_contain_text("待接单")
+    await expect(card.locator(".due")).to_contain_text("内接单")
+    await card.click()
+    await page.get_by_role("button", name="接单", exact=True).click()
+    await expect(card).to_contain_text("处理中")
+    await expect(page.locator(".decisions")).to_contain_text("小李技能等级最高")
+    await expect(page.locator(".facts")).to_contain_text("w***@example.com")
+    await expect(page.locator(".reason.plus").first).to_contain_text("投诉")
+    await expect(page.locator(".reason.minus")).to_contain_text("请问")
+    await page.get_by_label("更正领域").select_option("发票")
+    await expect(page.locator(".label").nth(1)).to_contain_text("小李更正")
+    await page.get_by_role("button", name="显示完整信息").click()
+    await expect(page.locator(".facts")).to_contain_text("wang@example.com")
+    await page.get_by_label("答复客户").fill("您好，已为您查询。")
+    await page.get_by_label("发送后").select_option("pending")
+    await page.keyboard.press("Control+Enter")
+    await page.get_by_label("答复客户").press("Control+Enter")
+    ours = page.locator(".message.ours")
+    await expect(ours).to_have_count(1)
+    await expect(ours).to_contain_text("待发送")
+    await expect(card).to_contain_text("待客户回复")
+    found = await house.store.tickets.get(ticket)
+    await house.store.conversations.delivered(found.conversation_id, 2)
+    await expect(ours).to_contain_text("已送达")
+    await page.get_by_role("button", name="解决", exact=True).click()
+    await expect(page.locator(".bar")).to_contain_text("这张工单已解决")
+    await expect(page.get_by_text("手上没有工单。")).to_be_visible()
+
+
+async def test_hostile_text_stays_text(page: Page, url: str, house: World) -> None:
+    me = await house.person("li")
+    evil = Label(
+        value=EVIL,
+        confidence=0.4,
+        accepted=False,
+        reasons=(Reason(kind="w", text=EVIL, weight=1),),
+    )
+    file = mail_with_file(b"x")
+    file["attachments"] = (file["attachments"][0].model_copy(update={"name": EVIL}),)
+    ticket = await house.ticket(
+        mail=True,
+        subject=EVIL,
+        text=EVIL,
+        text_full=EVIL + EVIL,
+        html=f"{EVIL}<p>formatted</p><script>parent.hacked=1</script>",
+        labels=Labels(facets={"type": evil}, bundle="b1"),
+        sender=Sender(external_id="x", name=EVIL, email="a@b.example"),
+        **file,
+    )
+    await house.give(ticket, me)
+    await sign_in(page, url)
+    await page.locator(".card").click()
+    await expect(page.locator(".bubble")).to_have_text(EVIL)
+    await page.get_by_role("button", name="显示引用的全文").click()
+    await page.get_by_role("button", name="显示完整信息").click()
+    assert await page.evaluate("window.hacked") is None
+    assert await page.locator("#app img").count() == 1
+
+
+async def test_formatted_mail_runs_and_loads_nothing(
+    browser: Browser, url: str, house: World
+) -> None:
+    me = await house.person("li")
+    html = f'{EVIL}<p>formatted</p><img src="http://127.0.0.1:9/spy.gif">'
+    await house.give(await house.ticket(mail=True, html=html), me)
+    context = await browser.new_context()
+    page = await context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    answered: list[str] = []
+    page.on("response", lambda response: answered.append(response.url))
+    await sign_in(page, url)
+    await page.locator(".card").click()
+    await page.get_by_role("button", name="显示原格式").click()
+    await expect(page.frame_locator("iframe").locator("p")).to_have_text("formatted")
+    assert await page.evaluate("window.hacked") is None
+    assert all(address.startswith((url, "data:")) for address in answered)
+    await context.close()
+
+
+async def test_a_lost_line_resumes_and_shows_nothing_twice(
+    page: Page, url: str, house: World, app: web.Application
+) -> None:
+    me = await house.person("li")
+    await house.give(await house.ticket(), me)
+    await sign_in(page, url)
+    await page.locator(".card").click()
+    await expect(page.locator(".bubble")).to_have_count(1)
+    for number in range(3):
+        for line in app[HUB]._lines:
+            line.overrun = True
+            line.tell_waiting({"total": 0, "oldest": None})
+        await expect(page.locator(".lamp")).to_have_text("重新连接中…")
+        await write(house, f"m{number}", f"第 {number} 条")
+        await expect(page.locator(".lamp")).to_have_text("已连接")
+        await expect(page.locator(".bubble")).to_have_count(number + 2)
+    texts = await page.locator(".bubble").all_text_contents()
+    assert texts == ["包裹三天没动", "第 0 条", "第 1 条", "第 2 条"]
+
+
+async def test_a_draft_survives_what_happens_meanwhile(page: Page, url: str, house: World) -> None:
+    me = await house.person("li")
+    await house.give(await house.ticket(), me)
+    other = await house.ticket("k2")
+    await sign_in(page, url)
+    await page.locator(".card").click()
+    await page.get_by_label("答复客户").fill("正在写")
+    await write(house, "m1", "还在吗")
+    await expect(page.locator(".bubble")).to_have_count(2)
+    await expect(page.get_by_label("答复客户")).to_have_value("正在写")
+    await page.get_by_role("button", name="等待中").click()
+    await page.locator(f'[data-ticket="{other}"]').click()
+    await expect(page.get_by_text("这张工单在等待，可以接手。")).to_be_visible()
+    await page.get_by_role("button", name="我的").click()
+    await page.locator(".card").click()
+    await expect(page.get_by_label("答复客户")).to_have_value("正在写")
+
+
+async def test_waiting_tickets_are_counted_live_and_taken(
+    page: Page, url: str, house: World
+) -> None:
+    await house.person("li")
+    await sign_in(page, url)
+    waiting = page.get_by_role("button", name="等待中")
+    await expect(waiting).to_contain_text("0")
+    await house.ticket()
+    await expect(waiting).to_contain_text("1")
+    await waiting.click()
+    await page.locator(".card").click()
+    await page.get_by_role("button", name="接手").click()
+    await expect(page.get_by_label("答复客户")).to_be_visible()
+    await expect(page.locator(".decisions")).to_contain_text("自己接手")
+
+
+async def test_why_an_answer_waits_is_said_in_the_readers_language(
+    page: Page, url: str, house: World
+) -> None:
+    me = await house.person("li")
+    house.problems["email"] = "未配置发信服务器 / No mail relay is configured"
+    ticket = await house.ticket(mail=True)
+    await house.give(ticket, me)
+    await house.store.tickets.reply(ticket, me, "您好", "client-1", "active")
+    await sign_in(page, url)
+    await page.locator(".card").click()
+    await expect(page.locator(".why-waits")).to_have_text("未配置发信服务器")
+    await page.get_by_role("button", name="English").click()
+    await expect(page.locator("html")).to_have_attribute("lang", "en")
+    await expect(page.locator(".why-waits")).to_have_text("No mail relay is configured")
+    await page.reload()
+    await expect(page.locator(".lamp")).to_have_text("Live")
+
+
+async def test_a_stranger_in_the_talk_is_flagged(page: Page, url: str, house: World) -> None:
+    me = await house.person("li")
+    await house.give(await house.ticket(), me)
+    await write(house, "m1", "请改账号", sender=Sender(external_id="other", name="陌生人"))
+    await sign_in(page, url)
+    await page.locator(".card").click()
+    await expect(page.locator(".quarantined .flag")).to_contain_text("请核实身份")
+
+
+async def test_transfer_decline_and_junk(page: Page, url: str, house: World) -> None:
+    me, other = await house.person("li"), await house.person("wang", name="小王")
+    tickets = [await house.ticket(f"k{n}") for n in range(3)]
+    await house.give(tickets[0], me)
+    await house.give(tickets[1], me, offer=600)
+    await house.give(tickets[2], me)
+    await sign_in(page, url)
+    await page.locator(f'[data-ticket="{tickets[0]}"]').click()
+    await page.get_by_role("button", name="转派").click()
+    await page.get_by_label("转给").select_option(f"agent/{other}")
+    await page.get_by_role("dialog").get_by_role("button", name="转派").click()
+    await expect(page.locator(".bar")).to_contain_text("由 小王 处理中")
+    await page.locator(f'[data-ticket="{tickets[1]}"]').click()
+    await page.get_by_role("button", name="拒接").click()
+    await page.get_by_label("原因").fill("不熟悉")
+    await page.get_by_role("dialog").get_by_role("button", name="拒接").click()
+    await expect(page.locator(".card")).to_have_count(1)
+    await page.locator(f'[data-ticket="{tickets[2]}"]').click()
+    await page.get_by_role("button", name="标为无效").click()
+    await page.get_by_label("同时屏蔽此人").check()
+    await page.get_by_role("dialog").get_by_role("button", name="标为无效").click()
+    await expect(page.get_by_text("已屏蔽：新来信直接归为无效")).to_be_visible()
+    states = [(await house.store.tickets.get(t)).state for t in tickets]
+    assert states == ["active", "waiting", "invalid"]
+
+
+async def test_a_supervisor_sees_all_and_finds_by_number(
+    page: Page, url: str, house: World
+) -> None:
+    me = await house.person("li")
+    await house.person("boss", Role.SUPERVISOR)
+    ticket = await house.ticket()
+    await house.give(ticket, me)
+    await house.ticket("k2")
+    await sign_in(page, url, "boss")
+    await page.get_by_role("button", name="全部").click()
+    await expect(page.locator(".card")).to_have_count(2)
+    number = (await house.store.tickets.get(ticket)).number
+    await page.get_by_label("按工单号查找").fill(number)
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".card")).to_have_count(1)
+
+
+async def test_the_keyboard_is_enough(page: Page, url: str, house: World) -> None:
+    me = await house.person("li")
+    await house.give(await house.ticket(), me)
+    await sign_in(page, url)
+    await page.locator(".card").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("h1")).to_be_focused()
+    await page.get_by_role("button", name="转派").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    for control in await page.locator("button:visible, select:visible, textarea:visible").all():
+        name = await control.evaluate(
+            "e => e.ariaLabel || e.textContent.trim() || e.labels?.[0]?.textContent"
+        )
+        assert name
+
+
+@pytest.mark.parametrize("width", [390, 768, 1024])
+async def test_a_small_screen_shows_one_room_at_a_time(
+    page: Page, url: str, house: World, width: int
+) -> None:
+    me = await house.person("li")
+    await house.give(await house.ticket(text="长" * 500, mail=True), me)
+    await page.set_viewport_size({"width": width, "height": 844})
+    await sign_in(page, url)
+    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert await page.evaluate(overflow) == 0
+    await page.locator(".card").click()
+    await expect(page.get_by_label("答复客户")).to_be_visible()
+    assert await page.evaluate(overflow) == 0
+    if width < 960:
+        await expect(page.locator(".queue")).to_be_hidden()
+        await page.get_by_role("button", name="信息").click()
+        await expect(page.locator(".facts")).to_be_visible()
+        assert await page.evaluate(overflow) == 0
+        await page.get_by_role("button", name="‹ 对话").click()
+        await page.get_by_role("button", name="返回列表").click()
+        await expect(page.locator(".card")).to_be_visible()
+
+
+async def test_a_session_that_ended_asks_to_sign_in(page: Page, url: str, house: World) -> None:
+    me = await house.person("li")
+    await house.give(await house.ticket(), me)
+    await sign_in(page, url)
+    await house.store.agents.change(me, None, disabled_at=1.0)
+    await page.locator(".card").click()
+    await expect(page.get_by_role("heading", name="登录坐席台")).to_be_visible()
