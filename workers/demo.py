@@ -367,9 +367,10 @@ def _body(letter: EmailMessage) -> str:
 
 async def _settled(crew: Staff, outbound_id: str) -> Fate:
     """What the system itself says became of an answer that left for a relay."""
+    final = {"sent", "delivered", "failed", "unknown"}
     event = await crew.line.until(
         "outbound.state",
-        lambda e: e["data"]["outbound"] == outbound_id and e["data"]["state"] != "queued",
+        lambda e: e["data"]["outbound"] == outbound_id and e["data"]["state"] in final,
     )
     state = event["data"]["state"]
     if state in {"sent", "delivered"}:
@@ -396,7 +397,9 @@ async def _by_chat(customer: Customer, house: House) -> AsyncIterator[Stored]:
             shown = await _frame(ws, lambda frame: frame.get("kind") == "reply")
             await ws.send_json({"type": "read", "seq": shown["seq"]})
             settled = await _settled(house.staff, outbound_id)
-            return settled._replace(word=f"聊天窗口 in the chat: {shown['text']}")
+            if settled.end == "failed":
+                return settled
+            return Fate("delivered", f"聊天窗口 in the chat: {shown['text']}")
 
         yield Stored(ack["envelope_id"], at, f"✓ {ack['envelope_id']}", fate)
 
