@@ -357,7 +357,7 @@ class Tickets:
             others = select(t.id).where(same, t.state.in_(sorted(OPEN_STATES))).limit(1)
             if (await tx.conn.execute(others)).one_or_none():
                 raise Conflict("this conversation has another open ticket; use that one")
-            await _move(tx, row, TicketState.WAITING, junk=False, label_due=True)
+            await _move(tx, row, TicketState.WAITING, junk=False, label_due=True, owner_id=None)
             await tx.audit(agent_id, "ticket.unjunk", ticket_id)
 
     async def of_conversation(self, conversation_id: str) -> list[Ticket]:
