@@ -64,9 +64,19 @@ def test_an_unknown_login_costs_as_much_as_a_known_one() -> None:
     assert not PasswordHasher().check_needs_rehash(_NOBODY)
 
 
-async def test_nobodys_password_is_checked_all_the_same() -> None:
-    passwords = Passwords()
+async def test_nobodys_password_is_checked_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    passwords, checked = Passwords(), []
+    matches = passwords._matches
+
+    def spy(stored: str, password: str) -> bool:
+        checked.append(stored)
+        return matches(stored, password)
+
+    monkeypatch.setattr(passwords, "_matches", spy)
     assert not await passwords.check(None, "correct horse")
+    assert checked == [_NOBODY]
     assert not await passwords.check("not a hash", "correct horse")
     assert await passwords.check(hash_password("correct horse"), "correct horse")
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
+from sqlalchemy import select
 
 from desk import push
 from desk.services import DeskOptions
 from models.agent import Role
+from models.tables import agent
 from tests.contract.desk.conftest import Desk, Visit
 from tests.contract.desk.world import World, world
 from tests.contract.store.conftest import FakeClock
@@ -163,18 +165,33 @@ async def test_too_far_back_or_ahead_is_a_snapshot(
 
 
 async def test_connected_desks_are_heard_of(house: World, visit: Visit, clock: FakeClock) -> None:
-    me = await house.person("li")
+    me, other = await house.person("li"), await house.person("wang")
     ws = await connect(await visit("li"))
     await frame(ws, "snapshot")
-    clock.pass_(60)
-    for _ in range(100):
-        await asyncio.sleep(0.02)
-        if not await house.store.queue.lose_contact(30.0, 60.0):
-            break
-    assert (await house.store.agents.get(me)).presence in {"ready", "offline"}
-    clock.pass_(29)
-    assert await house.store.queue.lose_contact(30.0, 60.0) == []
-    await ws.close()
+    clock.pass_(1000)
+    async with asyncio.timeout(5):
+        while await heard_of(house, me) != clock.now:
+            await asyncio.sleep(0.01)
+    assert await house.store.queue.lose_contact(30.0, 60.0) == [other]
+
+
+async def heard_of(house: World, agent_id: str) -> float:
+    async with house.store.db.read() as conn:
+        query = select(agent.c.heartbeat_at).where(agent.c.id == agent_id)
+        return float((await conn.execute(query)).scalar_one())
+
+
+async def test_a_desk_far_behind_reads_everything_again(
+    house: World, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.person("boss", Role.SUPERVISOR)
+    await house.ticket()
+    last = await house.store.events.last()
+    monkeypatch.setattr(push, "_MOST_BEHIND", 2)
+    desk = await visit("boss")
+    near, far = await connect(desk, last - 2), await connect(desk, last - 3)
+    assert [e["seq"] for e in await events(near, 2)] == [last - 1, last]
+    assert (await frame(far, "snapshot", "events"))["type"] == "snapshot"
 
 
 async def test_connecting_changes_no_presence(house: World, visit: Visit) -> None:

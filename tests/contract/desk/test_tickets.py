@@ -288,7 +288,7 @@ async def test_junk_uses_no_capacity_and_comes_back(house: World, visit: Visit) 
     assert (marked["ticket"]["state"], marked["actions"]) == ("invalid", ["unjunk", "correct"])
     assert (await house.store.agents.get(me)).used == 0
     back = (await desk.post(f"/tickets/{ticket}/unjunk")).json
-    assert back["ticket"]["state"] == "waiting"
+    assert (back["ticket"]["state"], back["ticket"]["owner"]) == ("waiting", None)
     assert "dispatch" in house.bell.work
     assert (await desk.post(f"/tickets/{ticket}/unjunk")).status == 409
 
