@@ -1,0 +1,191 @@
+"""The pages say what the code does: generated ones are fresh, links lead somewhere."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel
+from typer.testing import CliRunner
+
+from channels import registry
+from config.settings import PREFIX, Settings, load, load_rules, load_taxonomy
+from models.message import InboundMessage
+from models.ticket import STATE_NAMES
+from workers.cli import app
+from workers.reference import pages
+from workers.wiring import make_channels
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted(
+    [*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "README.zh-CN.md", ROOT / "CHANGELOG.md"]
+)
+DEPLOY = sorted(path for path in (ROOT / "deploy").rglob("*") if path.is_file())
+
+_LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+# -- generated -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", pages())
+def test_generated_pages_are_fresh(name: str) -> None:
+    fresh, there = pages()[name], (DOCS / name).read_text("utf-8")
+    assert fresh == there, "run: python -m workers.reference docs"
+
+
+def test_the_command_prints_the_schema_that_docs_carries() -> None:
+    printed = CliRunner().invoke(app, ["schema"]).stdout
+    assert printed == (DOCS / "schema/inbound-message.schema.json").read_text("utf-8")
+    assert json.loads(printed)["title"] == "InboundMessage"
+
+
+def _fields(model: type[BaseModel], at: str) -> Iterator[tuple[str, str | None]]:
+    for name, field in model.model_fields.items():
+        yield f"{at}{name}", field.description
+        for inner in _models(field.annotation):
+            yield from _fields(inner, f"{at}{name}.")
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _models(argument)
+
+
+def _settings_models() -> dict[str, type[BaseModel]]:
+    return {"": Settings} | {
+        f"channels.{name}.": registry.options_model(name) for name in registry.BUILT_IN
+    }
+
+
+@pytest.mark.parametrize("at", _settings_models())
+def test_every_setting_is_explained_in_both_languages(at: str) -> None:
+    for key, text in _fields(_settings_models()[at], at):
+        # What is only a section has a heading, not a description.
+        if text is None and key in {"intake", "desk", "pipeline", "acknowledgement", "hours",
+                                    "log", "metrics"}:  # fmt: skip
+            continue
+        assert text, f"{key} has no description"
+        assert re.search(r"[\u4e00-\u9fff]", text), f"{key} is not explained in Chinese"
+        assert " / " in text, f"{key} is not explained in English"
+
+
+# -- written by hand -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for link in _LINK.findall(page.read_text("utf-8")):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{link} leads nowhere"
+        if anchor:
+            assert anchor in set(_anchors(target)), f"{link}: no such heading"
+
+
+def _anchors(page: Path) -> Iterator[str]:
+    """How headings are named in links: lower case, punctuation dropped, spaces to hyphens."""
+    for heading in _HEADING.findall(page.read_text("utf-8")):
+        yield re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_every_field_of_a_message_is_explained_and_no_other() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", (DOCS / "schema.md").read_text("utf-8"), re.MULTILINE)
+    assert rows == list(InboundMessage.model_fields)
+
+
+def test_the_glossary_has_every_state_of_a_ticket() -> None:
+    text = (DOCS / "glossary.md").read_text("utf-8")
+    for state, (zh, en) in STATE_NAMES.items():
+        assert re.search(rf"^\| {zh} \| {en.lower()} \| `{state}` \|", text, re.MULTILINE)
+
+
+def test_the_labelling_guide_has_every_class_and_only_classes_that_exist() -> None:
+    text = (DOCS / "labelling.md").read_text("utf-8")
+    taxonomy = load_taxonomy(load(environ={}, folder=ROOT / "docs"))
+    names = {zh for facet in taxonomy.facets.values() for zh in facet.classes}
+    for facet in taxonomy.facets.values():
+        for spec in facet.classes.values():
+            assert f"| {spec.zh} {spec.en} |" in text
+    used = set(re.findall(r"^\| [^|]+ \| ([\u4e00-\u9fff]{2}) \|", text, re.MULTILINE))
+    assert used <= names
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_setting_that_a_page_names_exists(page: Path) -> None:
+    known = _variables()
+    text = page.read_text("utf-8")
+    for name in set(re.findall(r"\bSHOULI_[A-Z][A-Z_]*[A-Z]\b", text)) - {"SHOULI_CONFIG"}:
+        assert name in known or name == "SHOULI_NEW_PASSWORD", f"{name} is no setting"
+
+
+def _variables() -> set[str]:
+    keys = [key for at, model in _settings_models().items() for key, _ in _fields(model, at)]
+    # SHOULI_HOURS__PERIODS__SATURDAY: the keys of a table are the operator's.
+    tables = [f"hours.periods.{day}" for day in ("saturday", "sunday")]
+    return {PREFIX + key.replace(".", "__").upper() for key in [*keys, *tables]}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_example_of_settings_is_accepted(page: Path, tmp_path: Path) -> None:
+    for example in re.findall(r"^```toml\n(.*?)^```$", page.read_text("utf-8"), re.M | re.S):
+        file = tmp_path / "shouli.toml"
+        file.write_text(example)
+        settings = load(file, environ={"SHOULI_DATA_DIR": str(tmp_path)}, folder=tmp_path)
+        make_channels(settings)
+        load_rules(settings)
+
+
+def test_pages_name_no_place_of_ours() -> None:
+    """Addresses in the pages are of example domains and of one's own machine."""
+    allowed = re.compile(r"127\.0\.0\.1|localhost|example\.com|w3\.org|apache\.org")
+    for page in [*PAGES, *DEPLOY]:
+        for url in re.findall(r"https?://[^\s)\"'`>]+", page.read_text("utf-8")):
+            assert allowed.search(url), f"{page.name}: {url}"
+
+
+# -- deployment ------------------------------------------------------------------------
+
+
+def test_units_and_image_run_commands_that_exist() -> None:
+    known = {
+        command.name or command.callback.__name__
+        for command in app.registered_commands
+        if command.callback
+    }
+    compose = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text("utf-8"))
+    services = compose["services"].values()
+    used = {s["command"][0] for s in services if str(s["image"]).startswith("shouli:")}
+    for unit in (ROOT / "deploy/systemd").iterdir():
+        used |= set(re.findall(r"^ExecStart=\S+/shouli (\w+)$", unit.read_text("utf-8"), re.M))
+    assert {"run", "migrate", "intake", "work", "desk", "clock"} == used
+    assert used <= known
+
+
+def test_the_image_has_every_package() -> None:
+    """What pyproject.toml lists and the Dockerfile forgets would be missing at the first start."""
+    text = (ROOT / "deploy/Dockerfile").read_text("utf-8")
+    copied = set(re.findall(r"^COPY (\w+) \1$", text, re.MULTILINE))
+    ignore = (ROOT / "deploy/Dockerfile.dockerignore").read_text("utf-8")
+    project = (ROOT / "pyproject.toml").read_text("utf-8")
+    listed = re.search(r"^packages = \[(.*?)\]", project, re.M | re.S)
+    assert listed is not None
+    packages = {name.partition(".")[0] for name in re.findall(r'"([\w.]+)"', listed[1])}
+    assert copied == packages
+    assert {f"!{name}" for name in packages} <= set(ignore.split("\n"))
+
+
+def test_deployment_names_only_settings_that_exist() -> None:
+    ours = {"SHOULI_BIND"}  # of the compose file itself
+    for path in DEPLOY:
+        names = set(re.findall(r"\bSHOULI_[A-Z_]*[A-Z]\b", path.read_text("utf-8")))
+        assert names - ours <= _variables(), path.name
