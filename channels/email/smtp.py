@@ -318,6 +318,12 @@ class _Connection(FastSMTP):
             status = "552 5.3.4 The mail is too large, send it without large files"
         await super().push(status)
 
+    async def smtp_EHLO(self, hostname: str) -> None:  # noqa: N802 - the command's name
+        before = len(self._output)
+        await super().smtp_EHLO(hostname)
+        # There is no HELP here; pipelining there is (RFC 2920), answered in order.
+        self._output[before:] = self._output[before:].replace(b"250 HELP", b"250 PIPELINING")
+
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
         try:
             address, rest = super()._getaddr(arg)
