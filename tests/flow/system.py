@@ -295,7 +295,7 @@ async def _give_bundle(prepared: Prepared, shared: Mapping[str, str]) -> None:
 
 def _is(line: Sequence[str], role: str) -> bool:
     if role == "valkey":
-        return bool(line) and line[0].endswith("valkey-server")
+        return bool(line) and "valkey-server" in line[0]  # it writes its address there, too
     return role in line[1:] and any(word in ("workers", SHOULI) for word in line)
 
 
