@@ -92,7 +92,10 @@ class Ticker:
 
     async def _miss_agents(self) -> None:
         silent = await self._store.queue.expire_offers()
-        lost = await self._store.queue.lose_contact(_SILENT_SECONDS, _GRACE_SECONDS)
+        lost: list[str] = []
+        # After an outage of ours everybody has been silent: they get the time to come back.
+        if self._ticks * TICK_SECONDS >= _SILENT_SECONDS:
+            lost = await self._store.queue.lose_contact(_SILENT_SECONDS, _GRACE_SECONDS)
         if silent or lost:
             _log.info("agents away", not_responding=len(silent), offline=len(lost))
             await self._doorbell.ring("dispatch")

@@ -6,6 +6,7 @@ does, because its input ends.
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import resource
@@ -203,4 +204,5 @@ if __name__ == "__main__":
     # What a library prints must not get between the answers.
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    _serve(sys.stdin.buffer, out)
+    with contextlib.suppress(BrokenPipeError):  # the parent was killed; nobody waits for this
+        _serve(sys.stdin.buffer, out)
