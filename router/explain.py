@@ -204,10 +204,10 @@ def _needs_text(needs: Needs) -> Text:
     required = [need for need in needs.required if need[0] != TRIAGE]
     if required:
         named = _skills(required)
-        clauses.append(Text(f"需要技能 {named}", f"it needs the skill {named}"))
+        clauses.append(Text(f"需要技能 {named.zh}", f"it needs the skill {named.en}"))
     if needs.preferred:
         named = _skills(needs.preferred)
-        clauses.append(Text(f"优先 {named}", f"{named} preferred"))
+        clauses.append(Text(f"优先 {named.zh}", f"{named.en} preferred"))
     if not clauses:
         clauses.append(Text("不需要特别的技能", "no particular skill is needed"))
     english = ", ".join(clause.en for clause in clauses)
@@ -216,9 +216,19 @@ def _needs_text(needs: Needs) -> Text:
     )
 
 
-def _skills(needs: Sequence[tuple[str, int]]) -> str:
-    """Skills as they are written in the console, the level only where it is more than 1."""
-    return " + ".join(skill + (f"≥{level}" if level > 1 else "") for skill, level in needs)
+def _skills(needs: Sequence[tuple[str, int]]) -> Text:
+    """Skills as people call them, the level only where it is more than 1."""
+    named = [_skill(skill, level) for skill, level in needs]
+    return Text("、".join(n.zh for n in named), ", ".join(n.en for n in named))
+
+
+def _skill(skill: str, level: int) -> Text:
+    """“domain:物流” is 物流 to an agent; a language is said to be one."""
+    facet, _, value = skill.rpartition(":")
+    zh, en = (f"语种 {value}", f"language {value}") if facet == "lang" else (value, value)
+    if level > 1:
+        return Text(f"{zh}（{level} 级以上）", f"{en} (level {level} or more)")
+    return Text(zh, en)
 
 
 def _agents(number: int) -> str:

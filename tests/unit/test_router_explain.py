@@ -28,11 +28,11 @@ def test_a_decision_in_full() -> None:
     agents = [LI_LEI, HAN_MEIMEI, LUCY, novice, away, declined, low]
     told = explain(assign([ticket], agents, NOW, RULES)[0], ticket, NAMES)
     assert told.text.zh == (
-        "因为需要技能 domain:物流，优先 type:投诉≥2；5 名在线坐席符合；1 名已满负荷；1 名未就绪；"
+        "因为需要技能 物流，优先 投诉（2 级以上）；5 名在线坐席符合；1 名已满负荷；1 名未就绪；"
         "1 名已拒接或未应答；1 名技能等级不足；1 名缺少所需技能；李雷空闲最久。"
     )
     assert told.text.en == (
-        "It needs the skill domain:物流, type:投诉≥2 preferred; 5 online agents match;"
+        "It needs the skill 物流, 投诉 (level 2 or more) preferred; 5 online agents match;"
         " 1 at full capacity; 1 not ready; 1 declined or did not answer;"
         " 1 with too low a level; 1 without the skills; 李雷 has been idle the longest."
     )
@@ -103,12 +103,12 @@ def test_a_wait_in_full() -> None:
     stands = standing(TICKET, [LUCY, novice], NOW + 10, RULES)
     told = why_not_yet(TICKET, stands, NOW + 10)
     assert told.text.zh == (
-        "因为需要技能 domain:物流，优先 type:投诉≥2；已等待 10 秒；距响应时限还有 4 分 50 秒；"
+        "因为需要技能 物流，优先 投诉（2 级以上）；已等待 10 秒；距响应时限还有 4 分 50 秒；"
         "1 名在线坐席符合；1 名已满负荷；符合的坐席现在都满负荷；有人结束一张工单即可分配；"
         "1 分 5 秒后放宽要求，届时 2 名在线坐席符合。"
     )
     assert told.text.en == (
-        "It needs the skill domain:物流, type:投诉≥2 preferred; it has waited 10 s;"
+        "It needs the skill 物流, 投诉 (level 2 or more) preferred; it has waited 10 s;"
         " its answer is due in 4 min 50 s; 1 online agent matches; 1 at full capacity;"
         " everyone who matches is at full capacity: it is given when one of them finishes;"
         " in 1 min 5 s its needs are relaxed; then 2 online agents match."
@@ -118,7 +118,7 @@ def test_a_wait_in_full() -> None:
 def test_a_late_ticket_and_one_for_triage_say_so() -> None:
     ticket = replace(TICKET, needs=Needs(required=((TRIAGE, 1), ("lang:en", 1))))
     told = why_not_yet(ticket, standing(ticket, [], NOW + 4000, RULES), NOW + 4000)
-    assert told.text.zh.startswith("因为分类不确定，由人工判断，需要技能 lang:en；")
+    assert told.text.zh.startswith("因为分类不确定，由人工判断，需要技能 语种 en；")
     assert "已超时 1 小时 1 分" in told.text.zh
     assert "1 h 1 min late" in told.text.en
 
