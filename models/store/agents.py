@@ -10,7 +10,7 @@ from models.agent import Agent, Presence, Role
 from models.errors import Conflict, NotFound
 from models.routing import AgentView
 from models.store.database import Database, Fields
-from models.store.queue import set_presence
+from models.store.queue import lock_agents, set_presence
 from models.tables import agent, credential
 
 
@@ -181,7 +181,8 @@ class Agents:
         if not agent_ids:
             return
         async with self._db.write() as tx:
-            beat = update(agent).where(agent.c.id.in_(sorted(agent_ids)))
+            await lock_agents(tx, agent_ids)
+            beat = update(agent).where(agent.c.id.in_(agent_ids))
             await tx.conn.execute(beat.values(heartbeat_at=tx.now))
 
     async def online(self) -> list[AgentView]:

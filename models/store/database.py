@@ -24,6 +24,7 @@ from sqlalchemy.sql.schema import Table
 from models.errors import StorageFull, Temporary
 from models.ids import uuid7
 from models.ports import Clock
+from models.store.sqlite import connect
 from models.tables import audit, counter, event
 
 BUSY_SECONDS = 20.0
@@ -220,7 +221,7 @@ def _sqlite_engine(url: str, begin: str) -> AsyncEngine:
         pool_size=1 if writing else 4,
         max_overflow=0,
         pool_timeout=BUSY_SECONDS,
-        connect_args={"timeout": BUSY_SECONDS},
+        connect_args={"timeout": BUSY_SECONDS, "async_creator_fn": connect},
     )
 
     @hooks.listens_for(engine.sync_engine, "connect")

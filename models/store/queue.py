@@ -285,9 +285,10 @@ class Queue:
                 .with_for_update()
             )
             rows = (await tx.conn.execute(due)).mappings().all()
+            silent = sorted({row["owner_id"] for row in rows})
+            await lock_agents(tx, silent)
             for row in rows:
                 await requeue(tx, row, "timeout", exclude=True)
-            silent = sorted({row["owner_id"] for row in rows})
             for agent_id in silent:
                 await set_presence(tx, agent_id, "not_responding")
         return silent
@@ -310,7 +311,9 @@ class Queue:
             offered = (t.state == "offered") & t.owner_id.in_(lost)
             chats = (t.state == "active") & (t.lane == "live") & t.owner_id.in_(absent)
             query = select(ticket).where(or_(offered, chats)).order_by(t.id).with_for_update()
-            for row in (await tx.conn.execute(query)).mappings().all():
+            rows = (await tx.conn.execute(query)).mappings().all()
+            await lock_agents(tx, [*lost, *(row["owner_id"] for row in rows)])
+            for row in rows:
                 await requeue(tx, row, "disconnected", sticky=row["state"] == "active")
             for agent_id in lost:
                 await set_presence(tx, agent_id, "offline")
@@ -472,6 +475,11 @@ def _kept_corrections(labels: Labels, before: Fields | None) -> Labels:
 async def _lock(tx: Tx, table: Table, ids: Sequence[str]) -> dict[str, Fields]:
     query = select(table).where(table.c.id.in_(set(ids))).order_by(table.c.id).with_for_update()
     return {row["id"]: row for row in (await tx.conn.execute(query)).mappings()}
+
+
+async def lock_agents(tx: Tx, ids: Sequence[str]) -> None:
+    """Before several agents are changed in one transaction, in whatever order."""
+    await _lock(tx, agent, ids)
 
 
 def _chunks(items: Sequence[tuple[str, int]], size: int) -> Iterator[Sequence[tuple[str, int]]]:

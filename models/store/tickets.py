@@ -14,12 +14,12 @@ from models.store.queue import (
     dump_needs,
     end_assignment,
     load,
+    lock_agents,
     requeue,
     start_assignment,
     unload,
 )
 from models.tables import (
-    agent,
     assignment,
     audit,
     conversation,
@@ -267,9 +267,7 @@ class Tickets:
             row = await _owned(tx, ticket_id, agent_id, {TicketState.ACTIVE})
             if to == agent_id:
                 raise Conflict("this ticket is yours already")
-            first, second = sorted([agent_id, to])
-            lock = select(agent.c.id).where(agent.c.id.in_([first, second]))
-            await tx.conn.execute(lock.order_by(agent.c.id).with_for_update())
+            await lock_agents(tx, [agent_id, to])
             await unload(tx, agent_id, row["units"])
             await load(tx, to, row["units"])
             await end_assignment(tx, ticket_id, "transferred")

@@ -116,6 +116,51 @@ async def test_a_greeting_is_held_until_content_or_time(store: Store, clock: Fak
     assert due.text == "在吗\n包裹三天没动"
 
 
+async def batch(store: Store, *items: dict[str, object]) -> None:
+    """Several messages of one conversation that one lease brought."""
+    envelopes = [envelope(f"b{i}") for i in range(len(items))]
+    await store.envelopes.accept(envelopes)
+    lease = await leased(store)
+    incoming = [
+        Incoming(e.id, inbound(e, text=item["text"]), e.lane, hollow=bool(item.get("hollow")))
+        for e, item in zip(envelopes, items, strict=True)
+    ]
+    async with store.db.write() as tx:
+        await store.threads.thread(tx, lease.token, [e.id for e in envelopes], incoming)
+
+
+async def test_content_that_comes_with_its_greeting_ends_the_hold_at_once(store: Store) -> None:
+    await batch(store, {"text": "在吗", "hollow": True}, {"text": "包裹丢了"})
+    (due,) = await store.queue.unlabelled(10)
+    assert due.text == "在吗\n包裹丢了"
+    await store.queue.route([routed(due)])
+    (found,) = await store.tickets.page()
+    assert found.state == TicketState.WAITING
+
+
+async def test_a_mail_that_was_late_does_not_hide_the_open_ticket(
+    store: Store, clock: FakeClock
+) -> None:
+    ticket_id, agent_id = await owned(store)
+    await store.tickets.mark_junk(ticket_id, agent_id)
+    clock.pass_(60)
+    # Received before the first one, by the clock of another host.
+    early = clock() - 3600
+    await thread(store, envelope("late", now=early), conversation_key="talk-k1")
+    await thread(store, envelope("next", now=clock()), conversation_key="talk-k1")
+    assert len(await tickets(store)) == 2
+
+
+async def test_a_strangers_word_on_a_ticket_that_nobody_works_on_is_seen(store: Store) -> None:
+    ticket_id, agent_id = await owned(store)
+    await store.tickets.move(ticket_id, agent_id, TicketState.RESOLVED)
+    stranger = Sender(external_id="somebody else")
+    await thread(store, envelope("x"), conversation_key="talk-k1", sender=stranger, text="机密")
+    assert (await store.tickets.get(ticket_id)).state == TicketState.WAITING
+    (due,) = await store.queue.unlabelled(10)
+    assert "机密" not in due.text
+
+
 async def test_a_stranger_in_a_private_conversation_is_quarantined(store: Store) -> None:
     ticket_id = await waiting(store)
     stranger = Sender(external_id="somebody else")

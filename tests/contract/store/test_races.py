@@ -1,0 +1,96 @@
+"""Two transactions at once: nobody undoes what the other did, nobody waits in a circle."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from models.agent import Presence
+from models.errors import Temporary
+from models.store import Store
+from models.store import threads as threads_module
+from models.ticket import TicketState
+from tests.contract.store.conftest import FakeClock
+from tests.contract.store.makers import agent, decision, envelope, owned, thread, waiting
+
+Move = Callable[[], Awaitable[object]]
+
+
+async def while_threading(
+    store: Store, monkeypatch: pytest.MonkeyPatch, move: Move, **message: Any
+) -> None:
+    """Threads a message of the conversation; ``move`` happens after the tickets were read."""
+    moving: list[asyncio.Task[object]] = []
+    write = threads_module._Plan.store
+
+    async def late(plan: Any) -> None:
+        moving.append(asyncio.ensure_future(move()))
+        await asyncio.wait(moving, timeout=0.3)
+        await write(plan)
+
+    monkeypatch.setattr(threads_module._Plan, "store", late)
+    await thread(store, envelope("again"), conversation_key="talk-k1", **message)
+    await asyncio.gather(*moving)
+
+
+async def test_a_ticket_resolved_while_its_customer_writes_is_not_half_active(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket_id, person = await owned(store)
+    await while_threading(
+        store, monkeypatch, lambda: store.tickets.move(ticket_id, person, TicketState.RESOLVED)
+    )
+    assert (await store.tickets.get(ticket_id)).state == TicketState.RESOLVED
+    assert (await store.agents.get(person)).used == 0
+    assert await store.queue.recount() == []
+
+
+async def test_a_ticket_claimed_while_its_customer_writes_stays_claimed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket_id, person = await waiting(store), await agent(store)
+    claim = await decision(store, ticket_id, person)
+    await while_threading(store, monkeypatch, lambda: store.queue.claim(claim, None))
+    found = await store.tickets.get(ticket_id)
+    assert (found.state, found.owner_id) == (TicketState.ACTIVE, person)
+    assert await store.queue.recount() == []
+
+
+async def test_a_claim_and_a_return_to_the_queue_give_one_owner(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket_id, person = await owned(store)
+    await store.tickets.move(ticket_id, person, TicketState.PENDING)
+    other = await agent(store, "han")
+    await while_threading(store, monkeypatch, lambda: store.tickets.take(ticket_id, other))
+    found = await store.tickets.get(ticket_id)
+    assert (found.state, found.owner_id) == (TicketState.ACTIVE, other)
+    assert await store.queue.recount() == []
+
+
+async def test_agents_are_locked_in_one_order(store: Store, clock: FakeClock) -> None:
+    """Offers of two agents expire while one of them hands a ticket over to the other."""
+    people = sorted([await agent(store, login) for login in ("li", "han")])
+    for round_ in range(4):
+        # The older ticket is offered to the agent with the greater id.
+        offers = [await waiting(store, f"o{round_}{i}") for i in range(2)]
+        for ticket_id, person in zip(offers, reversed(people), strict=True):
+            assert await store.queue.claim(await decision(store, ticket_id, person), 20.0)
+        mine = await waiting(store, f"m{round_}")
+        assert await store.queue.claim(await decision(store, mine, people[0]), None)
+        clock.pass_(21)
+        await store.agents.beat(people)
+        done = await asyncio.gather(
+            store.queue.expire_offers(),
+            store.tickets.hand_over(mine, people[0], people[1], ""),
+            store.agents.beat(list(reversed(people))),
+            return_exceptions=True,
+        )
+        # Whoever has just let an offer pass may be given nothing; a deadlock is another thing.
+        assert [e for e in done if isinstance(e, Temporary)] == []
+        for ticket_id in (mine, *offers):
+            await store.tickets.mark_junk(ticket_id, people[0])
+        for person in people:
+            await store.agents.present(person, Presence.READY)
+    assert await store.queue.recount() == []
