@@ -81,7 +81,7 @@ def _desk(options: Options, lang: str) -> str:
         ),
         "en": (
             "Answer at the desk",
-            "Logins were printed in the terminal at the first start. Become “Ready”: tickets come.",
+            "Logins were printed in the terminal at the first start. Be “Ready”: tickets come.",
             "Open the desk",
         ),
     }[lang]

@@ -159,6 +159,8 @@ def test_buckets_refill_and_say_when() -> None:
     clock.now += 1000.0
     buckets.take("a")
     buckets.take("a")
+    with pytest.raises(Refused):
+        buckets.take("a")  # A long silence saves up no more than the burst.
 
 
 def test_full_buckets_are_forgotten() -> None:
