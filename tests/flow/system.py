@@ -8,6 +8,7 @@ what outlived it.
 import asyncio
 import base64
 import contextlib
+import copy
 import json
 import os
 import re
@@ -22,7 +23,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psutil
 
@@ -121,36 +122,39 @@ class System:
     def desk(self) -> str:
         return f"http://127.0.0.1:{self.desk_port}"
 
+    def through(self, *, intake_port: int, desk_port: int, smtp_port: int) -> Self:
+        """The same installation, seen through other doors of it."""
+        other = copy.copy(self)
+        other.intake_port, other.desk_port, other.smtp_port = intake_port, desk_port, smtp_port
+        return other
+
     # -- life --------------------------------------------------------------------------
 
     def start(self) -> None:
         """Starts every command that does not run, and waits until all is ready."""
         self._read_from = self._log.stat().st_size if self._log.exists() else 0
-        for name, line in self.commands.items():
-            if name not in self._top or self._top[name].poll() is not None:
-                with self._log.open("ab") as log:
-                    self._top[name] = subprocess.Popen(
-                        line,
-                        env=self.environ,
-                        cwd=self.home,
-                        stdin=subprocess.DEVNULL,
-                        stdout=log,
-                        stderr=subprocess.STDOUT,
-                        start_new_session=True,
-                    )
-        self.wait_ready()
-
-    def wait_ready(self, seconds: float = READY_SECONDS) -> None:
-        """Until every door answers and the workers and the clock have said that they are open."""
-        wanted = {"work open": 0, "clock open": 0}
-        for line in self.commands.values():
-            for role in ("work", "clock"):
-                wanted[f"{role} open"] += role in line or "run" in line
-        until(f"ready\n{self.tail()}", lambda: self._ready(wanted), seconds)
+        dead = {name: line for name, line in self.commands.items() if not self.lives(name)}
+        for name, line in dead.items():
+            with self._log.open("ab") as log:
+                self._top[name] = subprocess.Popen(
+                    line,
+                    env=self.environ,
+                    cwd=self.home,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+        # Doors show by themselves that they are open; the other roles say it.
+        wanted = {
+            f"{role} open": sum(role in line or "run" in line for line in dead.values())
+            for role in ("work", "clock")
+        }
+        until("everything is ready", lambda: self._ready(wanted))
 
     def _ready(self, wanted: Mapping[str, int]) -> bool:
-        for name, process in self._top.items():
-            assert process.poll() is None, f"{name} ended by itself\n{self.tail()}"
+        for name in self.commands:
+            assert self.lives(name), f"{name} ended by itself\n{self.tail()}"
         said = [entry.get("event") for entry in self.log(self._read_from)]
         return all(said.count(word) >= count for word, count in wanted.items()) and self.answers()
 
@@ -176,18 +180,22 @@ class System:
             assert code == 0, f"{name} ended with {code}\n{self.tail()}"
         assert not self.left_behind(), f"left behind: {self.left_behind()}"
 
-    def kill_everything(self) -> None:
-        """SIGKILL to what was started here; the kernel and the next start see to the rest."""
-        for process in self._top.values():
-            process.kill()
-            process.wait()
+    def kill(self, *names: str) -> None:
+        """SIGKILL to these commands, or all; the kernel and the next start see to the rest."""
+        for name in names or self._top:
+            self._top[name].kill()
+            self._top[name].wait()
 
     def destroy(self) -> None:
         """Ends whatever is left after a failed test, without asking."""
-        self.kill_everything()
+        self.kill()
         for pid in self.left_behind():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+    def lives(self, name: str) -> bool:
+        """Whether a command still runs in the process that it was started in."""
+        return name in self._top and self._top[name].poll() is None
 
     # -- processes ---------------------------------------------------------------------
 

@@ -57,7 +57,7 @@ def _victims(dice: random.Random) -> list[str]:
 
 async def _kill(system: System, victim: str) -> None:
     if victim == "everything":
-        await asyncio.to_thread(system.kill_everything)
+        await asyncio.to_thread(system.kill)
         await asyncio.to_thread(system.start)
         return
     # One that is only just coming back is waited for, and then dies again.
