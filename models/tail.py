@@ -52,10 +52,15 @@ class _Alarm:
     async def __aexit__(self, *_: object) -> None:
         if self._next is not None:
             self._next.cancel()
+            await asyncio.gather(self._next, return_exceptions=True)
 
     async def wait(self, seconds: float) -> None:
         if self._next is None:
             self._next = asyncio.ensure_future(anext(self._wakes))
         done, _ = await asyncio.wait({self._next}, timeout=seconds)
-        if done and self._next.exception() is None:
-            self._next = None
+        if not done:
+            return
+        failed = self._next.exception() is not None
+        self._next = None
+        if failed:  # a bus that is broken must not turn polling into spinning
+            await asyncio.sleep(seconds)

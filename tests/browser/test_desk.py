@@ -5,24 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from playwright.async_api import Browser, Page, expect
 
-playwright = pytest.importorskip("playwright.async_api")
-
-from aiohttp import web  # noqa: E402
-from aiohttp.test_utils import TestServer  # noqa: E402
-from playwright.async_api import Browser, Page, async_playwright, expect  # noqa: E402
-
-from desk.app import create_app  # noqa: E402
-from desk.push import HUB  # noqa: E402
-from models.agent import Presence, Role  # noqa: E402
-from models.message import Sender  # noqa: E402
-from models.ticket import Label, Labels, Reason  # noqa: E402
-from tests.contract.desk.world import PASSWORD, World, mail_with_file, world  # noqa: E402
-from tests.contract.store import makers  # noqa: E402
-
-CHROMIUM = Path("/usr/bin/chromium")
-
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium")
+from desk.app import create_app
+from desk.push import HUB
+from models.agent import Presence, Role
+from models.message import Sender
+from models.ticket import Label, Labels, Reason
+from tests.contract.desk.world import PASSWORD, World, mail_with_file, world
+from tests.contract.store import makers
 
 EVIL = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>"
 
@@ -44,14 +37,6 @@ async def url(app: web.Application) -> AsyncIterator[str]:
     await server.start_server()
     yield str(server.make_url("/")).rstrip("/")
     await server.close()
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as started:
-        made = await started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield made
-        await made.close()
 
 
 @pytest.fixture

@@ -6,32 +6,17 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser, Page, expect
 
-playwright = pytest.importorskip("playwright.async_api")
-
-from playwright.async_api import Browser, Page, async_playwright, expect  # noqa: E402
-
-from models.errors import Temporary  # noqa: E402
-from models.message import Envelope, Receipt  # noqa: E402
-from tests.contract.webchat.site import Site, site  # noqa: E402
-
-CHROMIUM = Path("/usr/bin/chromium")
-
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium")
+from models.errors import Temporary
+from models.message import Envelope, Receipt
+from tests.contract.webchat.site import Site, site
 
 
 @pytest.fixture
 async def door(tmp_path: Path) -> AsyncIterator[Site]:
     async with site(tmp_path, time.time, poll_seconds=5) as made:  # type: ignore[arg-type]
         yield made
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as started:
-        made = await started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield made
-        await made.close()
 
 
 @pytest.fixture
