@@ -40,11 +40,11 @@ class Serving:
         champion = await self._store.bundles.champion()
         if champion is None or champion == self._serves:
             return
+        folder = self._cache / champion
+        content = None if folder.is_dir() else await self._store.bundles.content(champion)
         self._serves = champion
         try:
-            folder = self._cache / champion
-            if not folder.is_dir():
-                content = await self._store.bundles.content(champion)
+            if content is not None:
                 folder = bundles.unpack(content, self._cache)
             self._classifier = Classifier.load(folder, self._taxonomy)
         except Permanent as error:
@@ -58,13 +58,20 @@ class Serving:
             Text(t.text, t.subject, _MANNERS.get(t.lane, "")) if not t.troubled else Text("")
             for t in tickets
         ]
-        found = (
-            self._classifier.classify(texts)
-            if self._classifier
-            else [self._nothing() for _ in texts]
-        )
+        found = self._labels(texts)
         languages = [language(f"{t.subject} {t.text}") for t in tickets]
         return list(zip(found, languages, strict=True))
+
+    def _labels(self, texts: Sequence[Text]) -> list[Labels]:
+        if self._classifier is None:
+            return [self._nothing() for _ in texts]
+        try:
+            return self._classifier.classify(texts)
+        except Exception:  # noqa: BLE001  one text that breaks it must not hold up all the others
+            if len(texts) > 1:
+                return [labels for text in texts for labels in self._labels([text])]
+            _log.exception("classifier failed")
+            return [self._nothing()]
 
     def _nothing(self) -> Labels:
         unknown = {
