@@ -1,6 +1,7 @@
 """What time alone brings about: expiries, relaxation, lost contact, and the sweep's rings."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ from models.errors import Temporary
 from models.ports import WORK, Doorbell
 from models.routing import Rules
 from models.store import Store
+from models.store.leases import Held
 from workers.deliver import Deliverer
 from workers.labelling import next_step
 
@@ -44,6 +46,7 @@ class Ticker:
         self._rules = rules
         self._attempts = attempts
         self._holder = str(uuid4())
+        self._held: Held | None = None
         self._ticks = 0
         self._duties: Sequence[tuple[int, Callable[[], Awaitable[object]]]] = (
             (1, self._free_envelopes),
@@ -70,14 +73,20 @@ class Ticker:
         Raises:
             Temporary: the database is out of reach.
         """
-        held = await self._store.leases.take("clock", self._holder, _LEASE_SECONDS)
-        if held is None:
+        self._held = await self._store.leases.take("clock", self._holder, _LEASE_SECONDS)
+        if self._held is None:
             return False
         for ticks, duty in self._duties:
             if self._ticks % ticks == 0:
                 await _alone(duty)
         self._ticks += 1
         return True
+
+    async def leave(self) -> None:
+        """Lets the next clock begin at once."""
+        if self._held is not None:
+            with contextlib.suppress(Temporary):  # then it waits until the lease has run out
+                await self._store.leases.drop(self._held)
 
     async def _free_envelopes(self) -> None:
         freed = await self._store.envelopes.expire(self._attempts)

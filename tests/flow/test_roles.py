@@ -50,8 +50,10 @@ def doubled(
     tmp_path_factory: pytest.TempPathFactory,
     relay: Relay,
 ) -> Iterator[System]:
+    home = tmp_path_factory.mktemp("doubled")
     elsewhere = [
         "/usr/bin/env",
+        f"SHOULI_DATA_DIR={home / 'another-host'}",
         f"SHOULI_INTAKE__PORT={SECOND['intake_port']}",
         f"SHOULI_DESK__PORT={SECOND['desk_port']}",
         f"SHOULI_CHANNELS__EMAIL__PORT={SECOND['smtp_port']}",
@@ -64,7 +66,7 @@ def doubled(
             "SHOULI_DATABASE_URL": postgres.url(database),
             "SHOULI_REDIS_URL": valkey.url,
         }
-        home, settings = tmp_path_factory.mktemp("doubled"), relay_settings(relay.port)
+        settings = relay_settings(relay.port)
         yield from running(distributed(home, prepared, services, settings, commands))
         postgres.drop_database(database)
 

@@ -32,5 +32,7 @@ async def run(settings: Settings) -> None:
         )
         for task in pending:
             task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        await ticker.leave()
         for task in done:
             task.result()

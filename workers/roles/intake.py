@@ -17,6 +17,8 @@ _log = structlog.stdlib.get_logger(__name__)
 
 async def run(settings: Settings) -> None:
     """Receives on every open channel until it is told to stop."""
+    # A host that only receives has nothing in it, and yet its disk is watched there.
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with opened(settings) as base:
         accepting = Intake(
             base.store.envelopes,
