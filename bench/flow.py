@@ -246,9 +246,8 @@ def _conclude(found: dict[str, Any]) -> None:
     for name in ("shouli", "naive"):
         print(f"{name:7} median: accepted {accepted[name]:.0f}/s, routed {routed[name]:.1f}/s")
     cpu = found["cpu_ms_per_mail"]
-    print(
-        f"CPU a mail: {cpu['shouli']:.2f} ms to {cpu['naive']:.2f} ms, {cpu['naive'] / cpu['shouli']:.1f}x"
-    )
+    ours, theirs = cpu["shouli"], cpu["naive"]
+    print(f"CPU a mail: {ours:.2f} ms to {theirs:.2f} ms, {theirs / ours:.1f}x")
     print(f"accepted to routed, Shouli to naive: {found['ratio']:.1f}x (bar {RATIO_BAR:g}x)")
     slowest = found["chat_slowest_seconds"]
     worst = "never" if slowest is None else f"{slowest * 1000:.0f} ms"

@@ -238,8 +238,11 @@ def is_greeting(text: str) -> bool:
 
     False for an empty text, since a picture may have come alone.
     """
-    normal = normalize(text[: _LONGEST_GREETING + 1])
-    if not normal or len(text.strip()) > _LONGEST_GREETING:
+    text = text.strip()
+    if len(text) > _LONGEST_GREETING:
+        return False
+    normal = normalize(text)
+    if not normal:
         return False
     said = re.sub(r"^[\W_]+", "", normal)
     return not said or _GREETING.fullmatch(said) is not None

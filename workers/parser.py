@@ -154,14 +154,13 @@ async def _answer(child: asyncio.subprocess.Process) -> Outcome:
     pipe = child.stdout
     assert pipe is not None
     head = json.loads(await pipe.readuntil())
-    contents = [await pipe.readexactly(size) for sizes in head["sizes"] for size in sizes]
     if "trouble" in head:
         return Permanent(head["trouble"])
     found: list[Normalized] = []
-    for message, names in zip(head["messages"], head["names"], strict=True):
-        mine, contents = contents[: len(names)], contents[len(names) :]
-        files = dict(zip(names, mine, strict=True))
-        found.append(Normalized(InboundMessage.model_validate(message), files))
+    for size, files in head["messages"]:
+        message = InboundMessage.model_validate_json(await pipe.readexactly(size))
+        contents = {name: await pipe.readexactly(length) for name, length in files}
+        found.append(Normalized(message, contents))
     return found
 
 
@@ -190,14 +189,19 @@ def _answered(channel: Channel, envelope: Envelope) -> list[bytes]:
     try:
         found = channel.normalize(envelope)
     except Permanent as error:
-        return [json.dumps({"trouble": str(error), "sizes": []}).encode() + b"\n"]
-    head = {
-        "messages": [m.model_dump(mode="json") for m, _ in found],
-        "names": [list(files) for _, files in found],
-        "sizes": [[len(content) for content in files.values()] for _, files in found],
-    }
-    contents = [content for _, files in found for content in files.values()]
-    return [json.dumps(head).encode() + b"\n", *contents]
+        return [_line({"trouble": str(error)})]
+    sizes: list[tuple[int, list[tuple[str, int]]]] = []
+    contents: list[bytes] = []
+    for message, files in found:
+        # Straight to JSON and back: by way of dicts it costs both sides twice as much.
+        text = message.model_dump_json().encode()
+        sizes.append((len(text), [(name, len(content)) for name, content in files.items()]))
+        contents += [text, *files.values()]
+    return [_line({"messages": sizes}), *contents]
+
+
+def _line(head: Mapping[str, Any]) -> bytes:
+    return json.dumps(head).encode() + b"\n"
 
 
 if __name__ == "__main__":
