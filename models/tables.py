@@ -20,11 +20,38 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
     UniqueConstraint,
     text,
 )
 
+from models import storable
 from models.ticket import OPEN_STATES
+
+
+class Line(TypeDecorator[str]):
+    """Text of limited length that somebody else chose: see ``models.storable``."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.length = length
+
+    def process_bind_param(self, value: str | None, _dialect: object) -> str | None:
+        return None if value is None else storable.line(value, self.length)
+
+
+class Words(TypeDecorator[str]):
+    """Text of any length that somebody else wrote."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, _dialect: object) -> str | None:
+        return None if value is None else storable.text(value)
+
 
 metadata = MetaData(
     naming_convention={
@@ -74,8 +101,8 @@ envelope = Table(
     metadata,
     _id(primary_key=True),
     Column("channel", String(32), nullable=False),
-    Column("account", String(255), nullable=False),
-    Column("dedupe_key", String(255), nullable=False),
+    Column("account", Line(255), nullable=False),
+    Column("dedupe_key", Line(255), nullable=False),
     Column("body_sha256", String(64), nullable=False),
     Column("body", LargeBinary, comment="Null when the content is a blob."),
     Column("transport", JSON, nullable=False),
@@ -87,7 +114,7 @@ envelope = Table(
     Column("lease", String(36)),
     Column("lease_until", Double),
     Column("not_before", Double, nullable=False, server_default=text("0")),
-    Column("error", Text),
+    Column("error", Words),
     Column("finished_at", Double),
     UniqueConstraint("channel", "account", "dedupe_key"),
     CheckConstraint("state IN ('new', 'done', 'parked')", name="state"),
@@ -121,12 +148,12 @@ conversation = Table(
     metadata,
     _id(primary_key=True),
     Column("channel", String(32), nullable=False),
-    Column("account", String(255), nullable=False),
-    Column("key", String(255), nullable=False),
+    Column("account", Line(255), nullable=False),
+    Column("key", Line(255), nullable=False),
     _id("identity_id", ForeignKey("identity.id"), nullable=False, index=True),
-    Column("subject", Text, nullable=False, server_default=""),
+    Column("subject", Words, nullable=False, server_default=""),
     Column("route", LargeBinary, comment="Sealed ReplyRoute of the last trusted message."),
-    Column("reply_to", Text, comment="External id that the next answer replies to."),
+    Column("reply_to", Words, comment="External id that the next answer replies to."),
     Column("references", JSON, nullable=False, server_default="[]"),
     _number("last_seq"),
     _number("read_seq"),
@@ -138,8 +165,8 @@ agent = Table(
     "agent",
     metadata,
     _id(primary_key=True),
-    Column("login", String(64), nullable=False, unique=True),
-    Column("name", String(64), nullable=False),
+    Column("login", Line(64), nullable=False, unique=True),
+    Column("name", Line(64), nullable=False),
     Column("role", String(16), nullable=False),
     Column("password", Text, nullable=False, comment="argon2id."),
     Column("skills", JSON, nullable=False, server_default="{}"),
@@ -160,7 +187,7 @@ credential = Table(
     _id(primary_key=True),
     _id("agent_id", ForeignKey("agent.id"), nullable=False, index=True),
     Column("kind", String(8), nullable=False),
-    Column("name", String(64), nullable=False, server_default=""),
+    Column("name", Line(64), nullable=False, server_default=""),
     Column("hash", String(64), nullable=False, unique=True, comment="SHA-256 of the token."),
     Column("created_at", Double, nullable=False),
     Column("expires_at", Double, nullable=False),
@@ -185,8 +212,8 @@ ticket = Table(
     Column("lane", String(8), nullable=False),
     Column("state", String(12), nullable=False),
     _flag("junk"),
-    Column("subject", Text, nullable=False, server_default=""),
-    Column("lang", String(16), nullable=False, server_default="und"),
+    Column("subject", Words, nullable=False, server_default=""),
+    Column("lang", Line(16), nullable=False, server_default="und"),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
     # What it is about.
@@ -194,7 +221,7 @@ ticket = Table(
     _flag("label_due"),
     Column("held_until", Double, nullable=False, server_default=text("0")),
     _number("text_version"),
-    Column("trouble", Text, comment="Why the raw message could not be read."),
+    Column("trouble", Words, comment="Why the raw message could not be read."),
     # Where it waits. sort_key is the class-free part of the key of DESIGN §4.
     Column("skill_class", String(512), ForeignKey("skill_class.name")),
     Column("sort_key", Double),
@@ -265,21 +292,21 @@ message = Table(
     Column("seq", Integer, nullable=False),
     Column("kind", String(8), nullable=False),
     Column("channel", String(32), nullable=False),
-    Column("account", String(255), nullable=False),
-    Column("external_id", String(255), nullable=False),
+    Column("account", Line(255), nullable=False),
+    Column("external_id", Line(255), nullable=False),
     Column("revision", Integer, nullable=False),
     Column("trust", JSON, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("text", Text, nullable=False),
-    Column("text_full", Text, nullable=False),
-    Column("html", Text),
+    Column("subject", Words, nullable=False),
+    Column("text", Words, nullable=False),
+    Column("text_full", Words, nullable=False),
+    Column("html", Words),
     Column("attachments", JSON, nullable=False),
-    Column("lang", String(16), nullable=False),
+    Column("lang", Line(16), nullable=False),
     Column("auto", String(12), nullable=False),
     _flag("quarantined"),
     Column("sent_at", Double),
     Column("received_at", Double, nullable=False),
-    Column("order_key", String(64), nullable=False),
+    Column("order_key", Line(64), nullable=False),
     Column("parser_version", Integer, nullable=False),
     Column("meta", JSON, nullable=False),
     UniqueConstraint("channel", "account", "external_id", "revision"),
@@ -293,18 +320,18 @@ outbound = Table(
     _id("conversation_id", ForeignKey("conversation.id"), nullable=False),
     _id("ticket_id", ForeignKey("ticket.id"), nullable=False, index=True),
     _id("agent_id", ForeignKey("agent.id")),
-    Column("client_id", String(64), nullable=False, unique=True, comment="Idempotency key."),
+    Column("client_id", Line(64), nullable=False, unique=True, comment="Idempotency key."),
     Column("seq", Integer, nullable=False),
     Column("kind", String(8), nullable=False),
-    Column("text", Text, nullable=False),
+    Column("text", Words, nullable=False),
     Column("channel", String(32), nullable=False),
     Column("state", String(12), nullable=False, server_default="queued"),
     _number("attempts"),
     Column("lease", String(36)),
     Column("lease_until", Double),
     Column("not_before", Double, nullable=False, server_default=text("0")),
-    Column("provider_id", Text),
-    Column("error", Text),
+    Column("provider_id", Words),
+    Column("error", Words),
     Column("created_at", Double, nullable=False),
     Column("finished_at", Double),
     UniqueConstraint("conversation_id", "seq"),
@@ -335,9 +362,9 @@ correction = Table(
     _id("ticket_id", ForeignKey("ticket.id"), nullable=False, index=True),
     _id("agent_id", ForeignKey("agent.id"), nullable=False),
     Column("at", Double, nullable=False),
-    Column("facet", String(32), nullable=False),
-    Column("before", String(64), nullable=False),
-    Column("after", String(64), nullable=False),
+    Column("facet", Line(32), nullable=False),
+    Column("before", Line(64), nullable=False),
+    Column("after", Line(64), nullable=False),
 )
 
 bundle = Table(
@@ -366,6 +393,6 @@ audit = Table(
     Column("at", Double, nullable=False, index=True),
     _id("agent_id"),
     Column("action", String(64), nullable=False),
-    Column("subject", String(64), nullable=False, index=True),
+    Column("subject", Line(64), nullable=False, index=True),
     Column("detail", JSON, nullable=False),
 )

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from sqlalchemy import select, update
 
+from models import storable
 from models.errors import Conflict, NotFound
 from models.message import OutboundMessage, ReplyRoute
 from models.store.database import Database, Fields, Tx
@@ -214,6 +215,7 @@ async def append(
         NotFound: no such conversation.
     """
     c, o = conversation.c, outbound.c
+    text = storable.text(text)  # as it is stored, for the comparison with what is there
     # The lock keeps everybody else from appending the same client_id meanwhile.
     lock = select(c.channel).where(c.id == conversation_id).with_for_update()
     channel = (await tx.conn.execute(lock)).scalar_one_or_none()

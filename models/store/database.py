@@ -24,12 +24,16 @@ from sqlalchemy.sql.schema import Table
 from models.errors import StorageFull, Temporary
 from models.ids import uuid7
 from models.ports import Clock
+from models.storable import dump
 from models.store.sqlite import connect
 from models.tables import audit, counter, event
 
 BUSY_SECONDS = 20.0
 """How long a writer waits for another process's SQLite transaction; those last ~10 ms."""
 
+
+_MANNERS: Mapping[str, Any] = {"json_serializer": dump, "hide_parameters": True}
+"""Of every engine. Errors name no values: those are what customers wrote."""
 
 Fields = Mapping[Any, Any]
 """A row by column name: a plain dict, or what SQLAlchemy returns."""
@@ -164,7 +168,11 @@ class Database:
         else:
             self._turn = nullcontext()
             self._writer = self._reader = create_async_engine(
-                url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=BUSY_SECONDS
+                url,
+                pool_size=pool_size,
+                max_overflow=pool_size,
+                pool_timeout=BUSY_SECONDS,
+                **_MANNERS,
             )
 
     async def close(self) -> None:
@@ -222,6 +230,7 @@ def _sqlite_engine(url: str, begin: str) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=BUSY_SECONDS,
         connect_args={"timeout": BUSY_SECONDS, "async_creator_fn": connect},
+        **_MANNERS,
     )
 
     @hooks.listens_for(engine.sync_engine, "connect")

@@ -9,6 +9,7 @@ from sqlalchemy import Row, func, or_, select, update
 
 from models.errors import Conflict, NotFound
 from models.message import Envelope, Lane, Receipt
+from models.storable import line
 from models.store.blobs import Blobs
 from models.store.database import Database, Fields, Tx
 from models.tables import envelope
@@ -67,23 +68,21 @@ class Envelopes:
                 if len(e.body) > INLINE_BYTES
             }
         )
-        rows = {_key(e): _row(e, h) for e, h in zip(envelopes[::-1], hashes[::-1], strict=True)}
+        rows = [_row(e, sha256) for e, sha256 in zip(envelopes, hashes, strict=True)]
+        first = {_key(row): row for row in reversed(rows)}
         # Equal order in every process, or two batches could wait for each other.
-        in_order = [rows[key] for key in sorted(rows)]
+        in_order = [first[key] for key in sorted(first)]
         async with self._db.write() as tx:
             insert = tx.upsert(envelope).on_conflict_do_nothing().returning(envelope.c.id)
             new = set((await tx.conn.execute(insert, in_order)).scalars())
-            stored = {key: (row["id"], row["body_sha256"]) for key, row in rows.items()}
-            before = [row for row in in_order if row["id"] not in new]
-            if before:
-                stored |= await self._stored(tx, before)
-        return [_receipt(e, h, *stored[_key(e)]) for e, h in zip(envelopes, hashes, strict=True)]
+            known = await self._known(tx, [row for row in in_order if row["id"] not in new])
+        return [_receipt(row, known.get(_key(row)) or first[_key(row)]) for row in rows]
 
     @staticmethod
-    async def _stored(
-        tx: Tx, rows: Sequence[Fields]
-    ) -> dict[tuple[str, str, str], tuple[str, str]]:
-        """Id and hash of the body of what has the keys of these rows."""
+    async def _known(tx: Tx, rows: Sequence[Fields]) -> dict[tuple[str, str, str], Fields]:
+        """What was stored before under the keys of these rows."""
+        if not rows:
+            return {}
         c = envelope.c
         keys: dict[tuple[str, str], list[str]] = {}
         for row in rows:
@@ -92,9 +91,9 @@ class Envelopes:
             (c.channel == channel) & (c.account == account) & c.dedupe_key.in_(group)
             for (channel, account), group in keys.items()
         ]
-        query = select(c.channel, c.account, c.dedupe_key, c.id, c.body_sha256).where(or_(*wanted))
-        found = await tx.conn.execute(query)
-        return {(row[0], row[1], row[2]): (row[3], row[4]) for row in found}
+        query = select(c.id, c.channel, c.account, c.dedupe_key, c.body_sha256).where(or_(*wanted))
+        found = (await tx.conn.execute(query)).mappings()
+        return {_key(row): row for row in found}
 
     async def lease(self, lane: Lane, limit: int, seconds: float) -> Leased | None:
         """Up to ``limit`` unprocessed envelopes of a lane, oldest first; None when none.
@@ -285,8 +284,8 @@ def _row(e: Envelope, sha256: str) -> dict[str, Any]:
     return {
         "id": e.id,
         "channel": e.channel,
-        "account": e.account,
-        "dedupe_key": e.dedupe_key,
+        "account": line(e.account, 255),
+        "dedupe_key": line(e.dedupe_key, 255),
         "body_sha256": sha256,
         "body": e.body if len(e.body) <= INLINE_BYTES else None,
         "transport": dict(e.transport),
@@ -295,11 +294,11 @@ def _row(e: Envelope, sha256: str) -> dict[str, Any]:
     }
 
 
-def _key(e: Envelope) -> tuple[str, str, str]:
-    return e.channel, e.account, e.dedupe_key
+def _key(row: Fields) -> tuple[str, str, str]:
+    return row["channel"], row["account"], row["dedupe_key"]
 
 
-def _receipt(e: Envelope, sha256: str, stored_id: str, stored_sha256: str) -> Receipt:
-    if stored_sha256 != sha256:
-        return Receipt(stored_id, "conflict")
-    return Receipt(stored_id, "new" if stored_id == e.id else "known")
+def _receipt(brought: Fields, stored: Fields) -> Receipt:
+    if stored["body_sha256"] != brought["body_sha256"]:
+        return Receipt(stored["id"], "conflict")
+    return Receipt(stored["id"], "new" if stored["id"] == brought["id"] else "known")

@@ -1,7 +1,7 @@
 """From messages to tickets: identity, conversation, the open ticket or a new one."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,6 +10,7 @@ from sqlalchemy import Column, ColumnElement, Table, or_, select
 
 from models.ids import ticket_number
 from models.message import InboundMessage, Lane
+from models.storable import line
 from models.store.database import Fields, Tx
 from models.store.envelopes import finish
 from models.store.people import Known, People
@@ -59,7 +60,7 @@ class Threads:
             Conflict: the lease ``token`` has run out; the transaction must roll back.
         """
         await finish(tx, token, envelope_ids)
-        fresh = await _unseen(tx, [i for i in incoming if _kept(i.message)])
+        fresh = await _unseen(tx, [_fitting(i) for i in incoming if _kept(i.message)])
         if not fresh:
             return []
         people = await self._people.known(
@@ -76,6 +77,19 @@ class Threads:
 
 def _kept(m: InboundMessage) -> bool:
     return m.kind in {"message", "edit", "delete"}
+
+
+def _fitting(item: Incoming) -> Incoming:
+    """With names as the tables will hold them, so that they are found again."""
+    m = item.message
+    names = {
+        "account": line(m.account, 255),
+        "external_id": line(m.external_id, 255),
+        "conversation_key": line(m.conversation_key, 255),
+    }
+    if (m.account, m.external_id, m.conversation_key) == tuple(names.values()):
+        return item
+    return replace(item, message=m.model_copy(update=names))
 
 
 _Slot = tuple[str, str, str]
