@@ -40,14 +40,15 @@ def document(channels: Mapping[str, type[BaseModel]]) -> str:
     """The whole page. ``channels`` maps each channel's name to the model of its options."""
     defaults = tomllib.loads(resources.files("config").joinpath("default.toml").read_text("utf-8"))
     parts = list(_sections(Settings, defaults, ()))
-    parts += [_channel(name, channels[name]) for name in sorted(channels)]
+    set_here = defaults["channels"]
+    parts += [_channel(name, channels[name], set_here.get(name, {})) for name in sorted(channels)]
     return _HEAD + "".join(f"\n{part}" for part in parts)
 
 
-def _channel(name: str, options: type[BaseModel]) -> str:
-    """A channel's section. Its defaults stand in its own model: it is a stranger to this room."""
+def _channel(name: str, options: type[BaseModel], defaults: Mapping[str, Any]) -> str:
+    """A channel's section. Most of its defaults stand in its own model: it is a stranger here."""
     rows = "".join(
-        _row(field, _plain(field), ("channels", name, key))
+        _row(field, defaults.get(key, _plain(field)), ("channels", name, key))
         for key, field in options.model_fields.items()
     )
     return f"## [channels.{name}]\n\n{_TABLE}{rows}"

@@ -31,7 +31,7 @@ from rich.text import Text
 
 from channels.email.options import Options as MailOptions
 from config.settings import Settings
-from workers.staff import PATIENCE, DemoError, Json, Staff, staff
+from workers.staff import PATIENCE, DemoError, Json, Staff, heard, staff
 from workers.trial import Relay, trial
 
 _REASONS = 3
@@ -408,12 +408,12 @@ async def _frame(ws: aiohttp.ClientWebSocketResponse, wanted: Callable[[Json], b
     """The next frame that is ``wanted``.
 
     Raises:
-        DemoError: the door refused what it was sent.
+        DemoError: the door refused what it was sent, or was shut.
         TimeoutError: it does not come.
     """
     async with asyncio.timeout(PATIENCE):
         while True:
-            frame: Json = await ws.receive_json()
+            frame = await heard(ws)
             if frame["type"] in {"error", "retry"}:
                 raise DemoError(str(frame["message"]))
             if wanted(frame):

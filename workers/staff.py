@@ -107,6 +107,20 @@ class Staff:
         return {ticket["id"] for ticket in queue["tickets"] if ticket["state"] == "active"}
 
 
+async def heard(ws: aiohttp.ClientWebSocketResponse) -> Json:
+    """The next frame of a door.
+
+    Raises:
+        DemoError: the door was shut.
+        TimeoutError: nothing came.
+    """
+    frame = await ws.receive(timeout=PATIENCE)
+    if frame.type is not aiohttp.WSMsgType.TEXT:
+        raise DemoError(f"连接被关闭（{ws.close_code}） / The door was shut ({ws.close_code})")
+    told: Json = json.loads(frame.data)
+    return told
+
+
 @asynccontextmanager
 async def staff(settings: Settings, url: str) -> AsyncIterator[Staff]:
     """Everybody who is offline comes to work at the desk at ``url``, and goes home at the end.
@@ -171,7 +185,7 @@ async def _listening(crew: Staff, agent_id: str) -> AsyncIterator[None]:
     headers = {"Authorization": f"Bearer {crew.tokens[agent_id]}"}
     async with crew.http.ws_connect(_API + "ws", headers=headers) as ws:
         await ws.send_json({"type": "hello", "last_seq": 0})
-        await ws.receive_json(timeout=PATIENCE)
+        await heard(ws)
         following = asyncio.create_task(crew.line.follow(ws))
         try:
             yield

@@ -145,6 +145,17 @@ def test_every_example_of_settings_is_accepted(page: Path, tmp_path: Path) -> No
         load_rules(settings)
 
 
+_PLACE = re.compile(
+    r"`((?:models|channels|classifier|router|desk|workers|config|deploy|docs)/[\w./-]*)`"
+)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_a_page_names_exists(page: Path) -> None:
+    for name in _PLACE.findall(page.read_text("utf-8")):
+        assert (ROOT / name).exists(), f"there is no {name}"
+
+
 def test_pages_name_no_place_of_ours() -> None:
     """Addresses in the pages are of example domains and of one's own machine."""
     allowed = re.compile(r"127\.0\.0\.1|localhost|example\.com|w3\.org|apache\.org")
