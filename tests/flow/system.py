@@ -130,7 +130,7 @@ class System:
 
     # -- life --------------------------------------------------------------------------
 
-    def start(self) -> None:
+    def start(self, *, wait: bool = True) -> None:
         """Starts every command that does not run, and waits until all is ready."""
         self._read_from = self._log.stat().st_size if self._log.exists() else 0
         dead = {name: line for name, line in self.commands.items() if not self.lives(name)}
@@ -150,7 +150,8 @@ class System:
             f"{role} open": sum(role in line or "run" in line for line in dead.values())
             for role in ("work", "clock")
         }
-        until("everything is ready", lambda: self._ready(wanted))
+        if wait:
+            until("everything is ready", lambda: self._ready(wanted))
 
     def _ready(self, wanted: Mapping[str, int]) -> bool:
         for name in self.commands:
