@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import resource
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -54,6 +55,15 @@ class Parser:
         self._seconds = seconds
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
+
+    async def warm(self) -> None:
+        """Starts the child before the first mail needs it.
+
+        Raises:
+            Temporary: it cannot be started.
+        """
+        async with self._turn:
+            await self._child()
 
     async def parse(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
         """What is in each envelope, or why it cannot be read; in order.
@@ -208,5 +218,9 @@ if __name__ == "__main__":
     # What a library prints must not get between the answers.
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    # Ctrl-C and systemd tell every process to stop. This one ends with its parent, which still
+    # waits for the mail at hand: it would be taken for one that breaks its reader.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        pass
     with contextlib.suppress(BrokenPipeError):  # the parent was killed; nobody waits for this
         _serve(sys.stdin.buffer, out)

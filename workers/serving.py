@@ -46,7 +46,10 @@ class Serving:
         try:
             if content is not None:
                 folder = bundles.unpack(content, self._cache)
-            self._classifier = Classifier.load(folder, self._taxonomy)
+            classifier = Classifier.load(folder, self._taxonomy)
+            # The first call pages the arrays in and loads the dictionary: not on a customer.
+            classifier.classify([Text("您好，请问订单什么时候发货？")])
+            self._classifier = classifier
         except Permanent as error:
             _log.error("bundle refused", bundle=champion, error=str(error))
         else:

@@ -76,6 +76,7 @@ async def _worker(settings: Settings) -> AsyncIterator[Mapping[str, Actor]]:
 
         pipeline = Pipeline(base.store, channels, parser, labelling, limits, after_routing)
         await classifier.refresh()
+        await _forgiving(parser.warm)()
         actors: dict[str, Actor] = {
             "drain.live": _forgiving(lambda: pipeline.drain(Lane.LIVE)),
             "drain.mail": _forgiving(lambda: pipeline.drain(Lane.MAIL)),
