@@ -221,6 +221,6 @@ if __name__ == "__main__":
     # Ctrl-C and systemd tell every process to stop. This one ends with its parent, which still
     # waits for the mail at hand: it would be taken for one that breaks its reader.
     for number in (signal.SIGINT, signal.SIGTERM):
-        pass
+        signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(BrokenPipeError):  # the parent was killed; nobody waits for this
         _serve(sys.stdin.buffer, out)

@@ -1,16 +1,20 @@
 """Growing past one machine: every role of the compose file twice, and what a role refuses."""
 
 import asyncio
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psutil
 import pytest
 import yaml
 
 from config.settings import load as load_settings
+from models.errors import Permanent
+from models.message import Envelope, Lane
 from models.tables import lease
 from tests.flow.clients import (
     Relay,
@@ -26,6 +30,7 @@ from tests.flow.clients import (
 from tests.flow.conftest import running
 from tests.flow.system import SHOULI, Prepared, System, clean_environ, distributed
 from tests.services import PostgresServer, free_port, valkey_server
+from workers.parser import Parser
 from workers.wiring import make_store
 
 COMPOSE = Path(__file__).resolve().parents[2] / "deploy" / "compose.yaml"
@@ -149,3 +154,26 @@ def _refusal(role: str, services: dict[str, str], folder: Path) -> str:
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
     return done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_stop_meant_for_all_breaks_no_mail_that_is_being_read(
+    number: signal.Signals,
+) -> None:
+    """Ctrl-C and systemd stop the parser beside its worker, which still waits for it."""
+    parser = Parser({"email": {}}, {"email": b"k" * 32}, seconds=20, memory_mb=512)
+
+    def mail(name: str) -> Envelope:
+        body = letter("wang@qq.example", name)
+        return Envelope(name, "email", "support", name, body, 1_800_000_000.0, Lane.MAIL)
+
+    try:
+        await parser.parse([mail("before")])
+        (child,) = [p for p in psutil.Process().children() if "workers.parser" in p.cmdline()]
+        child.send_signal(number)
+        (found,) = await parser.parse([mail("after")])
+        assert child.is_running(), "whatever it had been reading would count as unreadable"
+        assert not isinstance(found, Permanent)
+        assert [message.text for message, _ in found] == ["after"]
+    finally:
+        await parser.close()
