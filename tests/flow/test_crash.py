@@ -18,7 +18,9 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -143,7 +145,7 @@ async def test_kills_lose_nothing_double_nothing_and_park_nothing(
             await until("everything is processed", nothing_left, SETTLE_SECONDS)
             settled = time.monotonic() - last_kill
             for visitor in load.visitors:
-                await until("the whole chat", lambda v=visitor: _whole(v.lines))
+                await until("the whole chat", partial(_whole, visitor.lines))
         wrong = await findings(store, load.ledger)
         print(
             f"{len(load.ledger.acknowledged)} acknowledged of {len(load.ledger.sent)} sent, "
@@ -163,6 +165,6 @@ async def test_kills_lose_nothing_double_nothing_and_park_nothing(
         await asyncio.to_thread(system.destroy)
 
 
-def _whole(lines: dict[int, dict[str, object]]) -> bool:
+def _whole(lines: dict[int, dict[str, Any]]) -> bool:
     """Whether a visitor has every line from the first to the last."""
     return sorted(lines) == list(range(1, len(lines) + 1))

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,7 @@ async def test_one_of_two_clocks_ticks_and_the_other_takes_over(doubled: System)
         for clock in ("clock-1", "clock-2"):
             await asyncio.to_thread(doubled.kill, clock)
             moment = await store.db.now()
-            await until("the other ticks", lambda since=moment: ticked_since(since))
+            await until("the other ticks", partial(ticked_since, moment))
             await asyncio.to_thread(doubled.start)
         last = await held()
         assert last.holder != first.holder

@@ -51,13 +51,17 @@ def _dedupe_off() -> None:
         return await stored(self, [replace(e, dedupe_key=uuid4().hex) for e in envelopes])
 
     async def thread(
-        self: Threads, tx: Tx, token: str, ids: Sequence[str], incoming: Sequence[Incoming]
+        self: Threads,
+        tx: Tx,
+        token: str,
+        envelope_ids: Sequence[str],
+        incoming: Sequence[Incoming],
     ) -> list[str]:
         fresh = [
             replace(i, message=i.message.model_copy(update={"external_id": i.envelope_id}))
             for i in incoming
         ]
-        return await threaded(self, tx, token, ids, fresh)
+        return await threaded(self, tx, token, envelope_ids, fresh)
 
     Envelopes.accept = accept  # type: ignore[method-assign]
     Threads.thread = thread  # type: ignore[method-assign]
