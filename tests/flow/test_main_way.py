@@ -240,14 +240,14 @@ async def test_a_greeting_is_held_for_its_content(
         ]
         assert _labels(ticket)["domain"] == "发票"
         # Who says nothing more is heard all the same, when the hold is over.
-        await until("the ticket of the silent one", lambda: silent.ticket, 15)
+        await until("the ticket of the silent one", lambda: silent.ticket, 30)
 
         async def queued() -> list[Any]:
             found = await chen.must("GET", "tickets?limit=200")
             mine = [t for t in found["tickets"] if t["number"] == silent.ticket]
             return [t for t in mine if t["state"] != "new"]
 
-        (greeted,) = await until("it is in a queue", queued, 15)
+        (greeted,) = await until("it is in a queue", queued)
         owner = {han.id: han, chen.id: chen}.get((greeted["owner"] or {}).get("id", ""))
         if owner is not None:
             await owner.must("POST", f"tickets/{greeted['id']}/resolve")
