@@ -119,6 +119,7 @@ envelope = Table(
     UniqueConstraint("channel", "account", "dedupe_key"),
     CheckConstraint("state IN ('new', 'done', 'parked')", name="state"),
     Index("ix_envelope_todo", "lane", "suspect", "id", **_where("state = 'new'")),
+    Index("ix_envelope_leased", "lease_until", **_where("lease IS NOT NULL")),
     Index("ix_envelope_parked", "id", **_where("state = 'parked'")),
 )
 

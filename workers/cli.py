@@ -277,10 +277,7 @@ def parked_replay(
     async def replay() -> int:
         store = make_store(load(config, environ=os.environ))
         try:
-            ids = envelope_ids or []
-            if everything:
-                ids = [p.id for p in await store.envelopes.parked(100_000)]
-            return await store.envelopes.replay(ids)
+            return await store.envelopes.replay(None if everything else envelope_ids or [])
         finally:
             await store.close()
 

@@ -55,6 +55,7 @@ class Parser:
         self._seconds = seconds
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
+        self._closed = False
 
     async def warm(self) -> None:
         """Starts the child before the first mail needs it.
@@ -65,27 +66,36 @@ class Parser:
         async with self._turn:
             await self._child()
 
-    async def parse(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
+    async def parse(self, envelopes: Sequence[Envelope], patience: float) -> list[Outcome]:
         """What is in each envelope, or why it cannot be read; in order.
 
+        After ``patience`` seconds it stops, with outcomes for the first envelopes only, and at
+        least for one: whoever holds them for a limited time gets to use what was read.
+
         Raises:
-            Temporary: the child cannot be started.
+            Temporary: the child cannot be started, or this was closed.
         """
         async with self._turn:
             outcomes: list[Outcome] = []
             crashed: set[str] = set()
-            while len(outcomes) < len(envelopes):
-                await self._run(envelopes[len(outcomes) :], outcomes, crashed)
+            end = _now() + patience
+            while len(outcomes) < len(envelopes) and not (outcomes and _now() >= end):
+                await self._run(envelopes[len(outcomes) :], outcomes, crashed, end)
             return outcomes
 
     async def close(self) -> None:
-        async with self._turn:
-            await self._kill()
+        """Ends the child; what is being read fails with ``Temporary``."""
+        self._closed = True
+        await self._kill()
 
     async def _run(
-        self, envelopes: Sequence[Envelope], outcomes: list[Outcome], crashed: set[str]
+        self,
+        envelopes: Sequence[Envelope],
+        outcomes: list[Outcome],
+        crashed: set[str],
+        end: float,
     ) -> None:
-        """Adds outcomes until all are done or the child has ended.
+        """Adds outcomes until all are done, time is over, or the child has ended.
 
         A child that ends by itself may have been killed from outside, for want of memory say:
         the envelope it had is tried once more, and only then blamed.
@@ -95,6 +105,9 @@ class Parser:
         feeding = asyncio.create_task(_feed(child.stdin, envelopes))
         try:
             for envelope in envelopes:
+                if outcomes and _now() >= end:
+                    await self._kill()
+                    return
                 try:
                     async with asyncio.timeout(self._seconds):
                         outcomes.append(await _answer(child))
@@ -109,6 +122,10 @@ class Parser:
                     crashed.add(envelope.id)
                     await self._kill()
                     return
+        except BaseException:
+            # What it still has to say would be taken for the answer to the next request.
+            await self._kill()
+            raise
         finally:
             feeding.cancel()
             await asyncio.gather(feeding, return_exceptions=True)
@@ -133,6 +150,9 @@ class Parser:
         assert child.stdin is not None
         assert child.stdout is not None
         self._process = child
+        if self._closed:
+            await self._kill()
+            raise Temporary("the parser was closed")
         child.stdin.write(self._hello.encode() + b"\n")
         try:
             async with asyncio.timeout(_START_SECONDS):
@@ -147,6 +167,10 @@ class Parser:
         if child is not None and child.returncode is None:
             child.kill()
             await child.wait()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def _feed(pipe: asyncio.StreamWriter, envelopes: Sequence[Envelope]) -> None:

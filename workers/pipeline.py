@@ -31,6 +31,10 @@ from workers.parser import Outcome, Parser
 
 _log = structlog.stdlib.get_logger(__name__)
 
+_READING_SHARE = 0.2
+"""Of a lease, for reading: a batch that takes longer is finished as far as it was read, and the
+rest given back. It would be lost whole otherwise, and envelopes leased alone blamed for it."""
+
 _ATTEMPT_PAUSE = 2.0
 """Seconds between two lone attempts: what is out of order for a moment may be in order then."""
 
@@ -55,27 +59,38 @@ class Pipeline:
         labelling: Labelling,
         limits: Limits,
         after_routing: Callable[[], Awaitable[object]],
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
+        """When ``stopping`` says so, no other batch is begun."""
         self._store = store
         self._channels = channels
         self._parser = parser
         self._labelling = labelling
         self._limits = limits
         self._after_routing = after_routing
+        self._stopping = stopping
+        self._turns = {lane: asyncio.Lock() for lane in Lane}
 
     async def drain(self, lane: Lane) -> int:
-        """Processes a lane until it is empty; returns how many envelopes that were.
+        """Processes a lane until it is empty; returns how many envelopes were leased for it.
+
+        Once at a time, so that a batch never overtakes the one before it.
 
         Raises:
             Temporary: the database is out of reach; nothing is lost.
         """
         count = 0
-        while leased := await self._store.envelopes.lease(
-            lane, self._limits.batch, self._limits.lease_seconds
-        ):
-            count += len(leased.envelopes)
-            await self._process(leased)
+        async with self._turns[lane]:
+            while leased := await self._lease(lane):
+                count += len(leased.envelopes)
+                await self._process(leased)
         return count
+
+    async def _lease(self, lane: Lane) -> Leased | None:
+        if self._stopping():
+            return None
+        limits = self._limits
+        return await self._store.envelopes.lease(lane, limits.batch, limits.lease_seconds)
 
     async def label(self, ticket_ids: Sequence[str] = ()) -> None:
         """Labels and routes tickets that want it: these, or all that are due."""
@@ -98,7 +113,8 @@ class Pipeline:
             why = f"{type(error).__name__}: {error}"
             await self._store.envelopes.fail(leased, why, self._limits.attempts, pause)
             return
-        await self.label(ticket_ids)
+        if ticket_ids:
+            await self.label(ticket_ids)
         _log.info(
             "processed",
             envelopes=len(leased.envelopes),
@@ -116,7 +132,8 @@ class Pipeline:
         outcomes = await self._normalized(leased.envelopes)
         incoming: list[Incoming] = []
         files: dict[str, bytes] = {}
-        for envelope, outcome in zip(leased.envelopes, outcomes, strict=True):
+        read = leased.envelopes[: len(outcomes)]
+        for envelope, outcome in zip(read, outcomes, strict=True):
             trouble = str(outcome) if isinstance(outcome, Permanent) else None
             found = [unreadable(envelope)] if isinstance(outcome, Permanent) else outcome
             for message, contents in found:
@@ -131,17 +148,28 @@ class Pipeline:
                     )
                 )
         await self._store.blobs.put(files)
-        ids = [envelope.id for envelope in leased.envelopes]
+        ids = [envelope.id for envelope in read]
         async with self._store.db.write() as tx:
-            return await self._store.threads.thread(tx, leased.token, ids, incoming)
+            ticket_ids = await self._store.threads.thread(tx, leased.token, ids, incoming)
+        if len(read) < len(leased.envelopes):
+            await self._give_back(leased)
+        return ticket_ids
 
     async def _normalized(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
+        """What is in the first of these: as many as were read in time."""
         isolated = [e for e in envelopes if self._channel(e).isolated]
-        parsed = iter(await self._parser.parse(isolated) if isolated else [])
-        return [
-            next(parsed) if self._channel(e).isolated else _normalized_here(self._channel(e), e)
-            for e in envelopes
-        ]
+        patience = self._limits.lease_seconds * _READING_SHARE
+        parsed = iter(await self._parser.parse(isolated, patience) if isolated else [])
+        outcomes: list[Outcome] = []
+        for envelope in envelopes:
+            channel = self._channel(envelope)
+            outcome = (
+                next(parsed, None) if channel.isolated else _normalized_here(channel, envelope)
+            )
+            if outcome is None:
+                break
+            outcomes.append(outcome)
+        return outcomes
 
     def _channel(self, envelope: Envelope) -> Channel:
         try:

@@ -47,6 +47,8 @@ class FileBlobs:
             return await asyncio.to_thread(self._path(sha256).read_bytes)
         except FileNotFoundError as error:
             raise NotFound(f"no blob {sha256}") from error
+        except OSError as error:
+            raise Temporary(f"the data directory cannot be read: {error}") from error
 
     def _path(self, sha256: str) -> Path:
         if len(sha256) != 64 or not sha256.isalnum():
@@ -62,23 +64,32 @@ class FileBlobs:
                 raise StorageFull("the data directory's disk is full") from error
             raise Temporary(f"the data directory cannot be written: {error}") from error
 
-    @staticmethod
-    def _write(path: Path, content: bytes) -> None:
-        if path.exists():
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{os.getpid()}.{id(content)}")
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.rename(path)
-        # The name is durable only when the folder is (fsync(2)).
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    def _write(self, path: Path, content: bytes) -> None:
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _sync(self._root)
+        if not path.exists():
+            part = path.with_name(f".{path.name}.{os.getpid()}.{id(content)}")
+            try:
+                with part.open("wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                part.rename(path)
+            except OSError:
+                part.unlink(missing_ok=True)
+                raise
+        # One that was there may have been renamed by somebody who has not come to this line.
+        _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    """The names in a folder are durable only when the folder is (fsync(2))."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class TableBlobs:

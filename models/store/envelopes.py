@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Update, case, func, or_, select, update
 
-from models.errors import Conflict, NotFound
+from models.errors import Conflict, NotFound, Temporary
 from models.message import Envelope, Lane, Receipt
 from models.storable import line
 from models.store.blobs import Blobs
@@ -123,8 +123,22 @@ class Envelopes:
                 .returning(*envelope.c)
             )
             rows = (await tx.conn.execute(taken)).all()
-        leased = [await self._load(row) for row in sorted(rows, key=lambda row: row.id)]
+        try:
+            leased = [await self._load(row) for row in sorted(rows, key=lambda row: row.id)]
+        except Temporary:
+            await self.give_back(token)
+            raise
+        except NotFound as error:
+            await self._set_aside(token, alone, str(error))
+            return await self.lease(lane, limit, seconds)
         return Leased(token, alone, leased)
+
+    async def _set_aside(self, token: str, alone: bool, error: str) -> None:
+        """A body has gone: a batch is tried one by one, the envelope itself waits for a person."""
+        async with self._db.write() as tx:
+            values = {"state": "parked", "error": error} if alone else {"suspect": True}
+            change = _of(token).values(lease=None, lease_until=None, **values)
+            await self._freed(tx, change)
 
     async def _load(self, row: Row[*tuple[Any, ...]]) -> Envelope:
         body = row.body if row.body is not None else await self._blobs.get(row.body_sha256)
@@ -173,11 +187,11 @@ class Envelopes:
                 lease=None,
                 lease_until=None,
                 attempts=c.attempts + 1,
+                state=_parked_from(c.attempts + 1, attempts),
                 not_before=tx.now + pause,
                 error=error[:2000],
             )
-            await tx.conn.execute(charged)
-            await self._park(tx, attempts)
+            await self._freed(tx, charged)
 
     async def expire(self, attempts: int) -> int:
         """Frees what dead workers held; returns how many envelopes that were.
@@ -185,6 +199,8 @@ class Envelopes:
         An envelope leased alone is charged an attempt; one of a batch only becomes suspect.
         """
         c = envelope.c
+        # Not suspect before: it was one of a batch.
+        charged = c.attempts + c.suspect.cast(c.attempts.type)
         async with self._db.write() as tx:
             freed = (
                 update(envelope)
@@ -192,27 +208,22 @@ class Envelopes:
                 .values(
                     lease=None,
                     lease_until=None,
-                    # Not suspect before: it was one of a batch.
-                    attempts=c.attempts + c.suspect.cast(c.attempts.type),
+                    attempts=charged,
+                    state=_parked_from(charged, attempts),
                     error=func.coalesce(c.error, "the worker that had it died"),
                     suspect=True,
                 )
             )
-            count = (await tx.conn.execute(freed)).rowcount
-            await self._park(tx, attempts)
-        return count
+            return await self._freed(tx, freed)
 
     @staticmethod
-    async def _park(tx: Tx, attempts: int) -> None:
-        c = envelope.c
-        done = (
-            update(envelope)
-            .where(c.state == "new", c.attempts >= attempts, c.lease.is_(None))
-            .values(state="parked")
-            .returning(c.id)
-        )
-        for row in (await tx.conn.execute(done)).all():
-            tx.emit("envelope.parked", envelope=row.id)
+    async def _freed(tx: Tx, change: Update) -> int:
+        """Carries out a change of leased envelopes, and tells of those that it parked."""
+        rows = (await tx.conn.execute(change.returning(envelope.c.id, envelope.c.state))).all()
+        for row in rows:
+            if row.state == "parked":
+                tx.emit("envelope.parked", envelope=row.id)
+        return len(rows)
 
     async def parked(self, limit: int = 100) -> list[Parked]:
         """What waits for a person, oldest first."""
@@ -227,15 +238,14 @@ class Envelopes:
         async with self._db.read() as conn:
             return [Parked(**row) for row in (await conn.execute(query)).mappings()]
 
-    async def replay(self, envelope_ids: Sequence[str]) -> int:
-        """Puts parked envelopes back, as if they had just come; returns how many."""
+    async def replay(self, envelope_ids: Sequence[str] | None = None) -> int:
+        """Puts parked envelopes, or all of them, back as if just come; returns how many."""
         c = envelope.c
+        again = update(envelope).where(c.state == "parked")
+        if envelope_ids is not None:
+            again = again.where(c.id.in_(envelope_ids))
         async with self._db.write() as tx:
-            again = (
-                update(envelope)
-                .where(c.state == "parked", c.id.in_(envelope_ids))
-                .values(state="new", attempts=0, not_before=0, error=None)
-            )
+            again = again.values(state="new", attempts=0, not_before=0, error=None)
             return (await tx.conn.execute(again)).rowcount
 
     async def backlog(self) -> dict[str, int]:
@@ -253,7 +263,11 @@ class Envelopes:
         return counts
 
 
-def _of(token: str) -> Any:
+def _parked_from(attempts: ColumnElement[int], most: int) -> ColumnElement[str]:
+    return case((attempts >= most, "parked"), else_="new")
+
+
+def _of(token: str) -> Update:
     return update(envelope).where(envelope.c.lease == token, envelope.c.state == "new")
 
 

@@ -33,7 +33,9 @@ def run(settings: Settings) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    pool = WorkerPool(settings.redis_url.get_secret_value(), lambda: _worker(settings))
+    pool = WorkerPool(
+        settings.redis_url.get_secret_value(), lambda: _worker(settings, stop.is_set)
+    )
     pool.start()
     _log.info("work open")
     stop.wait()
@@ -46,7 +48,9 @@ async def _refuse(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _worker(settings: Settings) -> AsyncIterator[Mapping[str, Actor]]:
+async def _worker(
+    settings: Settings, stopping: Callable[[], bool]
+) -> AsyncIterator[Mapping[str, Actor]]:
     """The actors of one process with all that they need, and their sweep."""
     async with opened(settings) as base:
         rules, taxonomy = load_rules(settings), load_taxonomy(settings)
@@ -74,7 +78,9 @@ async def _worker(settings: Settings) -> AsyncIterator[Mapping[str, Actor]]:
             await dispatcher.run()
             await base.doorbell.ring("deliver")
 
-        pipeline = Pipeline(base.store, channels, parser, labelling, limits, after_routing)
+        pipeline = Pipeline(
+            base.store, channels, parser, labelling, limits, after_routing, stopping
+        )
         await classifier.refresh()
         await _forgiving(parser.warm)()
         actors: dict[str, Actor] = {

@@ -118,6 +118,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("envelope", schema=None) as batch_op:
         batch_op.create_index(
+            "ix_envelope_leased",
+            ["lease_until"],
+            unique=False,
+            sqlite_where=sa.text("lease IS NOT NULL"),
+            postgresql_where=sa.text("lease IS NOT NULL"),
+        )
+        batch_op.create_index(
             "ix_envelope_parked",
             ["id"],
             unique=False,
@@ -573,6 +580,11 @@ def downgrade() -> None:
             "ix_envelope_parked",
             sqlite_where=sa.text("state = 'parked'"),
             postgresql_where=sa.text("state = 'parked'"),
+        )
+        batch_op.drop_index(
+            "ix_envelope_leased",
+            sqlite_where=sa.text("lease IS NOT NULL"),
+            postgresql_where=sa.text("lease IS NOT NULL"),
         )
 
     op.drop_table("envelope")

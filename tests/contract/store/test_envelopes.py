@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from models.errors import Conflict, NotFound
+from models.errors import Conflict, NotFound, Temporary
 from models.message import Lane
 from models.store import Store
 from models.store.envelopes import INLINE_BYTES, finish
@@ -121,3 +121,38 @@ async def test_lanes_are_apart(store: Store) -> None:
 async def test_unknown_envelope(store: Store) -> None:
     with pytest.raises(NotFound):
         await store.envelopes.get("nope")
+
+
+async def test_a_body_that_has_gone_parks_its_envelope_and_no_other(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    big = b"x" * (INLINE_BYTES + 1)
+    await store.envelopes.accept([envelope("gone", big), envelope("good")])
+    with monkeypatch.context() as patch:
+
+        async def missing(_: object, sha256: str) -> bytes:
+            raise NotFound(f"no blob {sha256}")
+
+        patch.setattr(type(store.blobs), "get", missing)
+        lease = await leased(store)
+        assert [e.dedupe_key for e in lease.envelopes] == ["good"]
+        assert await store.envelopes.lease(Lane.LIVE, 5, 30.0) is None
+    (parked,) = await store.envelopes.parked()
+    assert parked.error.startswith("no blob")
+    assert await store.envelopes.replay() == 1
+    assert (await leased(store)).envelopes[0].body == big
+
+
+async def test_bodies_out_of_reach_give_the_lease_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.envelopes.accept([envelope("a", b"x" * (INLINE_BYTES + 1))])
+
+    async def away(_: object, __: str) -> bytes:
+        raise Temporary("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(store.blobs), "get", away)
+        with pytest.raises(Temporary):
+            await store.envelopes.lease(Lane.LIVE, 5, 30.0)
+    assert len((await leased(store)).envelopes) == 1

@@ -1,5 +1,6 @@
 """From envelopes to queues: what cannot be read is shown, what we break is parked."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -23,6 +24,7 @@ from models.message import (
 from models.ports import Door
 from models.routing import TRIAGE, Rules, Targets
 from models.store import Store
+from models.store.envelopes import Leased
 from models.store.queue import Unlabelled
 from models.ticket import Label, Labels, TicketState
 from models.training import ClassSpec, FacetSpec
@@ -33,7 +35,7 @@ from workers.acknowledging import Acknowledging
 from workers.deliver import Deliverer
 from workers.dispatch import Dispatcher
 from workers.labelling import Labelling
-from workers.parser import Parser
+from workers.parser import Outcome, Parser
 from workers.pipeline import Limits, Pipeline
 
 RULES = Rules(
@@ -268,6 +270,81 @@ async def test_a_lost_lease_stores_nothing_twice(system: System, clock: FakeCloc
     await system.store.envelopes.expire(3)
     await system.pipeline.drain(Lane.LIVE)
     assert len(await system.store.tickets.page()) == 1
+
+
+class SlowParser:
+    """Reads one mail in the time that it is given, and lets the clock pass."""
+
+    def __init__(self, channel: FakeChannel, clock: FakeClock, seconds: float) -> None:
+        self._channel = channel
+        self._clock = clock
+        self._seconds = seconds
+
+    async def parse(self, envelopes: Sequence[Envelope], patience: float) -> list[Outcome]:
+        end, outcomes = self._clock() + patience, list[Outcome]()
+        for one in envelopes:
+            if outcomes and self._clock() >= end:
+                break
+            self._clock.pass_(self._seconds)
+            outcomes.append(self._channel.normalize(one))
+        return outcomes
+
+
+async def test_a_batch_that_takes_longer_than_its_lease_is_finished_in_parts(
+    system: System, clock: FakeClock
+) -> None:
+    """128 hostile mails at 3 s each used to lose their lease, all of them, again and again."""
+    system.mail.isolated = True
+    system.pipeline._parser = SlowParser(system.mail, clock, 3.0)  # type: ignore[assignment]
+    mails = [envelope(f"m{i}", channel="email", lane=Lane.MAIL) for i in range(8)]
+    await system.store.envelopes.accept(mails)
+    process, leases = system.pipeline._process, 0
+
+    async def watched(leased: Leased) -> None:
+        nonlocal leases
+        leases += 1
+        await process(leased)
+        assert await system.store.envelopes.expire(3) == 0
+
+    system.pipeline._process = watched  # type: ignore[method-assign]
+    await system.pipeline.drain(Lane.MAIL)
+    assert len(await system.store.tickets.page()) == 8
+    assert leases == 4
+    assert await system.store.envelopes.parked() == []
+
+
+async def test_one_batch_of_a_lane_at_a_time(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sweep and the doorbell both drain; a later batch must not overtake an earlier one."""
+    thread, reading = system.pipeline._thread, asyncio.Event()
+
+    async def slow_at_first(leased: Leased) -> list[str]:
+        if not reading.is_set():
+            reading.set()
+            await asyncio.sleep(0.1)
+        return await thread(leased)
+
+    monkeypatch.setattr(system.pipeline, "_thread", slow_at_first)
+    await system.store.envelopes.accept([envelope("a", said(text="一", conversation_key="t"))])
+    early = asyncio.create_task(system.pipeline.drain(Lane.LIVE))
+    await reading.wait()
+    await system.store.envelopes.accept([envelope("b", said(text="二", conversation_key="t"))])
+    await asyncio.gather(early, system.pipeline.drain(Lane.LIVE))
+    (found,) = await system.store.tickets.page()
+    log = await system.store.conversations.log(found.conversation_id)
+    assert [entry.text for entry in log if entry.side == "customer"] == ["一", "二"]
+
+
+async def test_a_worker_that_is_stopping_begins_no_other_batch(store: Store) -> None:
+    system = System(store)
+    system.pipeline._stopping = lambda: len(system.classifier.seen) >= 8
+    await store.envelopes.accept([envelope(f"k{i}") for i in range(20)])
+    await system.pipeline.drain(Lane.LIVE)
+    assert len(await store.tickets.page()) == 8
+    lease = await store.envelopes.lease(Lane.LIVE, 20, 30.0)
+    assert lease is not None
+    assert len(lease.envelopes) == 12
 
 
 async def test_a_greeting_waits_for_its_content(system: System, clock: FakeClock) -> None:
