@@ -10,7 +10,6 @@ mails, because only its rate is wanted.
 import argparse
 import asyncio
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -20,9 +19,8 @@ from statistics import median
 from typing import Any
 
 from bench import doors, durable
-from bench.systems import ROOT, Row, Shouli, System, naive, shouli
+from bench.systems import CORES, ROOT, Row, Shouli, System, naive, shouli, use_cores
 
-CORES = 2
 LEFT_OUT = "发票"
 """No mail of the flood is about it, so that the agent who waits for the chat stays free."""
 
@@ -265,7 +263,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, default=ROOT / "build" / "bench")
     parser.add_argument("--json", type=Path, help="also writes everything to this file")
     asked = parser.parse_args()
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])  # and all that we start
+    use_cores(CORES)
     asked.home.mkdir(parents=True, exist_ok=True)
     done = asyncio.run(run(asked.mails, asked.naive_mails, asked.rounds, asked.home))
     found = summary(done)
