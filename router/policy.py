@@ -164,6 +164,15 @@ def assign(
     return decisions
 
 
+def in_reach(needs: Needs, roster: Roster, rules: Rules) -> bool:
+    """Whether somebody free might take a ticket with ``needs``, now or once it is relaxed.
+
+    Where it is False ``assign`` gives no such ticket away, so that none has to be read.
+    """
+    anybody = roster.skill_class(needs, len(rules.relax_at)).matching[-1]
+    return bool(anybody & _Room(roster).fitting(1))
+
+
 class _Place(NamedTuple):
     """One ticket in one decision."""
 

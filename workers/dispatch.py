@@ -4,13 +4,14 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
 from models.ports import Clock
 from models.routing import AgentView, Needs, Rules, Waiting
 from models.store import Store
-from router.policy import assign, flexibility, standing
+from router.policy import assign, flexibility, in_reach, standing
 from router.roster import Roster
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -47,22 +48,22 @@ class Dispatcher:
                 agents = await self._agents()
                 if not any(a.ready and a.used < a.capacity for a in agents):
                     break
-                heads = await self._store.queue.heads(depth)
-                won, tried = await self._round(heads, agents)
+                roster = Roster(agents)
+                reach = partial(in_reach, roster=roster, rules=self._rules)
+                heads = await self._store.queue.heads(depth, reach)
+                won, tried = await self._round(heads, roster)
                 given += won
                 if not tried:
                     if not _passed_over(heads, depth):
-                        await self._forgive(heads, agents)
+                        await self._forgive(heads, roster)
                         break
                     depth *= 4
             return given
 
-    async def _round(
-        self, heads: Sequence[Waiting], agents: Sequence[AgentView]
-    ) -> tuple[int, int]:
+    async def _round(self, heads: Sequence[Waiting], roster: Roster) -> tuple[int, int]:
         """(claims won, claims tried) with one view of heads and agents."""
         now = await self._store.db.now()
-        decisions = assign(heads, Roster(agents), now, self._rules)
+        decisions = assign(heads, roster, now, self._rules)
         lanes = {head.ticket_id: head.lane for head in heads}
         won = 0
         for decision in decisions:
@@ -86,8 +87,8 @@ class Dispatcher:
             self._recent = at, {needs: float(count) for needs, count in found}
         return self._recent[1]
 
-    async def _forgive(self, heads: Sequence[Waiting], agents: Sequence[AgentView]) -> None:
-        roster, now = Roster(agents), await self._store.db.now()
+    async def _forgive(self, heads: Sequence[Waiting], roster: Roster) -> None:
+        now = await self._store.db.now()
         for head in heads:
             if not head.excluded:
                 continue

@@ -53,8 +53,8 @@ class Labelling:
         words = None
         if ticket.state == TicketState.NEW:
             words = await self._acknowledging.words(ticket, labels, lang, seconds)
-        now = await self._store.db.now()
-        _, next_at = next_step(ticket.queued_at, seconds, now, self._rules)
+        # The first step of all, even where it has passed: the clock takes what is behind.
+        _, first_at = next_step(ticket.queued_at, seconds, ticket.queued_at, self._rules)
         return Routed(
             ticket=ticket,
             labels=labels,
@@ -62,7 +62,7 @@ class Labelling:
             needs=wants,
             target=seconds,
             units=self._rules.units[ticket.lane],
-            next_step_at=next_at,
+            next_step_at=first_at,
             acknowledgement=words,
         )
 

@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import exists, func, select, text, update
 
 from models.errors import Conflict, NotFound
 from models.message import OutboundMessage, SendResult
 from models.store.conversations import Conversations
 from models.store.database import Database
 from models.tables import conversation, outbound
+
+_TODO = text("outbound.state IN ('queued', 'sending')")
+"""The condition of ``ix_outbound_todo``, word for word: SQLite does not see that “queued” is one
+of these, and would read every answer ever sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class Outbound:
             due = (
                 select(o.id)
                 .where(
+                    _TODO,
                     o.state == "queued",
                     o.not_before <= tx.now,
                     ~exists().where(

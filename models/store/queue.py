@@ -4,11 +4,24 @@ Locks are taken in one order everywhere (conversation, ticket, agent, counter), 
 by id, so that transactions wait for each other but never in a circle.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import Row, Table, func, or_, select, union_all, update
+from sqlalchemy import (
+    CompoundSelect,
+    Integer,
+    Row,
+    String,
+    Table,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import Conflict
@@ -185,30 +198,22 @@ class Queue:
 
     # -- claims ------------------------------------------------------------------------
 
-    async def heads(self, depth: int) -> list[Waiting]:
-        """The first ``depth`` tickets of each (skill class, relaxation step) by key."""
-        t = ticket.c
-        columns = (
-            t.id, t.epoch, t.lane, t.skill_class, t.queued_at, t.target, t.late, t.units,
-            t.relax_step, t.sticky_id, t.excluded,
-        )  # fmt: skip
+    async def heads(
+        self, depth: int, wanted: Callable[[Needs], bool] = lambda _needs: True
+    ) -> list[Waiting]:
+        """The first ``depth`` tickets of each (skill class, relaxation step) by key.
+
+        Only of classes whose needs are ``wanted``: in a busy centre nobody is free for most.
+        """
         found: list[Waiting] = []
         async with self._db.read() as conn:
-            classes = {
+            known = {
                 row.name: load_needs(row.needs) for row in await conn.execute(select(skill_class))
             }
-            for group in _chunks([(n, s) for n in classes for s in range(_STEPS)], 100):
-                parts = [
-                    select(
-                        select(*columns)
-                        .where(t.state == "waiting", t.skill_class == name, t.relax_step == step)
-                        .order_by(t.sort_key, t.id)
-                        .limit(depth)
-                        .subquery()
-                    )
-                    for name, step in group
-                ]
-                rows = (await conn.execute(union_all(*parts))).all()
+            classes = {name: needs for name, needs in known.items() if wanted(needs)}
+            for names in _chunks(sorted(classes), _SLOTS):
+                slots = {f"name_{slot}": name for slot, name in enumerate(names)}
+                rows = await conn.execute(_HEADS, {**_NO_NAMES, **slots, "depth": depth})
                 found += [_waiting(row, classes[row.skill_class]) for row in rows]
         return found
 
@@ -482,9 +487,43 @@ async def lock_agents(tx: Tx, ids: Sequence[str]) -> None:
     await _lock(tx, agent, ids)
 
 
-def _chunks(items: Sequence[tuple[str, int]], size: int) -> Iterator[Sequence[tuple[str, int]]]:
+def _chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
+
+
+_SLOTS = 16
+"""Skill classes whose heads are read in one statement."""
+
+_NO_NAMES: Mapping[str, Any] = {f"name_{slot}": None for slot in range(_SLOTS)}
+
+
+def _heads() -> CompoundSelect[Any]:
+    """A walk down ``ix_ticket_queue`` for each slot and step: never the whole backlog."""
+    t = ticket.c
+    columns = (
+        t.id, t.epoch, t.lane, t.skill_class, t.queued_at, t.target, t.late, t.units,
+        t.relax_step, t.sticky_id, t.excluded,
+    )  # fmt: skip
+    parts = [
+        select(*columns)
+        .where(
+            # As text: only a constant shows the database that its partial index will do.
+            t.state == literal_column(f"'{TicketState.WAITING}'"),
+            t.skill_class == bindparam(f"name_{slot}", type_=String),
+            t.relax_step == literal_column(str(step)),
+        )
+        .order_by(t.sort_key, t.id)
+        .limit(bindparam("depth", type_=Integer))
+        .subquery()
+        for slot in range(_SLOTS)
+        for step in range(_STEPS)
+    ]
+    return union_all(*(select(part) for part in parts))
+
+
+_HEADS = _heads()
+"""Made once: making it takes longer than running it."""
 
 
 async def _claim(tx: Tx, decision: Decision, offer_seconds: float | None) -> None:
