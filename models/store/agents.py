@@ -9,9 +9,10 @@ from sqlalchemy import delete, select, update
 from models.agent import Agent, Presence, Role
 from models.errors import Conflict, NotFound
 from models.routing import AgentView
-from models.store.database import Database, Fields
-from models.store.queue import lock_agents, set_presence
-from models.tables import agent, credential
+from models.store.database import Database, Fields, Tx
+from models.store.queue import lock_agents, requeue, set_presence
+from models.tables import agent, credential, ticket
+from models.ticket import LOADED_STATES
 
 
 def token_hash(token: str) -> str:
@@ -63,10 +64,18 @@ class Agents:
     async def change(self, agent_id: str, by: str | None, **values: Any) -> None:
         """Sets name, role, password, skills, capacity or disabled_at.
 
+        A new password ends the person's sessions. Who is disabled loses what they hold to the
+        queues, with its age kept.
+
         Raises:
             NotFound: no such person.
         """
         async with self._db.write() as tx:
+            if values.get("disabled_at") is not None:
+                await _empty_hands(tx, agent_id)
+            if "password" in values:
+                mine = (credential.c.agent_id == agent_id) & (credential.c.kind == "session")
+                await tx.conn.execute(delete(credential).where(mine))
             statement = update(agent).where(agent.c.id == agent_id).values(**values)
             if (await tx.conn.execute(statement)).rowcount == 0:
                 raise NotFound("no such agent")
@@ -205,6 +214,15 @@ class Agents:
                 )
                 for row in await conn.execute(query)
             ]
+
+
+async def _empty_hands(tx: Tx, agent_id: str) -> None:
+    t = ticket.c
+    held = select(ticket).where(t.owner_id == agent_id, t.state.in_(sorted(LOADED_STATES)))
+    query = held.order_by(t.id).with_for_update()
+    for row in (await tx.conn.execute(query)).mappings().all():
+        await requeue(tx, row, "disabled")
+    await set_presence(tx, agent_id, Presence.OFFLINE)
 
 
 def _agent(row: Fields) -> Agent:

@@ -297,3 +297,23 @@ async def test_a_full_disk_under_the_blobs(
     with pytest.raises(expected) as caught:
         await FileBlobs(tmp_path).put({"a" * 64: b"x"})
     assert type(caught.value) is expected
+
+
+async def test_who_is_disabled_holds_nothing_any_more(store: Store, clock: FakeClock) -> None:
+    ticket_id, person = await owned(store)
+    before = await store.tickets.get(ticket_id)
+    await store.agents.change(person, None, disabled_at=clock())
+    after = await store.tickets.get(ticket_id)
+    assert (after.state, after.owner_id) == (TicketState.WAITING, None)
+    assert after.queued_at == before.queued_at
+    assert await store.queue.recount() == []
+    assert await store.agents.online() == []
+
+
+async def test_a_new_password_ends_the_sessions_but_no_token(store: Store) -> None:
+    person = await agent(store)
+    await store.agents.grant(person, "session", "s", 60.0)
+    await store.agents.grant(person, "token", "t", 60.0)
+    await store.agents.change(person, None, password="h2")
+    assert await store.agents.holder("s") is None
+    assert await store.agents.holder("t") is not None
