@@ -1,6 +1,7 @@
 """The composition root: the only place that knows both what is wanted and who does it."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -18,7 +19,7 @@ from models.migrations import check
 from models.ports import Bus, Channel, Doorbell
 from models.store import Store, open_store
 from models.store.database import Event
-from models.store.sealing import Vault
+from models.store.sealing import Vault, check_key
 from models.tail import EVENTS
 from router.sla import Calendar
 from workers.broker import RedisDoorbell
@@ -49,16 +50,28 @@ def master_key(settings: Settings) -> bytes:
     if given is not None:
         return given
     path = settings.data_dir / "keys" / "master.key"
+    if not path.exists():
+        _make_key(path)
+    return path.read_bytes()
+
+
+def _make_key(path: Path) -> None:
+    """Whole and durable, or not at all: what is sealed with a lost key is lost."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(os.urandom(KEY_BYTES))
         file.flush()
         os.fsync(file.fileno())
-    return path.read_bytes()
+    with contextlib.suppress(FileExistsError):  # another process was faster: its key stands
+        path.hardlink_to(part)
+    part.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def make_store(settings: Settings) -> Store:
@@ -84,7 +97,7 @@ async def opened(settings: Settings) -> AsyncIterator[Base]:
 
     Raises:
         SetupError: no Redis is named (``shouli run`` brings its own).
-        Permanent: the schema is not this program's.
+        Permanent: the schema is not this program's, or the master key not the database's.
     """
     if settings.redis_url is None:
         raise SetupError(
@@ -96,6 +109,7 @@ async def opened(settings: Settings) -> AsyncIterator[Base]:
     store.db.on_commit = Announcer(bus).tell
     try:
         await check(store.db)
+        await check_key(store.db, store.vault)
         yield Base(settings, store, bus, doorbell)
     finally:
         doorbell.close()

@@ -69,7 +69,7 @@ class FileBlobs:
             path.parent.mkdir(parents=True, exist_ok=True)
             _sync(self._root)
         if not path.exists():
-            part = path.with_name(f".{path.name}.{os.getpid()}.{id(content)}")
+            part = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
             try:
                 with part.open("wb") as file:
                     file.write(content)

@@ -21,7 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.sql.schema import Table
 
-from models.errors import StorageFull, Temporary
+from models.errors import Permanent, ShouliError, StorageFull, Temporary
 from models.ids import uuid7
 from models.ports import Clock
 from models.storable import dump
@@ -255,26 +255,40 @@ def _sqlite_engine(url: str, begin: str) -> AsyncEngine:
     return engine
 
 
-_FULL = ("database or disk is full", "no space left", "disk full")
-
-
 @contextmanager
 def _translated() -> Iterator[None]:
     """Turns a database that is down, locked or full into what callers can act on."""
     try:
         yield
-    except (OperationalError, InterfaceError, DBAPIError) as error:
-        words = str(error.orig).lower()
-        if any(phrase in words for phrase in _FULL):
-            raise StorageFull("the database's disk is full") from error
-        if isinstance(error, OperationalError | InterfaceError) or _passing(error):
-            raise Temporary(f"the database is not available: {error.orig}") from error
-        raise
-    except (PoolTimeout, OSError) as error:
-        raise Temporary(f"the database cannot be reached: {error}") from error
+    except Exception as error:
+        told = _told(error)
+        if told is None:
+            raise
+        raise told from error
 
 
-def _passing(error: DBAPIError) -> bool:
-    """Lost connections, deadlocks (40P01) and serialisation failures (40001)."""
+def _told(error: Exception) -> ShouliError | None:
+    """What an error of the database means to callers; None for one that is a fault of ours."""
+    if isinstance(error, PoolTimeout | OSError):
+        return Temporary(f"the database cannot be reached: {error}")
+    if not isinstance(error, DBAPIError):
+        return None
     state = str(getattr(error.orig, "sqlstate", "") or "")
-    return error.connection_invalidated or state[:2] in {"08", "40", "53", "57"}
+    if any(phrase in str(error.orig).lower() for phrase in _FULL):
+        return StorageFull("the database's disk is full")
+    lost = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
+    if lost or state[:2] in _PASSING:
+        return Temporary(f"the database is not available: {error.orig}")
+    if state[:2] in _REFUSED:
+        return Permanent(f"the database refuses the connection, check its URL: {error.orig}")
+    return None
+
+
+_FULL = ("database or disk is full", "no space left", "disk full")
+
+_PASSING = frozenset({"08", "40", "53", "57"})
+"""Classes of SQLSTATE that pass by themselves: lost connections, deadlocks and serialisation
+failures, too many connections or too little memory, a server that starts or stops."""
+
+_REFUSED = frozenset({"28", "3D"})
+"""A wrong password, a database that does not exist."""

@@ -24,9 +24,14 @@ class Leases:
         self._db = db
 
     async def take(self, name: str, holder: str, seconds: float) -> Held | None:
-        """Takes or renews ``name`` for ``seconds``; None while somebody else holds it."""
+        """Takes or renews ``name`` for ``seconds``; None while somebody else holds it.
+
+        Ask for the same ``seconds`` each time: a lease that has longer to run was taken before
+        the clock was set back, by somebody who may have died since.
+        """
         async with self._db.write() as tx:
             mine = lease.c.holder == holder
+            over = (lease.c.until < tx.now) | (lease.c.until > tx.now + seconds)
             statement = (
                 tx.upsert(lease)
                 .values(name=name, holder=holder, fence=1, until=tx.now + seconds)
@@ -37,7 +42,7 @@ class Leases:
                         "fence": lease.c.fence + case((mine, 0), else_=1),
                         "until": tx.now + seconds,
                     },
-                    where=mine | (lease.c.until < tx.now),
+                    where=mine | over,
                 )
                 .returning(lease.c.fence)
             )

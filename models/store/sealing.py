@@ -10,8 +10,11 @@ import os
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import select
 
 from models.errors import Permanent
+from models.store.database import Database
+from models.tables import counter
 
 _NONCE = 12
 
@@ -42,6 +45,33 @@ class Vault:
 
     def unwrap(self, wrapped: bytes) -> bytes:
         return _open(self._wrap, wrapped)
+
+
+async def check_key(db: Database, vault: Vault) -> None:
+    """Makes sure that the database is sealed with this master key: the first that came.
+
+    A host with another one would know no customer, and seal what nobody else can open.
+
+    Raises:
+        Permanent: it is another key; the sentence says what to do.
+    """
+    mark = int.from_bytes(vault.derive("mark")[:7], "big")
+    async with db.write() as tx:
+        first = tx.upsert(counter).values(name=_MARK, value=mark).on_conflict_do_nothing()
+        await tx.conn.execute(first)
+        query = select(counter.c.value).where(counter.c.name == _MARK)
+        stored = (await tx.conn.execute(query)).scalar_one()
+    if stored != mark:
+        raise Permanent(
+            "主密钥与数据库的不符：请在各台机器上设置同一个 SHOULI_MASTER_KEY，"
+            "或放回原来的 keys/master.key。"
+            " / The database is sealed with another master key: set the same SHOULI_MASTER_KEY"
+            " on all hosts, or put the old keys/master.key back."
+        )
+
+
+_MARK = "master key"
+"""Name of the counter row that holds 56 bits derived from the key; they tell nothing of it."""
 
 
 def seal(key: bytes, plain: bytes) -> bytes:

@@ -1,0 +1,95 @@
+"""A database that is away, full or another one: told apart by what to do next."""
+
+import asyncio
+import errno
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from models.errors import Permanent, StorageFull, Temporary
+from models.store import Store, open_store
+from models.store.blobs import FileBlobs
+from models.store.sealing import check_key
+from tests.contract.store.conftest import FakeClock
+from tests.services import PostgresServer
+
+
+def other(url: str, master_key: bytes = b"m" * 32) -> Store:
+    return open_store(url, master_key=master_key, blob_dir=None, zone=ZoneInfo("UTC"))
+
+
+async def test_a_server_without_a_free_connection_is_tried_again(
+    postgres: PostgresServer, postgres_url: str
+) -> None:
+    with ThreadPoolExecutor(1) as outside:
+        limited = "CREATE ROLE full_house LOGIN PASSWORD 'x' CONNECTION LIMIT 0"
+        outside.submit(postgres.execute, limited).result()
+    try:
+        crowded = other(postgres_url.replace(f"postgres:{postgres.password}", "full_house:x"))
+        with pytest.raises(Temporary, match="too many connections"):
+            await crowded.events.last()
+        with pytest.raises(Temporary):
+            await crowded.bundles.promote("b", None)
+        await crowded.close()
+    finally:
+        with ThreadPoolExecutor(1) as outside:
+            outside.submit(postgres.execute, "DROP ROLE full_house").result()
+
+
+async def test_a_wrong_password_is_said_to_be_one(
+    postgres: PostgresServer, postgres_url: str
+) -> None:
+    nobody = other(postgres_url.replace(postgres.password, "wrong"))
+    with pytest.raises(Permanent, match="check its URL"):
+        await nobody.events.last()
+    await nobody.close()
+
+
+async def test_a_server_that_does_not_listen_is_tried_again() -> None:
+    nowhere = other("postgresql+asyncpg://u:p@127.0.0.1:1/d")
+    with pytest.raises(Temporary):
+        await nowhere.events.last()
+    await nowhere.close()
+
+
+async def test_another_master_key_is_refused(store: Store, url: str) -> None:
+    await check_key(store.db, store.vault)
+    await check_key(store.db, store.vault)
+    stranger = other(url, b"s" * 32)
+    with pytest.raises(Permanent, match="SHOULI_MASTER_KEY"):
+        await check_key(stranger.db, stranger.vault)
+    await stranger.close()
+
+
+async def test_a_clock_that_was_set_back_locks_nobody_out(store: Store, clock: FakeClock) -> None:
+    first = await store.leases.take("clock", "dead", 10.0)
+    clock.pass_(-3600)
+    second = await store.leases.take("clock", "alive", 10.0)
+    assert first is not None
+    assert second is not None
+    assert second.fence > first.fence
+    assert await store.leases.take("clock", "third", 10.0) is None
+
+
+async def test_a_full_disk_leaves_no_half_blob_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    blobs = FileBlobs(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("models.store.blobs.os.fsync", full)
+        with pytest.raises(StorageFull):
+            await blobs.put({"ab" * 32: b"content"})
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+    await asyncio.gather(*(blobs.put({"ab" * 32: b"content"}) for _ in range(3)))
+    assert await blobs.get("ab" * 32) == b"content"
+
+
+async def test_a_blob_that_cannot_be_read_now_is_tried_again(tmp_path: Path) -> None:
+    (tmp_path / "ab" / ("ab" * 32)).mkdir(parents=True)
+    with pytest.raises(Temporary):
+        await FileBlobs(tmp_path).get("ab" * 32)
