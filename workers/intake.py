@@ -38,7 +38,6 @@ class Intake:
 
     async def accept(self, envelopes: Sequence[Envelope]) -> list[Receipt]:
         """Stores the envelopes of one caller in one commit; see ``models.ports.Accept``."""
-        self._check_room()
         future: asyncio.Future[list[Receipt]] = asyncio.get_running_loop().create_future()
         self._waiting.append((envelopes, future))
         if self._committer is None or self._committer.done():
@@ -64,6 +63,7 @@ class Intake:
         return calls
 
     async def _commit(self, calls: Sequence[_Call]) -> None:
+        self._check_room()
         together = [envelope for envelopes, _ in calls for envelope in envelopes]
         receipts = await self._envelopes.accept(together)
         for envelopes, future in calls:

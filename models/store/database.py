@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
+    AsyncExitStack,
     asynccontextmanager,
     contextmanager,
     nullcontext,
@@ -160,6 +161,7 @@ class Database:
         self.url = make_url(url)
         self.dialect = self.url.get_backend_name()
         self.on_commit = on_commit
+        self._kept: AsyncConnection | None = None
         self._clock = clock if clock or self.dialect != "sqlite" else time.time
         if self.dialect == "sqlite":
             self._turn: AbstractAsyncContextManager[object] = asyncio.Lock()
@@ -176,6 +178,8 @@ class Database:
             )
 
     async def close(self) -> None:
+        if self._kept is not None:
+            await self._kept.close()
         await self._writer.dispose()
         await self._reader.dispose()
 
@@ -190,12 +194,31 @@ class Database:
             Temporary: the database is locked or out of reach; nothing was written.
         """
         with _translated():
-            async with self._turn, self._writer.begin() as conn:
+            async with self._turn, self._writing() as conn:
                 tx = Tx(conn, await self._now(conn), self.dialect)
                 yield tx
                 events = await tx.number_events()
         if events and self.on_commit:
             await self.on_commit(events)
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in a transaction.
+
+        On SQLite the one writer is not given back to its pool as long as all goes well: that
+        costs more than the transaction.
+        """
+        if self.dialect != "sqlite":
+            async with self._writer.begin() as conn:
+                yield conn
+            return
+        conn, self._kept = self._kept or await self._writer.connect(), None
+        async with AsyncExitStack() as broken:
+            broken.push_async_exit(conn)
+            async with conn.begin():
+                yield conn
+            broken.pop_all()
+        self._kept = conn
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:

@@ -73,16 +73,15 @@ class Envelopes:
         # Equal order in every process, or two batches could wait for each other.
         in_order = [first[key] for key in sorted(first)]
         async with self._db.write() as tx:
-            insert = tx.upsert(envelope).on_conflict_do_nothing().returning(envelope.c.id)
-            new = set((await tx.conn.execute(insert, in_order)).scalars())
-            known = await self._known(tx, [row for row in in_order if row["id"] not in new])
-        return [_receipt(row, known.get(_key(row)) or first[_key(row)]) for row in rows]
+            insert = tx.upsert(envelope).on_conflict_do_nothing()
+            inserted = (await tx.conn.execute(insert, in_order)).rowcount
+            # PostgreSQL's driver does not tell how many rows a batch inserted.
+            stored = first if inserted == len(first) else await self._stored(tx, in_order)
+        return [_receipt(row, stored[_key(row)]) for row in rows]
 
     @staticmethod
-    async def _known(tx: Tx, rows: Sequence[Fields]) -> dict[tuple[str, str, str], Fields]:
-        """What was stored before under the keys of these rows."""
-        if not rows:
-            return {}
+    async def _stored(tx: Tx, rows: Sequence[Fields]) -> dict[tuple[str, str, str], Fields]:
+        """What is stored under the keys of these rows."""
         c = envelope.c
         keys: dict[tuple[str, str], list[str]] = {}
         for row in rows:
