@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import structlog
 
+from models.errors import Temporary
 from models.message import OutboundMessage, SendResult
 from models.ports import Channel
 from models.store import Store
@@ -12,54 +13,107 @@ from models.store import Store
 _log = structlog.stdlib.get_logger(__name__)
 
 _BATCH = 32
-_LEASE_SECONDS = 120.0
-_UNREADY_SECONDS = 60.0
-"""How soon a channel that cannot send now (no relay, say) is asked again."""
+"""Answers that are being sent at the same time."""
 
+_LEASE_SECONDS = 120.0
+_ATTEMPT_SECONDS = 90.0
+"""Less than the lease, which must not run out over an attempt."""
+
+_LOOK_SECONDS = 1.0
+"""How often new answers are looked for while slow ones are still being sent."""
+
+_AGAIN_SECONDS = 60.0
 _MAX_ATTEMPTS = 20
+_SETTLE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 class Deliverer:
     """Retries what certainly was not sent, and leaves what nobody can know to a person."""
 
-    def __init__(self, store: Store, channels: Mapping[str, Channel]) -> None:
+    def __init__(
+        self, store: Store, channels: Mapping[str, Channel], patience: float = _ATTEMPT_SECONDS
+    ) -> None:
+        """``patience``: seconds that one attempt may take."""
         self._store = store
         self._channels = channels
+        self._patience = patience
+        self._turn = asyncio.Lock()
 
     async def run(self) -> int:
         """Sends what is due; returns how many answers were tried.
 
+        A slow one holds up nobody but its own conversation. Answers on a channel that is not
+        ready stay where they are. Does nothing while it runs already: that run looks again.
+
         Raises:
-            Temporary: the database is out of reach; the leases run out by themselves.
+            Temporary: the database is out of reach.
         """
+        if self._turn.locked():
+            return 0
+        async with self._turn:
+            sending: set[asyncio.Task[None]] = set()
+            try:
+                return await self._send_all(sending)
+            except asyncio.CancelledError:
+                for task in sending:
+                    task.cancel()
+                raise
+            finally:
+                await asyncio.gather(*sending, return_exceptions=True)
+
+    async def _send_all(self, sending: set[asyncio.Task[None]]) -> int:
         tried = 0
-        while sending := await self._store.outbound.lease(_BATCH, _LEASE_SECONDS):
-            results = await asyncio.gather(*(self._attempt(m) for m in sending.messages))
-            for message, result in zip(sending.messages, results, strict=True):
-                await self._store.outbound.finish(sending.token, message.id, result)
-            tried += len(results)
-        return tried
+        while True:
+            leased = await self._lease(_BATCH - len(sending))
+            for token, message in leased:
+                sending.add(asyncio.create_task(self._deliver(token, message)))
+            tried += len(leased)
+            if not sending:
+                return tried
+            done, _ = await asyncio.wait(
+                sending, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+            sending -= done
+            for task in done:
+                task.result()
+
+    async def _lease(self, room: int) -> list[tuple[str, OutboundMessage]]:
+        ready = [name for name, channel in self._channels.items() if channel.ready() is None]
+        if not room or not ready:
+            return []
+        leased = await self._store.outbound.lease(room, _LEASE_SECONDS, ready)
+        return [(leased.token, message) for message in leased.messages] if leased else []
 
     async def expire(self) -> int:
         """Settles what a dead sender left behind; returns how many answers that were."""
         repeatable = [name for name, channel in self._channels.items() if channel.repeatable]
         return await self._store.outbound.expire(repeatable)
 
+    async def _deliver(self, token: str, message: OutboundMessage) -> None:
+        """One attempt, and what became of it: written down even if the database blinks."""
+        result = await self._attempt(message)
+        _log.info("answer", outbound=message.id, channel=message.channel, state=result.state)
+        for pause in _SETTLE_PAUSES:
+            try:
+                if not await self._store.outbound.finish(token, message.id, result):
+                    _log.warning("answer settled by somebody else", outbound=message.id)
+                return
+            except Temporary:
+                await asyncio.sleep(pause)
+        _log.error("answer left to its lease", outbound=message.id, state=result.state)
+
     async def _attempt(self, message: OutboundMessage) -> SendResult:
-        channel = self._channels.get(message.channel)
-        if channel is None:
-            why = f"渠道 {message.channel} 未启用 / Channel {message.channel} is not open"
-            return SendResult("retry", error=why, retry_after=_UNREADY_SECONDS)
-        if problem := channel.ready():
-            return SendResult("retry", error=problem, retry_after=_UNREADY_SECONDS)
         if not message.route.address:
             return SendResult("failed", error="没有可回复的地址 / There is no address to answer")
+        channel = self._channels[message.channel]
         try:
-            result = await channel.send(message)
+            async with asyncio.timeout(self._patience):
+                result = await channel.send(message)
         except Exception as error:  # noqa: BLE001  whatever broke, it may have been sent before it broke
             _log.exception("sending broke", outbound=message.id, channel=message.channel)
-            return SendResult("unknown", error=f"{type(error).__name__}")
+            result = SendResult("unknown", error=type(error).__name__)
+            if channel.repeatable:
+                result = SendResult("retry", error=result.error, retry_after=_AGAIN_SECONDS)
         if result.state == "retry" and message.attempts >= _MAX_ATTEMPTS:
             return SendResult("failed", error=result.error)
-        _log.info("answer", outbound=message.id, channel=message.channel, state=result.state)
         return result

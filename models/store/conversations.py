@@ -4,14 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import structlog
 from sqlalchemy import select, update
 
 from models import storable
-from models.errors import Conflict, NotFound
+from models.errors import Conflict, NotFound, Permanent
 from models.message import OutboundMessage, ReplyRoute
 from models.store.database import Database, Fields, Tx
 from models.store.sealing import Vault, unseal
 from models.tables import conversation, customer, identity, message, outbound, ticket
+
+_log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +114,14 @@ class Conversations:
                     o.state.in_(["queued", "sending", "waiting", "sent"]),
                 )
                 .values(state="delivered", finished_at=tx.now, lease=None)
-                .returning(o.id, o.ticket_id)
+                .returning(o.id, o.ticket_id, o.agent_id)
             )
             for row in (await tx.conn.execute(shown)).all():
                 tx.emit(
                     "outbound.state",
                     ticket=row.ticket_id,
                     conversation=conversation_id,
+                    agent=row.agent_id,
                     outbound=row.id,
                     state="delivered",
                 )
@@ -138,10 +142,6 @@ class Conversations:
         return [self._outbound(row, talks[row["conversation_id"]]) for row in rows]
 
     def _outbound(self, row: Fields, talk: Fields) -> OutboundMessage:
-        route = ReplyRoute(adapter=talk["channel"], address="")
-        if talk["route"] is not None:
-            key = self._vault.unwrap(talk["wrapped"])
-            route = ReplyRoute.model_validate_json(unseal(key, talk["route"]))
         return OutboundMessage(
             id=row["id"],
             conversation_id=talk["id"],
@@ -151,13 +151,25 @@ class Conversations:
             seq=row["seq"],
             kind=row["kind"],
             text=row["text"],
-            route=route,
+            route=self._route(talk),
             subject=talk["subject"],
             in_reply_to=talk["reply_to"],
             references=tuple(talk["references"]),
             created_at=row["created_at"],
             attempts=row["attempts"],
         )
+
+    def _route(self, talk: Fields) -> ReplyRoute:
+        nowhere = ReplyRoute(adapter=talk["channel"], address="")
+        if talk["route"] is None or talk["wrapped"] is None:
+            return nowhere
+        try:
+            plain = unseal(self._vault.unwrap(talk["wrapped"]), talk["route"])
+            return ReplyRoute.model_validate_json(plain)
+        except (Permanent, ValueError):
+            # One that does not open must not keep all the others from being sent.
+            _log.exception("reply route unreadable", conversation=talk["id"])
+            return nowhere
 
 
 def _theirs(row: Fields) -> Entry:

@@ -1,6 +1,6 @@
 """Answers on their way: leased, handed to a channel, and never resent blindly."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import exists, func, select, text, update
@@ -31,10 +31,13 @@ class Outbound:
         self._db = db
         self._conversations = conversations
 
-    async def lease(self, limit: int, seconds: float) -> Sending | None:
+    async def lease(
+        self, limit: int, seconds: float, channels: Collection[str] | None = None
+    ) -> Sending | None:
         """Takes answers that are due; they count as being sent from here on.
 
         One at a time of each conversation, so that the customer reads them in order.
+        ``channels`` are those that can send now; None is all of them.
         """
         o, earlier = outbound.c, outbound.alias("earlier")
         async with self._db.write() as tx:
@@ -53,6 +56,8 @@ class Outbound:
                 .order_by(o.not_before, o.id)
                 .limit(limit)
             )
+            if channels is not None:
+                due = due.where(o.channel.in_(channels))
             if tx.dialect != "sqlite":
                 due = due.with_for_update(skip_locked=True)
             ids = list((await tx.conn.execute(due)).scalars())
@@ -154,12 +159,13 @@ class Outbound:
         """
         o = outbound.c
         async with self._db.write() as tx:
-            values = {"state": "queued", "not_before": 0} if resend else {"state": "sent"}
+            again = {"state": "queued", "not_before": 0, "attempts": 0}
+            values = again if resend else {"state": "sent"}
             change = (
                 update(outbound)
                 .where(o.id == outbound_id, o.state.in_(["unknown", "failed"]))
                 .values(error=None, **values)
-                .returning(o.ticket_id, o.conversation_id)
+                .returning(o.ticket_id, o.conversation_id, o.agent_id)
             )
             row = (await tx.conn.execute(change)).one_or_none()
             if row is None:
@@ -172,6 +178,7 @@ class Outbound:
                 "outbound.state",
                 ticket=row.ticket_id,
                 conversation=row.conversation_id,
+                agent=row.agent_id,
                 outbound=outbound_id,
                 state=values["state"],
             )

@@ -2,11 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import update
 
 from config.sections import Acknowledgement, Texts
 from models.agent import Presence
@@ -26,6 +27,7 @@ from models.routing import TRIAGE, Rules, Targets
 from models.store import Store
 from models.store.envelopes import Leased
 from models.store.queue import Unlabelled
+from models.tables import conversation as conversations
 from models.ticket import Label, Labels, TicketState
 from models.training import ClassSpec, FacetSpec
 from router.sla import Calendar
@@ -536,11 +538,143 @@ async def test_a_channel_that_cannot_send_says_why_and_is_asked_again(
 
 async def test_what_breaks_while_sending_is_unknown_and_not_repeated(system: System) -> None:
     outbound_id = await answered(system)
+    system.channel.repeatable = False
     system.channel.error = RuntimeError("half way")
     await system.deliverer.run()
     assert await state(system.store, outbound_id) == ("unknown", "RuntimeError")
     system.channel.error = None
     assert await system.deliverer.run() == 0
+
+
+async def test_what_can_be_repeated_is(system: System, clock: FakeClock) -> None:
+    outbound_id = await answered(system)
+    system.channel.error = RuntimeError("half way")
+    await system.deliverer.run()
+    assert (await state(system.store, outbound_id))[0] == "queued"
+    system.channel.error = None
+    for _ in range(2):
+        clock.pass_(61)
+        await system.deliverer.run()
+    assert (await state(system.store, outbound_id))[0] == "sent"
+
+
+async def test_waiting_for_a_channel_costs_no_attempt_and_no_events(
+    system: System, clock: FakeClock
+) -> None:
+    await answered(system)
+    system.channel.problem = "没有发信服务器"
+    before = await system.store.events.last()
+    for _ in range(30):
+        await system.deliverer.run()
+        clock.pass_(61)
+    assert await system.store.events.last() == before
+    system.channel.problem = None
+    system.channel.result = SendResult("retry", error="421 busy", retry_after=60.0)
+    await system.deliverer.run()
+    system.channel.result = SendResult("sent")
+    clock.pass_(61)
+    assert await system.deliverer.run() == 2
+
+
+async def two_talks(system: System) -> list[str]:
+    """Answers in two conversations, the slow one first."""
+    person = await agent(system.store)
+    ids = []
+    for key in ("slow", "fast"):
+        await system.bring(envelope(key))
+        (found,) = [t for t in await system.store.tickets.of_owner(person) if t.id not in ids]
+        ids.append(found.id)
+    return [
+        await system.store.tickets.reply(t, person, "您好", f"client-{t}", TicketState.ACTIVE)
+        for t in ids
+    ]
+
+
+class Tough(FakeChannel):
+    """Sends nothing to one conversation until the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let_go = asyncio.Event()
+        self.slow_key = "slow"
+
+    async def send(self, outbound: OutboundMessage, /) -> SendResult:
+        if outbound.conversation_key == self.slow_key:
+            await self.let_go.wait()
+        return await super().send(outbound)
+
+
+async def eventually(check: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(10):
+        while not await check():
+            await asyncio.sleep(0.02)
+
+
+async def test_a_slow_answer_holds_up_nobody_else(store: Store) -> None:
+    system = System(store, settings=acknowledgement(channels={"webchat": False}))
+    tough = Tough()
+    deliverer = Deliverer(store, {"webchat": tough})
+    slow, fast = await two_talks(system)
+    running = asyncio.create_task(deliverer.run())
+
+    async def fast_one_is_out() -> bool:
+        return (await state(store, fast))[0] == "sent"
+
+    await eventually(fast_one_is_out)
+    # What comes meanwhile goes out, too; a second run leaves it to the first.
+    assert await deliverer.run() == 0
+    found = await store.tickets.get(await store.tickets.outbound_ticket(fast))
+    assert found.owner_id
+    later = await store.tickets.reply(
+        found.id, found.owner_id, "还有", "client-3", TicketState.ACTIVE
+    )
+
+    async def later_one_is_out() -> bool:
+        return (await state(store, later))[0] == "sent"
+
+    await eventually(later_one_is_out)
+    assert (await state(store, slow))[0] == "sending"
+    tough.let_go.set()
+    assert await running == 3
+    assert (await state(store, slow))[0] == "sent"
+
+
+async def test_an_attempt_ends_before_its_lease(store: Store) -> None:
+    system = System(store, settings=acknowledgement(channels={"webchat": False}))
+    tough = Tough()
+    tough.repeatable = False
+    slow, fast = await two_talks(system)
+    assert await Deliverer(store, {"webchat": tough}, patience=0.1).run() == 2
+    assert await state(store, slow) == ("unknown", "TimeoutError")
+    assert (await state(store, fast))[0] == "sent"
+
+
+async def test_what_was_sent_is_written_down_though_the_database_blinks(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbound_id = await answered(system)
+    finish, failures = system.store.outbound.finish, [Temporary("away"), Temporary("away")]
+
+    async def blinking(*args: Any) -> bool:
+        if failures:
+            raise failures.pop()
+        return await finish(*args)
+
+    monkeypatch.setattr(type(system.store.outbound), "finish", staticmethod(blinking))
+    await system.deliverer.run()
+    assert (await state(system.store, outbound_id))[0] == "sent"
+
+
+async def test_one_route_that_does_not_open_stops_no_other(system: System) -> None:
+    slow, fast = await two_talks(system)
+    broken = await system.store.tickets.get(await system.store.tickets.outbound_ticket(slow))
+    async with system.store.db.write() as tx:
+        c = conversations.c
+        change = update(conversations).where(c.id == broken.conversation_id)
+        await tx.conn.execute(change.values(route=b"not sealed by anybody"))
+    await system.deliverer.run()
+    assert (await state(system.store, slow))[0] == "failed"
+    assert (await state(system.store, fast))[0] == "sent"
 
 
 async def test_an_answer_without_an_address_fails(system: System) -> None:
