@@ -17,8 +17,11 @@ _CANDIDATES = 24
 _STAND_IN = re.compile(f"[{''.join(STAND_INS)}]")
 _LETTER = re.compile(r"[^\W_]")
 
-_KINDS = ("cue", "word", "chars", "shape")
-"""Where several features read alike, the first of these names them."""
+_RANKS = {"cue": 0, "word": 1, "chars": 2, "shape": 3}
+"""Where several features read alike, the kind with the smallest rank names them."""
+
+_BETWEEN = "\0"
+"""Stands between two words and in none."""
 
 
 class Contribution(NamedTuple):
@@ -53,6 +56,7 @@ class Explanation:
         self._analysis = analysis
         self._columns = columns
         self._parts = parts
+        self._words = f"{_BETWEEN}{_BETWEEN.join(analysis.words)}{_BETWEEN}"
         self._readings: dict[int, tuple[str, list[str]]] = {}
 
     def weights(self, head: Head, at: int) -> Floats:
@@ -88,7 +92,8 @@ class Explanation:
             kind, texts = self._read(feature)
             for text in texts:
                 sums[text] = sums.get(text, 0.0) + float(weights[feature]) / len(texts)
-                kinds[text] = min(kind, kinds.get(text, kind), key=_KINDS.index)
+                if text not in kinds or _RANKS[kind] < _RANKS[kinds[text]]:
+                    kinds[text] = kind
         merged = [Contribution(kinds[text], text, weight) for text, weight in sums.items()]
         return sorted(merged, key=lambda part: (-abs(part.weight), part.text))
 
@@ -96,7 +101,7 @@ class Explanation:
         """Each feature is read once, though every facet asks for it."""
         if feature not in self._readings:
             block, name = self._names[self._columns[feature]]
-            self._readings[feature] = _read(block, name, self._analysis)
+            self._readings[feature] = _read(block, name, self._analysis, self._words)
         return self._readings[feature]
 
 
@@ -118,7 +123,7 @@ def shown(text: str) -> str:
     return _STAND_IN.sub(lambda found: f"〔{STAND_INS[found.group()][0]}〕", text)
 
 
-def _read(block: str, name: str, analysis: Analysis) -> tuple[str, list[str]]:
+def _read(block: str, name: str, analysis: Analysis, words: str) -> tuple[str, list[str]]:
     """A feature's kind and what a person reads for it: nothing, a word, several cue words."""
     if block == "cue":
         return "cue", list(dict.fromkeys(analysis.cues[name]))
@@ -127,16 +132,17 @@ def _read(block: str, name: str, analysis: Analysis) -> tuple[str, list[str]]:
     if not _LETTER.search(name):
         return "word", []
     if block == "char":
-        return _read_characters(name.strip(), analysis)
+        return _read_characters(name.strip(), words)
     latin = any("a" <= character <= "z" for character in name)
     return "word", [shown(name if latin else name.replace(" ", ""))]
 
 
-def _read_characters(piece: str, analysis: Analysis) -> tuple[str, list[str]]:
+def _read_characters(piece: str, words: str) -> tuple[str, list[str]]:
     """A run of characters is read as the word it lies in; across words, as it stands."""
-    for word in analysis.words:
-        if piece in word:
-            return "word", [shown(word)]
+    at = words.find(piece)
+    if at >= 0:
+        word = words[words.rindex(_BETWEEN, 0, at) + 1 : words.index(_BETWEEN, at)]
+        return "word", [shown(word)]
     return "chars", [shown(piece)] if len(piece) > 1 else []
 
 
@@ -146,9 +152,12 @@ def _read_shape(name: str) -> str:
     return " ".join(SHAPES[name])
 
 
+_WORTH = {"cue": 1.0, "word": 1.0, "chars": 0.5, "shape": 0.3}
+
+
 def _worth(part: Contribution) -> float:
     """How much a person gets from reading it, 0 to 1: decides the order of those shown."""
-    worth = {"cue": 1.0, "word": 1.0, "chars": 0.5, "shape": 0.3}[part.kind]
+    worth = _WORTH[part.kind]
     enough = 4 if part.text.isascii() else 2
     if len(part.text) < enough:
         worth *= 0.2

@@ -5,9 +5,11 @@ the subject alone, the taxonomy's cue-word groups, and the message's shape. The 
 are TF-IDF weighted with a length of one each; the last two are fixed small numbers.
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,10 +98,11 @@ def character_runs(normal: str, most: int) -> list[str]:
     ]
 
 
+_NO_LETTER = re.compile(f"[^\\w{''.join(STAND_INS)}]|_")
+
+
 def _only_letters(normal: str) -> str:
-    kept = "".join(
-        character if character.isalnum() or character in STAND_INS else " " for character in normal
-    )
+    kept = _NO_LETTER.sub(" ", normal)
     return f" {' '.join(kept.split())} "
 
 
@@ -248,10 +251,7 @@ class Extractor:
         return np.array(columns, np.int64), np.array(values, np.float64), np.array(rows, np.int64)
 
 
-def _count(column_of: Mapping[str, int], grams: Iterable[str]) -> dict[int, int]:
-    counts: dict[int, int] = {}
-    for gram in grams:
-        column = column_of.get(gram)
-        if column is not None:
-            counts[column] = counts.get(column, 0) + 1
-    return counts
+def _count(column_of: Mapping[str, int], grams: Iterable[str]) -> Mapping[int, int]:
+    counts: Counter[int | None] = Counter(map(column_of.get, grams))
+    del counts[None]
+    return cast("Counter[int]", counts)

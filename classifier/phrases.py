@@ -1,6 +1,6 @@
 """Finding many fixed phrases in one pass."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from classifier.text import normalize
@@ -22,14 +22,13 @@ class Phrases:
     """
 
     def __init__(self, phrases: Iterable[str]) -> None:
-        by_first: dict[str, set[str]] = {}
-        for phrase in map(normalize, phrases):
-            if phrase:
-                by_first.setdefault(phrase[0], set()).add(phrase)
-        self._by_first = {
-            first: sorted(group, key=lambda phrase: (-len(phrase), phrase))
-            for first, group in by_first.items()
-        }
+        self._by_pair: dict[str, list[str]] = {}
+        self._single: set[str] = set()
+        for phrase in sorted({*map(normalize, phrases)} - {""}, key=lambda p: (-len(p), p)):
+            if len(phrase) == 1:
+                self._single.add(phrase)
+            else:
+                self._by_pair.setdefault(phrase[:2], []).append(phrase)
 
     def find(self, normal: str) -> Iterator[Hit]:
         """Hits from left to right: the longest at each place, none inside another.
@@ -38,13 +37,21 @@ class Phrases:
         """
         covered = 0
         for start, first in enumerate(normal):
-            for phrase in self._by_first.get(first, ()):
+            for phrase in self._at(first, normal[start : start + 2]):
                 end = start + len(phrase)
                 if normal.startswith(phrase, start) and _whole(normal, start, end):
                     if end > covered:
                         yield Hit(phrase, start, end)
                         covered = end
                     break
+
+    def _at(self, first: str, pair: str) -> Sequence[str]:
+        """What may stand where a text goes on like this, longest first.
+
+        By two characters, because with some (“不”) dozens of phrases begin.
+        """
+        longer = self._by_pair.get(pair, ())
+        return (*longer, first) if first in self._single else longer
 
 
 def _alphanumeric(character: str) -> bool:
