@@ -35,6 +35,10 @@ _READING_SHARE = 0.2
 """Of a lease, for reading: a batch that takes longer is finished as far as it was read, and the
 rest given back. It would be lost whole otherwise, and envelopes leased alone blamed for it."""
 
+_LABEL_TOGETHER = 16
+"""Tickets of envelopes that were leased alone: only reading and threading has to be done alone,
+and what a dead worker left behind is made up for twice as fast."""
+
 _ATTEMPT_PAUSE = 2.0
 """Seconds between two lone attempts: what is out of order for a moment may be in order then."""
 
@@ -80,10 +84,14 @@ class Pipeline:
             Temporary: the database is out of reach; nothing is lost.
         """
         count = 0
+        threaded: list[str] = []
         async with self._turns[lane]:
             while leased := await self._lease(lane):
                 count += len(leased.envelopes)
-                await self._process(leased)
+                threaded += await self._process(leased)
+                if not leased.alone or len(threaded) >= _LABEL_TOGETHER:
+                    threaded = await self._labelled(threaded)
+            await self._labelled(threaded)
         return count
 
     async def _lease(self, lane: Lane) -> Leased | None:
@@ -97,13 +105,20 @@ class Pipeline:
         if await self._labelling.run(ticket_ids):
             await self._after_routing()
 
-    async def _process(self, leased: Leased) -> None:
+    async def _labelled(self, ticket_ids: Sequence[str]) -> list[str]:
+        """Labels and routes these; none is left."""
+        if ticket_ids:
+            await self.label(ticket_ids)
+        return []
+
+    async def _process(self, leased: Leased) -> list[str]:
+        """Returns the tickets that want labels now; should this worker die, a sweep finds them."""
         started = time.monotonic()
         try:
             ticket_ids = await self._thread(leased)
         except Conflict:
             _log.warning("lease lost", envelopes=len(leased.envelopes))
-            return
+            return []
         except (Temporary, asyncio.CancelledError):
             await self._give_back(leased)
             raise
@@ -112,15 +127,14 @@ class Pipeline:
             pause = _ATTEMPT_PAUSE
             why = f"{type(error).__name__}: {error}"
             await self._store.envelopes.fail(leased, why, self._limits.attempts, pause)
-            return
-        if ticket_ids:
-            await self.label(ticket_ids)
+            return []
         _log.info(
             "processed",
             envelopes=len(leased.envelopes),
             tickets=len(ticket_ids),
             ms=round((time.monotonic() - started) * 1000),
         )
+        return ticket_ids
 
     async def _give_back(self, leased: Leased) -> None:
         try:

@@ -302,11 +302,12 @@ async def test_a_batch_that_takes_longer_than_its_lease_is_finished_in_parts(
     await system.store.envelopes.accept(mails)
     process, leases = system.pipeline._process, 0
 
-    async def watched(leased: Leased) -> None:
+    async def watched(leased: Leased) -> list[str]:
         nonlocal leases
         leases += 1
-        await process(leased)
+        tickets = await process(leased)
         assert await system.store.envelopes.expire(3) == 0
+        return tickets
 
     system.pipeline._process = watched  # type: ignore[method-assign]
     await system.pipeline.drain(Lane.MAIL)
