@@ -125,7 +125,7 @@ async def test_kills_lose_nothing_double_nothing_and_park_nothing(
     dice = random.Random(SEED)
     system = killing.system
     store = make_store(load_settings(environ=system.environ))
-    load = Load(system, dice.randrange(2**32), mails=8.0, chats=4.0)
+    load = Load(system, dice.randrange(2**32), mails=6.0, chats=3.0)
 
     async def nothing_left() -> bool:
         return not await unprocessed(store)
