@@ -196,7 +196,7 @@ def test_every_setting_stands_in_the_packaged_defaults() -> None:
 
 
 def test_every_setting_is_described_in_both_languages_on_the_generated_page() -> None:
-    page = document()
+    page = document({})
     for leaf in _leaves(Settings):
         row = next(
             line

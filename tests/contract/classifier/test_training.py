@@ -25,7 +25,7 @@ from classifier.train import TrainConfig, TrainingRefused, train
 from models.errors import Temporary
 from models.training import ClassSpec, FacetSpec, FloorSpec, Taxonomy
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 TAXONOMY = Taxonomy(
     version="t",
