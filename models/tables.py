@@ -225,6 +225,7 @@ ticket = Table(
     Column("trouble", Words, comment="Why the raw message could not be read."),
     # Where it waits. sort_key is the class-free part of the key of DESIGN §4.
     Column("skill_class", String(512), ForeignKey("skill_class.name")),
+    _flag("by_hand"),  # a person chose the class; labels no longer do
     Column("sort_key", Double),
     Column("target", Double),
     _flag("late"),

@@ -12,7 +12,6 @@ from models.ticket import Labels
 from models.training import FacetSpec
 from router.sla import Calendar
 
-_DAY = 86400.0
 _UNCERTAIN = {"zh": "反馈", "en": "feedback"}
 """What we call a message whose type is not sure (DESIGN §8)."""
 
@@ -34,6 +33,11 @@ class Acknowledging:
         self._zone = zone
         self._types = types
 
+    @property
+    def cap(self) -> int:
+        """The most of these that one address gets in a day; the store counts them."""
+        return self._settings.cap_per_address_a_day
+
     async def words(
         self, ticket: Unlabelled, labels: Labels, lang: str, target: float
     ) -> str | None:
@@ -41,9 +45,6 @@ class Acknowledging:
         if not self._may(ticket):
             return None
         now = await self._store.db.now()
-        said = await self._store.outbound.acknowledged_since(ticket.identity_id, now - _DAY)
-        if said >= self._settings.cap_per_address_a_day:
-            return None
         language: Language = "zh" if lang in {"zh", "und"} else "en"
         texts = self._settings.templates[language]
         values = {"type": self._type(labels, language), "number": ticket.number}
@@ -61,6 +62,8 @@ class Acknowledging:
         if not self._settings.wanted(Lane(ticket.lane), ticket.channel):
             return False
         if ticket.auto != "none" or ticket.meta.get("no_auto") or ticket.troubled:
+            return False
+        if not ticket.identity_id:  # only strangers have written to it
             return False
         return ticket.lane == Lane.LIVE or ticket.trust.level == "verified"
 

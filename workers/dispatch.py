@@ -20,6 +20,9 @@ _DEPTH = 16
 _DEEPEST = 1024
 """Tickets read of each class and step: more only past those whom everybody free declined."""
 
+_MOST_LOST = 5
+"""Rounds in a row without a claim won: others give the same work away, and go on with it."""
+
 _RECENT_SECONDS = 86400.0
 _RECENT_FOR = 60.0
 _FORGIVE_SECONDS = 30.0
@@ -43,8 +46,8 @@ class Dispatcher:
             Temporary: the database is out of reach.
         """
         async with self._turn:
-            given, depth = 0, _DEPTH
-            while depth <= _DEEPEST:
+            given, lost, depth = 0, 0, _DEPTH
+            while lost < _MOST_LOST:
                 agents = await self._agents()
                 if not any(a.ready and a.used < a.capacity for a in agents):
                     break
@@ -53,11 +56,13 @@ class Dispatcher:
                 heads = await self._store.queue.heads(depth, reach)
                 won, tried = await self._round(heads, roster)
                 given += won
-                if not tried:
-                    if not _passed_over(heads, depth):
-                        await self._forgive(heads, roster)
-                        break
+                if tried:
+                    lost = 0 if won else lost + 1
+                elif depth < _DEEPEST and _passed_over(heads, depth):
                     depth *= 4
+                else:
+                    await self._forgive(heads, roster)
+                    break
             return given
 
     async def _round(self, heads: Sequence[Waiting], roster: Roster) -> tuple[int, int]:

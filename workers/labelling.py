@@ -1,13 +1,13 @@
 """Labels for tickets, the queue each belongs to, and the first word to the customer."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from models.routing import Needs, Rules
 from models.store import Store
 from models.store.queue import Routed, Unlabelled
-from models.ticket import Labels, TicketState
+from models.ticket import Label, Labels, TicketState
 from router.needs import needs, target
 from router.policy import relax_step_at
 from workers.acknowledging import Acknowledging
@@ -38,10 +38,10 @@ class Labelling:
         while due := await self._store.queue.unlabelled(_PAGE, ticket_ids):
             found = await asyncio.to_thread(self._classify, due)
             batch = [
-                await self._routed(ticket, labels, lang)
+                await self._routed(ticket, _with(labels, ticket.corrected), lang)
                 for ticket, (labels, lang) in zip(due, found, strict=True)
             ]
-            routed += len(await self._store.queue.route(batch))
+            routed += len(await self._store.queue.route(batch, self._acknowledging.cap))
             if ticket_ids or len(due) < _PAGE:
                 break
         return routed
@@ -65,6 +65,10 @@ class Labelling:
             next_step_at=first_at,
             acknowledgement=words,
         )
+
+
+def _with(labels: Labels, corrected: Mapping[str, Label]) -> Labels:
+    return labels.model_copy(update={"facets": {**labels.facets, **corrected}})
 
 
 def where(labels: Labels, lang: str, lane: str, tier: str, rules: Rules) -> tuple[Needs, float]:

@@ -9,7 +9,7 @@ from models.errors import Conflict, NotFound
 from models.message import OutboundMessage, SendResult
 from models.store.conversations import Conversations
 from models.store.database import Database
-from models.tables import conversation, outbound
+from models.tables import outbound
 
 _TODO = text("outbound.state IN ('queued', 'sending')")
 """The condition of ``ix_outbound_todo``, word for word: SQLite does not see that “queued” is one
@@ -182,20 +182,6 @@ class Outbound:
                 outbound=outbound_id,
                 state=values["state"],
             )
-
-    async def acknowledged_since(self, identity_id: str, since: float) -> int:
-        """How many automatic acknowledgements an identity's conversations got."""
-        query = (
-            select(func.count())
-            .select_from(outbound.join(conversation))
-            .where(
-                conversation.c.identity_id == identity_id,
-                outbound.c.kind == "ack",
-                outbound.c.created_at >= since,
-            )
-        )
-        async with self._db.read() as conn:
-            return int((await conn.execute(query)).scalar_one())
 
     async def counts(self) -> dict[str, int]:
         """How many answers are in each state that is not final."""

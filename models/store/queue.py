@@ -1,9 +1,10 @@
 """Labelling, waiting and claiming: the part of a ticket's life that the machine moves.
 
-Locks are taken in one order everywhere (conversation, ticket, agent, counter), each sorted
-by id, so that transactions wait for each other but never in a circle.
+Locks are taken in one order everywhere (conversation, ticket, identity, agent, counter), each
+sorted by id, so that transactions wait for each other but never in a circle.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -34,11 +35,13 @@ from models.tables import (
     assignment,
     conversation,
     customer,
+    identity,
     message,
+    outbound,
     skill_class,
     ticket,
 )
-from models.ticket import LOADED_STATES, Labels, TicketState
+from models.ticket import LOADED_STATES, Label, Labels, TicketState
 
 _UNROUTED = {TicketState.NEW, TicketState.WAITING}
 
@@ -48,8 +51,9 @@ class Unlabelled:
     """A ticket whose customer has said something that its labels do not know yet.
 
     ``text`` is everything its customer wrote, oldest first; ``queued_at`` is when its waiting
-    counts from, in seconds since the epoch. The last fields are about the message that opened
-    it, for deciding whether an acknowledgement may go out.
+    counts from, in seconds since the epoch. ``corrected`` are the labels that people gave, by
+    facet: they outweigh what the classifier says. The last fields are about the message that
+    opened it, for deciding whether an acknowledgement may go out.
     """
 
     ticket_id: str
@@ -65,6 +69,7 @@ class Unlabelled:
     number: str
     queued_at: float
     troubled: bool
+    corrected: Mapping[str, Label]
     identity_id: str
     trust: Trust
     auto: str
@@ -114,11 +119,13 @@ class Queue:
             said = await _said(conn, [row["id"] for row in rows])
         return [_unlabelled(row, said.get(row["id"], [])) for row in rows]
 
-    async def route(self, batch: Sequence[Routed]) -> list[str]:
+    async def route(self, batch: Sequence[Routed], cap: int | None = None) -> list[str]:
         """Stores labels and puts new tickets into their skill queues, in one commit.
 
         A ticket that grew meanwhile is left for the next round. Labels that a person
-        corrected stay. Returns the ids of the tickets that wait now.
+        corrected stay, and so does a queue that a person chose. ``cap`` is the most
+        acknowledgements that one identity gets in a day. Returns the ids of the tickets that
+        wait now.
         """
         if not batch:
             return []
@@ -129,8 +136,8 @@ class Queue:
             await self._name_classes(tx, live)
             changed = [self._enter(tx, r, rows[r.ticket.ticket_id]) for r in live]
             await tx.update_each(ticket, _ROUTED, changed)
-            for r in live:
-                await self._acknowledge(tx, r, rows[r.ticket.ticket_id])
+            new = [r for r in live if rows[r.ticket.ticket_id]["state"] == TicketState.NEW]
+            await self._acknowledge(tx, [r for r in new if r.acknowledgement is not None], cap)
         return [row["id"] for row in changed if row["state"] == TicketState.WAITING]
 
     @staticmethod
@@ -150,7 +157,8 @@ class Queue:
 
     @staticmethod
     def _enter(tx: Tx, r: Routed, row: Fields) -> dict[str, Any]:
-        labels = _kept_corrections(r.labels, row["labels"])
+        facets = r.labels.facets | _corrected(row["labels"])
+        labels = r.labels.model_copy(update={"facets": facets})
         change = dict(row) | {
             "labels": labels.model_dump(mode="json"),
             "lang": r.lang,
@@ -161,7 +169,7 @@ class Queue:
         if moves:
             change |= {
                 "state": TicketState.WAITING,
-                "skill_class": r.needs.skill_class,
+                "skill_class": row["skill_class"] if row["by_hand"] else r.needs.skill_class,
                 "target": r.target,
                 "sort_key": row["queued_at"] + r.target,
                 "late": False,
@@ -183,18 +191,23 @@ class Queue:
         return change
 
     @staticmethod
-    async def _acknowledge(tx: Tx, r: Routed, row: Fields) -> None:
-        if r.acknowledgement is None or row["state"] != TicketState.NEW:
+    async def _acknowledge(tx: Tx, batch: Sequence[Routed], cap: int | None) -> None:
+        if not batch:
             return
-        await append(
-            tx,
-            conversation_id=row["conversation_id"],
-            ticket_id=row["id"],
-            kind="ack",
-            text=r.acknowledgement,
-            client_id=f"ack:{row['id']}",
-            agent_id=None,
-        )
+        said = await _acknowledged(tx, {r.ticket.identity_id for r in batch})
+        for r in batch:
+            if cap is not None and said[r.ticket.identity_id] >= cap:
+                continue
+            said[r.ticket.identity_id] += 1
+            await append(
+                tx,
+                conversation_id=r.ticket.conversation_id,
+                ticket_id=r.ticket.ticket_id,
+                kind="ack",
+                text=r.acknowledgement or "",
+                client_id=f"ack:{r.ticket.ticket_id}",
+                agent_id=None,
+            )
 
     # -- claims ------------------------------------------------------------------------
 
@@ -267,10 +280,11 @@ class Queue:
             )
             rows = [dict(row) for row in (await tx.conn.execute(due)).mappings()]
             for row in rows:
-                row["relax_step"], row["next_step_at"] = next_step(
+                step, row["next_step_at"] = next_step(
                     row["queued_at"], row["target"], tx.now, rules
                 )
-                row["late"] = tx.now > row["queued_at"] + row["target"]
+                row["relax_step"] = min(step, _STEPS - 1)
+                row["late"] = tx.now >= row["queued_at"] + row["target"]
                 factor = rules.late_factor if row["late"] else 1.0
                 row["sort_key"] = row["queued_at"] + row["target"] * factor
             await tx.update_each(ticket, ("relax_step", "next_step_at", "late", "sort_key"), rows)
@@ -374,7 +388,9 @@ class Queue:
 
 
 _STEPS = 4
-"""Relaxation steps that exist: all, two relaxations, overflow (DESIGN §4)."""
+"""Relaxation steps that heads are read by (DESIGN §4); rules with more share the last one."""
+
+_DAY_SECONDS = 86400.0
 
 _LONGEST_TEXT = 8000
 """Characters of a ticket that the classifier reads; the newest count."""
@@ -440,6 +456,7 @@ def _unlabelled(row: Fields, said: Sequence[Row[*tuple[Any, ...]]]) -> Unlabelle
         number=row["number"],
         queued_at=row["queued_at"],
         troubled=row["trouble"] is not None,
+        corrected=_corrected(row["labels"]),
         identity_id=first.identity_id if first else "",
         trust=Trust(**first.trust) if first else Trust(),
         auto=first.auto if first else "none",
@@ -463,22 +480,38 @@ def _waiting(row: Row[*tuple[Any, ...]], needs: Needs) -> Waiting:
     )
 
 
+async def _acknowledged(tx: Tx, identity_ids: Collection[str]) -> Counter[str]:
+    """How many acknowledgements each got within a day; locked, so that nobody adds to them."""
+    await _lock(tx, identity, identity_ids)
+    c, o = conversation.c, outbound.c
+    query = (
+        select(c.identity_id, func.count())
+        .select_from(outbound.join(conversation))
+        .where(
+            c.identity_id.in_(identity_ids), o.kind == "ack", o.created_at >= tx.now - _DAY_SECONDS
+        )
+        .group_by(c.identity_id)
+    )
+    return Counter({row[0]: row[1] for row in await tx.conn.execute(query)})
+
+
 def _still(row: Fields | None, routed: Routed) -> bool:
     if row is None or not row["label_due"]:
         return False
     return bool(row["text_version"] == routed.ticket.text_version)
 
 
-def _kept_corrections(labels: Labels, before: Fields | None) -> Labels:
-    if not before:
-        return labels
-    old = Labels.model_validate(before).facets
-    kept = {name: label for name, label in old.items() if label.by not in {"model", "floor"}}
-    return labels.model_copy(update={"facets": labels.facets | kept})
+def _corrected(labels: Fields | None) -> dict[str, Label]:
+    if labels is None:
+        return {}
+    facets = Labels.model_validate(labels).facets
+    return {name: label for name, label in facets.items() if label.by not in {"model", "floor"}}
 
 
-async def _lock(tx: Tx, table: Table, ids: Sequence[str]) -> dict[str, Fields]:
-    query = select(table).where(table.c.id.in_(set(ids))).order_by(table.c.id).with_for_update()
+async def _lock(tx: Tx, table: Table, ids: Collection[str]) -> dict[str, Fields]:
+    query = select(table).where(table.c.id.in_(set(ids))).order_by(table.c.id)
+    # As an update locks: rows that refer to these may still be inserted.
+    query = query.with_for_update(key_share=True)
     return {row["id"]: row for row in (await tx.conn.execute(query)).mappings()}
 
 

@@ -72,6 +72,9 @@ class Ticket:
 _COLUMNS = [ticket.c[name] for name in Ticket.__dataclass_fields__]
 
 
+_SET_DOWN = frozenset({TicketState.RESOLVED, TicketState.PENDING, TicketState.SNOOZED})
+
+
 class Tickets:
     """Every move asks ``models.ticket.MOVES`` and is refused when it is not in the table."""
 
@@ -238,6 +241,10 @@ class Tickets:
             NotFound: no such ticket.
             Conflict: the agent does not have it, or the move is not legal.
         """
+        if to not in _SET_DOWN:
+            raise Conflict(
+                f"nobody moves a ticket to {to} like this: what uses capacity is claimed"
+            )
         async with self._db.write() as tx:
             row = await _owned(tx, ticket_id, agent_id, set(OPEN_STATES))
             await _leave(tx, row, to)
@@ -253,7 +260,7 @@ class Tickets:
             row = await _owned(tx, ticket_id, agent_id, {TicketState.ACTIVE})
             await requeue(tx, row, "transferred", exclude=needs is None)
             if needs is not None:
-                await _reclass(tx, ticket_id, needs)
+                await _reclass(tx, ticket_id, needs, by_hand=True)
             await tx.audit(agent_id, "ticket.release", ticket_id, note=note)
 
     async def hand_over(self, ticket_id: str, agent_id: str, to: str, note: str) -> None:
@@ -290,8 +297,14 @@ class Tickets:
             label = Label(value=value, confidence=1.0, accepted=True, by=agent_id)
             labels = labels.model_copy(update={"facets": labels.facets | {facet: label}})
             change = update(ticket).where(ticket.c.id == ticket_id)
-            stored = labels.model_dump(mode="json")
-            await tx.conn.execute(change.values(labels=stored, updated_at=tx.now))
+            await tx.conn.execute(
+                change.values(
+                    labels=labels.model_dump(mode="json"),
+                    # What the classifier is working on now was routed without this word.
+                    text_version=row["text_version"] + 1,
+                    updated_at=tx.now,
+                )
+            )
             kept = {
                 "id": tx.new_id(),
                 "ticket_id": ticket_id,
@@ -324,7 +337,9 @@ class Tickets:
             row = await _locked(tx, ticket_id)
             if row["state"] != TicketState.WAITING:
                 return
-            await _reclass(tx, ticket_id, needs, target=target, queued_at=row["queued_at"])
+            await _reclass(
+                tx, ticket_id, needs, by_hand=False, target=target, queued_at=row["queued_at"]
+            )
             tx.emit("ticket.rerouted", ticket=ticket_id, skill_class=needs.skill_class)
 
     async def mark_junk(self, ticket_id: str, agent_id: str) -> None:
@@ -508,6 +523,7 @@ async def _reclass(
     ticket_id: str,
     needs: Needs,
     *,
+    by_hand: bool,
     target: float | None = None,
     queued_at: float | None = None,
 ) -> None:
@@ -517,6 +533,7 @@ async def _reclass(
     t = ticket.c
     values: dict[str, Any] = {
         "skill_class": name,
+        "by_hand": by_hand,
         "relax_step": 0,
         "next_step_at": tx.now,
         "excluded": [],

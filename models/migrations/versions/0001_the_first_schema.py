@@ -266,6 +266,7 @@ def upgrade() -> None:
             "trouble", sa.Text(), nullable=True, comment="Why the raw message could not be read."
         ),
         sa.Column("skill_class", sa.String(length=512), nullable=True),
+        sa.Column("by_hand", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("sort_key", sa.Double(), nullable=True),
         sa.Column("target", sa.Double(), nullable=True),
         sa.Column("late", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),

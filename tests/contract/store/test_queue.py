@@ -15,6 +15,7 @@ from models.tables import assignment
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import (
+    NEEDS,
     agent,
     decision,
     envelope,
@@ -175,6 +176,25 @@ async def test_time_relaxes_and_re_keys(store: Store, clock: FakeClock, rules: R
     assert await store.queue.step(rules, next_step) == 0
 
 
+async def test_a_ticket_is_late_when_its_time_is_over_to_the_second(
+    store: Store, clock: FakeClock, rules: Rules
+) -> None:
+    ticket_id = await waiting(store, target=100.0)
+    await _set_step(store, ticket_id, clock() + 100)
+    clock.pass_(100)
+    assert await store.queue.step(rules, lambda *_: (2, None)) == 1
+    assert (await store.tickets.get(ticket_id)).late
+
+
+async def test_rules_with_many_steps_leave_nobody_unread(
+    store: Store, clock: FakeClock, rules: Rules
+) -> None:
+    ticket_id = await waiting(store)
+    await _set_step(store, ticket_id, clock())
+    await store.queue.step(rules, lambda *_: (9, None))
+    assert [head.ticket_id for head in await store.queue.heads(5)] == [ticket_id]
+
+
 async def _set_step(store: Store, ticket_id: str, at: float) -> None:
     from sqlalchemy import update
 
@@ -263,6 +283,68 @@ async def test_a_corrected_label_stays_when_the_text_grows(store: Store) -> None
     assert found.labels.facets["type"].value == "咨询"
     assert found.labels.facets["domain"].value == "支付"
     assert found.state == TicketState.ACTIVE
+
+
+async def test_a_correction_outweighs_what_the_classifier_was_working_on(store: Store) -> None:
+    ticket_id, person = await owned(store)
+    await thread(store, envelope("b"), conversation_key="talk-k1", text="还有一件事")
+    (due,) = await store.queue.unlabelled(5)
+    await store.tickets.correct(ticket_id, person, "domain", "支付")
+    assert await store.queue.route([routed(due)]) == []
+    (again,) = await store.queue.unlabelled(5)
+    assert again.corrected["domain"].value == "支付"
+    assert again.corrected.keys() == {"domain"}
+
+
+async def test_a_queue_that_a_person_chose_stays_when_the_text_grows(store: Store) -> None:
+    ticket_id, person = await owned(store)
+    payment = Needs(required=(("domain:支付", 1),))
+    await store.tickets.release(ticket_id, person, payment, "是支付问题")
+    await thread(store, envelope("b"), conversation_key="talk-k1", text="还有一件事")
+    (due,) = await store.queue.unlabelled(5)
+    await store.queue.route([routed(due, target=60.0)])
+    found = await store.tickets.get(ticket_id)
+    assert (found.skill_class, found.target) == (payment.skill_class, 60.0)
+    # A correction of what it is about speaks again.
+    await store.tickets.reclass(ticket_id, NEEDS, 60.0)
+    await thread(store, envelope("c"), conversation_key="talk-k1", text="另外")
+    (due,) = await store.queue.unlabelled(5)
+    await store.queue.route([routed(due)])
+    assert (await store.tickets.get(ticket_id)).skill_class == NEEDS.skill_class
+
+
+@pytest.mark.parametrize("to", [TicketState.ACTIVE, TicketState.WAITING, TicketState.HELPING])
+async def test_nothing_that_uses_capacity_is_entered_without_a_claim(
+    store: Store, to: TicketState
+) -> None:
+    ticket_id, person = await owned(store)
+    await store.tickets.move(ticket_id, person, TicketState.PENDING)
+    with pytest.raises(Conflict):
+        await store.tickets.move(ticket_id, person, to)
+    assert (await store.tickets.get(ticket_id)).state == TicketState.PENDING
+
+
+async def test_acknowledgements_are_capped_an_identity_and_a_day(
+    store: Store, clock: FakeClock
+) -> None:
+    async def come(*keys: str) -> None:
+        for key in keys:
+            await thread(store, envelope(key, now=clock()), conversation_key=key)
+        due = await store.queue.unlabelled(10)
+        batches = [[routed(d, acknowledgement="已收到")] for d in due]
+        await asyncio.gather(*(store.queue.route(batch, 2) for batch in batches))
+
+    async def said() -> int:
+        logs = [
+            await store.conversations.log(t.conversation_id) for t in await store.tickets.page()
+        ]
+        return sum(entry.kind == "ack" for log in logs for entry in log)
+
+    await come("a", "b", "c", "d")
+    assert await said() == 2
+    clock.pass_(86401)
+    await come("e")
+    assert await said() == 3
 
 
 async def test_junk_takes_no_capacity_and_comes_back_with_its_age(store: Store) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from models.agent import Presence
-from models.errors import Temporary
+from models.errors import Conflict, Temporary
 from models.store import Store
 from models.store import threads as threads_module
 from models.ticket import TicketState
@@ -94,3 +94,22 @@ async def test_agents_are_locked_in_one_order(store: Store, clock: FakeClock) ->
         for person in people:
             await store.agents.present(person, Presence.READY)
     assert await store.queue.recount() == []
+
+
+async def test_a_pardon_and_a_new_message_open_one_ticket(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket_id, person = await owned(store)
+    await store.tickets.mark_junk(ticket_id, person)
+    pardon: list[object] = []
+
+    async def unmark() -> None:
+        try:
+            await store.tickets.unmark_junk(ticket_id, person)
+        except Conflict as error:
+            pardon.append(error)
+
+    await while_threading(store, monkeypatch, unmark)
+    open_tickets = [t for t in await store.tickets.page() if t.state != TicketState.INVALID]
+    assert len(open_tickets) == 1
+    assert len(pardon) == 1

@@ -19,7 +19,7 @@ from models.store.sealing import Vault, seal, unseal
 from models.tables import metadata
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
-from tests.contract.store.makers import owned, waiting
+from tests.contract.store.makers import owned
 
 
 async def test_the_migrated_schema_is_the_one_in_the_tables(store: Store) -> None:
@@ -156,12 +156,6 @@ async def test_what_the_customer_has_seen_is_delivered(store: Store) -> None:
     await store.conversations.delivered(found.conversation_id, 2)
     assert await state(store, outbound_id) == "delivered"
     assert await store.outbound.lease(5, 30.0) is None
-
-
-async def test_acknowledgements_are_counted(store: Store) -> None:
-    ticket_id = await waiting(store, acknowledgement="已收到")
-    identity_id = await store.tickets.identity_of(ticket_id)
-    assert await store.outbound.acknowledged_since(identity_id, 0) == 1
 
 
 async def test_a_lease_has_one_holder_and_a_growing_fence(store: Store, clock: FakeClock) -> None:

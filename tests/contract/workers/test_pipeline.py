@@ -439,10 +439,38 @@ async def test_mail_is_acknowledged_only_to_proven_people(
 
 async def test_acknowledgements_are_capped_an_address(system: System) -> None:
     await system.bring(*(envelope(f"k{i}") for i in range(5)))
-    # All five were worked out together, before any was said; the next ones hear nothing.
-    before = len(await acks(system.store))
+    assert len(await acks(system.store)) == 2
     await system.bring(envelope("later"))
-    assert len(await acks(system.store)) == before
+    assert len(await acks(system.store)) == 2
+
+
+async def test_a_corrected_ticket_stays_in_its_queue_when_the_customer_writes_on(
+    system: System,
+) -> None:
+    person = await agent(system.store)
+    await system.store.agents.present(person, Presence.BREAK)
+    await system.bring(envelope("a", said(conversation_key="t")))
+    (found,) = await system.store.tickets.page()
+    await system.store.tickets.correct(found.id, person, "domain", "支付")
+    await system.bring(envelope("b", said(text="还有一件事", conversation_key="t")))
+    (found,) = await system.store.tickets.page()
+    assert found.skill_class == "domain:支付:1"
+
+
+async def test_a_dispatcher_that_loses_every_claim_leaves_the_work_to_the_others(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = await agent(system.store)
+    await system.store.agents.present(person, Presence.BREAK)
+    await system.bring(envelope("a"))
+    await system.store.agents.present(person, Presence.READY)
+
+    async def lost(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(type(system.store.queue), "claim", lost)
+    async with asyncio.timeout(10):
+        assert await system.dispatcher.run() == 0
 
 
 async def test_a_channel_can_be_told_to_be_silent(store: Store) -> None:
