@@ -78,20 +78,33 @@ class Pipeline:
     async def drain(self, lane: Lane) -> int:
         """Processes a lane until it is empty; returns how many envelopes were leased for it.
 
-        Once at a time, so that a batch never overtakes the one before it.
+        Once at a time, so that a batch never overtakes the one before it. While one full batch
+        is labelled the next is read, because that is the work of another process.
 
         Raises:
             Temporary: the database is out of reach; nothing is lost.
         """
         count = 0
         threaded: list[str] = []
+        behind: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        behind.set_result(None)
         async with self._turns[lane]:
-            while leased := await self._lease(lane):
-                count += len(leased.envelopes)
-                threaded += await self._process(leased)
-                if not leased.alone or len(threaded) >= _LABEL_TOGETHER:
-                    threaded = await self._labelled(threaded)
-            await self._labelled(threaded)
+            try:
+                while leased := await self._lease(lane):
+                    count += len(leased.envelopes)
+                    threaded += await self._process(leased)
+                    if leased.alone and len(threaded) < _LABEL_TOGETHER:
+                        continue
+                    await behind
+                    behind = asyncio.ensure_future(self._labelled(threaded))
+                    threaded = []
+                    if len(leased.envelopes) < self._limits.batch:
+                        await behind
+                await behind
+                await self._labelled(threaded)
+            finally:
+                behind.cancel()
+                await asyncio.gather(behind, return_exceptions=True)
         return count
 
     async def _lease(self, lane: Lane) -> Leased | None:
@@ -105,11 +118,10 @@ class Pipeline:
         if await self._labelling.run(ticket_ids):
             await self._after_routing()
 
-    async def _labelled(self, ticket_ids: Sequence[str]) -> list[str]:
-        """Labels and routes these; none is left."""
+    async def _labelled(self, ticket_ids: Sequence[str]) -> None:
+        """As ``label``, but of none none."""
         if ticket_ids:
             await self.label(ticket_ids)
-        return []
 
     async def _process(self, leased: Leased) -> list[str]:
         """Returns the tickets that want labels now; should this worker die, a sweep finds them."""
