@@ -43,6 +43,12 @@ Opening = Callable[[], AbstractAsyncContextManager[Mapping[str, Actor]]]
 class _Doorbells(RedisBroker):
     """Without delay queues: timers live in SQL, and each would be one more poll."""
 
+    def declare_actor(self, actor: dramatiq.Actor[..., object]) -> None:
+        # Its queue is consumed from the moment it is declared: a ring that waits there must
+        # find somebody, or dramatiq throws it away.
+        self.actors[actor.actor_name] = actor
+        super().declare_actor(actor)
+
     def declare_queue(self, queue_name: str) -> None:
         if queue_name not in self.queues:
             self.emit_before("declare_queue", queue_name)

@@ -6,8 +6,12 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 
+import dramatiq
 import pytest
 import redis
+from dramatiq.middleware import Middleware
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from tests.services import ValkeyServer, valkey_server
 from workers.broker import NAMESPACE, Actor, RedisDoorbell, WorkerPool, make_broker
@@ -96,6 +100,19 @@ def test_what_was_opened_is_closed_after_the_last_run_on_the_same_loop(
     pool.stop()
     assert runs.happened == ["opened", "ran", "closed"]
     assert len(runs.loops) == 1
+
+
+def test_no_queue_is_consumed_before_its_actor_is_known(redis_url: str) -> None:
+    known: list[bool] = []
+
+    class Probe(Middleware):
+        def after_declare_queue(self, broker: dramatiq.Broker, queue_name: str) -> None:
+            known.append(queue_name in broker.actors)
+
+    broker = make_broker(redis_url, [Probe()], Retry(NoBackoff(), 1))
+    dramatiq.actor(lambda: None, actor_name="drain", queue_name="drain", broker=broker)
+    broker.client.close()
+    assert known == [True]
 
 
 def test_an_opening_that_fails_is_told_and_leaves_no_thread(redis_url: str) -> None:
