@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from config.settings import Settings, load, load_rules, load_taxonomy
@@ -185,7 +186,8 @@ def agents_list(config: ConfigOption = None) -> None:
         for agent in await store.agents.all():
             skills = " ".join(f"{skill}={level}" for skill, level in agent.skills.items())
             load_ = f"{agent.used}/{agent.capacity}"
-            table.add_row(agent.login, agent.name, agent.role, agent.presence, load_, skills)
+            row = (agent.login, agent.name, agent.role, agent.presence, load_, skills)
+            table.add_row(*(escape(cell) for cell in row))
         await store.close()
         out.print(table)
 
@@ -243,7 +245,9 @@ def parked_list(config: ConfigOption = None) -> None:
         store = make_store(load(config, environ=os.environ))
         table = Table("id", "channel", "account", "attempts", "error")
         for p in await store.envelopes.parked(1000):
-            table.add_row(p.id, p.channel, p.account, str(p.attempts), p.error)
+            # What an error quotes may look like rich's markup.
+            row = (p.id, p.channel, p.account, str(p.attempts), p.error)
+            table.add_row(*(escape(cell) for cell in row))
         await store.close()
         out.print(table)
 

@@ -1,7 +1,8 @@
 """Sending answers: each with its channel's voice, in the order of its conversation."""
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -31,12 +32,18 @@ class Deliverer:
     """Retries what certainly was not sent, and leaves what nobody can know to a person."""
 
     def __init__(
-        self, store: Store, channels: Mapping[str, Channel], patience: float = _ATTEMPT_SECONDS
+        self,
+        store: Store,
+        channels: Mapping[str, Channel],
+        *,
+        patience: float = _ATTEMPT_SECONDS,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
-        """``patience``: seconds that one attempt may take."""
+        """``patience``: seconds an attempt may take. ``stopping``: whether to begin no other."""
         self._store = store
         self._channels = channels
         self._patience = patience
+        self._stopping = stopping
         self._turn = asyncio.Lock()
 
     async def run(self) -> int:
@@ -78,11 +85,19 @@ class Deliverer:
                 task.result()
 
     async def _lease(self, room: int) -> list[tuple[str, OutboundMessage]]:
+        if self._stopping():
+            return []
         ready = [name for name, channel in self._channels.items() if channel.ready() is None]
         if not room or not ready:
             return []
         leased = await self._store.outbound.lease(room, _LEASE_SECONDS, ready)
         return [(leased.token, message) for message in leased.messages] if leased else []
+
+    async def settle(self, seconds: float) -> None:
+        """Waits until nothing is being sent, or that long: what is cut off is of unknown fate."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds), self._turn:
+                pass
 
     async def expire(self) -> int:
         """Settles what a dead sender left behind; returns how many answers that were."""

@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -224,6 +225,12 @@ def _answered(channel: Channel, envelope: Envelope) -> list[bytes]:
         found = channel.normalize(envelope)
     except Permanent as error:
         return [_line({"trouble": str(error)})]
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001  costs this envelope; what it says may hold the mail's words
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        at = f"{type(error).__name__}, {Path(place.filename).name}:{place.lineno}"
+        return [_line({"trouble": f"解析出错，请查看原件 / Reading it failed ({at})"})]
     sizes: list[tuple[int, list[tuple[str, int]]]] = []
     contents: list[bytes] = []
     for message, files in found:

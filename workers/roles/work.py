@@ -1,7 +1,6 @@
 """Role: processes, routes and delivers."""
 
 import asyncio
-import contextlib
 import signal
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -23,6 +22,9 @@ from workers.serving import Serving
 from workers.wiring import calendar, make_channels, opened, secrets
 
 _log = structlog.stdlib.get_logger(__name__)
+
+_SETTLE_SECONDS = 3.0
+"""What answers on their way get to arrive when the process stops, of its ten seconds."""
 
 
 def run(settings: Settings) -> None:
@@ -69,7 +71,7 @@ async def _worker(
         )
         labelling = Labelling(base.store, classifier.classify, rules, acknowledging)
         dispatcher = Dispatcher(base.store, rules)
-        deliverer = Deliverer(base.store, channels)
+        deliverer = Deliverer(base.store, channels, stopping=stopping)
         limits = Limits(
             settings.pipeline.batch, settings.pipeline.lease_seconds, settings.pipeline.attempts
         )
@@ -94,15 +96,18 @@ async def _worker(
             await classifier.refresh()
             await pipeline.label()
 
-        sweeping = asyncio.create_task(
-            _sweep([_forgiving(look), *actors.values()], settings.pipeline.sweep_seconds)
-        )
+        # Each by itself: a flood of mail must not keep a greeting waiting for its labels.
+        sweeps = [
+            asyncio.create_task(_sweep(actor, settings.pipeline.sweep_seconds))
+            for actor in (_forgiving(look), *actors.values())
+        ]
         try:
             yield actors
         finally:
-            sweeping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await sweeping
+            await deliverer.settle(_SETTLE_SECONDS)
+            for sweep in sweeps:
+                sweep.cancel()
+            await asyncio.gather(*sweeps, return_exceptions=True)
             await parser.close()
 
 
@@ -118,12 +123,11 @@ def _forgiving(act: Callable[[], Awaitable[object]]) -> Actor:
     return actor
 
 
-async def _sweep(actors: list[Actor], seconds: float) -> None:
+async def _sweep(actor: Actor, seconds: float) -> None:
     """Looks for work that no ring announced; needs neither Redis nor the clock."""
     while True:
         await asyncio.sleep(seconds)
-        for actor in actors:
-            try:
-                await actor()
-            except Exception:  # noqa: BLE001  it makes up for everything else: it goes on
-                _log.exception("sweep failed")
+        try:
+            await actor()
+        except Exception:  # noqa: BLE001  it makes up for everything else: it goes on
+            _log.exception("sweep failed")

@@ -2,15 +2,18 @@
 
 import asyncio
 import base64
+import json
 import os
 import signal
 from collections.abc import AsyncIterator
+from typing import cast
 
 import pytest
 
 from models.errors import Permanent, Temporary
 from models.message import Envelope, Lane
-from workers.parser import Parser
+from models.ports import Channel
+from workers.parser import Parser, _answered
 
 LONG = 60.0
 
@@ -148,3 +151,14 @@ async def test_closing_does_not_wait_for_what_is_being_read(parser: Parser) -> N
         await parser.close()
         with pytest.raises(Temporary):
             await reading
+
+
+def test_a_fault_of_the_reader_costs_one_mail_and_tells_nothing_of_it() -> None:
+    class Faulty:
+        def normalize(self, _: Envelope) -> list[object]:
+            raise ValueError("wang@example.com wrote: my password is 123")
+
+    (head,) = _answered(cast(Channel, Faulty()), mail())
+    trouble = json.loads(head)["trouble"]
+    assert "ValueError, test_parser.py:" in trouble
+    assert "password" not in trouble

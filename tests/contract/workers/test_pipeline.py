@@ -670,6 +670,26 @@ async def test_a_slow_answer_holds_up_nobody_else(store: Store) -> None:
     assert (await state(store, slow))[0] == "sent"
 
 
+async def test_what_is_being_sent_may_end_when_the_process_stops(store: Store) -> None:
+    system = System(store, settings=acknowledgement(channels={"webchat": False}))
+    tough, stop = Tough(), asyncio.Event()
+    deliverer = Deliverer(store, {"webchat": tough}, stopping=stop.is_set)
+    slow, fast = await two_talks(system)
+    running = asyncio.create_task(deliverer.run())
+
+    async def fast_one_is_out() -> bool:
+        return (await state(store, fast))[0] == "sent"
+
+    await eventually(fast_one_is_out)
+    stop.set()
+    await deliverer.settle(0.05)
+    assert not running.done()
+    tough.let_go.set()
+    await deliverer.settle(10.0)
+    assert (await state(store, slow))[0] == "sent"
+    assert await deliverer.run() == 0
+
+
 async def test_an_attempt_ends_before_its_lease(store: Store) -> None:
     system = System(store, settings=acknowledgement(channels={"webchat": False}))
     tough = Tough()
