@@ -17,6 +17,9 @@ from typing import NamedTuple
 
 import psutil
 
+from classifier import seed
+from classifier.examples import fingerprint
+from config.settings import load, load_taxonomy
 from workers import embedded
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -107,7 +110,7 @@ FROM message AS m JOIN ticket AS t ON t.id = m.ticket_id WHERE m.channel = 'emai
 def shouli(home: Path, skills: Mapping[str, int], capacity: int) -> Iterator[Shouli]:
     """``shouli run`` with its defaults, and one agent, who has ``skills`` and ``capacity``.
 
-    What the first start prepares (schema, classifier, accounts) is kept in ``home`` and copied.
+    What the first start prepares (schema, classifier, accounts) is copied for the next round.
     """
     password = secrets.token_urlsafe(12)
     smtp, chat, desk = free_ports(3)
@@ -120,8 +123,11 @@ def shouli(home: Path, skills: Mapping[str, int], capacity: int) -> Iterator[Sho
         "SHOULI_INTAKE__PORT": str(chat),
         "SHOULI_DESK__PORT": str(desk),
     }
-    prepared = home / "prepared"
+    # Not kept from run to run: schema, corpus and training may have changed.
+    prepared = home / f"prepared-{os.getpid()}"
     if not prepared.exists():
+        for old in home.glob("prepared-*"):
+            shutil.rmtree(old)
         _run(["migrate"], environ | {"SHOULI_DATA_DIR": str(prepared)})
     shutil.copytree(prepared, data)
     options = [word for name, level in skills.items() for word in ("--skill", f"{name}={level}")]
@@ -157,7 +163,9 @@ _NAIVE_ROWS = "SELECT message_id, type, domain, urgency, queue FROM ticket"
 @contextmanager
 def naive(home: Path) -> Iterator[System]:
     """aiosmtpd, dramatiq with its defaults, and a real Valkey. See ``bench.naive``."""
-    data, models = home / "naive", home / "naive.joblib"
+    taxonomy = load_taxonomy(load(None, environ={}))
+    corpus = fingerprint(seed.load(taxonomy))[:12]
+    data, models = home / "naive", home / f"naive-{corpus}.joblib"
     shutil.rmtree(data, ignore_errors=True)
     data.mkdir(parents=True)
     (port,) = free_ports(1)
