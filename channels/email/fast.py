@@ -76,7 +76,7 @@ class FastSMTP(_Stock):  # type: ignore[misc]
         self.require_starttls = False
         self.session: Any = None
         self.envelope: Any = None
-        self.transport = None
+        self.transport: Any = None
         # The stock class shares one table between all connections, and each EHLO raises it.
         self.command_size_limits: defaultdict[str, int] = defaultdict(
             lambda: self.command_size_limit
@@ -116,6 +116,7 @@ class FastSMTP(_Stock):  # type: ignore[misc]
     # Reading
 
     def data_received(self, data: bytes) -> None:
+        self._reset_timeout()
         self._input += data
         self._wake()
         if len(self._input) > _HIGH_WATER and not self._reading_paused:
@@ -209,8 +210,10 @@ class FastSMTP(_Stock):  # type: ignore[misc]
         if self._output:
             output = bytes(self._output)
             self._output.clear()
-            self._writer.write(output)
-            await self._writer.drain()
+            self.transport.write(output)
+            if self._paused or self._connection_lost:
+                # The base class's own way to wait for a slow reader; it raises for a lost one.
+                await self._drain_helper()
 
     # Deadlines
 
@@ -274,7 +277,6 @@ class FastSMTP(_Stock):  # type: ignore[misc]
         if method is None:
             await self._unknown(command)
             return
-        self._reset_timeout()
         await method(arg)
 
     async def _unknown(self, command: str) -> None:

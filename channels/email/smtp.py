@@ -278,10 +278,6 @@ class _Connection(FastSMTP):
 
     # Deadlines
 
-    def data_received(self, data: bytes) -> None:
-        self._reset_timeout()
-        super().data_received(data)
-
     def begin_mail(self) -> None:
         """A new mail has its own time."""
         self._mail_deadline = self.loop.time() + self._owner.options.absolute_seconds

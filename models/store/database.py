@@ -1,6 +1,7 @@
 """Transactions over SQLite and PostgreSQL, with numbered events as their last statement."""
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import (
@@ -26,7 +27,7 @@ from models.errors import Permanent, ShouliError, StorageFull, Temporary
 from models.ids import uuid7
 from models.ports import Clock
 from models.storable import dump
-from models.store.sqlite import connect
+from models.store.sqlite import InsertNew, connect
 from models.tables import audit, counter, event
 
 BUSY_SECONDS = 20.0
@@ -162,6 +163,7 @@ class Database:
         self.dialect = self.url.get_backend_name()
         self.on_commit = on_commit
         self._kept: AsyncConnection | None = None
+        self._inserts: dict[Table, InsertNew] = {}
         self._clock = clock if clock or self.dialect != "sqlite" else time.time
         if self.dialect == "sqlite":
             self._turn: AbstractAsyncContextManager[object] = asyncio.Lock()
@@ -201,22 +203,48 @@ class Database:
         if events and self.on_commit:
             await self.on_commit(events)
 
+    async def insert_new(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> int | None:
+        """Inserts, in a transaction of its own, the rows whose keys are not there yet.
+
+        All have the same columns. Returns how many there were, or None where the driver does
+        not tell. For rows that come by the thousand: it costs a quarter of ``write``.
+
+        Raises:
+            StorageFull, Temporary: as ``write``.
+        """
+        if self.dialect != "sqlite":
+            async with self.write() as tx:
+                await tx.conn.execute(tx.upsert(table).on_conflict_do_nothing(), rows)
+            return None
+        if table not in self._inserts:
+            self._inserts[table] = InsertNew(table, rows[0], self._writer.dialect)
+        insertion = self._inserts[table]
+        values = [insertion.values(row) for row in rows]
+        with _translated():
+            async with self._turn, self._one_writer() as conn:
+                driver: Any = (await conn.get_raw_connection()).driver_connection
+                inserted: int = await driver.insert(insertion.statement, values)
+        return inserted
+
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[AsyncConnection]:
-        """A connection in a transaction.
-
-        On SQLite the one writer is not given back to its pool as long as all goes well: that
-        costs more than the transaction.
-        """
         if self.dialect != "sqlite":
             async with self._writer.begin() as conn:
                 yield conn
             return
+        async with self._one_writer() as conn, conn.begin():
+            yield conn
+
+    @asynccontextmanager
+    async def _one_writer(self) -> AsyncIterator[AsyncConnection]:
+        """SQLite's one writer. It goes back to its pool only when something went wrong.
+
+        Giving it back and taking it out costs more than a transaction.
+        """
         conn, self._kept = self._kept or await self._writer.connect(), None
         async with AsyncExitStack() as broken:
             broken.push_async_exit(conn)
-            async with conn.begin():
-                yield conn
+            yield conn
             broken.pop_all()
         self._kept = conn
 
@@ -294,6 +322,8 @@ def _told(error: Exception) -> ShouliError | None:
     """What an error of the database means to callers; None for one that is a fault of ours."""
     if isinstance(error, PoolTimeout | OSError):
         return Temporary(f"the database cannot be reached: {error}")
+    if isinstance(error, sqlite3.OperationalError):  # ``insert_new`` goes past SQLAlchemy
+        error = OperationalError(None, None, error)
     if not isinstance(error, DBAPIError):
         return None
     state = str(getattr(error.orig, "sqlstate", "") or "")

@@ -72,15 +72,11 @@ class Envelopes:
         first = {_key(row): row for row in reversed(rows)}
         # Equal order in every process, or two batches could wait for each other.
         in_order = [first[key] for key in sorted(first)]
-        async with self._db.write() as tx:
-            insert = tx.upsert(envelope).on_conflict_do_nothing()
-            inserted = (await tx.conn.execute(insert, in_order)).rowcount
-            # PostgreSQL's driver does not tell how many rows a batch inserted.
-            stored = first if inserted == len(first) else await self._stored(tx, in_order)
+        inserted = await self._db.insert_new(envelope, in_order)
+        stored = first if inserted == len(first) else await self._stored(in_order)
         return [_receipt(row, stored[_key(row)]) for row in rows]
 
-    @staticmethod
-    async def _stored(tx: Tx, rows: Sequence[Fields]) -> dict[tuple[str, str, str], Fields]:
+    async def _stored(self, rows: Sequence[Fields]) -> dict[tuple[str, str, str], Fields]:
         """What is stored under the keys of these rows."""
         c = envelope.c
         keys: dict[tuple[str, str], list[str]] = {}
@@ -91,8 +87,8 @@ class Envelopes:
             for (channel, account), group in keys.items()
         ]
         query = select(c.id, c.channel, c.account, c.dedupe_key, c.body_sha256).where(or_(*wanted))
-        found = (await tx.conn.execute(query)).mappings()
-        return {_key(row): row for row in found}
+        async with self._db.read() as conn:
+            return {_key(row): row for row in (await conn.execute(query)).mappings()}
 
     async def lease(self, lane: Lane, limit: int, seconds: float) -> Leased | None:
         """Up to ``limit`` unprocessed envelopes of a lane, oldest first; None when none.

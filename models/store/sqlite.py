@@ -1,15 +1,18 @@
-"""aiosqlite with one trip to its thread a statement.
+"""aiosqlite with one trip to its thread a statement, and one for a whole insertion.
 
 Its own cursor makes four (open, execute, fetch, close), and a trip costs more than most of the
-statements here: a commit of the intake took 13 trips, and takes 3.
+statements here.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Self
 
 import aiosqlite
+from sqlalchemy import Table
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.engine import Dialect
 
 
 class _Cursor:
@@ -62,6 +65,48 @@ class Connection(aiosqlite.Connection):
         # The pool asks for one after every commit, too.
         if self.in_transaction:
             await super().rollback()
+
+    async def insert(self, statement: str, rows: Sequence[Sequence[Any]]) -> int:
+        """A transaction of its own, in one trip; returns how many rows it inserted."""
+        trip: Any = self._execute
+        inserted: int = await trip(self._insert, statement, rows)
+        return inserted
+
+    def _insert(self, statement: str, rows: Sequence[Sequence[Any]]) -> int:
+        driver = self._conn
+        driver.execute("BEGIN IMMEDIATE")
+        try:
+            inserted = driver.executemany(statement, rows).rowcount
+            driver.execute("COMMIT")
+        except BaseException:
+            if driver.in_transaction:
+                driver.execute("ROLLBACK")
+            raise
+        return inserted
+
+
+class InsertNew:
+    """INSERT of rows whose keys are not there yet, compiled once.
+
+    SQLAlchemy's own way to the driver costs several times the insertion.
+    """
+
+    def __init__(self, table: Table, names: Iterable[str], dialect: Dialect) -> None:
+        columns = [table.c[name] for name in names]
+        keys = [column.name for column in columns]
+        compiled = (
+            insert(table).on_conflict_do_nothing().compile(dialect=dialect, column_keys=keys)
+        )
+        self.statement = str(compiled)
+        self._columns = [
+            (column.name, column.type.dialect_impl(dialect).bind_processor(dialect))
+            for column in table.c
+            if column.name in keys
+        ]
+
+    def values(self, row: Mapping[str, Any]) -> list[Any]:
+        """What the driver gets: each value as its column's type writes it."""
+        return [row[name] if write is None else write(row[name]) for name, write in self._columns]
 
 
 def connect(database: str, **options: Any) -> Connection:
