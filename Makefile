@@ -61,7 +61,7 @@ campaign: $(VENV)/dev.stamp
 	@CRASH_KILLS=100 $(PYTEST) -s tests/flow/test_crash.py
 
 test-peers: $(VENV)/dev.stamp
-	@.ci/apt-install swaks postfix dovecot-imapd
+	@.ci/apt-install swaks libnet-ssleay-perl postfix dovecot-imapd
 	@$(PYTEST) tests/peers
 
 test-browser: $(VENV)/dev.stamp
