@@ -118,7 +118,9 @@ async def test_a_greeting_is_held_until_content_or_time(store: Store, clock: Fak
 
 async def batch(store: Store, *items: dict[str, object]) -> None:
     """Several messages of one conversation that one lease brought."""
-    envelopes = [envelope(f"b{i}") for i in range(len(items))]
+    # A millisecond apart: nothing else tells which of two came first.
+    start = 1_800_000_000.0
+    envelopes = [envelope(f"b{i}", now=start + i / 1000) for i in range(len(items))]
     await store.envelopes.accept(envelopes)
     lease = await leased(store)
     incoming = [
