@@ -39,6 +39,7 @@ def system(
     relay: Relay,
 ) -> Iterator[System]:
     """A running system: ``shouli run``; and PostgreSQL, Valkey and two workers."""
+    relay.letters.clear()  # those of the module's other system are nobody's here
     home = tmp_path_factory.mktemp(request.param)
     settings = {**PROVEN, **QUICK, **relay_settings(relay.port)}
     if request.param == "embedded":

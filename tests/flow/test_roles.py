@@ -169,10 +169,10 @@ async def test_a_stop_meant_for_all_breaks_no_mail_that_is_being_read(
         return Envelope(name, "email", "support", name, body, 1_800_000_000.0, Lane.MAIL)
 
     try:
-        await parser.parse([mail("before")])
+        await parser.parse([mail("before")], patience=20)
         (child,) = [p for p in psutil.Process().children() if "workers.parser" in p.cmdline()]
         child.send_signal(number)
-        (found,) = await parser.parse([mail("after")])
+        (found,) = await parser.parse([mail("after")], patience=20)
         assert child.is_running(), "whatever it had been reading would count as unreadable"
         assert not isinstance(found, Permanent)
         assert [message.text for message, _ in found] == ["after"]
