@@ -9,8 +9,8 @@ from sqlalchemy import delete, select, update
 from models.agent import Agent, Presence, Role
 from models.errors import Conflict, NotFound
 from models.routing import AgentView
+from models.store.custody import lock_agents, requeue, set_presence
 from models.store.database import Database, Fields, Tx
-from models.store.queue import lock_agents, requeue, set_presence
 from models.tables import agent, credential, ticket
 from models.ticket import LOADED_STATES
 

@@ -6,7 +6,7 @@ sorted by id, so that transactions wait for each other but never in a circle.
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sqlalchemy import (
@@ -14,7 +14,6 @@ from sqlalchemy import (
     Integer,
     Row,
     String,
-    Table,
     bindparam,
     func,
     literal_column,
@@ -29,10 +28,10 @@ from models.errors import Conflict
 from models.message import Trust
 from models.routing import Decision, Needs, Rules, Waiting
 from models.store.conversations import append
+from models.store.custody import lock_agents, lock_rows, requeue, set_presence, take
 from models.store.database import Database, Fields, Tx
 from models.tables import (
     agent,
-    assignment,
     conversation,
     customer,
     identity,
@@ -130,8 +129,8 @@ class Queue:
         if not batch:
             return []
         async with self._db.write() as tx:
-            await _lock(tx, conversation, [r.ticket.conversation_id for r in batch])
-            rows = await _lock(tx, ticket, [r.ticket.ticket_id for r in batch])
+            await lock_rows(tx, conversation, [r.ticket.conversation_id for r in batch])
+            rows = await lock_rows(tx, ticket, [r.ticket.ticket_id for r in batch])
             live = [r for r in batch if _still(rows.get(r.ticket.ticket_id), r)]
             await self._name_classes(tx, live)
             changed = [self._enter(tx, r, rows[r.ticket.ticket_id]) for r in live]
@@ -237,7 +236,7 @@ class Queue:
         """
         try:
             async with self._db.write() as tx:
-                await _claim(tx, decision, offer_seconds)
+                await take(tx, decision, offer_seconds)
         except Conflict:
             return False
         return True
@@ -482,7 +481,7 @@ def _waiting(row: Row[*tuple[Any, ...]], needs: Needs) -> Waiting:
 
 async def _acknowledged(tx: Tx, identity_ids: Collection[str]) -> Counter[str]:
     """How many acknowledgements each got within a day; locked, so that nobody adds to them."""
-    await _lock(tx, identity, identity_ids)
+    await lock_rows(tx, identity, identity_ids)
     c, o = conversation.c, outbound.c
     query = (
         select(c.identity_id, func.count())
@@ -506,18 +505,6 @@ def _corrected(labels: Fields | None) -> dict[str, Label]:
         return {}
     facets = Labels.model_validate(labels).facets
     return {name: label for name, label in facets.items() if label.by not in {"model", "floor"}}
-
-
-async def _lock(tx: Tx, table: Table, ids: Collection[str]) -> dict[str, Fields]:
-    query = select(table).where(table.c.id.in_(set(ids))).order_by(table.c.id)
-    # As an update locks: rows that refer to these may still be inserted.
-    query = query.with_for_update(key_share=True)
-    return {row["id"]: row for row in (await tx.conn.execute(query)).mappings()}
-
-
-async def lock_agents(tx: Tx, ids: Sequence[str]) -> None:
-    """Before several agents are changed in one transaction, in whatever order."""
-    await _lock(tx, agent, ids)
 
 
 def _chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
@@ -557,138 +544,3 @@ def _heads() -> CompoundSelect[Any]:
 
 _HEADS = _heads()
 """Made once: making it takes longer than running it."""
-
-
-async def _claim(tx: Tx, decision: Decision, offer_seconds: float | None) -> None:
-    """Raises ``Conflict`` when the ticket or the agent is no longer what it was."""
-    t = ticket.c
-    state = TicketState.ACTIVE if offer_seconds is None else TicketState.OFFERED
-    taken = (
-        update(ticket)
-        .where(
-            t.id == decision.ticket_id,
-            t.epoch == decision.epoch,
-            t.state == TicketState.WAITING,
-        )
-        .values(
-            state=state,
-            owner_id=decision.agent_id,
-            epoch=t.epoch + 1,
-            offer_until=None if offer_seconds is None else tx.now + offer_seconds,
-            updated_at=tx.now,
-        )
-        .returning(t.number, t.conversation_id, t.units)
-    )
-    row = (await tx.conn.execute(taken)).one_or_none()
-    if row is None:
-        raise Conflict("somebody else was faster")
-    await load(tx, decision.agent_id, row.units)
-    why = asdict(decision)
-    await start_assignment(
-        tx, decision.ticket_id, decision.agent_id, decision.epoch + 1, row.units, why,
-        accepted=offer_seconds is None,
-    )  # fmt: skip
-    tx.emit(
-        "ticket.assigned",
-        ticket=decision.ticket_id,
-        conversation=row.conversation_id,
-        agent=decision.agent_id,
-        number=row.number,
-        state=state,
-    )
-
-
-async def load(tx: Tx, agent_id: str, units: int, *, ready: bool = True) -> None:
-    """Takes capacity of an agent.
-
-    Raises:
-        Conflict: there is not enough, or the agent is not ready.
-    """
-    a = agent.c
-    fits = (a.id == agent_id) & a.disabled_at.is_(None) & (a.used + units <= a.capacity)
-    if ready:
-        fits &= a.presence == "ready"
-    taken = update(agent).where(fits).values(used=a.used + units)
-    if (await tx.conn.execute(taken)).rowcount == 0:
-        raise Conflict("the agent has no free capacity for this ticket")
-
-
-async def unload(tx: Tx, agent_id: str, units: int) -> None:
-    """Gives capacity back; the agent counts as idle from now."""
-    a = agent.c
-    freed = update(agent).where(a.id == agent_id)
-    await tx.conn.execute(freed.values(used=a.used - units, idle_since=tx.now))
-
-
-async def start_assignment(
-    tx: Tx,
-    ticket_id: str,
-    agent_id: str,
-    epoch: int,
-    units: int,
-    decision: Mapping[str, Any],
-    *,
-    accepted: bool,
-) -> None:
-    """Writes the agent's queue entry, and why it is theirs."""
-    row = {
-        "id": tx.new_id(),
-        "ticket_id": ticket_id,
-        "agent_id": agent_id,
-        "epoch": epoch,
-        "units": units,
-        "at": tx.now,
-        "accepted_at": tx.now if accepted else None,
-        "decision": decision,
-    }
-    await tx.insert(assignment, [row])
-
-
-async def end_assignment(tx: Tx, ticket_id: str, outcome: str) -> None:
-    s = assignment.c
-    ended = update(assignment).where(s.ticket_id == ticket_id, s.ended_at.is_(None))
-    await tx.conn.execute(ended.values(ended_at=tx.now, outcome=outcome))
-
-
-async def requeue(
-    tx: Tx, row: Fields, outcome: str, *, exclude: bool = False, sticky: bool = False
-) -> None:
-    """Takes a locked, owned ticket back to its queue with its age kept."""
-    owner = row["owner_id"]
-    excluded = sorted({*row["excluded"], owner}) if exclude else row["excluded"]
-    change = (
-        update(ticket)
-        .where(ticket.c.id == row["id"])
-        .values(
-            state=TicketState.WAITING,
-            owner_id=None,
-            sticky_id=owner if sticky else row["sticky_id"],
-            epoch=row["epoch"] + 1,
-            excluded=excluded,
-            offer_until=None,
-            next_step_at=tx.now,
-            updated_at=tx.now,
-        )
-    )
-    await tx.conn.execute(change)
-    await end_assignment(tx, row["id"], outcome)
-    await unload(tx, owner, row["units"])
-    tx.emit(
-        "ticket.requeued",
-        ticket=row["id"],
-        conversation=row["conversation_id"],
-        agent=owner,
-        number=row["number"],
-        outcome=outcome,
-    )
-
-
-async def set_presence(tx: Tx, agent_id: str, presence: str) -> None:
-    a = agent.c
-    change = (
-        update(agent)
-        .where(a.id == agent_id, a.presence != presence)
-        .values(presence=presence, presence_at=tx.now, idle_since=tx.now)
-    )
-    if (await tx.conn.execute(change)).rowcount:
-        tx.emit("agent.presence", agent=agent_id, presence=presence)

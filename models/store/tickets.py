@@ -9,9 +9,7 @@ from sqlalchemy import func, select, update
 from models.errors import Conflict, NotFound
 from models.routing import Needs
 from models.store.conversations import append
-from models.store.database import Database, Fields, Tx
-from models.store.queue import (
-    dump_needs,
+from models.store.custody import (
     end_assignment,
     load,
     lock_agents,
@@ -19,6 +17,8 @@ from models.store.queue import (
     start_assignment,
     unload,
 )
+from models.store.database import Database, Fields, Tx
+from models.store.queue import dump_needs
 from models.tables import (
     assignment,
     audit,

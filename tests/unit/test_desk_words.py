@@ -8,7 +8,7 @@ import pytest
 
 from desk import app
 from models.message import InboundMessage
-from models.store import conversations, queue, threads, tickets
+from models.store import conversations, custody, queue, threads, tickets
 
 WEB = Path(app.__file__).parent / "web"
 
@@ -56,7 +56,7 @@ def test_no_word_is_left_over(words: dict[str, list[str]]) -> None:
 
 def test_every_event_of_a_ticket_has_words(words: dict[str, list[str]]) -> None:
     emitted = set()
-    for module in (conversations, queue, threads, tickets):
+    for module in (conversations, custody, queue, threads, tickets):
         source = Path(module.__file__).read_text(encoding="utf-8")
         emitted |= set(re.findall(r'emit\(\s*"([a-z_.]+)"', source))
         emitted |= set(re.findall(r'audit\(\w+, "(ticket\.[a-z_.]+)"', source))
