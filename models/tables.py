@@ -63,6 +63,8 @@ metadata = MetaData(
     }
 )
 
+_Long = BigInteger().with_variant(Integer(), "sqlite")
+
 _OPEN = ", ".join(f"'{state}'" for state in sorted(OPEN_STATES))
 
 
@@ -296,7 +298,7 @@ message = Table(
     Column("channel", String(32), nullable=False),
     Column("account", Line(255), nullable=False),
     Column("external_id", Line(255), nullable=False),
-    Column("revision", Integer, nullable=False),
+    Column("revision", _Long, nullable=False),
     Column("trust", JSON, nullable=False),
     Column("subject", Words, nullable=False),
     Column("text", Words, nullable=False),
@@ -311,8 +313,30 @@ message = Table(
     Column("order_key", Line(64), nullable=False),
     Column("parser_version", Integer, nullable=False),
     Column("meta", JSON, nullable=False),
+    Column("versions", JSON(none_as_null=True)),  # of an edited one: all, oldest first
+    Column("withdrawn_at", Double),
+    _id("changes_id"),  # the message that this edit or deletion changed
     UniqueConstraint("channel", "account", "external_id", "revision"),
     UniqueConstraint("conversation_id", "seq"),
+    # The database itself refuses to show a message twice.
+    Index(
+        "uq_message_shown",
+        "channel",
+        "account",
+        "external_id",
+        unique=True,
+        **_where("kind = 'message'"),
+    ),
+)
+
+withdrawal = Table(
+    "withdrawal",
+    metadata,
+    Column("channel", String(32), primary_key=True),
+    Column("account", Line(255), primary_key=True),
+    Column("external_id", Line(255), primary_key=True),  # of what was deleted before it came
+    _id("envelope_id", ForeignKey("envelope.id"), nullable=False),
+    Column("at", Double, nullable=False),
 )
 
 outbound = Table(
@@ -342,6 +366,7 @@ outbound = Table(
         name="state",
     ),
     Index("ix_outbound_todo", "not_before", **_where("state IN ('queued', 'sending')")),
+    Index("ix_outbound_provider", "channel", "provider_id", **_where("provider_id IS NOT NULL")),
 )
 
 event = Table(

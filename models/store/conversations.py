@@ -19,7 +19,12 @@ _log = structlog.stdlib.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the log. ``state`` tells what became of ours (queued … delivered)."""
+    """One line of the log. ``state`` tells what became of ours (queued … delivered).
+
+    ``versions`` are those of an edited message, oldest first, the shown one last: each with
+    ``revision``, ``text``, ``attachments`` and ``at``. A withdrawn one has no words left. A line
+    with ``changes_id`` only notes that the message of this id was edited or withdrawn.
+    """
 
     seq: int
     side: Literal["customer", "us"]
@@ -40,6 +45,9 @@ class Entry:
     agent_id: str | None = None
     state: str = ""
     error: str | None = None
+    versions: Sequence[Mapping[str, Any]] = ()
+    withdrawn_at: float | None = None
+    changes_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +198,9 @@ def _theirs(row: Fields) -> Entry:
         envelope_id=row["envelope_id"],
         identity_id=row["identity_id"],
         external_id=row["external_id"],
+        versions=row["versions"] or (),
+        withdrawn_at=row["withdrawn_at"],
+        changes_id=row["changes_id"],
     )
 
 

@@ -3,13 +3,16 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import exists, func, select, text, update
+import structlog
+from sqlalchemy import exists, func, or_, select, text, update
 
 from models.errors import Conflict, NotFound
-from models.message import OutboundMessage, SendResult
+from models.message import InboundMessage, OutboundMessage, SendResult
 from models.store.conversations import Conversations
-from models.store.database import Database
+from models.store.database import Database, Tx
 from models.tables import outbound
+
+_log = structlog.stdlib.get_logger(__name__)
 
 _TODO = text("outbound.state IN ('queued', 'sending')")
 """The condition of ``ix_outbound_todo``, word for word: SQLite does not see that “queued” is one
@@ -193,3 +196,46 @@ class Outbound:
         )
         async with self._db.read() as conn:
             return {row.state: row.waiting for row in await conn.execute(query)}
+
+
+_REPORTED = {
+    "delivered": ("sending", "sent", "waiting", "unknown"),
+    "failed": ("sending", "sent", "waiting", "unknown", "delivered"),
+}
+"""What a platform may report of an answer, and the states in which that says something new."""
+
+
+async def settle(tx: Tx, report: InboundMessage) -> bool:
+    """Notes what a message of kind “status” says of one of our answers; True if that is news.
+
+    ``reply_to_external_id`` is the answer's ``provider_id`` or our own id of it,
+    ``meta["state"]`` is “delivered” or “failed”, ``meta["error"]`` a sentence for the agent.
+    Of an answer that is not ours, and of what a person has decided, nothing is noted.
+    """
+    o, ref, state = outbound.c, report.reply_to_external_id, str(report.meta.get("state"))
+    if not ref or state not in _REPORTED:
+        _log.info("status of nothing", channel=report.channel, state=state)
+        return False
+    error = str(report.meta.get("error") or "")[:500] or None
+    change = (
+        update(outbound)
+        .where(
+            o.channel == report.channel,
+            or_(o.provider_id == ref, o.id == ref),
+            o.state.in_(_REPORTED[state]),
+        )
+        .values(state=state, lease=None, lease_until=None, finished_at=tx.now, error=error)
+        .returning(o.id, o.ticket_id, o.conversation_id, o.agent_id)
+    )
+    rows = (await tx.conn.execute(change)).all()
+    for row in rows:
+        tx.emit(
+            "outbound.state",
+            ticket=row.ticket_id,
+            conversation=row.conversation_id,
+            agent=row.agent_id,
+            outbound=row.id,
+            state=state,
+            error=error or "",
+        )
+    return bool(rows)

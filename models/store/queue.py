@@ -430,7 +430,12 @@ async def _said(
     m = message.c
     query = (
         select(m.ticket_id, m.text, m.identity_id, m.trust, m.auto, m.meta)
-        .where(m.ticket_id.in_(ticket_ids), m.kind == "message", ~m.quarantined)
+        .where(
+            m.ticket_id.in_(ticket_ids),
+            m.kind == "message",
+            ~m.quarantined,
+            m.withdrawn_at.is_(None),
+        )
         .order_by(m.ticket_id, m.seq)
     )
     said: dict[str, list[Row[*tuple[Any, ...]]]] = {}

@@ -1,21 +1,36 @@
 """From messages to tickets: identity, conversation, the open ticket or a new one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Column, ColumnElement, Table, or_, select
+from sqlalchemy import select
 
 from models.ids import ticket_number
 from models.message import InboundMessage, Lane
 from models.storable import line
 from models.store.database import Fields, Tx
 from models.store.envelopes import finish
+from models.store.outbound import settle
 from models.store.people import Known, People
+from models.store.revisions import (
+    DELETED,
+    SHOWN,
+    Batch,
+    any_of,
+    at_home,
+    name_of,
+    note_early,
+    noted,
+    revise,
+    sort_out,
+    withdraw,
+    without_words,
+)
 from models.store.sealing import seal
-from models.tables import conversation, message, ticket
+from models.tables import audit, conversation, message, ticket
 from models.ticket import OPEN_STATES, TicketState
 
 _REFERENCES = 20
@@ -60,16 +75,20 @@ class Threads:
             Conflict: the lease ``token`` has run out; the transaction must roll back.
         """
         await finish(tx, token, envelope_ids)
-        fresh = await _unseen(tx, [_fitting(i) for i in incoming if _kept(i.message)])
-        if not fresh:
+        for item in incoming:
+            if item.message.kind == "status":
+                await settle(tx, item.message)
+        kept = await at_home(tx, [_fitting(i) for i in incoming if _kept(i.message)])
+        if not kept:
             return []
         people = await self._people.known(
-            tx, [(i.message.channel, i.message.sender) for i in fresh]
+            tx, [(i.message.channel, i.message.sender) for i in kept]
         )
         plan = _Plan(tx, self._hold, self._reopen)
-        await plan.load(fresh, people)
-        for item in fresh:
-            plan.add(item, people[item.message.channel, item.message.sender.external_id])
+        await plan.load(kept, people)
+        batch = await sort_out(tx, kept)
+        await note_early(tx, batch.early)
+        plan.take(batch, people)
         await plan.number(self._zone)
         await plan.store()
         return plan.ticket_ids
@@ -86,8 +105,9 @@ def _fitting(item: Incoming) -> Incoming:
         "account": line(m.account, 255),
         "external_id": line(m.external_id, 255),
         "conversation_key": line(m.conversation_key, 255),
+        "revision": DELETED if m.kind == "delete" else m.revision,
     }
-    if (m.account, m.external_id, m.conversation_key) == tuple(names.values()):
+    if (m.account, m.external_id, m.conversation_key, m.revision) == tuple(names.values()):
         return item
     return replace(item, message=m.model_copy(update=names))
 
@@ -100,42 +120,6 @@ def _slot(m: InboundMessage) -> _Slot:
     return m.channel, m.account, m.conversation_key
 
 
-async def _unseen(tx: Tx, incoming: Sequence[Incoming]) -> list[Incoming]:
-    """Those that no earlier envelope brought, in display order."""
-    unique = {_identity(i.message): i for i in reversed(incoming)}
-    if not unique:
-        return []
-    c = message.c
-    wanted = _any_of(message, c.external_id, [key[:3] for key in unique])
-    query = select(c.channel, c.account, c.external_id, c.revision).where(wanted)
-    seen = {tuple(row) for row in await tx.conn.execute(query)}
-    fresh = [item for key, item in unique.items() if key not in seen]
-    return sorted(fresh, key=lambda i: (i.message.order_key, i.message.received_at, i.message.id))
-
-
-def _any_of(
-    table: Table, column: Column[str], keys: Iterable[tuple[str, str, str]]
-) -> ColumnElement[bool]:
-    """Rows with one of these (channel, account, value of ``column``).
-
-    An IN for each account: 128 conditions joined by OR take longer to write than to run.
-    """
-    groups: dict[tuple[str, str], list[str]] = {}
-    for channel, account, value in keys:
-        groups.setdefault((channel, account), []).append(value)
-    c = table.c
-    return or_(
-        *(
-            (c.channel == channel) & (c.account == account) & column.in_(values)
-            for (channel, account), values in groups.items()
-        )
-    )
-
-
-def _identity(m: InboundMessage) -> tuple[str, str, str, int]:
-    return m.channel, m.account, m.external_id, m.revision
-
-
 class _Plan:
     """What one transaction will write, worked out in memory, written set by set."""
 
@@ -145,9 +129,13 @@ class _Plan:
         self._reopen = reopen
         self._conversations: dict[_Slot, dict[str, Any]] = {}
         self._tickets: dict[str, dict[str, Any]] = {}
+        self._cases: dict[str, dict[str, Any]] = {}
         self._new: dict[str, dict[str, Any]] = {}
         self._changed: dict[str, dict[str, Any]] = {}
         self._messages: list[dict[str, Any]] = []
+        self._revised: dict[str, dict[str, Any]] = {}
+        self._wordless: dict[str, dict[str, Any]] = {}
+        self._audit: list[dict[str, Any]] = []
 
     async def load(
         self, fresh: Sequence[Incoming], people: Mapping[tuple[str, str], Known]
@@ -162,7 +150,7 @@ class _Plan:
         insert = self._tx.upsert(conversation).on_conflict_do_nothing()
         await self._tx.conn.execute(insert, [rows[slot] for slot in sorted(rows)])
         c = conversation.c
-        wanted = _any_of(conversation, c.key, rows)
+        wanted = any_of(conversation, c.key, rows)
         # Locked in one order everywhere, so that two batches cannot wait for each other.
         query = select(conversation).where(wanted).order_by(c.id).with_for_update()
         for row in (await self._tx.conn.execute(query)).mappings():
@@ -173,7 +161,8 @@ class _Plan:
         past = select(ticket).where(t.conversation_id.in_(ids)).order_by(t.id).with_for_update()
         rows_by_age = (await self._tx.conn.execute(past)).mappings().all()
         for row in sorted(rows_by_age, key=lambda row: row["state"] in OPEN_STATES):
-            self._tickets[row["conversation_id"]] = dict(row)
+            case = self._cases[row["id"]] = dict(row)
+            self._tickets[row["conversation_id"]] = case
 
     def _new_conversation(self, m: InboundMessage, known: Known) -> dict[str, Any]:
         return {
@@ -186,7 +175,20 @@ class _Plan:
             "created_at": self._tx.now,
         }
 
-    def add(self, item: Incoming, known: Known) -> None:
+    def take(self, batch: Batch, people: Mapping[tuple[str, str], Known]) -> None:
+        """Everything that is new, and then what changes it or what was there before."""
+        shown = batch.originals
+        for item in batch.news:
+            m = item.message
+            row = self.add(item, people[m.channel, m.sender.external_id])
+            shown[name_of(m)] = row
+            if name_of(m) in batch.gone:
+                self._withdraw(row, row["identity_id"])
+        for item in batch.changes:
+            m = item.message
+            self.change(item, people[m.channel, m.sender.external_id], shown[name_of(m)])
+
+    def add(self, item: Incoming, known: Known) -> dict[str, Any]:
         talk = self._conversations[_slot(item.message)]
         stranger = item.private and talk["identity_id"] != known.id
         before = self._tickets.get(talk["id"])
@@ -198,21 +200,76 @@ class _Plan:
         self._messages.append(row)
         if case is before:
             self._grow(item, case, stranger)
+        self._tell(row, case)
+        return row
+
+    def _tell(self, row: Fields, case: Fields) -> None:
         self._tx.emit(
             "message.in",
             ticket=case["id"],
-            conversation=talk["id"],
+            conversation=row["conversation_id"],
             agent=case.get("owner_id"),
             seq=row["seq"],
             message=row["id"],
             envelope=row["envelope_id"],
-            quarantined=stranger,
+            quarantined=row["quarantined"],
+            what=row["kind"],
         )
+
+    def change(self, item: Incoming, known: Known, shown: dict[str, Any]) -> None:
+        """An edit or a deletion of a message, which stays where it is in the log.
+
+        Only its author edits a message; another's edit is shown beside it, as a stranger's.
+        """
+        talk = self._conversations[_slot(item.message)]
+        case = self._cases[shown["ticket_id"]]
+        talk["last_seq"] += 1
+        foreign = item.message.kind != "delete" and shown["identity_id"] != known.id
+        row = self._message_row(item, talk, case, known, foreign)
+        row["kind"] = "delete" if item.message.kind == "delete" else "edit"
+        if not foreign:
+            if row["kind"] == "delete":
+                self._withdraw(shown, known.id)
+            elif revise(shown, row):
+                self._relabel(case, hollow=item.hollow)
+            self._revised[shown["id"]] = shown
+            row = noted(row, shown["id"])
+        self._messages.append(row)
+        self._tell(row, case)
+
+    def _withdraw(self, shown: dict[str, Any], identity_id: str) -> None:
+        """Nothing of the text stays where people read, nor in the reasons of the labels."""
+        if not withdraw(shown, self._tx.now):
+            return
+        case = self._cases[shown["ticket_id"]]
+        case["labels"] = without_words(case.get("labels"))
+        self._wordless[case["id"]] = case
+        self._relabel(case, hollow=True)
+        self._audit.append(
+            {
+                "id": self._tx.new_id(),
+                "at": self._tx.now,
+                "agent_id": None,
+                "action": "message.withdrawn",
+                "subject": case["id"],
+                "detail": {"message": shown["id"], "seq": shown["seq"], "identity": identity_id},
+            }
+        )
+
+    def _relabel(self, case: dict[str, Any], *, hollow: bool) -> None:
+        """The ticket says something else now; one that has ended keeps its labels."""
+        case["updated_at"] = self._tx.now
+        case["text_version"] += 1
+        case["label_due"] = case["state"] in OPEN_STATES
+        if not hollow:
+            case["held_until"] = 0.0
+        if case["id"] not in self._new:
+            self._changed[case["id"]] = case
 
     def _case(self, item: Incoming, talk: Fields, known: Known) -> dict[str, Any]:
         """The ticket the message belongs to, made when there is none it can join."""
         case = self._tickets.get(talk["id"])
-        if case and (case["state"] in OPEN_STATES or self._joins_ended(item, case, known)):
+        if case and (case["state"] in OPEN_STATES or self._joins_ended(case, known)):
             return case
         m = item.message
         case = {
@@ -233,13 +290,13 @@ class _Plan:
             "trouble": item.trouble,
             "queued_at": m.received_at.timestamp(),
         }
-        self._new[case["id"]] = case
+        self._new[case["id"]] = self._cases[case["id"]] = case
         self._tickets[talk["id"]] = case
         return case
 
-    def _joins_ended(self, item: Incoming, case: Fields, known: Known) -> bool:
-        """Whether the message goes to a ticket that has ended: thanks, edits, a reopening."""
-        if item.message.kind != "message" or (case["junk"] and known.blocked):
+    def _joins_ended(self, case: Fields, known: Known) -> bool:
+        """Whether the message goes to a ticket that has ended: thanks, or a reopening."""
+        if case["junk"] and known.blocked:
             return True
         if case["state"] != TicketState.RESOLVED:
             return False
@@ -252,8 +309,7 @@ class _Plan:
         for it too: else nobody would ever see it.
         """
         change: dict[str, Any] = {"updated_at": self._tx.now}
-        person = item.message.kind == "message" and item.message.auto == "none"
-        if person and not item.hollow:
+        if item.message.auto == "none" and not item.hollow:
             if not stranger:
                 change |= {"text_version": case["text_version"] + 1, "held_until": 0.0}
                 change["label_due"] = case["state"] in OPEN_STATES
@@ -285,7 +341,7 @@ class _Plan:
     @staticmethod
     def _answerable(m: InboundMessage, talk: dict[str, Any], known: Known) -> None:
         """Where the next answer goes, and what it answers."""
-        if m.reply_route is None or m.auto != "none" or m.kind != "message":
+        if m.reply_route is None or m.auto != "none":
             return
         talk["route"] = seal(known.key, m.reply_route.model_dump_json().encode())
         talk["reply_to"] = m.meta.get("message_id", m.external_id)
@@ -315,6 +371,9 @@ class _Plan:
             "envelope_id": item.envelope_id,
             "seq": talk["last_seq"],
             "quarantined": stranger,
+            "versions": None,
+            "withdrawn_at": None,
+            "changes_id": None,
             "sent_at": m.sent_at.timestamp() if m.sent_at else None,
             "received_at": m.received_at.timestamp(),
         }
@@ -344,6 +403,12 @@ class _Plan:
         await tx.insert(ticket, list(self._new.values()))
         await tx.update_each(ticket, _MUTABLE, list(self._changed.values()))
         await tx.insert(message, self._messages)
+        stored = {row["id"] for row in self._messages}
+        revised = [row for id_, row in self._revised.items() if id_ not in stored]
+        await tx.update_each(message, SHOWN, revised)
+        wordless = [case for id_, case in self._wordless.items() if id_ not in self._new]
+        await tx.update_each(ticket, ("labels",), wordless)
+        await tx.insert(audit, self._audit)
         talks = list(self._conversations.values())
         await tx.update_each(conversation, ("route", "reply_to", "references", "last_seq"), talks)
 
