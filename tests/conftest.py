@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.databases import postgres_template
 from tests.services import PostgresServer, ValkeyServer, postgres_server, valkey_server
 
 
@@ -21,6 +22,16 @@ def postgres_url(postgres: PostgresServer) -> Iterator[str]:
     # A thread of its own: an async test's loop may already run in this one.
     with ThreadPoolExecutor(1) as outside:
         name = outside.submit(postgres.create_database).result()
+        yield postgres.url(name)
+        outside.submit(postgres.drop_database, name).result()
+
+
+@pytest.fixture
+def migrated_postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    """As ``postgres_url``, with today's schema."""
+    with ThreadPoolExecutor(1) as outside:
+        template = outside.submit(postgres_template, postgres).result()
+        name = outside.submit(postgres.create_database, template).result()
         yield postgres.url(name)
         outside.submit(postgres.drop_database, name).result()
 

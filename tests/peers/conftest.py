@@ -25,10 +25,10 @@ from sqlalchemy import select
 
 from channels.email import EmailChannel, create
 from models.message import Envelope
-from models.migrations import migrate
 from models.ports import Door
 from models.store import Store, open_store
 from models.tables import envelope
+from tests.databases import migrated_sqlite
 from tests.services import NOBODY, free_port
 from workers.intake import Intake
 
@@ -121,12 +121,11 @@ class Listening:
 async def listening(folder: Path, **options: Any) -> AsyncIterator[Listening]:
     """The e-mail channel over SQLite, as ``shouli intake`` opens it."""
     store = open_store(
-        f"sqlite+aiosqlite:///{folder / 'shouli.db'}",
+        migrated_sqlite(folder),
         master_key=b"k" * 32,
         blob_dir=folder / "blobs",
         zone=ZoneInfo("Asia/Shanghai"),
     )
-    await migrate(store.db)
     intake = Intake(store.envelopes, _Silent(), group=128, check_room=lambda: None)
     channel = create({"port": 0, "mailboxes": MAILBOXES, **options}, b"peers")
     await channel.open(Door(intake.accept, web.Application(), store, _NoBus(), time.time))

@@ -14,7 +14,6 @@ from argon2 import PasswordHasher
 from desk.services import DeskOptions, DeskServices, Route
 from models.agent import Presence, Role
 from models.message import Attachment, Lane, ReplyRoute, Sender
-from models.migrations import migrate
 from models.routing import Needs
 from models.store import Store, open_store
 from models.store.database import Event
@@ -23,6 +22,7 @@ from models.tail import EVENTS
 from models.ticket import Label, Labels, Reason
 from models.training import ClassSpec, FacetSpec, Taxonomy
 from tests.contract.store import makers
+from tests.databases import migrated_sqlite
 
 PASSWORD = "correct horse battery"
 
@@ -213,13 +213,12 @@ async def world(
     folder: Path, *, clock: Any = None, options: DeskOptions | None = None
 ) -> AsyncIterator[World]:
     store = open_store(
-        f"sqlite+aiosqlite:///{folder}/shouli.db",
+        migrated_sqlite(folder),
         master_key=b"m" * 32,
         blob_dir=folder / "blobs",
         zone=ZoneInfo("Asia/Shanghai"),
         clock=clock,
     )
-    await migrate(store.db)
     bus, bell, problems = LocalBus(), Rung(), {}
 
     async def told(_events: Sequence[Event]) -> None:

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from models.migrations import migrate
 from models.store import Store, open_store
+from tests.databases import migrated_sqlite
 
 
 class FakeClock:
@@ -30,8 +30,17 @@ def clock() -> FakeClock:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of a database with today's schema."""
     if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path}/shouli.db"
+        return migrated_sqlite(tmp_path)
+    return str(request.getfixturevalue("migrated_postgres_url"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of a database without any."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path}/empty.db"
     return str(request.getfixturevalue("postgres_url"))
 
 
@@ -46,6 +55,5 @@ async def store(url: str, clock: FakeClock, tmp_path: Path) -> AsyncIterator[Sto
         clock=clock,
         pool_size=4,
     )
-    await migrate(made.db)
     yield made
     await made.close()

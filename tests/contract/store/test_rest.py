@@ -31,15 +31,17 @@ async def test_the_migrated_schema_is_the_one_in_the_tables(store: Store) -> Non
     await check(store.db)
 
 
-async def test_an_older_schema_is_refused_with_the_remedy(url: str, clock: FakeClock) -> None:
-    db = Database(url, clock=clock)
+async def test_an_older_schema_is_refused_with_the_remedy(
+    empty_url: str, clock: FakeClock
+) -> None:
+    db = Database(empty_url, clock=clock)
     with pytest.raises(Permanent, match="shouli migrate"):
         await check(db)
     await db.close()
 
 
-async def test_migrating_twice_at_once_is_migrating_once(url: str, clock: FakeClock) -> None:
-    dbs = [Database(url, clock=clock) for _ in range(2)]
+async def test_migrating_twice_at_once_is_migrating_once(empty_url: str, clock: FakeClock) -> None:
+    dbs = [Database(empty_url, clock=clock) for _ in range(2)]
     await asyncio.gather(*(migrate(db) for db in dbs))
     await check(dbs[0])
     for db in dbs:

@@ -13,12 +13,12 @@ from aiohttp import ClientSession, ClientWebSocketResponse, web
 
 from channels import webchat
 from models.message import Envelope, Lane, Receipt
-from models.migrations import migrate
 from models.ports import Channel, Door
 from models.store import Store, open_store
 from models.store.conversations import append
 from models.store.threads import Incoming
 from models.tail import EVENTS
+from tests.databases import migrated_sqlite
 
 SECRET = b"s" * 32
 
@@ -155,13 +155,12 @@ async def site(
     """Everything up, on a free port."""
     clock = clock or FakeClock()
     store = open_store(
-        f"sqlite+aiosqlite:///{folder}/shouli.db",
+        migrated_sqlite(folder),
         master_key=b"m" * 32,
         blob_dir=folder / "blobs",
         zone=ZoneInfo("Asia/Shanghai"),
         clock=clock,
     )
-    await migrate(store.db)
     app = web.Application()
     channel = webchat.create(options, SECRET)
     async with ClientSession() as http:

@@ -1,0 +1,43 @@
+"""Databases with today's schema: migrated once a session, then copied for each test."""
+
+import asyncio
+import functools
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from models.migrations import migrate
+from models.store.database import Database
+from tests.services import PostgresServer
+
+
+def migrated_sqlite(folder: Path) -> str:
+    """The SQLAlchemy URL of a new SQLite database in ``folder``."""
+    shutil.copyfile(_sqlite_template(), folder / "shouli.db")
+    return f"sqlite+aiosqlite:///{folder / 'shouli.db'}"
+
+
+@functools.cache
+def _sqlite_template() -> Path:
+    path = Path(tempfile.mkdtemp(prefix="shouli-schema-")) / "shouli.db"
+    _migrate(f"sqlite+aiosqlite:///{path}")
+    return path
+
+
+@functools.cache
+def postgres_template(server: PostgresServer) -> str:
+    """The name of a database that ``create_database`` can copy; nobody may connect to it."""
+    name = server.create_database()
+    _migrate(server.url(name))
+    return name
+
+
+def _migrate(url: str) -> None:
+    async def run() -> None:
+        db = Database(url)
+        await migrate(db)
+        await db.close()
+
+    with ThreadPoolExecutor(1) as outside:  # a loop may already run in this thread
+        outside.submit(asyncio.run, run()).result()
