@@ -24,7 +24,7 @@ help:
 	@echo '  make demo          三位顾客走一遍全程                    three customers, end to end'
 	@echo '  make test          全部测试（真实 PostgreSQL 和 Valkey） all tests, on real services'
 	@echo '  make check         格式、类型、导入约定、单元测试        style, types, imports, unit tests'
-	@echo '  make coverage      测试覆盖率（受理、存储、分单不低于 95%）coverage; intake, store, claims >= 95 %'
+	@echo '  make coverage      测试覆盖率                            test coverage'
 	@echo '  make bench         延迟与吞吐                            latency and throughput'
 	@echo '  make campaign      一百次随机断电                        a hundred random kills'
 	@echo '  make test-peers    与 Debian 的邮件程序对测（要装包）    against Debian mail programs'
