@@ -27,6 +27,12 @@ def _wordy(text: str) -> str:
     return text
 
 
+def _file_name(text: str) -> str:
+    if not text.isprintable() or text.strip(" .") == "" or set(text) & set('/\\:*?"<>|'):
+        raise ValueError("must be a file name without a path")
+    return text
+
+
 Line = Annotated[str, AfterValidator(_printable)]
 Name = Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=64)]
 Id = Annotated[Line, Field(min_length=1, max_length=36)]
@@ -70,6 +76,8 @@ class Reply(Body):
     text: Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=20_000)]
     client_id: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{8,64}$")]
     then: Literal["active", "pending", "resolved"] = "active"
+    files: Annotated[tuple[Id, ...], Field(max_length=10)] = ()
+    """Ids of uploads for this ticket."""
 
 
 class Transfer(Body):
@@ -120,6 +128,12 @@ class TicketFilter(Body):
     q: Annotated[Line, Field(max_length=64)] = ""
     before: Id | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class NewUpload(Body):
+    """The query of an upload, whose body is the file."""
+
+    name: Annotated[Line, AfterValidator(_file_name), Field(min_length=1, max_length=200)]
 
 
 class After(Body):

@@ -56,6 +56,14 @@ CONFLICTS: Mapping[str, str] = {
 }
 """Chinese for the store's conflicts; a test keeps the list complete."""
 
+_REJECTED: Mapping[str, str] = {
+    "an answer carries files that you uploaded for this ticket, ten at most": (
+        "答复只能带您为这张工单上传的文件，最多十个。"
+    ),
+    "the files of an answer are 15 MB at most, together": "一条答复的附件合计不超过 15 MB。",
+}
+"""Chinese for what the store refuses otherwise."""
+
 _STALE = "状态已经变化，请刷新后再试。"
 
 _NOT_FOUND = Words("未查询到。", "Nothing found under this address.")
@@ -101,7 +109,8 @@ def refused(error: Refusal) -> web.Response:
 
 def refusal_of(error: ShouliError) -> Refusal:
     """What an expected failure of the layers below means at this door."""
-    words = Words(CONFLICTS.get(str(error), _STALE), f"{str(error).rstrip('.')}.".capitalize())
+    zh = CONFLICTS.get(str(error)) or _REJECTED.get(str(error), _STALE)
+    words = Words(zh, f"{str(error).rstrip('.')}.".capitalize())
     match error:
         case NotFound():
             return Refusal(404, error.code, _NOT_FOUND)

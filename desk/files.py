@@ -1,15 +1,20 @@
 """Raw mail, attachments and formatted mail: hostile content, never run in our origin."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from urllib.parse import quote
 
 from aiohttp import web
 
+from desk import bodies
 from desk.auth import API, ID, who
-from desk.services import SERVICES
+from desk.errors import Refusal
+from desk.services import SERVICES, Words
 from desk.tickets import seen
 from models.errors import NotFound
+from models.filetypes import sniffed
 from models.store.conversations import Entry
+from models.store.uploads import LARGEST_FILE
 
 _DOWNLOAD = {
     "Content-Type": "application/octet-stream",
@@ -25,14 +30,14 @@ _FORMATTED = {
 
 
 async def _entry(request: web.Request) -> Entry:
-    """The customer's message of the path, in the conversation of a ticket the caller may see.
+    """The message of the path, in the conversation of a ticket the caller may see.
 
     Raises:
         NotFound: there is none.
     """
     ticket, wanted = await seen(request), request.match_info["message"]
     async for entry in _log(request, ticket.conversation_id):
-        if entry.id == wanted and entry.side == "customer":
+        if entry.id == wanted:
             return entry
     raise NotFound("no such message")
 
@@ -88,9 +93,40 @@ async def formatted(request: web.Request) -> web.Response:
     return web.Response(text=page, content_type="text/html", headers=_FORMATTED)
 
 
+async def upload(request: web.Request) -> web.Response:
+    """Keeps a file that an answer is going to carry; the body is the file itself."""
+    ticket, asked = await seen(request), bodies.query(request, bodies.NewUpload)
+    content = await _limited(request)
+    mime = await asyncio.to_thread(sniffed, content, request.content_type)
+    file = await request.app[SERVICES].store.uploads.add(
+        ticket.id, who(request).id, asked.name, mime, content
+    )
+    shown = file.model_dump(mode="json", include={"id", "name", "mime", "size", "state"})
+    return web.json_response(shown, status=201)
+
+
+async def _limited(request: web.Request) -> bytes:
+    """The body, past the limit that holds for JSON.
+
+    Raises:
+        Refusal: 413 too large, 422 empty.
+    """
+    content = bytearray()
+    async for chunk in request.content.iter_any():
+        content += chunk
+        if len(content) > LARGEST_FILE:
+            limit = LARGEST_FILE >> 20
+            words = Words(f"文件最大 {limit} MB。", f"A file is {limit} MB at most.")
+            raise Refusal(413, "file_too_large", words)
+    if not content:
+        raise Refusal(422, "empty_file", Words("文件是空的。", "The file is empty."))
+    return bytes(content)
+
+
 def routes() -> list[web.RouteDef]:
     one = f"{API}tickets/{{ticket:{ID}}}/messages/{{message:{ID}}}"
     return [
+        web.post(f"{API}tickets/{{ticket:{ID}}}/uploads", upload),
         web.get(f"{one}/raw", raw),
         web.get(f"{one}/html", formatted),
         web.get(f"{one}/attachments/{{attachment:[^/]{{1,128}}}}", attachment),

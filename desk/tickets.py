@@ -286,7 +286,7 @@ async def reply(request: web.Request) -> web.Response:
     asked, ticket = await bodies.read(request, bodies.Reply), await seen(request)
     services, then = request.app[SERVICES], TicketState(asked.then)
     outbound_id = await services.store.tickets.reply(
-        ticket.id, who(request).id, asked.text, asked.client_id, then
+        ticket.id, who(request).id, asked.text, asked.client_id, then, asked.files
     )
     await services.doorbell.ring("deliver")
     if then != TicketState.ACTIVE:

@@ -130,6 +130,7 @@ class Normalized(NamedTuple):
 class OutboundMessage:
     """An answer on its way to a customer. ``id`` is the idempotency key for platforms.
 
+    ``files`` holds the contents of ``attachments`` by SHA-256, for the attempt to send only.
     ``created_at`` is in seconds since the epoch; ``attempts`` counts this one too.
     """
 
@@ -145,6 +146,8 @@ class OutboundMessage:
     subject: str = ""
     in_reply_to: str | None = None
     references: Sequence[str] = ()
+    attachments: Sequence[Attachment] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
     created_at: float = 0.0
     attempts: int = 1
 

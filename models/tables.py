@@ -350,6 +350,7 @@ outbound = Table(
     Column("seq", Integer, nullable=False),
     Column("kind", String(8), nullable=False),
     Column("text", Words, nullable=False),
+    Column("attachments", JSON, nullable=False, server_default="[]"),
     Column("channel", String(32), nullable=False),
     Column("state", String(12), nullable=False, server_default="queued"),
     _number("attempts"),
@@ -367,6 +368,19 @@ outbound = Table(
     ),
     Index("ix_outbound_todo", "not_before", **_where("state IN ('queued', 'sending')")),
     Index("ix_outbound_provider", "channel", "provider_id", **_where("provider_id IS NOT NULL")),
+)
+
+upload = Table(
+    "upload",
+    metadata,
+    _id(primary_key=True),
+    _id("ticket_id", ForeignKey("ticket.id"), nullable=False),
+    _id("agent_id", ForeignKey("agent.id"), nullable=False),
+    Column("name", Line(255), nullable=False),
+    Column("mime", Line(127), nullable=False),
+    Column("size", Integer, nullable=False, comment="Bytes."),
+    Column("sha256", String(64), nullable=False),
+    Column("created_at", Double, nullable=False),
 )
 
 event = Table(
@@ -411,6 +425,15 @@ lease = Table(
     Column("holder", String(36), nullable=False),
     Column("fence", BigInteger, nullable=False, comment="Grows with every new holder."),
     Column("until", Double, nullable=False),
+)
+
+cursor = Table(
+    "cursor",
+    metadata,
+    Column("channel", String(32), primary_key=True),
+    Column("account", Line(255), primary_key=True),
+    Column("value", JSON, nullable=False, comment="How far a platform was read."),
+    Column("updated_at", Double, nullable=False),
 )
 
 audit = Table(

@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import structlog
 
-from models.errors import Temporary
+from models.errors import NotFound, Temporary
 from models.message import OutboundMessage, SendResult
 from models.ports import Channel
 from models.store import Store
@@ -117,13 +118,23 @@ class Deliverer:
                 await asyncio.sleep(pause)
         _log.error("answer left to its lease", outbound=message.id, state=result.state)
 
+    async def _with_files(self, message: OutboundMessage) -> OutboundMessage:
+        """The message with its files' contents, which are read for the attempt only."""
+        wanted = {file.sha256 for file in message.attachments if file.sha256}
+        files = {sha256: await self._store.blobs.get(sha256) for sha256 in wanted}
+        return replace(message, files=files)
+
     async def _attempt(self, message: OutboundMessage) -> SendResult:
         if not message.route.address:
             return SendResult("failed", error="没有可回复的地址 / There is no address to answer")
         channel = self._channels[message.channel]
         try:
             async with asyncio.timeout(self._patience):
-                result = await channel.send(message)
+                result = await channel.send(await self._with_files(message))
+        except NotFound as error:
+            return SendResult("failed", error=f"附件已不存在 / A file is gone: {error}")
+        except Temporary as error:
+            return SendResult("retry", error=str(error), retry_after=_AGAIN_SECONDS)
         except Exception as error:  # noqa: BLE001  whatever broke, it may have been sent before it broke
             _log.exception("sending broke", outbound=message.id, channel=message.channel)
             result = SendResult("unknown", error=type(error).__name__)

@@ -362,7 +362,8 @@ async def _by_mail(customer: Customer, house: House) -> AsyncIterator[Stored]:
 
 
 def _body(letter: EmailMessage) -> str:
-    return str(letter.get_content()).strip()
+    text = letter.get_body(("plain",))
+    return "" if text is None else str(text.get_content()).strip()
 
 
 async def _settled(crew: Staff, outbound_id: str) -> Fate:

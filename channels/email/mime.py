@@ -8,7 +8,7 @@ import hashlib
 import html
 import mimetypes
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -31,6 +31,7 @@ from channels.email.options import Options
 from channels.email.parts import Budget, Part, parse
 from channels.email.thread import Threads
 from models.errors import Permanent
+from models.filetypes import sniffed
 from models.message import (
     Attachment,
     Envelope,
@@ -402,7 +403,7 @@ class _Body:
             content = part.content()
             sha256 = hashlib.sha256(content).hexdigest()
             contents[sha256] = content
-            mime = _mime(part, content)
+            mime = sniffed(content, part.type.main)
             described.append(
                 Attachment(
                     id=_derived_id(envelope, str(number)),
@@ -468,29 +469,3 @@ def _inner_subject(part: Part) -> str:
     head = part.content(8_192)[:8_192]
     match = re.search(rb"^subject:([^\n]*(?:\n[ \t][^\n]*)*)", head, re.MULTILINE | re.IGNORECASE)
     return Headers([("subject", match[1])]).text("subject") if match else ""
-
-
-_SIGNATURES: Iterable[tuple[bytes, str]] = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF87a", "image/gif"),
-    (b"GIF89a", "image/gif"),
-    (b"%PDF-", "application/pdf"),
-    (b"MZ", "application/x-msdownload"),
-    (b"\x7fELF", "application/x-executable"),
-)
-_MIME = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}")
-
-
-def _mime(part: Part, content: bytes) -> str:
-    """What the content shows itself to be, else what is declared; programs never pass."""
-    for signature, mime in _SIGNATURES:
-        if content.startswith(signature):
-            return mime
-    declared = part.type.main
-    if not _MIME.fullmatch(declared) or declared.startswith("multipart/"):
-        return "application/octet-stream"
-    # Declared a picture and none of the signatures: do not let anyone render it as one.
-    if declared in {"image/png", "image/jpeg", "image/jpg", "image/gif", "application/pdf"}:
-        return "application/octet-stream"
-    return declared

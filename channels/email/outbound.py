@@ -1,5 +1,6 @@
 """Answers by mail: how they are written, and what became of sending one."""
 
+import html
 import re
 from datetime import UTC, datetime
 from email.headerregistry import Address
@@ -12,7 +13,7 @@ from channels.email.headers import clean_line, clean_text, valid_address
 from channels.email.options import Mailbox, Options, Relay
 from channels.email.thread import Threads
 from models.errors import Permanent
-from models.message import OutboundMessage, SendResult
+from models.message import Attachment, OutboundMessage, SendResult
 
 RETRY_SECONDS = 300.0
 """Before another attempt after a temporary refusal; RFC 5321 §4.5.4.1 asks for 30 minutes of
@@ -21,6 +22,9 @@ a mail exchanger, a relay of one's own may be asked sooner."""
 _REPLY = re.compile(r"(?:re|回复|答复|回覆|答覆|aw|sv)\s?[:：]", re.IGNORECASE)
 _MESSAGE_ID = re.compile(r"[!-;=?-~]{1,250}")
 _MOST_REFERENCES = 20
+_EMPTY_LINES = re.compile(r"\n[ \t]*\n")
+_LINK = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&*+,;=%-]{1,500}[A-Za-z0-9/#=&_-]")
+_MIME = re.compile(r"[a-z0-9][a-z0-9.+-]{0,62}/[a-z0-9][a-z0-9.+-]{0,62}")
 
 NO_RELAY = (
     "未配置发信服务器，邮件回复会保留并等待：请设置 channels.email.relay 的 host"
@@ -83,10 +87,40 @@ def _letter(
         mail["Auto-Submitted"] = "auto-replied"
         mail["X-Auto-Response-Suppress"] = "All"
         mail[LOOP_HEADER] = threads.loop_mark()
-    mail.set_content(clean_text(outbound.text), charset="utf-8", cte="base64")
+    text = clean_text(outbound.text)
+    mail.set_content(text, charset="utf-8", cte="base64")
+    mail.add_alternative(as_html(text), subtype="html", charset="utf-8", cte="base64")
+    for file in outbound.attachments:
+        _attach(mail, file, outbound.files.get(file.sha256 or "", b""))
     # A bounce of an agent's answer comes back into its conversation by the signed address.
     sender = "" if outbound.automatic else reply_to
     return Letter(sender, recipient, message_id, mail.as_bytes())
+
+
+def as_html(text: str) -> str:
+    """The text as HTML that looks the same everywhere: paragraphs, and links that work."""
+    paragraphs = [part.strip("\n") for part in _EMPTY_LINES.split(text) if part.strip()]
+    body = "".join(f"<p>{_linked(part)}</p>" for part in paragraphs)
+    return f'<!doctype html><html><head><meta charset="utf-8"></head><body>{body}</body></html>\n'
+
+
+def _linked(text: str) -> str:
+    pieces: list[str] = []
+    position = 0
+    for link in _LINK.finditer(text):
+        shown = html.escape(link[0])
+        pieces += [html.escape(text[position : link.start()]), f'<a href="{shown}">{shown}</a>']
+        position = link.end()
+    pieces.append(html.escape(text[position:]))
+    return "".join(pieces).replace("\n", "<br>\n")
+
+
+def _attach(mail: EmailMessage, file: Attachment, content: bytes) -> None:
+    # A mail inside may not be in base64 (RFC 2046 §5.2.1), and what we send is.
+    safe = not file.mime.startswith(("message/", "multipart/")) and _MIME.fullmatch(file.mime)
+    main, _, sub = (file.mime if safe else "application/octet-stream").partition("/")
+    name = clean_line(file.name, 200) or "file"
+    mail.add_attachment(content, maintype=main, subtype=sub, filename=name)
 
 
 def reply_subject(subject: str) -> str:

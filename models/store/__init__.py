@@ -9,6 +9,7 @@ from models.store.agents import Agents
 from models.store.blobs import Blobs, FileBlobs, TableBlobs
 from models.store.bundles import Bundles
 from models.store.conversations import Conversations
+from models.store.cursors import Cursors
 from models.store.database import Database
 from models.store.envelopes import Envelopes
 from models.store.events import Events
@@ -19,6 +20,7 @@ from models.store.queue import Queue
 from models.store.sealing import Vault
 from models.store.threads import Threads
 from models.store.tickets import Tickets
+from models.store.uploads import Uploads
 
 __all__ = ["Store", "open_store"]
 
@@ -40,6 +42,8 @@ class Store:
     agents: Agents
     events: Events
     leases: Leases
+    cursors: Cursors
+    uploads: Uploads
     bundles: Bundles
 
     async def close(self) -> None:
@@ -81,5 +85,7 @@ def open_store(
         agents=Agents(db),
         events=Events(db),
         leases=Leases(db),
+        cursors=Cursors(db),
+        uploads=Uploads(db, blobs),
         bundles=Bundles(db),
     )

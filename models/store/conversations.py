@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from models import storable
 from models.errors import Conflict, NotFound, Permanent
-from models.message import OutboundMessage, ReplyRoute
+from models.message import Attachment, OutboundMessage, ReplyRoute
 from models.store.database import Database, Fields, Tx
 from models.store.sealing import Vault, unseal
 from models.tables import conversation, customer, identity, message, outbound, ticket
@@ -163,6 +163,7 @@ class Conversations:
             subject=talk["subject"],
             in_reply_to=talk["reply_to"],
             references=tuple(talk["references"]),
+            attachments=tuple(Attachment.model_validate(file) for file in row["attachments"]),
             created_at=row["created_at"],
             attempts=row["attempts"],
         )
@@ -213,6 +214,7 @@ def _ours(row: Fields) -> Entry:
         at=row["created_at"],
         kind=row["kind"],
         text=row["text"],
+        attachments=row["attachments"],
         agent_id=row["agent_id"],
         state=row["state"],
         error=row["error"],
@@ -228,13 +230,14 @@ async def append(
     text: str,
     client_id: str,
     agent_id: str | None,
+    attachments: Sequence[Attachment] = (),
 ) -> tuple[str, bool]:
     """Adds one of our messages to the log; (outbound id, whether it is new).
 
     ``client_id`` makes it idempotent: the same one again changes nothing.
 
     Raises:
-        Conflict: the same ``client_id`` was used for another text or ticket.
+        Conflict: the same ``client_id`` was used for another text, ticket or files.
         NotFound: no such conversation.
     """
     c, o = conversation.c, outbound.c
@@ -244,10 +247,11 @@ async def append(
     channel = (await tx.conn.execute(lock)).scalar_one_or_none()
     if channel is None:
         raise NotFound("no such conversation")
-    query = select(o.id, o.text, o.ticket_id).where(o.client_id == client_id)
+    files = [file.model_dump(mode="json") for file in attachments]
+    query = select(o.id, o.text, o.ticket_id, o.attachments).where(o.client_id == client_id)
     before = (await tx.conn.execute(query)).one_or_none()
     if before is not None:
-        if (before.text, before.ticket_id) != (text, ticket_id):
+        if (before.text, before.ticket_id, before.attachments) != (text, ticket_id, files):
             raise Conflict("this client_id was used for another answer; make a new one")
         return before.id, False
     bump = update(conversation).where(c.id == conversation_id).values(last_seq=c.last_seq + 1)
@@ -261,6 +265,7 @@ async def append(
         "seq": seq,
         "kind": kind,
         "text": text,
+        "attachments": files,
         "channel": channel,
         "created_at": tx.now,
     }

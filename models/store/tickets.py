@@ -19,6 +19,7 @@ from models.store.custody import (
 )
 from models.store.database import Database, Fields, Tx
 from models.store.queue import dump_needs
+from models.store.uploads import uploaded
 from models.tables import (
     assignment,
     audit,
@@ -203,15 +204,23 @@ class Tickets:
             await tx.audit(agent_id, "ticket.take", ticket_id, forced=forced)
 
     async def reply(
-        self, ticket_id: str, agent_id: str, text: str, client_id: str, then: TicketState
+        self,
+        ticket_id: str,
+        agent_id: str,
+        text: str,
+        client_id: str,
+        then: TicketState,
+        files: Sequence[str] = (),
     ) -> str:
         """Appends an answer to the conversation; returns the outbound message's id.
 
-        ``then`` is the state that follows: active, pending or resolved. The same
-        ``client_id`` again changes nothing, so a client may retry.
+        ``then`` is the state that follows: active, pending or resolved. ``files`` are ids of
+        the agent's uploads for this ticket. The same ``client_id`` again changes nothing, so a
+        client may retry.
 
         Raises:
             NotFound: no such ticket.
+            Rejected: a file is not an upload of this agent for this ticket.
             Conflict: the agent does not have it, or ``client_id`` was used otherwise.
         """
         async with self._db.write() as tx:
@@ -227,6 +236,7 @@ class Tickets:
                 text=text,
                 client_id=client_id,
                 agent_id=agent_id,
+                attachments=await uploaded(tx, ticket_id, agent_id, files),
             )
             if new:
                 row = await _owned(tx, ticket_id, agent_id, {TicketState.ACTIVE})

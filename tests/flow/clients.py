@@ -127,7 +127,8 @@ class Delivered:
 
     @property
     def text(self) -> str:
-        return str(self.message.get_content())
+        body = self.message.get_body(("plain",))
+        return "" if body is None else str(body.get_content())
 
 
 class Relay:

@@ -17,7 +17,7 @@ from models.errors import (
     Temporary,
 )
 
-UNSEEN = {"the lease on these envelopes has run out"}
+UNSEEN = {"the lease on these envelopes has run out", "somebody else reads this account now"}
 """Conflicts that only workers meet."""
 
 

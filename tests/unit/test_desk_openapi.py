@@ -15,7 +15,7 @@ BODIES = {
     name: model
     for name, model in inspect.getmembers(bodies, inspect.isclass)
     if issubclass(model, bodies.Body)
-    and model not in {bodies.Body, bodies.TicketFilter, bodies.After}
+    and model not in {bodies.Body, bodies.TicketFilter, bodies.After, bodies.NewUpload}
 }
 
 

@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import re
 from typing import Any
 
 import pytest
@@ -10,10 +11,10 @@ from hypothesis import strategies as st
 
 from channels.email import create
 from channels.email.options import Options
-from channels.email.outbound import NO_RELAY, reply_subject, write
+from channels.email.outbound import NO_RELAY, as_html, reply_subject, write
 from channels.email.thread import Threads
 from models.errors import Permanent
-from models.message import OutboundMessage, ReplyRoute
+from models.message import Attachment, OutboundMessage, ReplyRoute
 
 OPTIONS = Options.model_validate(
     {"mailboxes": [{"address": "support@example.com", "account": "support"}]}
@@ -118,3 +119,51 @@ async def test_without_a_relay_an_answer_waits_and_says_why() -> None:
 async def test_what_cannot_be_addressed_has_failed() -> None:
     channel = create({"relay": {"host": "localhost"}}, b"")
     assert (await channel.send(answer("nobody"))).state == "failed"
+
+
+def test_an_answer_is_text_html_and_its_files() -> None:
+    content = b"%PDF-1.4"
+    file = Attachment(
+        id="1", name="发票.pdf\r\nBcc: x@y", mime="application/pdf", size=8, sha256="aa"
+    )
+    letter = write(
+        answer(text="您好 <b>\n见 https://a.example/?x=1&y=2 。\n\n再见", attachments=[file],
+               files={"aa": content}),
+        OPTIONS,
+        THREADS,
+    )  # fmt: skip
+    mail = email.message_from_bytes(letter.content, policy=email.policy.default)
+    assert "Bcc" not in mail
+    body = mail.get_body(("plain",))
+    markup = mail.get_body(("html",))
+    assert body is not None
+    assert markup is not None
+    assert (
+        body.get_content().replace("\r", "")
+        == "您好 <b>\n见 https://a.example/?x=1&y=2 。\n\n再见\n"
+    )
+    assert '<p>您好 &lt;b&gt;<br>\n见 <a href="https://a.example/?x=1&amp;y=2">' in (
+        markup.get_content().replace("\r", "")
+    )
+    (attached,) = mail.iter_attachments()
+    assert attached.get_content() == content
+    assert attached.get_filename() == "发票.pdf Bcc: x@y"
+    assert attached.get_content_type() == "application/pdf"
+
+
+@pytest.mark.parametrize("mime", ["message/rfc822", "multipart/mixed", "text/html; x=\r\ny", ""])
+def test_a_file_of_an_awkward_type_is_bytes(mime: str) -> None:
+    file = Attachment(id="1", name="a", mime=mime, size=1, sha256="aa")
+    letter = write(answer(attachments=[file], files={"aa": b"x"}), OPTIONS, THREADS)
+    mail = email.message_from_bytes(letter.content, policy=email.policy.default)
+    (attached,) = mail.iter_attachments()
+    assert attached.get_content_type() == "application/octet-stream"
+    assert attached.get_content() == b"x"
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(max_size=200))
+def test_html_of_any_text_holds_no_markup_but_ours(text: str) -> None:
+    assert set(re.findall(r"<(/?\w+)", as_html(text))) <= {
+        "html", "/html", "head", "/head", "meta", "body", "/body", "p", "/p", "br", "a", "/a",
+    }  # fmt: skip

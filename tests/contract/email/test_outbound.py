@@ -116,7 +116,7 @@ async def test_an_answer_arrives_whole(relay: Any) -> None:
     assert mail["Reply-To"].startswith(f"support+{KEY}.")
     assert mail["Auto-Submitted"] is None
     assert mail["Date"].datetime.timestamp() == 1_700_000_000
-    assert mail.get_content().splitlines() == ["您好，", "已为您退款。", "."]
+    assert mail.get_body(("plain",)).get_content().splitlines() == ["您好，", "已为您退款。", "."]
     assert fake.commands[1] == f"MAIL FROM:<{mail['Reply-To']}>"
     assert [line for line in fake.commands if line.startswith("RCPT")] == [
         "RCPT TO:<zhang@customer.example>"
