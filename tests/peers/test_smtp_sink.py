@@ -46,7 +46,8 @@ async def test_an_answer_arrives_as_it_was_written(sink: StartSink) -> None:
     assert mail["In-Reply-To"] == "<m1@customer.example>"
     assert mail["X-Mail-Args"].startswith("<support+abcdefghijklmnop.")
     assert mail["X-Rcpt-Args"] == "<wang@customer.example>"
-    assert mail.get_body(("plain",)).get_content().splitlines() == ["王女士您好：", ".", "..", "快递今天送达。"]
+    text = mail.get_body(("plain",)).get_content()
+    assert text.splitlines() == ["王女士您好：", ".", "..", "快递今天送达。"]
 
 
 async def test_an_automatic_answer_is_from_nobody(sink: StartSink) -> None:
