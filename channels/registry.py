@@ -19,7 +19,11 @@ from models.ports import Channel
 GROUP = "shouli.channels"
 
 BUILT_IN: Mapping[str, str] = MappingProxyType(
-    {"email": "channels.email:create", "webchat": "channels.webchat:create"}
+    {
+        "email": "channels.email:create",
+        "ingest": "channels.ingest:create",
+        "webchat": "channels.webchat:create",
+    }
 )
 
 Create = Callable[[Mapping[str, Any], bytes], Channel]
@@ -52,6 +56,16 @@ def options_model(name: str) -> type[BaseModel]:
     """
     module = _reference(name).partition(":")[0]
     return cast("type[BaseModel]", import_module(module).Options)
+
+
+def schemas(name: str) -> Mapping[str, type[BaseModel]]:
+    """What a channel publishes for those who write to it: file name to model; often nothing.
+
+    Raises:
+        NotFound: no channel has this name.
+    """
+    module = _reference(name).partition(":")[0]
+    return cast("Mapping[str, type[BaseModel]]", getattr(import_module(module), "SCHEMAS", {}))
 
 
 def _announced() -> Iterable[EntryPoint]:

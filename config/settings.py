@@ -76,6 +76,12 @@ class Settings(Section):
         description="每个渠道一节，写法见各渠道；enabled = false 关闭 "
         "/ One section a channel, see each channel; enabled = false closes it."
     )
+    declared: dict[str, dict[str, str]] = Field(
+        description="由来源决定的标签，不管分类器怎么说（投诉邮箱、投诉表单）："
+        "“渠道/账号”对应分类和取值 "
+        "/ Labels given by the source: “channel/account” to facet and class, whatever the "
+        "classifier says (a mailbox or form for complaints)."
+    )
     acknowledgement: Acknowledgement
     hours: Hours
     log: Log

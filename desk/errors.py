@@ -42,6 +42,9 @@ CONFLICTS: Mapping[str, str] = {
     ),
     "this ticket is not waiting; look at it again": "这张工单不在等待中，请刷新后再看。",
     "the agent has no free capacity for this ticket": "该坐席未就绪或已满负荷，接不了这张工单。",
+    "this answer is on its way, or would be shown twice": (
+        "这条答复还在发送，或者重发会让客户看到两次。"
+    ),
     "this ticket is yours already": "这张工单本来就是您的。",
     "this ticket has no labels yet; try again in a moment": "这张工单还没有标签，请稍后再试。",
     "this ticket is not junk": "这张工单不是无效工单。",

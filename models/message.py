@@ -171,3 +171,11 @@ class SendResult:
     provider_id: str | None = None
     error: str = ""
     retry_after: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that was fetched; ``mime`` is what its platform calls it, if it does."""
+
+    content: bytes
+    mime: str = ""

@@ -1,12 +1,13 @@
 """The seams that really have several implementations."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from models.message import (
     Envelope,
+    File,
     Lane,
     Normalized,
     OutboundMessage,
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from models.store import Store
 
 
-WORK = ("drain.live", "drain.mail", "dispatch", "deliver")
-"""What a doorbell can be rung for: reading envelopes by lane, giving work, sending answers."""
+WORK = ("drain.live", "drain.mail", "dispatch", "deliver", "fetch")
+"""What a doorbell can be rung for: reading envelopes by lane, giving work, sending answers,
+fetching files."""
 
 
 class Clock(Protocol):
@@ -98,3 +100,16 @@ class Channel(Protocol):
 
     def ready(self) -> str | None:
         """Why answers cannot be sent now (a sentence with the remedy), or None."""
+
+
+@runtime_checkable
+class Fetches(Protocol):
+    """A channel whose platform keeps the files: they are asked for after the message is there."""
+
+    async def fetch(self, account: str, ref: Mapping[str, Any], /) -> File:
+        """The file that ``ref``, from ``meta["files"]`` of a message, names.
+
+        Raises:
+            Temporary: it cannot be had just now.
+            Permanent: it never can (it is gone, or too large).
+        """

@@ -381,6 +381,52 @@ upload = Table(
     Column("size", Integer, nullable=False, comment="Bytes."),
     Column("sha256", String(64), nullable=False),
     Column("created_at", Double, nullable=False),
+
+delivery = Table(
+    "delivery",
+    metadata,
+    _id(primary_key=True),
+    _id("outbound_id", ForeignKey("outbound.id"), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("state", String(8), nullable=False, comment="models.message.SendResult.state"),
+    Column("provider_id", Words),
+    Column("error", Words),
+    Index("ix_delivery_outbound", "outbound_id", "id"),
+)
+
+file_due = Table(
+    "file_due",
+    metadata,
+    _id(primary_key=True),
+    _id("message_id", ForeignKey("message.id"), nullable=False, index=True),
+    Column("attachment_id", Line(128), nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("account", Line(255), nullable=False),
+    Column("ref", JSON, nullable=False, comment="The channel's own name of the file."),
+    Column("state", String(8), nullable=False, server_default="new"),
+    _number("attempts"),
+    Column("lease", String(36)),
+    Column("lease_until", Double),
+    Column("not_before", Double, nullable=False, server_default=text("0")),
+    Column("error", Words),
+    CheckConstraint("state IN ('new', 'done', 'refused')", name="state"),
+    Index("ix_file_due_todo", "not_before", **_where("state = 'new'")),
+)
+
+call = Table(
+    "call",
+    metadata,
+    _id(primary_key=True),
+    Column("channel", String(32), nullable=False),
+    Column("account", Line(255), nullable=False),
+    Column("external_id", Line(255), nullable=False),
+    Column("first_at", Double, nullable=False, index=True, comment="Of the event told first."),
+    Column("rang_at", Double),
+    Column("answered_at", Double),
+    Column("missed_at", Double),
+    Column("rings", Integer, comment="Until it was answered or given up."),
+    UniqueConstraint("channel", "account", "external_id"),
 )
 
 event = Table(

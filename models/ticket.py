@@ -62,12 +62,16 @@ LOADED_STATES = frozenset({_S.OFFERED, _S.ACTIVE, _S.HELPING})
 """States that use up the owner's capacity."""
 
 
+MACHINES = frozenset({"model", "floor", "declared"})
+"""What ``Label.by`` says where no person gave the label."""
+
+
 class Reason(BaseModel):
     """One thing that spoke for (positive weight) or against (negative) a label."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: str = Field(description="“word”, “chars”, “cue”, “shape” or “floor”.")
+    kind: str = Field(description="“word”, “chars”, “cue”, “shape”, “floor” or “declared”.")
     text: str
     weight: float
 
@@ -82,7 +86,7 @@ class Label(BaseModel):
     accepted: bool = Field(description="False: below the threshold, a person decides.")
     alternatives: tuple[tuple[str, float], ...] = ()
     reasons: tuple[Reason, ...] = ()
-    by: str = Field("model", description="“model”, “floor” or the id of the agent.")
+    by: str = Field("model", description="“model”, “floor”, “declared” or the id of the agent.")
 
 
 class Labels(BaseModel):

@@ -19,6 +19,8 @@ from dramatiq.middleware import AsyncIO, Middleware
 from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 
+from models.ports import WORK
+
 NAMESPACE = "shouli"
 
 HEARTBEAT_MS = 5000
@@ -120,7 +122,7 @@ class WorkerPool:
     doorbell needs, and batches grow with the load. An actor goes on until it finds no more.
     """
 
-    def __init__(self, url: str, opening: Opening, *, threads: int = 4) -> None:
+    def __init__(self, url: str, opening: Opening, *, threads: int = len(WORK)) -> None:
         """``threads`` is at least the number of kinds of work: one waits for each run."""
         # A Valkey that is restarted is back well within these 1.8 s; a consumer that notices
         # its absence sleeps for 3 s, and an acknowledgement that fails for 5 s.

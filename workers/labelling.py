@@ -2,17 +2,21 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 from models.routing import Needs, Rules
 from models.store import Store
 from models.store.queue import Routed, Unlabelled
-from models.ticket import Label, Labels, TicketState
+from models.ticket import Label, Labels, Reason, TicketState
 from router.needs import needs, target
 from router.policy import relax_step_at
 from workers.acknowledging import Acknowledging
 
 _PAGE = 128
+
+Declared = Mapping[str, Mapping[str, str]]
+"""“channel/account” to facet to class: a mailbox or form for complaints, say."""
 
 
 class Classify(Protocol):
@@ -25,8 +29,15 @@ class Labelling:
     """Runs the classifier in a thread, and applies the routing rules to what it says."""
 
     def __init__(
-        self, store: Store, classify: Classify, rules: Rules, acknowledging: Acknowledging
+        self,
+        store: Store,
+        classify: Classify,
+        rules: Rules,
+        acknowledging: Acknowledging,
+        declared: Declared = MappingProxyType({}),
     ) -> None:
+        """``declared``: labels that messages have because of where they came in."""
+        self._declared = declared
         self._store = store
         self._classify = classify
         self._rules = rules
@@ -38,13 +49,29 @@ class Labelling:
         while due := await self._store.queue.unlabelled(_PAGE, ticket_ids):
             found = await asyncio.to_thread(self._classify, due)
             batch = [
-                await self._routed(ticket, _with(labels, ticket.corrected), lang)
+                await self._routed(ticket, self._with(labels, ticket), lang)
                 for ticket, (labels, lang) in zip(due, found, strict=True)
             ]
             routed += len(await self._store.queue.route(batch, self._acknowledging.cap))
             if ticket_ids or len(due) < _PAGE:
                 break
         return routed
+
+    def _with(self, labels: Labels, ticket: Unlabelled) -> Labels:
+        """The classifier's labels, over them those of the source, over all a person's."""
+        source = f"{ticket.channel}/{ticket.account}"
+        declared = {
+            facet: Label(
+                value=value,
+                confidence=1.0,
+                accepted=True,
+                by="declared",
+                reasons=(Reason(kind="declared", text=source, weight=1.0),),
+            )
+            for facet, value in self._declared.get(source, {}).items()
+        }
+        facets = {**labels.facets, **declared, **ticket.corrected}
+        return labels.model_copy(update={"facets": facets})
 
     async def _routed(self, ticket: Unlabelled, labels: Labels, lang: str) -> Routed:
         wants, seconds = where(labels, lang, ticket.lane, ticket.tier, self._rules)
@@ -65,10 +92,6 @@ class Labelling:
             next_step_at=first_at,
             acknowledgement=words,
         )
-
-
-def _with(labels: Labels, corrected: Mapping[str, Label]) -> Labels:
-    return labels.model_copy(update={"facets": {**labels.facets, **corrected}})
 
 
 def where(labels: Labels, lang: str, lane: str, tier: str, rules: Rules) -> tuple[Needs, float]:

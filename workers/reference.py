@@ -5,6 +5,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from channels import registry
 from config.reference import document
 from models.message import InboundMessage
@@ -12,16 +14,25 @@ from models.message import InboundMessage
 
 def message_schema() -> str:
     """The JSON Schema of ``InboundMessage``, as ``shouli schema`` prints it."""
-    schema = InboundMessage.model_json_schema()
-    return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
+    return _schema(InboundMessage)
+
+
+def _schema(model: type[BaseModel]) -> str:
+    return json.dumps(model.model_json_schema(), ensure_ascii=False, indent=2) + "\n"
 
 
 def pages() -> Mapping[str, str]:
     """Every generated page: its path under ``docs/``, and what stands there."""
     channels = {name: registry.options_model(name) for name in registry.BUILT_IN}
+    published = {
+        f"schema/{name}.schema.json": _schema(model)
+        for channel in registry.BUILT_IN
+        for name, model in registry.schemas(channel).items()
+    }
     return {
         "configuration.md": document(channels),
         "schema/inbound-message.schema.json": message_schema(),
+        **published,
     }
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from models.store import Store, open_store
 from models.store.database import Event
 from models.store.sealing import Vault, check_key
 from models.tail import EVENTS
+from models.training import Taxonomy
 from router.sla import Calendar
 from workers.broker import RedisDoorbell
 from workers.bus import RedisBus
@@ -168,6 +169,43 @@ def _problems(name: str, settings: Settings) -> Iterator[Problem]:
     except NotFound as error:
         known = ", ".join(registry.names())
         yield Problem(f"channels.{name}", "", f"没有这个渠道；可用：{known}", str(error))
+
+
+def declared(settings: Settings, taxonomy: Taxonomy) -> Mapping[str, Mapping[str, str]]:
+    """Labels by source, made sure to be those of the taxonomy.
+
+    Raises:
+        ConfigurationError: a source's channel, facet or class does not exist.
+    """
+    problems = [
+        problem
+        for source, labels in settings.declared.items()
+        for problem in _undeclarable(source, labels, taxonomy)
+    ]
+    if problems:
+        raise ConfigurationError(problems)
+    return settings.declared
+
+
+def _undeclarable(source: str, labels: Mapping[str, str], taxonomy: Taxonomy) -> Iterator[Problem]:
+    if source.partition("/")[0] not in registry.names() or "/" not in source:
+        known = ", ".join(registry.names())
+        yield Problem(
+            f"declared.{source}",
+            "",
+            f"应写成 渠道/账号，渠道为：{known}。",
+            f"Write channel/account; channels are: {known}.",
+        )
+    for facet, value in labels.items():
+        classes = taxonomy.facets[facet].classes if facet in taxonomy.facets else {}
+        if value not in classes:
+            known = ", ".join(classes or taxonomy.facets)
+            yield Problem(
+                f"declared.{source}.{facet}",
+                value,
+                f"分类体系里没有；可用：{known}。",
+                f"Not in the taxonomy; known: {known}.",
+            )
 
 
 def calendar(settings: Settings) -> Calendar:

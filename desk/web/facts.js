@@ -19,7 +19,7 @@ function reasons(label) {
 }
 
 function by(label) {
-  if (label.by === "model" || label.by === "floor") return t(`label.by.${label.by}`);
+  if (["model", "floor", "declared"].includes(label.by)) return t(`label.by.${label.by}`);
   return t("label.by.person", { name: label.by_name ?? "" });
 }
 

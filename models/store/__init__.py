@@ -8,11 +8,13 @@ from models.ports import Clock
 from models.store.agents import Agents
 from models.store.blobs import Blobs, FileBlobs, TableBlobs
 from models.store.bundles import Bundles
+from models.store.calls import Calls
 from models.store.conversations import Conversations
 from models.store.cursors import Cursors
 from models.store.database import Database
 from models.store.envelopes import Envelopes
 from models.store.events import Events
+from models.store.files import Files
 from models.store.leases import Leases
 from models.store.outbound import Outbound
 from models.store.people import People
@@ -45,6 +47,8 @@ class Store:
     cursors: Cursors
     uploads: Uploads
     bundles: Bundles
+    calls: Calls
+    files: Files
 
     async def close(self) -> None:
         await self.db.close()
@@ -88,4 +92,6 @@ def open_store(
         cursors=Cursors(db),
         uploads=Uploads(db, blobs),
         bundles=Bundles(db),
+        calls=Calls(db),
+        files=Files(db, blobs),
     )

@@ -12,7 +12,7 @@ from models.message import Envelope, Lane, Receipt
 from models.storable import line
 from models.store.blobs import Blobs
 from models.store.database import Database, Fields, Tx
-from models.tables import envelope
+from models.tables import envelope, message, ticket
 
 INLINE_BYTES = 256 * 1024
 """Larger bodies are blobs. Up to here a row is cheaper: it shares the one sync of its commit, and
@@ -28,6 +28,14 @@ class Leased:
     token: str
     alone: bool
     envelopes: Sequence[Envelope]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an envelope: whether it was read, and the (number, state) of its ticket."""
+
+    done: bool
+    ticket: tuple[str, str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +169,27 @@ class Envelopes:
         if row is None:
             raise NotFound(f"no envelope {envelope_id}")
         return await self._load(row)
+
+    async def outcome(self, envelope_id: str) -> Outcome:
+        """What became of an envelope so far.
+
+        Raises:
+            NotFound: no such envelope.
+        """
+        query = (
+            select(envelope.c.state, ticket.c.number, ticket.c.state.label("ticket_state"))
+            .outerjoin(message, message.c.envelope_id == envelope.c.id)
+            .outerjoin(ticket, ticket.c.id == message.c.ticket_id)
+            .where(envelope.c.id == envelope_id)
+            .order_by(message.c.seq)
+            .limit(1)
+        )
+        async with self._db.read() as conn:
+            row = (await conn.execute(query)).one_or_none()
+        if row is None:
+            raise NotFound(f"no envelope {envelope_id}")
+        found = None if row.number is None else (str(row.number), str(row.ticket_state))
+        return Outcome(row.state == "done", found)
 
     async def give_back(self, token: str) -> None:
         """Ends a lease without blame: something else was out of order (the database, say)."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from sqlalchemy import exists, func, or_, select, text, update
@@ -10,7 +11,7 @@ from models.errors import Conflict, NotFound
 from models.message import InboundMessage, OutboundMessage, SendResult
 from models.store.conversations import Conversations
 from models.store.database import Database, Tx
-from models.tables import outbound
+from models.tables import delivery, outbound
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -25,6 +26,42 @@ class Sending:
 
     token: str
     messages: Sequence[OutboundMessage]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An answer, for the delivery log."""
+
+    id: str
+    channel: str
+    kind: str
+    state: str
+    attempts: int
+    created_at: float
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One attempt to send an answer."""
+
+    attempt: int
+    at: float
+    state: str
+    provider_id: str | None
+    error: str | None
+
+
+def _logged(tx: Tx, outbound_id: str, attempt: int, result: SendResult) -> dict[str, Any]:
+    return {
+        "id": tx.new_id(),
+        "outbound_id": outbound_id,
+        "attempt": attempt,
+        "at": tx.now,
+        "state": result.state,
+        "provider_id": result.provider_id,
+        "error": result.error[:500] or None,
+    }
 
 
 class Outbound:
@@ -99,11 +136,12 @@ class Outbound:
                     error=result.error[:500] or None,
                     finished_at=None if state == "queued" else tx.now,
                 )
-                .returning(o.ticket_id, o.conversation_id, o.agent_id)
+                .returning(o.ticket_id, o.conversation_id, o.agent_id, o.attempts)
             )
             row = (await tx.conn.execute(done)).one_or_none()
             if row is None:
                 return False
+            await tx.insert(delivery, [_logged(tx, outbound_id, row.attempts, result)])
             tx.emit(
                 "outbound.state",
                 ticket=row.ticket_id,
@@ -185,6 +223,53 @@ class Outbound:
                 outbound=outbound_id,
                 state=values["state"],
             )
+
+    async def deliveries(self, outbound_id: str) -> list[Delivery]:
+        """Every attempt to send an answer, oldest first."""
+        d = delivery.c
+        names = [d[name] for name in Delivery.__dataclass_fields__]
+        query = select(*names).where(d.outbound_id == outbound_id).order_by(d.at, d.attempt)
+        async with self._db.read() as conn:
+            return [Delivery(**row) for row in (await conn.execute(query)).mappings()]
+
+    async def page(
+        self, *, channel: str | None = None, state: str | None = None, limit: int = 50
+    ) -> list[Sent]:
+        """Answers with their state, newest first."""
+        o = outbound.c
+        names = [o[name] for name in Sent.__dataclass_fields__]
+        query = select(*names).order_by(o.id.desc()).limit(limit)
+        if channel is not None:
+            query = query.where(o.channel == channel)
+        if state is not None:
+            query = query.where(o.state == state)
+        async with self._db.read() as conn:
+            return [Sent(**row) for row in (await conn.execute(query)).mappings()]
+
+    async def again(self, outbound_id: str, repeatable: Collection[str]) -> None:
+        """Sends an answer once more, as an operator wants who has asked the receiver.
+
+        One that was sent goes out again only on a channel in ``repeatable``.
+
+        Raises:
+            NotFound: no such answer.
+            Conflict: it is on its way, or it was sent and another one would be shown twice.
+        """
+        o = outbound.c
+        async with self._db.write() as tx:
+            ended = o.state.in_(["failed", "unknown"])
+            over = ended | ((o.state == "sent") & o.channel.in_(repeatable))
+            change = (
+                update(outbound)
+                .where(o.id == outbound_id, over)
+                .values(state="queued", not_before=0, attempts=0, error=None, finished_at=None)
+            )
+            if (await tx.conn.execute(change)).rowcount == 0:
+                known = select(o.id).where(o.id == outbound_id)
+                if (await tx.conn.execute(known)).one_or_none() is None:
+                    raise NotFound("no such answer")
+                raise Conflict("this answer is on its way, or would be shown twice")
+            await tx.audit(None, "outbound.again", outbound_id)
 
     async def counts(self) -> dict[str, int]:
         """How many answers are in each state that is not final."""

@@ -40,7 +40,7 @@ from models.tables import (
     skill_class,
     ticket,
 )
-from models.ticket import LOADED_STATES, Label, Labels, TicketState
+from models.ticket import LOADED_STATES, MACHINES, Label, Labels, TicketState
 
 _UNROUTED = {TicketState.NEW, TicketState.WAITING}
 
@@ -69,6 +69,7 @@ class Unlabelled:
     queued_at: float
     troubled: bool
     corrected: Mapping[str, Label]
+    account: str
     identity_id: str
     trust: Trust
     auto: str
@@ -429,7 +430,7 @@ async def _said(
 ) -> dict[str, list[Row[*tuple[Any, ...]]]]:
     m = message.c
     query = (
-        select(m.ticket_id, m.text, m.identity_id, m.trust, m.auto, m.meta)
+        select(m.ticket_id, m.text, m.account, m.identity_id, m.trust, m.auto, m.meta)
         .where(
             m.ticket_id.in_(ticket_ids),
             m.kind == "message",
@@ -461,6 +462,7 @@ def _unlabelled(row: Fields, said: Sequence[Row[*tuple[Any, ...]]]) -> Unlabelle
         queued_at=row["queued_at"],
         troubled=row["trouble"] is not None,
         corrected=_corrected(row["labels"]),
+        account=first.account if first else "",
         identity_id=first.identity_id if first else "",
         trust=Trust(**first.trust) if first else Trust(),
         auto=first.auto if first else "none",
@@ -509,7 +511,7 @@ def _corrected(labels: Fields | None) -> dict[str, Label]:
     if labels is None:
         return {}
     facets = Labels.model_validate(labels).facets
-    return {name: label for name, label in facets.items() if label.by not in {"model", "floor"}}
+    return {name: label for name, label in facets.items() if label.by not in MACHINES}
 
 
 def _chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:

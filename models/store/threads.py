@@ -11,8 +11,10 @@ from sqlalchemy import select
 from models.ids import ticket_number
 from models.message import InboundMessage, Lane
 from models.storable import line
+from models.store.calls import record_calls
 from models.store.database import Fields, Tx
 from models.store.envelopes import finish
+from models.store.files import due_files, unfetched
 from models.store.outbound import settle
 from models.store.people import Known, People
 from models.store.revisions import (
@@ -30,7 +32,7 @@ from models.store.revisions import (
     without_words,
 )
 from models.store.sealing import seal
-from models.tables import audit, conversation, message, ticket
+from models.tables import audit, conversation, file_due, message, ticket
 from models.ticket import OPEN_STATES, TicketState
 
 _REFERENCES = 20
@@ -75,6 +77,8 @@ class Threads:
             Conflict: the lease ``token`` has run out; the transaction must roll back.
         """
         await finish(tx, token, envelope_ids)
+        record = [i.message for i in incoming if i.message.kind == "event"]
+        await record_calls(tx, record)
         for item in incoming:
             if item.message.kind == "status":
                 await settle(tx, item.message)
@@ -136,6 +140,7 @@ class _Plan:
         self._revised: dict[str, dict[str, Any]] = {}
         self._wordless: dict[str, dict[str, Any]] = {}
         self._audit: list[dict[str, Any]] = []
+        self._due: list[dict[str, Any]] = []
 
     async def load(
         self, fresh: Sequence[Incoming], people: Mapping[tuple[str, str], Known]
@@ -198,6 +203,7 @@ class _Plan:
             self._answerable(item.message, talk, known)
         row = self._message_row(item, talk, case, known, stranger)
         self._messages.append(row)
+        self._due += due_files(self._tx, row["id"], row)
         if case is before:
             self._grow(item, case, stranger)
         self._tell(row, case)
@@ -228,9 +234,11 @@ class _Plan:
         row = self._message_row(item, talk, case, known, foreign)
         row["kind"] = "delete" if item.message.kind == "delete" else "edit"
         if not foreign:
+            row["attachments"] = unfetched(row["attachments"], shown["attachments"])
             if row["kind"] == "delete":
                 self._withdraw(shown, known.id)
             elif revise(shown, row):
+                self._due += due_files(self._tx, shown["id"], row)
                 self._relabel(case, hollow=item.hollow)
             self._revised[shown["id"]] = shown
             row = noted(row, shown["id"])
@@ -409,6 +417,7 @@ class _Plan:
         wordless = [case for id_, case in self._wordless.items() if id_ not in self._new]
         await tx.update_each(ticket, ("labels",), wordless)
         await tx.insert(audit, self._audit)
+        await tx.insert(file_due, self._due)
         talks = list(self._conversations.values())
         await tx.update_each(conversation, ("route", "reply_to", "references", "last_seq"), talks)
 

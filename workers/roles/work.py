@@ -15,11 +15,12 @@ from workers.acknowledging import Acknowledging
 from workers.broker import Actor, WorkerPool
 from workers.deliver import Deliverer
 from workers.dispatch import Dispatcher
+from workers.fetching import Fetcher
 from workers.labelling import Labelling
 from workers.parser import Parser
 from workers.pipeline import Limits, Pipeline
 from workers.serving import Serving
-from workers.wiring import calendar, make_channels, opened, secrets
+from workers.wiring import calendar, declared, make_channels, opened, secrets
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -69,9 +70,12 @@ async def _worker(
         acknowledging = Acknowledging(
             base.store, settings.acknowledgement, hours, hours.zone, taxonomy.facets.get("type")
         )
-        labelling = Labelling(base.store, classifier.classify, rules, acknowledging)
+        labelling = Labelling(
+            base.store, classifier.classify, rules, acknowledging, declared(settings, taxonomy)
+        )
         dispatcher = Dispatcher(base.store, rules)
         deliverer = Deliverer(base.store, channels, stopping=stopping)
+        fetcher = Fetcher(base.store, channels, stopping)
         limits = Limits(
             settings.pipeline.batch, settings.pipeline.lease_seconds, settings.pipeline.attempts
         )
@@ -79,6 +83,8 @@ async def _worker(
         async def after_routing() -> None:
             await dispatcher.run()
             await base.doorbell.ring("deliver")
+            if fetcher.wanted:
+                await base.doorbell.ring("fetch")
 
         pipeline = Pipeline(
             base.store, channels, parser, labelling, limits, after_routing, stopping
@@ -90,6 +96,7 @@ async def _worker(
             "drain.mail": _forgiving(lambda: pipeline.drain(Lane.MAIL)),
             "dispatch": _forgiving(dispatcher.run),
             "deliver": _forgiving(deliverer.run),
+            "fetch": _forgiving(fetcher.run),
         }
 
         async def look() -> None:

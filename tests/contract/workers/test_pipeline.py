@@ -3,18 +3,19 @@
 import asyncio
 import itertools
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from config.sections import Acknowledgement, Texts
 from models.agent import Presence
-from models.errors import Permanent, Temporary
+from models.errors import Conflict, NotFound, Permanent, Temporary
 from models.message import (
     Envelope,
+    File,
     Lane,
     Normalized,
     OutboundMessage,
@@ -29,6 +30,7 @@ from models.store import Store
 from models.store.envelopes import Leased
 from models.store.queue import Unlabelled
 from models.tables import conversation as conversations
+from models.tables import message as messages
 from models.ticket import Label, Labels, TicketState
 from models.training import ClassSpec, FacetSpec
 from router.sla import Calendar
@@ -37,6 +39,7 @@ from tests.contract.store.makers import agent, envelope, inbound
 from workers.acknowledging import Acknowledging
 from workers.deliver import Deliverer
 from workers.dispatch import Dispatcher
+from workers.fetching import Fetcher
 from workers.labelling import Labelling
 from workers.parser import Outcome, Parser
 from workers.pipeline import Limits, Pipeline
@@ -146,7 +149,9 @@ class System:
         acknowledging = Acknowledging(
             store, settings or acknowledgement(), calendar, ZoneInfo("UTC"), TYPES
         )
-        labelling = Labelling(store, self.classifier, RULES, acknowledging)
+        labelling = Labelling(
+            store, self.classifier, RULES, acknowledging, {"webchat/complaints": {"type": "建议"}}
+        )
         parser = Parser({}, {}, seconds=3.0, memory_mb=512)
         channels = {"webchat": self.channel, "email": self.mail}
         self.pipeline = Pipeline(
@@ -755,3 +760,135 @@ def test_the_route_of_an_unreadable_message_is_its_transports_sender() -> None:
     known = unreadable(envelope("a", transport={"sender": "wang@example.com"})).message
     assert known.reply_route == ReplyRoute(adapter="webchat", address="wang@example.com")
     assert unreadable(envelope("b")).message.reply_route is None
+
+
+async def test_a_source_may_decide_a_label_whatever_the_classifier_says(system: System) -> None:
+    await system.bring(envelope("a", account="complaints"), envelope("b"))
+    declared, plain = sorted(
+        await system.store.tickets.page(), key=lambda t: t.labels.facets["type"].value
+    )
+    assert declared.labels is not None
+    assert plain.labels is not None
+    label = declared.labels.facets["type"]
+    assert (label.value, label.by, label.accepted) == ("建议", "declared", True)
+    assert [(r.kind, r.text) for r in label.reasons] == [("declared", "webchat/complaints")]
+    assert declared.labels.facets["domain"].by == "model"
+    assert plain.labels.facets["type"].by == "model"
+    person = await agent(system.store)
+    await system.store.tickets.correct(declared.id, person, "type", "投诉")
+    await system.bring(envelope("c", account="complaints", body=said(conversation_key="a")))
+    found = (await system.store.tickets.get(declared.id)).labels
+    assert found is not None
+    assert (found.facets["type"].value, found.facets["type"].by) == ("投诉", person)
+
+
+async def test_every_attempt_to_send_is_written_down_and_can_be_repeated(system: System) -> None:
+    store = system.store
+    system.channel.result = SendResult("retry", error="HTTP 503", retry_after=0.0)
+    person = await agent(store)
+    await system.bring(envelope("a"))
+    (found,) = await store.tickets.page()
+    answer = await store.tickets.reply(found.id, person, "好的", "c1", TicketState.ACTIVE)
+    leased = await store.outbound.lease(1, 30.0)
+    while leased and leased.messages[0].id != answer:
+        await store.outbound.finish(leased.token, leased.messages[0].id, SendResult("sent"))
+        leased = await store.outbound.lease(1, 30.0)
+    assert leased
+    await store.outbound.finish(leased.token, answer, system.channel.result)
+    with pytest.raises(Conflict):
+        await store.outbound.again(answer, ["webchat"])
+    system.channel.result = SendResult("sent", "p1")
+    await system.deliverer.run()
+    log = await store.outbound.deliveries(answer)
+    assert [(d.attempt, d.state, d.error, d.provider_id) for d in log] == [
+        (1, "retry", "HTTP 503", None),
+        (2, "sent", None, "p1"),
+    ]
+    with pytest.raises(Conflict):
+        await store.outbound.again(answer, ["email"])
+    await store.outbound.again(answer, ["webchat"])
+    await system.deliverer.run()
+    assert [m.id for m in system.channel.sent].count(answer) == 2
+    assert [s.state for s in await store.outbound.page(state="sent")]
+    with pytest.raises(NotFound):
+        await store.outbound.again("nobody", [])
+
+
+class FilingChannel(FakeChannel):
+    """A channel whose platform keeps the files."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fetched: list[Mapping[str, Any]] = []
+        self.answers: list[File | Exception] = []
+
+    async def fetch(self, account: str, ref: Mapping[str, Any], /) -> File:
+        self.fetched.append({"account": account, **ref})
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+async def bring_file(system: System, channel: FilingChannel, key: str) -> str:
+    """A message with a file that is still elsewhere; the message's id."""
+    pending = {"id": "f1", "name": "照片", "mime": "image/*", "size": 0, "state": "pending"}
+    body = said(attachments=[pending], meta={"files": {"f1": {"file_id": "X"}}}, text="看图")
+    await system.bring(envelope(key, body=body))
+    async with system.store.db.read() as conn:
+        query = select(messages.c.id).where(messages.c.external_id == key)
+        return str((await conn.execute(query)).scalar_one())
+
+
+async def attachment(store: Store, message_id: str) -> Any:
+    async with store.db.read() as conn:
+        query = select(messages.c.attachments).where(messages.c.id == message_id)
+        return (await conn.execute(query)).scalar_one()[0]
+
+
+async def test_files_are_fetched_by_themselves_and_tried_again(
+    system: System, clock: FakeClock
+) -> None:
+    store, channel = system.store, FilingChannel()
+    channel.answers = [Temporary("429"), OSError(), File(b"jpeg", "image/jpeg")]
+    message_id = await bring_file(system, channel, "a")
+    assert (await store.tickets.page())[0].state == TicketState.WAITING
+    fetcher = Fetcher(store, {"webchat": channel, "email": system.mail})
+    assert fetcher.wanted
+    assert not Fetcher(store, {"email": system.mail}).wanted
+    assert await fetcher.run() == 1
+    assert await fetcher.run() == 0
+    clock.pass_(11)
+    await fetcher.run()
+    assert (await attachment(store, message_id))["state"] == "pending"
+    clock.pass_(21)
+    await fetcher.run()
+    found = await attachment(store, message_id)
+    assert (found["state"], found["size"], found["mime"]) == ("stored", 4, "image/jpeg")
+    assert await store.blobs.get(found["sha256"]) == b"jpeg"
+    assert channel.fetched == [{"account": "site", "file_id": "X"}] * 3
+    assert await fetcher.run() == 0
+
+
+async def test_a_file_that_is_gone_is_said_to_be(system: System) -> None:
+    store, channel = system.store, FilingChannel()
+    channel.answers = [Permanent("gone")]
+    message_id = await bring_file(system, channel, "a")
+    await Fetcher(store, {"webchat": channel}).run()
+    assert (await attachment(store, message_id))["state"] == "refused"
+    assert await Fetcher(store, {"webchat": channel}).run() == 0
+
+
+async def test_a_fetcher_that_died_is_succeeded_and_cannot_come_back(
+    system: System, clock: FakeClock
+) -> None:
+    store, channel = system.store, FilingChannel()
+    await bring_file(system, channel, "a")
+    (dead,) = await store.files.lease(4, 60.0, ["webchat"])
+    assert await store.files.lease(4, 60.0, ["webchat"]) == []
+    clock.pass_(61)
+    (heir,) = await store.files.lease(4, 60.0, ["webchat"])
+    assert heir.attempts == 2
+    assert await store.files.store(heir, File(b"x"))
+    assert not await store.files.store(dead, File(b"y"))
+    assert not await store.files.refuse(dead, "late")

@@ -1,0 +1,171 @@
+"""The HTTP half: verifies, stores, and only then says 202."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import re
+from types import MappingProxyType
+
+import structlog
+from aiohttp import web
+
+from channels.ingest.body import Body, parse
+from channels.ingest.options import Options, Source
+from channels.ingest.signing import KEY, SIGNATURE, TIMESTAMP, verified
+from models.errors import NotFound, Rejected, Temporary
+from models.ids import uuid7
+from models.message import Envelope
+from models.ports import Door
+
+_log = structlog.stdlib.get_logger(__name__)
+
+_KEY = re.compile(r"[A-Za-z0-9_:-]{8,128}")
+"""No full stop: it parts what is signed."""
+
+RETRY_SECONDS = 5
+
+_SENTENCES = MappingProxyType(
+    {
+        "header": (400, "缺少或写错了请求头 {}，请按文档补上", "Header {} is missing or wrong"),
+        "malformed": (400, "请求体不是合法的 JSON：{}", "The body is not valid JSON: {}"),
+        "signature": (
+            401,
+            "签名不对或已过期：请检查来源、密钥和本机时间（允许相差 300 秒）",
+            "The signature is wrong or old: check source, key and clock (300 s are allowed)",
+        ),
+        "not_found": (404, "没有这条消息，或地址不对", "No such message, or a wrong address"),
+        "slow": (408, "请求体到得太慢，请重发", "The body came too slowly; send it again"),
+        "conflict": (
+            409,
+            "这个 Idempotency-Key 已用于另一条内容，请换一个新的",
+            "This Idempotency-Key was used for another body; make a new one",
+        ),
+        "too_large": (413, "请求体超过 {} 字节，请拆开发送", "More than {} bytes; send less"),
+        "invalid": (422, "内容不合格式：{}", "The body does not fit the schema: {}"),
+        "busy": (
+            503,
+            "暂时无法保存，什么都没有收下，请用同一个 Idempotency-Key 稍后重发",
+            "It cannot be stored just now and nothing was taken; send the same again later",
+        ),
+    }
+)
+"""Code to status, Chinese and English; {} is what it is about."""
+
+
+class HttpDoor:
+    """``POST /v1/messages``, the status of what it took, and the schema of what it takes."""
+
+    def __init__(self, options: Options, secret: bytes, door: Door) -> None:
+        self._options = options
+        self._secret = secret
+        self._door = door
+
+    def mount(self) -> None:
+        add = self._door.http.router
+        add.add_post("/v1/messages", self.receive)
+        add.add_get("/v1/messages/{id}", self.status)
+        add.add_get("/v1/schema.json", self.schema)
+
+    async def schema(self, _request: web.Request) -> web.Response:
+        return web.json_response(Body.model_json_schema())
+
+    async def receive(self, request: web.Request) -> web.Response:
+        """202 after the commit, and the same answer to the same request."""
+        try:
+            return await self._receive(request)
+        except Rejected as error:
+            return _problem(error.code, str(error))
+        except Temporary:
+            return _problem("busy")
+
+    async def _receive(self, request: web.Request) -> web.Response:
+        name, timestamp, key, signature = _headers(request)
+        raw = await self._body(request)
+        source = self._options.sources.get(name)
+        keys = source.keys if source else ()
+        now = self._door.clock()
+        if not verified(keys, signature, timestamp, key, raw, now) or source is None:
+            raise Rejected("", code="signature")
+        parse(raw)
+        (receipt,) = await self._door.accept([_envelope(name, source, key, raw, now)])
+        if receipt.outcome == "conflict":
+            raise Rejected("", code="conflict")
+        address = f"/v1/messages/{receipt.envelope_id}.{self._mac(receipt.envelope_id)}"
+        answer = {"id": receipt.envelope_id, "state": "processing", "status": address}
+        return web.json_response(answer, status=202, headers={"Location": address})
+
+    async def _body(self, request: web.Request) -> bytes:
+        most = self._options.max_bytes
+        raw = bytearray()
+        try:
+            async with asyncio.timeout(self._options.body_seconds):
+                async for chunk in request.content.iter_any():
+                    raw += chunk
+                    if len(raw) > most:
+                        raise Rejected(str(most), code="too_large")
+        except TimeoutError:
+            raise Rejected("", code="slow") from None
+        return bytes(raw)
+
+    async def status(self, request: web.Request) -> web.Response:
+        """What became of a message; only who was given the address can ask."""
+        envelope_id, _, mac = request.match_info["id"].partition(".")
+        if not hmac.compare_digest(mac.encode(), self._mac(envelope_id).encode()):
+            return _problem("not_found")
+        try:
+            outcome = await self._door.store.envelopes.outcome(envelope_id)
+        except NotFound:
+            return _problem("not_found")
+        except Temporary:
+            return _problem("busy")
+        answer: dict[str, object] = {"id": envelope_id, "state": "processing"}
+        if outcome.done:
+            answer["state"] = "recorded"
+        if outcome.ticket is not None:
+            number, state = outcome.ticket
+            answer |= {"state": "ticket", "ticket": {"number": number, "state": state}}
+        return web.json_response(answer, headers={"Cache-Control": "no-store"})
+
+    def _mac(self, envelope_id: str) -> str:
+        named = hmac.new(self._secret, f"status.{envelope_id}".encode(), hashlib.sha256)
+        return named.hexdigest()[:32]
+
+
+def _headers(request: web.Request) -> tuple[str, str, str, str]:
+    """Source, timestamp, key and signature.
+
+    Raises:
+        Rejected: ``header``, with the name of the first that is missing or malformed.
+    """
+    patterns = {
+        "Shouli-Source": r".{1,64}",
+        TIMESTAMP: r"[0-9]{1,12}",
+        KEY: _KEY.pattern,
+        SIGNATURE: r"v1=[0-9a-f]{64}",
+    }
+    for name, pattern in patterns.items():
+        if not re.fullmatch(pattern, request.headers.get(name, ""), re.ASCII):
+            raise Rejected(name, code="header")
+    source, timestamp, key, signature = (request.headers[name] for name in patterns)
+    return source, timestamp, key, signature
+
+
+def _envelope(name: str, source: Source, key: str, raw: bytes, now: float) -> Envelope:
+    return Envelope(
+        id=uuid7(now),
+        channel="ingest",
+        account=name,
+        dedupe_key=key,
+        body=raw,
+        received_at=now,
+        lane=source.lane,
+    )
+
+
+def _problem(code: str, about: str = "") -> web.Response:
+    status, zh, en = _SENTENCES[code]
+    headers = {"Retry-After": str(RETRY_SECONDS)} if status == 503 else {}
+    body = {"code": code, "zh": zh.format(about), "en": en.format(about)}
+    text = json.dumps(body, ensure_ascii=False)
+    return web.json_response(text=text, status=status, headers=headers)

@@ -1,0 +1,72 @@
+"""Answers out: one signed POST, and what became of it."""
+
+import json
+import time
+from typing import Any
+
+import aiohttp
+
+from channels.ingest.options import Source
+from channels.ingest.signing import KEY, SIGNATURE, TIMESTAMP, sign
+from models.message import OutboundMessage, SendResult
+from models.voice import characters, retry_after, split
+
+FIRST_RETRY_SECONDS = 30.0
+LONGEST_RETRY_SECONDS = 3600.0
+
+_PASSING = frozenset({408, 425, 429})
+"""Refusals that pass by themselves, beside all of 5xx."""
+
+
+def payload(outbound: OutboundMessage, source: Source) -> bytes:
+    """The body of the webhook; the same answer always gives the same bytes."""
+    text = source.template.replace("{text}", outbound.text)
+    said: dict[str, Any] = {
+        "id": outbound.id,
+        "source": outbound.account,
+        "conversation": outbound.conversation_key,
+        "to": outbound.route.address,
+        "kind": outbound.kind,
+        "text": text,
+        "in_reply_to": outbound.in_reply_to,
+        "created_at": outbound.created_at,
+    }
+    if source.part_chars is not None:
+        said["parts"] = split(text, source.part_chars, characters)
+    return json.dumps(said, ensure_ascii=False).encode()
+
+
+async def post(outbound: OutboundMessage, source: Source, seconds: float) -> SendResult:
+    """One attempt.
+
+    Whoever answers knows the Idempotency-Key, so that what is not known to have arrived is
+    sent again.
+    """
+    assert source.webhook is not None
+    body, timestamp = payload(outbound, source), str(int(time.time()))
+    headers = {
+        "Content-Type": "application/json",
+        TIMESTAMP: timestamp,
+        KEY: outbound.id,
+        SIGNATURE: sign(source.keys[0], timestamp, outbound.id, body),
+    }
+    pause = min(FIRST_RETRY_SECONDS * 2 ** (outbound.attempts - 1), LONGEST_RETRY_SECONDS)
+    timeout = aiohttp.ClientTimeout(total=seconds)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as http,
+            # A redirect would carry the answer to somewhere that nobody has set.
+            http.post(source.webhook, data=body, headers=headers, allow_redirects=False) as reply,
+        ):
+            return _result(reply.status, reply.headers.get("Retry-After", ""), pause)
+    except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+        return SendResult("retry", error=type(error).__name__, retry_after=pause)
+
+
+def _result(status: int, told: str, pause: float) -> SendResult:
+    if 200 <= status < 300:
+        return SendResult("sent")
+    error = f"HTTP {status}"
+    if status in _PASSING or status >= 500:
+        return SendResult("retry", error=error, retry_after=max(pause, retry_after(told)))
+    return SendResult("failed", error=error)

@@ -1,0 +1,70 @@
+"""What every voice needs: answers cut to a platform's length, at a platform's pace."""
+
+import re
+from collections.abc import Callable
+
+Size = Callable[[str], int]
+"""How long a platform finds a text."""
+
+_JOINERS = re.compile("[\u200d\ufe0e\ufe0f\u0300-\u036f\U0001f3fb-\U0001f3ff]")
+
+
+def characters(text: str) -> int:
+    """Code points."""
+    return len(text)
+
+
+def utf16_units(text: str) -> int:
+    """UTF-16 code units: an emoji is two."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def utf8_bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def split(text: str, limit: int, size: Size) -> list[str]:
+    """``text`` in parts of at most ``limit``, by ``size``; together they are the text.
+
+    Cut behind a line break if there is one in the second half of a part, else behind a space
+    or a full stop, else between characters, but not within an emoji of several code points.
+    """
+    parts = []
+    while size(text) > limit:
+        cut = _cut(text, _fitting(text, limit, size))
+        parts.append(text[:cut])
+        text = text[cut:]
+    return [*parts, text] if text or not parts else parts
+
+
+def _fitting(text: str, limit: int, size: Size) -> int:
+    """How many code points of ``text`` fit; at least one."""
+    low, high = 1, min(len(text), limit)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if size(text[:middle]) <= limit:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _cut(text: str, most: int) -> int:
+    for marks in ("\n", "。！？!?. "):
+        found = max(text.rfind(mark, most // 2, most) for mark in marks)
+        if found >= 0:
+            return found + 1
+    cut = most
+    while cut > 1 and cut < len(text) and (_joined(text[cut]) or text[cut - 1] == "\u200d"):
+        cut -= 1
+    return cut if cut > 1 else most
+
+
+def _joined(character: str) -> bool:
+    return _JOINERS.match(character) is not None
+
+
+def retry_after(told: str) -> float:
+    """Seconds of a Retry-After header (RFC 9110 §10.2.3); 0 for a date or nonsense."""
+    told = told.strip()
+    return float(told) if told.isascii() and told.isdigit() and len(told) < 7 else 0.0

@@ -1,0 +1,264 @@
+"""The signed HTTP door: what it takes, what it refuses and in which words, what it tells later."""
+
+import asyncio
+import hashlib
+import hmac
+import importlib.util
+import json
+import re
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse
+from sqlalchemy import select
+
+from channels import ingest
+from models.message import OutboundMessage, ReplyRoute
+from models.tables import conversation, ticket
+from tests.contract.channels.house import House, house
+
+OLD, NEW = "an old secret of the form", "the new secret of the form"
+CLIENT = Path(__file__).resolve().parents[3] / "docs/channels/ingest_client.py"
+
+
+def options(**changes: Any) -> dict[str, Any]:
+    sources = {
+        "form": {"secrets": [NEW, OLD], "webhook": "http://127.0.0.1:9/hook"},
+        "phone": {"secrets": ["the secret of the telephones"]},
+    }
+    return {"sources": sources, **changes}
+
+
+@pytest.fixture
+async def door(tmp_path: Path) -> AsyncIterator[House]:
+    async with house(tmp_path, ingest.create(options(max_bytes=4096), b"s" * 32)) as made:
+        yield made
+
+
+def body(**changes: Any) -> bytes:
+    said = {"sender": {"id": "wang", "phone": "13800000000"}, "text": "发票开错了", **changes}
+    return json.dumps(said).encode()
+
+
+async def post(
+    door: House, raw: bytes, key: str = "key-00000001", secret: str = NEW, **changes: str | None
+) -> tuple[int, Any]:
+    now = changes.pop("timestamp", None) or str(int(time.time()))
+    mac = hmac.new(secret.encode(), f"{now}.{key}.".encode() + raw, hashlib.sha256).hexdigest()
+    headers = {
+        "Shouli-Source": "form",
+        "Shouli-Timestamp": now,
+        "Idempotency-Key": key,
+        "Shouli-Signature": f"v1={mac}",
+        **{name.replace("_", "-"): value for name, value in changes.items()},
+    }
+    sent = {name: value for name, value in headers.items() if value is not None}
+    async with door.http.post(f"{door.url}/v1/messages", data=raw, headers=sent) as response:
+        return response.status, await _told(response)
+
+
+async def _told(response: ClientResponse) -> Any:
+    told = await response.json()
+    if response.status >= 400:
+        assert re.search(r"[\u4e00-\u9fff]", told["zh"])
+        assert re.search(r"[a-z]{3}", told["en"])
+    return told
+
+
+async def status(door: House, address: str) -> tuple[int, Any]:
+    async with door.http.get(door.url + address) as response:
+        return response.status, await _told(response)
+
+
+async def test_taken_then_a_ticket(door: House) -> None:
+    code, taken = await post(door, body())
+    assert (code, taken["state"]) == (202, "processing")
+    assert await post(door, body()) == (202, taken)
+    assert (await status(door, taken["status"]))[1]["state"] == "processing"
+    await door.work()
+    code, told = await status(door, taken["status"])
+    assert (code, told["state"], told["ticket"]["state"]) == (200, "ticket", "new")
+    assert told["ticket"]["number"].isdigit()
+    forged = taken["status"][:-1] + ("0" if taken["status"][-1] != "0" else "1")
+    assert (await status(door, forged))[0] == 404
+    assert (await status(door, f"/v1/messages/{taken['id']}"))[0] == 404
+
+
+async def test_the_old_secret_lives_beside_the_new_one(door: House) -> None:
+    assert (await post(door, body(), secret=OLD))[0] == 202
+    assert (await post(door, body(), "key-00000002", secret="the secret of nobody"))[0] == 401
+
+
+@pytest.mark.parametrize(
+    ("raw", "changes", "code", "word"),
+    [
+        (body(), {"Idempotency_Key": None}, 400, "header"),
+        (body(), {"Idempotency_Key": "a.b.c.d.e.f"}, 400, "header"),
+        (body(), {"Shouli_Signature": None}, 400, "header"),
+        (body(), {"timestamp": "yesterday"}, 400, "header"),
+        (b"{", {}, 400, "malformed"),
+        (b"\xff\xfe", {}, 400, "malformed"),
+        (body(), {"Shouli_Signature": "v1=" + "0" * 64}, 401, "signature"),
+        (body(), {"Shouli_Source": "phone"}, 401, "signature"),
+        (body(), {"Shouli_Source": "nobody"}, 401, "signature"),
+        (body(), {"Idempotency_Key": "another-key"}, 401, "signature"),
+        (body(), {"timestamp": str(int(time.time()) - 301)}, 401, "signature"),
+        (body(), {"timestamp": str(int(time.time()) + 400)}, 401, "signature"),
+        (body(text="x" * 5000), {}, 413, "too_large"),
+        (body(text=" "), {}, 422, "invalid"),
+        (body(colour="red"), {}, 422, "invalid"),
+        (body(kind="edit"), {}, 422, "invalid"),
+        (body(attachments=[{"name": "a", "content": "§"}]), {}, 422, "invalid"),
+        (body(kind="call"), {}, 422, "invalid"),
+    ],
+)
+async def test_refusals(door: House, raw: bytes, changes: Any, code: int, word: str) -> None:
+    status, told = await post(door, raw, **changes)
+    assert (status, told["code"]) == (code, word)
+    assert door.accepted == []
+
+
+async def test_the_same_key_for_another_body(door: House) -> None:
+    await post(door, body())
+    assert (await post(door, body(text="别的")))[1]["code"] == "conflict"
+
+
+async def test_a_full_stop_cannot_move_between_key_and_body(door: House) -> None:
+    """Else “k”, “b.c” and “k.b”, “c” would have one signature."""
+    now = str(int(time.time()))
+    raw = b'{"sender": {"id": "a"}, "text": "x.y"}'
+    mac = hmac.new(NEW.encode(), f"{now}.key-00000001.".encode() + raw, hashlib.sha256)
+    head, _, tail = raw.partition(b".")
+    moved = {"Idempotency_Key": f"key-00000001.{head.decode()}", "timestamp": now}
+    code, _ = await post(door, tail, **moved, Shouli_Signature=f"v1={mac.hexdigest()}")
+    assert code == 400
+
+
+async def test_a_store_that_is_away_says_so(door: House) -> None:
+    door.failing = True
+    code, told = await post(door, body())
+    assert (code, told["code"]) == (503, "busy")
+    door.failing = False
+    assert (await post(door, body()))[0] == 202
+
+
+async def test_the_schema_is_served_and_is_the_one_in_the_docs(door: House) -> None:
+    _, served = await status(door, "/v1/schema.json")
+    page = CLIENT.parents[1] / "schema/ingest-message.schema.json"
+    assert served == json.loads(page.read_text("utf-8"))
+
+
+async def test_the_client_of_the_docs(door: House) -> None:
+    spec = importlib.util.spec_from_file_location("ingest_client", CLIENT)
+    assert spec is not None
+    assert spec.loader is not None
+    client = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(client)
+    said = {"sender": {"id": "c"}, "text": "能重开吗？"}
+    taken = await asyncio.to_thread(client.send, door.url, "form", NEW, said)
+    await door.work()
+    told = await asyncio.to_thread(client.ticket, door.url, taken)
+    assert told["ticket"]["number"].isdigit()
+
+
+# -- telephone -------------------------------------------------------------------------
+
+
+def call(name: str, event: str, at: float, **more: Any) -> bytes:
+    when = datetime.fromtimestamp(at, UTC).isoformat()
+    told = {"id": name, "event": event, "at": when, **more}
+    return body(kind="call", text="", call=told)
+
+
+async def test_the_share_of_calls_answered_within_four_rings(door: House) -> None:
+    t = time.time() - 1000
+    events = [
+        call("in-time", "ring", t),
+        call("in-time", "answered", t + 12, rings=3),
+        call("by-the-clock", "answered", t + 119),  # its ring comes later, and out of order
+        call("by-the-clock", "ring", t + 100),
+        call("slow", "ring", t + 200),
+        call("slow", "answered", t + 231, rings=6),
+        call("slow-by-the-clock", "ring", t + 300),
+        call("slow-by-the-clock", "answered", t + 321),
+        call("missed", "ring", t + 400),
+        call("missed", "missed", t + 440, rings=8),
+        call("still-ringing", "ring", t + 500),
+        call("before", "ring", t - 9000),
+        call("before", "missed", t - 8990),
+    ]
+    for number, raw in enumerate([*events, events[1]]):
+        assert (await post(door, raw, f"event-{number:04}"))[0] == 202
+    await door.work()
+    rate = await door.store.calls.answer_rate(t - 1, t + 1000)
+    assert (rate.calls, rate.answered, rate.in_time, rate.missed, rate.open) == (5, 4, 2, 1, 1)
+    assert rate.share == pytest.approx(0.4)
+    assert (await door.store.calls.answer_rate(t - 1, t + 1000, rings=6)).in_time == 4
+    assert (await door.store.calls.answer_rate(t - 1, t + 1000, account="phone")).share is None
+
+
+async def test_a_missed_call_is_a_task_in_its_own_words(door: House) -> None:
+    _, rung = await post(door, call("c1", "ring", 1_800_000_000), "event-0001")
+    _, missed = await post(door, call("c1", "missed", 1_800_000_030, rings=6), "event-0002")
+    await door.work()
+    assert (await status(door, rung["status"]))[1]["state"] == "recorded"
+    number = (await status(door, missed["status"]))[1]["ticket"]["number"]
+    found = await door.store.tickets.get(number)
+    assert found.subject == "回拨任务：未接来电 / Callback: a missed call"
+    (entry,) = await door.store.conversations.log(found.conversation_id)
+    assert "请回拨" in entry.text
+    assert "响铃 6 声" in entry.text
+
+
+async def test_a_transcript_is_what_the_customer_said(door: House) -> None:
+    turns = [
+        {"speaker": "agent", "text": "您好，请讲"},
+        {"speaker": "customer", "text": "我要投诉快递员"},
+    ]
+    await post(door, call("c1", "transcript", 1_800_000_000, turns=turns), "event-0001")
+    await door.work()
+    async with door.store.db.read() as conn:
+        ids = (await conn.execute(select(conversation.c.id))).scalars().all()
+    (entry,) = await door.store.conversations.log(ids[0])
+    assert entry.text == "我要投诉快递员"
+    assert "您好，请讲" in entry.text_full
+
+
+# -- answers ---------------------------------------------------------------------------
+
+
+def answer(**changes: Any) -> OutboundMessage:
+    values: dict[str, Any] = {
+        "id": "0190", "conversation_id": "c", "conversation_key": "sender:wang",
+        "channel": "ingest", "account": "form", "seq": 2, "kind": "reply", "text": "已重开",
+        "route": ReplyRoute(adapter="ingest", address="13800000000"),
+    }  # fmt: skip
+    return OutboundMessage(**values | changes)
+
+
+async def test_a_source_without_a_webhook_cannot_be_answered(door: House) -> None:
+    result = await door.channel.send(answer(account="phone"))
+    assert (result.state, "webhook" in result.error) == ("failed", True)
+
+
+async def test_back_off_doubles_up_to_an_hour(door: House) -> None:
+    pauses = [(await door.channel.send(answer(attempts=n))).retry_after for n in (1, 2, 3, 12)]
+    assert pauses == [30, 60, 120, 3600]
+
+
+async def test_where_there_is_no_way_back_nobody_is_acknowledged(door: House) -> None:
+    await post(door, call("c1", "missed", 1_800_000_000), "event-0001", Shouli_Source="phone",
+               secret="the secret of the telephones")  # fmt: skip
+    await post(door, body(), "event-0002")
+    await door.work()
+    by_source = {t.meta.get("no_auto", False) for t in await door.store.queue.unlabelled(9)}
+    assert by_source == {True, False}
+    async with door.store.db.read() as conn:
+        routes = await conn.execute(
+            select(conversation.c.account, conversation.c.route.is_(None)).join(ticket)
+        )
+        assert {tuple(row) for row in routes} == {("phone", True), ("form", False)}
