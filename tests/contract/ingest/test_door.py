@@ -106,8 +106,8 @@ async def test_the_old_secret_lives_beside_the_new_one(door: House) -> None:
         (body(), {"Shouli_Source": "phone"}, 401, "signature"),
         (body(), {"Shouli_Source": "nobody"}, 401, "signature"),
         (body(), {"Idempotency_Key": "another-key"}, 401, "signature"),
-        (body(), {"timestamp": str(int(time.time()) - 301)}, 401, "signature"),
-        (body(), {"timestamp": str(int(time.time()) + 400)}, 401, "signature"),
+        (body(), {"timestamp": -301}, 401, "signature"),
+        (body(), {"timestamp": 330}, 401, "signature"),
         (body(text="x" * 5000), {}, 413, "too_large"),
         (body(text=" "), {}, 422, "invalid"),
         (body(colour="red"), {}, 422, "invalid"),
@@ -117,6 +117,8 @@ async def test_the_old_secret_lives_beside_the_new_one(door: House) -> None:
     ],
 )
 async def test_refusals(door: House, raw: bytes, changes: Any, code: int, word: str) -> None:
+    if isinstance(seconds := changes.get("timestamp"), int):
+        changes = changes | {"timestamp": str(int(time.time()) + seconds)}
     status, told = await post(door, raw, **changes)
     assert (status, told["code"]) == (code, word)
     assert door.accepted == []
