@@ -381,6 +381,7 @@ upload = Table(
     Column("size", Integer, nullable=False, comment="Bytes."),
     Column("sha256", String(64), nullable=False),
     Column("created_at", Double, nullable=False),
+)
 
 delivery = Table(
     "delivery",

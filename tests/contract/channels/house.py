@@ -12,11 +12,11 @@ from sqlalchemy import select
 
 from models.errors import Temporary
 from models.message import Envelope, Lane, Receipt
-from models.migrations import migrate
 from models.ports import Channel, Door
 from models.store import Store, open_store
 from models.store.threads import Incoming
 from models.tables import message
+from tests.databases import migrated_sqlite
 
 
 class SilentBus:
@@ -94,12 +94,11 @@ class House:
 async def house(folder: Path, channel: Channel) -> AsyncIterator[House]:
     """Everything up; the gate of the store is open."""
     store = open_store(
-        f"sqlite+aiosqlite:///{folder}/shouli.db",
+        migrated_sqlite(folder),
         master_key=b"m" * 32,
         blob_dir=folder / "blobs",
         zone=ZoneInfo("Asia/Shanghai"),
     )
-    await migrate(store.db)
     app = web.Application(client_max_size=1024 * 1024)
     async with ClientSession() as http:
         made = House(store, channel, Clock(), http)
