@@ -33,11 +33,13 @@ async def _entry(request: web.Request) -> Entry:
     """The message of the path, in the conversation of a ticket the caller may see.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is none (any more: what was withdrawn is not handed out).
     """
     ticket, wanted = await seen(request), request.match_info["message"]
     async for entry in _log(request, ticket.conversation_id):
         if entry.id == wanted:
+            if entry.withdrawn_at is not None or entry.changes_id is not None:
+                break
             return entry
     raise NotFound("no such message")
 
@@ -76,7 +78,8 @@ async def raw(request: web.Request) -> web.Response:
 
 async def attachment(request: web.Request) -> web.Response:
     entry, wanted = await _entry(request), request.match_info["attachment"]
-    for file in entry.attachments:
+    earlier = (file for version in entry.versions for file in version["attachments"])
+    for file in (*entry.attachments, *earlier):
         if file["id"] == wanted and file.get("sha256"):
             content = await request.app[SERVICES].store.blobs.get(file["sha256"])
             await _audited(request, "message.attachment", message=entry.id, attachment=wanted)

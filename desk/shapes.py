@@ -186,6 +186,8 @@ def entry_json(
         "trust": (entry.trust or {}).get("level"),
         "auto": entry.auto,
         "quarantined": entry.quarantined,
+        "earlier": [{"text": v["text"], "at": v["at"]} for v in entry.versions[:-1]],
+        "withdrawn_at": entry.withdrawn_at,
         "author": author or None,
         "state": entry.state or None,
         "error": entry.error,

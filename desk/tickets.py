@@ -180,6 +180,7 @@ async def show(request: web.Request) -> web.Response:
             "messages": [
                 entry_json(entry, senders=senders, names=names, waits_because=problem)
                 for entry in log
+                if entry.changes_id is None  # an edit is shown where its message is
             ],
             "next_after": log[-1].seq if len(log) == _PAGE else None,
             "delivery_problem": problem,

@@ -87,7 +87,8 @@ function customerBox(desk, view) {
 }
 
 function historyText(line, names) {
-  const key = `history.${line.kind}`;
+  const change = line.kind === "message.in" && ["edit", "delete"].includes(line.data.what);
+  const key = change ? `history.message.${line.data.what}` : `history.${line.kind}`;
   if (!has(key)) return line.kind;
   const { before = "", after = "", reason = "", state } = line.data;
   const shown = state && has(`state.${state}`) ? t(`state.${state}`) : "";

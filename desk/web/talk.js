@@ -37,11 +37,16 @@ function theirTools(ticket, message) {
   const base = `/api/v1/tickets/${ticket.id}/messages/${message.id}`;
   const folds = [];
   if (message.text_full) folds.push(unfold(t("message.full"), () => h("pre.full", null, message.text_full)));
+  if (message.earlier.length > 0) {
+    folds.push(unfold(t("message.earlier", { n: message.earlier.length }), () =>
+      h("ol.earlier", null, message.earlier.map((version) =>
+        h("li", null, moment(version.at), h("del", null, version.text))))));
+  }
   if (message.has_html) {
     folds.push(unfold(t("message.html"), () =>
       h("iframe.formatted", { sandbox: true, src: `${base}/html`, title: t("message.html.title"), loading: "lazy" })));
   }
-  const raw = ticket.channel === "email" && h("a.link", { href: `${base}/raw`, download: true }, t("message.raw"));
+  const raw = ticket.channel === "email" && !message.withdrawn_at && h("a.link", { href: `${base}/raw`, download: true }, t("message.raw"));
   return [
     message.attachments.length > 0 && h("div.files", null, message.attachments.map((file) => fileLink(base, file))),
     (folds.length > 0 || raw) && h("div.tools", null, folds.map((fold) => fold.button), raw),
@@ -67,7 +72,8 @@ function bubble(desk, ticket, message) {
   const ours = message.side === "us";
   const author = message.author || t(ours ? (message.kind === "reply" ? "us" : "automatic") : "customer");
   const tags = [
-    ["edit", "delete", "ack", "notice"].includes(message.kind) && t(`kind.${message.kind}`),
+    ["edit", "ack", "notice"].includes(message.kind) && t(`kind.${message.kind}`),
+    message.earlier.length > 0 && t("kind.edit"),
     message.auto !== "none" && t(`auto.${message.auto}`),
   ].filter(Boolean);
   const flags = [
@@ -78,7 +84,9 @@ function bubble(desk, ticket, message) {
     { "data-message": message.id },
     h("div.byline", null, h("strong", null, author), tags.map((tag) => h("span.tag", null, tag)), moment(message.at)),
     flags.map((flag) => h("p.flag", { role: "note" }, flag)),
-    h("div.bubble", null, message.text),
+    message.withdrawn_at
+      ? h("div.bubble.withdrawn", null, t("message.withdrawn"), " ", moment(message.withdrawn_at))
+      : h("div.bubble", null, message.text),
     ours ? fate(desk, ticket, message) : theirTools(ticket, message));
 }
 

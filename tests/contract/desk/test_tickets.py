@@ -409,6 +409,39 @@ async def test_a_stranger_in_the_talk_is_flagged(house: World, visit: Visit) -> 
     assert view["messages"][1]["author"] == "陌***"
 
 
+async def test_what_was_edited_and_withdrawn_is_shown_as_that(house: World, visit: Visit) -> None:
+    await house.person("li")
+    file = mail_with_file(b"file")
+    await house.store.blobs.put({file["attachments"][0].sha256: b"file"})
+    ticket = await house.ticket(text="我的卡号是 6222", text_full="我的卡号是 6222", **file)
+    desk = await visit("li")
+    change = {"conversation_key": "talk-k1", "external_id": "k1"}
+    e = makers.envelope("e", now=await house.store.db.now())
+    await makers.thread(house.store, e, kind="edit", revision=1, text="改好了", **change)
+    (message,) = (await desk.get(f"/tickets/{ticket}")).json["messages"]
+    assert message["text"] == "改好了"
+    assert [version["text"] for version in message["earlier"]] == ["我的卡号是 6222"]
+    path = f"/tickets/{ticket}/messages/{message['id']}"
+    assert (await desk.get(f"{path}/attachments/a1")).raw == b"file"
+    note = (await house.store.conversations.log(await talk_of(house, ticket)))[1]
+    assert (await desk.get(f"/tickets/{ticket}/messages/{note.id}/raw")).status == 404
+    d = makers.envelope("d", now=await house.store.db.now())
+    await makers.thread(house.store, d, kind="delete", text="", **change)
+    view = await desk.get(f"/tickets/{ticket}")
+    assert b"6222" not in view.raw
+    (message,) = view.json["messages"]
+    assert (message["text"], message["earlier"], message["attachments"]) == ("", [], [])
+    assert message["withdrawn_at"] is not None
+    for rest in ("/raw", "/attachments/a1"):
+        assert (await desk.get(path + rest)).status == 404
+    kinds = {line["kind"] for line in view.json["history"]}
+    assert "message.withdrawn" in kinds
+
+
+async def talk_of(house: World, ticket: str) -> str:
+    return (await house.store.tickets.get(ticket)).conversation_id
+
+
 async def test_an_answer_of_unknown_fate_is_decided(
     house: World, visit: Visit, clock: FakeClock
 ) -> None:

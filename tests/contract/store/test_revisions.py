@@ -84,7 +84,7 @@ async def test_a_deletion_leaves_no_word_and_an_audit_line(store: Store) -> None
     assert (line["action"], line["agent_id"]) == ("message.withdrawn", None)
     assert line["detail"]["message"] == original.id
     (due,) = await store.queue.unlabelled(10)
-    assert due.text == ""
+    assert (due.text, due.identity_id) == ("", "")  # nobody to acknowledge it to
 
 
 THREE = (
