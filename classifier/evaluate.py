@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.features import Floats, Integers
+from classifier.features import Floats
+from classifier.keys import Integers
 
 _BINS = 10
 

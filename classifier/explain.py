@@ -1,16 +1,17 @@
 """Why a label: the features that spoke for and against it, as data for a desk or a terminal."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from classifier.bundles import Bundle, Head
-from classifier.features import SHAPES, Analysis, Floats, Integers, Rows
+from classifier.bundles import Bundle
+from classifier.features import SHAPES, Analysis, Floats, Rows
+from classifier.keys import Integers
 from classifier.text import STAND_INS
 
-_CANDIDATES = 24
+_CANDIDATES = 20
 """Features looked at for the few reasons shown."""
 
 
@@ -41,47 +42,40 @@ class Explained(NamedTuple):
 
 
 class Explanation:
-    """One message's features and their parts in every head's scores."""
+    """One message's features and what each says for the decided class of every head."""
 
     def __init__(
         self,
         names: list[tuple[str, str]],
-        slopes: Floats,
         analysis: Analysis,
         columns: Integers,
-        parts: Floats,
+        weights: Mapping[str, Floats],
     ) -> None:
+        """``weights``: by facet, what each feature adds to the decided class above the mean.
+
+        Together with the intercepts' and offsets' share these sum up to its log-odds.
+        """
+        self.weights = weights
         self._names = names
-        self._slopes = slopes
         self._analysis = analysis
-        self._columns = columns
-        self._parts = parts
+        self._columns = columns.tolist()
         self._words = f"{_BETWEEN}{_BETWEEN.join(analysis.words)}{_BETWEEN}"
         self._readings: dict[int, tuple[str, list[str]]] = {}
 
-    def weights(self, head: Head, at: int) -> Floats:
-        """For each feature of the message, what it adds to class ``at`` above the mean.
+    def all(self, facet: str) -> list[Contribution]:
+        """Every contribution to the decided class, merged by what a person reads, large first."""
+        weights = self.weights[facet]
+        merged = self._merged(range(len(weights)), weights)
+        return sorted(merged, key=lambda part: (-abs(part.weight), part.text))
 
-        Together with the intercepts' and offsets' share these sum up to the log-odds.
-        """
-        parts = self._parts[:, head.columns] * self._slopes[head.columns]
-        weights: Floats = parts[:, at] - parts.mean(axis=1)
-        return weights
-
-    def all(self, head: Head, at: int) -> list[Contribution]:
-        """Every contribution to class ``at``, merged by what a person reads, large first."""
-        weights = self.weights(head, at)
-        return self._merged(range(len(weights)), weights)
-
-    def top(self, head: Head, at: int, count: int) -> list[Contribution]:
+    def top(self, facet: str, count: int) -> list[Contribution]:
         """The ``count`` contributions that a person should see, strongest first.
 
         Whole words go before pieces of words, pieces before single characters.
         """
-        weights = self.weights(head, at)
-        strongest = np.argsort(-np.abs(weights), kind="stable")[:_CANDIDATES].tolist()
-        merged = self._merged(strongest, weights)
-        merged.sort(key=lambda part: -abs(part.weight) * _worth(part))
+        weights = self.weights[facet]
+        merged = self._merged(_strongest(weights), weights)
+        merged.sort(key=lambda part: (-abs(part.weight) * _worth(part), part.text))
         return merged[:count]
 
     def _merged(self, features: Iterable[int], weights: Floats) -> list[Contribution]:
@@ -94,8 +88,7 @@ class Explanation:
                 sums[text] = sums.get(text, 0.0) + float(weights[feature]) / len(texts)
                 if text not in kinds or _RANKS[kind] < _RANKS[kinds[text]]:
                     kinds[text] = kind
-        merged = [Contribution(kinds[text], text, weight) for text, weight in sums.items()]
-        return sorted(merged, key=lambda part: (-abs(part.weight), part.text))
+        return [Contribution(kinds[text], text, weight) for text, weight in sums.items()]
 
     def _read(self, feature: int) -> tuple[str, list[str]]:
         """Each feature is read once, though every facet asks for it."""
@@ -105,17 +98,52 @@ class Explanation:
         return self._readings[feature]
 
 
+def _strongest(weights: Floats) -> list[int]:
+    """The features with the largest weights; of equal ones the first."""
+    sizes = np.abs(weights)
+    if len(sizes) > _CANDIDATES:
+        least = np.partition(sizes, len(sizes) - _CANDIDATES)[len(sizes) - _CANDIDATES]
+        large = np.flatnonzero(sizes >= least)
+    else:
+        large = np.arange(len(sizes))
+    order = np.argsort(-sizes[large], kind="stable")[:_CANDIDATES]
+    strongest: list[int] = large[order].tolist()
+    return strongest
+
+
 class Explainer:
     """Makes explanations over one bundle."""
 
     def __init__(self, bundle: Bundle) -> None:
         self._names = bundle.vocabulary.names()
+        self._heads = bundle.heads
         self._slopes = np.asarray(bundle.slopes)
+        self._means = np.stack(
+            [
+                np.mean(bundle.weights[:, head.columns] * self._slopes[head.columns], axis=1)
+                for head in bundle.heads
+            ]
+        )
 
-    def of(self, rows: Rows, parts: Floats, row: int, analysis: Analysis) -> Explanation:
-        """The explanation of one row of a batch."""
-        span = slice(rows.starts[row], rows.starts[row + 1])
-        return Explanation(self._names, self._slopes, analysis, rows.columns[span], parts[span])
+    def of(
+        self,
+        analyses: Sequence[Analysis],
+        rows: Rows,
+        weights: Floats,
+        decided: Mapping[str, Integers],
+    ) -> Iterator[Explanation]:
+        """The explanations of a batch: ``weights`` by feature of ``rows``, classes by facet."""
+        every = np.arange(len(weights))
+        spoken: dict[str, Floats] = {}
+        for number, head in enumerate(self._heads):
+            chosen = head.start + np.repeat(decided[head.facet], np.diff(rows.starts))
+            of_class = weights[every, chosen] * self._slopes[chosen]
+            raised = of_class - self._means[number].take(rows.columns)
+            spoken[head.facet] = raised * rows.values
+        for row, analysis in enumerate(analyses):
+            span = slice(rows.starts[row], rows.starts[row + 1])
+            parts = {facet: values[span] for facet, values in spoken.items()}
+            yield Explanation(self._names, analysis, rows.columns[span], parts)
 
 
 def shown(text: str) -> str:

@@ -6,21 +6,33 @@ are TF-IDF weighted with a length of one each; the last two are fixed small numb
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier import keys
+from classifier.keys import Integers, Keys, KeyTable
 from classifier.phrases import Phrases
-from classifier.text import MONEY, ORDER, PHONE, STAND_INS, URL, Cut, Text, language, normalize
+from classifier.text import (
+    MONEY,
+    ORDER,
+    PHONE,
+    STAND_INS,
+    URL,
+    Cut,
+    Text,
+    code_points,
+    language_of,
+    normalize,
+)
 from classifier.text import words as cut_words
 from models.training import Taxonomy
 
 Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 WEIGHTED = ("word", "char", "subject")
 """The blocks whose features are learnt from the data and TF-IDF weighted."""
@@ -60,13 +72,30 @@ class FeatureConfig:
 
 
 class Analysis(NamedTuple):
-    """A message taken apart, before anything learnt is applied to it."""
+    """A message taken apart, before anything learnt is applied to it.
+
+    ``letters`` is what characters are looked for in: whatever is no letter is one space there.
+    """
 
     normal: str
+    letters: str
     words: list[str]
-    grams: dict[str, list[str]]
+    subject_words: list[str]
     cues: dict[str, list[str]]
     shapes: list[str]
+
+
+class Counts(NamedTuple):
+    """How often which column occurs: row ``i`` is ``starts[i]:starts[i + 1]`` of the others."""
+
+    columns: Integers
+    counts: Integers
+    starts: Integers
+
+    @property
+    def rows(self) -> Integers:
+        """The row of each entry."""
+        return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
 
 
 class Rows(NamedTuple):
@@ -76,26 +105,38 @@ class Rows(NamedTuple):
     values: Floats
     starts: Integers
 
+    def part(self, first: int, last: int) -> "Rows":
+        """Rows ``first`` up to ``last``, that one excluded."""
+        span = slice(self.starts[first], self.starts[last])
+        starts = self.starts[first : last + 1] - self.starts[first]
+        return Rows(self.columns[span], self.values[span], starts)
+
 
 def cue_group(facet: str, value: str) -> str:
     """The name of the feature that says: a cue word of this class occurs."""
     return f"{facet}:{value}"
 
 
-def in_a_row(words: Sequence[str], most: int) -> list[str]:
+def terms(analysis: Analysis, config: FeatureConfig) -> dict[str, list[str]]:
+    """By block of ``WEIGHTED``, everything that a vocabulary could hold of a message."""
+    letters = analysis.letters
+    return {
+        "word": _in_a_row(analysis.words, config.word_n),
+        "char": [
+            letters[at : at + size]
+            for size in range(1, config.char_n + 1)
+            for at in range(len(letters) - size + 1)
+        ],
+        "subject": analysis.subject_words,
+    }
+
+
+def _in_a_row(words: Sequence[str], most: int) -> list[str]:
     """Each run of one to ``most`` words, joined by a space."""
     grams = list(words)
     for size in range(2, most + 1):
         grams += [" ".join(words[at : at + size]) for at in range(len(words) - size + 1)]
     return grams
-
-
-def character_runs(normal: str, most: int) -> list[str]:
-    """Each run of one to ``most`` characters; whatever is no letter counts as one space."""
-    text = _only_letters(normal)
-    return [
-        text[at : at + size] for size in range(1, most + 1) for at in range(len(text) - size + 1)
-    ]
 
 
 _NO_LETTER = re.compile(f"[^\\w{''.join(STAND_INS)}]|_")
@@ -106,10 +147,13 @@ def _only_letters(normal: str) -> str:
     return f" {' '.join(kept.split())} "
 
 
+_DIGIT = re.compile("[0-9]")
+_LATIN = re.compile("[a-z]")
+
+
 def _shapes(item: Text, normal: str) -> list[str]:
     size = len(normal)
-    guess = language(normal)
-    has_latin = any("a" <= character <= "z" for character in normal)
+    guess = language_of(normal)
     told = {
         "question": "?" in normal,
         "exclamation": "!" in normal,
@@ -118,13 +162,13 @@ def _shapes(item: Text, normal: str) -> list[str]:
         "short": _TINY < size <= _SHORT,
         "long": _LONG < size <= _HUGE,
         "huge": size > _HUGE,
-        "digits": any("0" <= character <= "9" for character in normal),
+        "digits": _DIGIT.search(normal) is not None,
         "order": ORDER in normal,
         "phone": PHONE in normal,
         "money": MONEY in normal,
         "link": URL in normal,
         "english": guess == "en",
-        "mixed": guess == "zh" and has_latin,
+        "mixed": guess == "zh" and _LATIN.search(normal) is not None,
         "subject": bool(item.subject.strip()),
     }
     found = [name for name, holds in told.items() if holds]
@@ -134,8 +178,7 @@ def _shapes(item: Text, normal: str) -> list[str]:
 class Analyser:
     """Takes messages apart: everything that needs the taxonomy's cues but no training."""
 
-    def __init__(self, taxonomy: Taxonomy, config: FeatureConfig, cut: Cut) -> None:
-        self._config = config
+    def __init__(self, taxonomy: Taxonomy, cut: Cut) -> None:
         self._cut = cut
         self._groups: dict[str, list[str]] = {}
         for facet, spec in taxonomy.facets.items():
@@ -154,12 +197,8 @@ class Analyser:
         for hit in self._phrases.find(normal):
             for group in self._groups[hit.phrase]:
                 cues.setdefault(group, []).append(hit.phrase)
-        grams = {
-            "word": in_a_row(words, self._config.word_n),
-            "char": character_runs(normal, self._config.char_n),
-            "subject": subject_words,
-        }
-        return Analysis(normal, words, grams, cues, _shapes(item, normal))
+        letters = _only_letters(normal)
+        return Analysis(normal, letters, words, subject_words, cues, _shapes(item, normal))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +217,12 @@ class Vocabulary:
     def size(self) -> int:
         return len(self.idf) + len(self.cues) + len(self.shapes)
 
+    @property
+    def sizes(self) -> list[int]:
+        """Columns of each block."""
+        weighted = [len(self.terms[block]) for block in WEIGHTED]
+        return [*weighted, len(self.cues), len(self.shapes)]
+
     def names(self) -> list[tuple[str, str]]:
         """Block and name of every column."""
         weighted = [(block, term) for block in WEIGHTED for term in self.terms[block]]
@@ -185,73 +230,126 @@ class Vocabulary:
         return weighted + cues + [("shape", shape) for shape in self.shapes]
 
 
-class Extractor:
-    """Analyses to rows over a fixed vocabulary, a whole batch at a time."""
+class Weighing:
+    """Counts to values: sublinear TF-IDF, each weighted block brought to its length."""
 
     def __init__(self, vocabulary: Vocabulary, config: FeatureConfig) -> None:
-        self._idf = vocabulary.idf
-        self._scales = {"word": 1.0, "char": 1.0, "subject": config.subject_weight}
-        self._columns: dict[str, dict[str, int]] = {}
-        start = 0
-        for block in WEIGHTED:
-            terms = vocabulary.terms[block]
-            self._columns[block] = dict(zip(terms, range(start, start + len(terms)), strict=True))
-            start += len(terms)
-        self._cues = {name: start + at for at, name in enumerate(vocabulary.cues)}
-        start += len(vocabulary.cues)
-        self._shapes = {name: start + at for at, name in enumerate(vocabulary.shapes)}
-        self._cue_weight = config.cue_weight
-        self._shape_weight = config.shape_weight
+        fixed = vocabulary.size - len(vocabulary.idf)
+        self._factors = np.concatenate([vocabulary.idf, np.ones(fixed)])
+        self._block_of = np.repeat(np.arange(len(vocabulary.sizes)), vocabulary.sizes)
+        self._scales = np.array(
+            [1.0, 1.0, config.subject_weight, config.cue_weight, config.shape_weight]
+        )
+
+    def __call__(self, found: Counts) -> Rows:
+        values = self._factors[found.columns] * (1.0 + np.log(found.counts))
+        blocks = len(self._scales)
+        height = len(found.starts) - 1
+        at = found.rows * blocks + self._block_of[found.columns]
+        squares = np.bincount(at, values * values, minlength=height * blocks)
+        lengths = np.sqrt(squares).reshape(height, blocks)
+        lengths[:, len(WEIGHTED) :] = 1.0
+        scaling = np.zeros_like(lengths)
+        np.divide(self._scales, lengths, out=scaling, where=lengths > 0)
+        return Rows(found.columns, values * scaling.ravel()[at], found.starts)
+
+
+_SALTS = {"word": np.uint64(0), "char": np.uint64(1 << 63), "subject": np.uint64(1 << 62)}
+"""Keeps the keys of equal runs in different blocks apart."""
+
+_UNKNOWN = (1 << 32) - 1
+"""Stands for every word that no term has."""
+
+
+class Extractor:
+    """Analyses to rows over a fixed vocabulary, a whole batch at a time.
+
+    Within the weighted blocks the values are sublinear TF-IDF of length one, exactly as of
+    scikit-learn's ``TfidfVectorizer``, times the block's weight. Immutable.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, config: FeatureConfig) -> None:
+        self._config = config
+        self._size = vocabulary.size
+        starts = np.cumsum([0, *vocabulary.sizes])
+        words = {
+            block: [term.split(" ") for term in vocabulary.terms[block]]
+            for block in ("word", "subject")
+        }
+        known = dict.fromkeys(chain.from_iterable(chain(words["word"], words["subject"])))
+        self._word_ids = {word: at for at, word in enumerate(known)}
+        self._table = KeyTable(
+            np.concatenate(
+                [
+                    self._keys_of_words(words["word"]) ^ _SALTS["word"],
+                    _keys_of_characters(vocabulary.terms["char"]) ^ _SALTS["char"],
+                    self._keys_of_words(words["subject"]) ^ _SALTS["subject"],
+                ]
+            ),
+            np.arange(starts[len(WEIGHTED)], dtype=np.int64),
+        )
+        self._cues = {name: at for at, name in enumerate(vocabulary.cues, int(starts[-3]))}
+        self._shapes = {name: at for at, name in enumerate(vocabulary.shapes, int(starts[-2]))}
+        self._weigh = Weighing(vocabulary, config)
 
     def __call__(self, analyses: Sequence[Analysis]) -> Rows:
-        blocks = [self._weighted(block, analyses) for block in WEIGHTED]
-        blocks.append(self._fixed(analyses))
-        columns, values, rows = (
-            np.concatenate([block[part] for block in blocks]) for part in range(3)
+        return self._weigh(self.count(analyses))
+
+    def count(self, analyses: Sequence[Analysis]) -> Counts:
+        """How often each column occurs in each message."""
+        cells = np.concatenate([self._weighted(analyses), self._fixed(analyses)])
+        cells.sort()
+        firsts = np.flatnonzero(np.diff(cells, prepend=-1))
+        counts = np.diff(firsts, append=len(cells))
+        cells = cells[firsts]
+        starts = np.searchsorted(cells, np.arange(len(analyses) + 1) * self._size)
+        rows = np.repeat(np.arange(len(analyses)), np.diff(starts))
+        return Counts(cells - rows * self._size, counts, starts)
+
+    def _weighted(self, analyses: Sequence[Analysis]) -> Integers:
+        """Row times width plus column of every known term, as often as it occurs."""
+        letters = [analysis.letters for analysis in analyses]
+        runs = {
+            "word": self._runs_of_words([each.words for each in analyses], self._config.word_n),
+            "char": keys.runs(code_points("".join(letters)), _rows(letters), self._config.char_n),
+            "subject": self._runs_of_words([each.subject_words for each in analyses], 1),
+        }
+        rows = np.concatenate([runs[block].rows for block in WEIGHTED])
+        columns = self._table.find(
+            np.concatenate([runs[block].keys ^ _SALTS[block] for block in WEIGHTED])
         )
-        order = np.argsort(rows, kind="stable")
-        starts = np.zeros(len(analyses) + 1, np.int64)
-        np.cumsum(np.bincount(rows, minlength=len(analyses)), out=starts[1:])
-        return Rows(columns[order].astype(np.int64), values[order], starts)
+        known = columns >= 0
+        cells: Integers = rows[known] * self._size + columns[known]
+        return cells
 
-    def _weighted(
-        self, block: str, analyses: Sequence[Analysis]
-    ) -> tuple[Integers, Floats, Integers]:
-        """Sublinear TF-IDF of length one, exactly as scikit-learn's ``TfidfVectorizer``."""
-        column_of = self._columns[block]
-        columns: list[int] = []
-        counts: list[int] = []
-        sizes: list[int] = []
-        for analysis in analyses:
-            found = _count(column_of, analysis.grams[block])
-            columns.extend(found)
-            counts.extend(found.values())
-            sizes.append(len(found))
-        at = np.array(columns, np.int64)
-        rows = np.repeat(np.arange(len(analyses)), sizes)
-        values = (1.0 + np.log(np.array(counts, np.float64))) * self._idf[at]
-        lengths = np.sqrt(np.bincount(rows, values * values, minlength=len(analyses)))
-        return at, self._scales[block] * values / lengths[rows], rows
+    def _runs_of_words(self, texts: Sequence[list[str]], most: int) -> keys.Runs:
+        ids = self._word_ids
+        symbols = [ids.get(word, _UNKNOWN) for words in texts for word in words]
+        return keys.runs(np.array(symbols, np.uint32), _rows(texts), most)
 
-    def _fixed(self, analyses: Sequence[Analysis]) -> tuple[Integers, Floats, Integers]:
-        columns: list[int] = []
-        values: list[float] = []
-        rows: list[int] = []
+    def _keys_of_words(self, terms: Sequence[list[str]]) -> Keys:
+        ids = self._word_ids
+        symbols = np.array([ids[word] for words in terms for word in words], np.uint32)
+        return keys.of_runs(symbols, [len(words) for words in terms])
+
+    def _fixed(self, analyses: Sequence[Analysis]) -> Integers:
+        """The same of cue groups, as often as one of their words occurs, and of shapes."""
+        cells: list[int] = []
         for row, analysis in enumerate(analyses):
-            for group, found in analysis.cues.items():
+            first = row * self._size
+            for group, hits in analysis.cues.items():
                 if group in self._cues:
-                    columns.append(self._cues[group])
-                    values.append(self._cue_weight * (1.0 + np.log(len(found))))
-                    rows.append(row)
-            for shape in analysis.shapes:
-                if shape in self._shapes:
-                    columns.append(self._shapes[shape])
-                    values.append(self._shape_weight)
-                    rows.append(row)
-        return np.array(columns, np.int64), np.array(values, np.float64), np.array(rows, np.int64)
+                    cells += [first + self._cues[group]] * len(hits)
+            cells += [
+                first + self._shapes[shape] for shape in analysis.shapes if shape in self._shapes
+            ]
+        return np.array(cells, np.int64)
 
 
-def _count(column_of: Mapping[str, int], grams: Iterable[str]) -> Mapping[int, int]:
-    counts: Counter[int | None] = Counter(map(column_of.get, grams))
-    del counts[None]
-    return cast("Counter[int]", counts)
+def _rows(texts: Sequence[Sequence[object]]) -> Integers:
+    """For each symbol of ``texts``, joined, the number of its text."""
+    return np.repeat(np.arange(len(texts)), [len(text) for text in texts])
+
+
+def _keys_of_characters(terms: Sequence[str]) -> Keys:
+    return keys.of_runs(code_points("".join(terms)), [len(term) for term in terms])

@@ -1,9 +1,15 @@
 """Finding many fixed phrases in one pass."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
-from classifier.text import normalize
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.text import code_points, normalize
+
+_SIEVE = 1 << 16
 
 
 class Hit(NamedTuple):
@@ -29,6 +35,14 @@ class Phrases:
                 self._single.add(phrase)
             else:
                 self._by_pair.setdefault(phrase[:2], []).append(phrase)
+        self._of_words = {
+            phrase
+            for phrase in [*self._single, *chain.from_iterable(self._by_pair.values())]
+            if _alphanumeric(phrase[0]) or _alphanumeric(phrase[-1])
+        }
+        self._sieve = np.zeros(_SIEVE, np.bool_)
+        pairs = [*self._by_pair, *(f"{one}{chr(0)}" for one in self._single)]
+        self._sieve[_marks("".join(pairs))[::2]] = True
 
     def find(self, normal: str) -> Iterator[Hit]:
         """Hits from left to right: the longest at each place, none inside another.
@@ -36,14 +50,24 @@ class Phrases:
         So “不满意” hides “满意”, while “一直没收到” gives both “一直没” and “没收到”.
         """
         covered = 0
-        for start, first in enumerate(normal):
-            for phrase in self._at(first, normal[start : start + 2]):
+        for start in self._candidates(normal):
+            for phrase in self._at(normal[start], normal[start : start + 2]):
                 end = start + len(phrase)
-                if normal.startswith(phrase, start) and _whole(normal, start, end):
+                if normal.startswith(phrase, start) and (
+                    phrase not in self._of_words or _whole(normal, start, end)
+                ):
                     if end > covered:
                         yield Hit(phrase, start, end)
                         covered = end
                     break
+
+    def _candidates(self, normal: str) -> list[int]:
+        """Where a phrase may begin, and now and then where none does."""
+        codes = code_points(normal)
+        begins = self._sieve[_marks(normal)]
+        if self._single:
+            begins |= self._sieve[_mark(codes, np.uint32(0))]
+        return np.flatnonzero(begins).tolist()
 
     def _at(self, first: str, pair: str) -> Sequence[str]:
         """What may stand where a text goes on like this, longest first.
@@ -52,6 +76,17 @@ class Phrases:
         """
         longer = self._by_pair.get(pair, ())
         return (*longer, first) if first in self._single else longer
+
+
+def _marks(text: str) -> NDArray[np.uint32]:
+    """For each character of ``text`` a small number of it and the next one."""
+    codes = code_points(text + "\0")
+    return _mark(codes[:-1], codes[1:])
+
+
+def _mark(first: NDArray[np.uint32], second: NDArray[np.uint32] | np.uint32) -> NDArray[np.uint32]:
+    marks: NDArray[np.uint32] = (first * np.uint32(40_503) ^ second) & np.uint32(_SIEVE - 1)
+    return marks
 
 
 def _alphanumeric(character: str) -> bool:

@@ -4,7 +4,8 @@ Needs no scikit-learn and no scipy: a worker loads in a fraction of a second and
 memory-mapped arrays with its neighbours.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,26 +13,34 @@ import numpy as np
 
 from classifier import bundles
 from classifier.bundles import Bundle, BundleRefused, Head
-from classifier.explain import Contribution, Explained, Explainer
-from classifier.features import Analyser, Analysis, Extractor, Floats, Integers, Rows
+from classifier.explain import Contribution, Explained, Explainer, Explanation
+from classifier.features import Analyser, Analysis, Extractor, Floats, Rows
+from classifier.keys import Integers
 from classifier.rules import Floor, Floors, at_least, cheapest, costs
 from classifier.text import Text, default_cut
 from models.ticket import Label, Labels, Reason
 from models.training import BundleCard, Taxonomy
 
 _CHUNK = 64
-"""Messages a product: bounds the memory that a batch of long mails takes."""
+"""Messages a feature pass."""
+
+_FEATURES = 4_096
+"""Features a product, unless one message has more: their weights stay in the cache."""
 
 _ALTERNATIVES = 3
 _REASONS = 5
 
 
 class Batch(NamedTuple):
-    """Messages taken apart, their features, and each feature's part in every score."""
+    """Messages taken apart, their features with the weights of each, and the scores.
+
+    ``weights`` has a row a feature of ``rows``, ``scores`` a row a message; both have a column
+    a class, heads side by side.
+    """
 
     analyses: list[Analysis]
     rows: Rows
-    parts: Floats
+    weights: Floats
     scores: Floats
 
 
@@ -54,7 +63,9 @@ class Classifier:
                 "of the taxonomy: train again."
             )
         self._bundle = bundle
-        self._analyse = Analyser(bundle.taxonomy, bundle.config, default_cut())
+        self._analyse = Analyser(bundle.taxonomy, default_cut())
+        self._intercepts = np.asarray(bundle.intercepts)
+        self._weights = np.asarray(bundle.weights).view(np.ndarray)
         self._extract = Extractor(bundle.vocabulary, bundle.config)
         self._floors = Floors(self._taxonomy)
         self._explainer = Explainer(bundle)
@@ -93,39 +104,53 @@ class Classifier:
         Floors are not in it: they speak in the reasons of ``classify``.
         """
         batch = next(self.batches([item]))
-        explanation = self._explainer.of(batch.rows, batch.parts, 0, batch.analyses[0])
-        explained: dict[str, Explained] = {}
-        for head in self._bundle.heads:
-            probabilities = self.probabilities(batch.scores)[head.facet]
-            at = int(cheapest(probabilities, self._costs[head.facet])[0])
-            explained[head.facet] = Explained(
-                head.classes[at],
-                dict(zip(head.classes, probabilities[0].tolist(), strict=True)),
-                explanation.all(head, at),
+        by_facet = self.probabilities(batch.scores)
+        decided = self._decide(by_facet)
+        explanation = next(self._explanations(batch, decided))
+        return {
+            head.facet: Explained(
+                head.classes[int(decided[head.facet][0])],
+                dict(zip(head.classes, by_facet[head.facet][0].tolist(), strict=True)),
+                explanation.all(head.facet),
             )
-        return explained
+            for head in self._bundle.heads
+        }
 
     def batches(self, items: Sequence[Text]) -> Iterator[Batch]:
-        """The messages in chunks with their scores: a column a class, heads side by side."""
+        """The messages with their features and scores, some at a time, in order."""
         for start in range(0, len(items), _CHUNK):
             analyses = [self._analyse(item) for item in items[start : start + _CHUNK]]
             rows = self._extract(analyses)
-            parts = self._bundle.weights[rows.columns] * rows.values[:, None]
-            yield Batch(analyses, rows, parts, _sums(parts, rows.starts) + self._bundle.intercepts)
+            for first, last in _spans(rows.starts):
+                yield self._scored(analyses[first:last], rows.part(first, last))
+
+    def _scored(self, analyses: list[Analysis], rows: Rows) -> Batch:
+        weights = self._weights.take(rows.columns, axis=0)
+        return Batch(analyses, rows, weights, _sums(rows, weights) + self._intercepts)
 
     def probabilities(self, scores: Floats) -> dict[str, Floats]:
         """Calibrated probabilities by facet, a row a message, a column a class."""
         logits = scores * self._bundle.slopes + self._bundle.offsets
         return {head.facet: softmax(logits[:, head.columns]) for head in self._bundle.heads}
 
-    def _label(self, batch: Batch) -> Iterator[Labels]:
-        by_facet = self.probabilities(batch.scores)
-        decided = {
+    def _decide(self, by_facet: Mapping[str, Floats]) -> dict[str, Integers]:
+        return {
             facet: cheapest(probabilities, self._costs[facet])
             for facet, probabilities in by_facet.items()
         }
-        for row, analysis in enumerate(batch.analyses):
-            explain = self._explainer.of(batch.rows, batch.parts, row, analysis)
+
+    def _explanations(
+        self, batch: Batch, decided: Mapping[str, Integers]
+    ) -> Iterator[Explanation]:
+        return self._explainer.of(batch.analyses, batch.rows, batch.weights, decided)
+
+    def _label(self, batch: Batch) -> Iterator[Labels]:
+        by_facet = self.probabilities(batch.scores)
+        decided = self._decide(by_facet)
+        explanations = self._explanations(batch, decided)
+        for row, (analysis, explanation) in enumerate(
+            zip(batch.analyses, explanations, strict=True)
+        ):
             floors = self._floors.find(analysis.normal)
             labels = {
                 head.facet: self._with_floors(
@@ -133,7 +158,7 @@ class Classifier:
                         head,
                         by_facet[head.facet][row],
                         int(decided[head.facet][row]),
-                        explain.top(head, int(decided[head.facet][row]), _REASONS),
+                        explanation.top(head.facet, _REASONS),
                         readable=bool(analysis.words),
                     ),
                     head.facet,
@@ -156,7 +181,8 @@ class Classifier:
             # Nothing was said, so nothing is known: a guess by length alone would mislead.
             return Label(value=head.classes[at], confidence=0.0, accepted=False)
         confidence = float(probabilities[at])
-        others = [other for other in np.argsort(-probabilities, kind="stable") if other != at]
+        ranking = np.argsort(-probabilities, kind="stable").tolist()
+        others = [other for other in ranking if other != at]
         return Label(
             value=head.classes[at],
             confidence=confidence,
@@ -201,12 +227,26 @@ def _alternatives(label: Label, decided: str) -> tuple[tuple[str, float], ...]:
     return tuple(pair for pair in thought if pair[0] != decided)[:_ALTERNATIVES]
 
 
-def _sums(parts: Floats, starts: Integers) -> Floats:
-    """Sums of ``parts`` by row; a row without features is zero."""
-    sums = np.zeros((len(starts) - 1, parts.shape[1]))
-    filled = np.flatnonzero(np.diff(starts))
-    if len(filled):
-        sums[filled] = np.add.reduceat(parts, starts[filled], axis=0)
+def _spans(starts: Integers) -> Iterator[tuple[int, int]]:
+    """First and last row (excluded) of each run of rows with few enough features."""
+    first = 0
+    while first < len(starts) - 1:
+        last = int(np.searchsorted(starts, starts[first] + _FEATURES, side="right")) - 1
+        last = max(last, first + 1)
+        yield first, last
+        first = last
+
+
+def _sums(rows: Rows, weights: Floats) -> Floats:
+    """For each row the sum of its features' weights times their values.
+
+    Row by row, so that a message alone scores exactly as it does among others; and not by “@”,
+    since BLAS would wake threads for a product this small.
+    """
+    bounds = rows.starts.tolist()
+    sums = np.empty((len(bounds) - 1, weights.shape[1]))
+    for row, (first, last) in enumerate(pairwise(bounds)):
+        np.einsum("i,ij->j", rows.values[first:last], weights[first:last], out=sums[row])
     return sums
 
 

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from classifier.features import Floats, Integers
+from classifier.features import Floats
+from classifier.keys import Integers
 from classifier.phrases import Hit, Phrases
 from classifier.text import normalize
 from models.training import FacetSpec, FloorSpec, Taxonomy

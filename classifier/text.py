@@ -9,7 +9,12 @@ import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import opencc
+from numpy.typing import NDArray
+
+_SAMPLE = 2_000
+"""Characters by which the language is told."""
 
 HEAD_CHARS = 16_000
 TAIL_CHARS = 4_000
@@ -43,8 +48,10 @@ _UNREADABLE = re.compile(
 # Every alternative is bounded, or starts behind a look-behind and runs possessively, so that
 # a digit or letter is read a fixed number of times whatever follows: linear on any input.
 _AMOUNT = r"\d{1,12}(?:,\d{3}){0,4}(?:\.\d{1,8})?"
+# What each can begin with stands before them all: most characters are passed over by one look.
 _TYPED = re.compile(
-    r"(?P<url>(?:https?://|www\.)[^\s<>\u3000-\uffef]++)"
+    r"(?=[a-z0-9_.+¥$€£-])"
+    r"(?:(?P<url>(?:https?://|www\.)[^\s<>\u3000-\uffef]++)"
     r"|(?P<email>(?<![a-z0-9_.+-])[a-z0-9_.+-]++@[a-z0-9-]++(?:\.[a-z0-9-]++)+)"
     r"|(?P<phone>(?<![a-z0-9-])(?:(?:\+?86[ -]?)?1[3-9]\d[ -]?[\d*]{4}[ -]?[\d*]{4}"
     r"|0\d{2,3}[- ]?\d{7,8}|[48]00[- ]?\d{3,4}[- ]?\d{3,4})(?![a-z0-9*-]))"
@@ -53,7 +60,7 @@ _TYPED = re.compile(
     rf"|(?<![a-z0-9.]){_AMOUNT}\s?[万千百亿]?多?(?:人民币|美元|欧元|港币|日元|元|块钱?"
     r"|(?:rmb|cny|usd|eur|gbp|yuan|dollars?|bucks|euros?|pounds?)\b))"
     r"|(?P<order>(?<![a-z0-9-])(?=(?:[a-z-]{0,6}\d){6})[a-z0-9-]{8,}+)"
-    r"|(?P<number>(?<![a-z0-9.])\d{6,}+)"
+    r"|(?P<number>(?<![a-z0-9.])\d{6,}+))"
 )
 _KINDS = {
     "url": URL,
@@ -69,7 +76,15 @@ _GLAD_EMOJI = "👍❤🌹😊😄😁😃😀🥰😍😘💐🎉👏🙏💯�
 _ANGRY_EMOJI = "😡😠🤬👎😤💢😒🙄😭😢😞😩😫😖😣💔👿🤮🤢😨😰"
 _FACES = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u231a-\u23ff\u200d\u20e3]+")
 
-_QUOTES = {0x2018: "'", 0x2019: "'", 0x201C: '"', 0x201D: '"'}
+_PLAIN = (
+    *zip("‘’“”", "''\"\"", strict=True),
+    *zip("，！？：；（）", ",!?:;()", strict=True),
+)
+"""Written plainly before anything else: Chinese texts are full of them, and none combines."""
+
+# What compatibility leaves as it is and no mark combines with, left out: the rest is in short
+# runs. An ASCII character goes along, since a mark behind it combines with it.
+_UNSTABLE = re.compile("[\x00-\x7f]?[^\x00-\x7f\u3001\u3002\u3400-\u4db5\u4e00-\u9fff]+")
 _RUN = re.compile(r"(.)\1{2,}", re.DOTALL)
 _SPACE = re.compile(r"\s+")
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff"
@@ -97,9 +112,16 @@ def _simplifier() -> opencc.OpenCC:
 def _compatible(text: str) -> str:
     if text.isascii():
         return text
+    for fancy, plain in _PLAIN:
+        text = text.replace(fancy, plain)
+    return _UNSTABLE.sub(_normal_form, text)
+
+
+def _normal_form(match: re.Match[str]) -> str:
+    run = match.group()
     return "".join(
-        unicodedata.normalize("NFKC", text[start : start + _PIECE])
-        for start in range(0, len(text), _PIECE)
+        unicodedata.normalize("NFKC", run[start : start + _PIECE])
+        for start in range(0, len(run), _PIECE)
     )
 
 
@@ -130,7 +152,7 @@ def normalize(text: str) -> str:
     repeated more than twice is kept twice; spaces beside Chinese characters go, so that
     segmented text reads like plain text.
     """
-    text = _compatible(_UNREADABLE.sub("", _cut_to_length(text))).lower().translate(_QUOTES)
+    text = _compatible(_UNREADABLE.sub("", _cut_to_length(text))).lower()
     if not text.isascii():
         text = _simplifier().convert(text)
         text = _FACES.sub(_face, text)
@@ -187,31 +209,52 @@ _TOKEN = re.compile(
 
 
 def words(normal: str, cut: Cut) -> list[str]:
-    """The words of a normalised text in order, stand-ins among them, punctuation not."""
+    """The words of a normalised text in order, stand-ins among them, punctuation not.
+
+    All Chinese runs are cut in one call, apart by line ends, across which no word reaches.
+    """
+    tokens = list(_TOKEN.finditer(normal))
+    pieces = [*cut("\n".join(token.group() for token in tokens if token.lastgroup)), "\n"]
     found: list[str] = []
-    for match in _TOKEN.finditer(normal):
-        if match.lastgroup:
-            found.extend(cut(match.group()))
+    start = 0
+    for token in tokens:
+        if token.lastgroup:
+            end = pieces.index("\n", start)
+            found += pieces[start:end]
+            start = end + 1
         else:
-            found.append(match.group())
+            found.append(token.group())
     return found
 
 
-_HAN_CHARACTER = re.compile(f"[{_HAN}]")
-_LATIN_LETTER = re.compile(r"[a-z]")
-_OTHER_LETTER = re.compile(r"[^\W\d_a-z\u3400-\u4dbf\u4e00-\u9fff\ue000-\uf8ff]")
 _ENGLISH = re.compile(
     r"\b(?:the|a|an|i|my|me|you|your|is|are|was|to|of|and|in|for|on|it|this|that|have|has|not"
     r"|do|does|can|please|what|how|when|why|where|we|be|with|no|hi|hello|thanks|thank)\b"
 )
 
 
+def code_points(text: str) -> NDArray[np.uint32]:
+    """The characters of ``text`` as numbers."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
 def language(text: str) -> str:
     """A cheap guess: “zh”, “en”, or “und” where it is neither or cannot be told."""
-    sample = _compatible(text[:2_000]).lower()
-    han = len(_HAN_CHARACTER.findall(sample))
-    latin = len(_LATIN_LETTER.findall(sample))
-    other = len(_OTHER_LETTER.findall(sample))
+    return language_of(_compatible(text[:_SAMPLE]).lower())
+
+
+def language_of(normal: str) -> str:
+    """As ``language``, of a text that is normalised already."""
+    sample = normal[:_SAMPLE]
+    codes = code_points(sample)
+    latin = int(np.count_nonzero((codes >= ord("a")) & (codes <= ord("z"))))
+    han = other = 0
+    if not sample.isascii():
+        is_han = (codes >= 0x3400) & (codes <= 0x9FFF)
+        han = int(np.count_nonzero(is_han))
+        strange = codes[(codes >= 0x80) & ~is_han & ((codes < 0xE000) | (codes > 0xF8FF))]
+        letters = map(chr, strange.tolist())
+        other = sum(each.isalnum() and not each.isdecimal() for each in letters)
     if other * 5 > han + latin:
         return "und"
     if han and han * 4 >= latin:

@@ -15,31 +15,21 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 
 from classifier import bundles, evaluate, examples
 from classifier.bundles import Bundle, Head, learned_part
+from classifier.corpus import Corpus
 from classifier.examples import Example
-from classifier.features import (
-    SHAPES,
-    WEIGHTED,
-    Analyser,
-    Analysis,
-    Extractor,
-    FeatureConfig,
-    Floats,
-    Integers,
-    Vocabulary,
-    cue_group,
-)
+from classifier.features import Analyser, FeatureConfig, Floats
+from classifier.keys import Integers
 from classifier.predict import softmax
 from classifier.rules import cheapest, costs
 from classifier.text import default_cut
 from models.errors import Permanent
 from models.training import BundleCard, Taxonomy
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 """Raised when the same data and configuration would give another bundle."""
 
 _RIDGE = 0.01
@@ -97,14 +87,14 @@ def train(
     config = config or TrainConfig()
     started = time.perf_counter()
     tasks = _tasks(data, taxonomy)
-    analyse = Analyser(taxonomy, config.features, default_cut())
-    analyses = [analyse(example.item) for example in data]
+    analyse = Analyser(taxonomy, default_cut())
+    corpus = Corpus([analyse(example.item) for example in data], taxonomy, config.features)
+    every = np.ones(len(data), np.bool_)
     fold_of = np.array(examples.folds(data, config.folds), np.int64)
     progress("features", 0.1)
-    held_out = _held_out_scores(fold_of, analyses, tasks, taxonomy, config, progress)
+    held_out = _held_out_scores(fold_of, corpus, tasks, config, progress)
     slopes, offsets, metrics = _calibrate(fold_of, held_out, tasks, taxonomy)
-    vocabulary = _vocabulary(analyses, taxonomy, config.features)
-    matrix = _matrix(analyses, vocabulary, config.features)
+    vocabulary, matrix = corpus.seen_in(every)
     fitted = [_fit(matrix[task.rows], task.truth, len(task.classes), config) for task in tasks]
     progress("fit", 1.0)
     card = BundleCard(
@@ -169,50 +159,6 @@ def _check_labels(data: Sequence[Example], taxonomy: Taxonomy) -> None:
                 )
 
 
-def _vocabulary(
-    analyses: Sequence[Analysis], taxonomy: Taxonomy, config: FeatureConfig
-) -> Vocabulary:
-    terms: dict[str, tuple[str, ...]] = {}
-    idf: list[Floats] = []
-    for block in WEIGHTED:
-        documents = [analysis.grams[block] for analysis in analyses]
-        if not any(documents):
-            terms[block] = ()
-            continue
-        vectorizer = TfidfVectorizer(
-            analyzer=_as_it_is, sublinear_tf=True, min_df=config.min_count, dtype=np.float64
-        )
-        vectorizer.fit(documents)
-        terms[block] = tuple(vectorizer.get_feature_names_out().tolist())
-        idf.append(vectorizer.idf_)
-    channels = {shape for analysis in analyses for shape in analysis.shapes if shape not in SHAPES}
-    return Vocabulary(
-        terms=terms,
-        cues=tuple(
-            cue_group(facet, value)
-            for facet, spec in taxonomy.facets.items()
-            for value in spec.classes
-        ),
-        shapes=(*SHAPES, *sorted(channels)),
-        idf=np.concatenate(idf) if idf else np.zeros(0),
-    )
-
-
-def _as_it_is(grams: list[str]) -> list[str]:
-    return grams
-
-
-def _matrix(
-    analyses: Sequence[Analysis], vocabulary: Vocabulary, config: FeatureConfig
-) -> csr_matrix:
-    rows = Extractor(vocabulary, config)(analyses)
-    matrix = csr_matrix(
-        (rows.values, rows.columns, rows.starts), shape=(len(analyses), vocabulary.size)
-    )
-    matrix.sort_indices()
-    return matrix
-
-
 def _fit(
     matrix: csr_matrix, truth: Integers, classes: int, config: TrainConfig
 ) -> tuple[Floats, Floats]:
@@ -236,9 +182,8 @@ def _fit(
 
 def _held_out_scores(
     fold_of: Integers,
-    analyses: Sequence[Analysis],
+    corpus: Corpus,
     tasks: Sequence[_Task],
-    taxonomy: Taxonomy,
     config: TrainConfig,
     progress: Progress,
 ) -> list[Floats]:
@@ -249,9 +194,7 @@ def _held_out_scores(
     """
     scores = [np.zeros((len(task.rows), len(task.classes))) for task in tasks]
     for fold in range(config.folds):
-        seen = [analyses[row] for row in np.flatnonzero(fold_of != fold).tolist()]
-        vocabulary = _vocabulary(seen, taxonomy, config.features)
-        matrix = _matrix(analyses, vocabulary, config.features)
+        _, matrix = corpus.seen_in(fold_of != fold)
         for task, found in zip(tasks, scores, strict=True):
             held = fold_of[task.rows] == fold
             if held.any():

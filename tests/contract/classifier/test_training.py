@@ -17,7 +17,7 @@ from sklearn.svm import LinearSVC
 from classifier import bundles, evaluate, examples, seed
 from classifier.bundles import Bundle, BundleRefused
 from classifier.examples import Example
-from classifier.features import Analyser, Extractor
+from classifier.features import Analyser, Extractor, Rows, terms
 from classifier.predict import Classifier, _sums
 from classifier.rules import Floors, cheapest, costs
 from classifier.text import STAND_INS, Text, default_cut, normalize
@@ -110,7 +110,7 @@ _NEW = [
 def test_scores_equal_scikit_learns_own(bundle: Bundle, classifier: Classifier) -> None:
     """The same texts through TfidfVectorizer and LinearSVC.decision_function."""
     config = TrainConfig()
-    analyse = Analyser(TAXONOMY, config.features, default_cut())
+    analyse = Analyser(TAXONOMY, default_cut())
     known = [analyse(example.item) for example in _examples()]
     asked = [analyse(item) for item in _NEW]
 
@@ -124,7 +124,7 @@ def test_scores_equal_scikit_learns_own(bundle: Bundle, classifier: Classifier) 
     blocks_known, blocks_asked = [], []
     for block in ("word", "char"):
         vectorizer = TfidfVectorizer(
-            analyzer=lambda analysis, block=block: analysis.grams[block],
+            analyzer=lambda analysis, block=block: terms(analysis, config.features)[block],
             sublinear_tf=True,
             min_df=2,
         )
@@ -202,12 +202,13 @@ def test_explanation_adds_up(classifier: Classifier, bundle: Bundle) -> None:
     item = _NEW[0]
     (batch,) = classifier.batches([item])
     explained = classifier.explain(item)
+    decided = classifier._decide(classifier.probabilities(batch.scores))
     for head in classifier.heads:
         at = head.classes.index(explained[head.facet].value)
         logits = (batch.scores[0] * bundle.slopes + bundle.offsets)[head.columns]
         silent = (bundle.intercepts * bundle.slopes + bundle.offsets)[head.columns]
-        explanation = classifier._explainer.of(batch.rows, batch.parts, 0, batch.analyses[0])
-        spoken = explanation.weights(head, at).sum()
+        (explanation,) = classifier._explanations(batch, decided)
+        spoken = explanation.weights[head.facet].sum()
         total = spoken + silent[at] - silent.mean()
         assert total == pytest.approx(logits[at] - logits.mean(), abs=1e-9)
         assert sum(explained[head.facet].probabilities.values()) == pytest.approx(1)
@@ -531,6 +532,6 @@ def test_a_broken_seed_line_is_named(line: str, wrong: str) -> None:
 
 
 def test_a_message_without_any_known_feature_scores_zero() -> None:
-    parts = np.array([[1.0, 2.0], [3.0, 4.0]])
-    sums = _sums(parts, np.array([0, 0, 2, 2]))
-    np.testing.assert_array_equal(sums, [[0, 0], [4, 6], [0, 0]])
+    weights = np.array([[1.0, 2.0], [3.0, 4.0]])
+    rows = Rows(np.array([0, 1]), np.array([1.0, 2.0]), np.array([0, 0, 2, 2]))
+    np.testing.assert_array_equal(_sums(rows, weights), [[0, 0], [7, 10], [0, 0]])

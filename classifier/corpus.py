@@ -1,0 +1,94 @@
+"""The messages of a training run, counted once for all the vocabularies fitted on them."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from classifier.features import (
+    SHAPES,
+    WEIGHTED,
+    Analysis,
+    Counts,
+    Extractor,
+    FeatureConfig,
+    Floats,
+    Vocabulary,
+    Weighing,
+    cue_group,
+    terms,
+)
+from classifier.keys import Integers
+from models.training import Taxonomy
+
+
+class Corpus:
+    """Analysed messages; makes the vocabulary of any part of them, and all rows over it."""
+
+    def __init__(
+        self, analyses: Sequence[Analysis], taxonomy: Taxonomy, config: FeatureConfig
+    ) -> None:
+        self._config = config
+        self._widest = _widest(analyses, taxonomy, config)
+        self._counts = Extractor(self._widest, config).count(analyses)
+
+    def seen_in(self, part: NDArray[np.bool_]) -> tuple[Vocabulary, csr_matrix]:
+        """The vocabulary that the messages of ``part`` give, and every message over it.
+
+        A term belongs to it that ``min_count`` of those messages have; its inverse document
+        frequency is ln((1 + messages) / (1 + messages with it)) + 1, as scikit-learn has it.
+        """
+        weighted = len(self._widest.idf)
+        columns = self._counts.columns[part[self._counts.rows]]
+        messages_with = np.bincount(columns, minlength=self._widest.size)[:weighted]
+        kept = messages_with >= self._config.min_count
+        idf = np.log((1 + int(part.sum())) / (1 + messages_with[kept])) + 1
+        vocabulary = _narrowed(self._widest, kept, idf)
+        counts = _only(self._counts, np.append(kept, np.ones(self._widest.size - weighted, bool)))
+        rows = Weighing(vocabulary, self._config)(counts)
+        shape = (len(part), vocabulary.size)
+        return vocabulary, csr_matrix((rows.values, rows.columns, rows.starts), shape=shape)
+
+
+def _widest(analyses: Sequence[Analysis], taxonomy: Taxonomy, config: FeatureConfig) -> Vocabulary:
+    """Every term that any part of the messages could give."""
+    messages_with: dict[str, Counter[str]] = {block: Counter() for block in WEIGHTED}
+    for analysis in analyses:
+        for block, found in terms(analysis, config).items():
+            messages_with[block].update(set(found))
+    frequent = {
+        block: tuple(sorted(term for term, count in each.items() if count >= config.min_count))
+        for block, each in messages_with.items()
+    }
+    channels = {shape for analysis in analyses for shape in analysis.shapes if shape not in SHAPES}
+    return Vocabulary(
+        terms=frequent,
+        cues=tuple(
+            cue_group(facet, value)
+            for facet, spec in taxonomy.facets.items()
+            for value in spec.classes
+        ),
+        shapes=(*SHAPES, *sorted(channels)),
+        idf=np.ones(sum(map(len, frequent.values()))),
+    )
+
+
+def _narrowed(widest: Vocabulary, kept: NDArray[np.bool_], idf: Floats) -> Vocabulary:
+    narrowed: dict[str, tuple[str, ...]] = {}
+    start = 0
+    for block in WEIGHTED:
+        names = widest.terms[block]
+        at = np.flatnonzero(kept[start : start + len(names)]).tolist()
+        narrowed[block] = tuple(names[index] for index in at)
+        start += len(names)
+    return Vocabulary(narrowed, widest.cues, widest.shapes, idf)
+
+
+def _only(found: Counts, kept: NDArray[np.bool_]) -> Counts:
+    """The counts of the kept columns, which move together."""
+    moved: Integers = np.cumsum(kept) - 1
+    stays = kept[found.columns]
+    starts = np.append(0, np.cumsum(stays))[found.starts]
+    return Counts(moved[found.columns[stays]], found.counts[stays], starts)

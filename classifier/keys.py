@@ -1,0 +1,83 @@
+"""Runs of symbols as 64-bit keys, and tables that find a key's column a whole batch at a time."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Keys = NDArray[np.uint64]
+Integers = NDArray[np.int64]
+
+_STEP = np.uint64(0x9E37_79B9_7F4A_7C15)
+_SPREAD = np.uint64(0xD6E8_FEB8_6659_FD93)
+_ROOM = 4
+"""Buckets a key: most looks end at an empty bucket."""
+
+
+class Runs(NamedTuple):
+    """Keys of runs, and the row that each run lies in."""
+
+    keys: Keys
+    rows: Integers
+
+
+def runs(symbols: NDArray[np.uint32], rows: Integers, most: int) -> Runs:
+    """Each run of one to ``most`` symbols that lies within one row.
+
+    The key of a run is a polynomial of its symbols modulo 2⁶⁴: of the hundred thousand runs
+    that a bundle knows, two share a key with a probability below 10⁻⁹.
+    """
+    steps = symbols.astype(np.uint64) + np.uint64(1)
+    keys, of_rows = [steps], [rows]
+    longer = steps
+    for size in range(2, min(most, len(symbols)) + 1):
+        longer = longer[:-1] * _STEP + steps[size - 1 :]
+        within = rows[: len(longer)] == rows[size - 1 :]
+        keys.append(longer[within])
+        of_rows.append(rows[: len(longer)][within])
+    return Runs(np.concatenate(keys), np.concatenate(of_rows))
+
+
+def of_runs(symbols: NDArray[np.uint32], sizes: Sequence[int]) -> Keys:
+    """The keys of whole runs, which stand in ``symbols`` one after the other."""
+    steps = symbols.astype(np.uint64) + np.uint64(1)
+    lengths = np.array(sizes, np.int64)
+    starts = np.cumsum(lengths) - lengths
+    keys = np.zeros(len(lengths), np.uint64)
+    for at in range(int(lengths.max(initial=0))):
+        longer = np.flatnonzero(lengths > at)
+        keys[longer] = keys[longer] * _STEP + steps[starts[longer] + at]
+    return keys
+
+
+class KeyTable:
+    """Finds the column of each key, ``-1`` where it has none."""
+
+    def __init__(self, keys: Keys, columns: Integers) -> None:
+        self._shift = np.uint64(64 - max(1, int(len(keys) * _ROOM).bit_length()))
+        buckets = self._bucket(keys)
+        order = np.argsort(buckets, kind="stable")
+        self._keys = np.append(keys[order], np.uint64(0))
+        self._columns = np.append(columns[order], -1)
+        counts = np.bincount(buckets.astype(np.int64), minlength=(1 << (64 - int(self._shift))))
+        self._starts = np.zeros(len(counts) + 1, np.int32)
+        np.cumsum(counts, out=self._starts[1:])
+
+    def find(self, keys: Keys) -> Integers:
+        """The column of each of ``keys``."""
+        buckets = self._bucket(keys)
+        at, end = self._starts[buckets], self._starts[buckets + np.uint64(1)]
+        found = np.full(len(keys), -1, np.int64)
+        open_ = np.flatnonzero(at < end)
+        at, end, keys = at[open_], end[open_], keys[open_]
+        while len(open_):
+            same = self._keys[at] == keys
+            found[open_[same]] = self._columns[at[same]]
+            at += 1
+            left = np.flatnonzero(~same & (at < end))
+            open_, at, end, keys = open_[left], at[left], end[left], keys[left]
+        return found
+
+    def _bucket(self, keys: Keys) -> Keys:
+        return keys * _SPREAD >> self._shift
