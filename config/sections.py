@@ -7,15 +7,24 @@ import re
 import string
 from collections.abc import Sequence
 from datetime import date
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
+from config import holidays
 from models.message import Lane
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Language = Literal["zh", "en"]
+Periods = dict[Weekday, tuple[str, ...]]
 
 _PERIOD = re.compile(r"([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)")
 
@@ -164,45 +173,110 @@ class Acknowledgement(Section):
         return self.channels.get(channel, self.lanes.get(lane, False))
 
 
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(
+            "没有这个时区，例如 Asia/Shanghai / No such zone, for example Asia/Shanghai"
+        ) from error
+    return name
+
+
+def _country(code: str) -> str:
+    if not holidays.is_known(code):
+        raise ValueError(
+            "没有这个国家或地区的节假日，写代码，例如 CN、US、GB-ENG；不用则留空"
+            " / No holidays of this country: write its code, as CN, US or GB-ENG, or nothing"
+        )
+    return code
+
+
+def _week(periods: Periods) -> Periods:
+    for day, texts in periods.items():
+        for text in texts:
+            start, _, end = text.partition("-")
+            if not _PERIOD.fullmatch(text) or start == end:
+                raise ValueError(
+                    f"{day} 的“{text}”应写成 09:00-18:00 / Write “{text}” of {day} as 09:00-18:00"
+                )
+    return periods
+
+
+_Zone = Annotated[str, AfterValidator(_zone)]
+_Country = Annotated[str, AfterValidator(_country)]
+_Week = Annotated[Periods, AfterValidator(_week)]
+
+
+class TeamHours(Section):
+    """What of the hours is different for a team; what is not written is the centre's."""
+
+    channels: tuple[str, ...] = Field(
+        (), description="哪些渠道的工单归这个班组，空为不限 / Its channels; none written: all."
+    )
+    accounts: tuple[str, ...] = Field(
+        (), description="哪些账号（如信箱），空为不限 / Its accounts; none written: all."
+    )
+    domains: tuple[str, ...] = Field(
+        (), description="哪些领域，空为不限 / Its domains; none written: all."
+    )
+    time_zone: _Zone | None = Field(None, description="时区 / IANA time zone.")
+    country: _Country | None = Field(None, description="节假日 / Whose holidays.")
+    periods: _Week | None = Field(None, description="每周各天的时段 / Periods of each weekday.")
+    holidays: tuple[date, ...] | None = Field(None, description="放假的日子 / Days closed.")
+    workdays: dict[date, Weekday] | None = Field(
+        None, description="调休上班的日子 / Days worked instead."
+    )
+    makeup_like: Weekday | None = Field(
+        None, description="法定调休上班日的时段 / Whose periods public make-up days use."
+    )
+
+    @model_validator(mode="after")
+    def _somebodys(self) -> Self:
+        if not (self.channels or self.accounts or self.domains):
+            raise ValueError(
+                "班组应写明 channels、accounts 或 domains"
+                " / A team needs channels, accounts or domains"
+            )
+        return self
+
+
 class Hours(Section):
     """营业时间 / When the centre is open."""
 
-    time_zone: str = Field(description="时区 / IANA time zone.")
-    periods: dict[Weekday, tuple[str, ...]] = Field(
+    time_zone: _Zone = Field(description="时区 / IANA time zone.")
+    country: _Country = Field(
+        description="采用哪个国家或地区的法定节假日（CN 含调休），空为不用 "
+        "/ Whose public holidays are kept (CN with its make-up days); empty for none."
+    )
+    periods: _Week = Field(
         description="每周各天的时段，可跨夜（22:00-06:00） "
         "/ Periods of each weekday; one may pass midnight (22:00-06:00)."
     )
-    holidays: tuple[date, ...] = Field(description="放假的日子 / Days closed.")
+    holidays: tuple[date, ...] = Field(
+        description="另外放假的日子，优先于法定的 / More days closed; over the public ones."
+    )
     workdays: dict[date, Weekday] = Field(
-        description="调休上班的日子，按星期几的时段 "
-        "/ Days worked instead, and whose periods they use."
+        description="另外上班的日子，按星期几的时段；优先于一切 "
+        "/ Days worked all the same, and whose periods they use; over all else."
+    )
+    makeup_like: Weekday = Field(
+        description="法定调休上班日按星期几的时段 "
+        "/ Whose periods the public make-up working days use."
+    )
+    teams: dict[str, TeamHours] = Field(
+        description="各班组不同的时间，按先后取第一个符合的 "
+        "/ Teams with hours of their own; the first that fits counts."
     )
 
-    @field_validator("time_zone")
-    @classmethod
-    def _exists(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (KeyError, ValueError, OSError) as error:
-            raise ValueError(
-                "没有这个时区，例如 Asia/Shanghai / No such zone, for example Asia/Shanghai"
-            ) from error
-        return name
-
-    @field_validator("periods")
-    @classmethod
-    def _well_formed(
-        cls, periods: dict[Weekday, tuple[str, ...]]
-    ) -> dict[Weekday, tuple[str, ...]]:
-        for day, texts in periods.items():
-            for text in texts:
-                start, _, end = text.partition("-")
-                if not _PERIOD.fullmatch(text) or start == end:
-                    raise ValueError(
-                        f"{day} 的“{text}”应写成 09:00-18:00"
-                        f" / Write “{text}” of {day} as 09:00-18:00"
-                    )
-        return periods
+    def of_team(self, name: str) -> "Hours":
+        """The hours of a team, complete."""
+        told = {
+            key: value
+            for key in ("time_zone", "country", "periods", "holidays", "workdays", "makeup_like")
+            if (value := getattr(self.teams[name], key)) is not None
+        }
+        return self.model_copy(update=told)
 
 
 class Log(Section):

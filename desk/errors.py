@@ -55,6 +55,9 @@ CONFLICTS: Mapping[str, str] = {
         "这个 client_id 已用于另一条答复，请换一个新的。"
     ),
     "this answer is neither failed nor of unknown fate": "这条答复既未失败，也不是去向不明。",
+    "this version is in force there already": "这一版已在那里生效。",
+    "nothing is published for this line of business": "该业务线没有单独发布过规则。",
+    "there is no version before this one": "之前没有别的版本可以退回。",
     "somebody else was faster": "别人先了一步，请刷新后再看。",
 }
 """Chinese for the store's conflicts; a test keeps the list complete."""

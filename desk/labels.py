@@ -50,8 +50,7 @@ async def correct(request: web.Request) -> web.Response:
     await services.store.tickets.correct(ticket.id, person.id, asked.facet, asked.value)
     ticket = await services.store.tickets.get(ticket.id)
     if ticket.state == TicketState.WAITING:
-        needs, target = await services.reroute(ticket)
-        await services.store.tickets.reclass(ticket.id, needs, target)
+        await services.store.tickets.reclass(ticket.id, *await services.reroute(ticket))
         await services.doorbell.ring("dispatch")
     names = await names_of(services)
     return web.json_response({"labels": labels_json(ticket, services.taxonomy, names)})

@@ -22,10 +22,14 @@ class Words(NamedTuple):
 
 
 class Route(NamedTuple):
-    """Where a ticket belongs: its needs, and the seconds its first answer is due in."""
+    """Where a ticket belongs: its needs, and the seconds its first answer is due in.
+
+    ``clock_at`` is when those seconds count from; None: from where they did.
+    """
 
     needs: Needs
     target: float
+    clock_at: float | None = None
 
 
 class Explain(Protocol):

@@ -37,6 +37,8 @@ class Waiting:
     """A ticket at the head of its class, as the router sees it.
 
     Times are seconds since the epoch, ``target`` is in seconds, ``units`` in capacity units.
+    ``created_at`` is when its clock began: its arrival, or later where it came out of hours.
+    ``rules_version`` is that of the rules which placed it; “” leaves it to the decision.
     """
 
     ticket_id: str
@@ -50,6 +52,7 @@ class Waiting:
     relax_step: int = 0
     sticky_agent: str | None = None
     excluded: frozenset[str] = frozenset()
+    rules_version: str = ""
 
     @property
     def skill_class(self) -> str:
@@ -97,6 +100,34 @@ class Decision:
     candidates: tuple[Candidate, ...]
 
 
+class Line(BaseModel):
+    """A line of business: tickets of certain channels, accounts and domains.
+
+    What is empty does not restrict; all three empty is everything.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    channels: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+
+    @property
+    def everything(self) -> bool:
+        return not (self.channels or self.accounts or self.domains)
+
+    def covers(self, channel: str, account: str, domain: str) -> bool:
+        """Whether a ticket belongs here; ``domain`` is its label, “” while it has none."""
+        return all(
+            not wanted or value in wanted
+            for wanted, value in (
+                (self.channels, channel),
+                (self.accounts, account),
+                (self.domains, domain),
+            )
+        )
+
+
 class Targets(BaseModel):
     """Seconds until the first human answer is due, by urgency."""
 
@@ -104,6 +135,12 @@ class Targets(BaseModel):
 
     by_urgency: dict[str, float]
     default: float = Field(gt=0)
+    by_tier: dict[str, float] = Field(
+        {}, description="Factors of this channel's own, over those of ``tier_factor``."
+    )
+    hours: Literal["natural", "business"] = Field(
+        "natural", description="Business seconds pass only while the ticket's team is there."
+    )
 
 
 class Rules(BaseModel):
@@ -120,9 +157,40 @@ class Rules(BaseModel):
     late_factor: float = Field(4.0, gt=1, description="m of DESIGN §4.")
     scarcity: float = Field(2.0, ge=0, description="α of DESIGN §4.")
     mean_handle_seconds: float = Field(480.0, gt=0, description="S̄ of DESIGN §4.")
-    targets: dict[str, Targets] = Field(description="By channel lane.")
+    targets: dict[str, Targets] = Field(description="By channel, else by its lane.")
+    natural_limit: dict[str, float] = Field(
+        {}, description="Facet and value (“type:投诉”) to natural seconds that are never exceeded."
+    )
     tier_factor: dict[str, float] = {}
     units: dict[str, int] = Field(description="Capacity units a ticket uses, by channel lane.")
     offer_seconds: dict[str, float] = Field(
         {}, description="By channel lane: time to accept; absent means given at once."
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """The published rules: those for all, and those of single lines of business.
+
+    One key orders all tickets, so what makes the key (``ORDERING``) is always the general
+    rules'; validation refuses a line's version that says otherwise.
+    """
+
+    general: Rules
+    lines: tuple[tuple[Line, Rules], ...] = ()
+    """The newest first: where two lines cover a ticket, the newer one counts."""
+
+    def of(self, channel: str, account: str, domain: str) -> Rules:
+        """The rules of the line of business that a ticket belongs to."""
+        return next(
+            (rules for line, rules in self.lines if line.covers(channel, account, domain)),
+            self.general,
+        )
+
+    def version(self, version: str) -> Rules:
+        """The rules that placed a ticket, or the general ones if they are no longer in force."""
+        return next((r for _, r in self.lines if r.version == version), self.general)
+
+
+ORDERING = ("relax_at", "late_factor", "scarcity", "mean_handle_seconds")
+"""Fields of ``Rules`` by which tickets of all lines are ordered against each other."""

@@ -229,7 +229,9 @@ ticket = Table(
     Column("skill_class", String(512), ForeignKey("skill_class.name")),
     _flag("by_hand"),  # a person chose the class; labels no longer do
     Column("sort_key", Double),
+    Column("clock_at", Double, comment="When its target counts from: queued_at, or opening."),
     Column("target", Double),
+    Column("rules_version", String(64), comment="Of the rules that placed it."),
     _flag("late"),
     _number("relax_step"),
     Column("next_step_at", Double, comment="When it is relaxed or late; null: never again."),
@@ -463,6 +465,36 @@ bundle = Table(
     Column("content", LargeBinary, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("promoted_at", Double, index=True, comment="The latest of these serves."),
+)
+
+rules_version = Table(
+    "rules_version",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("content", JSON, nullable=False, comment="models.routing.Rules"),
+    Column("state", String(12), nullable=False, server_default="draft"),
+    Column("based_on", Integer),
+    Column("why", Words, nullable=False),
+    Column("created_at", Double, nullable=False),
+    _id("created_by", ForeignKey("agent.id")),
+    Column("rehearsal", JSON, comment="The report of its last rehearsal."),
+    CheckConstraint("state IN ('draft', 'published', 'retired')", name="state"),
+)
+
+rules_publication = Table(
+    "rules_publication",
+    metadata,
+    _id(primary_key=True),
+    Column("number", Integer, ForeignKey("rules_version.number"), nullable=False),
+    Column("line", JSON, nullable=False, comment="models.routing.Line; empty: everything."),
+    Column("why", Words, nullable=False),
+    Column("at", Double, nullable=False),
+    _id("by", ForeignKey("agent.id")),
+    Column("replaced", JSON, nullable=False, comment="Ids of those that it ended."),
+    _flag("rollback"),
+    Column("ended_at", Double),
+    _id("ended_by", ForeignKey("agent.id")),
+    Index("ix_rules_publication_open", "id", **_where("ended_at IS NULL")),
 )
 
 lease = Table(

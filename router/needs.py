@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from models.routing import TRIAGE, Need, Needs, Rules
+from models.routing import TRIAGE, Need, Needs, Rules, Targets
 
 NO_SKILL_LANGUAGES = frozenset({"", "und", "zh"})
 """Every agent writes Chinese; an undetermined language is nobody's speciality."""
@@ -40,14 +40,20 @@ def needs(labels: Mapping[str, str], accepted: bool, lang: str, rules: Rules) ->
     )
 
 
-def target(urgency: str, lane: str, tier: str, rules: Rules) -> float:
+def target(urgency: str, lane: str, tier: str, rules: Rules, *, channel: str = "") -> float:
     """Seconds until the first human answer is due.
 
     Raises:
         KeyError: the rules name no targets for ``lane``.
     """
-    targets = rules.targets[lane]
-    return targets.by_urgency.get(urgency, targets.default) * rules.tier_factor.get(tier, 1.0)
+    targets = targets_of(channel, lane, rules)
+    factor = targets.by_tier.get(tier, rules.tier_factor.get(tier, 1.0))
+    return targets.by_urgency.get(urgency, targets.default) * factor
+
+
+def targets_of(channel: str, lane: str, rules: Rules) -> Targets:
+    """The targets of a channel: its own, else those of its lane."""
+    return rules.targets.get(channel) or rules.targets[lane]
 
 
 def ladder(needs: Needs, steps: int) -> tuple[Needs, ...]:

@@ -155,7 +155,7 @@ def assign(
                 units=ticket.units,
                 key=place.key,
                 relax_step=place.step,
-                rules_version=rules.version,
+                rules_version=ticket.rules_version or rules.version,
                 sticky=not ranking[0].not_sticky,
                 candidates=_candidates(place, roster, room, ranking),
             )

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from models.errors import Rejected
+from models.routing import Line
 
 DAY = 86_400
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -202,6 +203,21 @@ class Calendar:
             else:
                 high = middle
         return high
+
+
+@dataclass(frozen=True, slots=True)
+class Calendars:
+    """The centre's hours, and those of the teams that have their own; the first fit counts."""
+
+    general: Calendar
+    teams: tuple[tuple[Line, Calendar], ...] = ()
+
+    def of(self, channel: str, account: str, domain: str) -> Calendar:
+        """The hours of the team that a ticket goes to."""
+        return next(
+            (hours for line, hours in self.teams if line.covers(channel, account, domain)),
+            self.general,
+        )
 
 
 def _periods(texts: Sequence[str]) -> tuple[Period, ...]:

@@ -10,7 +10,7 @@ from models.store import Store
 from models.store.queue import Unlabelled
 from models.ticket import Labels
 from models.training import FacetSpec
-from router.sla import Calendar
+from router.sla import Calendars
 
 _UNCERTAIN = {"zh": "反馈", "en": "feedback"}
 """What we call a message whose type is not sure (DESIGN §8)."""
@@ -23,14 +23,12 @@ class Acknowledging:
         self,
         store: Store,
         settings: Acknowledgement,
-        calendar: Calendar,
-        zone: ZoneInfo,
+        calendars: Calendars,
         types: FacetSpec | None,
     ) -> None:
         self._store = store
         self._settings = settings
-        self._calendar = calendar
-        self._zone = zone
+        self._calendars = calendars
         self._types = types
 
     @property
@@ -38,24 +36,25 @@ class Acknowledging:
         """The most of these that one address gets in a day; the store counts them."""
         return self._settings.cap_per_address_a_day
 
-    async def words(
-        self, ticket: Unlabelled, labels: Labels, lang: str, target: float
-    ) -> str | None:
-        """The text, or None where nothing automatic may be sent."""
+    async def words(self, ticket: Unlabelled, labels: Labels, lang: str, due: float) -> str | None:
+        """The text, or None where nothing automatic may be sent.
+
+        ``due`` is when the answer is due by the clock that is held: nothing else is promised.
+        """
         if not self._may(ticket):
             return None
         now = await self._store.db.now()
         language: Language = "zh" if lang in {"zh", "und"} else "en"
         texts = self._settings.templates[language]
         values = {"type": self._type(labels, language), "number": ticket.number}
-        if not self._calendar.is_open(now):
-            return texts.closed.format(
-                **values, due="", opens=self._when(self._calendar.next_open(now), now, language)
-            )
-        due = self._calendar.add_business_seconds(now, target)
+        domain = labels.facets["domain"].value if "domain" in labels.facets else ""
+        calendar = self._calendars.of(ticket.channel, ticket.account, domain)
+        if not calendar.is_open(now):
+            opens = self._when(calendar.next_open(now), now, language, calendar.zone)
+            return texts.closed.format(**values, due="", opens=opens)
         present = any(agent.ready for agent in await self._store.agents.online())
         text = texts.open if present else texts.away
-        return text.format(**values, opens="", due=self._when(due, now, language))
+        return text.format(**values, opens="", due=spoken(due, now, calendar.zone, language))
 
     def _may(self, ticket: Unlabelled) -> bool:
         """Never to automatic mail, and by mail only where the sender's domain is proven."""
@@ -76,10 +75,11 @@ class Acknowledging:
             return _UNCERTAIN[language]
         return known.zh if language == "zh" else known.en.lower()
 
-    def _when(self, at: float | None, now: float, language: str) -> str:
+    @staticmethod
+    def _when(at: float | None, now: float, language: str, zone: ZoneInfo) -> str:
         if at is None:
             return {"zh": "下一个工作日", "en": "the next working day"}[language]
-        return spoken(at, now, self._zone, language)
+        return spoken(at, now, zone, language)
 
 
 _Format = Callable[[datetime], str]

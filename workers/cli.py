@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
@@ -154,12 +155,15 @@ def version() -> None:
 @app.command()
 def check(config: ConfigOption = None) -> None:
     """检查设置，说明哪些渠道现在不能回复及原因 / Check the settings."""
+    from workers.hours import gaps
     from workers.wiring import declared, make_channels
 
     settings = load(config, environ=os.environ)
     load_rules(settings)
     declared(settings, load_taxonomy(settings))
     channels = make_channels(settings)
+    for gap in gaps(settings.hours, time.time()):
+        out.print(f"注意 warning {gap}", markup=False)
     out.print("设置正确 / The settings are right")
     out.print(
         "数据库 database: "

@@ -9,11 +9,11 @@ import structlog
 
 from models.errors import Temporary
 from models.ports import WORK, Doorbell
-from models.routing import Rules
 from models.store import Store
 from models.store.leases import Held
 from workers.deliver import Deliverer
 from workers.labelling import next_step
+from workers.ruling import Ruling
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -23,6 +23,7 @@ _SILENT_SECONDS = 30.0
 _GRACE_SECONDS = 60.0
 """DESIGN §4: heartbeat lost 30 s is offline; accepted live work has 60 s more."""
 
+_LAGGARD_TICKS = 10
 _RECOUNT_TICKS = 5
 _RING_TICKS = 5
 _FORGET_TICKS = 3600
@@ -37,13 +38,14 @@ class Ticker:
         store: Store,
         deliverer: Deliverer,
         doorbell: Doorbell,
-        rules: Rules,
+        ruling: Ruling,
         attempts: int,
     ) -> None:
         self._store = store
         self._deliverer = deliverer
         self._doorbell = doorbell
-        self._rules = rules
+        self._ruling = ruling
+        self._rekey_at: Sequence[int] = (0,)
         self._attempts = attempts
         self._holder = str(uuid4())
         self._held: Held | None = None
@@ -52,6 +54,7 @@ class Ticker:
             (1, self._free_envelopes),
             (1, self._settle_answers),
             (1, self._miss_agents),
+            (1, self._rule),
             (1, self._step),
             (_RECOUNT_TICKS, self._recount),
             (_FORGET_TICKS, self._forget),
@@ -109,8 +112,18 @@ class Ticker:
             _log.info("agents away", not_responding=len(silent), offline=len(lost))
             await self._doorbell.ring("dispatch")
 
+    async def _rule(self) -> None:
+        """New rules for those who wait: at the start, when they come, and once more after.
+
+        The second time is for what a worker that had not heard of them queued meanwhile.
+        """
+        if await self._ruling.refresh():
+            self._rekey_at = (self._ticks, self._ticks + _LAGGARD_TICKS)
+        if self._ticks in self._rekey_at and await self._ruling.rekey():
+            await self._doorbell.ring("dispatch")
+
     async def _step(self) -> None:
-        await self._store.queue.step(self._rules, next_step)
+        await self._store.queue.step(self._ruling.book.general, next_step)
 
     async def _recount(self) -> None:
         for agent_id, was, is_ in await self._store.queue.recount():

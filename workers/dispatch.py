@@ -13,6 +13,7 @@ from models.routing import AgentView, Needs, Rules, Waiting
 from models.store import Store
 from router.policy import assign, flexibility, in_reach, standing
 from router.roster import Roster
+from workers.ruling import Ruling
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -32,12 +33,16 @@ _FORGIVE_SECONDS = 30.0
 class Dispatcher:
     """Any number of these may run at once: whoever loses a claim chooses again."""
 
-    def __init__(self, store: Store, rules: Rules, monotonic: Clock = time.monotonic) -> None:
+    def __init__(self, store: Store, ruling: Ruling, monotonic: Clock = time.monotonic) -> None:
         self._store = store
-        self._rules = rules
+        self._ruling = ruling
         self._monotonic = monotonic
         self._recent: tuple[float, dict[Needs, float]] | None = None
         self._turn = asyncio.Lock()
+
+    @property
+    def _rules(self) -> Rules:
+        return self._ruling.book.general
 
     async def run(self) -> int:
         """Gives tickets away until no free agent may take any; returns how many.
@@ -69,10 +74,11 @@ class Dispatcher:
         """(claims won, claims tried) with one view of heads and agents."""
         now = await self._store.db.now()
         decisions = assign(heads, roster, now, self._rules)
-        lanes = {head.ticket_id: head.lane for head in heads}
+        told = {head.ticket_id: head for head in heads}
         won = 0
         for decision in decisions:
-            offer = self._rules.offer_seconds.get(lanes[decision.ticket_id])
+            rules = self._ruling.book.version(decision.rules_version)
+            offer = rules.offer_seconds.get(told[decision.ticket_id].lane)
             won += await self._store.queue.claim(decision, offer)
         if decisions:
             _log.info("assigned", won=won, lost=len(decisions) - won)

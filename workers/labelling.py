@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
-from models.routing import Needs, Rules
+from models.routing import Rules
 from models.store import Store
 from models.store.queue import Routed, Unlabelled
 from models.ticket import Label, Labels, Reason, TicketState
-from router.needs import needs, target
+from router.needs import needs
 from router.policy import relax_step_at
 from workers.acknowledging import Acknowledging
+from workers.ruling import Ruling
 
 _PAGE = 128
 
@@ -32,7 +33,7 @@ class Labelling:
         self,
         store: Store,
         classify: Classify,
-        rules: Rules,
+        ruling: Ruling,
         acknowledging: Acknowledging,
         declared: Declared = MappingProxyType({}),
     ) -> None:
@@ -40,7 +41,7 @@ class Labelling:
         self._declared = declared
         self._store = store
         self._classify = classify
-        self._rules = rules
+        self._ruling = ruling
         self._acknowledging = acknowledging
 
     async def run(self, ticket_ids: Sequence[str] = ()) -> int:
@@ -74,39 +75,41 @@ class Labelling:
         return labels.model_copy(update={"facets": facets})
 
     async def _routed(self, ticket: Unlabelled, labels: Labels, lang: str) -> Routed:
-        wants, seconds = where(labels, lang, ticket.lane, ticket.tier, self._rules)
-        if ticket.troubled:
-            wants = needs({}, False, lang, self._rules)
+        place = self._ruling.place(
+            labels,
+            lang=lang,
+            channel=ticket.channel,
+            account=ticket.account,
+            lane=ticket.lane,
+            tier=ticket.tier,
+            queued_at=ticket.queued_at,
+        )
+        rules = self._ruling.book.general
+        wants = needs({}, False, lang, rules) if ticket.troubled else place.needs
         words = None
         if ticket.state == TicketState.NEW:
-            words = await self._acknowledging.words(ticket, labels, lang, seconds)
+            due = place.clock_at + place.target
+            words = await self._acknowledging.words(ticket, labels, lang, due)
         # The first step of all, even where it has passed: the clock takes what is behind.
-        _, first_at = next_step(ticket.queued_at, seconds, ticket.queued_at, self._rules)
+        _, first_at = next_step(place.clock_at, place.target, place.clock_at, rules)
         return Routed(
             ticket=ticket,
             labels=labels,
             lang=lang,
             needs=wants,
-            target=seconds,
-            units=self._rules.units[ticket.lane],
+            clock_at=place.clock_at,
+            target=place.target,
+            units=place.units,
             next_step_at=first_at,
             acknowledgement=words,
+            rules_version=place.rules_version,
         )
 
 
-def where(labels: Labels, lang: str, lane: str, tier: str, rules: Rules) -> tuple[Needs, float]:
-    """The needs of a ticket with these labels, and its target in seconds."""
-    values = {name: label.value for name, label in labels.facets.items()}
-    routable = [labels.facets[f] for f in rules.required_facets if f in labels.facets]
-    accepted = all(label.accepted for label in routable)
-    wants = needs(values, accepted, lang, rules)
-    return wants, target(values.get("urgency", ""), lane, tier, rules)
-
-
 def next_step(
-    queued_at: float, target: float, now: float, rules: Rules
+    clock_at: float, target: float, now: float, rules: Rules
 ) -> tuple[int, float | None]:
     """The relaxation step of a waiting ticket, and when it changes or turns late."""
-    step = relax_step_at(now - queued_at, target, rules)
-    times = [queued_at + fraction * target for fraction in (*rules.relax_at, 1.0)]
+    step = relax_step_at(now - clock_at, target, rules)
+    times = [clock_at + fraction * target for fraction in (*rules.relax_at, 1.0)]
     return step, min((at for at in times if at > now), default=None)

@@ -1,26 +1,30 @@
 """/metrics, /healthz and /readyz: what SQL says now, read when somebody asks."""
 
+import time
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from sqlalchemy import func, select
 
+from config.sections import Hours
 from models.errors import ShouliError
 from models.migrations import check
 from models.store import Store
 from models.tables import agent, audit
+from workers.hours import gaps
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def metrics_handler(store: Store) -> Handler:
+def metrics_handler(store: Store, hours: Hours) -> Handler:
     """Serves the figures of the whole system, the same from every process."""
 
     async def handle(_request: web.Request) -> web.StreamResponse:
         registry = CollectorRegistry()
         try:
             await _collect(store, registry)
+            _calendars(hours, registry)
         except ShouliError as error:
             return web.Response(status=503, text=f"{error}\n")
         return web.Response(
@@ -72,6 +76,17 @@ async def _collect(store: Store, registry: CollectorRegistry) -> None:
         await store.events.last()
     )
     await _people(store, registry)
+
+
+def _calendars(hours: Hours, registry: CollectorRegistry) -> None:
+    missing = Gauge(
+        "shouli_holidays_missing",
+        "Years whose public holidays nobody has told yet",
+        ["team", "country", "year"],
+        registry=registry,
+    )
+    for gap in gaps(hours, time.time()):
+        missing.labels(gap.team, gap.country, gap.year).set(1)
 
 
 async def _people(store: Store, registry: CollectorRegistry) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from classifier import bundles
-from config.settings import Settings, load_taxonomy
+from config.settings import Settings, load_rules, load_taxonomy
 from desk.auth import hash_password
 from models.agent import Role
 from models.errors import Conflict
@@ -63,10 +63,27 @@ async def prepare(settings: Settings, say: Callable[[str], None]) -> list[Create
     store = make_store(settings)
     try:
         await migrate(store.db)
+        await first_rules(settings, store)
         await first_bundle(settings, store, load_taxonomy(settings), say)
         return await first_people(store)
     finally:
         await store.close()
+
+
+async def first_rules(settings: Settings, store: Store) -> None:
+    """The rules of the settings are the first version; a changed file becomes a draft.
+
+    From then on rules are published, not read: see docs/rules.md.
+    """
+    content = load_rules(settings).model_dump(mode="json")
+    why = f"{settings.routing or 'routing.toml'}"
+    if await store.rules.first(content, why) is not None:
+        return
+    known = [{**v.content, "version": ""} for v in await store.rules.all()]
+    if {**content, "version": ""} in known:
+        return
+    number = await store.rules.draft(content, None, why)
+    _log.warning("rules file changed: kept as a draft, publish it", file=why, version=number)
 
 
 async def first_bundle(

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 
 from channels import registry
 from config.problems import ConfigurationError, Problem, explain
-from config.settings import Settings
+from config.settings import Settings, load_rules
 from models.errors import NotFound, ShouliError
 from models.migrations import check
 from models.ports import Bus, Channel, Doorbell
@@ -22,9 +23,10 @@ from models.store.database import Event
 from models.store.sealing import Vault, check_key
 from models.tail import EVENTS
 from models.training import Taxonomy
-from router.sla import Calendar
 from workers.broker import RedisDoorbell
 from workers.bus import RedisBus
+from workers.hours import calendars
+from workers.ruling import Ruling
 
 KEY_BYTES = 32
 
@@ -208,12 +210,6 @@ def _undeclarable(source: str, labels: Mapping[str, str], taxonomy: Taxonomy) ->
             )
 
 
-def calendar(settings: Settings) -> Calendar:
-    """The centre's opening hours."""
-    hours = settings.hours
-    return Calendar.of(
-        hours.time_zone,
-        {str(day): periods for day, periods in hours.periods.items()},
-        holidays=hours.holidays,
-        workdays={day: str(like) for day, like in hours.workdays.items()},
-    )
+def make_ruling(settings: Settings, store: Store) -> Ruling:
+    """The rules in force, and until one is published those of the settings; refresh it."""
+    return Ruling(store, load_rules(settings), calendars(settings.hours, time.time()))

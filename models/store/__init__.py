@@ -19,6 +19,7 @@ from models.store.leases import Leases
 from models.store.outbound import Outbound
 from models.store.people import People
 from models.store.queue import Queue
+from models.store.rules import RuleVersions
 from models.store.sealing import Vault
 from models.store.threads import Threads
 from models.store.tickets import Tickets
@@ -49,6 +50,7 @@ class Store:
     bundles: Bundles
     calls: Calls
     files: Files
+    rules: RuleVersions
 
     async def close(self) -> None:
         await self.db.close()
@@ -94,4 +96,5 @@ def open_store(
         bundles=Bundles(db),
         calls=Calls(db),
         files=Files(db, blobs),
+        rules=RuleVersions(db),
     )

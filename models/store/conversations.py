@@ -95,6 +95,12 @@ class Conversations:
             entries += [_ours(row) for row in answered.mappings()]
         return sorted(entries, key=lambda entry: entry.seq)[:limit]
 
+    async def account(self, conversation_id: str) -> str:
+        """The account of ours (mailbox, site) that a conversation is on; “” if unknown."""
+        query = select(conversation.c.account).where(conversation.c.id == conversation_id)
+        async with self._db.read() as conn:
+            return (await conn.execute(query)).scalar_one_or_none() or ""
+
     async def ticket_number(self, conversation_id: str) -> str | None:
         """The number of its latest ticket, for telling the customer."""
         query = (

@@ -80,6 +80,7 @@ class Unlabelled:
 class Routed:
     """What the classifier and the router said about a ticket.
 
+    ``clock_at`` is when its target counts from, None for as long as it has waited.
     ``acknowledgement`` is the text the customer gets when the ticket enters the queue for
     the first time, or None.
     """
@@ -92,6 +93,8 @@ class Routed:
     units: int
     next_step_at: float | None
     acknowledgement: str | None = None
+    clock_at: float | None = None
+    rules_version: str = ""
 
 
 class Queue:
@@ -167,11 +170,14 @@ class Queue:
         }
         moves = row["state"] in _UNROUTED
         if moves:
+            clock_at = row["queued_at"] if r.clock_at is None else r.clock_at
             change |= {
                 "state": TicketState.WAITING,
                 "skill_class": row["skill_class"] if row["by_hand"] else r.needs.skill_class,
+                "clock_at": clock_at,
                 "target": r.target,
-                "sort_key": row["queued_at"] + r.target,
+                "rules_version": r.rules_version,
+                "sort_key": clock_at + r.target,
                 "late": False,
                 "relax_step": 0,
                 "next_step_at": r.next_step_at,
@@ -281,12 +287,12 @@ class Queue:
             rows = [dict(row) for row in (await tx.conn.execute(due)).mappings()]
             for row in rows:
                 step, row["next_step_at"] = next_step(
-                    row["queued_at"], row["target"], tx.now, rules
+                    row["clock_at"], row["target"], tx.now, rules
                 )
                 row["relax_step"] = min(step, _STEPS - 1)
-                row["late"] = tx.now >= row["queued_at"] + row["target"]
+                row["late"] = tx.now >= row["clock_at"] + row["target"]
                 factor = rules.late_factor if row["late"] else 1.0
-                row["sort_key"] = row["queued_at"] + row["target"] * factor
+                row["sort_key"] = row["clock_at"] + row["target"] * factor
             await tx.update_each(ticket, ("relax_step", "next_step_at", "late", "sort_key"), rows)
         return len(rows)
 
@@ -396,16 +402,16 @@ _LONGEST_TEXT = 8000
 """Characters of a ticket that the classifier reads; the newest count."""
 
 _ROUTED = (
-    "labels", "lang", "label_due", "updated_at", "state", "skill_class", "target", "sort_key",
-    "late", "relax_step", "next_step_at", "units", "epoch",
+    "labels", "lang", "label_due", "updated_at", "state", "skill_class", "clock_at", "target",
+    "rules_version", "sort_key", "late", "relax_step", "next_step_at", "units", "epoch",
 )  # fmt: skip
 
 
 class NextStep(Protocol):
-    """(relaxation step now, time of the next one or None), both from the waiting time."""
+    """(relaxation step now, time of the next one or None), both from the clock's beginning."""
 
     def __call__(
-        self, queued_at: float, target: float, now: float, rules: Rules, /
+        self, clock_at: float, target: float, now: float, rules: Rules, /
     ) -> tuple[int, float | None]: ...
 
 
@@ -475,7 +481,7 @@ def _waiting(row: Row[*tuple[Any, ...]], needs: Needs) -> Waiting:
         ticket_id=row.id,
         epoch=row.epoch,
         needs=needs,
-        created_at=row.queued_at,
+        created_at=row.clock_at,
         target=row.target,
         late=row.late,
         units=row.units,
@@ -483,6 +489,7 @@ def _waiting(row: Row[*tuple[Any, ...]], needs: Needs) -> Waiting:
         relax_step=row.relax_step,
         sticky_agent=row.sticky_id,
         excluded=frozenset(row.excluded),
+        rules_version=row.rules_version or "",
     )
 
 
@@ -529,8 +536,8 @@ def _heads() -> CompoundSelect[Any]:
     """A walk down ``ix_ticket_queue`` for each slot and step: never the whole backlog."""
     t = ticket.c
     columns = (
-        t.id, t.epoch, t.lane, t.skill_class, t.queued_at, t.target, t.late, t.units,
-        t.relax_step, t.sticky_id, t.excluded,
+        t.id, t.epoch, t.lane, t.skill_class, t.clock_at, t.target, t.late, t.units,
+        t.relax_step, t.sticky_id, t.excluded, t.rules_version,
     )  # fmt: skip
     parts = [
         select(*columns)

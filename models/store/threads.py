@@ -338,6 +338,7 @@ class _Plan:
             "owner_id": None,
             "epoch": case["epoch"] + 1,
             "queued_at": since,
+            "clock_at": since,
             "sort_key": since + (case["target"] or 0.0),
             "late": False,
             "relax_step": 0,
@@ -426,6 +427,6 @@ _RETURNING = {TicketState.PENDING, TicketState.SNOOZED, TicketState.RESOLVED}
 
 _MUTABLE = (
     "updated_at", "text_version", "held_until", "label_due", "state", "sticky_id", "owner_id",
-    "epoch", "queued_at", "sort_key", "late", "relax_step", "next_step_at", "excluded",
-    "resolved_at",
+    "epoch", "queued_at", "clock_at", "sort_key", "late", "relax_step", "next_step_at",
+    "excluded", "resolved_at",
 )  # fmt: skip

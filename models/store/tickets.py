@@ -52,6 +52,7 @@ class Ticket:
     labels: Labels | None
     trouble: str | None
     skill_class: str | None
+    clock_at: float | None
     target: float | None
     late: bool
     relax_step: int
@@ -67,7 +68,9 @@ class Ticket:
     @property
     def due_at(self) -> float | None:
         """When the first human answer is due."""
-        return None if self.target is None else self.queued_at + self.target
+        if self.target is None or self.clock_at is None:
+            return None
+        return self.clock_at + self.target
 
 
 _COLUMNS = [ticket.c[name] for name in Ticket.__dataclass_fields__]
@@ -335,10 +338,13 @@ class Tickets:
             )
         return label
 
-    async def reclass(self, ticket_id: str, needs: Needs, target: float) -> None:
+    async def reclass(
+        self, ticket_id: str, needs: Needs, target: float, clock_at: float | None = None
+    ) -> None:
         """After a correction: a waiting ticket goes to the queue it belongs to.
 
-        Does nothing to a ticket that somebody has.
+        ``clock_at`` is when its target counts from; None: as before. Does nothing to a ticket
+        that somebody has.
 
         Raises:
             NotFound: no such ticket.
@@ -348,8 +354,9 @@ class Tickets:
             if row["state"] != TicketState.WAITING:
                 return
             await _reclass(
-                tx, ticket_id, needs, by_hand=False, target=target, queued_at=row["queued_at"]
-            )
+                tx, ticket_id, needs, by_hand=False, target=target,
+                clock_at=row["clock_at"] if clock_at is None else clock_at,
+            )  # fmt: skip
             tx.emit("ticket.rerouted", ticket=ticket_id, skill_class=needs.skill_class)
 
     async def mark_junk(self, ticket_id: str, agent_id: str) -> None:
@@ -535,7 +542,7 @@ async def _reclass(
     *,
     by_hand: bool,
     target: float | None = None,
-    queued_at: float | None = None,
+    clock_at: float | None = None,
 ) -> None:
     name = needs.skill_class
     named = tx.upsert(skill_class).values(name=name, needs=dump_needs(needs))
@@ -550,6 +557,6 @@ async def _reclass(
         "epoch": t.epoch + 1,
         "updated_at": tx.now,
     }
-    if target is not None and queued_at is not None:
-        values |= {"target": target, "sort_key": queued_at + target}
+    if target is not None and clock_at is not None:
+        values |= {"clock_at": clock_at, "target": target, "sort_key": clock_at + target}
     await tx.conn.execute(update(ticket).where(t.id == ticket_id).values(**values))

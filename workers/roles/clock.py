@@ -4,11 +4,11 @@ import asyncio
 
 import structlog
 
-from config.settings import Settings, load_rules
+from config.settings import Settings
 from workers.clock import Ticker
 from workers.deliver import Deliverer
 from workers.roles.door import until_told
-from workers.wiring import make_channels, opened
+from workers.wiring import make_channels, make_ruling, opened
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -21,7 +21,7 @@ async def run(settings: Settings) -> None:
             base.store,
             deliverer,
             base.doorbell,
-            load_rules(settings),
+            make_ruling(settings, base.store),
             settings.pipeline.attempts,
         )
         ticking = asyncio.create_task(ticker.run())

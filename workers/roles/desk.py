@@ -7,17 +7,16 @@ from typing import Any
 
 import structlog
 
-from config.settings import Settings, load_rules, load_taxonomy
+from config.settings import Settings, load_taxonomy
 from desk.app import create_app
 from desk.services import DeskOptions, DeskServices, Route
 from models.ports import Channel
 from models.routing import Candidate, Decision, Needs, Waiting
 from models.store.tickets import Ticket
 from router.explain import explain
-from workers.labelling import where
 from workers.metrics import metrics_handler
 from workers.roles.door import serving, until_told
-from workers.wiring import Base, make_channels, opened
+from workers.wiring import Base, make_channels, make_ruling, opened
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -32,13 +31,22 @@ async def run(settings: Settings) -> None:
 
 
 def _services(settings: Settings, base: Base) -> DeskServices:
-    rules = load_rules(settings)
+    ruling = make_ruling(settings, base.store)
     channels = make_channels(settings)
 
     async def reroute(ticket: Ticket) -> Route:
         assert ticket.labels is not None
-        tier = await base.store.people.tier(ticket.customer_id)
-        return Route(*where(ticket.labels, ticket.lang, ticket.lane, tier, rules))
+        await ruling.refresh()
+        place = ruling.place(
+            ticket.labels,
+            lang=ticket.lang,
+            channel=ticket.channel,
+            account=await base.store.conversations.account(ticket.conversation_id),
+            lane=ticket.lane,
+            tier=await base.store.people.tier(ticket.customer_id),
+            queued_at=ticket.queued_at,
+        )
+        return Route(place.needs, place.target, place.clock_at)
 
     return DeskServices(
         store=base.store,
@@ -54,7 +62,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
             session_hours=settings.desk.session_hours,
             secure_cookie=settings.desk.secure_cookie,
         ),
-        metrics=metrics_handler(base.store) if settings.metrics.enabled else None,
+        metrics=metrics_handler(base.store, settings.hours) if settings.metrics.enabled else None,
     )
 
 

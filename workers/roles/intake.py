@@ -31,7 +31,7 @@ async def run(settings: Settings) -> None:
         channels = make_channels(settings)
         app.add_routes(health_routes(base.store))
         if settings.metrics.enabled:
-            app.router.add_get("/metrics", metrics_handler(base.store))
+            app.router.add_get("/metrics", metrics_handler(base.store, settings.hours))
         try:
             for channel in channels.values():
                 await channel.open(door)

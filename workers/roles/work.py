@@ -3,12 +3,13 @@
 import asyncio
 import signal
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import structlog
 
-from config.settings import Settings, load_rules, load_taxonomy
+from config.settings import Settings, load_taxonomy
 from models.errors import Temporary
 from models.message import Lane
 from workers.acknowledging import Acknowledging
@@ -16,11 +17,12 @@ from workers.broker import Actor, WorkerPool
 from workers.deliver import Deliverer
 from workers.dispatch import Dispatcher
 from workers.fetching import Fetcher
+from workers.hours import warn
 from workers.labelling import Labelling
 from workers.parser import Parser
 from workers.pipeline import Limits, Pipeline
 from workers.serving import Serving
-from workers.wiring import calendar, declared, make_channels, opened, secrets
+from workers.wiring import declared, make_channels, make_ruling, opened, secrets
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -56,7 +58,9 @@ async def _worker(
 ) -> AsyncIterator[Mapping[str, Actor]]:
     """The actors of one process with all that they need, and their sweep."""
     async with opened(settings) as base:
-        rules, taxonomy = load_rules(settings), load_taxonomy(settings)
+        taxonomy = load_taxonomy(settings)
+        ruling = make_ruling(settings, base.store)
+        warn(settings.hours, time.time())
         channels = make_channels(settings)
         keys = secrets(settings)
         parser = Parser(
@@ -66,14 +70,13 @@ async def _worker(
             memory_mb=settings.pipeline.parse_memory_mb,
         )
         classifier = Serving(base.store, settings.data_dir / "bundles", taxonomy)
-        hours = calendar(settings)
         acknowledging = Acknowledging(
-            base.store, settings.acknowledgement, hours, hours.zone, taxonomy.facets.get("type")
+            base.store, settings.acknowledgement, ruling.calendars, taxonomy.facets.get("type")
         )
         labelling = Labelling(
-            base.store, classifier.classify, rules, acknowledging, declared(settings, taxonomy)
+            base.store, classifier.classify, ruling, acknowledging, declared(settings, taxonomy)
         )
-        dispatcher = Dispatcher(base.store, rules)
+        dispatcher = Dispatcher(base.store, ruling)
         deliverer = Deliverer(base.store, channels, stopping=stopping)
         fetcher = Fetcher(base.store, channels, stopping)
         limits = Limits(
@@ -90,6 +93,7 @@ async def _worker(
             base.store, channels, parser, labelling, limits, after_routing, stopping
         )
         await classifier.refresh()
+        await ruling.refresh()
         await _forgiving(parser.warm)()
         actors: dict[str, Actor] = {
             "drain.live": _forgiving(lambda: pipeline.drain(Lane.LIVE)),
@@ -100,6 +104,7 @@ async def _worker(
         }
 
         async def look() -> None:
+            await ruling.refresh()
             await classifier.refresh()
             await pipeline.label()
 

@@ -5,7 +5,6 @@ import itertools
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select, update
@@ -33,7 +32,7 @@ from models.tables import conversation as conversations
 from models.tables import message as messages
 from models.ticket import Label, Labels, TicketState
 from models.training import ClassSpec, FacetSpec
-from router.sla import Calendar
+from router.sla import Calendar, Calendars
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope, inbound
 from workers.acknowledging import Acknowledging
@@ -43,6 +42,7 @@ from workers.fetching import Fetcher
 from workers.labelling import Labelling
 from workers.parser import Outcome, Parser
 from workers.pipeline import Limits, Pipeline
+from workers.ruling import Ruling
 
 RULES = Rules(
     version="t",
@@ -145,12 +145,17 @@ class System:
         self.channel = FakeChannel()
         self.mail = FakeChannel("email", Lane.MAIL)
         self.classifier = FakeClassifier()
-        self.dispatcher = Dispatcher(store, RULES)
+        self.ruling = Ruling(store, RULES, Calendars(ALWAYS))
+        self.dispatcher = Dispatcher(store, self.ruling)
         acknowledging = Acknowledging(
-            store, settings or acknowledgement(), calendar, ZoneInfo("UTC"), TYPES
+            store, settings or acknowledgement(), Calendars(calendar), TYPES
         )
         labelling = Labelling(
-            store, self.classifier, RULES, acknowledging, {"webchat/complaints": {"type": "建议"}}
+            store,
+            self.classifier,
+            self.ruling,
+            acknowledging,
+            {"webchat/complaints": {"type": "建议"}},
         )
         parser = Parser({}, {}, seconds=3.0, memory_mb=512)
         channels = {"webchat": self.channel, "email": self.mail}
@@ -503,7 +508,7 @@ async def test_a_ticket_that_everybody_declined_is_offered_again_after_a_pause(
 ) -> None:
     rules = RULES.model_copy(update={"offer_seconds": {"live": 20.0}})
     system = System(store)
-    dispatcher = Dispatcher(store, rules, monotonic=clock)
+    dispatcher = Dispatcher(store, Ruling(store, rules, Calendars(ALWAYS)), monotonic=clock)
     person = await agent(store)
     await store.agents.present(person, Presence.BREAK)
     await system.bring(envelope("a"))
@@ -522,7 +527,7 @@ async def test_a_ticket_that_everybody_declined_is_offered_again_after_a_pause(
 async def test_reading_goes_on_past_declined_heads(store: Store, clock: FakeClock) -> None:
     rules = RULES.model_copy(update={"offer_seconds": {"live": 20.0}})
     system = System(store)
-    dispatcher = Dispatcher(store, rules, monotonic=clock)
+    dispatcher = Dispatcher(store, Ruling(store, rules, Calendars(ALWAYS)), monotonic=clock)
     person = await agent(store)
     await store.agents.present(person, Presence.BREAK)
     await system.bring(*(envelope(f"k{i:02}") for i in range(20)))

@@ -1,0 +1,77 @@
+"""Where a ticket belongs: its needs, and when its clock begins and runs out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from models.routing import Needs, Rules
+from models.ticket import Labels
+from router.needs import needs, target, targets_of
+from router.sla import Calendar
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What the rules look at. ``labels`` maps facets to values; times in seconds.
+
+    ``accepted`` is False where the classifier abstained on what decides the queue.
+    """
+
+    labels: Mapping[str, str]
+    accepted: bool
+    lang: str
+    channel: str
+    account: str
+    lane: str
+    tier: str
+    queued_at: float
+
+    @classmethod
+    def of(cls, labels: Labels, rules: Rules, **rest: str | float) -> "Case":
+        """A case of labels; a facet that is required and abstained leaves it to people."""
+        values = {name: label.value for name, label in labels.facets.items()}
+        routable = [labels.facets[f] for f in rules.required_facets if f in labels.facets]
+        return cls(values, all(label.accepted for label in routable), **rest)  # type: ignore[arg-type]
+
+
+class Place(NamedTuple):
+    """``clock_at``: when its waiting counts from, ``clock_at + target``: when it is due."""
+
+    needs: Needs
+    clock_at: float
+    target: float
+    units: int
+    rules_version: str
+
+
+def place(case: Case, rules: Rules, calendar: Calendar) -> Place:
+    """What the rules make of a case.
+
+    Business targets are counted in the hours of the ticket's team. Closed hours move the
+    beginning of the clock instead of making the target longer: relaxation and lateness are
+    fractions and multiples of it, and must not grow by a night or a holiday.
+    """
+    seconds = target(
+        case.labels.get("urgency", ""), case.lane, case.tier, rules, channel=case.channel
+    )
+    due = case.queued_at + seconds
+    if targets_of(case.channel, case.lane, rules).hours == "business":
+        opened = calendar.add_business_seconds(case.queued_at, seconds)
+        due = due if opened is None else opened
+    due = min(due, case.queued_at + _limit(case.labels, rules, due - case.queued_at))
+    return Place(
+        needs=needs(case.labels, case.accepted, case.lang, rules),
+        clock_at=max(due - seconds, case.queued_at),
+        target=min(seconds, due - case.queued_at),
+        units=rules.units[case.lane],
+        rules_version=rules.version,
+    )
+
+
+def _limit(labels: Mapping[str, str], rules: Rules, otherwise: float) -> float:
+    limits = [
+        seconds
+        for name, seconds in rules.natural_limit.items()
+        if labels.get(name.partition(":")[0]) == name.partition(":")[2]
+    ]
+    return min(limits, default=otherwise)

@@ -1,0 +1,163 @@
+"""The rules and hours that hold now: published versions, taken over between two rounds."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+
+from models.routing import Rulebook, Rules, Waiting
+from models.store import Store
+from models.store.rules import Publication
+from models.ticket import Labels
+from router.place import Case, Place, place
+from router.policy import retargeted
+from router.sla import Calendars
+
+_log = structlog.stdlib.get_logger(__name__)
+
+_PAGE = 500
+
+
+class Ruling:
+    """Every worker has one, and refreshes it at least every five seconds."""
+
+    def __init__(self, store: Store, first: Rules, calendars: Calendars) -> None:
+        """``first`` holds where no version is published yet: the rules of the settings."""
+        self._store = store
+        self._first = first
+        self._in_force: tuple[str, ...] = ()
+        self.book = Rulebook(first)
+        self.calendars = calendars
+
+    async def refresh(self) -> bool:
+        """Takes over what is published now; whether that is something else than before.
+
+        A version that this program cannot read leaves the last good rules in force.
+
+        Raises:
+            Temporary: the database is out of reach.
+        """
+        published = await self._store.rules.published()
+        in_force = tuple(p.id for p in published)
+        if in_force == self._in_force:
+            return False
+        self._in_force = in_force
+        try:
+            self.book = await self._read(published)
+        except ValidationError as error:
+            _log.error("rules refused", error=str(error))
+            return False
+        _log.info("rules in force", versions=sorted({p.number for p in published}))
+        return True
+
+    async def _read(self, published: Sequence[Publication]) -> Rulebook:
+        rules = {
+            number: rules_of((await self._store.rules.get(number)).content)
+            for number in {p.number for p in published}
+        }
+        general = [rules[p.number] for p in published if p.line.everything]
+        lines = tuple((p.line, rules[p.number]) for p in published if not p.line.everything)
+        return Rulebook(general[0] if general else self._first, lines)
+
+    def place(
+        self,
+        labels: Labels,
+        *,
+        lang: str,
+        channel: str,
+        account: str,
+        lane: str,
+        tier: str,
+        queued_at: float,
+    ) -> Place:
+        """Where a ticket belongs by the rules of its line and the hours of its team."""
+        domain = labels.facets["domain"].value if "domain" in labels.facets else ""
+        rules = self.book.of(channel, account, domain)
+        case = Case.of(
+            labels,
+            rules,
+            lang=lang,
+            channel=channel,
+            account=account,
+            lane=lane,
+            tier=tier,
+            queued_at=queued_at,
+        )
+        return place(case, rules, self.calendars.of(channel, account, domain))
+
+    async def rekey(self) -> int:
+        """Looks at every waiting ticket with the rules in force now; returns how many changed.
+
+        What a raise may not do is the policy's: see ``router.policy.retargeted``. Where a
+        ticket's class changes its exclusions end: they were of another question.
+        """
+        after, changed = "", 0
+        while rows := await self._store.rules.waiting(after, _PAGE):
+            after = rows[-1]["id"]
+            now = await self._store.db.now()
+            changes = [c for row in rows if (c := self._rekeyed(row, now)) is not None]
+            changed += await self._store.rules.rekey(changes)
+        if changed:
+            _log.info("waiting tickets under new rules", tickets=changed)
+        return changed
+
+    def _rekeyed(self, row: Mapping[str, Any], now: float) -> dict[str, Any] | None:
+        where = self.place(
+            Labels.model_validate(row["labels"]),
+            lang=row["lang"],
+            channel=row["channel"],
+            account=row["account"],
+            lane=row["lane"],
+            tier=row["tier"],
+            queued_at=row["queued_at"],
+        )
+        if where.rules_version == row["rules_version"]:
+            return None
+        return rekeyed(row, where, now, self.book.general)
+
+
+def rekeyed(row: Mapping[str, Any], where: Place, now: float, rules: Rules) -> dict[str, Any]:
+    """The columns of a waiting ticket after a change of rules.
+
+    Its clock begins where it began: only the due time moves, and never back by a raise.
+    """
+    ticket = Waiting(
+        ticket_id=row["id"],
+        epoch=row["epoch"],
+        needs=where.needs,
+        created_at=row["clock_at"],
+        target=row["target"],
+        late=row["late"],
+        units=where.units,
+        relax_step=row["relax_step"],
+    )
+    due_in = max(where.clock_at + where.target - row["clock_at"], 1.0)
+    moved = retargeted(ticket, due_in, now, rules)
+    factor = rules.late_factor if moved.late else 1.0
+    name = row["skill_class"] if row["by_hand"] or row["trouble"] else where.needs.skill_class
+    same = name == row["skill_class"]
+    return {
+        "id": row["id"],
+        "was": row["epoch"],
+        "needs": where.needs,
+        "epoch": moved.epoch,
+        "target": moved.target,
+        "late": moved.late,
+        "sort_key": row["clock_at"] + moved.target * factor,
+        "relax_step": moved.relax_step if same else 0,
+        "next_step_at": now,
+        "units": moved.units,
+        "rules_version": where.rules_version,
+        "skill_class": name,
+        "excluded": row["excluded"] if same else [],
+    }
+
+
+def rules_of(content: Mapping[str, Any]) -> Rules:
+    """Stored content as rules.
+
+    Raises:
+        ValidationError: this program does not understand it.
+    """
+    return Rules.model_validate(content)
