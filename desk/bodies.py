@@ -1,6 +1,7 @@
 """What a request may carry, checked before anything is done with it."""
 
 from typing import Annotated, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -30,6 +31,13 @@ def _wordy(text: str) -> str:
 def _file_name(text: str) -> str:
     if not text.isprintable() or text.strip(" .") == "" or set(text) & set('/\\:*?"<>|'):
         raise ValueError("must be a file name without a path")
+    return text
+
+
+def _http_address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
+        raise ValueError("must be an http(s) address without a user name")
     return text
 
 
@@ -117,6 +125,29 @@ class ChangeAgent(Body):
 
 class Replay(Body):
     ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=100)]
+
+
+class NewWebhook(Body):
+    url: Annotated[Line, AfterValidator(_http_address), Field(max_length=2000)]
+    kinds: tuple[Annotated[str, Field(pattern=r"^[a-z_.]{1,32}$")], ...] = ()
+    """Event kinds; none means all."""
+
+
+class ChangeWebhook(Body):
+    disabled: bool
+
+
+class Redeliver(Body):
+    seq: Annotated[int, Field(ge=1, lt=2**63)] | None = None
+    """One event; without it, all that failed."""
+
+
+class WebhookLog(Body):
+    """The query of a webhook's log."""
+
+    state: Literal["due", "done", "failed"] | None = None
+    before: Annotated[int, Field(ge=1, lt=2**63)] | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
 
 
 class TicketFilter(Body):

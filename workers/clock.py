@@ -130,7 +130,9 @@ class Ticker:
             _log.error("load recounted", agent=agent_id, was=was, now=is_)
 
     async def _forget(self) -> None:
-        await self._store.events.forget(await self._store.db.now() - _KEEP_EVENTS_SECONDS)
+        before = await self._store.db.now() - _KEEP_EVENTS_SECONDS
+        await self._store.events.forget(before)
+        await self._store.webhooks.forget(before)
 
     async def _ring(self) -> None:
         for work in WORK:

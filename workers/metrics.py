@@ -72,6 +72,10 @@ async def _collect(store: Store, registry: CollectorRegistry) -> None:
     for row in await store.queue.depth():
         waiting.labels(row["skill_class"]).set(row["waiting"])
         oldest.labels(row["skill_class"]).set(max(0.0, now - row["oldest"]))
+    webhooks = Gauge("shouli_webhook_events", "Owed or failed", ["state"], registry=registry)
+    found = await store.webhooks.all()
+    webhooks.labels("due").set(sum(one.due for one in found))
+    webhooks.labels("failed").set(sum(one.failed for one in found))
     Gauge("shouli_events_last", "Number of the newest event", registry=registry).set(
         await store.events.last()
     )

@@ -26,9 +26,11 @@ import aiohttp
 import pytest
 
 from config.settings import load as load_settings
+from models.store import Store
 from tests.flow.clients import Relay, at_the_desk, relay_settings, until
 from tests.flow.load import UNLIMITED, Load, findings, unprocessed
 from tests.flow.system import ROLES, Prepared, System, distributed, embedded
+from tests.receiver import Receiver
 from tests.services import PostgresServer, ValkeyServer, valkey_server
 from workers.wiring import make_store
 
@@ -132,7 +134,12 @@ async def test_kills_lose_nothing_double_nothing_and_park_nothing(
 
     try:
         await asyncio.to_thread(system.start)
-        async with at_the_desk(system, *_AGENTS) as agents:
+        async with (
+            Receiver(dice, trouble=0.2) as receiver,
+            at_the_desk(system, "admin", *_AGENTS) as (admin, *agents),
+        ):
+            hook = await admin.must("POST", "webhooks", {"url": receiver.url})
+            receiver.secret = hook["secret"]
             await load.start(agents, http)
             for number, victim in enumerate(_order(dice, killing), 1):
                 # The only wait for time: the moment of a death is not to be met by design.
@@ -146,6 +153,8 @@ async def test_kills_lose_nothing_double_nothing_and_park_nothing(
             settled = time.monotonic() - last_kill
             for visitor in load.visitors:
                 await until("the whole chat", partial(_whole, visitor.lines))
+            receiver.trouble = 0.0
+            await until("every event is told", partial(_all_told, store), SETTLE_SECONDS)
         wrong = await findings(store, load.ledger)
         print(
             f"{len(load.ledger.acknowledged)} acknowledged of {len(load.ledger.sent)} sent, "
@@ -158,11 +167,23 @@ async def test_kills_lose_nothing_double_nothing_and_park_nothing(
         ids = Counter(str(sent.message["Message-ID"]) for sent in relay.letters)
         assert [one for one, times in ids.items() if times > 1] == []
         assert [v.repeated for v in load.visitors if v.repeated] == []
+        # Outsiders heard of everything, in the order of each ticket.
+        told = {event["seq"] for event in await store.webhooks.log(hook["id"], limit=10**6)}
+        assert set(receiver.ids()) == told
+        assert await store.events.after(max(told)) == []
+        assert (receiver.wrong, list(receiver.out_of_order())) == ([], [])
         await asyncio.to_thread(system.stop)
     finally:
         await load.leave()
         await store.close()
         await asyncio.to_thread(system.destroy)
+
+
+async def _all_told(store: Store) -> bool:
+    last = await store.events.last()
+    (webhook,) = await store.webhooks.all()
+    (newest,) = await store.webhooks.log(webhook.id, limit=1)
+    return newest["seq"] == last and not webhook.due and not webhook.failed
 
 
 def _whole(lines: dict[int, dict[str, Any]]) -> bool:

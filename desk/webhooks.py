@@ -1,0 +1,79 @@
+"""Webhooks: where events go, what was sent and what was not, and sending it again."""
+
+import secrets
+
+from aiohttp import web
+
+from desk import bodies
+from desk.auth import API, ID, who
+from desk.services import SERVICES
+from models.agent import Role
+from models.store.webhooks import Webhook
+
+
+async def list_webhooks(request: web.Request) -> web.Response:
+    who(request, Role.ADMIN)
+    found = await request.app[SERVICES].store.webhooks.all()
+    return web.json_response({"webhooks": [_json(one) for one in found]})
+
+
+async def add(request: web.Request) -> web.Response:
+    person = who(request, Role.ADMIN)
+    asked = await bodies.read(request, bodies.NewWebhook)
+    secret = secrets.token_urlsafe(32)
+    created = await request.app[SERVICES].store.webhooks.add(
+        str(asked.url), asked.kinds, secret.encode(), person.id
+    )
+    return web.json_response({"id": created, "secret": secret}, status=201)
+
+
+async def change(request: web.Request) -> web.Response:
+    person = who(request, Role.ADMIN)
+    asked = await bodies.read(request, bodies.ChangeWebhook)
+    webhook_id = request.match_info["webhook"]
+    store = request.app[SERVICES].store
+    await store.webhooks.enable(webhook_id, person.id, enabled=not asked.disabled)
+    return web.Response(status=204)
+
+
+async def log(request: web.Request) -> web.Response:
+    who(request, Role.ADMIN)
+    asked = bodies.query(request, bodies.WebhookLog)
+    found = await request.app[SERVICES].store.webhooks.log(
+        request.match_info["webhook"], state=asked.state, before=asked.before, limit=asked.limit
+    )
+    return web.json_response({"events": [dict(row) for row in found]})
+
+
+async def redeliver(request: web.Request) -> web.Response:
+    person = who(request, Role.ADMIN)
+    asked = await bodies.read(request, bodies.Redeliver)
+    count = await request.app[SERVICES].store.webhooks.redeliver(
+        request.match_info["webhook"], person.id, asked.seq
+    )
+    return web.json_response({"events": count})
+
+
+def _json(one: Webhook) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "url": one.url,
+        "kinds": list(one.kinds),
+        "created_at": one.created_at,
+        "disabled": one.disabled_at is not None,
+        "pause_until": one.pause_until,
+        "failures": one.failures,
+        "due": one.due,
+        "failed": one.failed,
+    }
+
+
+def routes() -> list[web.RouteDef]:
+    one = f"{API}webhooks/{{webhook:{ID}}}"
+    return [
+        web.get(f"{API}webhooks", list_webhooks),
+        web.post(f"{API}webhooks", add),
+        web.patch(one, change),
+        web.get(f"{one}/events", log),
+        web.post(f"{one}/redeliver", redeliver),
+    ]

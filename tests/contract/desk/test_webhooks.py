@@ -1,0 +1,41 @@
+"""Webhooks are the admin's: added with a secret that is shown once, stopped, read, sent again."""
+
+from models.agent import Role
+from tests.contract.desk.conftest import Visit
+from tests.contract.desk.world import World
+
+URL = "https://crm.example/hook"
+
+
+async def test_an_admin_adds_stops_and_reads_webhooks(house: World, visit: Visit) -> None:
+    await house.person("root", Role.ADMIN)
+    admin = await visit("root")
+    made = await admin.post("/webhooks", {"url": URL, "kinds": ["ticket.assigned"]})
+    assert made.status == 201
+    assert len(made.json["secret"]) >= 32
+    path = f"/webhooks/{made.json['id']}"
+    (listed,) = (await admin.get("/webhooks")).json["webhooks"]
+    assert (listed["url"], listed["kinds"]) == (URL, ["ticket.assigned"])
+    assert "secret" not in listed
+    assert (await admin.call("PATCH", path, {"disabled": True})).status == 204
+    assert (await admin.get("/webhooks")).json["webhooks"][0]["disabled"]
+    assert (await admin.get(f"{path}/events?state=failed")).json == {"events": []}
+    assert (await admin.post(f"{path}/redeliver", {})).json == {"events": 0}
+    assert (await admin.post(f"{path}/redeliver", {"seq": 7})).status == 404
+
+
+async def test_what_cannot_be_a_webhook_is_refused(house: World, visit: Visit) -> None:
+    await house.person("root", Role.ADMIN)
+    admin = await visit("root")
+    for url in ("ftp://crm.example/", "crm.example", "http://", "http://me:pw@crm.example/"):
+        answer = await admin.post("/webhooks", {"url": url})
+        assert (answer.status, answer.json["field"]) == (422, "url"), url
+    assert (await admin.get("/webhooks/nobody/events")).status == 404
+    assert (await admin.call("PATCH", "/webhooks/nobody", {"disabled": True})).status == 404
+
+
+async def test_nobody_else_sees_them(house: World, visit: Visit) -> None:
+    await house.person("chen", Role.SUPERVISOR)
+    chen = await visit("chen")
+    assert (await chen.get("/webhooks")).status == 403
+    assert (await chen.post("/webhooks", {"url": URL})).status == 403

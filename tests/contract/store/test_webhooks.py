@@ -1,0 +1,156 @@
+"""Each event is owed to each webhook exactly once, and a ticket's go out one after the other."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from models.errors import NotFound
+from models.store import Store
+from tests.contract.store.conftest import FakeClock
+
+SECRET = b"s" * 32
+
+
+async def _happen(store: Store, *kinds: str, ticket: str | None = None) -> None:
+    for kind in kinds:
+        async with store.db.write() as tx:
+            tx.emit(kind, ticket=ticket, what=kind)
+
+
+async def _hook(store: Store, *kinds: str) -> str:
+    return await store.webhooks.add("http://crm.example/hook", kinds, SECRET, "admin")
+
+
+async def _log(store: Store, hook: str, **options: Any) -> list[tuple[str, str]]:
+    return [(row["kind"], row["state"]) for row in await store.webhooks.log(hook, **options)]
+
+
+async def test_only_what_comes_from_now_on_and_what_is_wanted(store: Store) -> None:
+    await _happen(store, "before.it")
+    hook = await _hook(store, "ticket.a", "ticket.b")
+    await _happen(store, "ticket.a", "ticket.c", "ticket.b")
+    await store.webhooks.spread()
+    assert await _log(store, hook) == [("ticket.b", "due"), ("ticket.a", "due")]
+    (seen,) = await store.webhooks.all()
+    assert (seen.url, seen.kinds, seen.due) == (
+        "http://crm.example/hook", ("ticket.a", "ticket.b"), 2,
+    )  # fmt: skip
+
+
+async def test_spreaders_at_once_owe_each_event_once(store: Store) -> None:
+    hook = await _hook(store)
+    for _ in range(3):
+        await _happen(store, *["ticket.a"] * 10)
+        await asyncio.gather(*(store.webhooks.spread() for _ in range(4)))
+    assert len(await _log(store, hook)) == 30
+
+
+async def test_a_tickets_events_are_leased_one_after_the_other(store: Store) -> None:
+    hook = await _hook(store)
+    await _happen(store, "ticket.a", "ticket.b", ticket="t1")
+    await _happen(store, "ticket.a", ticket="t2")
+    await _happen(store, "agent.x", "agent.y")
+    await store.webhooks.spread()
+    first = await store.webhooks.lease(hook, 10, 60.0)
+    assert [due.body.count(b"ticket.b") for due in first] == [0, 0, 0, 0]
+    assert await store.webhooks.lease(hook, 10, 60.0) == []
+    assert await store.webhooks.done(first[0])
+    (second,) = await store.webhooks.lease(hook, 10, 60.0)
+    assert b"ticket.b" in second.body
+    assert second.secret == SECRET
+
+
+async def test_a_dead_senders_event_is_anothers_and_the_late_word_changes_nothing(
+    store: Store, clock: FakeClock
+) -> None:
+    hook = await _hook(store)
+    await _happen(store, "ticket.a", ticket="t")
+    await store.webhooks.spread()
+    (lost,) = await store.webhooks.lease(hook, 10, 60.0)
+    clock.pass_(61)
+    (taken,) = await store.webhooks.lease(hook, 10, 60.0)
+    assert (taken.body, taken.attempts) == (lost.body, 2)
+    assert not await store.webhooks.done(lost)
+    assert await store.webhooks.done(taken)
+    assert await store.webhooks.lease(hook, 10, 60.0) == []
+
+
+async def test_a_failure_holds_up_its_ticket_only_and_until_it_is_given_up(
+    store: Store, clock: FakeClock
+) -> None:
+    hook = await _hook(store)
+    await _happen(store, "ticket.a", "ticket.b", ticket="t1")
+    await _happen(store, "ticket.c", ticket="t2")
+    await store.webhooks.spread()
+    bad, good = await store.webhooks.lease(hook, 10, 60.0)
+    await store.webhooks.postpone(bad, "HTTP 500", 30.0)
+    assert await store.webhooks.done(good)
+    assert await store.webhooks.lease(hook, 10, 60.0) == []
+    clock.pass_(31)
+    (again,) = await store.webhooks.lease(hook, 10, 60.0)
+    assert (again.seq, again.attempts) == (bad.seq, 2)
+    await store.webhooks.give_up(again, "HTTP 500")
+    (after,) = await store.webhooks.lease(hook, 10, 60.0)
+    assert b"ticket.b" in after.body
+    assert await _log(store, hook, state="failed") == [("ticket.a", "failed")]
+
+
+async def test_failed_or_settled_events_are_sent_again_on_request(store: Store) -> None:
+    hook = await _hook(store)
+    await _happen(store, "ticket.a", "ticket.b")
+    await store.webhooks.spread()
+    one, two = await store.webhooks.lease(hook, 10, 60.0)
+    await store.webhooks.done(one)
+    await store.webhooks.give_up(two, "HTTP 410")
+    assert await store.webhooks.redeliver(hook, "admin") == 1
+    (again,) = await store.webhooks.lease(hook, 10, 60.0)
+    assert (again.seq, again.body, again.attempts) == (two.seq, two.body, 1)
+    assert await store.webhooks.redeliver(hook, "admin", one.seq) == 1
+    with pytest.raises(NotFound):
+        await store.webhooks.redeliver(hook, "admin", one.seq)  # it is due already
+    with pytest.raises(NotFound):
+        await store.webhooks.redeliver("nobody", "admin")
+
+
+async def test_what_happens_while_it_is_stopped_is_sent_afterwards(store: Store) -> None:
+    hook = await _hook(store)
+    await store.webhooks.enable(hook, "admin", enabled=False)
+    await _happen(store, "ticket.a")
+    await store.webhooks.spread()
+    assert await store.webhooks.open() == []
+    assert await _log(store, hook) == []
+    await store.webhooks.enable(hook, "admin", enabled=True)
+    await store.webhooks.spread()
+    assert await store.webhooks.open() == [hook]
+    assert await _log(store, hook) == [("ticket.a", "due")]
+    with pytest.raises(NotFound):
+        await store.webhooks.enable("nobody", "admin", enabled=True)
+
+
+async def test_a_silent_receiver_is_left_alone_for_longer_each_time(
+    store: Store, clock: FakeClock
+) -> None:
+    hook = await _hook(store)
+    for seconds in (5, 10, 20, 20):
+        await store.webhooks.pause(hook, 5.0, 20.0)
+        clock.pass_(seconds - 1)
+        assert await store.webhooks.open() == []
+        clock.pass_(1)
+        assert await store.webhooks.open() == [hook]
+    await _happen(store, "ticket.a")
+    await store.webhooks.spread()
+    (due,) = await store.webhooks.lease(hook, 1, 60.0)
+    await store.webhooks.done(due)
+    assert (await store.webhooks.all())[0].failures == 0
+
+
+async def test_what_was_settled_long_ago_is_dropped(store: Store, clock: FakeClock) -> None:
+    hook = await _hook(store)
+    await _happen(store, "ticket.a", "ticket.b")
+    await store.webhooks.spread()
+    first, _ = await store.webhooks.lease(hook, 10, 60.0)
+    await store.webhooks.done(first)
+    clock.pass_(100)
+    assert await store.webhooks.forget(clock.now - 50) == 1
+    assert await _log(store, hook) == [("ticket.b", "due")]

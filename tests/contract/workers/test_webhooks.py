@@ -1,0 +1,97 @@
+"""A receiver that answers 500, hangs, drops and doubles gets every event, in order per ticket."""
+
+import asyncio
+import random
+
+import pytest
+
+from models.store import Store
+from tests.contract.store.conftest import FakeClock
+from tests.receiver import Receiver
+from workers.webhooks import Announcing
+
+
+async def _hook(store: Store, receiver: Receiver) -> str:
+    receiver.secret = "s" * 32
+    return await store.webhooks.add(receiver.url, (), receiver.secret.encode(), "admin")
+
+
+async def _happen(store: Store, tickets: int, each: int) -> None:
+    for step in range(each):
+        async with store.db.write() as tx:
+            for number in range(tickets):
+                tx.emit("ticket.step", ticket=f"t{number}", step=step)
+
+
+async def _until_settled(store: Store, announcing: Announcing, clock: FakeClock) -> None:
+    for _ in range(200):
+        await announcing.run()
+        await announcing.settle()
+        if not (await store.webhooks.all())[0].due:
+            return
+        clock.pass_(3600)
+    raise AssertionError("something is owed for ever")
+
+
+async def test_every_event_arrives_signed_in_order_and_under_one_id(
+    store: Store, clock: FakeClock
+) -> None:
+    async with Receiver(random.Random(3), trouble=0.3) as receiver:
+        await _hook(store, receiver)
+        await _happen(store, tickets=6, each=8)
+        await _until_settled(store, Announcing(store), clock)
+        assert sorted(set(receiver.ids())) == [*range(1, 49)]
+        assert len(receiver.taken) > 48, "a receiver that took it and said 500 gets it again"
+        assert list(receiver.out_of_order()) == []
+        assert receiver.wrong == []
+
+
+@pytest.mark.parametrize("act", ["500", "hang", "drop"])
+async def test_trouble_is_written_down_and_passes(
+    store: Store, clock: FakeClock, act: str
+) -> None:
+    async with Receiver() as receiver:
+        hook = await _hook(store, receiver)
+        await _happen(store, tickets=1, each=2)
+        receiver.answers = [act]
+        announcing = Announcing(store, patience=0.2)
+        await announcing.run()
+        await announcing.settle()
+        _, first = await store.webhooks.log(hook)
+        assert (first["state"], first["attempts"]) == ("due", 1)
+        assert first["error"]
+        assert receiver.taken == [], "the second event waits for the first"
+        await _until_settled(store, announcing, clock)
+        assert receiver.ids() == [1, 2]
+
+
+async def test_who_hangs_holds_up_nobody_else(store: Store) -> None:
+    async with Receiver() as slow, Receiver() as quick:
+        await _hook(store, slow)
+        await _hook(store, quick)
+        slow.answers = ["hang"]
+        await _happen(store, tickets=1, each=3)
+        announcing = Announcing(store, patience=5)
+        try:
+            await announcing.run()
+            async with asyncio.timeout(4):
+                while len(quick.taken) < 3:
+                    await announcing.run()
+            assert slow.taken == []
+        finally:
+            await announcing.close()
+
+
+async def test_nothing_is_sent_where_nobody_answers_until_the_pause_is_over(
+    store: Store, clock: FakeClock
+) -> None:
+    async with Receiver() as receiver:
+        hook = await _hook(store, receiver)
+    await _happen(store, tickets=20, each=1)
+    announcing = Announcing(store)
+    for _ in range(2):
+        await announcing.run()
+        await announcing.settle()
+    tried = [row["attempts"] for row in await store.webhooks.log(hook)]
+    assert sum(tried) == 8, "one round, not one attempt for each of twenty tickets"
+    assert (await store.webhooks.all())[0].failures == 1

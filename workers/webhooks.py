@@ -1,0 +1,122 @@
+"""Telling outsiders: every event as a signed POST, at least once, in order per ticket."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import aiohttp
+import structlog
+
+from channels.ingest.signing import KEY, SIGNATURE, TIMESTAMP, sign
+from models.errors import Temporary
+from models.store import Store
+from models.store.webhooks import DueEvent
+
+_log = structlog.stdlib.get_logger(__name__)
+
+_TOGETHER = 8
+"""Events of different tickets that one webhook gets at the same time."""
+
+_LEASE_SECONDS = 60.0
+_ATTEMPT_SECONDS = 10.0
+"""Far less than the lease: an attempt that outlived it could overtake the one after it."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 3600.0
+_LONGEST_SILENCE = 300.0
+"""How long a receiver that does not answer is left alone, whatever it is owed."""
+
+_ATTEMPTS = 80
+"""About three days."""
+
+
+class Announcing:
+    """One task a webhook: whoever hangs holds up nobody else."""
+
+    def __init__(
+        self,
+        store: Store,
+        stopping: Callable[[], bool] = lambda: False,
+        patience: float = _ATTEMPT_SECONDS,
+    ) -> None:
+        """``patience``: seconds an attempt may take. ``stopping``: whether to begin no other."""
+        self._store = store
+        self._patience = patience
+        self._stopping = stopping
+        self._sending: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Spreads new events, and sees that every webhook that is owed some is being served.
+
+        Raises:
+            Temporary: the database is out of reach.
+        """
+        await self._store.webhooks.spread()
+        for webhook_id in await self._store.webhooks.open():
+            task = self._sending.get(webhook_id)
+            if task is None or task.done():
+                self._sending[webhook_id] = asyncio.create_task(self._serve(webhook_id))
+
+    async def settle(self) -> None:
+        """Waits until every webhook has what it is owed, or does not take it."""
+        await asyncio.gather(*self._sending.values())
+
+    async def close(self) -> None:
+        """Lets go; what is cut off is sent again when its lease has run out."""
+        for task in self._sending.values():
+            task.cancel()
+        await asyncio.gather(*self._sending.values(), return_exceptions=True)
+
+    async def _serve(self, webhook_id: str) -> None:
+        try:
+            await self._drain(webhook_id)
+        except Temporary as error:
+            _log.warning("webhook put off", webhook=webhook_id, error=str(error))
+
+    async def _drain(self, webhook_id: str) -> None:
+        timeout = aiohttp.ClientTimeout(total=self._patience)
+        async with aiohttp.ClientSession(timeout=timeout) as http:
+            while not self._stopping():
+                due = await self._store.webhooks.lease(webhook_id, _TOGETHER, _LEASE_SECONDS)
+                if not due:
+                    return
+                answered = await asyncio.gather(*(self._send(http, one) for one in due))
+                if not any(answered):
+                    await self._store.webhooks.pause(webhook_id, _FIRST_PAUSE, _LONGEST_SILENCE)
+                    return
+
+    async def _send(self, http: aiohttp.ClientSession, due: DueEvent) -> bool:
+        """One attempt, and what became of it; whether anybody answered at all."""
+        status, error = await post(http, due)
+        if not error:
+            await self._store.webhooks.done(due)
+            return True
+        _log.warning("webhook failed", webhook=due.webhook_id, seq=due.seq, error=error)
+        if due.attempts >= _ATTEMPTS:
+            await self._store.webhooks.give_up(due, error)
+        else:
+            await self._store.webhooks.postpone(due, error, _pause(due.attempts))
+        return status is not None
+
+
+def _pause(attempts: int) -> float:
+    return float(min(_FIRST_PAUSE * 2 ** min(attempts - 1, 20), _LONGEST_PAUSE))
+
+
+async def post(http: aiohttp.ClientSession, due: DueEvent) -> tuple[int | None, str]:
+    """One signed POST: (status of the answer or None, what was wrong or nothing for a 2xx)."""
+    timestamp, key = str(int(time.time())), f"evt_{due.seq}"
+    headers = {
+        "Content-Type": "application/json",
+        TIMESTAMP: timestamp,
+        KEY: key,
+        SIGNATURE: sign(due.secret, timestamp, key, due.body),
+    }
+    try:
+        # A redirect would carry the event to somewhere that nobody has set.
+        async with http.post(
+            due.url, data=due.body, headers=headers, allow_redirects=False
+        ) as reply:
+            taken = 200 <= reply.status < 300
+            return reply.status, "" if taken else f"HTTP {reply.status}"
+    except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError is an OSError
+        return None, type(error).__name__
