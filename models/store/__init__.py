@@ -51,4 +51,53 @@ class Store:
     bundles: Bundles
     calls: Calls
     files: Files
+    rules: RuleVersions
+    webhooks: Webhooks
+
+    async def close(self) -> None:
+        await self.db.close()
+
+
+def open_store(
+    url: str,
+    *,
+    master_key: bytes,
+    blob_dir: Path | None,
+    zone: ZoneInfo,
+    hold: float = 10.0,
+    reopen: float = 7 * 86400.0,
+    clock: Clock | None = None,
+    pool_size: int = 8,
+) -> Store:
+    """The store over ``url`` (sqlite+aiosqlite or postgresql+asyncpg); connects lazily.
+
+    Open it on the event loop that uses it. ``blob_dir`` keeps blobs as files, None as rows.
+    ``hold`` and ``reopen`` are seconds (see ``Threads``); ``clock`` replaces database time.
+    """
+    db = Database(url, clock=clock, pool_size=pool_size)
+    vault = Vault(master_key)
+    blobs: Blobs = TableBlobs(db) if blob_dir is None else FileBlobs(blob_dir)
+    people = People(db, vault)
+    conversations = Conversations(db, vault)
+    return Store(
+        db=db,
+        vault=vault,
+        blobs=blobs,
+        envelopes=Envelopes(db, blobs),
+        people=people,
+        threads=Threads(people, zone, hold, reopen),
+        conversations=conversations,
+        queue=Queue(db),
+        tickets=Tickets(db),
+        outbound=Outbound(db, conversations),
+        agents=Agents(db),
+        events=Events(db),
+        leases=Leases(db),
+        cursors=Cursors(db),
+        uploads=Uploads(db, blobs),
+        bundles=Bundles(db),
+        calls=Calls(db),
+        files=Files(db, blobs),
+        rules=RuleVersions(db),
         webhooks=Webhooks(db, vault),
+    )

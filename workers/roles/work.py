@@ -26,3 +26,144 @@ from workers.pipeline import Limits, Pipeline
 from workers.serving import Serving
 from workers.webhooks import Announcing
 from workers.wiring import Base, declared, make_channels, make_ruling, opened, secrets
+
+_log = structlog.stdlib.get_logger(__name__)
+
+_ANNOUNCE_PAUSE = 0.25
+"""Seconds: a flood's events are told to webhooks by hundreds, not one by one."""
+
+_SETTLE_SECONDS = 3.0
+"""What answers on their way get to arrive when the process stops, of its ten seconds."""
+
+
+def run(settings: Settings) -> None:
+    """Processes, routes and delivers until it is told to stop."""
+    if settings.redis_url is None:
+        asyncio.run(_refuse(settings))
+        return
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    pool = WorkerPool(
+        settings.redis_url.get_secret_value(), lambda: _worker(settings, stop.is_set)
+    )
+    pool.start()
+    _log.info("work open")
+    stop.wait()
+    pool.stop()
+
+
+async def _refuse(settings: Settings) -> None:
+    async with opened(settings):
+        pass
+
+
+@asynccontextmanager
+async def _worker(
+    settings: Settings, stopping: Callable[[], bool]
+) -> AsyncIterator[Mapping[str, Actor]]:
+    """The actors of one process with all that they need, and their sweep."""
+    async with opened(settings) as base:
+        taxonomy = load_taxonomy(settings)
+        ruling = make_ruling(settings, base.store)
+        warn(settings.hours, time.time())
+        channels = make_channels(settings)
+        keys = secrets(settings)
+        parser = Parser(
+            {name: settings.channels[name] for name, ch in channels.items() if ch.isolated},
+            keys,
+            seconds=settings.pipeline.parse_seconds,
+            memory_mb=settings.pipeline.parse_memory_mb,
+        )
+        classifier = Serving(base.store, settings.data_dir / "bundles", taxonomy)
+        acknowledging = Acknowledging(
+            base.store, settings.acknowledgement, ruling.calendars, taxonomy.facets.get("type")
+        )
+        labelling = Labelling(
+            base.store, classifier.classify, ruling, acknowledging, declared(settings, taxonomy)
+        )
+        dispatcher = Dispatcher(base.store, ruling)
+        deliverer = Deliverer(base.store, channels, stopping=stopping)
+        fetcher = Fetcher(base.store, channels, stopping)
+        announcing = Announcing(base.store, stopping)
+        limits = Limits(
+            settings.pipeline.batch, settings.pipeline.lease_seconds, settings.pipeline.attempts
+        )
+
+        async def after_routing() -> None:
+            await dispatcher.run()
+            await base.doorbell.ring("deliver")
+            if fetcher.wanted:
+                await base.doorbell.ring("fetch")
+
+        pipeline = Pipeline(
+            base.store, channels, parser, labelling, limits, after_routing, stopping
+        )
+        await classifier.refresh()
+        await ruling.refresh()
+        await _forgiving(parser.warm)()
+        actors: dict[str, Actor] = {
+            "drain.live": _forgiving(lambda: pipeline.drain(Lane.LIVE)),
+            "drain.mail": _forgiving(lambda: pipeline.drain(Lane.MAIL)),
+            "dispatch": _forgiving(dispatcher.run),
+            "deliver": _forgiving(deliverer.run),
+            "fetch": _forgiving(fetcher.run),
+        }
+
+        async def look() -> None:
+            await ruling.refresh()
+            await classifier.refresh()
+            await pipeline.label()
+
+        # Each by itself: a flood of mail must not keep a greeting waiting for its labels.
+        sweeps = [
+            asyncio.create_task(_sweep(actor, settings.pipeline.sweep_seconds))
+            for actor in (_forgiving(look), *actors.values())
+        ]
+        sweeps.append(asyncio.create_task(_announce(base, announcing)))
+        try:
+            yield actors
+        finally:
+            await deliverer.settle(_SETTLE_SECONDS)
+            for sweep in sweeps:
+                sweep.cancel()
+            await asyncio.gather(*sweeps, return_exceptions=True)
+            await announcing.close()
+            await parser.close()
+
+
+def _forgiving(act: Callable[[], Awaitable[object]]) -> Actor:
+    """An actor that leaves a database that is away to the next sweep."""
+
+    async def actor() -> None:
+        try:
+            await act()
+        except Temporary as error:
+            _log.warning("put off", error=str(error))
+
+    return actor
+
+
+async def _announce(base: Base, announcing: Announcing) -> None:
+    """Tells webhooks of events as they come, or within a sweep; at most a few times a second."""
+    tell = _forgiving(announcing.run)
+    async with base.bus.subscribe(EVENTS) as topics:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(base.settings.pipeline.sweep_seconds):
+                    await anext(topics)
+            try:
+                await tell()
+            except Exception:  # noqa: BLE001  the next event, or the next sweep, tries again
+                _log.exception("webhooks failed")
+            await asyncio.sleep(_ANNOUNCE_PAUSE)
+
+
+async def _sweep(actor: Actor, seconds: float) -> None:
+    """Looks for work that no ring announced; needs neither Redis nor the clock."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await actor()
+        except Exception:  # noqa: BLE001  it makes up for everything else: it goes on
+            _log.exception("sweep failed")
