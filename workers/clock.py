@@ -133,6 +133,7 @@ class Ticker:
         before = await self._store.db.now() - _KEEP_EVENTS_SECONDS
         await self._store.events.forget(before)
         await self._store.webhooks.forget(before)
+        await self._store.agents.forget_credentials()
 
     async def _ring(self) -> None:
         for work in WORK:

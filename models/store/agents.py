@@ -176,6 +176,12 @@ class Agents:
             if (await tx.conn.execute(gone)).rowcount == 0:
                 raise NotFound("no such token")
 
+    async def forget_credentials(self) -> int:
+        """Drops sessions and tokens that have run out; returns how many."""
+        async with self._db.write() as tx:
+            gone = delete(credential).where(credential.c.expires_at < tx.now)
+            return (await tx.conn.execute(gone)).rowcount
+
     # -- presence ----------------------------------------------------------------------
 
     async def present(self, agent_id: str, presence: Presence) -> None:

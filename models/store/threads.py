@@ -349,8 +349,14 @@ class _Plan:
 
     @staticmethod
     def _answerable(m: InboundMessage, talk: dict[str, Any], known: Known) -> None:
-        """Where the next answer goes, and what it answers."""
+        """Where the next answer goes, and what it answers.
+
+        A sender who is proven to be another (a forged From) may have set their own Reply-To:
+        the answers of a conversation that has a way back keep it.
+        """
         if m.reply_route is None or m.auto != "none":
+            return
+        if m.trust.level == "failed" and talk["route"] is not None:
             return
         talk["route"] = seal(known.key, m.reply_route.model_dump_json().encode())
         talk["reply_to"] = m.meta.get("message_id", m.external_id)

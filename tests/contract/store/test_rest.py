@@ -189,6 +189,8 @@ async def test_credentials(store: Store, clock: FakeClock) -> None:
     clock.pass_(61)
     assert await store.agents.holder("secret") is None
     token = await store.agents.grant(agent_id, "token", "t", 60.0, "ci")
+    assert await store.agents.forget_credentials() == 1
+    assert await store.agents.forget_credentials() == 0
     assert [t["name"] for t in await store.agents.tokens(agent_id)] == ["ci"]
     await store.agents.revoke_token(agent_id, token)
     assert await store.agents.holder("t") is None

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from models.errors import Conflict
-from models.message import ReplyRoute, Sender
+from models.message import ReplyRoute, Sender, Trust
 from models.store import Store
 from models.store.threads import Incoming
 from models.tables import identity, ticket
@@ -179,6 +179,22 @@ async def test_a_stranger_in_a_private_conversation_is_quarantined(store: Store)
     sending = await store.outbound.lease(10, 30.0)
     assert sending is not None
     assert sending.messages[0].route.address == "talk"
+
+
+async def test_a_forged_sender_does_not_turn_the_answers_to_themselves(store: Store) -> None:
+    ticket_id, agent_id = await owned(store)
+    for key, address, level in (
+        ("f", "forger@evil.example", "failed"), ("n", "new@example.com", "unknown"),
+        ("g", "again@evil.example", "failed"),
+    ):  # fmt: skip
+        await thread(
+            store, envelope(key), conversation_key="talk-k1", trust=Trust(level=level),
+            reply_route=ReplyRoute(adapter="webchat", address=address),
+        )  # fmt: skip
+    await store.tickets.reply(ticket_id, agent_id, "您好", "c1", TicketState.ACTIVE)
+    sending = await store.outbound.lease(10, 30.0)
+    assert sending is not None
+    assert sending.messages[0].route.address == "new@example.com"
 
 
 async def _agent(store: Store) -> str:
