@@ -10,6 +10,7 @@ from aiohttp.typedefs import Handler
 from models.ports import Bus, Clock, Doorbell
 from models.routing import Needs
 from models.store import Store
+from models.store.queue import Rekey
 from models.store.tickets import Ticket
 from models.training import Taxonomy
 
@@ -25,11 +26,13 @@ class Route(NamedTuple):
     """Where a ticket belongs: its needs, and the seconds its first answer is due in.
 
     ``clock_at`` is when those seconds count from; None: from where they did.
+    ``rekey``: how a ticket that waits already moves there.
     """
 
     needs: Needs
     target: float
     clock_at: float | None = None
+    rekey: Rekey | None = None
 
 
 class Explain(Protocol):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,6 +20,8 @@ class Needs:
     required: tuple[Need, ...] = ()
     preferred: tuple[Need, ...] = ()
     never_drop: frozenset[str] = frozenset()
+    overflow: str = ""
+    """A skill whose holders are asked in the last step, whatever else they can; “” is nobody."""
 
     @property
     def skill_class(self) -> str:
@@ -29,7 +31,8 @@ class Needs:
             for skill, level in sorted(self.required)
         )
         preferred = "+".join(f"{skill}:{level}" for skill, level in sorted(self.preferred))
-        return f"{required}|{preferred}" if preferred else required
+        named = f"{required}|{preferred}" if preferred else required
+        return f"{named}>{self.overflow}" if self.overflow else named
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Waiting:
     Times are seconds since the epoch, ``target`` is in seconds, ``units`` in capacity units.
     ``created_at`` is when its clock began: its arrival, or later where it came out of hours.
     ``rules_version`` is that of the rules which placed it; “” leaves it to the decision.
+    ``first`` are the agents who are tried before all others, in this order: the owner and the
+    backup of the customer's tier. ``interrupts``: it may take the place of interruptible work.
     """
 
     ticket_id: str
@@ -53,10 +58,26 @@ class Waiting:
     sticky_agent: str | None = None
     excluded: frozenset[str] = frozenset()
     rules_version: str = ""
+    twice_late: bool = False
+    first: tuple[str, ...] = ()
+    interrupts: bool = False
 
     @property
     def skill_class(self) -> str:
         return self.needs.skill_class
+
+
+LATE_TWICE_STEP = 4
+"""The relaxation step under which a ticket is stored that has missed two of its deadlines."""
+
+
+class Position(NamedTuple):
+    """Where a waiting ticket stands in the queue of its class, and until when."""
+
+    relax_step: int
+    late: bool
+    sort_key: float
+    next_step_at: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +85,8 @@ class AgentView:
     """An online agent, as the router sees one.
 
     ``ready`` agents may be given work; the others only count as online. ``flexibility`` is
-    the share of recent work that the agent can serve, 0 to 1.
+    the share of recent work that the agent can serve, 0 to 1. ``interruptible`` are the units
+    that setting aside one item of theirs would free; 0 where none may be.
     """
 
     agent_id: str
@@ -74,6 +96,7 @@ class AgentView:
     ready: bool
     idle_since: float
     flexibility: float = 0.0
+    interruptible: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +121,11 @@ class Decision:
     rules_version: str
     sticky: bool
     candidates: tuple[Candidate, ...]
+    named: bool = False
+    """The agent is one of the ticket's ``first``."""
+
+    interrupts: bool = False
+    """One interruptible item of the agent goes back to its queue to make room."""
 
 
 class Line(BaseModel):
@@ -153,8 +181,20 @@ class Rules(BaseModel):
     preferred_facets: tuple[str, ...] = ()
     preferred_level: int = Field(2, ge=1, le=5)
     never_drop: tuple[str, ...] = Field(("lang:",), description="Prefixes of skills.")
+    levels: dict[str, int] = Field(
+        {}, description="The least level of a required skill, where it is not 1."
+    )
+    overflow: dict[str, str] = Field(
+        {}, description="Required skill to the skill of its overflow group, asked last."
+    )
     relax_at: tuple[float, ...] = Field((0.25, 0.5), description="Fractions of the target.")
     late_factor: float = Field(4.0, gt=1, description="m of DESIGN §4.")
+    last_deadline_seconds: float = Field(
+        6500.0, gt=0, description="What a ticket competes for that has missed m targets as well."
+    )
+    last_scarcity: float = Field(
+        5.0, ge=1, description="How many times scarcity counts for those."
+    )
     scarcity: float = Field(2.0, ge=0, description="α of DESIGN §4.")
     mean_handle_seconds: float = Field(480.0, gt=0, description="S̄ of DESIGN §4.")
     targets: dict[str, Targets] = Field(description="By channel, else by its lane.")
@@ -162,6 +202,13 @@ class Rules(BaseModel):
         {}, description="Facet and value (“type:投诉”) to natural seconds that are never exceeded."
     )
     tier_factor: dict[str, float] = {}
+    tier_first: dict[str, tuple[str, ...]] = Field(
+        {}, description="By tier: logins of its owner and backup, tried before all others."
+    )
+    interrupting: tuple[str, ...] = Field(
+        (), description="Urgencies that may take the place of interruptible work."
+    )
+    interruptible: tuple[str, ...] = Field((), description="Lanes whose work may be set aside.")
     units: dict[str, int] = Field(description="Capacity units a ticket uses, by channel lane.")
     offer_seconds: dict[str, float] = Field(
         {}, description="By channel lane: time to accept; absent means given at once."

@@ -179,6 +179,8 @@ agent = Table(
     Column("presence_at", Double, nullable=False, server_default=text("0")),
     Column("heartbeat_at", Double, nullable=False, server_default=text("0")),
     Column("idle_since", Double, nullable=False, server_default=text("0")),
+    Column("overstay_at", Double, comment="When they were told that they are away too long."),
+    Column("shift_ends_at", Double),
     Column("created_at", Double, nullable=False),
     Column("disabled_at", Double),
     CheckConstraint("used >= 0", name="used"),
@@ -237,6 +239,10 @@ ticket = Table(
     Column("next_step_at", Double, comment="When it is relaxed or late; null: never again."),
     _number("units", 1),
     Column("queued_at", Double),
+    Column("routed_at", Double, comment="When labels and queue were first known."),
+    Column("first", JSON, nullable=False, server_default="[]", comment="Agents tried before all."),
+    _flag("interrupts"),  # may take the place of interruptible work
+    Column("wake_at", Double, comment="When a snoozed one comes back by itself."),
     # Who has it.
     _number("epoch"),
     _id("owner_id", ForeignKey("agent.id")),
@@ -262,6 +268,10 @@ ticket = Table(
         **_where("state = 'waiting'"),
     ),
     Index("ix_ticket_step", "next_step_at", **_where("state = 'waiting'")),
+    Index(
+        "ix_ticket_interrupting", "sort_key", "id", **_where("state = 'waiting' AND interrupts")
+    ),
+    Index("ix_ticket_wake", "wake_at", **_where("state = 'snoozed'")),
     Index("ix_ticket_label_due", "id", **_where("label_due")),
     Index("ix_ticket_owner", "owner_id", "state"),
     Index("ix_ticket_conversation", "conversation_id", "created_at"),
@@ -285,6 +295,7 @@ assignment = Table(
     # The database itself refuses a second owner.
     Index("uq_assignment_live_ticket", "ticket_id", unique=True, **_where("ended_at IS NULL")),
     Index("ix_assignment_ticket", "ticket_id", "at"),
+    Index("ix_assignment_at", "at"),
 )
 
 message = Table(

@@ -20,7 +20,8 @@ def needs(labels: Mapping[str, str], accepted: bool, lang: str, rules: Rules) ->
     required: list[Need] = []
     preferred: list[Need] = []
     if known:
-        required += [(f"{facet}:{labels[facet]}", 1) for facet in rules.required_facets]
+        skills = [f"{facet}:{labels[facet]}" for facet in rules.required_facets]
+        required += [(skill, rules.levels.get(skill, 1)) for skill in skills]
         preferred += [
             (f"{facet}:{labels[facet]}", rules.preferred_level)
             for facet in rules.preferred_facets
@@ -36,6 +37,9 @@ def needs(labels: Mapping[str, str], accepted: bool, lang: str, rules: Rules) ->
         preferred=tuple(sorted(preferred)),
         never_drop=frozenset(
             skill for skill, _ in required + preferred if skill.startswith(rules.never_drop)
+        ),
+        overflow=next(
+            (rules.overflow[skill] for skill, _ in required if skill in rules.overflow), ""
         ),
     )
 
@@ -62,15 +66,25 @@ def ladder(needs: Needs, steps: int) -> tuple[Needs, ...]:
     First every preferred skill that may be dropped is dropped, then required levels sink by
     one, never below 1 and never for a skill of ``never_drop``. Each rung asks for less than
     the one before, so the agents who match only grow in number. It ends early where nothing
-    is left to relax.
+    is left to relax. The overflow group is the last rung: its members join those before.
     """
     rungs = [needs]
-    while len(rungs) <= steps:
+    last = steps - 1 if needs.overflow else steps
+    while len(rungs) <= last:
         lower = _relaxed(rungs[-1])
         if lower == rungs[-1]:
             break
         rungs.append(lower)
+    if needs.overflow and steps:
+        rungs.append(_overflowing(needs))
     return tuple(rungs)
+
+
+def _overflowing(needs: Needs) -> Needs:
+    """The overflow group, and of it those who meet what is never dropped."""
+    asked = (*needs.required, *needs.preferred)
+    kept = tuple(need for need in asked if need[0] in needs.never_drop)
+    return replace(needs, required=tuple(sorted({(needs.overflow, 1), *kept})), preferred=())
 
 
 def _relaxed(needs: Needs) -> Needs:

@@ -35,13 +35,18 @@ class Case:
 
 
 class Place(NamedTuple):
-    """``clock_at``: when its waiting counts from, ``clock_at + target``: when it is due."""
+    """``clock_at``: when its waiting counts from, ``clock_at + target``: when it is due.
+
+    ``first``: logins of the tier's owner and backup. ``interrupts``: see ``Waiting``.
+    """
 
     needs: Needs
     clock_at: float
     target: float
     units: int
     rules_version: str
+    first: tuple[str, ...] = ()
+    interrupts: bool = False
 
 
 def place(case: Case, rules: Rules, calendar: Calendar) -> Place:
@@ -51,9 +56,8 @@ def place(case: Case, rules: Rules, calendar: Calendar) -> Place:
     beginning of the clock instead of making the target longer: relaxation and lateness are
     fractions and multiples of it, and must not grow by a night or a holiday.
     """
-    seconds = target(
-        case.labels.get("urgency", ""), case.lane, case.tier, rules, channel=case.channel
-    )
+    urgency = case.labels.get("urgency", "")
+    seconds = target(urgency, case.lane, case.tier, rules, channel=case.channel)
     due = case.queued_at + seconds
     if targets_of(case.channel, case.lane, rules).hours == "business":
         opened = calendar.add_business_seconds(case.queued_at, seconds)
@@ -65,6 +69,8 @@ def place(case: Case, rules: Rules, calendar: Calendar) -> Place:
         target=min(seconds, due - case.queued_at),
         units=rules.units[case.lane],
         rules_version=rules.version,
+        first=rules.tier_first.get(case.tier, ()),
+        interrupts=urgency in rules.interrupting,
     )
 
 

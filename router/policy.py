@@ -5,12 +5,21 @@ smallest key that anybody free may take is given first, to the best of those age
 here reads a clock or keeps anything between two calls.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from heapq import nsmallest
 from typing import Literal, NamedTuple
 
-from models.routing import AgentView, Candidate, Decision, Needs, Rules, Waiting
+from models.routing import (
+    LATE_TWICE_STEP,
+    AgentView,
+    Candidate,
+    Decision,
+    Needs,
+    Position,
+    Rules,
+    Waiting,
+)
 from router.roster import Roster, SkillClass
 
 LISTED = 10
@@ -32,18 +41,30 @@ def is_late(ticket: Waiting, now: float) -> bool:
     return ticket.late or now - ticket.created_at >= ticket.target
 
 
-def sort_key(created_at: float, target: float, late: bool, rules: Rules) -> float:
+def deadlines_missed(ticket: Waiting, now: float, rules: Rules) -> int:
+    """0 in time, 1 late, 2 late even for ``late_factor`` targets. It never sinks again."""
+    if ticket.twice_late or now - ticket.created_at >= rules.late_factor * ticket.target:
+        return 2
+    return int(is_late(ticket, now))
+
+
+def sort_key(created_at: float, target: float, missed: int, rules: Rules) -> float:
     """The class-free part of a ticket's key; it can be stored, presence changes nothing.
 
     A late ticket competes for ``late_factor`` times its target: with one deadline only, an
-    overloaded centre would serve nothing but tickets that are late already.
+    overloaded centre would serve nothing but tickets that are late already. For the same
+    reason, one that misses this as well competes for ``last_deadline_seconds`` (decision 0008).
     """
-    return created_at + target * (rules.late_factor if late else 1.0)
+    if not missed:
+        return created_at + target
+    seconds = target * rules.late_factor
+    return created_at + (seconds if missed == 1 else max(seconds, rules.last_deadline_seconds))
 
 
-def scarcity_offset(strength: int, rules: Rules) -> float:
+def scarcity_offset(strength: int, rules: Rules, missed: int = 0) -> float:
     """Seconds by which a class goes first that ``strength`` online agents can serve."""
-    return rules.scarcity * rules.mean_handle_seconds / max(strength, 1)
+    weight = rules.scarcity * (rules.last_scarcity if missed > 1 else 1.0)
+    return weight * rules.mean_handle_seconds / max(strength, 1)
 
 
 def flexibility(skills: Mapping[str, int], recent: Mapping[Needs, float]) -> float:
@@ -60,18 +81,52 @@ def flexibility(skills: Mapping[str, int], recent: Mapping[Needs, float]) -> flo
 def retargeted(ticket: Waiting, target: float, now: float, rules: Rules) -> Waiting:
     """The ticket after a change of urgency, tier or rules, under a new epoch.
 
-    A raise never moves a ticket back: where the shorter target is missed already, the key of
-    a late ticket could lie behind the old one, and the target is cut until it does not. What
-    was relaxed stays relaxed, and who was late stays late.
+    A raise never moves a ticket back: where the shorter target has passed already, it counts
+    from now, and no later than the old one. What was relaxed stays relaxed, and who was late
+    stays late.
     """
     age = now - ticket.created_at
-    was_late = is_late(ticket, now)
-    late = was_late or age >= target
-    if late and target < ticket.target:
-        old_key = sort_key(0.0, ticket.target, was_late, rules)
-        target = min(target, old_key / rules.late_factor)
+    missed = deadlines_missed(ticket, now, rules)
     step = max(ticket.relax_step, relax_step_at(age, ticket.target, rules))
-    return replace(ticket, epoch=ticket.epoch + 1, target=target, late=late, relax_step=step)
+    if target < ticket.target:
+        factor = rules.late_factor if missed else 1.0
+        due = factor * target if age < factor * target else age + target
+        if due < sort_key(0.0, ticket.target, missed, rules):
+            target, missed = due / factor, min(missed, 1)
+        else:
+            target = ticket.target
+    return replace(
+        ticket,
+        epoch=ticket.epoch + 1,
+        target=target,
+        late=missed > 0,
+        twice_late=missed > 1,
+        relax_step=step,
+    )
+
+
+def position(ticket: Waiting, now: float, rules: Rules) -> Position:
+    """Where the ticket stands now, as it is stored; true until ``next_step_at``."""
+    age = now - ticket.created_at
+    missed = deadlines_missed(ticket, now, rules)
+    step = LATE_TWICE_STEP
+    if missed < 2:
+        step = max(ticket.relax_step, relax_step_at(age, ticket.target, rules))
+        step = min(step, LATE_TWICE_STEP - 1)
+    fractions = (*rules.relax_at, 1.0, rules.late_factor)
+    due = [ticket.created_at + fraction * ticket.target for fraction in fractions]
+    return Position(
+        relax_step=step,
+        late=missed > 0,
+        sort_key=sort_key(ticket.created_at, ticket.target, missed, rules),
+        next_step_at=min((at for at in due if at > now), default=None),
+    )
+
+
+def rekeyed(ticket: Waiting, target: float, now: float, rules: Rules) -> tuple[float, Position]:
+    """The target and position of a waiting ticket whose urgency, tier or class changed."""
+    changed = retargeted(ticket, target, now, rules)
+    return changed.target, position(changed, now, rules)
 
 
 class Standing(NamedTuple):
@@ -106,7 +161,8 @@ def standing(
     """
     roster = agents if isinstance(agents, Roster) else Roster(agents)
     place = _place(ticket, roster, now, rules)
-    parties = _parties(place, roster, _Room(roster))
+    room = _Room(roster)
+    parties = _parties(place, roster, room.free(place))
     later = _next_step(place, now, rules)
     return Standing(
         key=place.key,
@@ -142,25 +198,30 @@ def assign(
     given: set[str] = set()
     for place in _in_order(heads, roster, room, now, rules):
         ticket = place.ticket
-        free = place.matching & room.fitting(ticket.units) & ~place.excluded
+        free, interrupts = room.free(place), False
+        if not free and ticket.interrupts:
+            free, interrupts = room.interruptible(place), True
         if not free or ticket.ticket_id in given:
             continue
         ranking = _ranking(place, roster, room, free)
         given.add(ticket.ticket_id)
+        best = ranking[0]
         decisions.append(
             Decision(
                 ticket_id=ticket.ticket_id,
                 epoch=ticket.epoch,
-                agent_id=ranking[0].agent.agent_id,
+                agent_id=best.agent.agent_id,
                 units=ticket.units,
                 key=place.key,
                 relax_step=place.step,
                 rules_version=ticket.rules_version or rules.version,
-                sticky=not ranking[0].not_sticky,
-                candidates=_candidates(place, roster, room, ranking),
+                sticky=best.agent.agent_id == ticket.sticky_agent,
+                candidates=_candidates(place, roster, room, ranking, free),
+                named=best.agent.agent_id in ticket.first,
+                interrupts=interrupts,
             )
         )
-        room.take(ranking[0].position, ticket.units)
+        room.take(best.position, ticket.units, best.agent.interruptible if interrupts else 0)
     return decisions
 
 
@@ -187,7 +248,10 @@ class _Place(NamedTuple):
 class _Ranked(NamedTuple):
     """An agent who may take the ticket; the fields in their order are the agent order."""
 
-    not_sticky: bool
+    turn: int
+    """0 for the ticket's owner, its backup and the sticky agent, one after the other; at last
+    all others."""
+
     level: int
     """The sum over all that the ticket asked for at first, even what was relaxed since."""
 
@@ -219,6 +283,26 @@ class _Room:
         self._by_room = roster.room()
         self._taken: dict[int, int] = {}
         self._fitting: dict[int, int] = {}
+        self._to_interrupt: dict[int, int] | None = None
+
+    def free(self, place: "_Place") -> int:
+        """Who could take a ticket at once."""
+        return place.matching & self.fitting(place.ticket.units) & ~place.excluded
+
+    def interruptible(self, place: "_Place") -> int:
+        """Ready agents who could take it if one item of their work were set aside."""
+        if self._to_interrupt is None:
+            members = self._roster.members(self._roster.ready)
+            self._to_interrupt = {
+                position: agent.capacity - agent.used + agent.interruptible
+                for position, agent in members
+                if agent.interruptible
+            }
+        agents = 0
+        for position, room in self._to_interrupt.items():
+            if room - self._taken.get(position, 0) >= place.ticket.units:
+                agents |= 1 << position
+        return agents & place.matching & ~place.excluded
 
     def fitting(self, units: int) -> int:
         """Ready agents with at least ``units`` free."""
@@ -235,7 +319,12 @@ class _Room:
     def used(self, position: int, agent: AgentView) -> int:
         return agent.used + self._taken.get(position, 0)
 
-    def take(self, position: int, units: int) -> None:
+    def take(self, position: int, units: int, set_aside: int = 0) -> None:
+        """``set_aside`` units are freed first; nobody is interrupted twice."""
+        if set_aside:
+            assert self._to_interrupt is not None
+            del self._to_interrupt[position]
+            units -= set_aside
         bit = 1 << position
         self._taken[position] = self._taken.get(position, 0) + units
         before = next(room for room, holders in self._by_room.items() if holders & bit)
@@ -248,9 +337,10 @@ def _place(ticket: Waiting, roster: Roster, now: float, rules: Rules) -> _Place:
     age = now - ticket.created_at
     klass = roster.skill_class(ticket.needs, len(rules.relax_at))
     step = klass.rung(max(ticket.relax_step, relax_step_at(age, ticket.target, rules)))
-    key = sort_key(ticket.created_at, ticket.target, is_late(ticket, now), rules)
+    missed = deadlines_missed(ticket, now, rules)
+    key = sort_key(ticket.created_at, ticket.target, missed, rules)
     return _Place(
-        key=key - scarcity_offset(klass.strength, rules),
+        key=key - scarcity_offset(klass.strength, rules, missed),
         ticket=ticket,
         step=step,
         klass=klass,
@@ -271,7 +361,8 @@ def _in_order(
     places = [
         _place(ticket, roster, now, rules)
         for ticket in heads
-        if roster.skill_class(ticket.needs, steps).matching[-1] & room.fitting(ticket.units)
+        if ticket.interrupts
+        or roster.skill_class(ticket.needs, steps).matching[-1] & room.fitting(ticket.units)
     ]
     return sorted(places, key=lambda place: (place.key, *_identity(place.ticket)))
 
@@ -288,16 +379,24 @@ def _ranking(place: _Place, roster: Roster, room: _Room, free: int) -> list[_Ran
     through from the top, and no further than the list needs.
     """
     needs = place.ticket.needs
-    sticky = roster.named((place.ticket.sticky_agent or "",)) & free
     skills = [skill for skill, _ in needs.required + needs.preferred]
     ranking: list[_Ranked] = []
-    for not_sticky, agents in ((False, sticky), (True, free & ~sticky)):
+    for turn, agents in enumerate(_turns(place.ticket, roster, free)):
         for level, peers in roster.by_level(agents, skills):
             best = nsmallest(LISTED + 1 - len(ranking), _loads(peers, roster, room))
-            ranking += [_Ranked(not_sticky, level, *rest) for rest in best]
+            ranking += [_Ranked(turn, level, *rest) for rest in best]
             if len(ranking) > LISTED:
                 return ranking
     return ranking
+
+
+def _turns(ticket: Waiting, roster: Roster, free: int) -> Iterator[int]:
+    """Those in ``free`` who are asked by name, one after the other, then everybody else."""
+    for agent_id in (*ticket.first, ticket.sticky_agent):
+        if agent_id is not None and (one := roster.named((agent_id,)) & free):
+            free &= ~one
+            yield one
+    yield free
 
 
 def _loads(
@@ -316,7 +415,7 @@ def _loads(
     ]
 
 
-def _parties(place: _Place, roster: Roster, room: _Room) -> _Parties:
+def _parties(place: _Place, roster: Roster, free: int) -> _Parties:
     """Everybody online in exactly one set: what removed them, in the order of the tests."""
     needs = place.klass.rungs[place.step]
     holders = roster.everybody
@@ -324,7 +423,6 @@ def _parties(place: _Place, roster: Roster, room: _Room) -> _Parties:
         holders &= roster.holders(skill, 1)
     left = place.matching & ~place.excluded
     ready = left & roster.ready
-    free = left & room.fitting(place.ticket.units)
     return _Parties(
         free,
         (
@@ -338,10 +436,10 @@ def _parties(place: _Place, roster: Roster, room: _Room) -> _Parties:
 
 
 def _candidates(
-    place: _Place, roster: Roster, room: _Room, ranking: Sequence[_Ranked]
+    place: _Place, roster: Roster, room: _Room, ranking: Sequence[_Ranked], free: int
 ) -> tuple[Candidate, ...]:
     """What became of everybody: the nearest by name, the rest as a number."""
-    parties = _parties(place, roster, room)
+    parties = _parties(place, roster, free)
     needs = place.klass.rungs[place.step]
     found: list[Candidate] = []
     outcome: Literal["chosen", "ranked"] = "chosen"

@@ -1,7 +1,8 @@
 """The online agents, indexed so that a question about a whole class is a few integer ANDs."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import compress
+from itertools import accumulate, compress
+from operator import or_
 from typing import NamedTuple
 
 from models.routing import AgentView, Needs
@@ -87,7 +88,8 @@ class Roster:
         known = self._classes.get((needs, steps))
         if known is None:
             rungs = ladder(needs, steps)
-            matching = tuple(self._matching(rung) for rung in rungs)
+            # Who matched before still does: the overflow group joins, it does not replace.
+            matching = tuple(accumulate(map(self._matching, rungs), or_))
             strength = next((m.bit_count() for m in matching if m), 0)
             known = self._classes[needs, steps] = SkillClass(rungs, matching, strength)
         return known

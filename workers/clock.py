@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from uuid import uuid4
 
 import structlog
@@ -11,8 +12,8 @@ from models.errors import Temporary
 from models.ports import WORK, Doorbell
 from models.store import Store
 from models.store.leases import Held
+from router.policy import position
 from workers.deliver import Deliverer
-from workers.labelling import next_step
 from workers.ruling import Ruling
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -123,7 +124,7 @@ class Ticker:
             await self._doorbell.ring("dispatch")
 
     async def _step(self) -> None:
-        await self._store.queue.step(self._ruling.book.general, next_step)
+        await self._store.queue.step(partial(position, rules=self._ruling.book.general))
 
     async def _recount(self) -> None:
         for agent_id, was, is_ in await self._store.queue.recount():

@@ -2,15 +2,15 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Protocol
 
-from models.routing import Rules
 from models.store import Store
 from models.store.queue import Routed, Unlabelled
 from models.ticket import Label, Labels, Reason, TicketState
 from router.needs import needs
-from router.policy import relax_step_at
+from router.policy import rekeyed
 from workers.acknowledging import Acknowledging
 from workers.ruling import Ruling
 
@@ -53,7 +53,8 @@ class Labelling:
                 await self._routed(ticket, self._with(labels, ticket), lang)
                 for ticket, (labels, lang) in zip(due, found, strict=True)
             ]
-            routed += len(await self._store.queue.route(batch, self._acknowledging.cap))
+            rekey = partial(rekeyed, rules=self._ruling.book.general)
+            routed += len(await self._store.queue.route(batch, self._acknowledging.cap, rekey))
             if ticket_ids or len(due) < _PAGE:
                 break
         return routed
@@ -90,8 +91,6 @@ class Labelling:
         if ticket.state == TicketState.NEW:
             due = place.clock_at + place.target
             words = await self._acknowledging.words(ticket, labels, lang, due)
-        # The first step of all, even where it has passed: the clock takes what is behind.
-        _, first_at = next_step(place.clock_at, place.target, place.clock_at, rules)
         return Routed(
             ticket=ticket,
             labels=labels,
@@ -100,16 +99,13 @@ class Labelling:
             clock_at=place.clock_at,
             target=place.target,
             units=place.units,
-            next_step_at=first_at,
+            interrupts=place.interrupts,
+            first=await self._first(place.first),
             acknowledgement=words,
             rules_version=place.rules_version,
         )
 
-
-def next_step(
-    clock_at: float, target: float, now: float, rules: Rules
-) -> tuple[int, float | None]:
-    """The relaxation step of a waiting ticket, and when it changes or turns late."""
-    step = relax_step_at(now - clock_at, target, rules)
-    times = [clock_at + fraction * target for fraction in (*rules.relax_at, 1.0)]
-    return step, min((at for at in times if at > now), default=None)
+    async def _first(self, logins: Sequence[str]) -> tuple[str, ...]:
+        """The owner and the backup of a tier, by id; whoever has left is left out."""
+        found = [await self._store.agents.by_login(login) for login in logins]
+        return tuple(person.id for person, _ in filter(None, found))

@@ -1,17 +1,18 @@
 """The rules and hours that hold now: published versions, taken over between two rounds."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
 from pydantic import ValidationError
 
-from models.routing import Rulebook, Rules, Waiting
+from models.routing import LATE_TWICE_STEP, Rulebook, Rules, Waiting
 from models.store import Store
 from models.store.rules import Publication
 from models.ticket import Labels
 from router.place import Case, Place, place
-from router.policy import retargeted
+from router.policy import position, retargeted
 from router.sla import Calendars
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -131,22 +132,21 @@ def rekeyed(row: Mapping[str, Any], where: Place, now: float, rules: Rules) -> d
         late=row["late"],
         units=where.units,
         relax_step=row["relax_step"],
+        twice_late=row["relax_step"] >= LATE_TWICE_STEP,
     )
     due_in = max(where.clock_at + where.target - row["clock_at"], 1.0)
     moved = retargeted(ticket, due_in, now, rules)
-    factor = rules.late_factor if moved.late else 1.0
     name = row["skill_class"] if row["by_hand"] or row["trouble"] else where.needs.skill_class
     same = name == row["skill_class"]
+    at = position(moved if same else replace(moved, relax_step=0), now, rules)
     return {
         "id": row["id"],
         "was": row["epoch"],
         "needs": where.needs,
         "epoch": moved.epoch,
         "target": moved.target,
-        "late": moved.late,
-        "sort_key": row["clock_at"] + moved.target * factor,
-        "relax_step": moved.relax_step if same else 0,
-        "next_step_at": now,
+        **at._asdict(),
+        "interrupts": where.interrupts,
         "units": moved.units,
         "rules_version": where.rules_version,
         "skill_class": name,

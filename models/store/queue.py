@@ -6,7 +6,7 @@ sorted by id, so that transactions wait for each other but never in a circle.
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from sqlalchemy import (
@@ -26,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import Conflict
 from models.message import Trust
-from models.routing import Decision, Needs, Rules, Waiting
+from models.routing import LATE_TWICE_STEP, Decision, Needs, Position, Waiting
 from models.store.conversations import append
 from models.store.custody import lock_agents, lock_rows, requeue, set_presence, take
 from models.store.database import Database, Fields, Tx
@@ -91,7 +91,8 @@ class Routed:
     needs: Needs
     target: float
     units: int
-    next_step_at: float | None
+    first: tuple[str, ...] = ()
+    interrupts: bool = False
     acknowledgement: str | None = None
     clock_at: float | None = None
     rules_version: str = ""
@@ -122,13 +123,15 @@ class Queue:
             said = await _said(conn, [row["id"] for row in rows])
         return [_unlabelled(row, said.get(row["id"], [])) for row in rows]
 
-    async def route(self, batch: Sequence[Routed], cap: int | None = None) -> list[str]:
+    async def route(
+        self, batch: Sequence[Routed], cap: int | None = None, rekey: "Rekey | None" = None
+    ) -> list[str]:
         """Stores labels and puts new tickets into their skill queues, in one commit.
 
         A ticket that grew meanwhile is left for the next round. Labels that a person
         corrected stay, and so does a queue that a person chose. ``cap`` is the most
-        acknowledgements that one identity gets in a day. Returns the ids of the tickets that
-        wait now.
+        acknowledgements that one identity gets in a day; ``rekey`` finds where a ticket stands
+        under its new target. Returns the ids of the tickets that wait now.
         """
         if not batch:
             return []
@@ -137,7 +140,7 @@ class Queue:
             rows = await lock_rows(tx, ticket, [r.ticket.ticket_id for r in batch])
             live = [r for r in batch if _still(rows.get(r.ticket.ticket_id), r)]
             await self._name_classes(tx, live)
-            changed = [self._enter(tx, r, rows[r.ticket.ticket_id]) for r in live]
+            changed = [self._enter(tx, r, rows[r.ticket.ticket_id], rekey) for r in live]
             await tx.update_each(ticket, _ROUTED, changed)
             new = [r for r in live if rows[r.ticket.ticket_id]["state"] == TicketState.NEW]
             await self._acknowledge(tx, [r for r in new if r.acknowledgement is not None], cap)
@@ -159,7 +162,7 @@ class Queue:
             await tx.conn.execute(tx.upsert(skill_class).on_conflict_do_nothing(), new)
 
     @staticmethod
-    def _enter(tx: Tx, r: Routed, row: Fields) -> dict[str, Any]:
+    def _enter(tx: Tx, r: Routed, row: Fields, rekey: "Rekey | None") -> dict[str, Any]:
         facets = r.labels.facets | _corrected(row["labels"])
         labels = r.labels.model_copy(update={"facets": facets})
         change = dict(row) | {
@@ -174,16 +177,15 @@ class Queue:
             change |= {
                 "state": TicketState.WAITING,
                 "skill_class": row["skill_class"] if row["by_hand"] else r.needs.skill_class,
-                "clock_at": clock_at,
-                "target": r.target,
                 "rules_version": r.rules_version,
-                "sort_key": clock_at + r.target,
-                "late": False,
-                "relax_step": 0,
-                "next_step_at": r.next_step_at,
                 "units": r.units,
                 "epoch": row["epoch"] + 1,
+                "routed_at": row["routed_at"] or tx.now,
+                "first": list(r.first),
+                "interrupts": r.interrupts,
             }
+            same_class = change["skill_class"] == row["skill_class"]
+            change |= retargeted(row, r.target, clock_at, tx.now, rekey, same_class=same_class)
         tx.emit(
             "ticket.queued" if row["state"] == TicketState.NEW else "ticket.labelled",
             ticket=row["id"],
@@ -233,7 +235,7 @@ class Queue:
             for names in _chunks(sorted(classes), _SLOTS):
                 slots = {f"name_{slot}": name for slot, name in enumerate(names)}
                 rows = await conn.execute(_HEADS, {**_NO_NAMES, **slots, "depth": depth})
-                found += [_waiting(row, classes[row.skill_class]) for row in rows]
+                found += [as_waiting(row, classes[row["skill_class"]]) for row in rows.mappings()]
         return found
 
     async def claim(self, decision: Decision, offer_seconds: float | None) -> bool:
@@ -272,7 +274,7 @@ class Queue:
 
     # -- the clock ---------------------------------------------------------------------
 
-    async def step(self, rules: Rules, next_step: "NextStep", limit: int = 500) -> int:
+    async def step(self, position: Callable[[Waiting, float], Position], limit: int = 500) -> int:
         """Relaxes and re-keys waiting tickets whose time has come; returns how many."""
         t = ticket.c
         async with self._db.write() as tx:
@@ -286,14 +288,8 @@ class Queue:
             )
             rows = [dict(row) for row in (await tx.conn.execute(due)).mappings()]
             for row in rows:
-                step, row["next_step_at"] = next_step(
-                    row["clock_at"], row["target"], tx.now, rules
-                )
-                row["relax_step"] = min(step, _STEPS - 1)
-                row["late"] = tx.now >= row["clock_at"] + row["target"]
-                factor = rules.late_factor if row["late"] else 1.0
-                row["sort_key"] = row["clock_at"] + row["target"] * factor
-            await tx.update_each(ticket, ("relax_step", "next_step_at", "late", "sort_key"), rows)
+                row |= position(as_waiting(row, Needs()), tx.now)._asdict()
+            await tx.update_each(ticket, Position._fields, rows)
         return len(rows)
 
     async def expire_offers(self) -> list[str]:
@@ -393,8 +389,8 @@ class Queue:
         return [(load_needs(known[row.skill_class]), row.tickets) for row in rows]
 
 
-_STEPS = 4
-"""Relaxation steps that heads are read by (DESIGN §4); rules with more share the last one."""
+_STEPS = LATE_TWICE_STEP + 1
+"""Relaxation steps that heads are read by (DESIGN §4); rules with more share the last but one."""
 
 _DAY_SECONDS = 86400.0
 
@@ -404,15 +400,41 @@ _LONGEST_TEXT = 8000
 _ROUTED = (
     "labels", "lang", "label_due", "updated_at", "state", "skill_class", "clock_at", "target",
     "rules_version", "sort_key", "late", "relax_step", "next_step_at", "units", "epoch",
+    "routed_at", "first", "interrupts",
 )  # fmt: skip
 
 
-class NextStep(Protocol):
-    """(relaxation step now, time of the next one or None), both from the clock's beginning."""
+class Rekey(Protocol):
+    """The target that a waiting ticket gets when ``target`` is meant, and where it then stands."""
 
     def __call__(
-        self, clock_at: float, target: float, now: float, rules: Rules, /
-    ) -> tuple[int, float | None]: ...
+        self, ticket: Waiting, target: float, now: float, /
+    ) -> tuple[float, Position]: ...
+
+
+def retargeted(
+    row: Fields,
+    target: float,
+    clock_at: float,
+    now: float,
+    rekey: Rekey | None,
+    *,
+    same_class: bool,
+) -> dict[str, Any]:
+    """What is stored of a ticket that gets a target; its relaxation is that of its class.
+
+    The clock of one that has a target begins where it began: only the due time moves.
+    """
+    if row["target"] is None or rekey is None:
+        # New, or pardoned: the clock takes what is behind.
+        at = Position(0, False, clock_at + target, clock_at)
+        return {"clock_at": clock_at, "target": target, **at._asdict()}
+    waiting = as_waiting(row, Needs())
+    if not same_class and not waiting.twice_late:
+        waiting = replace(waiting, relax_step=0)
+    due_in = max(clock_at + target - waiting.created_at, 1.0)
+    target, at = rekey(waiting, due_in, now)
+    return {"clock_at": waiting.created_at, "target": target, **at._asdict()}
 
 
 def dump_needs(needs: Needs) -> dict[str, Any]:
@@ -420,7 +442,7 @@ def dump_needs(needs: Needs) -> dict[str, Any]:
         "required": [list(need) for need in needs.required],
         "preferred": [list(need) for need in needs.preferred],
         "never_drop": sorted(needs.never_drop),
-    }
+    } | ({"overflow": needs.overflow} if needs.overflow else {})
 
 
 def load_needs(data: Mapping[str, Any]) -> Needs:
@@ -428,6 +450,7 @@ def load_needs(data: Mapping[str, Any]) -> Needs:
         required=tuple((skill, level) for skill, level in data["required"]),
         preferred=tuple((skill, level) for skill, level in data["preferred"]),
         never_drop=frozenset(data["never_drop"]),
+        overflow=data.get("overflow", ""),
     )
 
 
@@ -476,20 +499,24 @@ def _unlabelled(row: Fields, said: Sequence[Row[*tuple[Any, ...]]]) -> Unlabelle
     )
 
 
-def _waiting(row: Row[*tuple[Any, ...]], needs: Needs) -> Waiting:
+def as_waiting(row: Fields, needs: Needs) -> Waiting:
+    """A ticket's row as the router sees it."""
     return Waiting(
-        ticket_id=row.id,
-        epoch=row.epoch,
+        ticket_id=row["id"],
+        epoch=row["epoch"],
         needs=needs,
-        created_at=row.clock_at,
-        target=row.target,
-        late=row.late,
-        units=row.units,
-        lane=row.lane,
-        relax_step=row.relax_step,
-        sticky_agent=row.sticky_id,
-        excluded=frozenset(row.excluded),
-        rules_version=row.rules_version or "",
+        created_at=row["clock_at"],
+        target=row["target"],
+        late=row["late"],
+        units=row["units"],
+        lane=row["lane"],
+        relax_step=row["relax_step"],
+        sticky_agent=row["sticky_id"],
+        excluded=frozenset(row["excluded"]),
+        twice_late=row["relax_step"] >= LATE_TWICE_STEP,
+        first=tuple(row["first"]),
+        interrupts=row["interrupts"],
+        rules_version=row["rules_version"] or "",
     )
 
 
@@ -537,7 +564,7 @@ def _heads() -> CompoundSelect[Any]:
     t = ticket.c
     columns = (
         t.id, t.epoch, t.lane, t.skill_class, t.clock_at, t.target, t.late, t.units,
-        t.relax_step, t.sticky_id, t.excluded, t.rules_version,
+        t.relax_step, t.sticky_id, t.excluded, t.rules_version, t.first, t.interrupts,
     )  # fmt: skip
     parts = [
         select(*columns)

@@ -18,7 +18,7 @@ from models.store.custody import (
     unload,
 )
 from models.store.database import Database, Fields, Tx
-from models.store.queue import dump_needs
+from models.store.queue import Rekey, dump_needs, retargeted
 from models.store.uploads import uploaded
 from models.tables import (
     assignment,
@@ -339,12 +339,17 @@ class Tickets:
         return label
 
     async def reclass(
-        self, ticket_id: str, needs: Needs, target: float, clock_at: float | None = None
+        self,
+        ticket_id: str,
+        needs: Needs,
+        target: float,
+        clock_at: float | None = None,
+        rekey: Rekey | None = None,
     ) -> None:
         """After a correction: a waiting ticket goes to the queue it belongs to.
 
-        ``clock_at`` is when its target counts from; None: as before. Does nothing to a ticket
-        that somebody has.
+        ``clock_at`` is when its target counts from; None: as before. ``rekey`` finds where it
+        stands there. Does nothing to a ticket that somebody has.
 
         Raises:
             NotFound: no such ticket.
@@ -353,10 +358,10 @@ class Tickets:
             row = await _locked(tx, ticket_id)
             if row["state"] != TicketState.WAITING:
                 return
-            await _reclass(
-                tx, ticket_id, needs, by_hand=False, target=target,
-                clock_at=row["clock_at"] if clock_at is None else clock_at,
-            )  # fmt: skip
+            same = row["skill_class"] == needs.skill_class
+            since = row["clock_at"] if clock_at is None else clock_at
+            place = retargeted(row, target, since, tx.now, rekey, same_class=same)
+            await _reclass(tx, ticket_id, needs, by_hand=False, place=place)
             tx.emit("ticket.rerouted", ticket=ticket_id, skill_class=needs.skill_class)
 
     async def mark_junk(self, ticket_id: str, agent_id: str) -> None:
@@ -541,8 +546,7 @@ async def _reclass(
     needs: Needs,
     *,
     by_hand: bool,
-    target: float | None = None,
-    clock_at: float | None = None,
+    place: Mapping[str, Any] | None = None,
 ) -> None:
     name = needs.skill_class
     named = tx.upsert(skill_class).values(name=name, needs=dump_needs(needs))
@@ -551,12 +555,9 @@ async def _reclass(
     values: dict[str, Any] = {
         "skill_class": name,
         "by_hand": by_hand,
-        "relax_step": 0,
-        "next_step_at": tx.now,
         "excluded": [],
         "epoch": t.epoch + 1,
         "updated_at": tx.now,
     }
-    if target is not None and clock_at is not None:
-        values |= {"clock_at": clock_at, "target": target, "sort_key": clock_at + target}
+    values |= place or {"relax_step": 0, "next_step_at": tx.now}
     await tx.conn.execute(update(ticket).where(t.id == ticket_id).values(**values))

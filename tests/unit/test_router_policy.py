@@ -16,8 +16,8 @@ from router.policy import (
     LISTED,
     REST,
     assign,
+    deadlines_missed,
     flexibility,
-    is_late,
     relax_step_at,
     retargeted,
     scarcity_offset,
@@ -174,8 +174,7 @@ def test_i4_within_a_class_the_smallest_key_goes_first(
     heads, agents = world
 
     def key(ticket: Waiting) -> float:
-        late = ticket.late or NOW - ticket.created_at >= ticket.target
-        return ticket.created_at + ticket.target * (RULES.late_factor if late else 1)
+        return standing(ticket, agents, NOW, RULES).key
 
     tickets = {ticket.ticket_id: ticket for ticket in heads}
     by_id = {agent.agent_id: agent for agent in agents}
@@ -270,7 +269,8 @@ TICKETS = st.builds(
 
 
 def key_of(ticket: Waiting, now: float) -> float:
-    return sort_key(ticket.created_at, ticket.target, is_late(ticket, now), RULES)
+    missed = deadlines_missed(ticket, now, RULES)
+    return sort_key(ticket.created_at, ticket.target, missed, RULES)
 
 
 @given(TICKETS, st.floats(0.05, 1.0), st.integers(0, 20_000))
@@ -383,6 +383,75 @@ def test_a_late_ticket_competes_for_a_later_deadline() -> None:
     assert chosen([late, fresh], [agent("a", capacity=2)]) == ["fresh>a"]
     very_late = ticket("late", created_at=NOW - 1101)
     assert chosen([very_late, fresh], [agent("a", capacity=2)]) == ["late>a"]
+
+
+def test_a_ticket_late_twice_does_not_drag_others_past_their_second_deadline() -> None:
+    """It competes for a last deadline; a class that few can serve is then well ahead."""
+    twice = ticket("twice", created_at=NOW - 1300)
+    late = ticket("late", created_at=NOW - 400)
+    many = [agent(f"busy{i}", ready=False) for i in range(39)]
+    one = agent("a", capacity=2)
+    assert chosen([twice, late], [one, *many]) == ["late>a"]
+    assert chosen([twice, late], [one, *many], NOW + 5400) == ["twice>a"]
+    assert chosen([twice, late], [one]) == ["late>a"]
+    assert deadlines_missed(replace(late, twice_late=True), NOW, RULES) == 2
+
+
+def test_the_owner_of_a_tier_comes_first_then_the_backup_then_the_sticky_agent() -> None:
+    agents = [agent(name) for name in ("a", "b", "c", "d")]
+    asked = ticket(first=("d", "c"), sticky_agent="b")
+    order = []
+    for _ in range(4):
+        decision = assign([asked], agents, NOW, RULES)[0]
+        order.append((decision.agent_id, decision.named, decision.sticky))
+        agents = [
+            replace(a, used=6 if a.agent_id == decision.agent_id else a.used) for a in agents
+        ]
+    assert order == [
+        ("d", True, False),
+        ("c", True, False),
+        ("b", False, True),
+        ("a", False, False),
+    ]
+    unskilled = agent("d", skills={"domain:b": 1})
+    assert chosen([asked], [agent("a"), unskilled]) == ["t>a"], "named, but it must be able to"
+
+
+def test_an_urgent_ticket_takes_the_place_of_one_interruptible_item() -> None:
+    full = agent("a", used=6, interruptible=1)
+    one, two = ticket("one", units=1, interrupts=True), ticket("two", units=1, interrupts=True)
+    first, *others = assign([one, two], [full], NOW, RULES)
+    assert (first.ticket_id, first.interrupts, others) == ("one", True, [])
+    assert assign([replace(one, interrupts=False)], [full], NOW, RULES) == []
+    assert assign([replace(one, units=2)], [full], NOW, RULES) == [], "one unit is too little"
+    assert assign([one], [replace(full, ready=False)], NOW, RULES) == []
+    free = agent("b")
+    assert [d.interrupts for d in assign([one], [full, free], NOW, RULES)] == [False]
+    rest = assign(
+        [replace(one, units=1), replace(two, units=1)],
+        [full, replace(full, agent_id="c")],
+        NOW,
+        RULES,
+    )
+    assert [d.agent_id for d in rest] == ["a", "c"]
+
+
+def test_the_overflow_group_joins_last_and_replaces_nobody() -> None:
+    needs = Needs(
+        required=(("domain:a", 1), ("lang:en", 1)),
+        never_drop=frozenset({"lang:en"}),
+        overflow="group:x",
+    )
+    able = agent("able", skills={"domain:a": 1, "lang:en": 1})
+    helper = agent("helper", skills={"group:x": 1, "lang:en": 1})
+    deaf = agent("deaf", skills={"group:x": 1})
+    busy = replace(able, used=6)
+    asked = ticket(needs=needs)
+    assert chosen([asked], [busy, helper, deaf]) == []
+    assert chosen([asked], [busy, helper, deaf], NOW + 150) == ["t>helper"]
+    assert chosen([asked], [able, helper], NOW + 150) == ["t>able"], "who can comes first"
+    assert chosen([asked], [helper, deaf]) == ["t>helper"], "at once where nobody can"
+    assert needs.skill_class.endswith(">group:x")
 
 
 def test_the_class_that_few_can_serve_goes_first() -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -14,6 +15,7 @@ from models.ports import Channel
 from models.routing import Candidate, Decision, Needs, Waiting
 from models.store.tickets import Ticket
 from router.explain import explain
+from router.policy import rekeyed
 from workers.metrics import metrics_handler
 from workers.roles.door import serving, until_told
 from workers.wiring import Base, make_channels, make_ruling, opened
@@ -46,7 +48,8 @@ def _services(settings: Settings, base: Base) -> DeskServices:
             tier=await base.store.people.tier(ticket.customer_id),
             queued_at=ticket.queued_at,
         )
-        return Route(place.needs, place.target, place.clock_at)
+        rekey = partial(rekeyed, rules=ruling.book.general)
+        return Route(place.needs, place.target, place.clock_at, rekey)
 
     return DeskServices(
         store=base.store,

@@ -69,7 +69,6 @@ def labels(**facets: str) -> Labels:
 def routed(ticket: Unlabelled, needs: Needs = NEEDS, **options: Any) -> Routed:
     values: dict[str, Any] = {
         "labels": labels(), "lang": "zh", "needs": needs, "target": 300.0, "units": 2,
-        "next_step_at": None,
     }  # fmt: skip
     return Routed(ticket=ticket, **values | options)
 

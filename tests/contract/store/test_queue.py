@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from sqlalchemy import select
@@ -13,6 +14,7 @@ from models.store import Store
 from models.tables import agent as agents
 from models.tables import assignment
 from models.ticket import TicketState
+from router.policy import position, rekeyed
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import (
     NEEDS,
@@ -160,49 +162,48 @@ async def test_heads_are_the_first_of_each_class_by_key(store: Store) -> None:
 
 
 async def test_time_relaxes_and_re_keys(store: Store, clock: FakeClock, rules: Rules) -> None:
-    def next_step(queued: float, target: float, now: float, _: Rules) -> tuple[int, float | None]:
-        return (1, queued + target) if now < queued + target else (2, None)
-
+    at = partial(position, rules=rules)
     ticket_id = await waiting(store, target=100.0)
-    await _set_step(store, ticket_id, clock() + 25)
-    assert await store.queue.step(rules, next_step) == 0
-    clock.pass_(25)
-    assert await store.queue.step(rules, next_step) == 1
-    assert (await store.queue.heads(5))[0].relax_step == 1
-    clock.pass_(76)
-    assert await store.queue.step(rules, next_step) == 1
+    (head,) = await store.queue.heads(5)
+    for passed, expected in (
+        (0, (0, False)), (25, (1, False)), (50, (2, False)), (100, (2, True)), (400, (4, True))
+    ):  # fmt: skip
+        clock.now = head.created_at + passed
+        assert await store.queue.step(at) == 1, passed
+        assert await store.queue.step(at) == 0, "until its next time it is left alone"
+        found = await store.tickets.get(ticket_id)
+        assert (found.relax_step, found.late) == expected
+        (seen,) = await store.queue.heads(5)
+        assert seen.twice_late == (passed == 400)
+    clock.pass_(10_000)
+    assert await store.queue.step(at) == 0
+
+
+async def test_what_was_relaxed_stays_so_when_it_comes_back_to_its_queue(
+    store: Store, clock: FakeClock, rules: Rules
+) -> None:
+    ticket_id, person = await waiting(store, target=1000.0), await agent(store)
+    clock.pass_(300)
+    await store.queue.step(partial(position, rules=rules))
+    assert await store.queue.claim(await decision(store, ticket_id, person), 20.0)
+    await store.tickets.decline(ticket_id, person, "busy")
+    await store.queue.step(partial(position, rules=rules))
+    assert (await store.tickets.get(ticket_id)).relax_step == 1
+
+
+async def test_a_raised_urgency_gives_the_ticket_its_new_time_from_now(
+    store: Store, clock: FakeClock, rules: Rules
+) -> None:
+    ticket_id = await waiting(store, target=1000.0)
+    (before,) = await store.queue.heads(5)
+    clock.pass_(500)
+    await store.queue.step(partial(position, rules=rules))
+    rekey = partial(rekeyed, rules=rules)
+    await store.tickets.reclass(ticket_id, NEEDS, 60.0, rekey=rekey)
     found = await store.tickets.get(ticket_id)
-    assert (found.late, found.relax_step) == (True, 2)
-    assert await store.queue.step(rules, next_step) == 0
-
-
-async def test_a_ticket_is_late_when_its_time_is_over_to_the_second(
-    store: Store, clock: FakeClock, rules: Rules
-) -> None:
-    ticket_id = await waiting(store, target=100.0)
-    await _set_step(store, ticket_id, clock() + 100)
-    clock.pass_(100)
-    assert await store.queue.step(rules, lambda *_: (2, None)) == 1
-    assert (await store.tickets.get(ticket_id)).late
-
-
-async def test_rules_with_many_steps_leave_nobody_unread(
-    store: Store, clock: FakeClock, rules: Rules
-) -> None:
-    ticket_id = await waiting(store)
-    await _set_step(store, ticket_id, clock())
-    await store.queue.step(rules, lambda *_: (9, None))
-    assert [head.ticket_id for head in await store.queue.heads(5)] == [ticket_id]
-
-
-async def _set_step(store: Store, ticket_id: str, at: float) -> None:
-    from sqlalchemy import update
-
-    from models.tables import ticket
-
-    async with store.db.write() as tx:
-        change = update(ticket).where(ticket.c.id == ticket_id).values(next_step_at=at)
-        await tx.conn.execute(change)
+    assert found.due_at == clock() + 60 < before.created_at + before.target
+    assert (found.late, found.relax_step) == (False, 2), "in time again, and as relaxed as it was"
+    assert found.epoch > before.epoch
 
 
 @pytest.fixture
@@ -368,14 +369,11 @@ async def test_what_was_junk_before_it_had_labels_waits_for_them(
     await store.tickets.mark_junk(new.id, person)
     await store.tickets.unmark_junk(new.id, person)
 
-    def next_step(queued: float, target: float, now: float, _: Rules) -> tuple[int, float | None]:
-        return 1, queued + target + now
-
     clock.pass_(60)
-    assert await store.queue.step(rules, next_step) == 0
+    assert await store.queue.step(partial(position, rules=rules)) == 0
     (due,) = await store.queue.unlabelled(5)
-    await store.queue.route([routed(due, next_step_at=clock())])
-    assert await store.queue.step(rules, next_step) == 1
+    await store.queue.route([routed(due)])
+    assert await store.queue.step(partial(position, rules=rules)) == 1
 
 
 async def test_illegal_moves_are_refused(store: Store) -> None:
