@@ -22,6 +22,8 @@ BUILT_IN: Mapping[str, str] = MappingProxyType(
     {
         "email": "channels.email:create",
         "ingest": "channels.ingest:create",
+        "slack": "channels.slack:create",
+        "telegram": "channels.telegram:create",
         "webchat": "channels.webchat:create",
     }
 )

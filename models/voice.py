@@ -1,7 +1,10 @@
 """What every voice needs: answers cut to a platform's length, at a platform's pace."""
 
+import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+
+from models.message import SendResult
 
 Size = Callable[[str], int]
 """How long a platform finds a text."""
@@ -68,3 +71,37 @@ def retry_after(told: str) -> float:
     """Seconds of a Retry-After header (RFC 9110 §10.2.3); 0 for a date or nonsense."""
     told = told.strip()
     return float(told) if told.isascii() and told.isdigit() and len(told) < 7 else 0.0
+
+
+class Pacer:
+    """At most one message in ``seconds`` to each place; who comes sooner waits."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._free: dict[str, float] = {}
+
+    async def wait(self, place: str) -> None:
+        """Returns when a message may go to ``place``."""
+        now = asyncio.get_running_loop().time()
+        self._free = {key: at for key, at in self._free.items() if at > now}
+        at = self._free.get(place, now)
+        self._free[place] = at + self._seconds
+        if at > now:
+            await asyncio.sleep(at - now)
+
+
+async def in_turn(steps: Sequence[Callable[[], Awaitable[SendResult]]]) -> SendResult:
+    """An answer that takes several messages: what became of the whole.
+
+    The first decides. Once one was sent, nothing may be sent again by itself: a person does.
+    """
+    first: SendResult | None = None
+    for number, step in enumerate(steps):
+        result = await step()
+        if result.state != "sent" and number:
+            some = f"{number}/{len(steps)} 已送出，其余没有 / {number} of {len(steps)} were sent"
+            return SendResult("unknown", error=f"{some}: {result.error}")
+        if result.state != "sent":
+            return result
+        first = first or result
+    return first or SendResult("failed", error="没有内容 / There is nothing to say")

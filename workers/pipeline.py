@@ -171,6 +171,7 @@ class Pipeline:
                         lane=envelope.lane,
                         hollow=not message.attachments and _is_hollow(message.text),
                         trouble=trouble,
+                        private=not message.meta.get("shared"),
                     )
                 )
         await self._store.blobs.put(files)

@@ -13,6 +13,7 @@ from models.message import Attachment, OutboundMessage, ReplyRoute
 from models.store.database import Database, Fields, Tx
 from models.store.sealing import Vault, unseal
 from models.tables import conversation, customer, identity, message, outbound, ticket
+from models.ticket import OPEN_STATES
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -100,6 +101,17 @@ class Conversations:
         query = select(conversation.c.account).where(conversation.c.id == conversation_id)
         async with self._db.read() as conn:
             return (await conn.execute(query)).scalar_one_or_none() or ""
+
+    async def open_keys(self, channel: str, account: str) -> list[str]:
+        """The keys of an account's conversations whose ticket is open."""
+        c, t = conversation.c, ticket.c
+        query = (
+            select(c.key)
+            .join(ticket, t.conversation_id == c.id)
+            .where(c.channel == channel, c.account == account, t.state.in_(sorted(OPEN_STATES)))
+        )
+        async with self._db.read() as conn:
+            return list((await conn.execute(query)).scalars())
 
     async def ticket_number(self, conversation_id: str) -> str | None:
         """The number of its latest ticket, for telling the customer."""

@@ -77,7 +77,10 @@ class House:
                 found = [(e, n) for e in leased.envelopes for n in self.channel.normalize(e)]
                 for _, normalized in found:
                     await self.store.blobs.put(normalized.files)
-                incoming = [Incoming(e.id, n.message, e.lane) for e, n in found]
+                incoming = [
+                    Incoming(e.id, n.message, e.lane, private=not n.message.meta.get("shared"))
+                    for e, n in found
+                ]
                 async with self.store.db.write() as tx:
                     ids = [e.id for e in leased.envelopes]
                     await self.store.threads.thread(tx, leased.token, ids, incoming)

@@ -1,0 +1,193 @@
+"""Slack's Web API through slack_sdk's client: what was sent, and what was not."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
+from slack_sdk.web.async_client import AsyncWebClient
+
+from channels.slack.options import Options
+from models.errors import Permanent, Temporary
+from models.message import Attachment, File, OutboundMessage, SendResult
+from models.voice import Pacer, characters, in_turn, retry_after, split
+
+MAX_CHARACTERS = 4000
+"""Of one message; Slack cuts what is longer than 40,000 and advises this."""
+
+MAX_FILE_BYTES = 50 * 1024 * 1024
+
+_AGAIN_SECONDS = 30.0
+_LOGIN_SECONDS = 300.0
+
+_LOGIN = frozenset(
+    {"invalid_auth", "not_authed", "token_expired", "token_revoked", "account_inactive"}
+)
+_BUSY = frozenset({"ratelimited", "rate_limited"})
+_NOBODY_KNOWS = frozenset(
+    {"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
+)
+"""Slack says of these that the call may have done its work."""
+
+
+class Api:
+    """One app's calls, each with what became of it."""
+
+    def __init__(self, options: Options) -> None:
+        token = options.bot_token.get_secret_value()
+        seconds, url = options.timeout_seconds, options.base_url
+        self.token = token
+        self._own_host = urlsplit(url).hostname or ""
+        self._timeout = aiohttp.ClientTimeout(total=seconds)
+        # Without the library's own retries: one after a dropped socket may say it twice.
+        self.client = AsyncWebClient(token, base_url=url, timeout=seconds, retry_handlers=[])
+        patient = [AsyncRateLimitErrorRetryHandler(max_retry_count=5)]
+        self._reader = AsyncWebClient(
+            token, base_url=url, timeout=seconds, retry_handlers=[*patient]
+        )
+        self._pacer = Pacer(options.pace_seconds)
+
+    # -- answers -----------------------------------------------------------------------
+
+    async def send(self, outbound: OutboundMessage) -> SendResult:
+        """An answer, in as many messages as its length and its files need."""
+        place, _, thread = outbound.route.address.partition("/")
+        where = {"channel": place, "thread_ts": thread or None}
+        steps: list[Callable[[], Awaitable[Any]]] = [
+            partial(self._say, part, where)
+            for part in split(outbound.text, MAX_CHARACTERS, characters)
+            if part.strip()
+        ]
+        for file in outbound.attachments:
+            content = outbound.files.get(file.sha256 or "", b"")
+            steps.append(partial(self._upload, file, content, where))
+        return await in_turn([partial(self._paced, place, step) for step in steps])
+
+    async def _paced(self, place: str, step: Callable[[], Awaitable[Any]]) -> SendResult:
+        await self._pacer.wait(place)
+        return await _attempt(step)
+
+    async def _say(self, text: str, where: Mapping[str, Any]) -> Any:
+        escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        return await self.client.chat_postMessage(
+            text=escaped, unfurl_links=False, unfurl_media=False, **where
+        )
+
+    async def _upload(self, file: Attachment, content: bytes, where: Mapping[str, Any]) -> Any:
+        return await self.client.files_upload_v2(
+            content=content, filename=file.name or "file", **where
+        )
+
+    # -- files -------------------------------------------------------------------------
+
+    async def fetch(self, url: str) -> File:
+        """A file that Slack keeps. The token goes to Slack's own hosts only."""
+        host = urlsplit(url).hostname or ""
+        if host != self._own_host and not host.endswith(".slack.com"):
+            raise Permanent("文件不在 Slack 上 / The file is not kept by Slack")
+        headers = {"Authorization": f"Bearer {self.token}"}
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=110)) as http,
+                http.get(url, headers=headers, allow_redirects=False) as response,
+            ):
+                return await _file(response)
+        except (aiohttp.ClientError, OSError) as error:
+            raise Temporary(f"Slack: {type(error).__name__}") from error
+
+    # -- history -----------------------------------------------------------------------
+
+    async def team(self) -> str:
+        return str((await self._reader.auth_test())["team_id"])
+
+    async def places(self) -> AsyncIterator[Mapping[str, Any]]:
+        """Channels that the app is in, and its direct messages."""
+        kinds = "public_channel,private_channel,im,mpim"
+        call = partial(self._reader.users_conversations, types=kinds, exclude_archived=True)
+        async for place in _pages(call, "channels"):
+            yield place
+
+    async def history(self, place: str, since: float) -> AsyncIterator[Mapping[str, Any]]:
+        call = partial(
+            self._reader.conversations_history, channel=place, oldest=f"{since:.6f}", limit=200
+        )
+        async for message in _pages(call, "messages"):
+            yield message
+
+    async def replies(
+        self, place: str, thread: str, since: float
+    ) -> AsyncIterator[Mapping[str, Any]]:
+        call = partial(
+            self._reader.conversations_replies,
+            channel=place, ts=thread, oldest=f"{since:.6f}", limit=200,
+        )  # fmt: skip
+        async for message in _pages(call, "messages"):
+            yield message
+
+
+async def _pages(
+    call: Callable[..., Awaitable[Any]], name: str
+) -> AsyncIterator[Mapping[str, Any]]:
+    cursor = ""
+    while True:
+        page = await (call(cursor=cursor) if cursor else call())
+        for one in page.get(name) or ():
+            yield one
+        cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
+        if not cursor:
+            return
+
+
+async def _file(response: aiohttp.ClientResponse) -> File:
+    if response.status in {404, 410}:
+        raise Permanent("文件已不存在 / The file is gone")
+    if response.status != 200:
+        raise Temporary(f"Slack: HTTP {response.status}")
+    content = bytearray()
+    async for chunk in response.content.iter_any():
+        content += chunk
+        if len(content) > MAX_FILE_BYTES:
+            raise Permanent("文件超过 50 MB / The file is larger than 50 MB")
+    return File(bytes(content), response.content_type)
+
+
+async def _attempt(step: Callable[[], Awaitable[Any]]) -> SendResult:
+    try:
+        sent = await step()
+    except SlackApiError as error:
+        return became(error)
+    except aiohttp.ClientConnectorError as error:
+        return SendResult("retry", error=type(error).__name__, retry_after=_AGAIN_SECONDS)
+    except (SlackClientError, aiohttp.ClientError, OSError) as error:
+        # A dropped socket, a late answer: nobody can know whether it was sent.
+        return SendResult("unknown", error=type(error).__name__)
+    return SendResult("sent", str(sent.get("ts") or ""))
+
+
+def became(error: SlackApiError) -> SendResult:
+    """What an error of Slack means for the answer."""
+    response = error.response
+    status, headers = getattr(response, "status_code", 0), getattr(response, "headers", {})
+    word = _word(response)
+    if status == 429 or word in _BUSY:
+        told = next((v for k, v in headers.items() if k.lower() == "retry-after"), "")
+        return SendResult(
+            "retry", error=word, retry_after=retry_after(str(told)) or _AGAIN_SECONDS
+        )
+    if word in _LOGIN:
+        # Our own login: somebody mends the token, and the answer goes out.
+        text = f"Slack 令牌无效，请检查 / Slack refuses the token, check it: {word}"
+        return SendResult("retry", error=text, retry_after=_LOGIN_SECONDS)
+    if status >= 500 or word in _NOBODY_KNOWS or not word:
+        return SendResult("unknown", error=word or f"HTTP {status}")
+    return SendResult("failed", error=word)
+
+
+def _word(response: Any) -> str:
+    try:
+        return str(response.get("error") or "")
+    except (AttributeError, ValueError):
+        return ""

@@ -1,0 +1,74 @@
+"""Slack's Events API: slack-bolt verifies, we store, and only then Slack hears 200."""
+
+import structlog
+from aiohttp import web
+from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.middleware.async_middleware import AsyncMiddleware
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+
+from channels.slack.api import Api
+from channels.slack.options import Options
+from channels.slack.receiving import envelope
+from models.errors import Temporary
+from models.ports import Door
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class _Store(AsyncMiddleware):
+    """Runs behind the check of the signature, before anything that could fail or call Slack.
+
+    A listener would be too late: bolt acknowledges an event before it runs.
+    """
+
+    def __init__(self, options: Options, door: Door) -> None:
+        self._options = options
+        self._door = door
+
+    async def async_process(  # type: ignore[no-untyped-def]
+        self,
+        *,
+        req: AsyncBoltRequest,
+        resp: BoltResponse,
+        next,  # noqa: A002
+    ) -> BoltResponse | None:
+        del resp
+        if req.body.get("type") != "event_callback":
+            await next()  # url_verification is bolt's own
+            return None
+        raw = req.raw_body.encode()
+        try:
+            made = envelope(self._options, req.body, raw, self._door.clock())
+            await self._door.accept([made])
+        except Temporary:
+            # Slack comes again: now, after a minute, after five.
+            return BoltResponse(status=503, headers={"retry-after": "5"})
+        return BoltResponse(status=200)
+
+
+class Events:
+    """``POST /slack/events``."""
+
+    def __init__(self, options: Options, api: Api, door: Door) -> None:
+        assert options.signing_secret is not None
+        self._door = door
+        self._app = AsyncApp(
+            signing_secret=options.signing_secret.get_secret_value(),
+            client=api.client,
+            process_before_response=True,
+            before_authorize=_Store(options, door),
+        )
+
+    def mount(self) -> None:
+        self._door.http.router.add_post("/slack/events", self.receive)
+
+    async def receive(self, request: web.Request) -> web.Response:
+        if not request.headers.get("X-Slack-Request-Timestamp", "").isdigit():
+            return web.Response(status=401, text="no timestamp")
+        try:
+            asked = await to_bolt_request(request)
+        except (ValueError, LookupError):
+            return web.Response(status=400, text="the body is not UTF-8")
+        return await to_aiohttp_response(await self._app.async_dispatch(asked))

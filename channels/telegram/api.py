@@ -1,0 +1,163 @@
+"""Telegram's Bot API through python-telegram-bot's ``Bot``: what was sent, and what was not.
+
+``Updater`` is not used: it confirms updates as soon as they are in memory.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+from telegram import Bot, InputFile, Message, ReplyParameters
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Forbidden,
+    InvalidToken,
+    NetworkError,
+    RetryAfter,
+    TelegramError,
+)
+from telegram.request import HTTPXRequest
+
+from channels.telegram.options import Options
+from models.errors import Permanent, Temporary
+from models.message import File, OutboundMessage, SendResult
+from models.voice import Pacer, in_turn, split, utf16_units
+
+# The library's own switch: without it every flood limit is a deprecation warning.
+os.environ.setdefault("PTB_TIMEDELTA", "true")
+
+MAX_UNITS = 4096
+"""Of one message, in UTF-16 units, which is how Telegram counts."""
+
+MAX_FILE_BYTES = 20 * 1024 * 1024
+"""What getFile gives to a bot."""
+
+_WANTED = '["message","edited_message"]'
+
+_AGAIN_SECONDS = 30.0
+_LOGIN_SECONDS = 300.0
+
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+"""Failures after which the request certainly did not reach Telegram."""
+
+
+class Api:
+    """One bot's calls, each with what became of it."""
+
+    def __init__(self, options: Options) -> None:
+        # At info httpx prints each address, and with it the bot's token.
+        for name in ("httpx", "httpcore"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        seconds, token = options.timeout_seconds, options.token.get_secret_value()
+        self._patience = options.poll_seconds
+        self._pacer = Pacer(options.pace_seconds)
+        self._updates = HTTPXRequest(
+            read_timeout=options.poll_seconds + seconds, connect_timeout=seconds
+        )
+        self._calls = HTTPXRequest(
+            read_timeout=seconds, connect_timeout=seconds, write_timeout=seconds
+        )
+        self._address = f"{options.base_url}/bot{token}/getUpdates"
+        self._bot = Bot(
+            token,
+            base_url=f"{options.base_url}/bot",
+            base_file_url=f"{options.base_url}/file/bot",
+            request=self._calls,
+            get_updates_request=self._updates,
+        )
+
+    async def close(self) -> None:
+        await self._updates.shutdown()
+        await self._calls.shutdown()
+
+    async def updates(self, after: int) -> list[dict[str, Any]]:
+        """Raw updates with greater numbers; asking confirms all up to ``after``.
+
+        Raises:
+            TelegramError: none were to be had.
+        """
+        # Not Bot.get_updates: one update that the library cannot read would hold up all others.
+        query = {"offset": after + 1, "timeout": self._patience, "allowed_updates": _WANTED}
+        found: Any = await self._updates.post(f"{self._address}?{urlencode(query)}")
+        return list(found)
+
+    async def set_webhook(self, url: str, secret: str) -> None:
+        """Tells Telegram where to post updates.
+
+        Raises:
+            TelegramError: it was not told.
+        """
+        await self._bot.set_webhook(url, secret_token=secret, allowed_updates=json.loads(_WANTED))
+
+    async def send(self, outbound: OutboundMessage) -> SendResult:
+        """An answer, in as many messages as its length and its files need."""
+        chat, _, message = outbound.route.address.partition("/")
+        if not chat.removeprefix("-").isdigit():
+            return SendResult("failed", error="地址不对 / The address is no chat")
+        steps: list[Callable[..., Awaitable[Message]]] = [
+            partial(self._bot.send_message, int(chat), part)
+            for part in split(outbound.text, MAX_UNITS, utf16_units)
+            if part.strip()
+        ]
+        for file in outbound.attachments:
+            content = InputFile(outbound.files.get(file.sha256 or "", b""), file.name)
+            steps.append(partial(self._bot.send_document, int(chat), content))
+        if message and steps:
+            # In a group, others see what is answered; a message that is gone is no obstacle.
+            quoted = ReplyParameters(int(message), allow_sending_without_reply=True)
+            steps[0] = partial(steps[0], reply_parameters=quoted)
+        return await in_turn([partial(self._paced, chat, step) for step in steps])
+
+    async def _paced(self, chat: str, step: Callable[[], Awaitable[Message]]) -> SendResult:
+        await self._pacer.wait(chat)
+        try:
+            sent = await step()
+        except TelegramError as error:
+            return became(error)
+        return SendResult("sent", str(sent.message_id))
+
+    async def fetch(self, file_id: str) -> File:
+        try:
+            found = await self._bot.get_file(file_id)
+            if (found.file_size or 0) > MAX_FILE_BYTES:
+                raise Permanent("文件超过 20 MB / The file is larger than 20 MB")
+            content = bytes(await found.download_as_bytearray())
+        except (BadRequest, Forbidden) as error:
+            raise Permanent(f"Telegram: {error.message}") from error
+        except TelegramError as error:
+            raise Temporary(f"Telegram: {type(error).__name__}") from error
+        if len(content) > MAX_FILE_BYTES:
+            raise Permanent("文件超过 20 MB / The file is larger than 20 MB")
+        return File(content)
+
+
+def told(error: RetryAfter) -> float:
+    """The seconds that Telegram wants us to wait."""
+    seconds = error.retry_after
+    return float(seconds.total_seconds() if isinstance(seconds, timedelta) else seconds)
+
+
+def became(error: TelegramError) -> SendResult:
+    """What an error of ``send_message`` means for the answer."""
+    name = type(error).__name__
+    if isinstance(error, RetryAfter):
+        return SendResult("retry", error=name, retry_after=told(error))
+    if isinstance(error, InvalidToken):
+        # Our own login: somebody mends the token, and the answer goes out.
+        error_text = "令牌无效，请检查 / The bot's token is not valid; check it"
+        return SendResult("retry", error=error_text, retry_after=_LOGIN_SECONDS)
+    if isinstance(error, ChatMigrated):
+        return SendResult("failed", error=f"群已迁移 / The group moved to {error.new_chat_id}")
+    if isinstance(error, BadRequest | Forbidden):
+        return SendResult("failed", error=f"{name}: {error.message}")
+    if isinstance(error, NetworkError) and isinstance(error.__cause__, _NOT_SENT):
+        return SendResult("retry", error=name, retry_after=_AGAIN_SECONDS)
+    # 5xx, a dropped socket, a late answer: nobody can know whether it was sent.
+    return SendResult("unknown", error=name)

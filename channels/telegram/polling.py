@@ -1,0 +1,114 @@
+"""Updates asked for: the offset moves only after the commit, and one process at a time asks."""
+
+import asyncio
+import json
+import uuid
+
+import structlog
+from telegram.error import InvalidToken, RetryAfter, TelegramError
+
+from channels.telegram.api import Api, told
+from channels.telegram.options import Options
+from channels.telegram.receiving import envelope
+from models.errors import Conflict, Temporary
+from models.ports import Door
+from models.store.leases import Held
+
+_log = structlog.stdlib.get_logger(__name__)
+
+_RENEW_SECONDS = 5.0
+_LEASE_SECONDS = 20.0
+_PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
+
+
+class Polling:
+    """getUpdates, while this process holds the bot's lease."""
+
+    def __init__(self, options: Options, api: Api, door: Door) -> None:
+        self._options = options
+        self._api = api
+        self._door = door
+        self._name = f"telegram:{options.account}"
+        self._holder = str(uuid.uuid4())
+        self._held: Held | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._stay(), name="telegram polling")
+
+    async def stop(self) -> None:
+        """Stops asking; what was stored is confirmed by whoever asks next."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _stay(self) -> None:
+        """Polls whenever nobody else does."""
+        try:
+            while True:
+                if await self._take():
+                    await self._poll_while_held()
+                await asyncio.sleep(_RENEW_SECONDS)
+        finally:
+            await self._drop()
+
+    async def _take(self) -> bool:
+        try:
+            held = await self._door.store.leases.take(self._name, self._holder, _LEASE_SECONDS)
+        except Temporary:
+            held = None
+        self._held = held
+        return held is not None
+
+    async def _drop(self) -> None:
+        if self._held is not None:
+            try:
+                await self._door.store.leases.drop(self._held)
+            except Temporary:
+                _log.info("lease left to run out", lease=self._name)
+
+    async def _poll_while_held(self) -> None:
+        """Ends when the lease is lost: a poll under way is broken off with it."""
+        polling = asyncio.create_task(self._poll())
+        try:
+            while not polling.done():
+                await asyncio.wait({polling}, timeout=_RENEW_SECONDS)
+                if not await self._take():
+                    return
+        finally:
+            polling.cancel()
+            await asyncio.gather(polling, return_exceptions=True)
+
+    async def _poll(self) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._step()
+                failures = 0
+            except Conflict:
+                return  # somebody else has the lease, and asks for what was not confirmed
+            except (TelegramError, Temporary) as error:
+                pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
+                if isinstance(error, RetryAfter):
+                    pause = max(pause, told(error))
+                if isinstance(error, InvalidToken):
+                    pause = _PAUSES[-1]
+                failures += 1
+                _log.warning("telegram poll failed", error=type(error).__name__, pause=pause)
+                await asyncio.sleep(pause)
+
+    async def _step(self) -> None:
+        """Asks for what comes after the last one stored: asking is what confirms it."""
+        store = self._door.store
+        last = int(await store.cursors.get("telegram", self._options.account) or 0)
+        updates = await self._api.updates(last)
+        if not updates:
+            return
+        now = self._door.clock()
+        made = [
+            envelope(self._options, json.dumps(one, ensure_ascii=False).encode(), now)
+            for one in updates
+        ]
+        await self._door.accept(made)
+        newest = max(int(one["update_id"]) for one in updates)
+        await store.cursors.move("telegram", self._options.account, newest, self._held)

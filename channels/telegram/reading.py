@@ -1,0 +1,161 @@
+"""From an update to messages."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from telegram import Message, Update
+
+from models.errors import Permanent
+from models.ids import uuid7
+from models.message import (
+    Attachment,
+    Envelope,
+    InboundMessage,
+    Normalized,
+    ReplyRoute,
+    Sender,
+    Trust,
+)
+
+_FILES = ("document", "voice", "audio", "video", "video_note", "animation", "sticker")
+
+_KINDS = frozenset({"message", "edited_message"})
+
+_START = re.compile(r"/start(?:@\w+)?(?:\s|$)")
+
+
+def read(envelope: Envelope, username: str) -> list[Normalized]:
+    """The message of an update: none where the bot is not meant, or the update is of another kind.
+
+    ``username`` is the bot's, by which groups speak to it.
+
+    Raises:
+        Permanent: it is no update.
+    """
+    try:
+        told = json.loads(envelope.body)
+        if not _KINDS & told.keys() and "update_id" in told:
+            return []
+        update = Update.de_json(told, None)
+    except Exception as error:  # the library's own parser, on what a stranger may have made
+        raise Permanent(f"not an update of Telegram: {type(error).__name__}") from error
+    message = update.message or update.edited_message
+    if message is None or not _meant(message, username):
+        return []
+    revision = update.update_id if update.edited_message else 0
+    found = _normalized(envelope, message, revision)
+    # Joining, pinning and the like say nothing.
+    return [found] if found.message.text or found.message.attachments else []
+
+
+def _meant(message: Message, username: str) -> bool:
+    """In private always; in a group by mention, by command, or in reply to the bot."""
+    if message.from_user is None or message.from_user.is_bot:
+        return False
+    if message.chat.type == "private":
+        return True
+    if not username:
+        return False
+    wanted = f"@{username}".lower()
+    replied = message.reply_to_message
+    answered = replied.from_user.name.lower() if replied and replied.from_user else ""
+    return answered == wanted or any(name.lower().endswith(wanted) for name in _named(message))
+
+
+def _named(message: Message) -> Iterator[str]:
+    """What is mentioned or commanded; entities count in UTF-16 units, which the library knows."""
+    kinds: list[str | None] = ["mention", "bot_command"]
+    yield from message.parse_entities(kinds).values()
+    yield from message.parse_caption_entities(kinds).values()
+
+
+def _normalized(envelope: Envelope, message: Message, revision: int) -> Normalized:
+    chat, writer = message.chat, message.from_user
+    assert writer is not None
+    text = _text(message)
+    files = dict(_files(message))
+    group = chat.type != "private"
+    # In a group each person has a conversation of their own with the bot.
+    key = f"{chat.id}:{writer.id}" if group else str(chat.id)
+    replied = message.reply_to_message
+    at = message.edit_date or message.date
+    return Normalized(
+        InboundMessage(
+            id=uuid7(envelope.received_at),
+            kind="edit" if revision else "message",
+            channel=envelope.channel,
+            account=envelope.account,
+            external_id=f"{chat.id}:{message.message_id}",
+            revision=revision,
+            dedupe_key=envelope.dedupe_key,
+            conversation_key=key,
+            reply_to_external_id=f"{chat.id}:{replied.message_id}" if replied else None,
+            sender=Sender(external_id=str(writer.id), name=writer.full_name, is_bot=writer.is_bot),
+            trust=Trust(level="platform", method="telegram", evidence=str(writer.id)),
+            text=text,
+            text_full=text,
+            attachments=tuple(files.values()),
+            lang=writer.language_code or "und",
+            sent_at=at,
+            received_at=datetime.fromtimestamp(envelope.received_at, UTC),
+            order_key=f"{message.message_id:020}",
+            reply_route=ReplyRoute(
+                adapter=envelope.channel,
+                address=f"{chat.id}/{message.message_id}" if group else str(chat.id),
+            ),
+            raw_ref=envelope.id,
+            meta=_meta(message, files),
+        ),
+        {},
+    )
+
+
+def _text(message: Message) -> str:
+    """Text or caption; what has none says what it is. “/start” is a greeting."""
+    text = message.text or message.caption or ""
+    if started := _START.match(text):
+        return text[started.end() :].strip() or "你好"
+    if text:
+        return text
+    if message.location is not None:
+        at = message.location
+        return f"位置 / Location: {at.latitude}, {at.longitude}"
+    if message.contact is not None:
+        known = message.contact
+        return f"名片 / Contact: {known.first_name} {known.phone_number}"
+    return ""
+
+
+def _files(message: Message) -> Iterator[tuple[str, Attachment]]:
+    """File id to attachment; of a picture the largest size."""
+    if message.photo:
+        largest = max(message.photo, key=lambda size: size.width * size.height)
+        yield largest.file_id, _pending(largest, "photo.jpg", "image/jpeg")
+    for kind in _FILES:
+        found: Any = getattr(message, kind)
+        if found is None or (kind == "document" and message.animation is not None):
+            continue  # an animation comes with a document that is the same file
+        name = getattr(found, "file_name", None) or kind
+        yield found.file_id, _pending(found, name, getattr(found, "mime_type", None) or "")
+
+
+def _pending(found: Any, name: str, mime: str) -> Attachment:
+    return Attachment(
+        id=found.file_unique_id,
+        name=name,
+        mime=mime or "application/octet-stream",
+        size=found.file_size or 0,
+        state="pending",
+    )
+
+
+def _meta(message: Message, files: dict[str, Attachment]) -> dict[str, Any]:
+    meta: dict[str, Any] = {}
+    if files:
+        meta["files"] = {one.id: {"file_id": file_id} for file_id, one in files.items()}
+    if message.media_group_id:
+        meta["album"] = message.media_group_id
+    return meta

@@ -1,0 +1,18 @@
+"""A driver for each way into each channel."""
+
+from tests.contract.channels.drivers.email import Smtp
+from tests.contract.channels.drivers.ingest import Ingest
+from tests.contract.channels.drivers.slack import SlackEvents, SlackSockets
+from tests.contract.channels.drivers.telegram import TelegramPolling, TelegramWebhook
+from tests.contract.channels.drivers.webchat import Webchat
+from tests.contract.channels.kit import Driver
+
+DRIVERS: tuple[Driver, ...] = (
+    Smtp(),
+    Webchat(),
+    Ingest(),
+    TelegramWebhook(),
+    TelegramPolling(),
+    SlackEvents(),
+    SlackSockets(),
+)

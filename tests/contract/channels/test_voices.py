@@ -1,0 +1,65 @@
+"""Answering: within the platform's limits, and what became of each attempt."""
+
+import pytest
+
+from models.message import SendResult
+from tests.contract.channels.drivers import DRIVERS
+from tests.contract.channels.kit import Driver, Expected
+from tests.contract.channels.platform import platform
+
+SPEAKING = [driver for driver in DRIVERS if not driver.voice]
+FORGETFUL = [d for d in SPEAKING if not d.create("http://127.0.0.1:9").repeatable]
+"""Platforms that would show the same answer twice."""
+
+CASES = [(driver, name) for driver in SPEAKING for name in driver.outcomes()]
+
+
+async def attempt(driver: Driver, url: str, text: str = "已为您退款。") -> SendResult:
+    channel = driver.create(url)
+    try:
+        return await channel.send(driver.answer(text))
+    finally:
+        await channel.close()
+
+
+@pytest.mark.parametrize("driver", SPEAKING, ids=lambda driver: driver.label)
+async def test_a_long_answer_arrives_whole_in_parts_that_fit(driver: Driver) -> None:
+    text = "".join(f"第{n}段 📦👩‍🚀 您的包裹已经在路上。\n" for n in range(500))
+    async with platform(driver) as fake:
+        result = await attempt(driver, fake.url, text)
+        parts = driver.said(fake)
+    assert result.state == "sent"
+    assert driver.limit is not None
+    assert len(parts) > 2
+    assert max(map(driver.size, parts)) <= driver.limit
+    assert "".join(parts) == text
+
+
+@pytest.mark.parametrize(("driver", "name"), CASES, ids=lambda v: getattr(v, "label", v))
+async def test_what_became_of_it(driver: Driver, name: str) -> None:
+    expected: Expected = driver.outcomes()[name]
+    async with platform(driver) as fake:
+        fake.misdeeds = [expected.misdeed]
+        result = await attempt(driver, fake.url)
+    assert result.state in expected.states
+    assert result.retry_after >= expected.at_least
+    assert bool(result.error) == (result.state != "sent")
+    assert (result.retry_after > 0) == (result.state == "retry")
+    for secret in driver.secrets:
+        assert secret not in result.error
+
+
+@pytest.mark.parametrize("driver", SPEAKING, ids=lambda driver: driver.label)
+async def test_a_platform_that_is_not_there_is_tried_again(driver: Driver) -> None:
+    result = await attempt(driver, "http://127.0.0.1:9")
+    assert result.state == "retry"
+
+
+@pytest.mark.parametrize("driver", FORGETFUL, ids=lambda driver: driver.label)
+async def test_what_was_said_in_part_is_not_said_again(driver: Driver) -> None:
+    text = "一二三四五六七八九十" * 1000
+    async with platform(driver) as fake:
+        fake.misdeeds = [None, driver.outcomes()["429"].misdeed]
+        result = await attempt(driver, fake.url, text)
+    assert result.state == "unknown"
+    assert "1/" in result.error
