@@ -116,6 +116,30 @@ class Pipeline(Section):
     )
 
 
+class Retraining(Section):
+    """重新训练分类器 / Training the classifier anew."""
+
+    least_recall: dict[str, float] = Field(
+        description="“维度:类别” = 金标集上最低召回率（0–1）；低于它的新模型不能通过 "
+        "/ “facet:class” = least recall on the golden set, 0 to 1; a bundle below it fails."
+    )
+    memory_mb: int = Field(
+        ge=512,
+        description="训练进程的内存上限（MB） / Memory limit of the training process, in MB.",
+    )
+
+    @field_validator("least_recall")
+    @classmethod
+    def _shares(cls, least: dict[str, float]) -> dict[str, float]:
+        for name, share in least.items():
+            if ":" not in name or not 0 <= share <= 1:
+                raise ValueError(
+                    f'{name} = {share}：写成 "维度:类别" = 0 到 1 的数 '
+                    f'/ {name} = {share}: write "facet:class" = a number from 0 to 1'
+                )
+        return least
+
+
 class Texts(Section):
     """Words of one language for one customer."""
 

@@ -25,6 +25,7 @@ from config.sections import (
     Log,
     Metrics,
     Pipeline,
+    Retraining,
     Section,
 )
 from models.routing import Rules
@@ -72,6 +73,7 @@ class Settings(Section):
     intake: Intake
     desk: Desk
     pipeline: Pipeline
+    retraining: Retraining
     channels: dict[str, dict[str, Any]] = Field(
         description="每个渠道一节，写法见各渠道；enabled = false 关闭 "
         "/ One section a channel, see each channel; enabled = false closes it."

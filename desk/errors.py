@@ -59,6 +59,10 @@ CONFLICTS: Mapping[str, str] = {
     "nothing is published for this line of business": "该业务线没有单独发布过规则。",
     "there is no version before this one": "之前没有别的版本可以退回。",
     "somebody else was faster": "别人先了一步，请刷新后再看。",
+    "this bundle serves already": "这个模型正在服役。",
+    "nothing served before this bundle": "在它之前没有模型服役过，无从回退。",
+    "a retraining is waiting or running already": "已有一次训练在等待或进行。",
+    "this retraining has ended": "这次训练已经结束。",
 }
 """Chinese for the store's conflicts; a test keeps the list complete."""
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from models.store import Store
 
 
-WORK = ("drain.live", "drain.mail", "dispatch", "deliver", "fetch")
+WORK = ("drain.live", "drain.mail", "dispatch", "deliver", "fetch", "retrain")
 """What a doorbell can be rung for: reading envelopes by lane, giving work, sending answers,
-fetching files."""
+fetching files, training a classifier anew."""
 
 
 class Clock(Protocol):

@@ -1,5 +1,6 @@
 """What the classifier learns from, and what is known about a trained bundle."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,15 +58,51 @@ class Taxonomy(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """An agent's word against the machine's: kept for ever, and learnt from."""
+    """An agent's word against the machine's, with the text that it was given for.
+
+    ``text`` is what is still there of the messages that the agent had seen: a message that
+    was withdrawn or erased since is not in it, and a correction without text teaches nothing.
+    ``lane`` is the ticket's; ``excluded`` says that an admin keeps it out of training.
+    """
 
     id: str
     ticket_id: str
+    conversation_id: str
     agent_id: str
     at: float
     facet: str
     before: str
     after: str
+    subject: str
+    text: str
+    lane: str
+    excluded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Retraining:
+    """One run of retraining. Times are seconds since the epoch.
+
+    ``state`` is waiting, running, done, failed or cancelled; ``share`` is how much of it is
+    done, 0 to 1; ``error`` says in both languages why it failed; ``outcome`` is what the
+    training process found: the gate's verdict, the comparison and who is suspected.
+    """
+
+    id: str
+    state: str
+    cancelled: bool
+    shadow: bool
+    started_by: str | None
+    seed: int
+    created_at: float
+    finished_at: float | None
+    stage: str
+    share: float
+    seconds_left: float | None
+    error: Mapping[str, str] | None
+    outcome: Mapping[str, Any] | None
+    bundle_id: str | None
+    shadowed: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """The classifier that serves: the champion of the bundle table, reloaded when it changes."""
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
 
 from classifier import bundles
+from classifier.lessons import MANNERS
 from classifier.predict import Classifier
 from classifier.text import Text, language
 from models.errors import Permanent
@@ -16,8 +18,8 @@ from models.training import Taxonomy
 
 _log = structlog.stdlib.get_logger(__name__)
 
-_MANNERS = {"live": "chat", "mail": "mail"}
-"""Lane to the manner of writing that bundles have learnt."""
+RELOAD_SECONDS = 2.0
+"""How often each worker looks whether another bundle serves: one row by an index."""
 
 
 class Serving:
@@ -29,36 +31,43 @@ class Serving:
         self._cache = cache
         self._taxonomy = taxonomy
         self._classifier: Classifier | None = None
-        self._serves: str | None = None
+        self._seen: str | None = None
+
+    @property
+    def bundle(self) -> str | None:
+        """The id of the bundle that labels now."""
+        return None if self._classifier is None else self._classifier.card.id
 
     async def refresh(self) -> None:
         """Loads the champion if it is another one than before; between two batches.
+
+        A batch that is being labelled is finished by the bundle that it began with. One that
+        is refused is told once, and the last good one serves: that of this process, or when
+        it has just started, the last promoted one that can be served.
 
         Raises:
             Temporary: the database is out of reach.
         """
         champion = await self._store.bundles.champion()
-        if champion is None or champion == self._serves:
+        if champion is None or champion == self._seen:
             return
-        folder = self._cache / champion
-        content = None if folder.is_dir() else await self._store.bundles.content(champion)
-        self._serves = champion
-        try:
-            if content is not None:
-                folder = bundles.unpack(content, self._cache)
-            classifier = Classifier.load(folder, self._taxonomy)
-            # The first call pages the arrays in and loads the dictionary: not on a customer.
-            classifier.classify([Text("您好，请问订单什么时候发货？")])
-            self._classifier = classifier
-        except Permanent as error:
-            _log.error("bundle refused", bundle=champion, error=str(error))
-        else:
-            _log.info("bundle serves", bundle=champion)
+        ids = [champion] if self._classifier else await self._store.bundles.promoted()
+        for bundle_id in ids:
+            try:
+                folder = await unpacked(self._store, self._cache, bundle_id)
+                # In a thread: chats that are being read meanwhile must not wait for it.
+                self._classifier = await asyncio.to_thread(_load, folder, self._taxonomy)
+            except Permanent as error:
+                _log.error("bundle refused", bundle=bundle_id, error=str(error))
+            else:
+                _log.info("bundle serves", bundle=bundle_id)
+                break
+        self._seen = champion
 
     def classify(self, tickets: Sequence[Unlabelled]) -> list[tuple[Labels, str]]:
         """Labels and language of each ticket. Without a bundle, everything goes to people."""
         texts = [
-            Text(t.text, t.subject, _MANNERS.get(t.lane, "")) if not t.troubled else Text("")
+            Text(t.text, t.subject, MANNERS.get(t.lane, "")) if not t.troubled else Text("")
             for t in tickets
         ]
         found = self._labels(texts)
@@ -68,8 +77,9 @@ class Serving:
     def _labels(self, texts: Sequence[Text]) -> list[Labels]:
         if self._classifier is None:
             return [self._nothing() for _ in texts]
+        classifier = self._classifier
         try:
-            return self._classifier.classify(texts)
+            return classifier.classify(texts)
         except Exception:  # noqa: BLE001  one text that breaks it must not hold up all the others
             if len(texts) > 1:
                 return [labels for text in texts for labels in self._labels([text])]
@@ -82,3 +92,48 @@ class Serving:
             for name, facet in self._taxonomy.facets.items()
         }
         return Labels(facets=unknown, bundle="")
+
+
+def _load(folder: Path, taxonomy: Taxonomy) -> Classifier:
+    classifier = Classifier.load(folder, taxonomy)
+    # The first call pages the arrays in and loads the dictionary: not on a customer.
+    classifier.classify([Text("您好，请问订单什么时候发货？")])
+    return classifier
+
+
+async def unpacked(store: Store, cache: Path, bundle_id: str) -> Path:
+    """The folder of a bundle below ``cache``, fetched from the store where it is not there.
+
+    One that is damaged on this disk is fetched again.
+
+    Raises:
+        BundleRefused: the store's own copy is damaged.
+        NotFound: no such bundle.
+        Temporary: the database is out of reach, or the disk full.
+    """
+    folder = cache / bundle_id
+    if folder.is_dir():
+        try:
+            await asyncio.to_thread(bundles.load, folder)
+        except bundles.BundleRefused as error:
+            _log.warning("bundle is fetched again", bundle=bundle_id, error=str(error))
+        else:
+            return folder
+    content = await store.bundles.content(bundle_id)
+    found = await asyncio.to_thread(bundles.unpack, content, cache)
+    if found.name != bundle_id:
+        raise bundles.BundleRefused(f"The bundle stored as {bundle_id} is {found.name}.")
+    return found
+
+
+async def serviceable(store: Store, cache: Path, taxonomy: Taxonomy) -> tuple[str, Path] | None:
+    """The last promoted bundle that can be served, and its folder."""
+    for bundle_id in await store.bundles.promoted():
+        try:
+            folder = await unpacked(store, cache, bundle_id)
+            await asyncio.to_thread(Classifier.load, folder, taxonomy)
+        except Permanent as error:
+            _log.error("bundle refused", bundle=bundle_id, error=str(error))
+        else:
+            return bundle_id, folder
+    return None

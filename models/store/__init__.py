@@ -10,6 +10,7 @@ from models.store.blobs import Blobs, FileBlobs, TableBlobs
 from models.store.bundles import Bundles
 from models.store.calls import Calls
 from models.store.conversations import Conversations
+from models.store.corrections import Corrections
 from models.store.cursors import Cursors
 from models.store.database import Database
 from models.store.envelopes import Envelopes
@@ -19,6 +20,7 @@ from models.store.leases import Leases
 from models.store.outbound import Outbound
 from models.store.people import People
 from models.store.queue import Queue
+from models.store.retrainings import Retrainings
 from models.store.rules import RuleVersions
 from models.store.sealing import Vault
 from models.store.threads import Threads
@@ -53,6 +55,8 @@ class Store:
     files: Files
     rules: RuleVersions
     webhooks: Webhooks
+    corrections: Corrections
+    retrainings: Retrainings
 
     async def close(self) -> None:
         await self.db.close()
@@ -100,4 +104,6 @@ def open_store(
         files=Files(db, blobs),
         rules=RuleVersions(db),
         webhooks=Webhooks(db, vault),
+        corrections=Corrections(db),
+        retrainings=Retrainings(db),
     )

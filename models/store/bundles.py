@@ -1,12 +1,16 @@
 """Trained classifier bundles as rows, so that every host can serve the promoted one."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
-from models.errors import NotFound
-from models.store.database import Database
+from models.errors import Conflict, NotFound
+from models.store.database import Database, Tx
 from models.tables import bundle
+
+_TICK = 1e-3
+"""Seconds by which a promotion is later than the last one, even where the clock was set back."""
 
 
 class Bundles:
@@ -15,36 +19,59 @@ class Bundles:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def add(self, bundle_id: str, card: dict[str, Any], content: bytes) -> None:
+    async def add(self, bundle_id: str, card: Mapping[str, Any], content: bytes) -> None:
         """Stores a packed bundle; the same id again changes nothing."""
         async with self._db.write() as tx:
-            row = {"id": bundle_id, "card": card, "content": content, "created_at": tx.now}
-            await tx.conn.execute(tx.upsert(bundle).values(**row).on_conflict_do_nothing())
+            await add_bundle(tx, bundle_id, card, content)
 
-    async def promote(self, bundle_id: str, by: str | None) -> None:
-        """Makes a bundle the champion, by one row.
+    async def promote(self, bundle_id: str, by: str | None, why: str = "") -> None:
+        """Makes a bundle the champion, by one row. ``why`` is written to the audit.
 
         Raises:
             NotFound: no such bundle.
+            Conflict: it serves already.
         """
         async with self._db.write() as tx:
-            change = update(bundle).where(bundle.c.id == bundle_id)
-            if (await tx.conn.execute(change.values(promoted_at=tx.now))).rowcount == 0:
-                raise NotFound(f"no bundle {bundle_id}")
-            await tx.audit(by, "bundle.promote", bundle_id[:64])
+            champion = await _champion(tx)
+            if champion == bundle_id:
+                raise Conflict("this bundle serves already")
+            await _point(tx, bundle_id, champion)
+            await tx.audit(by, "bundle.promote", bundle_id[:64], why=why, before=champion)
             tx.emit("bundle.promoted", bundle=bundle_id)
+
+    async def rollback(self, by: str | None, why: str = "") -> str:
+        """Makes the bundle that served before the champion serve again; returns its id.
+
+        Once more leads back one promotion further.
+
+        Raises:
+            Conflict: nothing served before.
+        """
+        b = bundle.c
+        async with self._db.write() as tx:
+            champion = await _champion(tx)
+            query = select(b.replaced).where(b.id == champion)
+            before: str | None = (await tx.conn.execute(query)).scalar_one_or_none()
+            if before is None:
+                raise Conflict("nothing served before this bundle")
+            back = (await tx.conn.execute(select(b.replaced).where(b.id == before))).scalar_one()
+            await _point(tx, before, back)
+            await tx.audit(by, "bundle.rollback", before[:64], why=why, before=champion)
+            tx.emit("bundle.promoted", bundle=before)
+        return before
 
     async def champion(self) -> str | None:
         """The id of the bundle that serves, or None before the first promotion."""
-        b = bundle.c
-        query = (
-            select(b.id)
-            .where(b.promoted_at.is_not(None))
-            .order_by(b.promoted_at.desc(), b.id.desc())
-            .limit(1)
-        )
         async with self._db.read() as conn:
-            return (await conn.execute(query)).scalar_one_or_none()
+            return (await conn.execute(_CHAMPION)).scalar_one_or_none()
+
+    async def promoted(self) -> list[str]:
+        """Every bundle that has ever served, the champion first."""
+        b = bundle.c
+        query = select(b.id).where(b.promoted_at.is_not(None))
+        query = query.order_by(b.promoted_at.desc(), b.id.desc())
+        async with self._db.read() as conn:
+            return list((await conn.execute(query)).scalars())
 
     async def content(self, bundle_id: str) -> bytes:
         """The packed bundle.
@@ -65,3 +92,31 @@ class Bundles:
         query = select(b.id, b.card, b.created_at, b.promoted_at).order_by(b.created_at.desc())
         async with self._db.read() as conn:
             return [dict(row) for row in (await conn.execute(query)).mappings()]
+
+
+_CHAMPION = (
+    select(bundle.c.id)
+    .where(bundle.c.promoted_at.is_not(None))
+    .order_by(bundle.c.promoted_at.desc(), bundle.c.id.desc())
+    .limit(1)
+)
+
+
+async def add_bundle(tx: Tx, bundle_id: str, card: Mapping[str, Any], content: bytes) -> None:
+    """Stores a packed bundle within a transaction; the same id again changes nothing."""
+    row = {"id": bundle_id, "card": card, "content": content, "created_at": tx.now}
+    await tx.conn.execute(tx.upsert(bundle).values(**row).on_conflict_do_nothing())
+
+
+async def _champion(tx: Tx) -> str | None:
+    """Read for changing it: whoever promotes at the same time waits."""
+    return (await tx.conn.execute(_CHAMPION.with_for_update())).scalar_one_or_none()
+
+
+async def _point(tx: Tx, bundle_id: str, replaced: str | None) -> None:
+    latest = select(func.coalesce(func.max(bundle.c.promoted_at), 0.0))
+    at = max(tx.now, (await tx.conn.execute(latest)).scalar_one() + _TICK)
+    change = update(bundle).where(bundle.c.id == bundle_id)
+    change = change.values(promoted_at=at, replaced=replaced)
+    if (await tx.conn.execute(change)).rowcount == 0:
+        raise NotFound(f"no bundle {bundle_id}")

@@ -326,6 +326,7 @@ class Tickets:
                 "facet": facet,
                 "before": before,
                 "after": value,
+                "upto": await _last_seq(tx, row["conversation_id"]),
             }
             await tx.insert(correction, [kept])
             tx.emit(
@@ -465,6 +466,11 @@ async def _locked(tx: Tx, ticket_id: str) -> Fields:
     if row is None:
         raise NotFound("no such ticket")
     return row
+
+
+async def _last_seq(tx: Tx, conversation_id: str) -> int:
+    query = select(conversation.c.last_seq).where(conversation.c.id == conversation_id)
+    return int((await tx.conn.execute(query)).scalar_one())
 
 
 async def _owned(tx: Tx, ticket_id: str, agent_id: str, states: set[TicketState]) -> Fields:

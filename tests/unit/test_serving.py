@@ -48,6 +48,9 @@ class Bundles:
     async def champion(self) -> str:
         return "b1"
 
+    async def promoted(self) -> list[str]:
+        return [await self.champion()]
+
     async def content(self, _bundle_id: str) -> bytes:
         if self.failures:
             raise self.failures.pop()

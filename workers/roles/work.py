@@ -23,7 +23,8 @@ from workers.hours import warn
 from workers.labelling import Labelling
 from workers.parser import Parser
 from workers.pipeline import Limits, Pipeline
-from workers.serving import Serving
+from workers.retrain import Options, Retrainer
+from workers.serving import RELOAD_SECONDS, Serving
 from workers.webhooks import Announcing
 from workers.wiring import Base, declared, make_channels, make_ruling, opened, secrets
 
@@ -45,7 +46,8 @@ def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     pool = WorkerPool(
-        settings.redis_url.get_secret_value(), lambda: _worker(settings, stop.is_set)
+        settings.redis_url.get_secret_value(),
+        lambda: _worker(settings, stop.is_set),
     )
     pool.start()
     _log.info("work open")
@@ -99,6 +101,13 @@ async def _worker(
         pipeline = Pipeline(
             base.store, channels, parser, labelling, limits, after_routing, stopping
         )
+        retrainer = Retrainer(
+            base.store,
+            settings.data_dir,
+            taxonomy,
+            Options(settings.retraining.least_recall, settings.retraining.memory_mb),
+            stopping,
+        )
         await classifier.refresh()
         await ruling.refresh()
         await _forgiving(parser.warm)()
@@ -108,11 +117,11 @@ async def _worker(
             "dispatch": _forgiving(dispatcher.run),
             "deliver": _forgiving(deliverer.run),
             "fetch": _forgiving(fetcher.run),
+            "retrain": _forgiving(retrainer.run),
         }
 
         async def look() -> None:
             await ruling.refresh()
-            await classifier.refresh()
             await pipeline.label()
 
         # Each by itself: a flood of mail must not keep a greeting waiting for its labels.
@@ -121,6 +130,7 @@ async def _worker(
             for actor in (_forgiving(look), *actors.values())
         ]
         sweeps.append(asyncio.create_task(_announce(base, announcing)))
+        sweeps.append(asyncio.create_task(_sweep(_forgiving(classifier.refresh), RELOAD_SECONDS)))
         try:
             yield actors
         finally:

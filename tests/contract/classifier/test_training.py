@@ -343,7 +343,7 @@ def test_near_duplicates_and_conversations_stay_in_one_fold() -> None:
 
 
 def test_alike_pairs_are_all_pairs_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(examples, "_BLOCK", 700)
+    monkeypatch.setattr(examples, "_PAIRS", 7)
     items = [example.item for example in _examples()[:80]] + [Text("好"), Text("好"), Text("")]
     sets = [examples._shingles(item) for item in items]
     slow = {

@@ -1,0 +1,179 @@
+"""From the seed corpus and agents' corrections to a challenger and what is known of it.
+
+Pure computing, for a process of its own: no database, no network, no clock but for its cost.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from classifier import gate, seed, splits, suspicion
+from classifier.bundles import Bundle
+from classifier.examples import Example
+from classifier.gate import GateConfig, Judged
+from classifier.keys import Integers
+from classifier.lessons import Lesson, lessons
+from classifier.predict import Classifier
+from classifier.train import Progress, TrainConfig, train
+from models.training import Correction, Taxonomy
+
+WEIGHT = 2
+"""How often a lesson is learnt for each time that a line of the seed is: it is what this
+centre's customers write. Never so often that all lessons together outweigh the seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetrainConfig:
+    """How a challenger is made and judged."""
+
+    train: TrainConfig = field(default_factory=TrainConfig)
+    gate: GateConfig = field(default_factory=GateConfig)
+    weight: int = WEIGHT
+
+
+@dataclass(frozen=True, slots=True)
+class Challenger:
+    """A new bundle, and the facts that an admin reads before it is promoted (JSON)."""
+
+    bundle: Bundle
+    outcome: dict[str, Any]
+
+
+def retrain(
+    corrections: Sequence[Correction],
+    taxonomy: Taxonomy,
+    champion: Classifier | None,
+    learnt_upto: float = 0.0,
+    config: RetrainConfig | None = None,
+    *,
+    corpus: Sequence[Example] | None = None,
+    now: float | None = None,
+    progress: Progress = lambda _stage, _share: None,
+) -> Challenger:
+    """Learns from ``corpus`` (by default the seed) and from ``corrections``.
+
+    ``learnt_upto`` is the time of the newest correction that the champion may know.
+
+    Raises:
+        TrainingRefused: the data cannot be learnt from.
+        SeedBroken: the taxonomy has not the classes that the seed is labelled with.
+    """
+    config = config or RetrainConfig()
+    started = time.perf_counter()
+    corpus = seed.load(taxonomy) if corpus is None else corpus
+    taught, skipped = lessons(corrections, taxonomy)
+    parts = splits.split(
+        corpus,
+        [lesson.example for lesson in taught],
+        [lesson.oldest > learnt_upto for lesson in taught],
+    )
+    base = [corpus[at] for at in parts.seed]
+    learnt = [taught[at] for at in parts.lessons]
+    progress("split", 0.05)
+    bundle = train(
+        mixed(base, [lesson.example for lesson in learnt], config.weight),
+        taxonomy,
+        config.train,
+        now=now,
+        progress=lambda stage, share: progress(stage, 0.05 + 0.5 * share),
+    )
+    challenger = Classifier(bundle, taxonomy)
+    judges = {
+        "golden": [corpus[at] for at in parts.golden],
+        "fresh": [taught[at].example for at in parts.fresh],
+    }
+    compared = {
+        name: judge(examples, taxonomy, champion, challenger, config.gate.seed)
+        for name, examples in judges.items()
+    }
+    progress("judged", 0.6)
+
+    def without(agents: frozenset[str]) -> Classifier:
+        """The same lesson plan, but for what these agents said."""
+        rest = [x.example for x in learnt if not agents & {c.agent_id for c in x.corrections}]
+        plan = mixed(base, rest, config.weight)
+        return Classifier(train(plan, taxonomy, config.train, now=now), taxonomy)
+
+    suspects = suspicion.find(
+        [taught[at] for at in (*parts.lessons, *parts.fresh)],
+        without,
+        lambda other: influence(judges, taxonomy, other, challenger),
+        progress=lambda share: progress("agents", 0.6 + 0.38 * share),
+    )
+    outcome = {
+        "counts": {
+            "seed": len(parts.seed),
+            "golden": len(parts.golden),
+            "corrections": len(corrections),
+            "lessons": len(parts.lessons),
+            "fresh": len(parts.fresh),
+            "alike": len(parts.dropped),
+            **{name: skipped[name] for name in ("excluded", "empty", "unknown")},
+        },
+        **compared,
+        "compared": champion is not None,
+        "verdict": gate.verdict(compared["golden"], compared["fresh"], config.gate),
+        "suspects": suspects,
+        "seconds": round(time.perf_counter() - started, 1),
+    }
+    return Challenger(bundle, outcome)
+
+
+def mixed(base: Sequence[Example], learnt: Sequence[Example], weight: int) -> list[Example]:
+    """The base once and the lessons ``weight`` times, but all lessons never more than it."""
+    times = min(weight, max(1, len(base) // max(len(learnt), 1)))
+    return [*base, *(example for example in learnt for _ in range(times))]
+
+
+def judge(
+    examples: Sequence[Example],
+    taxonomy: Taxonomy,
+    champion: Classifier | None,
+    challenger: Classifier,
+    seed: int = 0,
+) -> dict[str, dict[str, Any]]:
+    """By facet, ``gate.compare`` of what both decide, floors included: what would be served.
+
+    Without a champion the challenger is compared with itself.
+    """
+    new = challenger.classify([example.item for example in examples])
+    old = new if champion is None else champion.classify([each.item for each in examples])
+    found: dict[str, dict[str, Any]] = {}
+    for facet, spec in taxonomy.facets.items():
+        at = {value: number for number, value in enumerate(spec.classes)}
+        rows = [row for row, example in enumerate(examples) if facet in example.labels]
+        truth = _numbers(at, [examples[row].labels[facet] for row in rows])
+        said = (
+            _numbers(at, [labels[row].facets[facet].value for row in rows])
+            for labels in (old, new)
+        )
+        judged = Judged(facet, tuple(spec.classes), truth, *said)
+        found[facet] = gate.compare(judged, seed)
+    return found
+
+
+def influence(
+    judges: Mapping[str, Sequence[Example]],
+    taxonomy: Taxonomy,
+    without: Classifier,
+    challenger: Classifier,
+) -> dict[str, dict[str, float]]:
+    """By set and facet, the points of macro-F1 that the challenger has over ``without``."""
+    return {
+        name: {
+            facet: figures["macro_f1"]["difference"]
+            for facet, figures in judge(examples, taxonomy, without, challenger).items()
+            if figures["cases"]
+        }
+        for name, examples in judges.items()
+    }
+
+
+def _numbers(at: Mapping[str, int], values: Sequence[str]) -> Integers:
+    return np.array([at[value] for value in values], np.int64)
+
+
+__all__ = ["Challenger", "Lesson", "RetrainConfig", "influence", "judge", "mixed", "retrain"]
