@@ -24,7 +24,7 @@ from classifier.features import WEIGHTED, FeatureConfig, Floats, Vocabulary
 from models.errors import Permanent, Temporary
 from models.training import BundleCard, Taxonomy
 
-FORMAT = "shouli-classifier-1"
+FORMAT = "shouli-classifier-2"
 _MANIFEST = "manifest.json"
 _CARD = "card.json"
 _ARRAYS = ("idf", "weights", "intercepts", "slopes", "offsets")
@@ -47,11 +47,15 @@ class BundleRefused(Permanent):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """One facet's classes: columns ``start`` up to ``start + len(classes)`` of the weights."""
+    """One facet's classes: columns ``start`` up to ``start + len(classes)`` of the weights.
+
+    A message whose best class scores less than ``least`` is like none of them.
+    """
 
     facet: str
     classes: tuple[str, ...]
     start: int
+    least: float
 
     @property
     def columns(self) -> slice:
@@ -97,6 +101,43 @@ def save(bundle: Bundle, root: Path) -> Path:
         Temporary: the disk would not take it; ``root`` is as it was.
     """
     return _write(_to_files(bundle), root)
+
+
+def save_as(bundle: Bundle, directory: Path) -> str:
+    """Writes ``bundle`` as ``directory`` itself, in the place of an older one; gives its id.
+
+    Raises:
+        BundleRefused: something that is no bundle is there already.
+        Temporary: the disk would not take it; what was there is as it was.
+    """
+    older = (directory / _MANIFEST).is_file()
+    if not older and directory.exists() and (directory.is_file() or any(directory.iterdir())):
+        raise BundleRefused(f"{directory}: 已有别的内容 / holds something that is no bundle.")
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".bundle-", dir=directory.parent) as beside:
+        written = _write(_to_files(bundle), Path(beside))
+        if directory.exists():
+            directory.rename(Path(beside) / "older")
+        written.rename(directory)
+        return written.name
+
+
+def found_in(place: Path) -> Path:
+    """The bundle that ``place`` is, or the only one that it holds.
+
+    Raises:
+        BundleRefused: there is none, or more than one.
+    """
+    if (place / _MANIFEST).is_file():
+        return place
+    inside = sorted(
+        path.parent for path in place.glob(f"*/{_MANIFEST}") if _ID.fullmatch(path.parent.name)
+    )
+    if len(inside) != 1:
+        raise BundleRefused(
+            f"{place}: 不是分类器包 / is no classifier bundle (holds {len(inside)} of them)."
+        )
+    return inside[0]
 
 
 def load(directory: Path) -> Bundle:
@@ -231,7 +272,8 @@ def _assemble(directory: Path) -> Bundle:
         idf=arrays["idf"],
     )
     heads = tuple(
-        Head(head["facet"], tuple(head["classes"]), head["start"]) for head in model["heads"]
+        Head(head["facet"], tuple(head["classes"]), head["start"], float(head["least"]))
+        for head in model["heads"]
     )
     bundle = Bundle(
         card=BundleCard(**json.loads(_read(directory, _CARD))),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from classifier import bundles
 from classifier.bundles import Bundle, BundleRefused, Head
@@ -88,6 +89,11 @@ class Classifier:
         return self._bundle.card
 
     @property
+    def taxonomy(self) -> Taxonomy:
+        """What it decides by: costs, thresholds and floors."""
+        return self._taxonomy
+
+    @property
     def heads(self) -> tuple[Head, ...]:
         return self._bundle.heads
 
@@ -143,6 +149,13 @@ class Classifier:
         self, batch: Batch, decided: Mapping[str, Integers]
     ) -> Iterator[Explanation]:
         return self._explainer.of(batch.analyses, batch.rows, batch.weights, decided)
+
+    def familiar(self, scores: Floats) -> dict[str, NDArray[np.bool_]]:
+        """By facet, which messages are like any of its classes at all."""
+        return {
+            head.facet: scores[:, head.columns].max(axis=1) >= head.least
+            for head in self._bundle.heads
+        }
 
     def _label(self, batch: Batch) -> Iterator[Labels]:
         by_facet = self.probabilities(batch.scores)

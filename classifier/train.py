@@ -13,17 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.svm import LinearSVC
 
-from classifier import bundles, evaluate, examples
+from classifier import bundles, calibrate, evaluate, examples
 from classifier.bundles import Bundle, Head, learned_part
 from classifier.corpus import Corpus
 from classifier.examples import Example
 from classifier.features import Analyser, FeatureConfig, Floats
 from classifier.keys import Integers
-from classifier.predict import softmax
 from classifier.rules import cheapest, costs
 from classifier.text import default_cut
 from models.errors import Permanent
@@ -31,9 +30,6 @@ from models.training import BundleCard, Taxonomy
 
 CODE_VERSION = "2"
 """Raised when the same data and configuration would give another bundle."""
-
-_RIDGE = 0.01
-"""Pull of the calibration's offsets towards zero, per squared unit and example."""
 
 
 class TrainingRefused(Permanent):
@@ -44,17 +40,23 @@ class TrainingRefused(Permanent):
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """How heads are fitted. ``penalty`` is the C of the support vector machine."""
+    """How heads are fitted.
+
+    ``penalty`` is the C of the support vector machine. ``balance`` says how far rare classes
+    weigh more: 0 not at all, 1 until all classes weigh the same. ``strange`` is the share of
+    the examples that may be taken for none of the classes.
+    """
 
     features: FeatureConfig = field(default_factory=FeatureConfig)
     penalty: float = 0.5
-    balanced: bool = True
+    balance: float = 1.0
     folds: int = 5
+    strange: float = 0.05
     seed: int = 0
 
 
 Progress = Callable[[str, float], None]
-"""Told the stage (“features”, “fold”, “fit”) and the share done, 0 to 1."""
+"""Told the stage (“features”, “curve”, “fold”, “fit”) and the share done, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +91,18 @@ def train(
     tasks = _tasks(data, taxonomy)
     analyse = Analyser(taxonomy, default_cut())
     corpus = Corpus([analyse(example.item) for example in data], taxonomy, config.features)
-    every = np.ones(len(data), np.bool_)
     fold_of = np.array(examples.folds(data, config.folds), np.int64)
     progress("features", 0.1)
-    held_out = _held_out_scores(fold_of, corpus, tasks, config, progress)
-    slopes, offsets, metrics = _calibrate(fold_of, held_out, tasks, taxonomy)
-    vocabulary, matrix = corpus.seen_in(every)
+    held_out, curves = _held_out(fold_of, corpus, tasks, config, progress)
+    calibrations = [
+        calibrate.fit(scores, task.truth) for task, scores in zip(tasks, held_out, strict=True)
+    ]
+    vocabulary, matrix = corpus.seen_in(np.ones(len(data), np.bool_))
     fitted = [_fit(matrix[task.rows], task.truth, len(task.classes), config) for task in tasks]
-    progress("fit", 1.0)
+    progress("fit", 0.95)
+    figures = _figures(fold_of, held_out, tasks, taxonomy)
+    for task, curve in zip(tasks, curves, strict=True):
+        figures[task.facet]["learning_curve"] = curve
     card = BundleCard(
         id="",
         created_at=datetime.fromtimestamp(time.time() if now is None else now, UTC).isoformat(),
@@ -107,27 +113,31 @@ def train(
             "examples": len(data),
             "features": vocabulary.size,
             "training_seconds": round(time.perf_counter() - started, 2),
-            "facets": metrics,
+            "facets": figures,
         },
     )
+    progress("fit", 1.0)
     return Bundle(
         card=card,
         taxonomy=taxonomy,
         config=config.features,
         vocabulary=vocabulary,
-        heads=_heads(tasks),
+        heads=_heads(tasks, held_out, config),
         weights=np.ascontiguousarray(np.concatenate([weights for weights, _ in fitted], axis=1)),
         intercepts=np.concatenate([intercepts for _, intercepts in fitted]),
-        slopes=slopes,
-        offsets=offsets,
+        slopes=np.concatenate([np.full(len(each.offsets), each.slope) for each in calibrations]),
+        offsets=np.concatenate([each.offsets for each in calibrations]),
     )
 
 
-def _heads(tasks: Sequence[_Task]) -> tuple[Head, ...]:
+def _heads(
+    tasks: Sequence[_Task], held_out: Sequence[Floats], config: TrainConfig
+) -> tuple[Head, ...]:
     heads: list[Head] = []
     start = 0
-    for task in tasks:
-        heads.append(Head(task.facet, task.classes, start))
+    for task, scores in zip(tasks, held_out, strict=True):
+        least = float(np.quantile(scores.max(axis=1), config.strange))
+        heads.append(Head(task.facet, task.classes, start, least))
         start += len(task.classes)
     return tuple(heads)
 
@@ -166,9 +176,10 @@ def _fit(
 
     Of two classes scikit-learn keeps one column; here the other is its negative.
     """
+    shares = np.bincount(truth, minlength=classes) * classes / len(truth)
     machine = LinearSVC(
         C=config.penalty,
-        class_weight="balanced" if config.balanced else None,
+        class_weight=dict(enumerate(shares**-config.balance)),
         random_state=config.seed,
         max_iter=5_000,
     )
@@ -180,94 +191,92 @@ def _fit(
     return weights, intercepts
 
 
-def _held_out_scores(
+def _held_out(
     fold_of: Integers,
     corpus: Corpus,
     tasks: Sequence[_Task],
     config: TrainConfig,
     progress: Progress,
-) -> list[Floats]:
+) -> tuple[list[Floats], list[list[dict[str, float]]]]:
     """For each task the scores of its examples by models that have not seen them.
 
     The vocabulary is fitted anew for each fold: a word that only the held-out part has must
-    be as unknown there as it will be in use.
+    be as unknown there as it will be in use. Beside them the learning curve: how the first
+    fold is judged by models that have seen parts of the others.
     """
-    scores = [np.zeros((len(task.rows), len(task.classes))) for task in tasks]
+    held_out = [np.zeros((len(task.rows), len(task.classes))) for task in tasks]
+    curves: list[list[dict[str, float]]] = [[] for _ in tasks]
+    order = np.random.default_rng(config.seed).permutation(len(fold_of))
+    for share in _SHARES:
+        seen = np.zeros(len(fold_of), np.bool_)
+        others = order[fold_of[order] != 0]
+        seen[others[: round(share * len(others))]] = True
+        _, matrix = corpus.seen_in(seen)
+        for task, curve in zip(tasks, curves, strict=True):
+            first = fold_of[task.rows] == 0
+            scores = _scores(matrix, task, seen[task.rows], first, config)
+            curve.append(_point(task, seen[task.rows], first, scores))
+        progress("curve", 0.1 + 0.15 * share)
     for fold in range(config.folds):
         _, matrix = corpus.seen_in(fold_of != fold)
-        for task, found in zip(tasks, scores, strict=True):
+        for task, found in zip(tasks, held_out, strict=True):
             held = fold_of[task.rows] == fold
-            if held.any():
-                found[held] = _scores(matrix, task, held, config)
-        progress("fold", 0.1 + 0.8 * (fold + 1) / config.folds)
-    return scores
+            found[held] = _scores(matrix, task, ~held, held, config)
+        progress("fold", 0.2 + 0.6 * (fold + 1) / config.folds)
+    for task, curve, found in zip(tasks, curves, held_out, strict=True):
+        first = fold_of[task.rows] == 0
+        curve.append(_point(task, ~first, first, found[first]))
+    return held_out, curves
 
 
-def _scores(matrix: csr_matrix, task: _Task, held: Any, config: TrainConfig) -> Floats:
-    """A class with no example outside the fold scores as low as a certain no (−1)."""
-    known, truth = np.unique(task.truth[~held], return_inverse=True)
+_SHARES = (0.125, 0.25, 0.5)
+"""Parts of the examples by which the learning curve is drawn."""
+
+
+def _point(
+    task: _Task, seen: NDArray[np.bool_], held: NDArray[np.bool_], scores: Floats
+) -> dict[str, float]:
+    if not held.any():
+        return {"examples": int(seen.sum()), "accuracy": 0.0, "macro_f1": 0.0}
+    decided, truth = scores.argmax(axis=1), task.truth[held]
+    table = evaluate.confusion(truth, decided, len(task.classes))
+    return {
+        "examples": int(seen.sum()),
+        "accuracy": round(float((decided == truth).mean()), 4),
+        "macro_f1": round(evaluate.macro_f1(table), 4),
+    }
+
+
+def _scores(
+    matrix: csr_matrix,
+    task: _Task,
+    seen: NDArray[np.bool_],
+    held: NDArray[np.bool_],
+    config: TrainConfig,
+) -> Floats:
+    """A class with no example among those seen scores as low as a certain no (−1)."""
+    known, truth = np.unique(task.truth[seen], return_inverse=True)
     scores = np.full((int(held.sum()), len(task.classes)), -1.0)
-    if len(known) < 2:
+    if len(known) < 2 or not held.any():
         return scores
-    weights, intercepts = _fit(matrix[task.rows[~held]], truth, len(known), config)
+    weights, intercepts = _fit(matrix[task.rows[seen]], truth, len(known), config)
     scores[:, known] = matrix[task.rows[held]] @ weights + intercepts
     return scores
 
 
-def _calibrate(
-    fold_of: Integers,
-    held_out: Sequence[Floats],
-    tasks: Sequence[_Task],
-    taxonomy: Taxonomy,
-) -> tuple[Floats, Floats, dict[str, Any]]:
-    """Slopes and offsets for all heads, and honest figures.
-
-    For the figures the calibration itself is cross-fitted, so that no example is judged by
-    numbers fitted on it.
-    """
-    slopes: list[Floats] = []
-    offsets: list[Floats] = []
-    metrics: dict[str, Any] = {}
+def _figures(
+    fold_of: Integers, held_out: Sequence[Floats], tasks: Sequence[_Task], taxonomy: Taxonomy
+) -> dict[str, Any]:
+    """Honest figures of each facet: for them the calibration, too, is cross-fitted."""
+    figures: dict[str, Any] = {}
     for task, scores in zip(tasks, held_out, strict=True):
-        slope, offset = _softmax_fit(scores, task.truth)
-        slopes.append(np.full(len(task.classes), slope))
-        offsets.append(offset)
-        probabilities = _cross_fitted(scores, task.truth, fold_of[task.rows])
         facet = taxonomy.facets[task.facet]
+        probabilities = calibrate.cross_fitted(scores, task.truth, fold_of[task.rows])
         decided = cheapest(probabilities, costs(facet, task.classes))
-        metrics[task.facet] = evaluate.measure(
+        figures[task.facet] = evaluate.measure(
             probabilities, task.truth, decided, task.classes, facet.threshold
         )
-    return np.concatenate(slopes), np.concatenate(offsets), metrics
-
-
-def _cross_fitted(scores: Floats, truth: Integers, fold_of: Integers) -> Floats:
-    probabilities = np.zeros_like(scores)
-    for fold in np.unique(fold_of):
-        held = fold_of == fold
-        if not held.all():
-            slope, offset = _softmax_fit(scores[~held], truth[~held])
-            probabilities[held] = softmax(slope * scores[held] + offset)
-    return probabilities
-
-
-def _softmax_fit(scores: Floats, truth: Integers) -> tuple[float, Floats]:
-    """The slope and the offset a class that make softmax(slope · score + offset) likeliest."""
-    count, classes = scores.shape
-    target = np.eye(classes)[truth]
-
-    def loss(values: Floats) -> tuple[float, Floats]:
-        slope, offset = np.exp(values[0]), values[1:]
-        probabilities = softmax(slope * scores + offset)
-        true = np.maximum(probabilities[np.arange(count), truth], 1e-12)
-        gap = (probabilities - target) / count
-        gradient = np.empty_like(values)
-        gradient[0] = slope * (gap * scores).sum()
-        gradient[1:] = gap.sum(axis=0) + 2 * _RIDGE * offset
-        return float(-np.log(true).mean() + _RIDGE * (offset @ offset)), gradient
-
-    found = minimize(loss, np.zeros(classes + 1), jac=True, method="L-BFGS-B")
-    return float(np.exp(found.x[0])), found.x[1:]
+    return figures
 
 
 def train_seed(out_dir: Path, taxonomy: Taxonomy, progress: Progress | None = None) -> str:

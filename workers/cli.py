@@ -18,6 +18,7 @@ from rich.table import Table
 from config.settings import Settings, load, load_rules, load_taxonomy
 from models.agent import ROLE_NAMES, Role
 from models.errors import ShouliError
+from workers.classifier_cli import classifier_app
 
 _T = TypeVar("_T")
 
@@ -43,6 +44,7 @@ deliveries_app = typer.Typer(
 )
 calls_app = typer.Typer(help="电话 / Telephone calls.", no_args_is_help=True)
 app.add_typer(agents_app, name="agents")
+app.add_typer(classifier_app, name="classifier")
 app.add_typer(deliveries_app, name="deliveries")
 app.add_typer(calls_app, name="calls")
 app.add_typer(parked_app, name="parked")

@@ -1,0 +1,141 @@
+"""``shouli classifier``, as a script uses it, on a taxonomy that nobody has seen."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from models.errors import ShouliError
+from workers.classifier_cli import classifier_app
+
+_WORDS = {
+    "fruta": ("manzana roja", "plátano maduro", "uva dulce", "pera verde"),
+    "animal": ("perro grande", "gato negro", "vaca lechera", "pato blanco"),
+    "oos": ("cielo azul", "lluvia fría"),
+}
+_FRAMES = ("quiero {}", "tengo {} aquí", "¿dónde hay {}?", "hoy vi {} otra vez", "{}")
+
+
+def _write(path: Path) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "cosa", "split"])
+        for label, things in _WORDS.items():
+            for thing in things:
+                for number, frame in enumerate(_FRAMES):
+                    split = "test" if number == 1 else "train"
+                    writer.writerow([frame.format(thing), label, split])
+    return path
+
+
+def _run(*arguments: object, stdin: str = "") -> Result:
+    return CliRunner().invoke(classifier_app, [str(each) for each in arguments], input=stdin)
+
+
+def _json(*arguments: object) -> dict[str, Any]:
+    done = _run(*arguments)
+    assert done.exit_code == 0, done.output
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _write(tmp_path_factory.mktemp("data") / "cosas.csv")
+
+
+@pytest.fixture(scope="module")
+def bundle(data: Path) -> Path:
+    out = data.parent / "bundle"
+    told = _json("train", "--data", data, "--out", out, "--strangers", "oos", "--json")
+    assert told["examples"] == 32
+    return out
+
+
+def test_what_it_has_learnt_is_judged_on_the_rest(bundle: Path, data: Path) -> None:
+    told = _json("evaluate", "--bundle", bundle, "--data", data, "--strangers", "oos", "--json")
+    figures = told["facets"]["cosa"]
+    assert figures["cases"] == 8
+    assert figures["accuracy"] == 1.0
+    assert figures["strangers"] == 2
+    assert 0.0 <= figures["strangers_noticed"] <= 1.0
+    assert set(figures["classes"]) == {"animal", "fruta"}
+    for name in ("macro_f1", "ece", "intervals", "confusion", "reliability", "coverage_curve"):
+        assert name in figures
+
+
+def test_a_label_that_was_not_learnt_counts_as_wrong(bundle: Path, data: Path) -> None:
+    figures = _json("evaluate", "--bundle", bundle, "--data", data, "--json")["facets"]["cosa"]
+    assert figures["unknown"] == {"oos": 2}
+    assert figures["accuracy"] == 0.8
+
+
+def test_the_same_seed_gives_the_same_bundle(bundle: Path, data: Path, tmp_path: Path) -> None:
+    def id_of(folder: Path, *more: object) -> str:
+        told = _json(
+            "train", "--data", data, "--out", folder, "--strangers", "oos", "--json", *more
+        )
+        return str(told["id"])
+
+    first = id_of(tmp_path / "a", "--seed", 7)
+    assert id_of(tmp_path / "a", "--seed", 7) == first
+    assert json.loads((tmp_path / "a" / "manifest.json").read_bytes())["id"] == first
+
+
+def test_lines_in_and_lines_out(bundle: Path) -> None:
+    lines = ['"un perro"', '{"text": "la uva", "id": 7}', "", "{broken", '{"x": 1}', "[]"]
+    done = _run("predict", "--bundle", bundle, stdin="\n".join(lines))
+    answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert answers[0]["labels"]["cosa"]["value"] == "animal"
+    assert answers[1]["id"] == 7
+    assert answers[1]["labels"]["cosa"]["value"] == "fruta"
+    assert [each["line"] for each in answers[2:]] == [4, 5, 6]
+    assert isinstance(done.exception, ShouliError)
+
+
+def test_reasons_with_their_weights(bundle: Path) -> None:
+    told = _json("explain", "quiero un perro", "--bundle", bundle, "--json")["cosa"]
+    assert told["value"] == "animal"
+    assert "perro" in [text for _, text, weight in told["contributions"] if weight > 0]
+    assert "perro" in _run("explain", "quiero un perro", "--bundle", bundle).stdout
+
+
+def test_a_report_needs_nothing_else(bundle: Path, tmp_path: Path) -> None:
+    page = tmp_path / "r.html"
+    assert _run("report", "--bundle", bundle, "--out", page).exit_code == 0
+    html = page.read_text("utf-8")
+    assert html.count("<svg") == 4
+    assert not any(part in html for part in ("src=", "href=", "<script"))
+    assert "animal" in html
+
+
+def test_a_folder_with_other_things_is_left_alone(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("x")
+    done = _run("train", "--data", data, "--out", tmp_path)
+    assert isinstance(done.exception, ShouliError)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wrong"),
+    [
+        (("--facets", "none"), "no column “none”"),
+        (("--facets", "split"), "at least two classes"),
+    ],
+)
+def test_what_cannot_be_learnt_is_said(
+    data: Path, tmp_path: Path, arguments: tuple[str, ...], wrong: str
+) -> None:
+    done = _run("train", "--data", data, "--out", tmp_path / "b", *arguments)
+    assert isinstance(done.exception, ShouliError)
+    assert wrong in str(done.exception)
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_bundle_of_another_facet(bundle: Path, data: Path, tmp_path: Path) -> None:
+    done = _run("evaluate", "--bundle", bundle, "--data", data, "--facets", "split")
+    assert isinstance(done.exception, ShouliError)
+    assert isinstance(_run("predict", "--bundle", tmp_path).exception, ShouliError)

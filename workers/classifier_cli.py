@@ -1,0 +1,319 @@
+"""``shouli classifier``: train, judge and ask classifiers from the command line.
+
+What programs read goes to standard output (JSON where asked for), progress to standard error
+and only where a person watches.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from classifier import bundles
+from classifier.explain import Explained
+from classifier.predict import Classifier
+from classifier.text import Text
+from config.settings import load, load_taxonomy
+from models.errors import Permanent, ShouliError
+from models.ticket import Labels
+
+classifier_app = typer.Typer(
+    help="分类器：训练、评测、预测、解释 / The classifier: train, judge, ask, explain.",
+    no_args_is_help=True,
+)
+out = Console(highlight=False)
+
+BundleOption = Annotated[
+    Path, typer.Option("--bundle", help="分类器包所在目录 / The bundle's directory.")
+]
+DataOption = Annotated[
+    Path, typer.Option("--data", help="CSV：text 列，每个维度一列 / CSV: text and one a facet.")
+]
+FacetsOption = Annotated[
+    str, typer.Option(help="只用这些维度，逗号分隔 / Only these facets, comma separated.")
+]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="设置文件 / Settings file (default: ./shouli.toml)."),
+]
+StrangerOption = Annotated[
+    str, typer.Option(help="表示“都不是”的标签 / Label of messages that are of no class.")
+]
+
+_STAGES = {
+    "features": "提取特征 features",
+    "curve": "学习曲线 learning curve",
+    "fold": "交叉验证 cross-validation",
+    "fit": "训练 fitting",
+}
+
+
+class InputBroken(Permanent):
+    """Some lines of the input could not be read; the others were answered."""
+
+    code = "input_broken"
+
+
+@classifier_app.command()
+def train(
+    data: DataOption,
+    out_dir: Annotated[Path, typer.Option("--out", help="写到这个目录 / Written here.")],
+    facets: FacetsOption = "",
+    seed: Annotated[int, typer.Option(help="同样的种子得到同样的包 / Repeatable.")] = 0,
+    strangers: StrangerOption = "",
+    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON / Print JSON.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """用 CSV 训练一个分类器包；有 split 列时不用其中的 test / Train a bundle from a CSV file.
+
+    Rows whose column “split” says “test” are left out.
+    """
+    from classifier import tables
+    from classifier.train import TrainConfig
+    from classifier.train import train as learn
+
+    table = tables.read(data).part(["test"], without=True)
+    names = table.facets(_names(facets))
+    examples, _ = tables.apart(table.examples(names), strangers)
+    taxonomy = tables.taxonomy_of(examples, names, load_taxonomy(load(config, environ=os.environ)))
+    with _progress() as told:
+        bundle = learn(examples, taxonomy, TrainConfig(seed=seed), progress=told)
+    bundle_id = bundles.save_as(bundle, out_dir)
+    metrics = bundle.card.metrics
+    if as_json:
+        _print_json({"id": bundle_id, "path": str(out_dir), **metrics})
+        return
+    out.print(f"{out_dir}: {bundle_id}", markup=False)
+    out.print(_overview("交叉验证 cross-validated", metrics["facets"]))
+
+
+@classifier_app.command()
+def evaluate(
+    bundle: BundleOption,
+    data: DataOption,
+    facets: FacetsOption = "",
+    split: Annotated[
+        str, typer.Option(help="只用这部分，默认 test / Only these rows; “test” by default.")
+    ] = "test",
+    strangers: StrangerOption = "",
+    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON / Print JSON.")] = False,
+) -> None:
+    """在 CSV 上评测；有 split 列时只用 test / Judge a bundle on a CSV file."""
+    from classifier import tables
+    from classifier.judge import judge
+
+    classifier = Classifier.load(bundles.found_in(bundle))
+    known = [head.facet for head in classifier.heads]
+    table = tables.read(data).part([split])
+    names = table.facets(_names(facets) or [name for name in known if name in table.columns])
+    missing = [name for name in names if name not in known]
+    if missing or not table.rows:
+        raise tables.TableRefused(
+            f"{table.name}: 分类器没有这些维度 / the bundle has no facet {', '.join(missing)}"
+            if missing
+            else f"{table.name}: 没有 split = {split} 的行 / no rows with split = {split}"
+        )
+    inside, outside = tables.apart(table.examples(names), strangers)
+    figures = judge(classifier, inside, outside)
+    if as_json:
+        _print_json({"bundle": classifier.card.id, "cases": len(inside), "facets": figures})
+        return
+    out.print(_overview(f"{table.name}: {len(inside)}", figures))
+
+
+@classifier_app.command()
+def predict(bundle: BundleOption) -> None:
+    """标准输入每行一个 JSON，标准输出每行一个结果 / JSON lines in, JSON lines out.
+
+    A line is a string, or an object with “text” and optionally “subject”, “channel” and “id”.
+    A line that is neither gets an object with “error”, and the exit code is 1 at the end.
+    """
+    classifier = Classifier.load(bundles.found_in(bundle))
+    broken = 0
+    waiting: list[tuple[dict[str, Any], Text | None]] = []
+    for number, line in enumerate(sys.stdin.buffer, start=1):
+        if not line.strip():
+            continue
+        head, text = _asked(number, line)
+        broken += text is None
+        waiting.append((head, text))
+        if len(waiting) >= _BATCH:
+            _answer(classifier, waiting)
+            waiting = []
+    _answer(classifier, waiting)
+    if broken:
+        raise InputBroken(f"{broken} 行读不了 / {broken} lines could not be read")
+
+
+_BATCH = 64
+
+
+def _asked(number: int, line: bytes) -> tuple[dict[str, Any], Text | None]:
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        return {"line": number, "error": f"不是 JSON / not JSON: {error}"}, None
+    if isinstance(value, str):
+        return {}, Text(value)
+    if not isinstance(value, dict) or not isinstance(value.get("text"), str):
+        return {"line": number, "error": "没有文字 text / there is no “text”"}, None
+    fields = {name: value.get(name, "") for name in ("text", "subject", "channel")}
+    if not all(isinstance(each, str) for each in fields.values()):
+        return {"line": number, "error": "字段应是字符串 / a field is no string"}, None
+    return ({"id": value["id"]} if "id" in value else {}), Text(**fields)
+
+
+def _answer(classifier: Classifier, waiting: list[tuple[dict[str, Any], Text | None]]) -> None:
+    texts = [text for _, text in waiting if text is not None]
+    found = iter(zip(classifier.classify(texts), _familiar(classifier, texts), strict=True))
+    for head, text in waiting:
+        if text is not None:
+            labels, familiar = next(found)
+            head = {**head, **_plain(labels, familiar)}
+        sys.stdout.write(json.dumps(head, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def _familiar(classifier: Classifier, texts: list[Text]) -> Iterator[dict[str, bool]]:
+    for batch in classifier.batches(texts):
+        by_facet = classifier.familiar(batch.scores)
+        for row in range(len(batch.analyses)):
+            yield {facet: bool(each[row]) for facet, each in by_facet.items()}
+
+
+def _plain(labels: Labels, familiar: dict[str, bool]) -> dict[str, Any]:
+    plain = {
+        facet: {**label.model_dump(mode="json"), "familiar": familiar[facet]}
+        for facet, label in labels.facets.items()
+    }
+    return {"labels": plain, "bundle": labels.bundle}
+
+
+@classifier_app.command()
+def explain(
+    text: Annotated[str, typer.Argument(help="消息 / The message.")],
+    bundle: Annotated[
+        Path | None,
+        typer.Option(help="分类器包，默认是在用的 / The bundle; by default the one in use."),
+    ] = None,
+    subject: Annotated[str, typer.Option(help="主题 / Subject.")] = "",
+    channel: Annotated[str, typer.Option(help="chat、mail、phone、form")] = "",
+    most: Annotated[int, typer.Option(min=1, help="每个维度几条理由 / Reasons shown.")] = 12,
+    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON / Print JSON.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """为什么这样判：每个词的带符号权重 / Why: every word with its signed weight."""
+    folder = bundles.found_in(bundle) if bundle else _in_use(config)
+    classifier = Classifier.load(folder)
+    item = Text(text, subject, channel)
+    explained = classifier.explain(item)
+    if as_json:
+        _print_json({facet: each._asdict() for facet, each in explained.items()})
+        return
+    (labels,) = classifier.classify([item])
+    for facet, each in explained.items():
+        spec = classifier.taxonomy.facets[facet]
+        final = labels.facets[facet]
+        floor = "" if final.value == each.value else f" → {final.value} (红线 floor)"
+        out.print(f"[bold]{escape(f'{spec.zh} {spec.en}')}[/]: {escape(each.value + floor)}")
+        out.print(_reasons(each, most))
+
+
+def _reasons(explained: Explained, most: int) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 1))
+    shares = sorted(explained.probabilities.items(), key=lambda pair: -pair[1])[:3]
+    table.add_row("", "", "  ".join(f"{escape(name)} {share:.0%}" for name, share in shares))
+    parts = explained.contributions[:most]
+    largest = max((abs(part.weight) for part in parts), default=1.0) or 1.0
+    for part in parts:
+        colour = "green" if part.weight > 0 else "red"
+        bar = "█" * max(1, round(20 * abs(part.weight) / largest))
+        table.add_row(f"[{colour}]{part.weight:+.3f}[/]", escape(part.text), f"[{colour}]{bar}[/]")
+    return table
+
+
+def _in_use(config: Path | None) -> Path:
+    """The champion's directory, unpacked if this host has not had it yet."""
+    import asyncio
+
+    from workers.wiring import make_store
+
+    settings = load(config, environ=os.environ)
+
+    async def find() -> Path:
+        store = make_store(settings)
+        try:
+            champion = await store.bundles.champion()
+            if champion is None:
+                raise bundles.BundleRefused(
+                    "还没有在用的分类器，请先 shouli run，或用 --bundle / no classifier serves yet"
+                )
+            folder = settings.data_dir / "bundles" / champion
+            if not folder.is_dir():
+                content = await store.bundles.content(champion)
+                folder = bundles.unpack(content, settings.data_dir / "bundles")
+            return folder
+        finally:
+            await store.close()
+
+    return asyncio.run(find())
+
+
+@classifier_app.command()
+def report(
+    bundle: BundleOption,
+    out_file: Annotated[Path, typer.Option("--out", help="写到这个文件 / Written here.")],
+) -> None:
+    """一页 HTML：混淆、可靠性、覆盖、学习曲线 / One page of HTML with pictures."""
+    from classifier.report import page
+
+    content = page(bundles.load(bundles.found_in(bundle)))
+    try:
+        out_file.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise ShouliError(f"{out_file}: 写不了 / cannot be written: {error.strerror}") from error
+    out.print(str(out_file), markup=False)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def _overview(title: str, figures: dict[str, Any]) -> Table:
+    table = Table(title=escape(title))
+    for column in ("维度 facet", "样本 cases", "准确率 accuracy", "宏 F1 macro-F1", "ECE"):
+        table.add_column(column)
+    for facet, each in figures.items():
+        cells = [escape(facet), str(each["cases"])]
+        for name in ("accuracy", "macro_f1"):
+            low, high = each["intervals"][name]
+            cells.append(f"{each[name]:.1%} ({low:.1%}–{high:.1%})")
+        table.add_row(*cells, f"{each['ece']:.3f}")
+    return table
+
+
+@contextmanager
+def _progress() -> Iterator[Any]:
+    """Tells how far it is, on standard error, where that is a terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(_STAGES["features"], total=1.0)
+
+        def told(stage: str, share: float) -> None:
+            progress.update(task, description=_STAGES.get(stage, stage), completed=share)
+
+        yield told
