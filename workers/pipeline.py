@@ -176,8 +176,10 @@ class Pipeline:
                 )
         await self._store.blobs.put(files)
         ids = [envelope.id for envelope in read]
-        async with self._store.db.write() as tx:
-            ticket_ids = await self._store.threads.thread(tx, leased.token, ids, incoming)
+        thread = self._store.threads.thread
+        ticket_ids = await self._store.db.transact(
+            lambda tx: thread(tx, leased.token, ids, incoming)
+        )
         if len(read) < len(leased.envelopes):
             await self._give_back(leased)
         return ticket_ids

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.agent import Agent, Presence, Role
 from models.errors import Conflict, NotFound
@@ -208,7 +209,8 @@ class Agents:
             .where(a.presence != Presence.OFFLINE, a.disabled_at.is_(None))
             .order_by(a.id)
         )
-        async with self._db.read() as conn:
+
+        async def found(conn: AsyncConnection) -> list[AgentView]:
             return [
                 AgentView(
                     agent_id=row.id,
@@ -220,6 +222,8 @@ class Agents:
                 )
                 for row in await conn.execute(query)
             ]
+
+        return await self._db.look(found)
 
 
 async def _empty_hands(tx: Tx, agent_id: str) -> None:

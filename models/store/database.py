@@ -12,7 +12,8 @@ from contextlib import (
     nullcontext,
 )
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy import event as hooks
@@ -27,8 +28,10 @@ from models.errors import Permanent, ShouliError, StorageFull, Temporary
 from models.ids import uuid7
 from models.ports import Clock
 from models.storable import dump
-from models.store.sqlite import InsertNew, connect
+from models.store.sqlite import BEGIN_WRITING, Connection, InsertNew, connect
 from models.tables import audit, counter, event
+
+T = TypeVar("T")
 
 BUSY_SECONDS = 20.0
 """How long a writer waits for another process's SQLite transaction; those last ~10 ms."""
@@ -167,7 +170,7 @@ class Database:
         self._clock = clock if clock or self.dialect != "sqlite" else time.time
         if self.dialect == "sqlite":
             self._turn: AbstractAsyncContextManager[object] = asyncio.Lock()
-            self._writer = _sqlite_engine(url, "BEGIN IMMEDIATE")
+            self._writer = _sqlite_engine(url, BEGIN_WRITING)
             self._reader = _sqlite_engine(url, "BEGIN")
         else:
             self._turn = nullcontext()
@@ -203,6 +206,50 @@ class Database:
         if events and self.on_commit:
             await self.on_commit(events)
 
+    async def transact(self, body: Callable[[Tx], Awaitable[T]]) -> T:
+        """``body`` in a transaction, as in ``write``; on SQLite in one trip to its thread.
+
+        For what happens with every message. ``body`` really may await nothing but its database:
+        it runs without an event loop there. Cancelling waits for its end.
+
+        Raises:
+            StorageFull, Temporary: as ``write``.
+        """
+        if self.dialect != "sqlite":
+            async with self.write() as tx:
+                return await body(tx)
+        with _translated():
+            async with self._turn, self._one_writer() as conn:
+                driver = await _driver(conn)
+                result, events = await driver.run(partial(self._whole, conn, body))
+        if events and self.on_commit:
+            await self.on_commit(events)
+        return result
+
+    async def _whole(
+        self, conn: AsyncConnection, body: Callable[[Tx], Awaitable[T]]
+    ) -> tuple[T, list[Event]]:
+        async with conn.begin():
+            tx = Tx(conn, await self._now(conn), self.dialect)
+            return await body(tx), await tx.number_events()
+
+    async def look(self, body: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """``body`` with a snapshot, as in ``read``; on SQLite in one trip to its thread.
+
+        Raises:
+            Temporary: the database is out of reach.
+        """
+
+        async def whole() -> T:
+            async with conn.begin():
+                return await body(conn)
+
+        with _translated():
+            async with self._reader.connect() as conn:
+                if self.dialect != "sqlite":
+                    return await whole()
+                return await (await _driver(conn)).run(whole)
+
     async def insert_new(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> int | None:
         """Inserts, in a transaction of its own, the rows whose keys are not there yet.
 
@@ -222,9 +269,8 @@ class Database:
         values = [insertion.values(row) for row in rows]
         with _translated():
             async with self._turn, self._one_writer() as conn:
-                driver: Any = (await conn.get_raw_connection()).driver_connection
-                inserted: int = await driver.insert(insertion.statement, values)
-        return inserted
+                driver = await _driver(conn)
+                return await driver.insert(insertion.statement, values)
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[AsyncConnection]:
@@ -273,8 +319,14 @@ class Database:
         return float((await conn.execute(query)).scalar_one())
 
 
+async def _driver(conn: AsyncConnection) -> Connection:
+    raw = (await conn.get_raw_connection()).driver_connection
+    assert isinstance(raw, Connection)
+    return raw
+
+
 def _sqlite_engine(url: str, begin: str) -> AsyncEngine:
-    writing = begin == "BEGIN IMMEDIATE"
+    writing = begin == BEGIN_WRITING
     engine = create_async_engine(
         url,
         pool_size=1 if writing else 4,
@@ -295,6 +347,8 @@ def _sqlite_engine(url: str, begin: str) -> AsyncEngine:
             "foreign_keys=ON",
             f"query_only={'OFF' if writing else 'ON'}",
             "cache_size=-32000",
+            # Last: it waits by itself where it begins.
+            f"busy_timeout={0 if writing else round(BUSY_SECONDS * 1000)}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

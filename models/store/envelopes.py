@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Update, case, func, or_, select, update
@@ -104,29 +105,10 @@ class Envelopes:
         Those whose worker died are suspect, and come one at a time once no healthy ones
         are left.
         """
-        c = envelope.c
-        async with self._db.write() as tx:
-            free = (
-                (c.state == "new")
-                & (c.lane == _LANES.index(lane))
-                & (c.not_before <= tx.now)
-                & c.lease.is_(None)
-            )
-            # As a comparison: with NOT, SQLite would sort the whole backlog for each lease.
-            ids = await _pick(tx, free & (c.suspect == False), limit)  # noqa: E712
-            alone = not ids
-            if alone:
-                ids = await _pick(tx, free & (c.suspect == True), 1)  # noqa: E712
-            if not ids:
-                return None
-            token = tx.new_id()
-            taken = (
-                update(envelope)
-                .where(c.id.in_(ids))
-                .values(lease=token, lease_until=tx.now + seconds)
-                .returning(*envelope.c)
-            )
-            rows = (await tx.conn.execute(taken)).all()
+        taken = await self._db.transact(partial(_take, lane, limit, seconds))
+        if taken is None:
+            return None
+        token, alone, rows = taken
         try:
             leased = [await self._load(row) for row in sorted(rows, key=lambda row: row.id)]
         except Temporary:
@@ -310,6 +292,34 @@ async def finish(tx: Tx, token: str, envelope_ids: Sequence[str]) -> None:
     )
     if len((await tx.conn.execute(done)).all()) != len(envelope_ids):
         raise Conflict("the lease on these envelopes has run out")
+
+
+async def _take(
+    lane: Lane, limit: int, seconds: float, tx: Tx
+) -> tuple[str, bool, Sequence[Row[*tuple[Any, ...]]]] | None:
+    """(token, whether alone, rows) of what is leased now; None when there is nothing."""
+    c = envelope.c
+    free = (
+        (c.state == "new")
+        & (c.lane == _LANES.index(lane))
+        & (c.not_before <= tx.now)
+        & c.lease.is_(None)
+    )
+    # As a comparison: with NOT, SQLite would sort the whole backlog for each lease.
+    ids = await _pick(tx, free & (c.suspect == False), limit)  # noqa: E712
+    alone = not ids
+    if alone:
+        ids = await _pick(tx, free & (c.suspect == True), 1)  # noqa: E712
+    if not ids:
+        return None
+    token = tx.new_id()
+    taken = (
+        update(envelope)
+        .where(c.id.in_(ids))
+        .values(lease=token, lease_until=tx.now + seconds)
+        .returning(*envelope.c)
+    )
+    return token, alone, (await tx.conn.execute(taken)).all()
 
 
 async def _pick(tx: Tx, condition: Any, limit: int) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.store.database import Database, Event
 from models.tables import counter, event
@@ -17,8 +18,11 @@ class Events:
     async def after(self, seq: int, limit: int = 500) -> list[Event]:
         """Events with greater numbers, in order, at most ``limit``."""
         query = select(event).where(event.c.seq > seq).order_by(event.c.seq).limit(limit)
-        async with self._db.read() as conn:
-            return [Event(**row) for row in (await conn.execute(query)).mappings()]
+
+        async def found(conn: AsyncConnection) -> list[Event]:
+            return [Event(*row) for row in await conn.execute(query)]
+
+        return await self._db.look(found)
 
     async def of_ticket(self, ticket_id: str) -> Sequence[Event]:
         """A ticket's history, oldest first."""

@@ -7,6 +7,7 @@ sorted by id, so that transactions wait for each other but never in a circle.
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 from sqlalchemy import (
@@ -118,10 +119,13 @@ class Queue:
         )
         if ticket_ids:
             query = query.where(t.id.in_(ticket_ids))
-        async with self._db.read() as conn:
+
+        async def found(conn: AsyncConnection) -> list[Unlabelled]:
             rows = (await conn.execute(query)).mappings().all()
             said = await _said(conn, [row["id"] for row in rows])
-        return [_unlabelled(row, said.get(row["id"], [])) for row in rows]
+            return [_unlabelled(row, said.get(row["id"], [])) for row in rows]
+
+        return await self._db.look(found)
 
     async def route(
         self, batch: Sequence[Routed], cap: int | None = None, rekey: "Rekey | None" = None
@@ -135,15 +139,19 @@ class Queue:
         """
         if not batch:
             return []
-        async with self._db.write() as tx:
-            await lock_rows(tx, conversation, [r.ticket.conversation_id for r in batch])
-            rows = await lock_rows(tx, ticket, [r.ticket.ticket_id for r in batch])
-            live = [r for r in batch if _still(rows.get(r.ticket.ticket_id), r)]
-            await self._name_classes(tx, live)
-            changed = [self._enter(tx, r, rows[r.ticket.ticket_id], rekey) for r in live]
-            await tx.update_each(ticket, _ROUTED, changed)
-            new = [r for r in live if rows[r.ticket.ticket_id]["state"] == TicketState.NEW]
-            await self._acknowledge(tx, [r for r in new if r.acknowledgement is not None], cap)
+        return await self._db.transact(partial(self._route, batch, cap, rekey))
+
+    async def _route(
+        self, batch: Sequence[Routed], cap: int | None, rekey: "Rekey | None", tx: Tx
+    ) -> list[str]:
+        await lock_rows(tx, conversation, [r.ticket.conversation_id for r in batch])
+        rows = await lock_rows(tx, ticket, [r.ticket.ticket_id for r in batch])
+        live = [r for r in batch if _still(rows.get(r.ticket.ticket_id), r)]
+        await self._name_classes(tx, live)
+        changed = [self._enter(tx, r, rows[r.ticket.ticket_id], rekey) for r in live]
+        await tx.update_each(ticket, _ROUTED, changed)
+        new = [r for r in live if rows[r.ticket.ticket_id]["state"] == TicketState.NEW]
+        await self._acknowledge(tx, [r for r in new if r.acknowledgement is not None], cap)
         return [row["id"] for row in changed if row["state"] == TicketState.WAITING]
 
     @staticmethod
@@ -226,17 +234,20 @@ class Queue:
 
         Only of classes whose needs are ``wanted``: in a busy centre nobody is free for most.
         """
-        found: list[Waiting] = []
-        async with self._db.read() as conn:
+
+        async def found(conn: AsyncConnection) -> list[Waiting]:
             known = {
                 row.name: load_needs(row.needs) for row in await conn.execute(select(skill_class))
             }
             classes = {name: needs for name, needs in known.items() if wanted(needs)}
+            heads: list[Waiting] = []
             for names in _chunks(sorted(classes), _SLOTS):
                 slots = {f"name_{slot}": name for slot, name in enumerate(names)}
                 rows = await conn.execute(_HEADS, {**_NO_NAMES, **slots, "depth": depth})
-                found += [as_waiting(row, classes[row["skill_class"]]) for row in rows.mappings()]
-        return found
+                heads += [as_waiting(row, classes[row["skill_class"]]) for row in rows.mappings()]
+            return heads
+
+        return await self._db.look(found)
 
     async def claim(self, decision: Decision, offer_seconds: float | None) -> bool:
         """Gives a ticket to an agent; False when either has changed since the decision.
@@ -244,8 +255,7 @@ class Queue:
         ``offer_seconds``: None gives it at once (自动接入), a number lets the agent accept.
         """
         try:
-            async with self._db.write() as tx:
-                await take(tx, decision, offer_seconds)
+            await self._db.transact(lambda tx: take(tx, decision, offer_seconds))
         except Conflict:
             return False
         return True

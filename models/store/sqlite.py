@@ -1,18 +1,29 @@
-"""aiosqlite with one trip to its thread a statement, and one for a whole insertion.
+"""aiosqlite with one trip to its thread a statement, or one for a whole transaction.
 
 Its own cursor makes four (open, execute, fetch, close), and a trip costs more than most of the
-statements here.
+statements here: where other threads compute, its way back may take milliseconds.
 """
 
+import asyncio
+import contextlib
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aiosqlite
 from sqlalchemy import Table
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Dialect
+
+T = TypeVar("T")
+
+BEGIN_WRITING = "BEGIN IMMEDIATE"
+
+_LOOK_SECONDS = 0.001
+"""Between looks whether another process's transaction is over."""
 
 
 class _Cursor:
@@ -20,9 +31,12 @@ class _Cursor:
 
     arraysize = 1
 
-    def __init__(self, trip: Callable[..., Any], driver: sqlite3.Connection) -> None:
+    def __init__(
+        self, trip: Callable[..., Any], driver: sqlite3.Connection, patience: float
+    ) -> None:
         self._trip = trip
         self._driver = driver
+        self._patience = patience
         self._rows: list[Any] = []
         self.description: Any = None
         self.rowcount = -1
@@ -32,7 +46,10 @@ class _Cursor:
         return self
 
     async def execute(self, statement: str, parameters: Sequence[Any] = ()) -> Self:
-        await self._trip(self._run, self._driver.execute, statement, parameters)
+        if statement == BEGIN_WRITING:
+            await self._trip(_begin_writing, self._driver, self._patience)
+        else:
+            await self._trip(self._run, self._driver.execute, statement, parameters)
         return self
 
     async def executemany(self, statement: str, rows: Iterable[Sequence[Any]]) -> Self:
@@ -58,8 +75,30 @@ class _Cursor:
 class Connection(aiosqlite.Connection):
     """A connection whose cursors are those above."""
 
+    patience = 0.0
+    """Seconds that a transaction waits for those of other processes."""
+
     def cursor(self) -> _Cursor:  # type: ignore[override]
-        return _Cursor(self._execute, self._conn)
+        return _Cursor(self._execute, self._conn, self.patience)
+
+    async def _execute(self, fn: Any, *args: Any, **options: Any) -> Any:
+        if threading.current_thread() is self._thread:  # within ``run``
+            return fn(*args, **options)
+        return await super()._execute(fn, *args, **options)  # type: ignore[no-untyped-call]
+
+    async def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Runs ``work``, which awaits nothing but this connection, in one trip to its thread.
+
+        Whoever is cancelled meanwhile learns of it when the work has ended.
+        """
+        trip: asyncio.Future[T] = asyncio.ensure_future(self._execute(_driven, work))
+        try:
+            return await asyncio.shield(trip)
+        except asyncio.CancelledError:
+            while not trip.done():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.wait({trip})
+            raise
 
     async def rollback(self) -> None:
         # The pool asks for one after every commit, too.
@@ -74,7 +113,7 @@ class Connection(aiosqlite.Connection):
 
     def _insert(self, statement: str, rows: Sequence[Sequence[Any]]) -> int:
         driver = self._conn
-        driver.execute("BEGIN IMMEDIATE")
+        _begin_writing(driver, self.patience)
         try:
             inserted = driver.executemany(statement, rows).rowcount
             driver.execute("COMMIT")
@@ -83,6 +122,35 @@ class Connection(aiosqlite.Connection):
                 driver.execute("ROLLBACK")
             raise
         return inserted
+
+
+def _begin_writing(driver: sqlite3.Connection, patience: float) -> None:
+    """Takes the write lock as soon as it is free.
+
+    SQLite's own waiting sleeps ever longer, up to 0.1 s: who writes much keeps the others out.
+    """
+    end = time.monotonic() + patience
+    while True:
+        try:
+            driver.execute(BEGIN_WRITING)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= end:
+                raise
+            time.sleep(_LOOK_SECONDS)
+        else:
+            return
+
+
+def _driven(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """What ``work`` returns, without an event loop: everything it awaits is there at once."""
+    coroutine = work()
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    coroutine.throw(RuntimeError("a transaction may await nothing but its database"))
+    raise AssertionError("unreachable")
 
 
 class InsertNew:
@@ -114,4 +182,5 @@ def connect(database: str, **options: Any) -> Connection:
     made = Connection(partial(sqlite3.connect, database, **options), iter_chunk_size=64)
     # As SQLAlchemy does for those it makes itself: an exit must not wait for the thread.
     made._thread.daemon = True
+    made.patience = options["timeout"]
     return made

@@ -2,17 +2,21 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+import threading
+import time
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import aiosqlite
 import pytest
 from sqlalchemy import JSON, Boolean, Column, Double, Integer, LargeBinary, MetaData, Table, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import Temporary
-from models.store.database import Database
+from models.store.database import Database, Event, Tx
 from models.store.sqlite import Connection
+from models.tables import metadata
 
 T = Table("t", MetaData(), Column("a", Integer, primary_key=True))
 ODD = Table(
@@ -41,7 +45,8 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     execute = aiosqlite.Connection._execute
 
     async def counted(self: Connection, what: Any, *args: Any, **options: Any) -> Any:
-        made.append(str(args[1]) if len(args) > 1 else what.__name__)
+        statement = args[1] if len(args) > 1 and isinstance(args[1], str) else what.__name__
+        made.append(statement.strip("_"))
         return await execute(self, what, *args, **options)
 
     monkeypatch.setattr(aiosqlite.Connection, "_execute", counted)
@@ -53,8 +58,95 @@ async def test_a_write_makes_a_trip_for_each_statement(db: Database, trips: list
         async with db.write() as tx:
             insert = text("INSERT INTO t VALUES (:a) RETURNING a")
             assert (await tx.conn.execute(insert, {"a": number})).scalar_one() == number
-        assert trips == ["BEGIN IMMEDIATE", "INSERT INTO t VALUES (?) RETURNING a", "commit"]
+        assert trips == ["begin_writing", "INSERT INTO t VALUES (?) RETURNING a", "commit"]
         trips.clear()
+
+
+async def test_a_transaction_is_one_trip(db: Database, trips: list[str]) -> None:
+    told: list[str] = []
+
+    async def insert(tx: Tx) -> int:
+        tx.emit("told")
+        statement = text("INSERT INTO t VALUES (:a) RETURNING a")
+        return int((await tx.conn.execute(statement, {"a": 7})).scalar_one())
+
+    async def hear(events: Sequence[Event]) -> None:
+        told.extend(event.kind for event in events)
+
+    async with db.write() as tx:
+        await tx.conn.run_sync(metadata.create_all)
+    db.on_commit = hear
+    trips.clear()
+    assert await db.transact(insert) == 7
+    assert len(trips) == 1
+    assert told == ["told"]
+
+
+async def test_a_look_is_one_trip(db: Database, trips: list[str]) -> None:
+    async def count(conn: AsyncConnection) -> int:
+        return int((await conn.execute(text("SELECT count(*) FROM t"))).scalar_one())
+
+    await db.look(count)
+    trips.clear()
+    assert await db.look(count) == 0
+    assert len(trips) == 1
+
+
+async def test_a_transaction_that_fails_is_rolled_back(db: Database) -> None:
+    async def fail(tx: Tx) -> None:
+        await tx.conn.execute(text("INSERT INTO t VALUES (1)"))
+        raise LookupError
+
+    async def wait_for_something_else(tx: Tx) -> None:
+        await tx.conn.execute(text("INSERT INTO t VALUES (1)"))
+        await asyncio.sleep(0)
+
+    with pytest.raises(LookupError):
+        await db.transact(fail)
+    with pytest.raises(RuntimeError, match="nothing but its database"):
+        await db.transact(wait_for_something_else)
+    async with db.write() as tx:
+        assert (await tx.conn.execute(text("SELECT count(*) FROM t"))).scalar_one() == 0
+
+
+async def test_who_is_cancelled_in_a_transaction_waits_for_its_end(db: Database) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    async def slow(tx: Tx) -> None:
+        await tx.conn.execute(text("INSERT INTO t VALUES (1)"))
+        begun.set()
+        assert may_end.wait(5)
+
+    writer = asyncio.create_task(db.transact(slow))
+    await asyncio.to_thread(begun.wait)
+    for _ in range(3):
+        writer.cancel()
+        await asyncio.sleep(0)
+    assert not writer.done()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await writer
+    async with db.write() as tx:
+        assert (await tx.conn.execute(text("SELECT count(*) FROM t"))).scalar_one() == 1
+
+
+async def test_a_writer_goes_on_as_soon_as_another_process_has_ended(
+    db: Database, tmp_path: Path
+) -> None:
+    """SQLite's own waiting would sleep for 25, 50 and 100 ms between its looks by then."""
+    other = Database(f"sqlite+aiosqlite:///{tmp_path / 'x.db'}")
+    waits = []
+    try:
+        for number in range(5):
+            async with db.write():
+                waiting = asyncio.create_task(other.insert_new(T, [{"a": number}]))
+                await asyncio.sleep(0.25)
+            ended = time.perf_counter()
+            await waiting
+            waits.append(time.perf_counter() - ended)
+    finally:
+        await other.close()
+    assert min(waits) < 0.02
 
 
 async def test_rows_inserted_together_are_counted(db: Database) -> None:
