@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
@@ -98,11 +99,8 @@ class Platform:
 def _fields(request: web.Request, raw: bytes) -> Mapping[str, Any]:
     if request.content_type == "application/json":
         return dict(json.loads(raw or b"{}"))
-    from urllib.parse import parse_qsl
-
-    if request.content_type == "application/x-www-form-urlencoded":
-        return dict(parse_qsl(raw.decode()))
-    return {}
+    form = request.content_type == "application/x-www-form-urlencoded"
+    return {**request.query, **(dict(parse_qsl(raw.decode())) if form else {})}
 
 
 @asynccontextmanager

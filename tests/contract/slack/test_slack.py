@@ -1,0 +1,230 @@
+"""What Slack alone has: its handshake, files behind a token, gaps that history makes up for."""
+
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from slack_sdk.signature import SignatureVerifier
+
+from channels.slack import SlackChannel, create
+from models.errors import Permanent, Temporary
+from models.message import Attachment
+from tests.contract.channels.drivers.slack import BOT, SIGNING, SlackEvents
+from tests.contract.channels.house import House, house
+from tests.contract.channels.platform import Asked, Misdeed, Platform, platform
+
+T0 = 1764036000
+
+
+class Workspace(SlackEvents):
+    """One channel with a thread, one direct message, and files."""
+
+    def __init__(self) -> None:
+        self.history: list[dict[str, Any]] = []
+        self.replies: list[dict[str, Any]] = []
+        self.file: web.Response | None = None
+
+    def answers(self, asked: Asked) -> Any:
+        method = asked.path.rpartition("/")[2]
+        oldest = float(asked.fields.get("oldest", 0))
+        match method:
+            case "auth.test":
+                return {"ok": True, "team_id": "T1", "user_id": "UBOT"}
+            case "users.conversations":
+                if not asked.fields.get("cursor"):
+                    more = {"next_cursor": "page2"}
+                    return {"ok": True, "channels": [{"id": "C1"}], "response_metadata": more}
+                return {"ok": True, "channels": [{"id": "D1", "is_im": True}]}
+            case "conversations.history":
+                here = self.history if asked.fields["channel"] == "C1" else []
+                found = [m for m in here if float(m["ts"]) > oldest]
+                return {"ok": True, "messages": found}
+            case "conversations.replies":
+                thread = [m for m in self.replies if m["thread_ts"] == asked.fields["ts"]]
+                return {"ok": True, "messages": [m for m in thread if float(m["ts"]) > oldest]}
+            case "photo.jpg":
+                assert asked.headers["Authorization"] == f"Bearer {BOT}"
+                return web.Response(body=b"jpeg", content_type="image/jpeg")
+            case "files.getUploadURLExternal":
+                url = f"http://{asked.headers['Host']}/upload"
+                return {"ok": True, "file_id": "F9", "upload_url": url}
+            case "upload":
+                return web.Response(text="OK")
+            case "files.completeUploadExternal":
+                return {"ok": True, "files": [{"id": "F9"}]}
+        return super().answers(asked)
+
+
+class Place:
+    """A house with Slack in it, and the workspace behind."""
+
+    def __init__(self, house: House, fake: Platform, workspace: Workspace) -> None:
+        self.house, self.fake, self.workspace = house, fake, workspace
+        assert isinstance(house.channel, SlackChannel)
+        self.channel = house.channel
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
+    async with AsyncExitStack() as stack:
+
+        async def start(**options: Any) -> Place:
+            workspace = Workspace()
+            fake = await stack.enter_async_context(platform(workspace))
+            channel = workspace.create(fake.url, backfill_seconds=300, **options)
+            return Place(
+                await stack.enter_async_context(house(tmp_path, channel)), fake, workspace
+            )
+
+        yield start
+
+
+async def sent(house: House, body: Any, **headers: str) -> tuple[int, str]:
+    raw, now = json.dumps(body), headers.pop("now", str(int(time.time())))
+    signature = ""
+    if now.isdigit():
+        signature = str(SignatureVerifier(SIGNING).generate_signature(timestamp=now, body=raw))
+    told = {
+        "Content-Type": "application/json",
+        "X-Slack-Request-Timestamp": now,
+        "X-Slack-Signature": signature,
+    }
+    url = f"{house.url}/slack/events"
+    async with house.http.post(url, data=raw, headers=told | headers) as response:
+        return response.status, await response.text()
+
+
+async def test_slacks_handshake(place: Any) -> None:
+    made = await place()
+    status, text = await sent(made.house, {"type": "url_verification", "challenge": "c-4711"})
+    assert status == 200
+    assert "c-4711" in text
+    assert (await sent(made.house, {"type": "url_verification"}, now="yesterday"))[0] == 401
+    forged = {"X-Slack-Signature": "v0=" + "0" * 64}
+    assert (await sent(made.house, {"type": "event_callback"}, **forged))[0] == 401
+    assert made.house.accepted == []
+
+
+async def test_a_body_that_is_no_text(place: Any) -> None:
+    made = await place()
+    url, headers = f"{made.house.url}/slack/events", {"X-Slack-Request-Timestamp": "1"}
+    async with made.house.http.post(url, data=b"\xff\xfe", headers=headers) as response:
+        assert response.status == 400
+
+
+async def test_files_are_fetched_with_the_token_from_slack_alone(place: Any) -> None:
+    made = await place()
+    file = await made.channel.fetch("slack", {"url": f"{made.fake.url}/files/photo.jpg"})
+    assert (file.content, file.mime) == (b"jpeg", "image/jpeg")
+    for url in ("https://evil.example.com/x", "https://notslack.com/x", "file:///etc/passwd"):
+        with pytest.raises(Permanent):
+            await made.channel.fetch("slack", {"url": url})
+    for misdeed, error in ((Misdeed(404), Permanent), (Misdeed(503), Temporary),
+                           (Misdeed(302, {"Location": "/login"}), Temporary),
+                           (Misdeed(drop=True), Temporary)):  # fmt: skip
+        made.fake.misdeeds = [misdeed] * 2  # aiohttp asks again once, by itself
+        with pytest.raises(error):
+            await made.channel.fetch("slack", {"url": f"{made.fake.url}/files/photo.jpg"})
+
+
+async def test_an_answer_takes_its_files_along(place: Any) -> None:
+    made = await place()
+    sha = "a" * 64
+    file = Attachment(id="f", name="发票.pdf", mime="application/pdf", size=3, sha256=sha)
+    answer = made.workspace.answer("见附件")
+    result = await made.channel.send(replace(answer, attachments=(file,), files={sha: b"pdf"}))
+    assert result.state == "sent"
+    assert made.fake.of("/upload")
+    (done,) = made.fake.of("files.completeUploadExternal")
+    assert done.fields["channel_id"] == "C1"
+    assert done.fields["thread_ts"] == "1764036000.000100"
+
+
+def message(number: int, **more: Any) -> dict[str, Any]:
+    said = {"type": "message", "user": "U1", "ts": f"{T0 + number}.000000", "text": f"话{number}"}
+    return {**said, **more}
+
+
+async def step(made: Place) -> None:
+    backfill = made.channel._backfill
+    assert backfill is not None
+    await backfill.step()
+
+
+async def test_a_gap_is_made_up_for_once(place: Any) -> None:
+    made = await place()
+    house, workspace = made.house, made.workspace
+    workspace.history = [message(1), message(-5000)]
+    house.clock.ahead = T0 - time.time()
+    await step(made)
+    assert house.accepted == [], "the first start begins now"
+    # Heard live; its thread goes on in the gap, and a new one begins there.
+    opened = json.loads(json.dumps({"type": "event_callback", "team_id": "T1", "event_id": "E1"}))
+    event = {**message(0), "channel": "C1", "channel_type": "channel"}
+    assert (await sent(house, {**opened, "event": event}))[0] == 200
+    await house.work()
+    workspace.history = [
+        message(0),
+        message(600, reply_count=1),
+        message(500, edited={"ts": f"{T0 + 501}.0"}),
+    ]
+    workspace.replies = [
+        message(550, thread_ts=f"{T0}.000000"),
+        message(610, thread_ts=f"{T0 + 600}.000000"),
+    ]
+    house.clock.ahead += 3600
+    made.channel._backfill._whole = False  # as a new process begins
+    await step(made)
+    await house.work()
+    texts = [text for _, text in await house.said()]
+    assert [text for text in texts if text] == ["话0", "话500", "话550", "话600", "话610"]
+    count = len(house.accepted)
+    await step(made)
+    assert len(house.accepted) == count, "what is whole is not read again"
+    made.channel._backfill._whole = False
+    await step(made)
+    await house.work()
+    assert [text for _, text in await house.said()] == texts
+
+
+async def test_a_limit_on_reading_history_is_honoured(place: Any) -> None:
+    made = await place()
+    await made.house.store.cursors.move("slack", "slack", T0)
+    made.workspace.history = [message(1)]
+    made.house.clock.ahead = T0 + 900 - time.time()
+    made.fake.misdeeds = [
+        None,
+        None,
+        Misdeed(429, {"Retry-After": "1"}, '{"ok": false, "error": "ratelimited"}'),
+    ]
+    await step(made)
+    await made.house.work()
+    assert [text for _, text in await made.house.said()] == ["话1"]
+
+
+async def test_only_one_process_notes_how_far_was_heard(place: Any) -> None:
+    made = await place()
+    await step(made)
+    made.channel._backfill._holder = "another process"
+    await made.house.store.cursors.move("slack", "slack", 7)
+    await step(made)
+    assert await made.house.store.cursors.get("slack", "slack") == 7
+
+
+def test_what_mentions_mode_hears() -> None:
+    channel = create({"bot_token": BOT, "signing_secret": SIGNING, "listen": "mentions"}, b"")
+    from tests.contract.channels.kit import Payload
+
+    def read(name: str) -> list[str]:
+        return [m.kind for m, _ in channel.normalize(Payload(SlackEvents(), name).envelope())]
+
+    assert read("text") == []
+    assert read("edit") == []
+    assert read("text-mention") == ["message"]
+    assert read("text-direct") == ["message"]

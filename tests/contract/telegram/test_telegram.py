@@ -1,0 +1,140 @@
+"""What Telegram alone has: one process that asks, an offset that waits for the commit, files."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from models.errors import Permanent, Temporary
+from models.message import Attachment
+from tests.contract.channels.drivers.telegram import (
+    TelegramPolling,
+    TelegramWebhook,
+    failure,
+    update,
+)
+from tests.contract.channels.house import House, house
+from tests.contract.channels.platform import Asked, Platform, platform
+
+
+class Bot(TelegramPolling):
+    """A bot whose files can be fetched."""
+
+    size_told = 4
+
+    def answers(self, asked: Asked) -> Any:
+        method = asked.path.rpartition("/")[2]
+        if method == "getFile":
+            told = {"file_id": "F", "file_unique_id": "U", "file_size": self.size_told}
+            return {"ok": True, "result": {**told, "file_path": "photos/file_1.jpg"}}
+        if method == "file_1.jpg":
+            return web.Response(body=b"jpeg")
+        return super().answers(asked)
+
+
+Opened = tuple[House, Platform, Any]
+
+
+@pytest.fixture
+async def bot(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
+    async with AsyncExitStack() as stack:
+
+        async def start(driver: Any) -> Opened:
+            fake = await stack.enter_async_context(platform(driver))
+            lent = await stack.enter_async_context(house(tmp_path, driver.create(fake.url)))
+            return lent, fake, driver
+
+        yield start
+
+
+async def test_the_offset_moves_after_the_commit(bot: Any) -> None:
+    lent, fake, driver = await bot(Bot())
+    lent.gate.clear()
+    delivering = asyncio.create_task(driver.deliver(lent, fake, 7))
+    await lent.entered.wait()
+    await asyncio.sleep(0.1)
+    assert {one.query["offset"] for one in fake.of("/getUpdates")} == {"1"}
+    assert await lent.store.cursors.get("telegram", "telegram") is None
+    lent.gate.set()
+    assert await delivering == "acknowledged"
+    assert await lent.store.cursors.get("telegram", "telegram") == 1007
+    assert fake.of("/getUpdates")[-1].query["offset"] == "1008"
+
+
+async def test_only_one_process_asks(bot: Any) -> None:
+    lent, fake, driver = await bot(Bot())
+    await driver.deliver(lent, fake, 1)
+    other = driver.create(fake.url)
+    from models.ports import Door
+    from tests.contract.channels.house import SilentBus
+
+    await other.open(Door(lent.accept, web.Application(), lent.store, SilentBus(), lent.clock))
+    await asyncio.sleep(0.2)
+    try:
+        assert other._polling._held is None
+        assert lent.channel._polling._held is not None
+    finally:
+        await other.close()
+
+
+async def test_who_has_lost_the_lease_moves_nothing(bot: Any) -> None:
+    lent, fake, driver = await bot(Bot())
+    await driver.deliver(lent, fake, 1)
+    polling = lent.channel._polling
+    await polling.stop()
+    polling._held = replace(polling._held, fence=polling._held.fence - 1)
+    driver._ready[1002] = update(2)
+    driver._given[1002] = 0
+    await polling._poll()  # ends by itself
+    assert await lent.store.cursors.get("telegram", "telegram") == 1001
+    await lent.work()
+    assert len(await lent.said()) == 2, "it was stored all the same, and will be known"
+
+
+async def test_files(bot: Any) -> None:
+    lent, fake, driver = await bot(Bot())
+    file = await lent.channel.fetch("telegram", {"file_id": "F"})
+    assert file.content == b"jpeg"
+    (asked,) = fake.of("/file_1.jpg")
+    assert asked.path.startswith("/file/bot")
+    cases = (
+        (failure(400, "Bad Request: wrong file_id"), Permanent),
+        (failure(429, "Too Many Requests", retry_after=3), Temporary),
+        (failure(500, "Internal"), Temporary),
+    )
+    for misdeed, error in cases:
+        fake.misdeeds = [misdeed]
+        with pytest.raises(error):
+            await lent.channel.fetch("telegram", {"file_id": "F"})
+    driver.size_told = 21 * 1024 * 1024
+    with pytest.raises(Permanent):
+        await lent.channel.fetch("telegram", {"file_id": "F"})
+
+
+async def test_an_answer_takes_its_files_along(bot: Any) -> None:
+    lent, fake, driver = await bot(TelegramWebhook())
+    sha = "a" * 64
+    file = Attachment(id="f", name="发票.pdf", mime="application/pdf", size=3, sha256=sha)
+    answer = replace(driver.answer("见附件"), attachments=(file,), files={sha: b"%PDF"})
+    fake_result = await lent.channel.send(answer)
+    assert fake_result.state == "sent"
+    (sent,) = fake.of("/sendDocument")
+    assert b"%PDF" in sent.raw
+    (said,) = fake.of("/sendMessage")
+    assert '"message_id": 55' in said.fields["reply_parameters"]
+
+
+async def test_a_webhook_of_nonsense_is_refused(bot: Any) -> None:
+    lent, fake, _ = await bot(TelegramWebhook())
+    (told,) = fake.of("/setWebhook")
+    headers = {"X-Telegram-Bot-Api-Secret-Token": told.fields["secret_token"]}
+    for body in (b"", b"[]", b"\xff", b'{"update_id": "x"}'):
+        url = f"{lent.url}/telegram/webhook"
+        async with lent.http.post(url, data=body, headers=headers) as response:
+            assert response.status == 400
+    assert lent.accepted == []
