@@ -5,6 +5,7 @@ import hmac
 import json
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from channels import ingest
@@ -31,7 +32,7 @@ class Ingest(Driver):
     async def deliver(
         self, house: House, platform: Platform, number: int, tampering: Tampering = ""
     ) -> Heard:
-        at = "2026-11-25T10:00:00Z"[:-4] + f":{number:02}Z"
+        at = datetime.fromtimestamp(1764036000 + number, UTC).isoformat()
         said = {"sender": {"id": "wang"}, "text": marked(number), "sent_at": at}
         raw, key = json.dumps(said).encode(), f"message-{number:04}"
         now = str(int(time.time()) - (301 if tampering == "old" else 0))

@@ -24,7 +24,7 @@ _HEARD: Mapping[int, Heard] = {200: "acknowledged", 503: "again", 401: "refused"
 
 def event(number: int) -> dict[str, Any]:
     """A message in a channel, as Slack documents its envelope."""
-    ts = f"17640360{number:02}.000100"
+    ts = f"{1764036000 + number}.000100"
     return {
         "token": "legacy",
         "team_id": "T1",
@@ -73,6 +73,8 @@ class _Slack(Driver):
         return ReplyRoute(adapter="slack", address="C1/1764036000.000100")
 
     def answers(self, asked: Asked) -> Any:
+        if asked.path.endswith("/auth.test"):
+            return {"ok": True, "team_id": "T1", "user_id": "UBOT"}
         return {"ok": True, "ts": "1764036099.000100", "channel": "C1"}
 
     def said(self, platform: Platform) -> list[str]:
