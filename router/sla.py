@@ -128,6 +128,13 @@ class Calendar:
             total += min(end, b) - start
         return total
 
+    def spans(self, a: float, b: float) -> Iterator[tuple[float, float]]:
+        """The open times from ``a`` to ``b``, in order; one that touches either is cut."""
+        for start, end in self._spans(a):
+            if start >= b:
+                return
+            yield start, min(end, b)
+
     def _hours(self, day: date) -> list[Period]:
         """What of ``day``, midnight to midnight, is open: in order, without overlap."""
         tail = self._periods_of(day - timedelta(days=1))

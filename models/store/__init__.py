@@ -21,6 +21,7 @@ from models.store.outbound import Outbound
 from models.store.people import People
 from models.store.queue import Queue
 from models.store.retrainings import Retrainings
+from models.store.records import Records
 from models.store.rules import RuleVersions
 from models.store.sealing import Vault
 from models.store.threads import Threads
@@ -57,6 +58,7 @@ class Store:
     webhooks: Webhooks
     corrections: Corrections
     retrainings: Retrainings
+    records: Records
 
     async def close(self) -> None:
         await self.db.close()
@@ -106,4 +108,5 @@ def open_store(
         webhooks=Webhooks(db, vault),
         corrections=Corrections(db),
         retrainings=Retrainings(db),
+        records=Records(db),
     )

@@ -1,0 +1,346 @@
+"""Rules before they are published: what is wrong with them, and what they change."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, product
+from typing import Any, Literal, NamedTuple
+
+from models.routing import ORDERING, Line, Needs, Rules
+from router.explain import Text
+from router.needs import ladder, needs, target
+
+_LEAST_SECONDS = 5.0
+"""A target below what one sweep of the workers takes cannot be promised."""
+
+_MOST_CLASSES = 2000
+
+
+class Finding(NamedTuple):
+    """One thing about rules; an “error” keeps them from being published."""
+
+    level: Literal["error", "warning"]
+    where: str
+    text: Text
+
+
+class Change(NamedTuple):
+    """One setting that differs; None where it is not there."""
+
+    where: str
+    before: Any
+    after: Any
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What rules must fit: the taxonomy, the people, and what comes in.
+
+    ``facets`` maps each facet to its classes, the ordinal ``urgency`` from most to least.
+    ``agents`` maps everybody with an account to their skills, ``recent`` are the needs of
+    tickets that came lately, ``places`` the lanes and channels there are, and ``teams_closed``
+    the teams whose calendar never opens.
+    """
+
+    facets: Mapping[str, Sequence[str]]
+    agents: Mapping[str, Mapping[str, int]]
+    places: Collection[str]
+    langs: Collection[str] = ()
+    teams_closed: Sequence[str] = ()
+
+
+def review(
+    rules: Rules, around: Surroundings, line: Line | None = None, general: Rules | None = None
+) -> list[Finding]:
+    """Everything wrong with ``rules``, errors first.
+
+    With ``line`` and ``general`` also what keeps them from being published to that line alone.
+    """
+    found = [
+        *_unknown(rules, around),
+        *_unserved(rules, around, line),
+        *_targets(rules, around),
+        *_order(rules, around),
+        *_overflow(rules, around),
+        *(_alone(rules, general) if line and not line.everything and general else ()),
+    ]
+    return sorted(found, key=lambda finding: finding.level != "error")
+
+
+def _unknown(rules: Rules, around: Surroundings) -> Iterator[Finding]:
+    for key in ("required_facets", "preferred_facets"):
+        for facet in getattr(rules, key):
+            if facet not in around.facets:
+                known = "、".join(around.facets)
+                yield _error(
+                    f"{key}.{facet}",
+                    f"没有“{facet}”这个维度；有：{known}",
+                    f"there is no facet “{facet}”; there are: {known}",
+                )
+    for name in rules.natural_limit:
+        facet, _, value = name.partition(":")
+        yield from _value("natural_limit", facet, value, around)
+    yield from _unknown_targets(rules, around)
+    for agent, skills in sorted(around.agents.items()):
+        yield from _unknown_skills(agent, skills, around)
+
+
+def _unknown_targets(rules: Rules, around: Surroundings) -> Iterator[Finding]:
+    for where, targets in rules.targets.items():
+        if where not in around.places:
+            known = "、".join(sorted(around.places))
+            yield _error(
+                f"targets.{where}",
+                f"“{where}”既不是通道也不是渠道；有：{known}",
+                f"“{where}” is neither a lane nor a channel; there are: {known}",
+            )
+        for urgency in targets.by_urgency:
+            yield from _value(f"targets.{where}.by_urgency", "urgency", urgency, around)
+    for lane, key in product(("live", "mail"), ("targets", "units")):
+        if lane not in getattr(rules, key):
+            yield _error(f"{key}.{lane}", f"缺少通道 {lane} 的设置", f"the lane {lane} has none")
+
+
+def _unknown_skills(
+    agent: str, skills: Mapping[str, int], around: Surroundings
+) -> Iterator[Finding]:
+    for skill in skills:
+        facet, colon, value = skill.partition(":")
+        if colon and facet in around.facets and value not in around.facets[facet]:
+            yield _warning(
+                f"agents.{agent}",
+                f"{agent} 的技能“{skill}”在分类体系里没有",
+                f"the skill “{skill}” of {agent} is not in the taxonomy",
+            )
+
+
+def _value(where: str, facet: str, value: str, around: Surroundings) -> Iterator[Finding]:
+    if value not in around.facets.get(facet, ()):
+        known = "、".join(around.facets.get(facet, ()))
+        yield _error(
+            f"{where}.{value}",
+            f"“{facet}”没有“{value}”这个类别；有：{known}",
+            f"“{facet}” has no class “{value}”; there are: {known}",
+        )
+
+
+def _unserved(rules: Rules, around: Surroundings, line: Line | None) -> Iterator[Finding]:
+    """Classes that would wait for ever: nobody with an account can take them when relaxed."""
+    for asked in _classes(rules, around, line):
+        last = ladder(asked, len(rules.relax_at))[-1]
+        if not any(_can(skills, last) for skills in around.agents.values()):
+            named = "、".join(skill for skill, _ in last.required + last.preferred)
+            yield _error(
+                f"class.{asked.skill_class}",
+                f"没有坐席能接需要 {named} 的工单：请给人加技能，或放宽规则",
+                f"nobody can take tickets that need {named}: give somebody the skill, or relax",
+            )
+
+
+def _classes(rules: Rules, around: Surroundings, line: Line | None) -> Iterable[Needs]:
+    facets = [f for f in rules.required_facets if f in around.facets]
+    values = [
+        [v for v in around.facets[f] if not (f == "domain" and line and line.domains)
+         or (line is not None and v in line.domains)]
+        for f in facets
+    ]  # fmt: skip
+    preferred = {f: around.facets[f][0] for f in rules.preferred_facets if around.facets.get(f)}
+    found: dict[Needs, None] = {needs({}, False, "zh", rules): None}
+    for number, chosen in enumerate(product(*values)):
+        if number >= _MOST_CLASSES:
+            break
+        labels = preferred | dict(zip(facets, chosen, strict=True))
+        for lang in ("zh", *around.langs):
+            found[needs(labels, True, lang, rules)] = None
+    return found
+
+
+def _can(skills: Mapping[str, int], asked: Needs) -> bool:
+    overflow = getattr(asked, "overflow", "")
+    if overflow and overflow in skills:
+        return True
+    return all(skills.get(skill, 0) >= level for skill, level in asked.required + asked.preferred)
+
+
+def _targets(rules: Rules, around: Surroundings) -> Iterator[Finding]:
+    tiers = ("", *rules.tier_factor)
+    for where, targets in rules.targets.items():
+        lane = where if where in rules.units else "live"
+        for urgency in ("", *targets.by_urgency):
+            least = min(target(urgency, lane, tier, rules, channel=where) for tier in tiers)
+            key = f"targets.{where}.by_urgency.{urgency}" if urgency else f"targets.{where}"
+            if least < _LEAST_SECONDS:
+                yield _error(
+                    key,
+                    f"时限最短只有 {least:g} 秒，系统做不到（至少 {_LEAST_SECONDS:g} 秒）",
+                    f"the target is only {least:g} s for some; it cannot be below"
+                    f" {_LEAST_SECONDS:g} s",
+                )
+            elif least <= rules.offer_seconds.get(lane, 0.0):
+                yield _error(
+                    key,
+                    f"时限最短 {least:g} 秒，还不到接单时限 {rules.offer_seconds[lane]:g} 秒",
+                    f"the target is {least:g} s for some, no longer than the"
+                    f" {rules.offer_seconds[lane]:g} s to accept an offer",
+                )
+        if targets.hours == "business" and around.teams_closed:
+            named = "、".join(around.teams_closed)
+            yield _error(
+                f"targets.{where}.hours",
+                f"{named} 从不营业，营业时间内的时限永远到不了",
+                f"{named} never opens, so a target in business hours never comes",
+            )
+    for tier, factor in rules.tier_factor.items():
+        if factor <= 0:
+            yield _error(f"tier_factor.{tier}", "系数应大于 0", "a factor must be more than 0")
+
+
+def _order(rules: Rules, around: Surroundings) -> Iterator[Finding]:
+    steps = rules.relax_at
+    if any(a >= b for a, b in pairwise(steps)) or any(not 0 < step < 1 for step in steps):
+        yield _error(
+            "relax_at",
+            f"放宽时点应从小到大，都在 0 和 1 之间：{list(steps)}",
+            f"the fractions must grow and lie between 0 and 1: {list(steps)}",
+        )
+    for where, targets in rules.targets.items():
+        known = [u for u in around.facets.get("urgency", ()) if u in targets.by_urgency]
+        for sooner, later in pairwise(known):
+            if targets.by_urgency[sooner] > targets.by_urgency[later]:
+                yield _error(
+                    f"targets.{where}.by_urgency",
+                    f"“{sooner}”比“{later}”更急，时限却更长",
+                    f"“{sooner}” is more urgent than “{later}”, and yet its target is longer",
+                )
+
+
+def _overflow(rules: Rules, around: Surroundings) -> Iterator[Finding]:
+    groups: Mapping[str, str] = getattr(rules, "overflow", {})
+    told: set[frozenset[str]] = set()
+    for skill in groups:
+        way = [skill]
+        while way[-1] in groups and groups[way[-1]] not in way:
+            way.append(groups[way[-1]])
+        back = groups.get(way[-1])
+        if back is not None and frozenset(way[way.index(back) :]) not in told:
+            circle = way[way.index(back) :]
+            told.add(frozenset(circle))
+            named = " → ".join([*circle, back])
+            yield _error(
+                "overflow", f"溢出组成了一个环：{named}", f"the overflow goes in a circle: {named}"
+            )
+    held = {skill for skills in around.agents.values() for skill in skills}
+    for skill, group in groups.items():
+        if group not in held:
+            yield _warning(
+                f"overflow.{skill}",
+                f"没有坐席有溢出技能“{group}”",
+                f"nobody has the overflow skill “{group}”",
+            )
+
+
+def _alone(rules: Rules, general: Rules) -> Iterator[Finding]:
+    for key in ORDERING:
+        if getattr(rules, key) != getattr(general, key):
+            yield _error(
+                key,
+                f"{NAMES[key].zh}决定所有业务线的先后，只能对全部发布",
+                f"{NAMES[key].en} orders the tickets of all lines against each other; publish it"
+                " to all",
+            )
+
+
+def _error(where: str, zh: str, en: str) -> Finding:
+    return Finding("error", where, Text(zh, en))
+
+
+def _warning(where: str, zh: str, en: str) -> Finding:
+    return Finding("warning", where, Text(zh, en))
+
+
+# -- what changes --------------------------------------------------------------------------
+
+NAMES: Mapping[str, Text] = {
+    "required_facets": Text("必备技能的维度", "facets that are required skills"),
+    "preferred_facets": Text("优先技能的维度", "facets that are preferred skills"),
+    "preferred_level": Text("优先技能的最低等级", "the least level of a preferred skill"),
+    "never_drop": Text("永不放宽的技能", "skills that are never relaxed"),
+    "levels": Text("必备技能的最低等级", "least levels of required skills"),
+    "overflow": Text("溢出组", "overflow groups"),
+    "relax_at": Text("放宽的时点", "when needs are relaxed"),
+    "late_factor": Text("超时排序系数", "the factor of a late ticket's key"),
+    "last_deadline_seconds": Text("最后的时限", "the last deadline"),
+    "last_scarcity": Text("最后的稀缺加权", "the last weight of scarcity"),
+    "scarcity": Text("稀缺加权", "the weight of scarcity"),
+    "mean_handle_seconds": Text("平均处理时长", "the mean handling time"),
+    "natural_limit": Text("自然时间上限", "limits in natural time"),
+    "targets": Text("时限", "targets"),
+    "by_urgency": Text("按紧急程度", "by urgency"),
+    "by_tier": Text("按客户等级", "by tier"),
+    "default": Text("默认", "default"),
+    "hours": Text("计时方式", "counted in"),
+    "tier_factor": Text("客户等级系数", "tier factors"),
+    "tier_first": Text("等级专属坐席", "a tier's own agents"),
+    "interrupting": Text("可打断他人的紧急程度", "urgencies that interrupt"),
+    "interruptible": Text("可被打断的通道", "lanes that are interrupted"),
+    "units": Text("占用容量", "capacity used"),
+    "offer_seconds": Text("接单时限", "time to accept"),
+}
+
+_ABSENT = Text("无", "nothing")
+
+
+def changes(before: Rules, after: Rules) -> list[Change]:
+    """What ``after`` changes in ``before``, setting by setting; versions aside."""
+    old, new = _flat(before), _flat(after)
+    return [
+        Change(where, old.get(where), new.get(where), _changed(where, old, new))
+        for where in dict.fromkeys((*old, *new))
+        if old.get(where) != new.get(where)
+    ]
+
+
+def _flat(rules: Rules) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+
+    def walk(at: str, value: Any) -> None:
+        if isinstance(value, Mapping):
+            for key, inner in value.items():
+                walk(f"{at}.{key}" if at else key, inner)
+        else:
+            found[at] = value
+
+    walk("", rules.model_dump(mode="json", exclude={"version"}))
+    return found
+
+
+def _changed(where: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Text:
+    names = [NAMES.get(part, Text(part, part)) for part in where.split(".")]
+    before, after = (_shown(side, where) for side in (old, new))
+    return Text(
+        f"{'·'.join(n.zh for n in names)}：{before.zh} → {after.zh}",
+        f"{', '.join(n.en for n in names)}: {before.en} → {after.en}",
+    )
+
+
+def _shown(side: Mapping[str, Any], where: str) -> Text:
+    if where not in side or side[where] is None:
+        return _ABSENT
+    value = side[where]
+    seconds = where.startswith(("targets", "natural_limit", "offer_seconds")) or "seconds" in where
+    if seconds and isinstance(value, int | float) and "by_tier" not in where:
+        return _time(float(value))
+    if isinstance(value, list):
+        return Text(
+            "、".join(map(str, value)) or _ABSENT.zh, ", ".join(map(str, value)) or _ABSENT.en
+        )
+    return (
+        Text(f"{value:g}", f"{value:g}") if isinstance(value, float) else Text(*[str(value)] * 2)
+    )
+
+
+def _time(seconds: float) -> Text:
+    for size, zh, en in ((3600, "小时", "h"), (60, "分钟", "min")):
+        if seconds >= size and seconds % size == 0:
+            return Text(f"{seconds / size:g} {zh}", f"{seconds / size:g} {en}")
+    return Text(f"{seconds:g} 秒", f"{seconds:g} s")

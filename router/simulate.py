@@ -1,0 +1,258 @@
+"""A service centre played by the production policy: what rules, skills and staffing would do.
+
+Event by event, without a clock: arrivals, endings, shifts, and the moments at which a waiting
+ticket is relaxed or late. As in the real system a ticket is given the moment somebody may take
+it, the heads of each (skill class, relaxation step) are what the policy sees, and the agents'
+flexibility comes from the mix of work. Offers are taken at once: who would decline is not known.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from heapq import heapify, heappop, heappush
+from typing import NamedTuple
+
+from models.routing import AgentView, Needs, Rules, Waiting
+from router.policy import assign, flexibility, is_late, relax_step_at, sort_key
+from router.roster import Roster
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One ticket to play. ``handle`` is how many seconds whoever gets it holds it.
+
+    ``arrives_at`` may lie before the clock of ``waiting`` begins (out of hours).
+    """
+
+    waiting: Waiting
+    arrives_at: float
+    handle: float
+    urgency: str
+    tier: str
+    recorded_agent: str | None = None
+
+
+class Shift(NamedTuple):
+    """A time in which an agent is ready; what they hold at its end they still finish."""
+
+    agent_id: str
+    skills: Mapping[str, int]
+    capacity: int
+    begins: float
+    ends: float
+
+
+class Served(NamedTuple):
+    """What became of a job; nobody and no time where it was never given to anybody."""
+
+    job: Job
+    agent_id: str | None
+    at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """The result: every job in the order of arrival, and each agent's work and time.
+
+    ``busy`` and ``staffed`` are in unit-seconds of capacity; work that outlasts a shift counts
+    as busy and not as staffed.
+    """
+
+    served: Sequence[Served]
+    busy: Mapping[str, float]
+    staffed: Mapping[str, float]
+    ended_at: float
+
+
+def play(
+    jobs: Sequence[Job],
+    shifts: Sequence[Shift],
+    rules: Rules,
+    progress: Callable[[int], object] = lambda _done: None,
+) -> Played:
+    """Plays ``jobs`` under ``rules``; the same arguments give the same result.
+
+    ``progress`` hears how many jobs have arrived.
+    """
+    centre = _Centre(jobs, shifts, rules)
+    return centre.run(progress)
+
+
+_END, _COME, _LEAVE, _STEP, _ARRIVE = range(5)
+"""What happens first at one moment: freed capacity is there for who comes."""
+
+_Event = tuple[float, int, int, object]
+
+
+class _Centre:
+    def __init__(self, jobs: Sequence[Job], shifts: Sequence[Shift], rules: Rules) -> None:
+        self._rules = rules
+        self._jobs = {job.waiting.ticket_id: job for job in jobs}
+        self._order = sorted(jobs, key=lambda job: (job.arrives_at, job.waiting.ticket_id))
+        self._recent = Counter(job.waiting.needs for job in jobs)
+        self._roster = Roster()
+        self._views: dict[str, AgentView] = {}
+        self._waiting: dict[str, tuple[Waiting, float]] = {}
+        self._queues: dict[tuple[Needs, int], list[tuple[float, str]]] = {}
+        self._served: dict[str, Served] = {}
+        self._busy: defaultdict[str, float] = defaultdict(float)
+        self._staffed: defaultdict[str, float] = defaultdict(float)
+        self._flexibility: dict[frozenset[tuple[str, int]], float] = {}
+        self._count = 0
+        self._events: list[_Event] = []
+        for job in self._order:
+            self._add(job.arrives_at, _ARRIVE, job)
+        for shift in sorted(shifts, key=lambda s: (s.begins, s.agent_id)):
+            self._staffed[shift.agent_id] += shift.capacity * (shift.ends - shift.begins)
+            self._add(shift.begins, _COME, shift)
+            self._add(shift.ends, _LEAVE, shift)
+        heapify(self._events)
+
+    def _add(self, at: float, kind: int, what: object) -> None:
+        self._count += 1
+        heappush(self._events, (at, kind, self._count, what))
+
+    def run(self, progress: Callable[[int], object]) -> Played:
+        acts: Mapping[int, Callable[[object, float], None]] = {
+            _END: self._end,
+            _COME: self._come,
+            _LEAVE: self._leave,
+            _STEP: self._step,
+            _ARRIVE: self._arrive,
+        }
+        arrived, now = 0, 0.0
+        while self._events:
+            now, kind, _, what = heappop(self._events)
+            acts[kind](what, now)
+            if kind == _ARRIVE:
+                arrived += 1
+                if arrived % 100 == 0:
+                    progress(arrived)
+        progress(arrived)
+        nobody = (Served(job, None, None) for job in self._order)
+        served = [self._served.get(s.job.waiting.ticket_id, s) for s in nobody]
+        return Played(served, dict(self._busy), dict(self._staffed), now)
+
+    # -- events --------------------------------------------------------------------------
+
+    def _arrive(self, what: object, now: float) -> None:
+        assert isinstance(what, Job)
+        self._place(what.waiting, now)
+        self._dispatch((what.waiting.ticket_id,), now)
+        self._wake_later(what.waiting.ticket_id, now)
+
+    def _step(self, what: object, now: float) -> None:
+        """A ticket was relaxed or has become late: it stands elsewhere, and more may take it."""
+        assert isinstance(what, str)
+        if what not in self._waiting:
+            return
+        self._place(self._waiting[what][0], now)
+        self._dispatch((what,), now)
+        self._wake_later(what, now)
+
+    def _end(self, what: object, now: float) -> None:
+        assert isinstance(what, Served)
+        assert what.agent_id is not None
+        view = self._views[what.agent_id]
+        freed = view.used - what.job.waiting.units
+        self._look(replace(view, used=freed, idle_since=now))
+        if view.ready:
+            self._dispatch(None, now)
+
+    def _come(self, what: object, now: float) -> None:
+        assert isinstance(what, Shift)
+        known = self._views.get(what.agent_id)
+        skills = frozenset(what.skills.items())
+        if skills not in self._flexibility:
+            self._flexibility[skills] = flexibility(what.skills, dict(self._recent))
+        view = AgentView(
+            agent_id=what.agent_id,
+            skills=what.skills,
+            capacity=what.capacity,
+            used=known.used if known else 0,
+            ready=True,
+            idle_since=now,
+            flexibility=self._flexibility[skills],
+        )
+        self._look(view)
+        self._dispatch(None, now)
+
+    def _leave(self, what: object, _now: float) -> None:
+        assert isinstance(what, Shift)
+        self._look(replace(self._views[what.agent_id], ready=False))
+
+    def _look(self, view: AgentView) -> None:
+        """What the roster knows of an agent; who has gone home is not online."""
+        self._views[view.agent_id] = view
+        if view.ready:
+            self._roster.put(view)
+        else:
+            self._roster.remove(view.agent_id)
+
+    # -- the queues ----------------------------------------------------------------------
+
+    def _place(self, ticket: Waiting, now: float) -> None:
+        """As the clock does: the stored step, lateness and key of a waiting ticket."""
+        step = relax_step_at(now - ticket.created_at, ticket.target, self._rules)
+        step = max(step, ticket.relax_step)
+        placed = replace(ticket, relax_step=step, late=is_late(ticket, now))
+        key = sort_key(placed.created_at, placed.target, placed.late, self._rules)
+        self._waiting[ticket.ticket_id] = placed, key
+        queue = self._queues.setdefault((ticket.needs, step), [])
+        heappush(queue, (key, ticket.ticket_id))
+
+    def _wake_later(self, ticket_id: str, now: float) -> None:
+        if ticket_id not in self._waiting:
+            return
+        ticket = self._waiting[ticket_id][0]
+        moments = [
+            ticket.created_at + fraction * ticket.target
+            for fraction in (*self._rules.relax_at, 1.0)
+        ]
+        due = min((at for at in moments if at > now), default=None)
+        if due is not None:
+            self._add(due, _STEP, ticket_id)
+
+    def _heads(self) -> Iterable[Waiting]:
+        for (needs, step), queue in self._queues.items():
+            while queue and not self._stands(queue[0], needs, step):
+                heappop(queue)
+            if queue:
+                yield self._waiting[queue[0][1]][0]
+
+    def _stands(self, entry: tuple[float, str], needs: Needs, step: int) -> bool:
+        known = self._waiting.get(entry[1])
+        return (
+            known is not None
+            and known[1] == entry[0]
+            and known[0].relax_step == step
+            and known[0].needs == needs
+        )
+
+    def _dispatch(self, only: Sequence[str] | None, now: float) -> None:
+        """Gives work away until nobody free may take any.
+
+        ``only`` are the tickets that are new to somebody: all others were looked at before,
+        and nobody has become free since.
+        """
+        while self._waiting and len(self._roster):
+            heads = (
+                self._heads()
+                if only is None
+                else (self._waiting[t][0] for t in only if t in self._waiting)
+            )
+            decisions = assign(list(heads), self._roster, now, self._rules)
+            if not decisions:
+                return
+            for decision in decisions:
+                self._start(decision.ticket_id, decision.agent_id, now)
+
+    def _start(self, ticket_id: str, agent_id: str, now: float) -> None:
+        job = self._jobs[ticket_id]
+        del self._waiting[ticket_id]
+        view = self._views[agent_id]
+        self._look(replace(view, used=view.used + job.waiting.units, idle_since=now))
+        served = Served(job, agent_id, now)
+        self._served[ticket_id] = served
+        self._busy[agent_id] += job.handle * job.waiting.units
+        self._add(now + job.handle, _END, served)
