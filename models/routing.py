@@ -239,5 +239,13 @@ class Rulebook:
         return next((r for _, r in self.lines if r.version == version), self.general)
 
 
-ORDERING = ("relax_at", "late_factor", "scarcity", "mean_handle_seconds")
+ORDERING = (
+    "relax_at",
+    "late_factor",
+    "last_deadline_seconds",
+    "scarcity",
+    "last_scarcity",
+    "mean_handle_seconds",
+    "interruptible",
+)
 """Fields of ``Rules`` by which tickets of all lines are ordered against each other."""

@@ -127,9 +127,9 @@ def _value(where: str, facet: str, value: str, around: Surroundings) -> Iterator
 def _unserved(rules: Rules, around: Surroundings, line: Line | None) -> Iterator[Finding]:
     """Classes that would wait for ever: nobody with an account can take them when relaxed."""
     for asked in _classes(rules, around, line):
-        last = ladder(asked, len(rules.relax_at))[-1]
-        if not any(_can(skills, last) for skills in around.agents.values()):
-            named = "、".join(skill for skill, _ in last.required + last.preferred)
+        rungs = ladder(asked, len(rules.relax_at))
+        if not any(_can(skills, rung) for skills in around.agents.values() for rung in rungs):
+            named = "、".join(skill for skill, _ in asked.required)
             yield _error(
                 f"class.{asked.skill_class}",
                 f"没有坐席能接需要 {named} 的工单：请给人加技能，或放宽规则",
@@ -156,9 +156,6 @@ def _classes(rules: Rules, around: Surroundings, line: Line | None) -> Iterable[
 
 
 def _can(skills: Mapping[str, int], asked: Needs) -> bool:
-    overflow = getattr(asked, "overflow", "")
-    if overflow and overflow in skills:
-        return True
     return all(skills.get(skill, 0) >= level for skill, level in asked.required + asked.preferred)
 
 
@@ -215,7 +212,7 @@ def _order(rules: Rules, around: Surroundings) -> Iterator[Finding]:
 
 
 def _overflow(rules: Rules, around: Surroundings) -> Iterator[Finding]:
-    groups: Mapping[str, str] = getattr(rules, "overflow", {})
+    groups = rules.overflow
     told: set[frozenset[str]] = set()
     for skill in groups:
         way = [skill]

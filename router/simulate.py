@@ -3,7 +3,8 @@
 Event by event, without a clock: arrivals, endings, shifts, and the moments at which a waiting
 ticket is relaxed or late. As in the real system a ticket is given the moment somebody may take
 it, the heads of each (skill class, relaxation step) are what the policy sees, and the agents'
-flexibility comes from the mix of work. Offers are taken at once: who would decline is not known.
+flexibility comes from the mix of work. Offers are taken at once: who would decline is not
+known. Work that others may interrupt is not interrupted here.
 """
 
 from collections import Counter, defaultdict
@@ -12,8 +13,8 @@ from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
-from models.routing import AgentView, Needs, Rules, Waiting
-from router.policy import assign, flexibility, is_late, relax_step_at, sort_key
+from models.routing import LATE_TWICE_STEP, AgentView, Needs, Rules, Waiting
+from router.policy import assign, flexibility, position
 from router.roster import Roster
 
 
@@ -81,7 +82,12 @@ def play(
 _END, _COME, _LEAVE, _STEP, _ARRIVE = range(5)
 """What happens first at one moment: freed capacity is there for who comes."""
 
+_AFTER = 1e-3
+"""Seconds by which a step is looked at late: at the very moment, a rounded age is too small."""
+
 _Event = tuple[float, int, int, object]
+_Queue = tuple[Needs, int, int]
+"""Class, relaxation step, and units: a small ticket does not wait behind one that does not fit."""
 
 
 class _Centre:
@@ -93,7 +99,7 @@ class _Centre:
         self._roster = Roster()
         self._views: dict[str, AgentView] = {}
         self._waiting: dict[str, tuple[Waiting, float]] = {}
-        self._queues: dict[tuple[Needs, int], list[tuple[float, str]]] = {}
+        self._queues: dict[_Queue, list[tuple[float, str]]] = {}
         self._served: dict[str, Served] = {}
         self._busy: defaultdict[str, float] = defaultdict(float)
         self._staffed: defaultdict[str, float] = defaultdict(float)
@@ -120,10 +126,11 @@ class _Centre:
             _STEP: self._step,
             _ARRIVE: self._arrive,
         }
-        arrived, now = 0, 0.0
+        arrived, ended = 0, 0.0
         while self._events:
             now, kind, _, what = heappop(self._events)
             acts[kind](what, now)
+            ended = ended if kind == _STEP else now
             if kind == _ARRIVE:
                 arrived += 1
                 if arrived % 100 == 0:
@@ -131,24 +138,19 @@ class _Centre:
         progress(arrived)
         nobody = (Served(job, None, None) for job in self._order)
         served = [self._served.get(s.job.waiting.ticket_id, s) for s in nobody]
-        return Played(served, dict(self._busy), dict(self._staffed), now)
+        return Played(served, dict(self._busy), dict(self._staffed), ended)
 
     # -- events --------------------------------------------------------------------------
 
     def _arrive(self, what: object, now: float) -> None:
         assert isinstance(what, Job)
         self._place(what.waiting, now)
-        self._dispatch((what.waiting.ticket_id,), now)
-        self._wake_later(what.waiting.ticket_id, now)
 
     def _step(self, what: object, now: float) -> None:
         """A ticket was relaxed or has become late: it stands elsewhere, and more may take it."""
         assert isinstance(what, str)
-        if what not in self._waiting:
-            return
-        self._place(self._waiting[what][0], now)
-        self._dispatch((what,), now)
-        self._wake_later(what, now)
+        if what in self._waiting:
+            self._place(self._waiting[what][0], now)
 
     def _end(self, what: object, now: float) -> None:
         assert isinstance(what, Served)
@@ -192,42 +194,32 @@ class _Centre:
     # -- the queues ----------------------------------------------------------------------
 
     def _place(self, ticket: Waiting, now: float) -> None:
-        """As the clock does: the stored step, lateness and key of a waiting ticket."""
-        step = relax_step_at(now - ticket.created_at, ticket.target, self._rules)
-        step = max(step, ticket.relax_step)
-        placed = replace(ticket, relax_step=step, late=is_late(ticket, now))
-        key = sort_key(placed.created_at, placed.target, placed.late, self._rules)
-        self._waiting[ticket.ticket_id] = placed, key
-        queue = self._queues.setdefault((ticket.needs, step), [])
-        heappush(queue, (key, ticket.ticket_id))
-
-    def _wake_later(self, ticket_id: str, now: float) -> None:
-        if ticket_id not in self._waiting:
-            return
-        ticket = self._waiting[ticket_id][0]
-        moments = [
-            ticket.created_at + fraction * ticket.target
-            for fraction in (*self._rules.relax_at, 1.0)
-        ]
-        due = min((at for at in moments if at > now), default=None)
-        if due is not None:
-            self._add(due, _STEP, ticket_id)
+        """As the clock does: the step, lateness and key of a waiting ticket, and an offer."""
+        at = position(ticket, now, self._rules)
+        placed = replace(
+            ticket,
+            relax_step=at.relax_step,
+            late=at.late,
+            twice_late=at.relax_step >= LATE_TWICE_STEP,
+        )
+        self._waiting[ticket.ticket_id] = placed, at.sort_key
+        queue = self._queues.setdefault((ticket.needs, at.relax_step, ticket.units), [])
+        heappush(queue, (at.sort_key, ticket.ticket_id))
+        self._dispatch((ticket.ticket_id,), now)
+        if at.next_step_at is not None and ticket.ticket_id in self._waiting:
+            self._add(at.next_step_at + _AFTER, _STEP, ticket.ticket_id)
 
     def _heads(self) -> Iterable[Waiting]:
-        for (needs, step), queue in self._queues.items():
-            while queue and not self._stands(queue[0], needs, step):
+        for place, queue in self._queues.items():
+            while queue and not self._stands(queue[0], place):
                 heappop(queue)
             if queue:
                 yield self._waiting[queue[0][1]][0]
 
-    def _stands(self, entry: tuple[float, str], needs: Needs, step: int) -> bool:
+    def _stands(self, entry: tuple[float, str], place: "_Queue") -> bool:
+        """Whether a ticket still waits there: it may have been given or placed anew."""
         known = self._waiting.get(entry[1])
-        return (
-            known is not None
-            and known[1] == entry[0]
-            and known[0].relax_step == step
-            and known[0].needs == needs
-        )
+        return known is not None and known[1] == entry[0] and known[0].relax_step == place[1]
 
     def _dispatch(self, only: Sequence[str] | None, now: float) -> None:
         """Gives work away until nobody free may take any.

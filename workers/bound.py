@@ -8,6 +8,7 @@ which every process loads and which knows no library: SciPy takes a second to lo
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any, NamedTuple
 
 from models.routing import Need, Needs
@@ -61,7 +62,7 @@ class Bound(NamedTuple):
 
 def bound(work: Mapping[Needs, float], groups: Sequence[Group], steps: int) -> Bound:
     """The bound for ``work`` (unit-seconds by class); ``steps`` relaxations are allowed."""
-    asked = {needs: ladder(needs, steps)[-1] for needs in work}
+    asked = {needs: ladder(needs, steps) for needs in work}
     covered = {n: w for n, w in work.items() if any(_can(g.skills, asked[n]) for g in groups)}
     uncovered = tuple(sorted(n.skill_class for n in work if n not in covered))
     solved = _solve(covered, groups, asked)
@@ -79,12 +80,16 @@ def bound(work: Mapping[Needs, float], groups: Sequence[Group], steps: int) -> B
     return Bound(occupancy, uncovered, named, bottleneck, training)
 
 
-def _can(skills: Mapping[str, int], needs: Needs) -> bool:
-    return all(skills.get(skill, 0) >= level for skill, level in needs.required + needs.preferred)
+def _can(skills: Mapping[str, int], rungs: Sequence[Needs]) -> bool:
+    """Whether an agent may take a class on any rung of its relaxation."""
+    return any(
+        all(skills.get(skill, 0) >= level for skill, level in needs.required + needs.preferred)
+        for needs in rungs
+    )
 
 
 def _solve(
-    work: Mapping[Needs, float], groups: Sequence[Group], asked: Mapping[Needs, Needs]
+    work: Mapping[Needs, float], groups: Sequence[Group], asked: Mapping[Needs, Sequence[Needs]]
 ) -> tuple[float, dict[Needs, float], list[float]] | None:
     """(ρ, the price of each class per hour, each group's share of its time)."""
     import numpy as np
@@ -125,7 +130,7 @@ def _solve(
 def _trainings(
     work: Mapping[Needs, float],
     groups: Sequence[Group],
-    asked: Mapping[Needs, Needs],
+    asked: Mapping[Needs, Sequence[Needs]],
     prices: Mapping[Needs, float],
     occupancy: float,
 ) -> tuple[Training, ...]:
@@ -144,16 +149,16 @@ def _trainings(
 
 
 def _missing(
-    groups: Sequence[Group], asked: Mapping[Needs, Needs], prices: Mapping[Needs, float]
+    groups: Sequence[Group], asked: Mapping[Needs, Sequence[Needs]], prices: Mapping[Needs, float]
 ) -> Iterator[tuple[int, Need, float]]:
     """(group, the one skill it lacks for a class that costs, the class's price)."""
     for needs, price in prices.items():
         if price <= 1e-12:
             continue
-        wanted = asked[needs].required + asked[needs].preferred
-        for g, group in enumerate(groups):
+        for (g, group), rung in product(enumerate(groups), asked[needs]):
+            wanted = rung.required + rung.preferred
             lacking = [need for need in wanted if group.skills.get(need[0], 0) < need[1]]
-            if len(lacking) == 1 and group.seconds:
+            if len(lacking) == 1 and group.seconds and not _can(group.skills, asked[needs]):
                 yield g, lacking[0], price
 
 

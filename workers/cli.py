@@ -19,6 +19,8 @@ from config.settings import Settings, load, load_rules, load_taxonomy
 from models.agent import ROLE_NAMES, Role
 from models.errors import ShouliError
 from workers.classifier_cli import classifier_app
+from workers.rehearsing import simulate
+from workers.rules_cli import rules_app
 
 _T = TypeVar("_T")
 
@@ -48,6 +50,8 @@ app.add_typer(classifier_app, name="classifier")
 app.add_typer(deliveries_app, name="deliveries")
 app.add_typer(calls_app, name="calls")
 app.add_typer(parked_app, name="parked")
+app.add_typer(rules_app, name="rules")
+app.command("simulate")(simulate)
 
 ConfigOption = Annotated[
     Path | None,

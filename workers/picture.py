@@ -100,7 +100,7 @@ _SCALE = 560.0
 
 
 def _bars(y: int, name: str, live: float, draft: float, tickets: int) -> Iterator[str]:
-    yield _text(_LEFT - 12, y + 15, _short(name), 12, _INK, anchor="end", tip=name)
+    yield _text(_LEFT - 12, y + 15, short(name), 12, _INK, anchor="end", tip=name)
     for offset, share, colour in ((0, live, _LIVE), (11, draft, _DRAFT)):
         width = max(share * _SCALE, 1.0)
         yield (
@@ -204,7 +204,7 @@ def _text(
     )
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
     """A skill class as it fits: levels of 1 and the facet's name say nothing there."""
     for long, short in (("domain:", ""), ("type:", ""), ("lang:", ""), (":1", ""), ("|", " · ")):
         name = name.replace(long, short)

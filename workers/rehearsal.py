@@ -105,6 +105,8 @@ def _job(arrival: Arrival, book: Rulebook, calendars: Calendars) -> Job:
         units=where.units,
         lane=arrival.lane,
         rules_version=where.rules_version,
+        first=where.first,
+        interrupts=where.interrupts,
     )
     urgency = facets["urgency"].value if "urgency" in facets else ""
     return Job(waiting, arrival.at, arrival.handle, urgency, arrival.tier, arrival.recorded_agent)

@@ -16,6 +16,7 @@ from channels import registry
 from config.problems import ConfigurationError, Problem, explain
 from config.settings import Settings, load_rules
 from models.errors import NotFound, ShouliError
+from models.message import Lane
 from models.migrations import check
 from models.ports import Bus, Channel, Doorbell
 from models.store import Store, open_store
@@ -26,6 +27,7 @@ from models.training import Taxonomy
 from workers.broker import RedisDoorbell
 from workers.bus import RedisBus
 from workers.hours import calendars
+from workers.publishing import Publishing
 from workers.ruling import Ruling
 
 KEY_BYTES = 32
@@ -213,3 +215,10 @@ def _undeclarable(source: str, labels: Mapping[str, str], taxonomy: Taxonomy) ->
 def make_ruling(settings: Settings, store: Store) -> Ruling:
     """The rules in force, and until one is published those of the settings; refresh it."""
     return Ruling(store, load_rules(settings), calendars(settings.hours, time.time()))
+
+
+def make_publishing(
+    settings: Settings, store: Store, ruling: Ruling, taxonomy: Taxonomy
+) -> Publishing:
+    """Who drafts, reviews and publishes rules."""
+    return Publishing(store, taxonomy, ruling, [*Lane, *sorted(settings.channels)])

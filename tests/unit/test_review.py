@@ -1,0 +1,162 @@
+"""Rules under review: each mistake is found, named in both languages, and nothing else is."""
+
+import re
+from typing import Any
+
+import pytest
+
+from config.settings import load, load_rules, load_taxonomy
+from models.routing import Line, Rules, Targets
+from router.review import NAMES, Surroundings, changes, review
+
+AGENTS = {
+    "li": {"domain:物流": 3, "triage": 2, "type:投诉": 3},
+    "wu": {"domain:支付": 3, "lang:en": 3, "triage": 1},
+}
+
+
+def rules(**options: Any) -> Rules:
+    values: dict[str, Any] = {
+        "version": "1",
+        "required_facets": ("domain",),
+        "preferred_facets": ("type",),
+        "targets": {
+            lane: Targets(by_urgency={"紧急": 60.0, "一般": 600.0}, default=600.0)
+            for lane in ("live", "mail")
+        },
+        "tier_factor": {"gold": 0.5},
+        "units": {"live": 2, "mail": 1},
+    }
+    return Rules(**values | options)
+
+
+def around(**options: Any) -> Surroundings:
+    values: dict[str, Any] = {
+        "facets": {
+            "type": ("咨询", "投诉"),
+            "domain": ("物流", "支付"),
+            "urgency": ("紧急", "一般"),
+        },
+        "agents": AGENTS,
+        "places": ("live", "mail", "webchat"),
+    }
+    return Surroundings(**values | options)
+
+
+def targets(**options: Any) -> dict[str, Targets]:
+    values: dict[str, Any] = {"by_urgency": {"紧急": 60.0}, "default": 600.0}
+    return {"live": Targets(**values | options), "mail": rules().targets["mail"]}
+
+
+def test_good_rules_are_left_alone() -> None:
+    assert review(rules(), around()) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "here", "where"),
+    [
+        ({}, {"agents": {"li": AGENTS["li"]}}, "class.domain:支付:1|type:咨询:2"),
+        ({}, {"agents": {"li": {"domain:物流": 1, "domain:支付": 1}}}, "class.triage:1"),
+        ({}, {"langs": ("en",), "agents": {"li": AGENTS["li"], "wu": {"domain:支付": 1}}},
+         "class.domain:物流:1+lang:en:1!"),
+        ({"required_facets": ("topic",)}, {}, "required_facets.topic"),
+        ({"targets": targets() | {"fax": targets()["live"]}}, {}, "targets.fax"),
+        ({"targets": {"live": targets()["live"]}}, {}, "targets.mail"),
+        ({"units": {"live": 1}}, {}, "units.mail"),
+        ({"targets": targets(by_urgency={"特急": 60.0})}, {}, "targets.live.by_urgency.特急"),
+        ({"natural_limit": {"type:表扬": 86400.0}}, {}, "natural_limit.表扬"),
+        ({"targets": targets(by_urgency={"紧急": 6.0})}, {}, "targets.live.by_urgency.紧急"),
+        ({"offer_seconds": {"live": 30.0}}, {}, "targets.live.by_urgency.紧急"),
+        ({"targets": targets(hours="business")}, {"teams_closed": ["centre"]},
+         "targets.live.hours"),
+        ({"relax_at": (0.5, 0.25)}, {}, "relax_at"),
+        ({"relax_at": (0.5, 1.5)}, {}, "relax_at"),
+        ({"targets": targets(by_urgency={"紧急": 900.0, "一般": 600.0})}, {},
+         "targets.live.by_urgency"),
+        ({"overflow": {"domain:物流": "triage", "triage": "domain:物流"}}, {}, "overflow"),
+        ({"tier_factor": {"gold": 0.0}}, {}, "tier_factor.gold"),
+    ],
+)  # fmt: skip
+def test_each_mistake_is_an_error_that_says_where(
+    made: dict[str, Any], here: dict[str, Any], where: str
+) -> None:
+    found = [f for f in review(rules(**made), around(**here)) if f.where.startswith(where)]
+    assert found, review(rules(**made), around(**here))
+    assert found[0].level == "error"
+    assert re.search(r"[一-鿿]", found[0].text.zh)
+    assert re.search(r"[a-z]{2}", found[0].text.en)
+
+
+def test_what_only_looks_odd_is_a_warning() -> None:
+    (one,) = review(rules(), around(agents={**AGENTS, "x": {"domain:保险": 2}}))
+    assert (one.level, one.where) == ("warning", "agents.x")
+    (two,) = review(rules(overflow={"domain:物流": "group:all"}), around())
+    assert (two.level, two.where) == ("warning", "overflow.domain:物流")
+
+
+def test_a_longer_circle_is_told_once_and_a_chain_is_none() -> None:
+    circle = {"a": "b", "b": "c", "c": "a", "d": "a"}
+    errors = [f for f in review(rules(overflow=circle), around()) if f.level == "error"]
+    assert len(errors) == 1
+    assert "a → b → c → a" in errors[0].text.en
+    chain = review(rules(overflow={"a": "b", "b": "triage"}), around())
+    assert [f for f in chain if f.level == "error"] == []
+
+
+def test_overflow_and_relaxed_levels_count_as_served() -> None:
+    agents = {"li": {"domain:物流": 1, "triage": 1}}
+    served = rules(overflow={"domain:支付": "triage"}, levels={"domain:物流": 2})
+    assert [f for f in review(served, around(agents=agents)) if f.level == "error"] == []
+
+
+def test_a_line_answers_for_its_own_classes_only_and_leaves_the_order_to_all() -> None:
+    only = around(agents={"li": AGENTS["li"]})
+    assert review(rules(), only, Line(domains=("物流",)), rules()) == []
+    (error,) = review(rules(late_factor=3.0), only, Line(domains=("物流",)), rules())
+    assert error.where == "late_factor"
+    assert review(rules(late_factor=3.0), around(), Line(), rules()) == []
+
+
+def test_the_rules_that_come_along_are_written_for_the_taxonomy_that_does() -> None:
+    settings = load(None, environ={})
+    facets = {name: tuple(f.classes) for name, f in load_taxonomy(settings).facets.items()}
+    everybody = {"x": {f"domain:{value}": 3 for value in facets["domain"]} | {"triage": 3}}
+    here = Surroundings(facets=facets, agents=everybody, places=("live", "mail"))
+    assert review(load_rules(settings), here) == []
+
+
+# -- changes ---------------------------------------------------------------------------
+
+
+def test_changes_are_told_setting_by_setting_in_both_languages() -> None:
+    after = rules(
+        version="2",
+        late_factor=3.0,
+        targets=targets(by_urgency={"紧急": 90.0, "一般": 600.0}),
+        natural_limit={"type:投诉": 86400.0},
+        tier_factor={},
+    )
+    told = {change.where: change.text for change in changes(rules(), after)}
+    assert told == {
+        "late_factor": ("超时排序系数：4 → 3", "the factor of a late ticket's key: 4 → 3"),
+        "targets.live.by_urgency.紧急": (
+            "时限·live·按紧急程度·紧急：1 分钟 → 90 秒",
+            "targets, live, by urgency, 紧急: 1 min → 90 s",
+        ),
+        "natural_limit.type:投诉": (
+            "自然时间上限·type:投诉：无 → 24 小时",
+            "limits in natural time, type:投诉: nothing → 24 h",
+        ),
+        "tier_factor.gold": (
+            "客户等级系数·gold：0.5 → 无",
+            "tier factors, gold: 0.5 → nothing",
+        ),
+    }
+
+
+def test_equal_rules_differ_in_nothing() -> None:
+    assert changes(rules(), rules(version="2")) == []
+
+
+def test_every_setting_of_the_rules_has_a_name_for_people() -> None:
+    assert set(Rules.model_fields) - {"version"} <= set(NAMES)
