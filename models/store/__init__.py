@@ -20,8 +20,8 @@ from models.store.leases import Leases
 from models.store.outbound import Outbound
 from models.store.people import People
 from models.store.queue import Queue
-from models.store.retrainings import Retrainings
 from models.store.records import Records
+from models.store.retrainings import Retrainings
 from models.store.rules import RuleVersions
 from models.store.sealing import Vault
 from models.store.threads import Threads
