@@ -88,6 +88,12 @@ class Reply(Body):
     """Ids of uploads for this ticket."""
 
 
+class Snooze(Body):
+    """Down for a time: from a minute to thirty days, in seconds."""
+
+    seconds: Annotated[float, Field(ge=60, le=30 * 86400)]
+
+
 class Transfer(Body):
     """To a person, to the queue of another skill, or (neither) back to its own queue."""
 

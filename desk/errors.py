@@ -46,6 +46,7 @@ CONFLICTS: Mapping[str, str] = {
         "这条答复还在发送，或者重发会让客户看到两次。"
     ),
     "this ticket is yours already": "这张工单本来就是您的。",
+    "this ticket is theirs already": "这张工单已经在对方手上。",
     "this ticket has no labels yet; try again in a moment": "这张工单还没有标签，请稍后再试。",
     "this ticket is not junk": "这张工单不是无效工单。",
     "this conversation has another open ticket; use that one": (

@@ -35,6 +35,16 @@ class Route(NamedTuple):
     rekey: Rekey | None = None
 
 
+class Waits(Protocol):
+    """Why a ticket waits: facts for programs, and the same as prose (zh, en)."""
+
+    @property
+    def facts(self) -> Mapping[str, object]: ...
+
+    @property
+    def text(self) -> tuple[str, str]: ...
+
+
 class Explain(Protocol):
     """Why a decision of the router chose its agent, in sentences.
 
@@ -67,6 +77,7 @@ class DeskOptions:
 class DeskServices:
     """Everything the desk needs of others.
 
+    ``waiting``: why a ticket waits, if it does.
     ``reroute``: where a ticket belongs by its (corrected) labels. ``delivery_problem``: why
     answers on a channel wait, as a sentence with the remedy, or None when they do not.
     ``metrics``: the handler of /metrics, if it is served here.
@@ -79,6 +90,7 @@ class DeskServices:
     taxonomy: Taxonomy
     reroute: Callable[[Ticket], Awaitable[Route]]
     explain: Explain
+    waiting: Callable[[str], Awaitable["Waits | None"]]
     delivery_problem: Callable[[str], str | None]
     options: DeskOptions = DeskOptions()
     metrics: Handler | None = None

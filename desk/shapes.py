@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from desk.services import Explain, Words
+from desk.services import Explain, Waits, Words
 from models.agent import Agent
 from models.customer import masked
 from models.message import Sender
@@ -11,7 +11,7 @@ from models.routing import Needs
 from models.store.conversations import Entry
 from models.store.database import Event
 from models.store.tickets import Ticket
-from models.ticket import MOVES, Label, TicketState
+from models.ticket import LOADED_STATES, MOVES, Label, TicketState
 from models.training import Taxonomy
 
 _S = TicketState
@@ -98,6 +98,7 @@ def ticket_json(
         "first_answer_at": ticket.first_answer_at,
         "resolved_at": ticket.resolved_at,
         "offer_until": ticket.offer_until,
+        "wake_at": ticket.wake_at,
         "trouble": ticket.trouble,
         "skill_class": ticket.skill_class,
         "units": ticket.units,
@@ -129,6 +130,7 @@ def actions(ticket: Ticket, agent_id: str, *, supervises: bool) -> list[str]:
         "reply": mine and ticket.state == _S.ACTIVE,
         "transfer": mine and ticket.state == _S.ACTIVE,
         "pend": mine and ticket.state == _S.ACTIVE,
+        "snooze": mine and ticket.state == _S.ACTIVE,
         "resolve": mine and ticket.state in {_S.ACTIVE, *_RETAKEN, _S.HELPING},
         "junk": (mine or ticket.owner_id is None or supervises)
         and _S.INVALID in MOVES[ticket.state],
@@ -142,7 +144,9 @@ def takeable(ticket: Ticket, agent_id: str, *, supervises: bool) -> bool:
     """Whether a ticket waits for anybody, or for this person to go on with it."""
     if ticket.state == _S.WAITING:
         return True
-    return ticket.state in _RETAKEN and (ticket.owner_id == agent_id or supervises)
+    if ticket.state in _RETAKEN:
+        return ticket.owner_id == agent_id or supervises
+    return supervises and ticket.state in LOADED_STATES and ticket.owner_id != agent_id
 
 
 def customer_json(sender: Sender | None, blocked: bool) -> Json:
@@ -208,7 +212,37 @@ def decision_json(
         "outcome": row["outcome"],
         "by": row["decision"].get("by", "router"),
         "text": words._asdict(),
+        "facts": _decision_facts(row["decision"], names),
     }
+
+
+def _decision_facts(decision: Mapping[str, Any], names: Mapping[str, str]) -> Json | None:
+    """What the router knew; None where a person decided. ``others`` counts who is not listed."""
+    if "candidates" not in decision:
+        return None
+    listed = [c for c in decision["candidates"] if c["agent_id"] != "*"]
+    return {
+        "key": decision["key"],
+        "relax_step": decision["relax_step"],
+        "rules_version": decision["rules_version"],
+        "interrupts": decision.get("interrupts", False),
+        "candidates": [
+            {
+                "agent": _agent_json(c["agent_id"], names),
+                "outcome": c["outcome"],
+                "detail": c["detail"],
+            }
+            for c in listed
+        ],
+        "others": {
+            c["outcome"]: int(c["detail"]) for c in decision["candidates"] if c not in listed
+        },
+    }
+
+
+def waits_json(waits: Waits) -> Json:
+    """Why a ticket still waits, and what would change it."""
+    return {"text": Words(*waits.text)._asdict(), "facts": dict(waits.facts)}
 
 
 def _why(

@@ -18,6 +18,7 @@ from desk.shapes import (
     labels_json,
     takeable,
     ticket_json,
+    waits_json,
 )
 from models.agent import Presence, Role
 from models.errors import NotFound
@@ -166,8 +167,11 @@ async def show(request: web.Request) -> web.Response:
     log = await store.conversations.log(ticket.conversation_id, asked.after, _PAGE)
     identity = await store.tickets.identity_of(ticket.id)
     senders = await store.people.senders([identity, *_identities(log)])
-    needs = await needs_of(services, ticket)
-    decided = await store.tickets.decisions(ticket.id)
+    waits = await services.waiting(ticket.id) if person.ranks(Role.SUPERVISOR) else None
+    decided = [
+        (row, await needs_of(services, row["decision"].get("skill_class") or ticket.skill_class))
+        for row in await store.tickets.decisions(ticket.id)
+    ]
     related = await store.tickets.of_conversation(ticket.conversation_id)
     problem = services.delivery_problem(ticket.channel)
     return web.json_response(
@@ -184,7 +188,10 @@ async def show(request: web.Request) -> web.Response:
             ],
             "next_after": log[-1].seq if len(log) == _PAGE else None,
             "delivery_problem": problem,
-            "decisions": [decision_json(row, needs, names, services.explain) for row in decided],
+            "decisions": [
+                decision_json(row, needs, names, services.explain) for row, needs in decided
+            ],
+            "waits": None if waits is None else waits_json(waits),
             "history": history_json(
                 await store.events.of_ticket(ticket.id),
                 await store.tickets.history(ticket.id),
@@ -203,11 +210,11 @@ def _identities(log: Sequence[Entry]) -> list[str]:
     return [entry.identity_id for entry in log if entry.identity_id is not None]
 
 
-async def needs_of(services: DeskServices, ticket: Ticket) -> Needs:
-    """The needs of the class a ticket is in; none before it is in one."""
-    if ticket.skill_class is None:
+async def needs_of(services: DeskServices, skill_class: str | None) -> Needs:
+    """The needs of a class; none for a ticket before it is in one."""
+    if skill_class is None:
         return Needs()
-    stored = await services.store.tickets.needs(ticket.skill_class)
+    stored = await services.store.tickets.needs(skill_class)
     return Needs() if stored is None else load_needs(stored)
 
 
@@ -261,8 +268,10 @@ async def take(request: web.Request) -> web.Response:
     supervises = person.ranks(Role.SUPERVISOR)
     if not supervises:
         _can_take(person, ticket)
-    await request.app[SERVICES].store.tickets.take(ticket.id, receiver, forced=supervises)
-    return await _moved(request, ticket)
+    tickets = request.app[SERVICES].store.tickets
+    await tickets.take(ticket.id, receiver, forced=supervises, by=person.id)
+    # Who was relieved of it has room now.
+    return await _moved(request, ticket, "dispatch")
 
 
 def _can_take(person: Person, ticket: Ticket) -> None:
@@ -310,6 +319,13 @@ async def _move(request: web.Request, to: TicketState) -> web.Response:
     return await _moved(request, ticket, "dispatch")
 
 
+async def snooze(request: web.Request) -> web.Response:
+    asked, ticket = await bodies.read(request, bodies.Snooze), await seen(request)
+    tickets = request.app[SERVICES].store.tickets
+    await tickets.snooze(ticket.id, who(request).id, asked.seconds)
+    return await _moved(request, ticket, "dispatch")
+
+
 async def transfer(request: web.Request) -> web.Response:
     asked, ticket = await bodies.read(request, bodies.Transfer), await seen(request)
     services, person = request.app[SERVICES], who(request)
@@ -330,7 +346,7 @@ async def _needs_for(services: DeskServices, ticket: Ticket, skill: str) -> Need
     if skill not in await known_skills(services):
         words = Words("没有这个技能队列。", "There is no queue of this skill.")
         raise Refusal(422, "invalid_field", words, field="skill")
-    before = await needs_of(services, ticket)
+    before = await needs_of(services, ticket.skill_class)
     kept = tuple(n for n in before.required if n[0] in before.never_drop and n[0] != skill)
     return Needs(required=((skill, 1), *kept), never_drop=before.never_drop)
 
@@ -404,6 +420,7 @@ def routes() -> list[web.RouteDef]:
         web.post(f"{one}/reply", reply),
         web.post(f"{one}/resolve", resolve),
         web.post(f"{one}/pend", pend),
+        web.post(f"{one}/snooze", snooze),
         web.post(f"{one}/transfer", transfer),
         web.post(f"{one}/junk", junk),
         web.post(f"{one}/unjunk", unjunk),

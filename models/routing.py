@@ -124,6 +124,7 @@ class Decision:
     named: bool = False
     """The agent is one of the ticket's ``first``."""
 
+    skill_class: str = ""
     interrupts: bool = False
     """One interruptible item of the agent goes back to its queue to make room."""
 

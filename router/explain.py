@@ -21,8 +21,8 @@ class Explanation:
     """The facts of a decision or a wait, and the same as prose.
 
     ``facts`` is JSON-serialisable. Its ``reason`` is a stable word: what told the chosen agent
-    from the next (“sticky”, “level”, “load”, “flexibility”, “idle”, “id”, or “only” one), or
-    what a ticket waits for (“turn”, “nobody”, “declined”, “capacity”, “presence”).
+    from the next (“named”, “sticky”, “level”, “load”, “flexibility”, “idle”, “id”, or “only”
+    one), or what a ticket waits for (“turn”, “nobody”, “declined”, “capacity”, “presence”).
     """
 
     facts: Mapping[str, object]
@@ -31,6 +31,7 @@ class Explanation:
 
 _WHY_CHOSEN: Mapping[str, Text] = {
     "sticky": Text("{name}此前接待过该客户且现在有空", "{name} served this customer before"),
+    "named": Text("{name}是该客户等级的专属客户经理", "{name} is named for the customer's tier"),
     "only": Text("只有{name}现在有空", "only {name} has room now"),
     "level": Text("{name}技能等级最高", "{name} has the highest skill level"),
     "load": Text("{name}负荷最低", "{name} has the lowest load"),
@@ -52,6 +53,10 @@ _REMOVED: Mapping[str, Text] = {
 
 _RELAXED = Text("要求已放宽 {n} 步", "the needs are relaxed by {n}")
 """By waiting, or at once where no online agent matched: the decision does not say which."""
+
+_INTERRUPTS = Text(
+    "为此暂时放下一张可打断的工单", "one interruptible ticket of theirs was set aside for it"
+)
 
 _WAITS_FOR: Mapping[str, Text] = {
     "turn": Text(
@@ -92,6 +97,8 @@ def explain(decision: Decision, ticket: Waiting, names: Mapping[str, str]) -> Ex
         *(_filled(_REMOVED[key], n=counts[key]) for key in removed),
         _filled(_WHY_CHOSEN[reason], name=name),
     ]
+    if decision.interrupts:
+        clauses.append(_INTERRUPTS)
     if decision.relax_step:
         clauses.insert(1, _filled(_RELAXED, n=decision.relax_step))
     return Explanation(
@@ -164,6 +171,8 @@ def _counts(decision: Decision) -> Counter[str]:
 
 def _decided_by(decision: Decision) -> str:
     """The first step of the agent order on which the chosen and the next best differ."""
+    if decision.named:
+        return "named"
     if decision.sticky:
         return "sticky"
     details = [c.detail for c in decision.candidates if c.outcome in ("chosen", "ranked")]

@@ -218,6 +218,7 @@ def assign(
                 sticky=best.agent.agent_id == ticket.sticky_agent,
                 candidates=_candidates(place, roster, room, ranking, free),
                 named=best.agent.agent_id in ticket.first,
+                skill_class=ticket.skill_class,
                 interrupts=interrupts,
             )
         )

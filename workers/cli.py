@@ -45,6 +45,7 @@ deliveries_app = typer.Typer(
     no_args_is_help=True,
 )
 calls_app = typer.Typer(help="电话 / Telephone calls.", no_args_is_help=True)
+route_app = typer.Typer(help="分单 / Routing.", no_args_is_help=True)
 app.add_typer(agents_app, name="agents")
 app.add_typer(classifier_app, name="classifier")
 app.add_typer(deliveries_app, name="deliveries")
@@ -52,6 +53,7 @@ app.add_typer(calls_app, name="calls")
 app.add_typer(parked_app, name="parked")
 app.add_typer(rules_app, name="rules")
 app.command("simulate")(simulate)
+app.add_typer(route_app, name="route")
 
 ConfigOption = Annotated[
     Path | None,
@@ -191,6 +193,22 @@ def demo(
 
     settings = load(config, environ=os.environ)
     sys.exit(0 if _run(play(settings, desk_url)) else 1)
+
+
+@route_app.callback()
+def route_group() -> None:
+    """分单 / Routing."""
+
+
+@route_app.command("explain")
+def route_explain(
+    number: Annotated[str, typer.Argument(help="工单号或内部编号 / Ticket number, or its id.")],
+    config: ConfigOption = None,
+) -> None:
+    """为什么分给了谁、为什么还在等 / Why a ticket went to whom it went, or why it waits."""
+    from workers.route import explain_ticket
+
+    _run(explain_ticket(load(config, environ=os.environ), number, out))
 
 
 @agents_app.command("list")

@@ -56,6 +56,7 @@ class Ticker:
             (1, self._settle_answers),
             (1, self._miss_agents),
             (1, self._rule),
+            (1, self._wake),
             (1, self._step),
             (_RECOUNT_TICKS, self._recount),
             (_FORGET_TICKS, self._forget),
@@ -121,6 +122,10 @@ class Ticker:
         if await self._ruling.refresh():
             self._rekey_at = (self._ticks, self._ticks + _LAGGARD_TICKS)
         if self._ticks in self._rekey_at and await self._ruling.rekey():
+            await self._doorbell.ring("dispatch")
+
+    async def _wake(self) -> None:
+        if await self._store.queue.wake():
             await self._doorbell.ring("dispatch")
 
     async def _step(self) -> None:

@@ -51,24 +51,30 @@ class Dispatcher:
             Temporary: the database is out of reach.
         """
         async with self._turn:
-            given, lost, depth = 0, 0, _DEPTH
-            while lost < _MOST_LOST:
-                agents = await self._agents()
-                if not any(a.ready and a.used < a.capacity for a in agents):
-                    break
-                roster = Roster(agents)
-                reach = partial(in_reach, roster=roster, rules=self._rules)
-                heads = await self._store.queue.heads(depth, reach)
-                won, tried = await self._round(heads, roster)
-                given += won
-                if tried:
-                    lost = 0 if won else lost + 1
-                elif depth < _DEEPEST and _passed_over(heads, depth):
-                    depth *= 4
-                else:
-                    await self._forgive(heads, roster)
-                    break
-            return given
+            given = await self._give_away()
+            interrupted = await self._interrupt()
+            # What was set aside may suit somebody who has room.
+            return given + (interrupted + await self._give_away() if interrupted else 0)
+
+    async def _give_away(self) -> int:
+        given, lost, depth = 0, 0, _DEPTH
+        while lost < _MOST_LOST:
+            agents = await self._agents()
+            if not any(a.ready and a.used < a.capacity for a in agents):
+                break
+            roster = Roster(agents)
+            reach = partial(in_reach, roster=roster, rules=self._rules)
+            heads = await self._store.queue.heads(depth, reach)
+            won, tried = await self._round(heads, roster)
+            given += won
+            if tried:
+                lost = 0 if won else lost + 1
+            elif depth < _DEEPEST and _passed_over(heads, depth):
+                depth *= 4
+            else:
+                await self._forgive(heads, roster)
+                break
+        return given
 
     async def _round(self, heads: Sequence[Waiting], roster: Roster) -> tuple[int, int]:
         """(claims won, claims tried) with one view of heads and agents."""
@@ -79,10 +85,22 @@ class Dispatcher:
         for decision in decisions:
             rules = self._ruling.book.version(decision.rules_version)
             offer = rules.offer_seconds.get(told[decision.ticket_id].lane)
-            won += await self._store.queue.claim(decision, offer)
+            won += await self._store.queue.claim(decision, offer, rules.interruptible)
         if decisions:
             _log.info("assigned", won=won, lost=len(decisions) - won)
         return won, len(decisions)
+
+    async def _interrupt(self) -> int:
+        """What is urgent and found nobody free takes the place of what can wait."""
+        lanes = self._rules.interruptible
+        urgent = await self._store.queue.interrupting(_DEPTH) if lanes else []
+        units = await self._store.agents.interruptible(lanes) if urgent else {}
+        if not units:
+            return 0
+        agents = await self._agents()
+        roster = Roster(replace(a, interruptible=units.get(a.agent_id, 0)) for a in agents)
+        won, _ = await self._round(urgent, roster)
+        return won
 
     async def _agents(self) -> list[AgentView]:
         agents = await self._store.agents.online()

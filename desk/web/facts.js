@@ -60,7 +60,27 @@ function decisionItem(decision) {
   return h("li", null,
     h("p", null, say(decision.text)),
     h("p.small", null, moment(decision.at), ` · ${decision.agent?.name ?? ""}`,
-      decision.outcome && has(`outcome.${decision.outcome}`) && ` · ${t(`outcome.${decision.outcome}`)}`));
+      decision.outcome && has(`outcome.${decision.outcome}`) && ` · ${t(`outcome.${decision.outcome}`)}`),
+    decision.facts && candidates(decision.facts));
+}
+
+/** Who was considered, and what removed each. */
+function candidates({ relax_step, rules_version, candidates: listed, others }) {
+  return h("details.small", null,
+    h("summary", null, t("why.candidates", { step: String(relax_step), rules: rules_version })),
+    h("ul", null,
+      listed.map((c) => h("li", null, `${c.agent?.name ?? ""} · ${t(`candidate.${c.outcome}`)} ${c.detail}`)),
+      Object.entries(others).map(([outcome, n]) =>
+        h("li", null, t("why.others", { n: String(n), outcome: t(`candidate.${outcome}`) })))));
+}
+
+function why(view) {
+  return [
+    view.waits && h("p", { "data-waits": view.waits.facts.reason }, say(view.waits.text)),
+    view.decisions.length
+      ? h("ol.decisions", null, [...view.decisions].reverse().map(decisionItem))
+      : !view.waits && h("p.small", null, t("why.waiting")),
+  ];
 }
 
 function customerRows(customer) {
@@ -114,10 +134,7 @@ export function makeFacts(desk) {
       section("labels", t("labels"), view.labels.length
         ? view.labels.map((label) => labelRow(desk, view, label))
         : h("p.small", null, t("labels.none"))));
-    show(places.why, view.decisions, () =>
-      section("why", t("why"), view.decisions.length
-        ? h("ol.decisions", null, [...view.decisions].reverse().map(decisionItem))
-        : h("p.small", null, t("why.waiting"))));
+    show(places.why, [view.decisions, view.waits?.text], () => section("why", t("why"), why(view)));
     show(places.who, [view.ticket.id, view.customer], () => section("who", t("who"), customerBox(desk, view)));
     show(places.related, view.related, () => view.related.length > 0 &&
       section("related", t("related"), view.related.map((other) =>

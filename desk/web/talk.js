@@ -1,5 +1,5 @@
 // The conversation: what both sides said, what became of our answers, and the reply box.
-import { ask, h, moment, notice, say, show, t } from "./dom.js";
+import { ask, h, moment, notice, say, show, span, t } from "./dom.js";
 import { call, newId } from "./door.js";
 import { channelName, dueOf, stateTag, title } from "./queue.js";
 
@@ -154,7 +154,15 @@ async function junk(desk, ticket) {
   });
 }
 
-const ASKED = { decline, transfer, junk };
+async function snooze(desk, ticket) {
+  const choices = [900, 3600, 4 * 3600, 86400, 3 * 86400];
+  const field = h("label.field", null, t("ask.snooze.for"),
+    h("select", { name: "seconds" }, choices.map((seconds) => h("option", { value: seconds }, span(seconds)))));
+  const said = await ask({ title: t("ask.snooze"), text: t("ask.snooze.text"), fields: [field], submit: t("do.snooze") });
+  if (said) await desk.act(() => call("POST", `/tickets/${ticket.id}/snooze`, { seconds: Number(said.get("seconds")) }));
+}
+
+const ASKED = { decline, transfer, snooze, junk };
 
 function moveButton(desk, ticket, action, look = "") {
   const go = ASKED[action] ?? (() => desk.act(() => call("POST", `/tickets/${ticket.id}/${action}`)));
@@ -173,7 +181,7 @@ function drawHead(head, desk, view) {
         h("span", null, channelName(ticket.channel)),
         h("span.number", null, t("number", { number: ticket.number })))),
     h("div.moves", null,
-      ["transfer", "pend", "resolve", "junk", "unjunk"].filter((a) => actions.includes(a)).map((a) =>
+      ["transfer", "pend", "snooze", "resolve", "junk", "unjunk"].filter((a) => actions.includes(a)).map((a) =>
         moveButton(desk, ticket, a, ".quiet"))),
     h("button.quiet.to-facts", { type: "button", onclick: () => desk.look("facts") }, t("facts.show")),
   ]);
@@ -181,7 +189,8 @@ function drawHead(head, desk, view) {
 
 function barText({ ticket, actions }, desk) {
   if (actions.includes("accept")) return t("bar.offered");
-  if (actions.includes("take")) return t(ticket.state === "waiting" ? "bar.waiting" : "bar.pending");
+  const free = { waiting: "bar.waiting", pending: "bar.pending", snoozed: "bar.snoozed" }[ticket.state];
+  if (actions.includes("take") && free) return t(free);
   if (ticket.owner && ticket.owner.id !== desk.state.me.id && ["active", "offered", "pending"].includes(ticket.state)) {
     return t("bar.other", { name: ticket.owner.name });
   }

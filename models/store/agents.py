@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.agent import Agent, Presence, Role
@@ -224,6 +224,29 @@ class Agents:
             ]
 
         return await self._db.look(found)
+
+    async def interruptible(self, lanes: Sequence[str]) -> dict[str, int]:
+        """Ready people to the units that setting one item of these lanes aside would free.
+
+        Who has an urgent ticket already is left to it.
+        """
+        a, t = agent.c, ticket.c
+        urgent = select(t.owner_id).where(
+            t.state.in_(sorted(LOADED_STATES)), t.interrupts, t.owner_id.is_not(None)
+        )
+        ready = select(a.id).where(a.presence == Presence.READY, a.disabled_at.is_(None))
+        query = (
+            select(t.owner_id, func.max(t.units).label("units"))
+            .where(
+                t.owner_id.in_(ready),
+                t.state == "active",
+                t.lane.in_(lanes),
+                t.owner_id.not_in(urgent),
+            )
+            .group_by(t.owner_id)
+        )
+        async with self._db.read() as conn:
+            return {row.owner_id: row.units for row in await conn.execute(query)}
 
 
 async def _empty_hands(tx: Tx, agent_id: str) -> None:

@@ -13,7 +13,7 @@ from models.errors import Conflict
 from models.routing import Decision
 from models.store.database import Fields, Tx
 from models.tables import agent, assignment, ticket
-from models.ticket import TicketState
+from models.ticket import LOADED_STATES, TicketState
 
 
 async def lock_rows(tx: Tx, table: Table, ids: Collection[str]) -> dict[str, Fields]:
@@ -28,8 +28,12 @@ async def lock_agents(tx: Tx, ids: Sequence[str]) -> None:
     await lock_rows(tx, agent, ids)
 
 
-async def take(tx: Tx, decision: Decision, offer_seconds: float | None) -> None:
+async def take(
+    tx: Tx, decision: Decision, offer_seconds: float | None, interruptible: Sequence[str] = ()
+) -> None:
     """Gives a waiting ticket to an agent, or offers it for ``offer_seconds``.
+
+    A decision that interrupts sets one item of the lanes ``interruptible`` aside.
 
     Raises:
         Conflict: the ticket or the agent is no longer what it was.
@@ -55,6 +59,8 @@ async def take(tx: Tx, decision: Decision, offer_seconds: float | None) -> None:
     row = (await tx.conn.execute(taken)).one_or_none()
     if row is None:
         raise Conflict("somebody else was faster")
+    if decision.interrupts:
+        await _set_aside(tx, decision.agent_id, interruptible)
     await load(tx, decision.agent_id, row.units)
     why = asdict(decision)
     await start_assignment(
@@ -71,15 +77,47 @@ async def take(tx: Tx, decision: Decision, offer_seconds: float | None) -> None:
     )
 
 
-async def load(tx: Tx, agent_id: str, units: int, *, ready: bool = True) -> None:
-    """Takes capacity of an agent.
+async def _set_aside(tx: Tx, agent_id: str, lanes: Sequence[str]) -> None:
+    """Sends one item of an agent's work back to its queue, with its age and its agent kept.
+
+    Nobody is interrupted in favour of a second urgent ticket while they have the first.
+
+    Raises:
+        Conflict: there is nothing that may be interrupted.
+    """
+    t = ticket.c
+    mine = (t.owner_id == agent_id) & t.state.in_(sorted(LOADED_STATES))
+    urgent = select(t.id).where(mine, t.interrupts).limit(2)
+    # The ticket that interrupts is theirs already.
+    if len((await tx.conn.execute(urgent)).all()) > 1:
+        raise Conflict("the agent was interrupted already")
+    due = (
+        select(ticket)
+        .where(t.owner_id == agent_id, t.state == TicketState.ACTIVE, t.lane.in_(lanes))
+        .order_by(t.units.desc(), (t.clock_at + t.target).desc(), t.id)
+        .limit(1)
+        # Who locks it is about to change it: then it is not there to be set aside.
+        .with_for_update(skip_locked=True)
+    )
+    row = (await tx.conn.execute(due)).mappings().one_or_none()
+    if row is None:
+        raise Conflict("there is nothing left to interrupt")
+    await requeue(tx, row, "interrupted", sticky=True)
+
+
+async def load(
+    tx: Tx, agent_id: str, units: int, *, ready: bool = True, forced: bool = False
+) -> None:
+    """Takes capacity of an agent; ``forced`` takes more than there is, and whoever is away.
 
     Raises:
         Conflict: there is not enough, or the agent is not ready.
     """
     a = agent.c
-    fits = (a.id == agent_id) & a.disabled_at.is_(None) & (a.used + units <= a.capacity)
-    if ready:
+    fits = (a.id == agent_id) & a.disabled_at.is_(None)
+    if not forced:
+        fits &= a.used + units <= a.capacity
+    if ready and not forced:
         fits &= a.presence == "ready"
     taken = update(agent).where(fits).values(used=a.used + units)
     if (await tx.conn.execute(taken)).rowcount == 0:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    tuple_,
     union_all,
     update,
 )
@@ -249,13 +250,60 @@ class Queue:
 
         return await self._db.look(found)
 
-    async def claim(self, decision: Decision, offer_seconds: float | None) -> bool:
+    async def waiting(self, ticket_id: str) -> Waiting | None:
+        """One ticket as the router sees it; None when it does not wait, or has no labels yet."""
+        t, s = ticket.c, skill_class.c
+        query = (
+            select(ticket, s.needs)
+            .join(skill_class, s.name == t.skill_class)
+            .where(t.id == ticket_id, t.state == TicketState.WAITING, t.target.is_not(None))
+        )
+        async with self._db.read() as conn:
+            row = (await conn.execute(query)).mappings().one_or_none()
+        return None if row is None else as_waiting(row, load_needs(row["needs"]))
+
+    async def ahead(self, ticket_id: str) -> int:
+        """How many tickets of its class go before a waiting one, whatever their step."""
+        other = ticket.alias("other")
+        t, o = ticket.c, other.c
+        same = (o.skill_class == t.skill_class) & (o.state == literal_column("'waiting'"))
+        query = (
+            select(func.count())
+            .select_from(ticket.join(other, same))
+            .where(t.id == ticket_id, tuple_(o.sort_key, o.id) < tuple_(t.sort_key, t.id))
+        )
+        async with self._db.read() as conn:
+            return int((await conn.execute(query)).scalar_one())
+
+    async def interrupting(self, limit: int) -> list[Waiting]:
+        """The first waiting tickets that may take the place of interruptible work."""
+        t, s = ticket.c, skill_class.c
+        query = (
+            select(ticket, s.needs)
+            .join(skill_class, s.name == t.skill_class)
+            .where(t.state == literal_column(f"'{TicketState.WAITING}'"), t.interrupts)
+            .order_by(t.sort_key, t.id)
+            .limit(limit)
+        )
+        async with self._db.read() as conn:
+            rows = (await conn.execute(query)).mappings().all()
+        return [as_waiting(row, load_needs(row["needs"])) for row in rows]
+
+    async def claim(
+        self,
+        decision: Decision,
+        offer_seconds: float | None,
+        interruptible: Sequence[str] = (),
+    ) -> bool:
         """Gives a ticket to an agent; False when either has changed since the decision.
 
         ``offer_seconds``: None gives it at once (自动接入), a number lets the agent accept.
+        ``interruptible``: lanes of the work that a decision may set aside, if it says so.
         """
         try:
-            await self._db.transact(lambda tx: take(tx, decision, offer_seconds))
+            await self._db.transact(
+                lambda tx: take(tx, decision, offer_seconds, interruptible)
+            )
         except Conflict:
             return False
         return True
@@ -300,6 +348,22 @@ class Queue:
             for row in rows:
                 row |= position(as_waiting(row, Needs()), tx.now)._asdict()
             await tx.update_each(ticket, Position._fields, rows)
+        return len(rows)
+
+    async def wake(self, limit: int = 500) -> int:
+        """Snoozed tickets whose time has come wait again, first for whoever snoozed them."""
+        t = ticket.c
+        async with self._db.write() as tx:
+            due = (
+                select(ticket)
+                .where(t.state == literal_column("'snoozed'"), t.wake_at <= tx.now)
+                .order_by(t.id)
+                .limit(limit)
+                .with_for_update()
+            )
+            rows = (await tx.conn.execute(due)).mappings().all()
+            for row in rows:
+                await _woken(tx, row)
         return len(rows)
 
     async def expire_offers(self) -> list[str]:
@@ -397,6 +461,34 @@ class Queue:
             known = {row.name: row.needs for row in await conn.execute(select(skill_class))}
             rows = (await conn.execute(counted)).all()
         return [(load_needs(known[row.skill_class]), row.tickets) for row in rows]
+
+
+async def _woken(tx: Tx, row: Fields) -> None:
+    """Its waiting counts from now; without a target (it has no labels) the labels give one."""
+    target = row["target"]
+    change = {
+        "state": TicketState.WAITING,
+        "owner_id": None,
+        "sticky_id": row["owner_id"] or row["sticky_id"],
+        "epoch": row["epoch"] + 1,
+        "queued_at": tx.now,
+        "clock_at": tx.now,
+        "sort_key": tx.now + (target or 0.0),
+        "late": False,
+        "relax_step": 0,
+        "next_step_at": tx.now,
+        "excluded": [],
+        "wake_at": None,
+        "updated_at": tx.now,
+    }
+    await tx.conn.execute(update(ticket).where(ticket.c.id == row["id"]).values(change))
+    tx.emit(
+        "ticket.woken",
+        ticket=row["id"],
+        conversation=row["conversation_id"],
+        agent=row["owner_id"],
+        number=row["number"],
+    )
 
 
 _STEPS = LATE_TWICE_STEP + 1

@@ -62,6 +62,7 @@ class Ticket:
     owner_id: str | None
     sticky_id: str | None
     offer_until: float | None
+    wake_at: float | None
     first_answer_at: float | None
     resolved_at: float | None
 
@@ -76,7 +77,8 @@ class Ticket:
 _COLUMNS = [ticket.c[name] for name in Ticket.__dataclass_fields__]
 
 
-_SET_DOWN = frozenset({TicketState.RESOLVED, TicketState.PENDING, TicketState.SNOOZED})
+_SET_DOWN = frozenset({TicketState.RESOLVED, TicketState.PENDING})
+_TAKEABLE = frozenset({TicketState.WAITING, TicketState.PENDING, TicketState.SNOOZED})
 
 
 class Tickets:
@@ -189,10 +191,13 @@ class Tickets:
             await requeue(tx, row, "declined", exclude=True)
             await tx.audit(agent_id, "ticket.decline", ticket_id, reason=reason)
 
-    async def take(self, ticket_id: str, agent_id: str, *, forced: bool = False) -> None:
-        """Gives a waiting ticket to an agent by hand.
+    async def take(
+        self, ticket_id: str, agent_id: str, *, forced: bool = False, by: str | None = None
+    ) -> None:
+        """Gives a waiting ticket to an agent by hand; ``by`` is whose word it is, if not theirs.
 
-        ``forced`` (a supervisor's word) passes over presence; capacity always holds here.
+        ``forced`` (a supervisor's word) passes over presence, skills and capacity: what exceeds
+        the capacity counts as load and blocks claims. It also takes what another person has.
 
         Raises:
             NotFound: no such ticket.
@@ -200,11 +205,30 @@ class Tickets:
         """
         async with self._db.write() as tx:
             row = await _locked(tx, ticket_id)
-            if row["state"] not in {TicketState.WAITING, TicketState.PENDING, TicketState.SNOOZED}:
+            held = row["state"] in LOADED_STATES
+            if row["state"] not in _TAKEABLE and not (forced and held):
                 raise Conflict("this ticket is not waiting; look at it again")
-            await load(tx, agent_id, row["units"], ready=not forced)
+            if held:
+                if row["owner_id"] == agent_id:
+                    raise Conflict("this ticket is theirs already")
+                await lock_agents(tx, [agent_id, row["owner_id"]])
+                await end_assignment(tx, ticket_id, "taken")
+                await unload(tx, row["owner_id"], row["units"])
+            await load(tx, agent_id, row["units"], forced=forced)
             await _give(tx, row, agent_id, {"by": "hand", "forced": forced})
-            await tx.audit(agent_id, "ticket.take", ticket_id, forced=forced)
+            await tx.audit(by or agent_id, "ticket.take", ticket_id, forced=forced, to=agent_id)
+
+    async def snooze(self, ticket_id: str, agent_id: str, seconds: float) -> None:
+        """Sets a ticket down for a time; then it comes back by itself, through a claim.
+
+        Raises:
+            NotFound: no such ticket.
+            Conflict: the agent does not have it.
+        """
+        async with self._db.write() as tx:
+            row = await _owned(tx, ticket_id, agent_id, {TicketState.ACTIVE})
+            await _leave(tx, row, TicketState.SNOOZED, wake_at=tx.now + seconds)
+            await tx.audit(agent_id, "ticket.snooze", ticket_id, seconds=seconds)
 
     async def reply(
         self,
@@ -248,7 +272,7 @@ class Tickets:
         return outbound_id
 
     async def move(self, ticket_id: str, agent_id: str, to: TicketState) -> None:
-        """Resolves, pends or snoozes a ticket that the agent has.
+        """Resolves or pends a ticket that the agent has.
 
         Raises:
             NotFound: no such ticket.
@@ -529,6 +553,7 @@ async def _give(tx: Tx, row: Fields, agent_id: str, why: Mapping[str, Any]) -> N
             owner_id=agent_id,
             epoch=epoch,
             offer_until=None,
+            wake_at=None,
             updated_at=tx.now,
         )
     )

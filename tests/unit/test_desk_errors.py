@@ -17,7 +17,12 @@ from models.errors import (
     Temporary,
 )
 
-UNSEEN = {"the lease on these envelopes has run out", "somebody else reads this account now"}
+UNSEEN = {
+    "the lease on these envelopes has run out",
+    "somebody else reads this account now",
+    "the agent was interrupted already",
+    "there is nothing left to interrupt",
+}
 """Conflicts that only workers meet."""
 
 

@@ -4,7 +4,6 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import version
-from typing import Any
 
 import structlog
 
@@ -12,10 +11,9 @@ from config.settings import Settings, load_taxonomy
 from desk.app import create_app
 from desk.services import DeskOptions, DeskServices, Route
 from models.ports import Channel
-from models.routing import Candidate, Decision, Needs, Waiting
 from models.store.tickets import Ticket
-from router.explain import explain
 from router.policy import rekeyed
+from workers.explaining import Explaining, explained
 from workers.metrics import metrics_handler
 from workers.roles.door import serving, until_told
 from workers.wiring import Base, make_channels, make_ruling, opened
@@ -59,6 +57,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         taxonomy=load_taxonomy(settings),
         reroute=reroute,
         explain=explained,
+        waiting=Explaining(base.store, ruling).waiting,
         delivery_problem=lambda name: _problem(channels, name),
         options=DeskOptions(
             version=version("shouli"),
@@ -74,22 +73,3 @@ def _problem(channels: Mapping[str, Channel], name: str) -> str | None:
     if channel is None:
         return f"渠道 {name} 未启用 / Channel {name} is not open"
     return channel.ready()
-
-
-def explained(
-    decision: Mapping[str, Any], needs: Needs, names: Mapping[str, str]
-) -> tuple[str, str]:
-    """A stored decision in sentences (zh, en)."""
-    values = dict(decision) | {"candidates": tuple(Candidate(**c) for c in decision["candidates"])}
-    made = Decision(**values)
-    ticket = Waiting(
-        ticket_id=made.ticket_id,
-        epoch=made.epoch,
-        needs=needs,
-        created_at=0.0,
-        target=0.0,
-        late=False,
-        units=made.units,
-    )
-    text = explain(made, ticket, names).text
-    return text.zh, text.en

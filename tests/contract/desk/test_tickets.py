@@ -76,7 +76,9 @@ async def test_an_offer_is_accepted(house: World, visit: Visit) -> None:
     await house.give(ticket, me, offer=20.0)
     moved = (await (await visit("li")).post(f"/tickets/{ticket}/accept")).json
     assert moved["ticket"]["state"] == "active"
-    assert moved["actions"] == ["reply", "transfer", "pend", "resolve", "junk", "correct"]
+    assert moved["actions"] == [
+        "reply", "transfer", "pend", "snooze", "resolve", "junk", "correct",
+    ]  # fmt: skip
 
 
 async def test_an_offer_is_declined_and_dispatched_again(house: World, visit: Visit) -> None:
@@ -487,3 +489,38 @@ async def test_agents_see_what_waits(house: World, visit: Visit) -> None:
     await house.give(mine, me)
     found = (await (await visit("li")).get("/tickets?state=waiting")).json["tickets"]
     assert [(t["id"], t["preview"]) for t in found] == [(free, "包裹三天没动")]
+
+
+async def test_a_ticket_is_set_down_for_a_time(house: World, visit: Visit) -> None:
+    me = await house.person("li")
+    ticket = await house.ticket()
+    await house.give(ticket, me)
+    li = await visit("li")
+    assert (await li.post(f"/tickets/{ticket}/snooze", {"seconds": 5})).status == 422
+    moved = (await li.post(f"/tickets/{ticket}/snooze", {"seconds": 3600})).json
+    assert moved["ticket"]["state"] == "snoozed"
+    assert moved["ticket"]["wake_at"] == 1_800_000_000.0 + 3600
+    assert "take" in moved["actions"]
+
+
+async def test_a_supervisor_sees_why_it_waits_and_what_the_router_knew(
+    house: World, visit: Visit
+) -> None:
+    me = await house.person("li")
+    await house.person("wang", Role.SUPERVISOR)
+    ticket = await house.ticket()
+    assert (await (await visit("li")).get(f"/tickets/{ticket}")).json["waits"] is None
+    boss = await visit("wang")
+    waits = (await boss.get(f"/tickets/{ticket}")).json["waits"]
+    assert waits == {"text": {"zh": "在等", "en": "waits"}, "facts": {"reason": "turn"}}
+    await house.give(ticket, me)
+    view = (await boss.get(f"/tickets/{ticket}")).json
+    (decision,) = view["decisions"]
+    assert decision["facts"]["candidates"] == [
+        {"agent": {"id": me, "name": "Li"}, "outcome": "chosen", "detail": ""}
+    ]
+    assert decision["facts"]["others"] == {}
+    assert "take" in view["actions"], "a supervisor may take it from them"
+    await boss.post(f"/tickets/{ticket}/take", {})
+    decisions = (await boss.get(f"/tickets/{ticket}")).json["decisions"]
+    assert [d["by"] for d in decisions if d["facts"] is None] == ["hand"]

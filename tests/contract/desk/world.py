@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from argon2 import PasswordHasher
@@ -148,6 +148,17 @@ def explain(
     )
 
 
+class Waits(NamedTuple):
+    """Why a ticket waits, as the desk is told."""
+
+    facts: dict[str, object]
+    text: tuple[str, str]
+
+
+async def waiting(_ticket_id: str) -> Waits:
+    return Waits({"reason": "turn"}, ("在等", "waits"))
+
+
 @cache
 def password_hash() -> str:
     """As cheap as argon2id gets: these tests sign in a hundred times."""
@@ -233,6 +244,7 @@ async def world(
         taxonomy=TAXONOMY,
         reroute=reroute,
         explain=explain,
+        waiting=waiting,
         delivery_problem=problems.get,
         options=options or DeskOptions(version="test"),
     )

@@ -62,9 +62,9 @@ async def test_a_ticket_is_found_by_id_and_by_number(store: Store) -> None:
 
 async def test_history_decisions_and_needs(store: Store) -> None:
     ticket_id, person = await owned(store)
-    await store.tickets.move(ticket_id, person, TicketState.SNOOZED)
+    await store.tickets.snooze(ticket_id, person, 60.0)
     (entry,) = await store.tickets.history(ticket_id)
-    assert (entry["action"], entry["agent_id"]) == ("ticket.move", person)
+    assert (entry["action"], entry["agent_id"]) == ("ticket.snooze", person)
     (made,) = await store.tickets.decisions(ticket_id)
     assert (made["outcome"], made["units"]) == ("snoozed", 2)
     needs = await store.tickets.needs(NEEDS.skill_class)
@@ -114,9 +114,6 @@ async def test_by_hand_a_ticket_is_taken_once_and_within_capacity(store: Store) 
     await store.tickets.take(ticket_id, person, forced=True)
     with pytest.raises(Conflict):
         await store.tickets.take(ticket_id, person, forced=True)
-    second = await waiting(store, "k2")
-    with pytest.raises(Conflict):
-        await store.tickets.take(second, person, forced=True)
     with pytest.raises(NotFound):
         await store.tickets.take("nope", person)
     assert await store.queue.recount() == []

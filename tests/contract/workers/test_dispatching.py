@@ -1,0 +1,112 @@
+"""The dispatcher over real tables: interruption, and every wait and decision explained."""
+
+import io
+
+from rich.console import Console
+
+from config.settings import load
+from models.agent import Presence, Role
+from models.message import Lane
+from models.store import Store
+from models.ticket import TicketState
+from router.sla import Calendars
+from tests.contract.store.conftest import FakeClock
+from tests.contract.store.makers import agent, envelope
+from tests.contract.workers.test_pipeline import ALWAYS, RULES, System
+from workers.explaining import Explaining, explained, needs_of
+from workers.route import explain_ticket
+from workers.ruling import Ruling
+
+INTERRUPTING = RULES.model_copy(
+    update={"interrupting": ("紧急",), "interruptible": ("mail",), "units": {"live": 1, "mail": 1}}
+)
+
+
+def interrupting(store: Store) -> System:
+    system = System(store)
+    system.ruling.book = Ruling(store, INTERRUPTING, Calendars(ALWAYS)).book
+    return system
+
+
+async def test_an_urgent_chat_takes_the_place_of_a_mail_which_waits_and_is_claimed_again(
+    store: Store, clock: FakeClock
+) -> None:
+    system = interrupting(store)
+    person = await agent(store, capacity=1)
+    await system.bring(
+        envelope("m", channel="email", lane=Lane.MAIL, account="help@example.com", now=clock())
+    )
+    (mail,) = await store.tickets.of_owner(person)
+    system.classifier.urgency = "紧急"
+    await system.bring(envelope("u", now=clock()))
+    (hot,) = await store.tickets.of_owner(person)
+    assert hot.id != mail.id
+    assert (await store.tickets.get(mail.id)).state == TicketState.WAITING
+    (made,) = await store.tickets.decisions(hot.id)
+    zh, en = explained(made["decision"], await needs_of(store, hot.skill_class), {person: "Li"})
+    assert "暂时放下一张可打断的工单" in zh
+    assert "set aside" in en
+    await system.bring(envelope("u2", now=clock()))
+    assert [t.id for t in await store.tickets.of_owner(person)] == [hot.id], "once, not twice"
+    await agent(store, "other", capacity=1)
+    await store.tickets.move(hot.id, person, TicketState.RESOLVED)
+    await system.dispatcher.run()
+    assert (await store.tickets.get(mail.id)).state == TicketState.ACTIVE
+    assert await store.queue.recount() == []
+
+
+async def test_a_wait_is_explained_by_what_is_in_sql(store: Store, clock: FakeClock) -> None:
+    system = System(store)
+    why = Explaining(store, system.ruling).waiting
+    await system.bring(envelope("a", now=clock()))
+    (ticket,) = await store.tickets.page()
+    told = await why(ticket.id)
+    assert told is not None
+    assert told.facts["reason"] == "nobody"
+    assert "没有在线坐席符合" in told.text.zh
+    away = await agent(store)
+    await store.agents.present(away, Presence.MEAL)
+    told = await why(ticket.id)
+    assert told is not None
+    assert (told.facts["reason"], told.facts["removed"]) == ("presence", {"presence": 1})
+    clock.pass_(1)
+    await system.bring(
+        envelope(
+            "b",
+            now=clock(),
+        )
+    )
+    second = next(t for t in await store.tickets.page() if t.id != ticket.id)
+    told = await why(second.id)
+    assert told is not None
+    assert told.facts["ahead"] == 1
+    await store.agents.present(away, Presence.READY)
+    await system.dispatcher.run()
+    assert await why(ticket.id) is None
+
+
+async def test_the_command_line_explains_the_same(
+    store: Store, clock: FakeClock, monkeypatch
+) -> None:
+    system = System(store)
+    person = await store.agents.add("li", "李雷", Role.AGENT, "x", {"domain:物流": 3})
+    await store.agents.present(person, Presence.READY)
+    novice = await store.agents.add("han", "韩梅梅", Role.AGENT, "x", {})
+    await store.agents.present(novice, Presence.READY)
+    for key in "abcd":
+        await system.bring(envelope(key, now=clock()))
+    monkeypatch.setattr("workers.route.make_store", lambda _settings: store)
+
+    async def stay_open() -> None: ...
+
+    monkeypatch.setattr(type(store), "close", lambda _self: stay_open())
+    by_state = {t.state: t for t in await store.tickets.page()}
+    for state, expected in (
+        (TicketState.ACTIVE, ["李雷", "韩梅梅", "domain:物流 0<1", "缺技能", "relax_step=0"]),
+        (TicketState.WAITING, ["为何还在等", "满负荷", "is at full capacity"]),
+    ):
+        page = io.StringIO()
+        out = Console(file=page, width=200)
+        await explain_ticket(load(None, environ={}), by_state[state].number, out)
+        for text in expected:
+            assert text in page.getvalue()

@@ -1,0 +1,64 @@
+"""Why a ticket went to whom it went, and why one still waits: from SQL alone, at any time."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from models.routing import Candidate, Decision, Needs, Waiting
+from models.store import Store
+from models.store.queue import load_needs
+from router.explain import Explanation, explain, why_not_yet
+from router.policy import standing
+from router.roster import Roster
+from workers.ruling import Ruling
+
+
+class Explaining:
+    """Explains waits with the production policy, by the rules that placed the ticket."""
+
+    def __init__(self, store: Store, ruling: Ruling) -> None:
+        self._store = store
+        self._ruling = ruling
+
+    async def waiting(self, ticket_id: str) -> Explanation | None:
+        """Why a ticket is not given to anybody yet; None for one that does not wait.
+
+        Raises:
+            Temporary: the database is out of reach.
+        """
+        ticket = await self._store.queue.waiting(ticket_id)
+        if ticket is None:
+            return None
+        await self._ruling.refresh()
+        now = await self._store.db.now()
+        # With the rules that the dispatcher decides with: only targets and needs are a line's.
+        agents = Roster(await self._store.agents.online())
+        found = standing(ticket, agents, now, self._ruling.book.general)
+        told = why_not_yet(ticket, found, now)
+        ahead = await self._store.queue.ahead(ticket_id)
+        facts = dict(told.facts) | {"ahead": ahead, "rules_version": ticket.rules_version}
+        return Explanation(facts, told.text)
+
+
+async def needs_of(store: Store, name: str | None) -> Needs:
+    """The needs of a skill class by its name; none where it is unknown."""
+    stored = await store.tickets.needs(name) if name else None
+    return Needs() if stored is None else load_needs(stored)
+
+
+def explained(
+    decision: Mapping[str, Any], needs: Needs, names: Mapping[str, str]
+) -> tuple[str, str]:
+    """A stored decision in sentences (zh, en)."""
+    values = dict(decision) | {"candidates": tuple(Candidate(**c) for c in decision["candidates"])}
+    made = Decision(**values)
+    ticket = Waiting(
+        ticket_id=made.ticket_id,
+        epoch=made.epoch,
+        needs=needs,
+        created_at=0.0,
+        target=0.0,
+        late=False,
+        units=made.units,
+    )
+    text = explain(made, ticket, names).text
+    return text.zh, text.en
