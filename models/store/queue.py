@@ -301,9 +301,7 @@ class Queue:
         ``interruptible``: lanes of the work that a decision may set aside, if it says so.
         """
         try:
-            await self._db.transact(
-                lambda tx: take(tx, decision, offer_seconds, interruptible)
-            )
+            await self._db.transact(lambda tx: take(tx, decision, offer_seconds, interruptible))
         except Conflict:
             return False
         return True
