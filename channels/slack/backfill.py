@@ -1,6 +1,7 @@
 """What was said while nobody listened: Slack gives up on an event after some minutes."""
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import AsyncIterator, Callable
 
@@ -21,6 +22,7 @@ _OVERLAP_SECONDS = 120.0
 """Read again before the moment up to which all was heard; what is known changes nothing."""
 
 _MOST_TOGETHER = 100
+_STOP_SECONDS = 5.0
 
 
 class Backfill:
@@ -36,24 +38,28 @@ class Backfill:
         self._hears = hears
         self._holder = str(uuid.uuid4())
         self._whole = False
+        self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._stay(), name="slack backfill")
 
     async def stop(self) -> None:
+        self._stopping.set()
         if self._task is not None:
+            await asyncio.wait({self._task}, timeout=_STOP_SECONDS)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _stay(self) -> None:
-        while True:
+        while not self._stopping.is_set():
             try:
                 await self.step()
             except (Temporary, Conflict, SlackClientError, aiohttp.ClientError, OSError) as error:
                 _log.warning("slack history not read", error=type(error).__name__)
                 self._whole = False
-            await asyncio.sleep(self._options.backfill_seconds)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), self._options.backfill_seconds)
 
     async def step(self) -> None:
         """Makes up for a gap, if there is one, and notes that all is heard up to now.

@@ -1,8 +1,10 @@
 """Updates asked for: the offset moves only after the commit, and one process at a time asks."""
 
 import asyncio
+import contextlib
 import json
 import uuid
+from typing import Any
 
 import structlog
 from telegram.error import InvalidToken, RetryAfter, TelegramError
@@ -18,11 +20,15 @@ _log = structlog.stdlib.get_logger(__name__)
 
 _RENEW_SECONDS = 5.0
 _LEASE_SECONDS = 20.0
+_STOP_SECONDS = 5.0
 _PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
 
 
 class Polling:
-    """getUpdates, while this process holds the bot's lease."""
+    """getUpdates, while this process holds the bot's lease.
+
+    Only the question itself is ever broken off: what touches the database is let finish.
+    """
 
     def __init__(self, options: Options, api: Api, door: Door) -> None:
         self._options = options
@@ -31,24 +37,37 @@ class Polling:
         self._name = f"telegram:{options.account}"
         self._holder = str(uuid.uuid4())
         self._held: Held | None = None
+        self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[list[dict[str, Any]]] | None = None
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._stay(), name="telegram polling")
 
     async def stop(self) -> None:
         """Stops asking; what was stored is confirmed by whoever asks next."""
+        self._stopping.set()
+        self._break_off()
         if self._task is not None:
+            await asyncio.wait({self._task}, timeout=_STOP_SECONDS)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    def _break_off(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
 
     async def _stay(self) -> None:
         """Polls whenever nobody else does."""
         try:
-            while True:
+            while not self._stopping.is_set():
                 if await self._take():
                     await self._poll_while_held()
-                await asyncio.sleep(_RENEW_SECONDS)
+                await self._pause(_RENEW_SECONDS)
         finally:
             await self._drop()
 
@@ -68,20 +87,20 @@ class Polling:
                 _log.info("lease left to run out", lease=self._name)
 
     async def _poll_while_held(self) -> None:
-        """Ends when the lease is lost: a poll under way is broken off with it."""
+        """Ends when the lease is lost, or somebody says that it was."""
         polling = asyncio.create_task(self._poll())
         try:
             while not polling.done():
                 await asyncio.wait({polling}, timeout=_RENEW_SECONDS)
-                if not await self._take():
-                    return
+                if not polling.done() and not await self._take():
+                    self._break_off()
+            await polling
         finally:
             polling.cancel()
-            await asyncio.gather(polling, return_exceptions=True)
 
     async def _poll(self) -> None:
         failures = 0
-        while True:
+        while self._held is not None and not self._stopping.is_set():
             try:
                 await self._step()
                 failures = 0
@@ -95,14 +114,17 @@ class Polling:
                     pause = _PAUSES[-1]
                 failures += 1
                 _log.warning("telegram poll failed", error=type(error).__name__, pause=pause)
-                await asyncio.sleep(pause)
+                await self._pause(pause)
 
     async def _step(self) -> None:
         """Asks for what comes after the last one stored: asking is what confirms it."""
         store = self._door.store
         last = int(await store.cursors.get("telegram", self._options.account) or 0)
-        updates = await self._api.updates(last)
-        if not updates:
+        self._asking = asyncio.create_task(self._api.updates(last))
+        await asyncio.wait({self._asking})
+        if self._asking.cancelled():
+            return
+        if not (updates := self._asking.result()):
             return
         now = self._door.clock()
         made = [

@@ -87,6 +87,7 @@ async def test_who_has_lost_the_lease_moves_nothing(bot: Any) -> None:
     await driver.deliver(lent, fake, 1)
     polling = lent.channel._polling
     await polling.stop()
+    polling._stopping = asyncio.Event()
     polling._held = replace(polling._held, fence=polling._held.fence - 1)
     driver._ready[1002] = update(2)
     driver._given[1002] = 0

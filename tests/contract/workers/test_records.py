@@ -1,0 +1,86 @@
+"""What operators are shown on the command line: answers, their attempts, calls."""
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from models.message import SendResult
+from models.store import Store
+from models.tables import call
+from models.ticket import TicketState
+from tests.contract.store.makers import owned
+from tests.databases import migrated_sqlite
+from workers.cli import app
+from workers.wiring import make_store as _make_store
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder with a database in it, named by the settings."""
+    migrated_sqlite(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SHOULI_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv(
+        "SHOULI_CHANNELS__INGEST__SOURCES", '{form = {secrets = ["0123456789abcdef"]}}'
+    )
+    return tmp_path
+
+
+def within(data: Path, work: Any) -> Any:
+    from config.settings import load
+
+    async def run() -> Any:
+        store = _make_store(load(environ={"SHOULI_DATA_DIR": str(data)}, folder=data))
+        try:
+            return await work(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(run())
+
+
+def told(*words: str) -> str:
+    done = CliRunner().invoke(app, list(words), catch_exceptions=False)
+    assert done.exit_code == 0
+    return done.stdout
+
+
+async def answered(store: Store) -> str:
+    ticket, agent = await owned(store, channel="ingest", account="form")
+    answer = await store.tickets.reply(ticket, agent, "好的", "c1", TicketState.ACTIVE)
+    leased = await store.outbound.lease(9, 30.0)
+    assert leased is not None
+    await store.outbound.finish(leased.token, answer, SendResult("failed", error="HTTP 410"))
+    return answer
+
+
+def test_answers_are_listed_shown_and_sent_again(data: Path) -> None:
+    answer = within(data, answered)
+    assert "HTTP 410" in told("deliveries", "list", "--state", "failed")
+    assert answer not in told("deliveries", "list", "--channel", "webchat")
+    assert re.search(r"1 .*failed .*HTTP 410", told("deliveries", "show", answer))
+    assert "Queued" in told("deliveries", "again", answer)
+    assert "queued" in told("deliveries", "list")
+
+
+def test_calls_are_told_as_a_share(data: Path) -> None:
+    async def rung(store: Store) -> None:
+        async with store.db.write() as tx:
+            for number, rings in enumerate((2, 4, 5, None)):
+                at = tx.now - 60
+                row = {
+                    "id": tx.new_id(), "channel": "ingest", "account": "phone",
+                    "external_id": str(number), "first_at": at, "rang_at": at, "rings": rings,
+                    "answered_at": at + 9 if rings else None, "missed_at": None if rings else at,
+                }  # fmt: skip
+                await tx.insert(call, [row])
+
+    within(data, rung)
+    assert "50.0%" in told("calls", "rate")
+    assert "75.0%" in told("calls", "rate", "--rings", "5")
+    assert "–" in told("calls", "rate", "--account", "nobody")
