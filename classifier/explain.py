@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +42,29 @@ class Explained(NamedTuple):
     contributions: list[Contribution]
 
 
+class _Grouped(NamedTuple):
+    """Features by what a person reads for them: “投诉” as word, characters and cue is one.
+
+    ``features``, ``groups`` and ``shares`` belong together: a feature that reads as several
+    texts is divided among them. ``worth`` is what a person gets from reading a text, 0 to 1.
+    """
+
+    texts: list[str]
+    kinds: list[str]
+    features: Integers
+    groups: Integers
+    shares: Floats
+    worth: Floats
+
+    def sums(self, weights: Floats) -> Floats:
+        """The weight of each text."""
+        parts = weights[self.features] * self.shares
+        return np.bincount(self.groups, parts, minlength=len(self.texts)).astype(np.float64)
+
+    def contribution(self, at: int, sums: Floats) -> Contribution:
+        return Contribution(self.kinds[at], self.texts[at], float(sums[at]))
+
+
 class Explanation:
     """One message's features and what each says for the decided class of every head."""
 
@@ -59,13 +83,12 @@ class Explanation:
         self._names = names
         self._analysis = analysis
         self._columns = columns.tolist()
-        self._words = f"{_BETWEEN}{_BETWEEN.join(analysis.words)}{_BETWEEN}"
-        self._readings: dict[int, tuple[str, list[str]]] = {}
 
     def all(self, facet: str) -> list[Contribution]:
         """Every contribution to the decided class, merged by what a person reads, large first."""
-        weights = self.weights[facet]
-        merged = self._merged(range(len(weights)), weights)
+        grouped = self._grouped(range(len(self._columns)))
+        sums = grouped.sums(self.weights[facet])
+        merged = [grouped.contribution(at, sums) for at in range(len(sums))]
         return sorted(merged, key=lambda part: (-abs(part.weight), part.text))
 
     def top(self, facet: str, count: int) -> list[Contribution]:
@@ -73,42 +96,46 @@ class Explanation:
 
         Whole words go before pieces of words, pieces before single characters.
         """
-        weights = self.weights[facet]
-        merged = self._merged(_strongest(weights), weights)
-        merged.sort(key=lambda part: (-abs(part.weight) * _worth(part), part.text))
-        return merged[:count]
+        grouped = self._strongest
+        sums = grouped.sums(self.weights[facet])
+        rank = np.abs(sums) * grouped.worth * np.where(sums > 0, 1.0, 0.5)
+        order = np.argsort(-rank, kind="stable")[:count].tolist()
+        return [grouped.contribution(at, sums) for at in order]
 
-    def _merged(self, features: Iterable[int], weights: Floats) -> list[Contribution]:
-        """Features that read alike are one: “投诉” as word, as characters and as cue word."""
-        kinds: dict[str, str] = {}
-        sums: dict[str, float] = {}
+    @cached_property
+    def _strongest(self) -> _Grouped:
+        """The features that weigh most in any facet: read once, though every facet asks."""
+        sizes = np.abs(np.stack(list(self.weights.values())))
+        if len(self._columns) <= _CANDIDATES:
+            return self._grouped(range(len(self._columns)))
+        large = np.argpartition(sizes, -_CANDIDATES, axis=1)[:, -_CANDIDATES:]
+        return self._grouped(np.unique(large).tolist())
+
+    def _grouped(self, features: Iterable[int]) -> _Grouped:
+        words = f"{_BETWEEN}{_BETWEEN.join(self._analysis.words)}{_BETWEEN}"
+        groups: dict[str, int] = {}
+        kinds: list[str] = []
+        entries: list[tuple[int, int, float]] = []
         for feature in features:
-            kind, texts = self._read(feature)
-            for text in texts:
-                sums[text] = sums.get(text, 0.0) + float(weights[feature]) / len(texts)
-                if text not in kinds or _RANKS[kind] < _RANKS[kinds[text]]:
-                    kinds[text] = kind
-        return [Contribution(kinds[text], text, weight) for text, weight in sums.items()]
-
-    def _read(self, feature: int) -> tuple[str, list[str]]:
-        """Each feature is read once, though every facet asks for it."""
-        if feature not in self._readings:
             block, name = self._names[self._columns[feature]]
-            self._readings[feature] = _read(block, name, self._analysis, self._words)
-        return self._readings[feature]
-
-
-def _strongest(weights: Floats) -> list[int]:
-    """The features with the largest weights; of equal ones the first."""
-    sizes = np.abs(weights)
-    if len(sizes) > _CANDIDATES:
-        least = np.partition(sizes, len(sizes) - _CANDIDATES)[len(sizes) - _CANDIDATES]
-        large = np.flatnonzero(sizes >= least)
-    else:
-        large = np.arange(len(sizes))
-    order = np.argsort(-sizes[large], kind="stable")[:_CANDIDATES]
-    strongest: list[int] = large[order].tolist()
-    return strongest
+            kind, texts = _read(block, name, self._analysis, words)
+            for text in texts:
+                group = groups.setdefault(text, len(groups))
+                if group == len(kinds):
+                    kinds.append(kind)
+                elif _RANKS[kind] < _RANKS[kinds[group]]:
+                    kinds[group] = kind
+                entries.append((feature, group, 1.0 / len(texts)))
+        texts = list(groups)
+        table = np.array(entries, np.float64).reshape(-1, 3)
+        return _Grouped(
+            texts,
+            kinds,
+            table[:, 0].astype(np.int64),
+            table[:, 1].astype(np.int64),
+            table[:, 2],
+            np.array([_worth(kind, text) for kind, text in zip(kinds, texts, strict=True)]),
+        )
 
 
 class Explainer:
@@ -146,6 +173,7 @@ class Explainer:
             yield Explanation(self._names, analysis, rows.columns[span], parts)
 
 
+@lru_cache(maxsize=1 << 16)
 def shown(text: str) -> str:
     """``text`` with its stand-ins spelt out: “退〔金额〕”."""
     return _STAND_IN.sub(lambda found: f"〔{STAND_INS[found.group()][0]}〕", text)
@@ -161,6 +189,8 @@ def _read(block: str, name: str, analysis: Analysis, words: str) -> tuple[str, l
         return "word", []
     if block == "char":
         return _read_characters(name.strip(), words)
+    if block == "skip":
+        return "word", [shown(name.replace(" ", "…"))]
     latin = any("a" <= character <= "z" for character in name)
     return "word", [shown(name if latin else name.replace(" ", ""))]
 
@@ -183,10 +213,7 @@ def _read_shape(name: str) -> str:
 _WORTH = {"cue": 1.0, "word": 1.0, "chars": 0.5, "shape": 0.3}
 
 
-def _worth(part: Contribution) -> float:
+def _worth(kind: str, text: str) -> float:
     """How much a person gets from reading it, 0 to 1: decides the order of those shown."""
-    worth = _WORTH[part.kind]
-    enough = 4 if part.text.isascii() else 2
-    if len(part.text) < enough:
-        worth *= 0.2
-    return worth if part.weight > 0 else worth * 0.5
+    enough = 4 if text.isascii() else 2
+    return _WORTH[kind] * (0.2 if len(text) < enough else 1.0)

@@ -1,8 +1,12 @@
 """What of a message the linear heads see, for training and prediction alike.
 
-Five blocks: words (1–2 in a row) and characters (1–3 in a row) of subject and body, words of
-the subject alone, the taxonomy's cue-word groups, and the message's shape. The first three
-are TF-IDF weighted with a length of one each; the last two are fixed small numbers.
+Six blocks: words (one, or two in a row), pairs of words with one or two between them, and
+characters in a row of subject and body; words of the subject alone; the taxonomy's cue-word
+groups; and the message's shape. The first four are TF-IDF weighted with a length of their own
+each; the last two are fixed small numbers.
+
+Characters are looked for within pieces: a run of Chinese, or a word of another script. Two
+Chinese characters are as long as a word, of letters it takes four.
 """
 
 import re
@@ -18,6 +22,7 @@ from classifier import keys
 from classifier.keys import Integers, Keys, KeyTable
 from classifier.phrases import Phrases
 from classifier.text import (
+    HAN,
     MONEY,
     ORDER,
     PHONE,
@@ -34,7 +39,7 @@ from models.training import Taxonomy
 
 Floats = NDArray[np.float64]
 
-WEIGHTED = ("word", "char", "subject")
+WEIGHTED = ("word", "skip", "char", "subject")
 """The blocks whose features are learnt from the data and TF-IDF weighted."""
 
 SHAPES: dict[str, tuple[str, str]] = {
@@ -64,17 +69,21 @@ class FeatureConfig:
     """How much of each thing is looked at. Part of the bundle: use must equal training."""
 
     word_n: int = 2
-    char_n: int = 3
+    han_n: int = 2
+    letter_n: int = 4
     min_count: int = 2
+    word_weight: float = 0.7
+    skip_weight: float = 0.3
+    char_weight: float = 1.0
+    subject_weight: float = 0.5
     cue_weight: float = 0.2
     shape_weight: float = 0.2
-    subject_weight: float = 0.5
 
 
 class Analysis(NamedTuple):
     """A message taken apart, before anything learnt is applied to it.
 
-    ``letters`` is what characters are looked for in: whatever is no letter is one space there.
+    ``letters`` is what characters are looked for in: pieces with a space before and after each.
     """
 
     normal: str
@@ -119,16 +128,24 @@ def cue_group(facet: str, value: str) -> str:
 
 def terms(analysis: Analysis, config: FeatureConfig) -> dict[str, list[str]]:
     """By block of ``WEIGHTED``, everything that a vocabulary could hold of a message."""
-    letters = analysis.letters
+    words = analysis.words
     return {
-        "word": _in_a_row(analysis.words, config.word_n),
+        "word": _in_a_row(words, config.word_n),
+        "skip": [
+            f"{words[at]} {words[at + gap]}" for gap in _GAPS for at in range(len(words) - gap)
+        ],
         "char": [
-            letters[at : at + size]
-            for size in range(1, config.char_n + 1)
-            for at in range(len(letters) - size + 1)
+            piece[at : at + size]
+            for piece in _PADDED.findall(analysis.letters)
+            for size in range(1, (config.han_n if _is_han(piece[1]) else config.letter_n) + 1)
+            for at in range(len(piece) - size + 1)
         ],
         "subject": analysis.subject_words,
     }
+
+
+_GAPS = (2, 3)
+"""How far apart two words of a pair are."""
 
 
 def _in_a_row(words: Sequence[str], most: int) -> list[str]:
@@ -139,12 +156,16 @@ def _in_a_row(words: Sequence[str], most: int) -> list[str]:
     return grams
 
 
-_NO_LETTER = re.compile(f"[^\\w{''.join(STAND_INS)}]|_")
+_PADDED = re.compile(" [^ ]+ ")
+_PIECE = re.compile(f"[{HAN}]+|[^{HAN}\\W_]+|[{''.join(STAND_INS)}]")
 
 
-def _only_letters(normal: str) -> str:
-    kept = _NO_LETTER.sub(" ", normal)
-    return f" {' '.join(kept.split())} "
+def _pieces(normal: str) -> str:
+    return "".join(f" {piece} " for piece in _PIECE.findall(normal))
+
+
+def _is_han(character: str) -> bool:
+    return _HAN_BEGINS <= ord(character) <= _HAN_ENDS
 
 
 _DIGIT = re.compile("[0-9]")
@@ -197,7 +218,7 @@ class Analyser:
         for hit in self._phrases.find(normal):
             for group in self._groups[hit.phrase]:
                 cues.setdefault(group, []).append(hit.phrase)
-        letters = _only_letters(normal)
+        letters = _pieces(normal)
         return Analysis(normal, letters, words, subject_words, cues, _shapes(item, normal))
 
 
@@ -238,7 +259,14 @@ class Weighing:
         self._factors = np.concatenate([vocabulary.idf, np.ones(fixed)])
         self._block_of = np.repeat(np.arange(len(vocabulary.sizes)), vocabulary.sizes)
         self._scales = np.array(
-            [1.0, 1.0, config.subject_weight, config.cue_weight, config.shape_weight]
+            [
+                config.word_weight,
+                config.skip_weight,
+                config.char_weight,
+                config.subject_weight,
+                config.cue_weight,
+                config.shape_weight,
+            ]
         )
 
     def __call__(self, found: Counts) -> Rows:
@@ -254,9 +282,11 @@ class Weighing:
         return Rows(found.columns, values * scaling.ravel()[at], found.starts)
 
 
-_SALTS = {"word": np.uint64(0), "char": np.uint64(1 << 63), "subject": np.uint64(1 << 62)}
+_SALTS = {block: np.uint64(number << 62) for number, block in enumerate(WEIGHTED)}
 """Keeps the keys of equal runs in different blocks apart."""
 
+_OF_WORDS = ("word", "skip", "subject")
+_SPACE, _HAN_BEGINS, _HAN_ENDS = 0x20, 0x3400, 0x9FFF
 _UNKNOWN = (1 << 32) - 1
 """Stands for every word that no term has."""
 
@@ -273,17 +303,20 @@ class Extractor:
         self._size = vocabulary.size
         starts = np.cumsum([0, *vocabulary.sizes])
         words = {
-            block: [term.split(" ") for term in vocabulary.terms[block]]
-            for block in ("word", "subject")
+            block: [term.split(" ") for term in vocabulary.terms[block]] for block in _OF_WORDS
         }
-        known = dict.fromkeys(chain.from_iterable(chain(words["word"], words["subject"])))
+        known = dict.fromkeys(chain.from_iterable(chain(*words.values())))
         self._word_ids = {word: at for at, word in enumerate(known)}
         self._table = KeyTable(
             np.concatenate(
                 [
-                    self._keys_of_words(words["word"]) ^ _SALTS["word"],
-                    _keys_of_characters(vocabulary.terms["char"]) ^ _SALTS["char"],
-                    self._keys_of_words(words["subject"]) ^ _SALTS["subject"],
+                    _SALTS[block]
+                    ^ (
+                        self._keys_of_words(words[block])
+                        if block in words
+                        else _keys_of_characters(vocabulary.terms[block])
+                    )
+                    for block in WEIGHTED
                 ]
             ),
             np.arange(starts[len(WEIGHTED)], dtype=np.int64),
@@ -308,24 +341,37 @@ class Extractor:
 
     def _weighted(self, analyses: Sequence[Analysis]) -> Integers:
         """Row times width plus column of every known term, as often as it occurs."""
+        symbols, rows = self._words_of([each.words for each in analyses])
+        subjects, subject_rows = self._words_of([each.subject_words for each in analyses])
         letters = [analysis.letters for analysis in analyses]
-        runs = {
-            "word": self._runs_of_words([each.words for each in analyses], self._config.word_n),
-            "char": keys.runs(code_points("".join(letters)), _rows(letters), self._config.char_n),
-            "subject": self._runs_of_words([each.subject_words for each in analyses], 1),
+        most = np.full(len(symbols), self._config.word_n)
+        found = {
+            "word": (keys.runs(symbols, rows, most), rows),
+            "skip": (keys.pairs(symbols, rows, _GAPS), rows),
+            "char": (self._runs_of_characters(code_points("".join(letters))), _rows(letters)),
+            "subject": (keys.runs(subjects, subject_rows, subject_rows * 0), subject_rows),
         }
-        rows = np.concatenate([runs[block].rows for block in WEIGHTED])
         columns = self._table.find(
-            np.concatenate([runs[block].keys ^ _SALTS[block] for block in WEIGHTED])
+            np.concatenate([runs.keys ^ _SALTS[block] for block, (runs, _) in found.items()])
         )
+        of_rows = np.concatenate([each[runs.starts] for runs, each in found.values()])
         known = columns >= 0
-        cells: Integers = rows[known] * self._size + columns[known]
+        cells: Integers = of_rows[known] * self._size + columns[known]
         return cells
 
-    def _runs_of_words(self, texts: Sequence[list[str]], most: int) -> keys.Runs:
+    def _runs_of_characters(self, codes: NDArray[np.uint32]) -> keys.Runs:
+        begins = (codes == _SPACE) & (np.append(_SPACE, codes[:-1]) == _SPACE)
+        pieces = np.cumsum(begins) - 1
+        first = np.minimum(np.flatnonzero(begins) + 1, len(codes) - 1)
+        most = np.where(codes[first] >= _HAN_BEGINS, self._config.han_n, self._config.letter_n)
+        most[codes[first] > _HAN_ENDS] = self._config.letter_n
+        return keys.runs(codes, pieces, most[pieces])
+
+    def _words_of(self, texts: Sequence[list[str]]) -> tuple[NDArray[np.uint32], Integers]:
+        """The numbers of all words, and the row of each."""
         ids = self._word_ids
-        symbols = [ids.get(word, _UNKNOWN) for words in texts for word in words]
-        return keys.runs(np.array(symbols, np.uint32), _rows(texts), most)
+        numbers = [ids.get(word, _UNKNOWN) for words in texts for word in words]
+        return np.array(numbers, np.uint32), _rows(texts)
 
     def _keys_of_words(self, terms: Sequence[list[str]]) -> Keys:
         ids = self._word_ids

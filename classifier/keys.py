@@ -16,27 +16,49 @@ _ROOM = 4
 
 
 class Runs(NamedTuple):
-    """Keys of runs, and the row that each run lies in."""
+    """Keys of runs, and where in the symbols each begins."""
 
     keys: Keys
-    rows: Integers
+    starts: Integers
 
 
-def runs(symbols: NDArray[np.uint32], rows: Integers, most: int) -> Runs:
-    """Each run of one to ``most`` symbols that lies within one row.
+def runs(symbols: NDArray[np.uint32], pieces: Integers, most: Integers) -> Runs:
+    """Each run of symbols that lies within one piece: at most ``most`` from where it begins.
 
-    The key of a run is a polynomial of its symbols modulo 2⁶⁴: of the hundred thousand runs
-    that a bundle knows, two share a key with a probability below 10⁻⁹.
+    ``pieces`` has the number of each symbol's piece. The key of a run is a polynomial of its
+    symbols modulo 2⁶⁴: of the hundred thousand runs that a bundle knows, two share a key with
+    a probability below 10⁻⁹.
     """
     steps = symbols.astype(np.uint64) + np.uint64(1)
-    keys, of_rows = [steps], [rows]
-    longer = steps
-    for size in range(2, min(most, len(symbols)) + 1):
-        longer = longer[:-1] * _STEP + steps[size - 1 :]
-        within = rows[: len(longer)] == rows[size - 1 :]
-        keys.append(longer[within])
-        of_rows.append(rows[: len(longer)][within])
-    return Runs(np.concatenate(keys), np.concatenate(of_rows))
+    starts = np.arange(len(symbols))
+    found = [Runs(steps, starts)]
+    keys = steps
+    for size in range(2, int(most.max(initial=0)) + 1):
+        goes_on = starts + size <= len(symbols)
+        starts, keys = starts[goes_on], keys[goes_on]
+        ends = starts + size - 1
+        within = (pieces[starts] == pieces[ends]) & (most[starts] >= size)
+        starts, ends = starts[within], ends[within]
+        keys = keys[within] * _STEP + steps[ends]
+        found.append(Runs(keys, starts))
+    return _joined(found)
+
+
+def pairs(symbols: NDArray[np.uint32], pieces: Integers, gaps: Sequence[int]) -> Runs:
+    """Each two symbols of a piece that stand so far apart: 2 is with one between them."""
+    steps = symbols.astype(np.uint64) + np.uint64(1)
+    found = [Runs(steps[:0], np.zeros(0, np.int64))]
+    for gap in gaps:
+        starts = np.flatnonzero(pieces[:-gap] == pieces[gap:])
+        found.append(Runs(steps[starts] * _STEP + steps[starts + gap], starts))
+    return _joined(found)
+
+
+def _joined(found: Sequence[Runs]) -> Runs:
+    return Runs(
+        np.concatenate([each.keys for each in found]),
+        np.concatenate([each.starts for each in found]),
+    )
 
 
 def of_runs(symbols: NDArray[np.uint32], sizes: Sequence[int]) -> Keys:

@@ -87,8 +87,8 @@ _PLAIN = (
 _UNSTABLE = re.compile("[\x00-\x7f]?[^\x00-\x7f\u3001\u3002\u3400-\u4db5\u4e00-\u9fff]+")
 _RUN = re.compile(r"(.)\1{2,}", re.DOTALL)
 _SPACE = re.compile(r"\s+")
-_HAN = "\u3400-\u4dbf\u4e00-\u9fff"
-_SPACE_AT_HAN = re.compile(rf"(?<=[{_HAN}]) | (?=[{_HAN}])")
+HAN = "\u3400-\u4dbf\u4e00-\u9fff"
+_SPACE_AT_HAN = re.compile(rf"(?<=[{HAN}]) | (?=[{HAN}])")
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,8 +48,8 @@ class TrainConfig:
     """
 
     features: FeatureConfig = field(default_factory=FeatureConfig)
-    penalty: float = 0.5
-    balance: float = 1.0
+    penalty: float = 0.7
+    balance: float = 0.25
     folds: int = 5
     strange: float = 0.05
     seed: int = 0

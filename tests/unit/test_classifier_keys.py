@@ -23,19 +23,33 @@ def _plain(texts: list[str], most: int) -> list[tuple[int, str]]:
 
 def test_every_run_within_a_text_and_none_across() -> None:
     rows = np.repeat(np.arange(len(_TEXTS)), [len(text) for text in _TEXTS])
-    found = keys.runs(code_points("".join(_TEXTS)), rows, 3)
+    found = keys.runs(code_points("".join(_TEXTS)), rows, np.full(len(rows), 3))
     expected = _plain(_TEXTS, 3)
     own = keys.of_runs(
         code_points("".join(run for _, run in expected)), [len(run) for _, run in expected]
     )
-    pairs = zip(found.rows.tolist(), found.keys.tolist(), strict=True)
+    pairs = zip(rows[found.starts].tolist(), found.keys.tolist(), strict=True)
     assert sorted(pairs) == sorted(zip([row for row, _ in expected], own.tolist(), strict=True))
     assert len(set(own.tolist())) == len({run for _, run in expected})
 
 
 def test_a_run_longer_than_every_text() -> None:
-    assert len(keys.runs(code_points("ab"), np.zeros(2, np.int64), 9).keys) == 3
-    assert len(keys.runs(code_points(""), np.zeros(0, np.int64), 3).keys) == 0
+    one = np.zeros(2, np.int64)
+    assert len(keys.runs(code_points("ab"), one, one + 9).keys) == 3
+    assert len(keys.runs(code_points(""), one[:0], one[:0]).keys) == 0
+
+
+def test_how_long_a_run_may_be_depends_on_where_it_begins() -> None:
+    found = keys.runs(code_points("abcd"), np.zeros(4, np.int64), np.array([1, 3, 1, 1]))
+    assert sorted(found.starts.tolist()) == [0, 1, 1, 1, 2, 3]
+
+
+def test_pairs_have_others_between_them() -> None:
+    pieces = np.array([0, 0, 0, 1, 1])
+    found = keys.pairs(code_points("abcde"), pieces, (2, 3))
+    assert found.starts.tolist() == [0]
+    assert found.keys.tolist() == keys.of_runs(code_points("ac"), [2]).tolist()
+    assert len(keys.pairs(code_points("a"), pieces[:1], (2, 3)).keys) == 0
 
 
 def test_the_table_finds_what_a_dictionary_finds() -> None:

@@ -1,0 +1,122 @@
+"""The speed of the classifier beside three plain scikit-learn pipelines, in one run."""
+
+import multiprocessing
+import random
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+
+from sklearn.pipeline import Pipeline
+
+from classifier import bundles, seed
+from classifier.examples import Example
+from classifier.predict import Classifier
+from classifier.text import Text
+from classifier.train import train
+from config.settings import load, load_taxonomy
+from models.training import Taxonomy
+
+_SHORT = 40
+_BATCH = 32
+_ROUNDS = 5
+_MANY = 10_000
+_MAIL_BYTES = 4_096
+
+
+def speed(plain_pipeline: Callable[[], Pipeline]) -> None:
+    """Prints every figure; CPU and wall time are the same here, since nothing waits."""
+    taxonomy = load_taxonomy(load(None, environ={}))
+    data = seed.load(taxonomy)
+    short = [each.item for each in data if len(each.item.text) <= _SHORT][:512]
+    with tempfile.TemporaryDirectory() as folder:
+        path = bundles.save(train(data, taxonomy), Path(folder))
+        Classifier.load(path, taxonomy).classify(short[:1])  # dictionaries, once a process
+        loads = [_seconds(lambda: Classifier.load(path, taxonomy)) for _ in range(_ROUNDS)]
+        print(f"load: {median(loads):.3f} s")
+        _side_by_side(Classifier.load(path, taxonomy), _plain(plain_pipeline, data), short, data)
+    _training(data, taxonomy)
+
+
+def _plain(plain_pipeline: Callable[[], Pipeline], data: Sequence[Example]) -> list[Pipeline]:
+    texts = [each.item.text for each in data]
+    return [
+        plain_pipeline().fit(texts, [each.labels[facet] for each in data])
+        for facet in ("type", "domain", "urgency")
+    ]
+
+
+def _side_by_side(
+    ours: Classifier, plain: Sequence[Pipeline], short: Sequence[Text], data: Sequence[Example]
+) -> None:
+    def theirs(items: Sequence[Text]) -> None:
+        for pipeline in plain:
+            pipeline.decision_function([item.text for item in items])
+
+    mails = [_mail(data, number) for number in range(64)]
+    for title, items, size in (
+        (f"batches of {_BATCH} short messages", short, _BATCH),
+        ("single short messages", short, 1),
+        (f"batches of {_BATCH} mails of 4 KB text", mails, _BATCH),
+    ):
+        own, other = (_milliseconds(call, items, size) for call in (ours.classify, theirs))
+        print(
+            f"{title}: p50 {median(own):.3f} ms a message with labels, probabilities and reasons, "
+            f"scikit-learn's scores {median(other):.3f} ms: {median(other) / median(own):.1f}×"
+        )
+
+
+def _milliseconds(
+    call: Callable[[Sequence[Text]], object], items: Sequence[Text], size: int
+) -> list[float]:
+    """Milliseconds a message of each call, after a round that is not counted."""
+    rounds = _ROUNDS if size > 1 else 1
+    chunks = [items[start : start + size] for start in range(0, len(items), size)]
+    for chunk in chunks[:8]:
+        call(chunk)
+    return [
+        _seconds(lambda given=chunk: call(given)) * 1e3 / len(chunk)
+        for _ in range(rounds)
+        for chunk in chunks
+    ]
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+def _mail(data: Sequence[Example], number: int) -> Text:
+    draw = random.Random(number)
+    text = ""
+    while len(text.encode()) < _MAIL_BYTES:
+        text += draw.choice(data).item.text + "\n"
+    return Text(text, "投诉", "mail")
+
+
+def _training(data: Sequence[Example], taxonomy: Taxonomy) -> None:
+    """Ten thousand messages: the corpus, and pairs of its messages that share their labels."""
+    draw = random.Random(0)
+    alike: dict[tuple[str, ...], list[Example]] = {}
+    for each in data:
+        alike.setdefault(tuple(each.labels.values()), []).append(each)
+    many = list(data)
+    while len(many) < _MANY:
+        one = draw.choice(data)
+        other = draw.choice(alike[tuple(one.labels.values())])
+        text = f"{one.item.text}{other.item.text}"
+        many.append(Example(Text(text, one.item.subject, one.item.channel), one.labels))
+    # In a process of its own, so that the memory is of the training alone.
+    child = multiprocessing.get_context("spawn").Process(target=_train, args=(many, taxonomy))
+    child.start()
+    child.join()
+
+
+def _train(many: Sequence[Example], taxonomy: Taxonomy) -> None:
+    seconds = _seconds(lambda: train(many, taxonomy))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    what = f"{len(many)} messages × {len(taxonomy.facets)} facets"
+    print(f"training {what}: {seconds:.1f} s, {peak:.0f} MB")
