@@ -1,6 +1,6 @@
 """What a request may carry, checked before anything is done with it."""
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -127,6 +127,42 @@ class ChangeAgent(Body):
     skills: Skills | None = None
     capacity: Capacity | None = None
     disabled: bool | None = None
+
+
+Why = Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=500)]
+Number = Annotated[int, Field(ge=1, le=2_000_000_000)]
+
+
+class RulesLine(Body):
+    """A line of business; what is empty does not restrict, all empty is everything."""
+
+    channels: tuple[Annotated[Line, Field(max_length=32)], ...] = ()
+    accounts: tuple[Annotated[Line, Field(max_length=255)], ...] = ()
+    domains: tuple[Annotated[Line, Field(max_length=64)], ...] = ()
+
+
+class NewRules(Body):
+    content: dict[str, Any]
+    why: Why
+    based_on: Number | None = None
+
+
+class PublishRules(Body):
+    why: Why
+    line: RulesLine = RulesLine()
+    despite: bool = False
+    """Published although the review found errors; the reason says why."""
+
+
+class RollBackRules(Body):
+    why: Why
+    line: RulesLine = RulesLine()
+
+
+class Against(Body):
+    """The query of a comparison."""
+
+    against: Number
 
 
 class Replay(Body):

@@ -1,6 +1,6 @@
 """What the desk is given: values and callables, filled in by the composition root."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -8,9 +8,10 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from models.ports import Bus, Clock, Doorbell
-from models.routing import Needs
+from models.routing import Line, Needs
 from models.store import Store
 from models.store.queue import Rekey
+from models.store.rules import Publication
 from models.store.tickets import Ticket
 from models.training import Taxonomy
 
@@ -57,6 +58,53 @@ class Explain(Protocol):
     ) -> tuple[str, str]: ...
 
 
+class Told(Protocol):
+    """Something said of rules: where in them, and in which words (zh, en)."""
+
+    @property
+    def where(self) -> str: ...
+
+    @property
+    def text(self) -> tuple[str, str]: ...
+
+
+class Finding(Told, Protocol):
+    """What a review found; an “error” keeps rules from being published."""
+
+    @property
+    def level(self) -> str: ...
+
+
+class Change(Told, Protocol):
+    """A setting that two versions differ in."""
+
+    @property
+    def before(self) -> Any: ...
+
+    @property
+    def after(self) -> Any: ...
+
+
+class RulesOffice(Protocol):
+    """Who drafts, reviews, compares and publishes versions of the rules.
+
+    ``draft`` and ``publish`` raise ``Rejected`` for what is unfit; its text says all that is
+    wrong, as “zh / en”.
+    """
+
+    async def draft(
+        self, content: Mapping[str, Any], by: str | None, why: str, based_on: int | None
+    ) -> int: ...
+
+    async def findings(self, content: Mapping[str, Any], line: Line) -> Sequence[Finding]: ...
+
+    async def changes(self, before: int, after: int) -> Sequence[Change]: ...
+
+    async def publish(
+        self, number: int, line: Line, by: str | None, why: str, *, despite: bool = False
+    ) -> Publication: ...
+
+
 @dataclass(frozen=True, slots=True)
 class DeskOptions:
     """Settings of the desk door.
@@ -91,6 +139,7 @@ class DeskServices:
     reroute: Callable[[Ticket], Awaitable[Route]]
     explain: Explain
     waiting: Callable[[str], Awaitable["Waits | None"]]
+    rules: RulesOffice
     delivery_problem: Callable[[str], str | None]
     options: DeskOptions = DeskOptions()
     metrics: Handler | None = None

@@ -29,7 +29,9 @@ class Unfit(Rejected):
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         self.findings = tuple(findings)
-        super().__init__("; ".join(f"{f.where}: {f.text.zh} / {f.text.en}" for f in self.findings))
+        zh = "；".join(f"{f.where}：{f.text.zh.rstrip('。')}" for f in self.findings)
+        en = "; ".join(f"{f.where}: {f.text.en.rstrip('.')}" for f in self.findings)
+        super().__init__(f"{zh}。 / {en}.")
 
 
 class Publishing:

@@ -8,10 +8,10 @@ import pytest
 from aiohttp import web
 from openapi_spec_validator import validate
 
-from desk import agents, auth, bodies, files, labels, pages, push, queues, tickets, webhooks
+from desk import agents, auth, bodies, files, labels, pages, push, queues, rules, tickets, webhooks
 from tests.contract.desk.spec import Spec
 
-QUERIES = {bodies.TicketFilter, bodies.After, bodies.NewUpload, bodies.WebhookLog}
+QUERIES = {bodies.TicketFilter, bodies.After, bodies.Against, bodies.NewUpload, bodies.WebhookLog}
 
 BODIES = {
     name: model
@@ -31,7 +31,7 @@ def test_it_is_valid_openapi(document: dict[str, Any]) -> None:
 
 def test_every_route_is_documented_and_nothing_else(document: dict[str, Any]) -> None:
     app = web.Application()
-    for door in (auth, tickets, files, labels, agents, queues, webhooks, push, pages):
+    for door in (auth, tickets, files, labels, agents, queues, rules, webhooks, push, pages):
         app.add_routes(door.routes())
     live = {
         (
@@ -64,6 +64,7 @@ def test_queries_are_as_documented(document: dict[str, Any]) -> None:
 
     assert names("/api/v1/tickets") == set(bodies.TicketFilter.model_fields)
     assert names("/api/v1/tickets/{ticket}") == set(bodies.After.model_fields)
+    assert names("/api/v1/rules/{number}/diff") == set(bodies.Against.model_fields)
     assert names("/api/v1/webhooks/{webhook}/events") == set(bodies.WebhookLog.model_fields)
 
 

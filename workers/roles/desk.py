@@ -16,7 +16,7 @@ from router.policy import rekeyed
 from workers.explaining import Explaining, explained
 from workers.metrics import metrics_handler
 from workers.roles.door import serving, until_told
-from workers.wiring import Base, make_channels, make_ruling, opened
+from workers.wiring import Base, make_channels, make_publishing, make_ruling, opened
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -31,7 +31,7 @@ async def run(settings: Settings) -> None:
 
 
 def _services(settings: Settings, base: Base) -> DeskServices:
-    ruling = make_ruling(settings, base.store)
+    ruling, taxonomy = make_ruling(settings, base.store), load_taxonomy(settings)
     channels = make_channels(settings)
 
     async def reroute(ticket: Ticket) -> Route:
@@ -54,10 +54,11 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         bus=base.bus,
         doorbell=base.doorbell,
         clock=time.time,
-        taxonomy=load_taxonomy(settings),
+        taxonomy=taxonomy,
         reroute=reroute,
         explain=explained,
         waiting=Explaining(base.store, ruling).waiting,
+        rules=make_publishing(settings, base.store, ruling, taxonomy),
         delivery_problem=lambda name: _problem(channels, name),
         options=DeskOptions(
             version=version("shouli"),

@@ -11,18 +11,23 @@ from zoneinfo import ZoneInfo
 
 from argon2 import PasswordHasher
 
+from config.sections import Hours
 from desk.services import DeskOptions, DeskServices, Route
 from models.agent import Presence, Role
 from models.message import Attachment, Lane, ReplyRoute, Sender
-from models.routing import Needs
+from models.routing import Needs, Rules, Targets
 from models.store import Store, open_store
 from models.store.database import Event
 from models.store.tickets import Ticket
 from models.tail import EVENTS
 from models.ticket import Label, Labels, Reason
 from models.training import ClassSpec, FacetSpec, Taxonomy
+from router.sla import Calendars
 from tests.contract.store import makers
 from tests.databases import migrated_sqlite
+from workers.hours import calendar
+from workers.publishing import Publishing
+from workers.ruling import Ruling
 
 PASSWORD = "correct horse battery"
 
@@ -92,6 +97,18 @@ LABELS = Labels(
 )
 
 
+RULES = Rules(
+    version="file",
+    required_facets=("domain",),
+    targets={lane: Targets(by_urgency={"紧急": 60.0}, default=300.0) for lane in ("live", "mail")},
+    units={"live": 2, "mail": 1},
+)
+HOURS = Hours(
+    time_zone="UTC", country="", periods={"monday": ("09:00-18:00",)}, holidays=(), workdays={},
+    makeup_like="monday", teams={},
+)  # fmt: skip
+
+
 class LocalBus:
     """The bus of one process."""
 
@@ -157,6 +174,12 @@ class Waits(NamedTuple):
 
 async def waiting(_ticket_id: str) -> Waits:
     return Waits({"reason": "turn"}, ("在等", "waits"))
+
+
+def office(store: Store) -> Publishing:
+    """The real one, over rules that suit the people of these tests."""
+    ruling = Ruling(store, RULES, Calendars(calendar(HOURS, 0.0)))
+    return Publishing(store, TAXONOMY, ruling, ["live", "mail", "webchat", "email"])
 
 
 @cache
@@ -245,6 +268,7 @@ async def world(
         reroute=reroute,
         explain=explain,
         waiting=waiting,
+        rules=office(store),
         delivery_problem=problems.get,
         options=options or DeskOptions(version="test"),
     )

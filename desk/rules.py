@@ -1,0 +1,173 @@
+"""The rules: versions, their review and comparison, publication and the way back."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from desk import bodies
+from desk.auth import API, who
+from desk.errors import Refusal
+from desk.services import SERVICES, Finding, Words
+from desk.tickets import names_of
+from models.agent import Role
+from models.errors import Rejected
+from models.routing import Line
+from models.store.rules import Publication, Version
+
+NUMBER = "[0-9]{1,9}"
+UNFIT = "unfit_rules"
+
+
+async def list_(request: web.Request) -> web.Response:
+    """All versions, and every publication there was: who, when, why."""
+    who(request, Role.SUPERVISOR)
+    services = request.app[SERVICES]
+    names = await names_of(services)
+    return web.json_response(
+        {
+            "versions": [_version_json(v, names) for v in await services.store.rules.all()],
+            "publications": [
+                _publication_json(p, names) for p in await services.store.rules.history()
+            ],
+        }
+    )
+
+
+async def show(request: web.Request) -> web.Response:
+    """One version whole: its content, its review as of now, its last rehearsal."""
+    who(request, Role.SUPERVISOR)
+    services = request.app[SERVICES]
+    version = await services.store.rules.get(_number(request))
+    found = await services.rules.findings(version.content, Line())
+    return web.json_response(
+        {
+            **_version_json(version, await names_of(services)),
+            "content": version.content,
+            "findings": _findings_json(found),
+            "rehearsal": version.rehearsal,
+        }
+    )
+
+
+async def draft(request: web.Request) -> web.Response:
+    person, services = who(request, Role.SUPERVISOR), request.app[SERVICES]
+    asked = await bodies.read(request, bodies.NewRules)
+    try:
+        number = await services.rules.draft(asked.content, person.id, asked.why, asked.based_on)
+    except Rejected as error:
+        raise _refused(error, "content") from error
+    version = await services.store.rules.get(number)
+    found = await services.rules.findings(version.content, Line())
+    answer = {
+        **_version_json(version, await names_of(services)),
+        "content": version.content,
+        "findings": _findings_json(found),
+        "rehearsal": None,
+    }
+    return web.json_response(answer, status=201)
+
+
+async def diff(request: web.Request) -> web.Response:
+    who(request, Role.SUPERVISOR)
+    against = bodies.query(request, bodies.Against).against
+    changes = await request.app[SERVICES].rules.changes(against, _number(request))
+    return web.json_response(
+        {
+            "changes": [
+                {
+                    "where": change.where,
+                    "before": change.before,
+                    "after": change.after,
+                    "text": Words(*change.text)._asdict(),
+                }
+                for change in changes
+            ]
+        }
+    )
+
+
+async def publish(request: web.Request) -> web.Response:
+    person, services = who(request, Role.ADMIN), request.app[SERVICES]
+    asked = await bodies.read(request, bodies.PublishRules)
+    try:
+        made = await services.rules.publish(
+            _number(request), _line(asked.line), person.id, asked.why, despite=asked.despite
+        )
+    except Rejected as error:
+        raise _refused(error, None) from error
+    await services.doorbell.ring("dispatch")
+    return web.json_response(_publication_json(made, await names_of(services)))
+
+
+async def roll_back(request: web.Request) -> web.Response:
+    person, services = who(request, Role.ADMIN), request.app[SERVICES]
+    asked = await bodies.read(request, bodies.RollBackRules)
+    back = await services.store.rules.rollback(_line(asked.line), person.id, asked.why)
+    await services.doorbell.ring("dispatch")
+    names = await names_of(services)
+    return web.json_response({"publications": [_publication_json(p, names) for p in back]})
+
+
+def _number(request: web.Request) -> int:
+    return int(request.match_info["number"])
+
+
+def _line(asked: bodies.RulesLine) -> Line:
+    return Line(**asked.model_dump())
+
+
+def _refused(error: Rejected, field: str | None) -> Exception:
+    """What a review or the schema has against rules, as the office says it in one text."""
+    if error.code != UNFIT:
+        return error
+    zh, _, en = str(error).partition(" / ")
+    return Refusal(422, error.code, Words(zh, en or zh), field=field)
+
+
+def _findings_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    return [
+        {"level": f.level, "where": f.where, "text": Words(*f.text)._asdict()} for f in findings
+    ]
+
+
+def _version_json(version: Version, names: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "number": version.number,
+        "state": version.state,
+        "based_on": version.based_on,
+        "why": version.why,
+        "created_at": version.created_at,
+        "created_by": _person(version.created_by, names),
+        "rehearsed": version.rehearsal is not None,
+    }
+
+
+def _publication_json(made: Publication, names: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "id": made.id,
+        "number": made.number,
+        "line": made.line.model_dump(mode="json"),
+        "why": made.why,
+        "at": made.at,
+        "by": _person(made.by, names),
+        "rollback": made.rollback,
+        "ended_at": made.ended_at,
+        "ended_by": _person(made.ended_by, names),
+    }
+
+
+def _person(agent_id: str | None, names: Mapping[str, str]) -> dict[str, str] | None:
+    """None is the system, or the command line."""
+    return None if agent_id is None else {"id": agent_id, "name": names.get(agent_id, "")}
+
+
+def routes() -> list[web.RouteDef]:
+    return [
+        web.get(f"{API}rules", list_),
+        web.post(f"{API}rules", draft),
+        web.post(f"{API}rules/rollback", roll_back),
+        web.get(f"{API}rules/{{number:{NUMBER}}}", show),
+        web.get(f"{API}rules/{{number:{NUMBER}}}/diff", diff),
+        web.post(f"{API}rules/{{number:{NUMBER}}}/publish", publish),
+    ]

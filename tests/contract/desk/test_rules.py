@@ -1,0 +1,112 @@
+"""Rules at the desk: who may draft and publish, and what they are told."""
+
+from typing import Any
+
+from models.agent import Role
+from tests.contract.desk.conftest import Visit
+from tests.contract.desk.world import RULES, World
+from tests.contract.store.conftest import FakeClock
+
+EVERYTHING = {"triage": 3, "domain:物流": 3, "domain:发票": 3, "domain:支付": 3}
+CONTENT = RULES.model_dump(mode="json")
+
+
+def body(**options: Any) -> dict[str, Any]:
+    return {"content": CONTENT | options, "why": "试一试"}
+
+
+async def staffed(house: World) -> None:
+    await house.person("root", Role.ADMIN, name="管理员")
+    await house.person("chen", Role.SUPERVISOR, skills=EVERYTHING)
+    await house.person("li")
+    await house.store.rules.first(CONTENT, "file")
+
+
+async def test_a_supervisor_drafts_and_compares_an_admin_publishes(
+    house: World, visit: Visit, clock: FakeClock
+) -> None:
+    await staffed(house)
+    chen, root = await visit("chen"), await visit("root")
+    made = await chen.post("/rules", body(late_factor=3.0))
+    assert (made.status, made.json["number"], made.json["findings"]) == (201, 2, [])
+    assert made.json["content"]["version"] == "2"
+    diff = (await chen.get("/rules/2/diff?against=1")).json["changes"]
+    assert [(c["where"], c["before"], c["after"]) for c in diff] == [("late_factor", 4.0, 3.0)]
+    assert (await chen.post("/rules/2/publish", {"why": "x"})).status == 403
+    clock.pass_(1)
+    published = await root.post("/rules/2/publish", {"why": "好用"})
+    assert (published.status, published.json["by"]["name"]) == (200, "管理员")
+    assert house.bell.work[-1] == "dispatch"
+    again = await root.post("/rules/2/publish", {"why": "好用"})
+    assert (again.status, again.json["message"]["zh"]) == (409, "这一版已在那里生效。")
+    clock.pass_(1)
+    back = await root.post("/rules/rollback", {"why": "不好"})
+    assert [p["number"] for p in back.json["publications"]] == [1]
+    listed = (await chen.get("/rules")).json
+    assert [(v["number"], v["state"]) for v in listed["versions"]] == [
+        (2, "retired"),
+        (1, "published"),
+    ]
+    assert [(p["number"], p["why"], p["ended_at"] is None) for p in listed["publications"]] == [
+        (1, "不好", True),
+        (2, "好用", False),
+        (1, "file", False),
+    ]
+
+
+async def test_to_one_line_of_business_first(house: World, visit: Visit) -> None:
+    await staffed(house)
+    root = await visit("root")
+    await root.post("/rules", body(preferred_level=3))
+    line = {"channels": [], "accounts": [], "domains": ["物流"]}
+    made = await root.post("/rules/2/publish", {"why": "物流先行", "line": line})
+    assert (made.status, made.json["line"]) == (200, line)
+    await root.post("/rules", body(late_factor=3.0))
+    refused = await root.post("/rules/3/publish", {"why": "x", "line": line})
+    assert (refused.status, refused.json["code"]) == (422, "unfit_rules")
+    assert "业务线" in refused.json["message"]["zh"]
+    assert "all" in refused.json["message"]["en"]
+
+
+async def test_an_error_is_told_and_keeps_it_back_unless_one_insists(
+    house: World, visit: Visit
+) -> None:
+    await house.person("root", Role.ADMIN, skills={"domain:物流": 3})
+    await house.store.rules.first(CONTENT, "file")
+    root = await visit("root")
+    made = (await root.post("/rules", body())).json
+    assert {f["where"] for f in made["findings"]} >= {"class.domain:支付:1", "class.triage:1"}
+    refused = await root.post("/rules/2/publish", {"why": "x"})
+    assert refused.status == 422
+    assert "没有坐席能接" in refused.json["message"]["zh"]
+    insisted = await root.post("/rules/2/publish", {"why": "下周有人", "despite": True})
+    assert insisted.json["why"] == "下周有人 [despite 3]"
+
+
+async def test_what_is_no_rules_is_refused_with_the_place(house: World, visit: Visit) -> None:
+    await staffed(house)
+    chen = await visit("chen")
+    answer = await chen.post("/rules", body(scarcity=-1))
+    assert (answer.status, answer.json["field"]) == (422, "content")
+    assert "scarcity" in answer.json["message"]["zh"]
+    assert (await chen.post("/rules", {"content": CONTENT, "why": " "})).status == 422
+    assert (await chen.post("/rules", body() | {"based_on": 9})).status == 404
+    assert (await chen.get("/rules/9")).status == 404
+    assert (await chen.get("/rules/1/diff?against=x")).status == 422
+
+
+async def test_agents_have_no_business_here(house: World, visit: Visit) -> None:
+    await staffed(house)
+    li = await visit("li")
+    for path in ("/rules", "/rules/1", "/rules/1/diff?against=1"):
+        assert (await li.get(path)).status == 403
+    assert (await li.post("/rules", body())).status == 403
+    assert (await li.post("/rules/rollback", {"why": "x"})).status == 403
+
+
+async def test_a_version_carries_its_rehearsal(house: World, visit: Visit) -> None:
+    await staffed(house)
+    await house.store.rules.rehearsed(1, {"tickets": 3}, None)
+    chen = await visit("chen")
+    assert (await chen.get("/rules/1")).json["rehearsal"] == {"tickets": 3}
+    assert (await chen.get("/rules")).json["versions"][0]["rehearsed"] is True
