@@ -91,7 +91,9 @@ def retargeted(ticket: Waiting, target: float, now: float, rules: Rules) -> Wait
     if target < ticket.target:
         factor = rules.late_factor if missed else 1.0
         due = factor * target if age < factor * target else age + target
-        if due < sort_key(0.0, ticket.target, missed, rules):
+        # Leaving the last stage costs the weight that scarcity has there, at most this much.
+        weight = scarcity_offset(1, rules, missed) - scarcity_offset(1, rules)
+        if due < sort_key(0.0, ticket.target, missed, rules) - weight:
             target, missed = due / factor, min(missed, 1)
         else:
             target = ticket.target

@@ -1,0 +1,19 @@
+"""The routing rule over long histories: I1–I6, I9 and I10 hold (DESIGN §4)."""
+
+from hypothesis import Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.machines.centre import Centre
+
+
+def test_the_invariants_hold_over_histories() -> None:
+    run_state_machine_as_test(
+        Centre,
+        settings=settings(
+            max_examples=12,
+            stateful_step_count=25,
+            deadline=None,
+            phases=[Phase.generate],
+            database=None,
+        ),
+    )
