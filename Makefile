@@ -65,6 +65,7 @@ bench: $(VENV)/dev.stamp
 campaign: $(VENV)/dev.stamp
 	@CRASH_KILLS=100 $(PYTEST) -s tests/flow/test_crash.py
 	@CRASH_CELLS=20 $(PYTEST) -s tests/flow/test_crash_cells.py
+	@HISTORIES=2000 $(PYTEST) -s tests/contract/workers/test_histories.py
 
 test-peers: $(VENV)/dev.stamp
 	@.ci/apt-install swaks libnet-ssleay-perl postfix dovecot-imapd
