@@ -78,9 +78,11 @@ async def place(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
             workspace = Workspace()
             fake = await stack.enter_async_context(platform(workspace))
             channel = workspace.create(fake.url, backfill_seconds=300, **options)
-            return Place(
+            made = Place(
                 await stack.enter_async_context(house(tmp_path, channel)), fake, workspace
             )
+            await _still(made)
+            return made
 
         yield start
 
@@ -149,6 +151,14 @@ async def test_an_answer_takes_its_files_along(place: Any) -> None:
 def message(number: int, **more: Any) -> dict[str, Any]:
     said = {"type": "message", "user": "U1", "ts": f"{T0 + number}.000000", "text": f"话{number}"}
     return {**said, **more}
+
+
+async def _still(made: Place) -> None:
+    """Ends the reading in the background: whether it came first would be chance."""
+    backfill = made.channel._backfill
+    if backfill is not None:
+        await backfill.stop()
+        backfill._whole = False
 
 
 async def step(made: Place) -> None:
