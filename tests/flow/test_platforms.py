@@ -1,0 +1,130 @@
+"""Through the platforms' own fakes and real processes: a picture from Telegram, a thread in Slack,
+a form by HTTP; each is answered where it came from."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, cast
+
+import aiohttp
+from aiohttp import web
+
+from tests.contract.channels.drivers.ingest import KEY, Ingest
+from tests.contract.channels.drivers.slack import APP, BOT, SlackSockets
+from tests.contract.channels.drivers.telegram import TOKEN, TelegramPolling
+from tests.contract.channels.house import House
+from tests.contract.channels.kit import marked
+from tests.contract.channels.platform import Asked, Platform, platform
+from tests.flow.clients import Agent, at_the_desk, texts, until
+from tests.flow.system import Prepared, embedded
+
+
+class Bot(TelegramPolling):
+    """A bot to whom somebody sends a picture."""
+
+    def answers(self, asked: Asked) -> Any:
+        method = asked.path.rpartition("/")[2]
+        if method == "getFile":
+            told = {"file_id": "large", "file_unique_id": "l", "file_path": "photos/1.jpg"}
+            return {"ok": True, "result": told}
+        if method == "1.jpg":
+            return web.Response(body=b"a broken parcel")
+        return super().answers(asked)
+
+    def show(self, number: int) -> None:
+        size = {"file_id": "large", "file_unique_id": "l", "width": 9, "height": 9}
+        person = {"id": 4711, "is_bot": False, "first_name": "小明"}
+        said = {
+            "message_id": number, "date": 1764036000, "from": person,
+            "chat": {"id": 4711, "type": "private"}, "caption": marked(number), "photo": [size],
+        }  # fmt: skip
+        self._ready[number], self._given[number] = {"update_id": number, "message": said}, 0
+
+
+class Remote:
+    """What drivers ask of a house, of one that is another process."""
+
+    failing = False
+
+    def __init__(self, url: str, http: aiohttp.ClientSession) -> None:
+        self.url, self.http = url, http
+
+
+def settings(bot: Platform, slack: Platform, hook: Platform) -> dict[str, str]:
+    source = f'secrets = ["{KEY}"], webhook = "{hook.url}/hook", part_chars = 70'
+    return {
+        "SHOULI_CHANNELS__INGEST__SOURCES": f"{{form = {{{source}}}}}",
+        "SHOULI_CHANNELS__TELEGRAM": (
+            f'{{token = "{TOKEN}", base_url = "{bot.url}", poll_seconds = 0, pace_seconds = 0}}'
+        ),
+        "SHOULI_CHANNELS__SLACK": (
+            f'{{bot_token = "{BOT}", app_token = "{APP}", base_url = "{slack.url}/api/"}}'
+        ),
+        "SHOULI_DECLARED": '{"ingest/form" = {type = "投诉"}}',
+    }
+
+
+async def test_each_is_heard_and_answered_where_it_came_from(
+    prepared: Prepared, home: Path
+) -> None:
+    bot, slack, form = Bot(), SlackSockets(), Ingest()
+    async with AsyncExitStack() as stack:
+        fakes = [await stack.enter_async_context(platform(one)) for one in (bot, slack, form)]
+        for driver, fake in zip((bot, slack, form), fakes, strict=True):
+            driver.create(fake.url)
+        system = embedded(home, prepared, settings(*fakes))
+        stack.callback(system.destroy)
+        await asyncio.to_thread(system.start)
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        house = cast("House", Remote(system.intake, http))
+        async with at_the_desk(system, "chen", "lilei", "hanmeimei", "wangfang") as people:
+            bot.show(1)
+            assert await slack.deliver(house, fakes[1], 2) == "acknowledged"
+            assert await form.deliver(house, fakes[2], 3) == "acknowledged"
+            for number in (1, 2, 3):
+                who, ticket = await _whose(people, marked(number))
+                if number == 1:
+                    await _picture(who, ticket["ticket"]["id"])
+                if number == 3:
+                    (kind,) = [one for one in ticket["labels"] if one["facet"] == "type"]
+                    assert (kind["value"], kind["by"]) == ("投诉", "declared")
+                await who.reply(ticket["ticket"]["id"], f"答复{number}")
+            said = {
+                "1": lambda: bot.said(fakes[0]),
+                "2": lambda: [one.fields["text"] for one in fakes[1].of("/chat.postMessage")],
+                "3": lambda: form.said(fakes[2]),
+            }
+            for number, heard in said.items():
+                await until(f"answer {number}", lambda n=number, h=heard: f"答复{n}" in h())
+            hooks = [one for one in fakes[2].of("/hook") if one.fields["text"] == "答复3"]
+            assert len(hooks) == 1
+        await asyncio.to_thread(system.stop)
+        logged = system.tail(100_000)
+        assert [secret for secret in (TOKEN, BOT, APP, KEY) if secret in logged] == []
+
+
+async def _whose(people: list[Agent], text: str) -> tuple[Agent, dict[str, Any]]:
+    """Who was given the ticket with this text, wherever the classifier has led it."""
+
+    async def found() -> tuple[Agent, dict[str, Any]] | None:
+        for person in people:
+            for listed in await person.queue():
+                ticket = await person.ticket(listed["id"])
+                if text in texts(ticket):
+                    return person, ticket
+        return None
+
+    return cast("tuple[Agent, dict[str, Any]]", await until(f"{text} with somebody", found))
+
+
+async def _picture(who: Agent, ticket_id: str) -> None:
+    """The file arrives by itself, and can be downloaded."""
+
+    async def stored() -> Any:
+        (message,) = [m for m in (await who.ticket(ticket_id))["messages"] if m["attachments"]]
+        (file,) = message["attachments"]
+        return (message["id"], file) if file["state"] == "stored" else None
+
+    message_id, file = await until("the picture", stored)
+    path = f"tickets/{ticket_id}/messages/{message_id}/attachments/{file['id']}"
+    assert (await who.ask("GET", path)).body == b"a broken parcel"
