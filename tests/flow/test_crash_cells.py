@@ -158,6 +158,7 @@ async def cells(system: System, order: Path, ways: list[Driver]) -> AsyncIterato
         made = Cells(system, order, http)
         for driver in ways:
             fake = await stack.enter_async_context(platform(driver))
+            await stack.enter_async_context(driver.around())
             driver.create(fake.url)
             made.platforms[driver.label] = fake
         yield made

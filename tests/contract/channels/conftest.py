@@ -48,6 +48,7 @@ async def opening(tmp_path: Path) -> AsyncIterator[Opening]:
 
         async def connect(driver: Driver, **options: Any) -> Line:
             fake = await stack.enter_async_context(platform(driver))
+            await stack.enter_async_context(driver.around())
             channel = driver.create(fake.url, **options)
             lent = await stack.enter_async_context(house(tmp_path, channel))
             return Line(driver, lent, fake)

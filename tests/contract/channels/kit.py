@@ -5,7 +5,8 @@ says in the platform's own terms what it was answered. Everything else is the ki
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -74,6 +75,11 @@ class Driver:
     def answers(self, asked: Asked) -> Any:
         """What the platform says when it behaves."""
         return {}
+
+    @asynccontextmanager
+    async def around(self) -> AsyncIterator[None]:
+        """What of the platform does not speak HTTP, while the channel is open."""
+        yield
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """The platform's end of a WebSocket, where there is one."""
