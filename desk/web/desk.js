@@ -3,6 +3,7 @@ import { h, lang, notice, say, setNow, show, speak, switchLanguage, t, tick } fr
 import { call, Line } from "./door.js";
 import { makeFacts } from "./facts.js";
 import { drawQueue, makeQueue, title } from "./queue.js";
+import { openRules } from "./rules.js";
 import { makeTalk } from "./talk.js";
 
 const app = document.getElementById("app");
@@ -57,6 +58,7 @@ class Desk {
       h("header.top", null,
         h("span.brand", null, h("img", { src: "/desk/icon.svg", alt: "", width: "24", height: "24" }), t("brand")),
         this.lamp, h("span.spread", null), this.load, this.presence,
+        me.role !== "agent" && h("button.quiet", { type: "button", onclick: () => this.act(() => openRules(this), { quiet: true }) }, t("rules")),
         h("button.quiet.language", { type: "button", lang: lang() === "zh" ? "en" : "zh-CN", onclick: () => this.translate() }, t("language")),
         h("span.me", null, me.name, h("small", null, say(names.roles[me.role]))),
         h("button.quiet", { type: "button", onclick: () => this.leave() }, t("logout"))),

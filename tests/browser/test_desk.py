@@ -14,7 +14,7 @@ from desk.push import HUB
 from models.agent import Presence, Role
 from models.message import Sender
 from models.ticket import Label, Labels, Reason
-from tests.contract.desk.world import PASSWORD, World, mail_with_file, world
+from tests.contract.desk.world import PASSWORD, RULES, World, mail_with_file, world
 from tests.contract.store import makers
 
 EVIL = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>"
@@ -348,3 +348,41 @@ async def test_a_session_that_ended_asks_to_sign_in(page: Page, url: str, house:
     await house.store.agents.change(me, None, disabled_at=1.0)
     await page.locator(".card").click()
     await expect(page.get_by_role("heading", name="登录坐席台")).to_be_visible()
+
+
+async def test_rules_are_drafted_compared_published_and_taken_back(
+    page: Page, url: str, house: World
+) -> None:
+    everything = {"triage": 3, "domain:物流": 3, "domain:发票": 3, "domain:支付": 3}
+    await house.person("root", Role.ADMIN, name="周管理", skills=everything)
+    await house.store.rules.first(RULES.model_dump(mode="json"), "routing.toml")
+    await sign_in(page, url, "root")
+    await page.get_by_role("button", name="分单规则").click()
+    view = page.locator("dialog.rules")
+    await expect(view.locator("[data-version='1']")).to_contain_text("生效中")
+
+    await view.get_by_role("button", name="起草").click()
+    form = page.locator("dialog.ask")
+    await form.get_by_label("为什么").fill("紧急的再快些")
+    content = form.get_by_label("内容")
+    text = await content.input_value()
+    await content.fill(text.replace('"紧急": 60', '"紧急": 45'))
+    await form.get_by_role("button", name="起草").click()
+    await expect(view.locator("[data-version='2']")).to_contain_text("草案")
+    await expect(view.locator(".rules-detail")).to_contain_text("1 分钟 → 45 秒")
+    await expect(view.locator(".rules-detail")).to_contain_text("没有问题")
+
+    await view.get_by_role("button", name="发布", exact=True).click()
+    await form.get_by_label("为什么").fill("物流先行")
+    await form.get_by_label("只给这些领域").fill("物流")
+    await form.get_by_role("button", name="发布").click()
+    await expect(view.locator("[data-version='2']")).to_contain_text("物流")
+    await expect(view.locator(".rules-detail")).to_contain_text("周管理 · 物流先行")
+    assert [p.number for p in await house.store.rules.published()] == [2, 1]
+
+    await view.get_by_role("button", name="退回").click()
+    await form.get_by_label("为什么").fill("不合适")
+    await form.get_by_label("只给这些领域").fill("物流")
+    await form.get_by_role("button", name="退回").click()
+    await expect(view.locator("[data-version='2']")).to_contain_text("已停用")
+    assert [p.number for p in await house.store.rules.published()] == [1]

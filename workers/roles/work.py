@@ -33,6 +33,9 @@ _log = structlog.stdlib.get_logger(__name__)
 _ANNOUNCE_PAUSE = 0.25
 """Seconds: a flood's events are told to webhooks by hundreds, not one by one."""
 
+_RULES_SECONDS = 2.0
+"""Between two looks for other rules: they are in force within five, whatever else is to do."""
+
 _SETTLE_SECONDS = 3.0
 """What answers on their way get to arrive when the process stops, of its ten seconds."""
 
@@ -120,15 +123,12 @@ async def _worker(
             "retrain": _forgiving(retrainer.run),
         }
 
-        async def look() -> None:
-            await ruling.refresh()
-            await pipeline.label()
-
         # Each by itself: a flood of mail must not keep a greeting waiting for its labels.
         sweeps = [
             asyncio.create_task(_sweep(actor, settings.pipeline.sweep_seconds))
-            for actor in (_forgiving(look), *actors.values())
+            for actor in (_forgiving(pipeline.label), *actors.values())
         ]
+        sweeps.append(asyncio.create_task(_sweep(_forgiving(ruling.refresh), _RULES_SECONDS)))
         sweeps.append(asyncio.create_task(_announce(base, announcing)))
         sweeps.append(asyncio.create_task(_sweep(_forgiving(classifier.refresh), RELOAD_SECONDS)))
         try:

@@ -1,0 +1,168 @@
+// The rules, for those who supervise: versions, what each changes, its review and rehearsal.
+import { ask, h, moment, notice, say, t } from "./dom.js";
+import { call } from "./door.js";
+
+/** Opens the view over the desk; it goes with Escape or its button. */
+export async function openRules(desk) {
+  const view = new Rules(desk);
+  await view.read();
+  view.dialog.showModal();
+}
+
+class Rules {
+  constructor(desk) {
+    this.desk = desk;
+    this.mayPublish = desk.state.me.role === "admin";
+    this.list = h("ul.cards", null);
+    this.detail = h("section.rules-detail", { "aria-live": "polite" });
+    this.dialog = h("dialog.rules", { "aria-labelledby": "rules-title" },
+      h("header.row", null,
+        h("h2", { id: "rules-title" }, t("rules")), h("span.spread", null),
+        h("button.quiet", { type: "button", onclick: () => this.dialog.close() }, t("rules.close"))),
+      h("div.rules-rooms", null, h("nav", { "aria-label": t("rules.versions") }, this.list), this.detail));
+    this.dialog.addEventListener("close", () => this.dialog.remove());
+    document.body.append(this.dialog);
+  }
+
+  async read(number) {
+    const { versions, publications } = await call("GET", "/rules");
+    this.versions = versions;
+    this.inForce = publications.filter((made) => made.ended_at === null);
+    this.publications = publications;
+    this.general = this.inForce.find((made) => lineName(made.line) === t("rules.all"))?.number;
+    await this.choose(number ?? versions[0]?.number);
+  }
+
+  async choose(number) {
+    this.number = number;
+    this.drawList();
+    if (number === undefined) return;
+    const version = await call("GET", `/rules/${number}`);
+    const compared = this.general && this.general !== number;
+    const { changes } = compared ? await call("GET", `/rules/${number}/diff?against=${this.general}`) : { changes: [] };
+    this.detail.replaceChildren(...this.parts(version, changes).filter(Boolean));
+  }
+
+  drawList() {
+    this.list.replaceChildren(...this.versions.map((version) => {
+      const lines = this.inForce.filter((made) => made.number === version.number).map((made) => lineName(made.line));
+      return h("li", null,
+        h(`button.card${version.number === this.number ? ".current" : ""}`,
+          { type: "button", "data-version": version.number, onclick: () => this.act(() => this.choose(version.number)) },
+          h("span.card-top", null,
+            h("b", null, t("rules.version", { number: version.number })),
+            h(`span.tag.rules-${version.state}`, null, t(`rules.state.${version.state}`)),
+            h("span.spread", null), moment(version.created_at)),
+          h("span.card-title", null, version.why),
+          lines.length > 0 && h("span.card-labels", null, lines.map((name) => h("span.chip", null, name)))));
+    }));
+  }
+
+  parts(version, changes) {
+    const made = this.publications.filter((publication) => publication.number === version.number);
+    return [
+      h("div.row", null, h("h3", null, t("rules.version", { number: version.number })), h("span.spread", null),
+        h("button.quiet", { type: "button", onclick: () => this.act(() => this.draft(version)) }, t("rules.draft")),
+        this.mayPublish && h("button.primary", { type: "button", onclick: () => this.act(() => this.publish(version)) }, t("rules.publish")),
+        this.mayPublish && h("button.danger", { type: "button", onclick: () => this.act(() => this.rollBack()) }, t("rules.rollback"))),
+      h("p.small", null, version.why, " · ", version.created_by?.name ?? t("rules.system")),
+      section(t("rules.findings"), version.findings.map((found) => h(`li.flag${found.level === "error" ? ".bad" : ""}`, null, say(found.text))), t("rules.fine")),
+      this.general !== version.number && section(t("rules.changes", { number: this.general ?? "–" }), changes.map((change) => h("li", null, say(change.text))), t("rules.same")),
+      version.rehearsal && h("section", null, h("h4", null, t("rules.rehearsal")), rehearsal(version.rehearsal)),
+      section(t("rules.history"), made.map((publication) => h("li", null, moment(publication.at), ` ${lineName(publication.line)} · ${publication.by?.name ?? t("rules.system")} · ${publication.why}`, publication.ended_at === null ? "" : ` (${t("rules.ended")})`)), t("rules.never")),
+    ];
+  }
+
+  async publish(version) {
+    const answer = await ask({
+      title: t("rules.publish.title", { number: version.number }), submit: t("rules.publish"),
+      fields: [why(), h("label.field", null, t("rules.domains"), h("input", { name: "domains", placeholder: t("rules.all") })),
+        version.findings.some((found) => found.level === "error") && h("label.row", null, h("input", { type: "checkbox", name: "despite" }), t("rules.despite"))].filter(Boolean),
+    });
+    if (!answer) return;
+    await call("POST", `/rules/${version.number}/publish`, { why: answer.get("why"), line: lineOf(answer), despite: answer.has("despite") });
+    notice(t("rules.published", { number: version.number }));
+    await this.read(version.number);
+  }
+
+  async rollBack() {
+    const answer = await ask({
+      title: t("rules.rollback.title"), submit: t("rules.rollback"), danger: true,
+      fields: [why(), h("label.field", null, t("rules.domains"), h("input", { name: "domains", placeholder: t("rules.all") }))],
+    });
+    if (!answer) return;
+    await call("POST", "/rules/rollback", { why: answer.get("why"), line: lineOf(answer) });
+    await this.read();
+  }
+
+  async draft(version) {
+    const text = JSON.stringify(version.content, null, 2);
+    const answer = await ask({
+      title: t("rules.draft.title", { number: version.number }), submit: t("rules.draft"),
+      fields: [why(), h("label.field", null, t("rules.content"), h("textarea.code", { name: "content", rows: "14", spellcheck: "false", value: text }))],
+    });
+    if (!answer) return;
+    let content;
+    try {
+      content = JSON.parse(answer.get("content"));
+    } catch (error) {
+      notice(t("rules.json", { problem: error.message }), "bad");
+      return;
+    }
+    const made = await call("POST", "/rules", { content, why: answer.get("why"), based_on: version.number });
+    await this.read(made.number);
+  }
+
+  async act(work) {
+    try {
+      await work();
+    } catch (error) {
+      if (error.status === undefined) throw error;
+      notice(error.message, "bad");
+    }
+  }
+}
+
+function why() {
+  return h("label.field", null, t("rules.why"), h("input", { name: "why", required: true, maxlength: "500", autocomplete: "off" }));
+}
+
+/** The line of business that a form names: domains, with commas or spaces between. */
+function lineOf(answer) {
+  return { domains: answer.get("domains").split(/[\s,，、]+/).filter(Boolean) };
+}
+
+function lineName(line) {
+  return [...line.channels, ...line.accounts, ...line.domains].join(" + ") || t("rules.all");
+}
+
+function section(title, items, none) {
+  return h("section", null, h("h4", null, title), items.length ? h("ul.plain", null, items) : h("p.small", null, none));
+}
+
+function percent(share) {
+  return share === null ? "–" : `${(share * 100).toFixed(1)} %`;
+}
+
+/** What a rehearsal came to: the live rules beside the draft. */
+function rehearsal({ tickets, live, draft, differences, bound, busiest }) {
+  const rows = [["rules.sla", "sla", percent], ["rules.mean", "mean_wait", seconds], ["rules.p95", "p95_wait", seconds]];
+  return h("div", null,
+    h("table", null,
+      h("thead", null, h("tr", null, h("th", null, t("rules.tickets", { tickets })), h("th", null, t("rules.live")), h("th", null, t("rules.draft.side")))),
+      h("tbody", null,
+        rows.map(([name, key, form]) => row(t(name), form(live[key]), form(draft[key]))),
+        Object.keys(draft.by_urgency).map((urgency) => row(`${t("rules.sla")} ${urgency}`, percent(live.by_urgency[urgency]?.sla ?? null), percent(draft.by_urgency[urgency].sla))),
+        row(t("rules.occupancy"), percent(live.occupancy.mean), percent(draft.occupancy.mean)))),
+    h("p.small", null, t("rules.moved", differences), " ", t("rules.bound", { whole: percent(bound.occupancy), busiest: percent(busiest?.occupancy ?? null) })));
+}
+
+function row(name, before, after) {
+  return h("tr", null, h("th", null, name), h("td", null, before), h("td", null, after));
+}
+
+function seconds(value) {
+  if (value === null) return "–";
+  const [unit, size] = value < 120 ? ["s", 1] : value < 7200 ? ["m", 60] : ["h", 3600];
+  return t(`rules.${unit}`, { n: Math.round(value / size) });
+}
