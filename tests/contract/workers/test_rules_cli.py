@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from router.sla import Calendar
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, decision, waiting
 from workers.cli import app
+from workers.hours import gaps
 from workers.setup import first_rules
 from workers.traffic import recorded
 from workers.wiring import make_store
@@ -163,3 +165,11 @@ async def test_what_happened_is_read_back(store: Store, clock: FakeClock) -> Non
     assert traffic.estimated == 1
     (shift,) = traffic.shifts
     assert (shift.agent_id, shift.begins - begun, shift.ends - begun) == ("li", 0, 400)
+
+
+def test_the_check_tells_of_missing_holidays(house: Path) -> None:
+    settings = load(None, environ={})
+    missing = gaps(settings.hours, time.time())
+    text = told("check").replace("\n", "")
+    assert text.count("hours.holidays") == 2 * len(missing)
+    assert all(str(gap.year) in text for gap in missing)

@@ -1,0 +1,72 @@
+"""The clock puts new rules on those who wait; missing holidays are told to whoever looks."""
+
+from datetime import UTC, datetime
+
+from aiohttp.test_utils import make_mocked_request
+
+from config.sections import Hours
+from models.routing import Line, Rules
+from models.store import Store
+from router.sla import Calendars
+from tests.contract.store.conftest import FakeClock
+from tests.contract.store.makers import waiting
+from tests.contract.store.test_rules import ALWAYS, content
+from workers.clock import Ticker
+from workers.deliver import Deliverer
+from workers.hours import gaps
+from workers.metrics import metrics_handler
+from workers.ruling import Ruling
+
+
+class Bell:
+    def __init__(self) -> None:
+        self.work: list[str] = []
+
+    async def ring(self, work: str) -> None:
+        self.work.append(work)
+
+
+async def target_of(store: Store, ticket_id: str) -> float | None:
+    return (await store.tickets.get(ticket_id)).target
+
+
+async def test_the_clock_places_anew_at_once_and_again_for_laggards(
+    store: Store, clock: FakeClock
+) -> None:
+    first = Rules.model_validate(content(600.0, version="file"))
+    ruling = Ruling(store, first, Calendars(ALWAYS))
+    bell = Bell()
+    ticker = Ticker(store, Deliverer(store, {}), bell, ruling, 3)
+    await store.rules.first(content(), "file")
+    early = await waiting(store, "a", target=900.0)
+    await ticker.tick()
+    assert await target_of(store, early) == 300.0
+    await store.rules.draft(content(100.0), None, "quicker", 1)
+    await store.rules.publish(2, Line(), None, "now")
+    clock.pass_(1)
+    await ticker.tick()
+    assert await target_of(store, early) == 100.0
+    assert "dispatch" in bell.work
+    late = await waiting(store, "b", target=900.0)
+    """Queued by a worker that had not heard of the new version yet."""
+    for _ in range(9):
+        clock.pass_(1)
+        await ticker.tick()
+    assert await target_of(store, late) == 900.0
+    clock.pass_(1)
+    await ticker.tick()
+    assert await target_of(store, late) == 100.0
+
+
+async def test_a_missing_year_is_a_figure(store: Store) -> None:
+    hours = Hours(
+        time_zone="Asia/Shanghai", country="CN", periods={}, holidays=(), workdays={},
+        makeup_like="monday", teams={},
+    )  # fmt: skip
+    now = datetime.now(UTC).timestamp()
+    response = await metrics_handler(store, hours)(make_mocked_request("GET", "/metrics"))
+    text = bytes(response.body).decode()  # type: ignore[attr-defined]
+    for gap in gaps(hours, now):
+        line = f'shouli_holidays_missing{{country="CN",team="centre",year="{gap.year}"}} 1.0'
+        assert line in text
+    assert text.count("shouli_holidays_missing{") == len(gaps(hours, now))

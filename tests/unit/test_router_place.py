@@ -1,0 +1,120 @@
+"""When a ticket's clock begins and runs out: channel, urgency, tier, hours, natural limits."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from models.routing import Line, Rulebook, Rules, Targets
+from models.ticket import Label, Labels
+from router.place import Case, Place, place
+from router.sla import Calendar, Calendars
+
+WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday")
+HOURS = Calendar.of("Asia/Shanghai", dict.fromkeys(WEEK, ("09:00-12:00", "13:00-18:00")))
+RULES = Rules(
+    version="7",
+    required_facets=("domain",),
+    targets={
+        "live": Targets(by_urgency={"紧急": 60.0}, default=600.0, hours="business"),
+        "mail": Targets(by_urgency={}, default=14400.0, hours="business"),
+        "phone": Targets(by_urgency={}, default=30.0, by_tier={"gold": 1.0}),
+    },
+    tier_factor={"gold": 0.5},
+    natural_limit={"type:投诉": 86400.0},
+    units={"live": 2, "mail": 1},
+)
+
+
+def at(text: str) -> float:
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("Asia/Shanghai")).timestamp()
+
+
+def placed(when: str, rules: Rules = RULES, **options: Any) -> Place:
+    values: dict[str, Any] = {
+        "labels": {"domain": "物流", "type": "咨询", "urgency": "一般"},
+        "accepted": True,
+        "lang": "zh",
+        "channel": "webchat",
+        "account": "site",
+        "lane": "live",
+        "tier": "standard",
+        "queued_at": at(when),
+    }
+    return place(Case(**values | options), rules, HOURS)
+
+
+def test_within_hours_the_clock_begins_at_once() -> None:
+    where = placed("2026-11-25T10:00")
+    assert (where.clock_at, where.target) == (at("2026-11-25T10:00"), 600.0)
+    assert (where.units, where.rules_version) == (2, "7")
+
+
+@pytest.mark.parametrize(
+    ("when", "begins"),
+    [
+        ("2026-11-25T03:00", "2026-11-25T09:00"),  # at night
+        ("2026-11-25T12:10", "2026-11-25T13:00"),  # at noon
+        ("2026-11-27T19:00", "2026-11-30T09:00"),  # over the week-end
+        ("2026-11-27T17:58", "2026-11-30T08:58"),  # two of its ten minutes are left on Friday
+    ],
+)
+def test_closed_hours_move_the_clock_and_leave_the_target(when: str, begins: str) -> None:
+    where = placed(when)
+    assert (where.clock_at, where.target) == (at(begins), 600.0)
+
+
+def test_a_long_target_is_counted_over_nights() -> None:
+    where = placed("2026-11-25T16:00", lane="mail")
+    assert where.clock_at + where.target == at("2026-11-26T11:00")
+    assert where.target == 14400.0
+
+
+def test_a_complaint_is_answered_within_a_natural_day_whatever_the_hours() -> None:
+    complaint = {"domain": "物流", "type": "投诉"}
+    where = placed("2026-11-27T19:00", lane="mail", labels=complaint)
+    assert where.clock_at + where.target == at("2026-11-28T19:00")
+    assert where.clock_at >= at("2026-11-27T19:00")
+    soon = placed("2026-11-25T10:00", labels=complaint)
+    assert soon.target == 600.0, "the limit makes nothing later"
+
+
+def test_urgency_tier_and_channel_make_the_target() -> None:
+    urgent = {"domain": "物流", "urgency": "紧急"}
+    assert placed("2026-11-25T10:00", labels=urgent, tier="gold").target == 30.0
+    assert placed("2026-11-25T10:00", channel="phone").target == 30.0
+    assert placed("2026-11-25T10:00", channel="phone", tier="gold").target == 30.0
+    assert placed("2026-11-25T03:00", channel="phone").clock_at == at("2026-11-25T03:00"), (
+        "this channel counts natural time"
+    )
+
+
+def test_a_calendar_that_never_opens_counts_natural_time() -> None:
+    never = Calendar.of("UTC", {})
+    case = Case({"domain": "物流"}, True, "zh", "webchat", "site", "live", "standard", 1000.0)
+    assert place(case, RULES, never)[1:3] == (1000.0, 600.0)
+
+
+def test_what_the_classifier_left_open_goes_to_people() -> None:
+    facets = {"domain": Label(value="物流", confidence=0.3, accepted=False)}
+    case = Case.of(
+        Labels(facets=facets, bundle="b"),
+        RULES,
+        lang="zh", channel="webchat", account="", lane="live", tier="", queued_at=0.0,
+    )  # fmt: skip
+    assert not case.accepted
+    assert place(case, RULES, HOURS).needs.skill_class == "triage:1"
+
+
+def test_the_first_team_and_the_newest_line_that_fit_count() -> None:
+    night = Calendar.of("UTC", {})
+    hours = Calendars(HOURS, ((Line(domains=("技术",), channels=("email",)), night),))
+    assert hours.of("email", "x", "技术") is night
+    assert hours.of("webchat", "x", "技术") is HOURS
+    newer, older = (RULES.model_copy(update={"version": v}) for v in ("9", "8"))
+    book = Rulebook(RULES, ((Line(accounts=("x",)), newer), (Line(channels=("email",)), older)))
+    assert book.of("email", "x", "").version == "9"
+    assert book.of("email", "y", "").version == "8"
+    assert book.of("webchat", "y", "").version == "7"
+    assert [book.version(v).version for v in ("8", "gone")] == ["8", "7"]
