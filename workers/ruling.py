@@ -94,16 +94,19 @@ class Ruling:
         ticket's class changes its exclusions end: they were of another question.
         """
         after, changed = "", 0
+        people = {agent.login: agent.id for agent in await self._store.agents.all()}
         while rows := await self._store.rules.waiting(after, _PAGE):
             after = rows[-1]["id"]
             now = await self._store.db.now()
-            changes = [c for row in rows if (c := self._rekeyed(row, now)) is not None]
+            changes = [c for row in rows if (c := self._rekeyed(row, now, people)) is not None]
             changed += await self._store.rules.rekey(changes)
         if changed:
             _log.info("waiting tickets under new rules", tickets=changed)
         return changed
 
-    def _rekeyed(self, row: Mapping[str, Any], now: float) -> dict[str, Any] | None:
+    def _rekeyed(
+        self, row: Mapping[str, Any], now: float, people: Mapping[str, str]
+    ) -> dict[str, Any] | None:
         where = self.place(
             Labels.model_validate(row["labels"]),
             lang=row["lang"],
@@ -115,7 +118,8 @@ class Ruling:
         )
         if where.rules_version == row["rules_version"]:
             return None
-        return rekeyed(row, where, now, self.book.general)
+        first = [people[login] for login in where.first if login in people]
+        return {**rekeyed(row, where, now, self.book.general), "first": first}
 
 
 def rekeyed(row: Mapping[str, Any], where: Place, now: float, rules: Rules) -> dict[str, Any]:

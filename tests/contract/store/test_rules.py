@@ -11,7 +11,7 @@ from models.store import Store
 from router.policy import sort_key
 from router.sla import Calendar, Calendars
 from tests.contract.store.conftest import FakeClock
-from tests.contract.store.makers import NEEDS, waiting
+from tests.contract.store.makers import NEEDS, agent, waiting
 from workers.ruling import Ruling
 
 ALWAYS = Calendar.of("UTC", {day: ["00:00-24:00"] for day in (
@@ -155,6 +155,18 @@ async def test_a_ticket_that_somebody_took_meanwhile_is_left_alone(store: Store)
     stale = {"id": ticket_id, "was": row["epoch"] - 1, "needs": NEEDS, "target": 1.0}
     assert await store.rules.rekey([stale]) == 0
     assert (await store.tickets.get(ticket_id)).target == 300.0
+
+
+async def test_a_tiers_own_agents_change_with_the_rules(store: Store) -> None:
+    ticket_id = await waiting(store)
+    li = await agent(store)
+    owners = content(tier_first={"standard": ["nobody", "li"]})
+    await store.rules.first(owners, "file")
+    mine = ruling(store)
+    await mine.refresh()
+    await mine.rekey()
+    (head,) = await store.queue.heads(1)
+    assert (head.ticket_id, head.first) == (ticket_id, (li,))
 
 
 async def test_new_needs_end_old_exclusions(store: Store) -> None:
