@@ -1,9 +1,10 @@
 """aiosmtpd's protocol without its measured hot spots; the same bytes get the same replies.
 
-Profiles of the stock class show its time in four places: each line of DATA is one ``readuntil``
+Profiles of the stock class show its time in five places: each line of DATA is one ``readuntil``
 and one log record, each connection walks through all members of the class, each reply is one
-system call, and each address goes through the header parser of the standard library. They are
-replaced here and nothing is added; what makes the server safe is in ``smtp``.
+system call, each address goes through the header parser of the standard library, and each wait
+for a line is a future, two callbacks and a turn of the loop. They are replaced here and nothing
+is added; what makes the server safe is in ``smtp``.
 
 A differential test runs this class beside the stock one. AUTH and PROXY are left out: a mail
 exchanger offers neither.
@@ -11,7 +12,9 @@ exchanger offers neither.
 
 import asyncio
 import re
+import types
 from collections import defaultdict
+from collections.abc import Coroutine, Generator
 from functools import cache
 from typing import Any
 
@@ -20,10 +23,13 @@ from aiosmtpd import smtp as stock
 _Stock: Any = stock.SMTP
 """As Any: this class is made of private parts, which have no types."""
 
-_PLAIN_ADDRESS = re.compile(
+_ADDRESS = (
     r"<([A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
-    r"@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)>(?: ([A-Za-z0-9= ]*))?"
+    r"@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)>"
 )
+_PLAIN_ADDRESS = re.compile(rf"{_ADDRESS}(?: ([A-Za-z0-9= ]*))?")
+_PLAIN_MAIL = re.compile(rf"FROM:{_ADDRESS}")
+_PLAIN_RCPT = re.compile(rf"TO:{_ADDRESS}")
 """Addresses that need no parser; every other goes to the stock method."""
 
 _END = b"\r\n.\r\n"
@@ -36,6 +42,77 @@ _HIGH_WATER = 1 << 18
 def _names(kind: type, prefix: str) -> tuple[str, ...]:
     """Attributes of a class with a prefix: the same for all its connections."""
     return tuple(name for name in dir(kind) if name.startswith(prefix))
+
+
+@types.coroutine
+def _next_input() -> Generator[None, None, None]:
+    """Awaited where the session waits for bytes of its client."""
+    yield None
+
+
+class Session:
+    """A session that goes on within ``data_received`` itself, not in a task of the loop.
+
+    It does what ``asyncio.Task`` does for coroutines that await futures, and resumes at once
+    where a task would wait for another turn of the loop. There is no current task in it, so
+    that ``asyncio.timeout`` and its like cannot be used there.
+    """
+
+    def __init__(self, work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> None:
+        self.wants_input = False
+        self.shielded = False
+        """Whether it goes on although it is cancelled: it notices the lost connection later."""
+
+        self._work = work
+        self._loop = loop
+        self._awaited: asyncio.Future[Any] | None = None
+        self._running = False
+        self._cancelled = False
+        self._over = False
+
+    def resume(self, _future: "asyncio.Future[Any] | None" = None) -> None:
+        """Runs it until it waits again."""
+        self.wants_input = False
+        self._awaited = None
+        self._running = True
+        try:
+            if self._cancelled:
+                self._cancelled = False
+                awaited = self._work.throw(asyncio.CancelledError())
+            else:
+                awaited = self._work.send(None)
+        except (StopIteration, asyncio.CancelledError):
+            self._over = True
+            return
+        except Exception as error:  # noqa: BLE001 - what a task would do with it
+            self._over = True
+            context = {"message": "an SMTP session broke", "exception": error}
+            self._loop.call_exception_handler(context)
+            return
+        finally:
+            self._running = False
+        if awaited is None:
+            self.wants_input = True
+            if self._cancelled:
+                self.resume()
+            return
+        awaited._asyncio_future_blocking = False
+        self._awaited = awaited
+        awaited.add_done_callback(self.resume)
+        if self._cancelled:
+            self.cancel()
+
+    def cancel(self) -> None:
+        """Ends it at the place where it waits."""
+        if self._over or self.shielded:
+            return
+        if self._awaited is not None:
+            self._cancelled = False
+            self._awaited.cancel()
+            return
+        self._cancelled = True
+        if not self._running:
+            self.resume()
 
 
 class Ended(Exception):
@@ -88,7 +165,7 @@ class FastSMTP(_Stock):  # type: ignore[misc]
         self._tls_handshake_okay = True
         self._tls_protocol = None
         self._original_transport = None
-        self._handler_coroutine = None
+        self._handler_coroutine: Any = None
         self._proxy_timeout = None
         self._auth_require_tls = True
         self._auth_required = False
@@ -110,7 +187,6 @@ class FastSMTP(_Stock):  # type: ignore[misc]
         self._reply_at_once = False
         self._bogus_budget = stock.BOGUS_LIMIT
         self._input_ended = False
-        self._input_waiter: asyncio.Future[None] | None = None
         self._reading_paused = False
 
     # Reading
@@ -118,21 +194,24 @@ class FastSMTP(_Stock):  # type: ignore[misc]
     def data_received(self, data: bytes) -> None:
         self._reset_timeout()
         self._input += data
-        self._wake()
-        if len(self._input) > _HIGH_WATER and not self._reading_paused:
+        session = self._handler_coroutine
+        if session.wants_input:
+            session.resume()
+        if len(self._input) > _HIGH_WATER and not session.wants_input:
+            self._pause_reading()
+
+    def _pause_reading(self) -> None:
+        if not self._reading_paused and self.transport is not None:
             self._reading_paused = True
-            self._transport.pause_reading()
+            self.transport.pause_reading()
 
     def eof_received(self) -> bool:
         """Lets what was received be handled to its end: a half-closed client waits for it."""
         self._input_ended = True
-        self._wake()
+        if self._handler_coroutine.wants_input:
+            self._handler_coroutine.resume()
         # A TLS connection cannot stay half open.
         return self.session is not None and self.session.ssl is None
-
-    def _wake(self) -> None:
-        if self._input_waiter is not None and not self._input_waiter.done():
-            self._input_waiter.set_result(None)
 
     async def _more_input(self) -> None:
         """Sends the replies so far and waits for bytes.
@@ -145,12 +224,8 @@ class FastSMTP(_Stock):  # type: ignore[misc]
             raise Ended
         if self._reading_paused:
             self._reading_paused = False
-            self._transport.resume_reading()
-        self._input_waiter = self.loop.create_future()
-        try:
-            await self._input_waiter
-        finally:
-            self._input_waiter = None
+            self.transport.resume_reading()
+        await _next_input()
 
     async def _command_line(self) -> bytes | None:
         """The next line, or None for one over the limit (which is read away)."""
@@ -210,6 +285,8 @@ class FastSMTP(_Stock):  # type: ignore[misc]
         if self._output:
             output = bytes(self._output)
             self._output.clear()
+            if self.transport is None:
+                raise ConnectionResetError
             self.transport.write(output)
             if self._paused or self._connection_lost:
                 # The base class's own way to wait for a slow reader; it raises for a lost one.
@@ -234,7 +311,22 @@ class FastSMTP(_Stock):  # type: ignore[misc]
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # After STARTTLS nothing that came in plain text may count (RFC 3207 §6).
         self._input.clear()
-        super().connection_made(transport)
+        if self.transport is not None:
+            super().connection_made(transport)
+            return
+        self._set_rset_state()
+        self.session = self._create_session()
+        self.session.peer = transport.get_extra_info("peername")
+        self._reset_timeout()
+        # Past the stock class, which would make a task.
+        asyncio.StreamReaderProtocol.connection_made(self, transport)
+        self.transport = transport
+        self._handler_coroutine = Session(self._handle_client(), self.loop)
+        self.begin()
+
+    def begin(self) -> None:
+        """Greets the client."""
+        self._handler_coroutine.resume()
 
     async def _handle_client(self) -> None:
         await self.push(f"220 {self.hostname} {self.__ident__}")
@@ -315,6 +407,35 @@ class FastSMTP(_Stock):  # type: ignore[misc]
             parsed: tuple[str | None, str | None] = super()._getaddr(arg)
             return parsed
         return plain[1], (plain[2] or "").lstrip()
+
+    @stock.syntax("MAIL FROM: <address>", extended=" [SP <mail-parameters>]")
+    async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802 - the command's name
+        plain = _PLAIN_MAIL.fullmatch(arg or "")
+        if plain is None or self._is_special() or self.envelope.mail_from:
+            await super().smtp_MAIL(arg)
+            return
+        self.envelope.smtp_utf8 = False
+        status = await self._call_handler_hook("MAIL", plain[1], [])
+        if status is stock.MISSING:
+            self.envelope.mail_from = plain[1]
+            status = "250 OK"
+        await self.push(status)
+
+    @stock.syntax("RCPT TO: <address>", extended=" [SP <mail-parameters>]")
+    async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802 - the command's name
+        plain = _PLAIN_RCPT.fullmatch(arg or "")
+        if plain is None or self._is_special() or not self.envelope.mail_from:
+            await super().smtp_RCPT(arg)
+            return
+        status = await self._call_handler_hook("RCPT", plain[1], [])
+        if status is stock.MISSING:
+            self.envelope.rcpt_tos.append(plain[1])
+            status = "250 OK"
+        await self.push(status)
+
+    def _is_special(self) -> bool:
+        """Whether even a plain address needs the stock method."""
+        return not self.session.host_name or bool(self.local_part_limit)
 
     @stock.syntax("DATA")
     async def smtp_DATA(self, arg: str | None) -> None:  # noqa: N802 - the command's name

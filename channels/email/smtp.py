@@ -37,7 +37,8 @@ class Server:
         self.connections: set[_Connection] = set()
         self._accept = accept
         self._clock = clock
-        self._commits: set[asyncio.Task[Any]] = set()
+        self._storing = 0
+        self._stored = asyncio.Event()
         self._peers: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
         self._accounts = {mailbox.address: mailbox.name for mailbox in options.mailboxes}
@@ -79,11 +80,9 @@ class Server:
         """Stops listening, lets commits under way finish and answer, closes connections."""
         if self._server is not None:
             self._server.close()
-        if self._commits:
-            await asyncio.wait(self._commits)
-        while any(connection.storing for connection in self.connections):  # noqa: ASYNC110
-            # The commit is done; its connection is still to be told.
-            await asyncio.sleep(0)
+        while self._storing:
+            self._stored.clear()
+            await self._stored.wait()
         for connection in [*self.connections]:
             connection.say_goodbye("421 4.3.2 Shutting down, try again in a minute")
         if self._server is not None:
@@ -142,14 +141,12 @@ class Server:
 
         Whoever hung up did not see the 250 and sends again, which is then known.
         """
-        commit = self._keep(self._commit(envelopes))
-        return await asyncio.shield(commit)
-
-    def _keep(self, work: Coroutine[Any, Any, str]) -> "asyncio.Task[str]":
-        task = asyncio.get_running_loop().create_task(work)
-        self._commits.add(task)
-        task.add_done_callback(self._commits.discard)
-        return task
+        self._storing += 1
+        try:
+            return await self._commit(envelopes)
+        finally:
+            self._storing -= 1
+            self._stored.set()
 
     async def _commit(self, envelopes: list[Envelope]) -> str:
         try:
@@ -252,14 +249,15 @@ class _Connection(FastSMTP):
     # Connections
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        first = self.transport is None
         self.begin_mail()
         super().connection_made(transport)
-        if not first:
-            return
+
+    def begin(self) -> None:
         peer = self.session.peer
         self._peer = str(peer[0]) if peer else ""
-        if not self._owner.admit(self, self._peer):
+        if self._owner.admit(self, self._peer):
+            super().begin()
+        else:
             self.say_goodbye("421 4.3.2 Too many connections, try again in a minute")
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -295,13 +293,14 @@ class _Connection(FastSMTP):
         self.say_goodbye("421 4.4.2 Too slow, connect again and send the mail in one go")
 
     async def while_storing(self, work: Coroutine[Any, Any, str]) -> str:
-        self.storing = True
+        self.storing = self._handler_coroutine.shielded = True
         try:
             return await work
         finally:
-            self.storing = False
+            self.storing = self._handler_coroutine.shielded = False
             self.begin_mail()
-            self._reset_timeout()
+            if self.transport is not None:
+                self._reset_timeout()
 
     # Limits
 
