@@ -25,7 +25,8 @@ class Envelope:
     ``dedupe_key`` is unique within (channel, account): the same key again is the same
     message. ``transport`` holds JSON-serialisable facts of the transport (peer, recipients,
     verified signatures); where it names an address, ``transport["sender"]`` is who wrote, for a
-    body that cannot be read. ``received_at`` is in seconds since the epoch.
+    body that cannot be read. ``received_at`` is in seconds since the epoch. ``sha256`` is the
+    body's, in hex, where the channel has computed it: it is not computed twice.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Envelope:
     received_at: float
     lane: Lane
     transport: Mapping[str, Any] = field(default_factory=dict)
+    sha256: str = ""
 
 
 class Receipt(NamedTuple):

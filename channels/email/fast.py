@@ -11,6 +11,7 @@ exchanger offers neither.
 """
 
 import asyncio
+import math
 import re
 import types
 from collections import defaultdict
@@ -39,9 +40,11 @@ _HIGH_WATER = 1 << 18
 
 
 @cache
-def _names(kind: type, prefix: str) -> tuple[str, ...]:
-    """Attributes of a class with a prefix: the same for all its connections."""
-    return tuple(name for name in dir(kind) if name.startswith(prefix))
+def _names(kind: type, prefix: str) -> tuple[tuple[str, str], ...]:
+    """Attributes of a class with a prefix, without and with it: the same for all connections."""
+    return tuple(
+        (name.removeprefix(prefix), name) for name in dir(kind) if name.startswith(prefix)
+    )
 
 
 @types.coroutine
@@ -125,6 +128,8 @@ class FastSMTP(_Stock):  # type: ignore[misc]
     Replies are sent together when the next command is waited for (RFC 2920 §3.2).
     """
 
+    too_much_data = "552 Error: Too much mail data"
+
     def __init__(  # the parent's is what costs, so that it is replaced, not called
         self,
         handler: Any,
@@ -162,6 +167,7 @@ class FastSMTP(_Stock):  # type: ignore[misc]
         self._timeout_duration = timeout
         self._timeout_handle: asyncio.TimerHandle | None = None
         self._deadline = 0.0
+        self.latest_deadline = math.inf
         self._tls_handshake_okay = True
         self._tls_protocol = None
         self._original_transport = None
@@ -175,12 +181,12 @@ class FastSMTP(_Stock):  # type: ignore[misc]
         self._enforce_call_limit = False
         self._ehlo_hook_ver = None
         self._handle_hooks = {
-            name.removeprefix("handle_"): getattr(handler, name)
-            for name in _names(type(handler), "handle_")  # type: ignore[arg-type] # mypy: Any’s hash
+            name: getattr(handler, attribute)
+            for name, attribute in _names(type(handler), "handle_")  # type: ignore[arg-type] # mypy: Any’s hash
         }
         self._smtp_methods = {
-            name.removeprefix("smtp_"): getattr(self, name)
-            for name in _names(type(self), "smtp_")  # type: ignore[arg-type] # mypy: Any’s hash
+            name: getattr(self, attribute)
+            for name, attribute in _names(type(self), "smtp_")  # type: ignore[arg-type] # mypy: Any’s hash
         }
         self._input = bytearray()
         self._output = bytearray()
@@ -275,11 +281,15 @@ class FastSMTP(_Stock):  # type: ignore[misc]
     # Replying
 
     async def push(self, status: str | bytes) -> None:
+        self.say(status)
+        if self._reply_at_once:
+            await self._flush()
+
+    def say(self, status: str | bytes) -> None:
+        """Adds a reply to those that are sent when the next command is waited for."""
         if isinstance(status, str):
             status = status.encode("utf-8" if self.enable_SMTPUTF8 else "ascii")
         self._output += status + b"\r\n"
-        if self._reply_at_once:
-            await self._flush()
 
     async def _flush(self) -> None:
         if self._output:
@@ -296,7 +306,8 @@ class FastSMTP(_Stock):  # type: ignore[misc]
 
     def _reset_timeout(self, duration: float | None = None) -> None:
         """Moves the deadline; the one timer looks at it when it fires."""
-        self._deadline = self.loop.time() + (duration or self._timeout_duration)
+        deadline = self.loop.time() + (duration or self._timeout_duration)
+        self._deadline = min(deadline, self.latest_deadline)
         if self._timeout_handle is None:
             self._timeout_handle = self.loop.call_at(self._deadline, self._on_timer)
 
@@ -348,22 +359,22 @@ class FastSMTP(_Stock):  # type: ignore[misc]
 
     async def _handle_line(self, line: bytes | None) -> None:
         if line is None:
-            await self.push("500 Command line too long")
+            self.say("500 Command line too long")
             return
         line = line.rstrip(b"\r\n")
         name, _, argument = line.partition(b" ")
         if not line or not name.isascii():
-            await self.push("500 Error: bad syntax")
+            self.say("500 Error: bad syntax")
             return
         command = name.upper().decode("ascii")
         try:
             arg = self._argument(argument)
         except UnicodeDecodeError:
-            await self.push("500 Error: strict ASCII mode")
+            self.say("500 Error: strict ASCII mode")
             return
         refusal = self._refusal(command, len(line))
         if refusal:
-            await self.push(refusal)
+            self.say(refusal)
             return
         method = self._smtp_methods.get(command)
         if method is None:
@@ -419,7 +430,7 @@ class FastSMTP(_Stock):  # type: ignore[misc]
         if status is stock.MISSING:
             self.envelope.mail_from = plain[1]
             status = "250 OK"
-        await self.push(status)
+        self.say(status)
 
     @stock.syntax("RCPT TO: <address>", extended=" [SP <mail-parameters>]")
     async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802 - the command's name
@@ -431,7 +442,7 @@ class FastSMTP(_Stock):  # type: ignore[misc]
         if status is stock.MISSING:
             self.envelope.rcpt_tos.append(plain[1])
             status = "250 OK"
-        await self.push(status)
+        self.say(status)
 
     def _is_special(self) -> bool:
         """Whether even a plain address needs the stock method."""
@@ -439,24 +450,24 @@ class FastSMTP(_Stock):  # type: ignore[misc]
 
     @stock.syntax("DATA")
     async def smtp_DATA(self, arg: str | None) -> None:  # noqa: N802 - the command's name
-        if await self.check_helo_needed():
+        if not self.session.host_name and await self.check_helo_needed():
             return
         if not self.envelope.rcpt_tos:
-            await self.push("503 Error: need RCPT command")
+            self.say("503 Error: need RCPT command")
             return
         if arg:
-            await self.push("501 Syntax: DATA")
+            self.say("501 Syntax: DATA")
             return
-        await self.push("354 End data with <CR><LF>.<CR><LF>")
+        self.say(b"354 End data with <CR><LF>.<CR><LF>")
         data = await self._mail_data()
         if data is None:
             self._set_post_data_state()
-            await self.push("552 Error: Too much mail data")
+            self.say(self.too_much_data)
             return
         self.envelope.content = self.envelope.original_content = _unstuffed(data)
         status = await self._call_handler_hook("DATA")
         self._set_post_data_state()
-        await self.push("250 OK" if status is stock.MISSING else status)
+        self.say("250 OK" if status is stock.MISSING else status)
 
     @stock.syntax("QUIT")
     async def smtp_QUIT(self, arg: str | None) -> None:  # noqa: N802 - the command's name

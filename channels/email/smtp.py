@@ -132,6 +132,7 @@ class Server:
                 received_at=now,
                 lane=Lane.MAIL,
                 transport={**facts, "rcpt_tos": own},
+                sha256=digest,
             )
             for account, own in by_account.items()
         ]
@@ -225,6 +226,8 @@ class _Connection(FastSMTP):
     ours and not the client's.
     """
 
+    too_much_data = "552 5.3.4 The mail is too large, send it without large files"
+
     def __init__(
         self, server: Server, loop: asyncio.AbstractEventLoop, tls: ssl.SSLContext | None
     ) -> None:
@@ -243,7 +246,6 @@ class _Connection(FastSMTP):
             del self._smtp_methods[command]
         self._owner = server
         self._peer = ""
-        self._mail_deadline = 0.0
         self.storing = False
 
     # Connections
@@ -278,11 +280,7 @@ class _Connection(FastSMTP):
 
     def begin_mail(self) -> None:
         """A new mail has its own time."""
-        self._mail_deadline = self.loop.time() + self._owner.options.absolute_seconds
-
-    def _reset_timeout(self, duration: float | None = None) -> None:
-        super()._reset_timeout(duration)
-        self._deadline = min(self._deadline, self._mail_deadline)
+        self.latest_deadline = self.loop.time() + self._owner.options.absolute_seconds
 
     def _timeout_cb(self) -> None:
         if self.storing:
@@ -306,12 +304,7 @@ class _Connection(FastSMTP):
 
     def data_dropped(self, received: int) -> None:
         if received > _DRAIN_FACTOR * self.data_size_limit:
-            self.say_goodbye("552 5.3.4 The mail is too large, send it without large files")
-
-    async def push(self, status: str | bytes) -> None:
-        if status == "552 Error: Too much mail data":
-            status = "552 5.3.4 The mail is too large, send it without large files"
-        await super().push(status)
+            self.say_goodbye(self.too_much_data)
 
     async def smtp_EHLO(self, hostname: str) -> None:  # noqa: N802 - the command's name
         before = len(self._output)

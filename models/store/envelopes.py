@@ -69,7 +69,7 @@ class Envelopes:
             StorageFull: no room; nothing was stored.
             Temporary: the database is out of reach; nothing was stored.
         """
-        hashes = [hashlib.sha256(e.body).hexdigest() for e in envelopes]
+        hashes = [e.sha256 or hashlib.sha256(e.body).hexdigest() for e in envelopes]
         await self._blobs.put(
             {
                 sha256: e.body
