@@ -1,9 +1,9 @@
-"""E-mail: in over SMTP, out through a relay."""
+"""E-mail: in over SMTP and IMAP, out through a relay."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from channels.email.mime import Reader
+from channels.email import mime
 from channels.email.options import Mailbox, Options, Relay
 from channels.email.thread import Threads
 from models.errors import Permanent
@@ -11,6 +11,7 @@ from models.message import Envelope, Lane, Normalized, OutboundMessage, SendResu
 from models.ports import Door
 
 if TYPE_CHECKING:
+    from channels.email import imap
     from channels.email.smtp import Server
 
 __all__ = ["EmailChannel", "Mailbox", "Options", "Relay", "create"]
@@ -31,8 +32,9 @@ class EmailChannel:
     def __init__(self, options: Options, secret: bytes) -> None:
         self.options = options
         self._threads = Threads(secret)
-        self._reader = Reader(options, self._threads)
+        self._reader = mime.Reader(options, self._threads)
         self._server: Server | None = None
+        self._readers: list[imap.Reader] = []
 
     def normalize(self, envelope: Envelope) -> list[Normalized]:
         """The one message of a mail.
@@ -48,8 +50,25 @@ class EmailChannel:
 
         self._server = Server(self.options, door.accept, door.clock)
         await self._server.start()
+        if self.options.imap:
+            self._readers = self._read_mailboxes(door)
+
+    def _read_mailboxes(self, door: Door) -> "list[imap.Reader]":
+        from channels.email import imap
+
+        first = self.options.mailboxes[0].name
+        readers = [
+            imap.Reader(box, box.account or first, self.options.max_bytes, door)
+            for box in self.options.imap
+        ]
+        for reader in readers:
+            reader.start()
+        return readers
 
     async def close(self) -> None:
+        for reader in self._readers:
+            await reader.stop()
+        self._readers = []
         if self._server is not None:
             await self._server.stop()
             self._server = None

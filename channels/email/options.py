@@ -59,6 +59,51 @@ class Relay(_Settings):
     )
 
 
+class Imap(_Settings):
+    """A mailbox elsewhere that is read over IMAP."""
+
+    host: str = Field(description="收信服务器，例如 imap.163.com / Host name of the server.")
+    port: int = Field(993, ge=1, le=65535, description="端口 / Port.")
+    security: Literal["tls", "starttls", "none"] = Field(
+        "tls",
+        description="加密方式：tls、starttls 或 none（仅限本机）"
+        " / tls, starttls or none (own host only).",
+    )
+    ca_file: Path | None = Field(
+        None,
+        description="自签证书的根证书（PEM），留空用系统的"
+        " / Root certificate (PEM) of a private authority; empty: the system's.",
+    )
+    username: str = Field(description="用户名 / User.")
+    password: SecretStr = Field(description="密码或授权码 / Password, or authorisation code.")
+    folder: str = Field("INBOX", description="读取的文件夹 / Folder that is read.")
+    account: str = Field(
+        "",
+        description="归入的账号，须是 mailboxes 之一；留空取第一个"
+        " / Account of one of the mailboxes; empty: the first.",
+    )
+    afterwards: Literal["flag", "move", "leave"] = Field(
+        "flag",
+        description="存好以后：flag 标为已读，move 移到 move_to，leave 不动"
+        " / Once a mail is stored: mark it as read, move it to move_to, or leave it alone.",
+    )
+    move_to: str = Field("Shouli", description="move 的目标文件夹 / Folder for move.")
+    history: bool = Field(
+        False,
+        description="首次连接时是否读入已有的邮件"
+        " / Whether mails that are there at the first connection are read, too.",
+    )
+    idle: bool = Field(
+        True, description="服务器支持时用 IDLE 即时得知新邮件 / IDLE, where the server has it."
+    )
+    poll_seconds: float = Field(
+        20.0, gt=0, description="最长多少秒看一次 / Seconds between two looks, at the most."
+    )
+    timeout_seconds: float = Field(
+        60.0, gt=0, description="每一步的等待上限，秒 / Longest wait for one step, in seconds."
+    )
+
+
 class Options(_Settings):
     """Settings of the e-mail channel."""
 
@@ -113,6 +158,11 @@ class Options(_Settings):
         " / Networks of our own mail servers that check DMARC before they hand mail on; senders"
         " of mail from them count as verified.",
     )
+    imap: tuple[Imap, ...] = Field(
+        (),
+        description="用 IMAP 读取的邮箱，供没有 MX 的用户"
+        " / Mailboxes that are read over IMAP, for those without an MX.",
+    )
     relay: Relay | None = Field(
         None,
         description="发信服务器；未设置时回复会等待 / Server for answers; without it they wait.",
@@ -127,6 +177,13 @@ class Options(_Settings):
         addresses = [mailbox.address for mailbox in self.mailboxes]
         if len(set(addresses)) < len(addresses):
             raise ValueError("mailboxes 中有重复地址 / An address occurs twice in mailboxes")
+        accounts = {mailbox.name for mailbox in self.mailboxes}
+        if unknown := {box.account for box in self.imap if box.account} - accounts:
+            name = sorted(unknown)[0]
+            raise ValueError(
+                f"imap 的账号“{name}”不在 mailboxes 中"
+                f" / The account “{name}” of imap is none of the mailboxes'"
+            )
         return self
 
     @property
