@@ -4,6 +4,7 @@ Two programs that thank each other for every mail never stop. The facts are read
 mail is normalised, so that no later step needs to know headers.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
@@ -29,6 +30,14 @@ _AUTO_REPLY_FIELDS = (
     "x-mail-autoreply",
     "x-auto-reply-from",
 )
+_AWAY = re.compile(
+    r"(?:[\[【(（])?(?:自动回复|自动答复|自動回覆|自動回復|外出自动|休假自动|automatic reply"
+    r"|auto[- ]?repl(?:y|ied)|auto[- ]?response|autoreply|out[- ]of[- ](?:the[- ])?office)"
+    r"(?:[\]】)）]|\b|[:：\s]|$)",
+    re.IGNORECASE,
+)
+"""How programs begin the subject of an absence note that has no header of one."""
+
 _DAEMONS = frozenset({"mailer-daemon", "postmaster", "mail-daemon"})
 _BULK = frozenset({"bulk", "list", "junk", "auto_reply"})
 _SUPPRESS = frozenset({"all", "autoreply", "oof", "dr", "rn", "nrn"})
@@ -60,6 +69,8 @@ def automatic_kind(
         return "auto_reply", "precedence"
     if headers.has(*_LIST_FIELDS):
         return "list", "list"
+    if _AWAY.match(headers.text("subject")):
+        return "auto_reply", "subject"
     if headers.word("precedence") in _BULK:
         return "list", "precedence"
     return "none", ""

@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import Any
 
-from channels.email import markup, quote
+from channels.email import markup, quote, report
 from channels.email.charset import decode
 from channels.email.guard import automatic_kind, no_automatic_answer
 from channels.email.headers import (
@@ -141,7 +141,17 @@ class Reader:
             raw_ref=envelope.id,
             meta=meta,
         )
-        return Normalized(message, files)
+        return self._as_report(root, message) or Normalized(message, files)
+
+    def _as_report(self, root: Part, message: InboundMessage) -> Normalized | None:
+        """A bounce of one of our answers: news of that answer, and no message of anybody's."""
+        found = report.read(root, self._threads) if message.auto == "bounce" else None
+        if found is None:
+            return None
+        error = f"对方邮件系统退回 / Returned by the recipient's mail system: {found.error}"
+        meta = message.meta | {"state": found.state, "error": error}
+        changes = {"kind": "status", "reply_to_external_id": found.message_id, "meta": meta}
+        return Normalized(message.model_copy(update=changes), {})
 
     def _conversation(self, envelope: Envelope, headers: Headers, digest: str) -> tuple[str, str]:
         recipients: list[str] = [*envelope.transport.get("rcpt_tos", ())]
