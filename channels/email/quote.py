@@ -15,12 +15,14 @@ _LONGEST_LINE = 400
 _MOST_LINES = 20_000
 
 _DIVIDER = re.compile(
-    r"[-_=*—\s]{2,}\s?(?:原始邮件|原邮件|回复的原邮件|回复邮件|转发的?邮件|转发的原邮件|邮件原文|原始信件"
+    r"[-_=*—\s]{2,}(?:&nbsp;|\s)?(?:原始邮件|原邮件|回复的原邮件|回复邮件|转发的?邮件|转发的原邮件|邮件原文|原始信件"
     r"|原始郵件|轉寄郵件|原始訊息|original (?:message|email)|replied message|forwarded message"
-    r"|original appointment|元のメッセージ)\s?[-_=*—\s]{2,}\s*",
+    r"|original appointment|元のメッセージ)(?:&nbsp;|\s)?"
+    r"[-_=*—\s]{2,}",
     re.IGNORECASE,
 )
-"""“------------------ 原始邮件 ------------------” and its relatives, alone on a line."""
+"""“------------------ 原始邮件 ------------------” and its relatives, alone on a line. The plain
+form that QQ writes has its spaces as “&nbsp;”."""
 
 _ATTRIBUTION = re.compile(
     r"(?:"
