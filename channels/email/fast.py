@@ -461,13 +461,16 @@ class FastSMTP(_Stock):  # type: ignore[misc]
         self.say(b"354 End data with <CR><LF>.<CR><LF>")
         data = await self._mail_data()
         if data is None:
-            self._set_post_data_state()
-            self.say(self.too_much_data)
-            return
-        self.envelope.content = self.envelope.original_content = _unstuffed(data)
-        status = await self._call_handler_hook("DATA")
+            self.say_outcome(self.too_much_data)
+        else:
+            self.envelope.content = self.envelope.original_content = _unstuffed(data)
+            status = await self._call_handler_hook("DATA")
+            self.say_outcome("250 OK" if status is stock.MISSING else status)
         self._set_post_data_state()
-        self.say("250 OK" if status is stock.MISSING else status)
+
+    def say_outcome(self, status: str | bytes) -> None:
+        """The reply to a mail, while its envelope is still there."""
+        self.say(status)
 
     @stock.syntax("QUIT")
     async def smtp_QUIT(self, arg: str | None) -> None:  # noqa: N802 - the command's name

@@ -331,7 +331,10 @@ class Reader:
     def _envelope(self, mail: Mail) -> Envelope:
         now = self._door.clock()
         digest = hashlib.sha256(mail.raw).hexdigest()
-        facts = {"imap": self._options.host, "folder": self._options.folder, "uid": mail.uid}
+        o = self._options
+        facts = {"imap": o.host, "folder": o.folder, "uid": mail.uid}
+        if o.authserv_id:
+            facts["authserv_id"] = o.authserv_id
         cut = {"cut_from": mail.size} if len(mail.raw) >= self._largest else {}
         return Envelope(
             id=uuid7(now),

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
 from typing import Any
 
 from channels.email import markup, quote, report
@@ -30,6 +29,7 @@ from channels.email.headers import (
 from channels.email.options import Options
 from channels.email.parts import Budget, Part, parse
 from channels.email.thread import Threads
+from channels.email.trust import trust_of
 from models.errors import Permanent
 from models.filetypes import sniffed
 from models.message import (
@@ -39,7 +39,6 @@ from models.message import (
     Normalized,
     ReplyRoute,
     Sender,
-    Trust,
 )
 
 LARGEST_RAW = 64 * 1024 * 1024
@@ -90,7 +89,13 @@ class Reader:
         full, quoted = body.text()
         cut = quote.split(full, quoted)
         sender = _sender(headers, envelope.transport)
-        trust = self._trust(sender.email, envelope.transport)
+        trust = trust_of(
+            sender.email,
+            headers,
+            envelope.transport,
+            self._options.verifying_peers,
+            self._options.authserv_id,
+        )
         auto, fact = automatic_kind(
             headers,
             root.type,
@@ -160,21 +165,6 @@ class Reader:
         references = message_ids(headers, "in-reply-to") + message_ids(headers, "references")[::-1]
         found = self._threads.find(recipients, references)
         return found or (self._threads.new_key(envelope.account, digest), "")
-
-    def _trust(self, sender: str, transport: Mapping[str, Any]) -> Trust:
-        if not sender:
-            return Trust()
-        peer = _ip(transport.get("peer"))
-        if peer and any(peer in network for network in self._options.verifying_peers):
-            return Trust(level="verified", method="peer", evidence=str(peer))
-        return Trust(level="claimed")
-
-
-def _ip(text: object) -> Any:
-    try:
-        return ip_address(str(text))
-    except ValueError:
-        return None
 
 
 def _sender(headers: Headers, transport: Mapping[str, Any]) -> Address:

@@ -76,6 +76,12 @@ class Imap(_Settings):
     )
     username: str = Field(description="用户名 / User.")
     password: SecretStr = Field(description="密码或授权码 / Password, or authorisation code.")
+    authserv_id: str = Field(
+        "",
+        description="该邮箱服务商写 Authentication-Results 用的名字，例如 mx.google.com；"
+        "留空则发件人都不算已验证 / Name under which this provider writes Authentication-Results; empty: no"
+        " sender counts as verified.",
+    )
     folder: str = Field("INBOX", description="读取的文件夹 / Folder that is read.")
     account: str = Field(
         "",
@@ -157,6 +163,17 @@ class Options(_Settings):
         description="自行校验发件域（DMARC）的前置邮件服务器网段；来自它们的发件人视为已验证"
         " / Networks of our own mail servers that check DMARC before they hand mail on; senders"
         " of mail from them count as verified.",
+    )
+    authserv_id: str = Field(
+        "",
+        description="前置服务器写 Authentication-Results 用的名字；设置后只按它的 dmarc 结论判断，"
+        "其余同名头一律不看 / Name under which those servers write Authentication-Results: then"
+        " only their dmarc verdict counts, and no other such header is looked at.",
+    )
+    lmtp: bool = Field(
+        False,
+        description="在此端口说 LMTP 而不是 SMTP（供前置的 MTA 投递）"
+        " / Speak LMTP instead of SMTP on this port, for an MTA before us.",
     )
     imap: tuple[Imap, ...] = Field(
         (),

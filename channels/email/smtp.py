@@ -244,6 +244,10 @@ class _Connection(FastSMTP):
         )
         for command in ("AUTH", "EXPN", "VRFY", "HELP"):
             del self._smtp_methods[command]
+        if options.lmtp:
+            # RFC 2033 §4.1: LHLO stands for both, which must not be there.
+            self._smtp_methods["LHLO"] = self._smtp_methods.pop("EHLO")
+            del self._smtp_methods["HELO"]
         self._owner = server
         self._peer = ""
         self.storing = False
@@ -319,6 +323,11 @@ class _Connection(FastSMTP):
             # The standard library's parser gives up on hostile comments in its own ways.
             return None, None
         return address, rest
+
+    def say_outcome(self, status: str | bytes) -> None:
+        # LMTP has a reply for each recipient (RFC 2033 §4.2). One commit holds them all.
+        for _ in self.envelope.rcpt_tos if self._owner.options.lmtp else (None,):
+            self.say(status)
 
     # Facts
 

@@ -325,3 +325,34 @@ async def test_a_port_that_is_taken_says_what_to_change(listen: Any) -> None:
 async def test_a_certificate_that_is_missing_says_which(listen: Any) -> None:
     with pytest.raises(Permanent, match="no-such-cert"):
         await listen(certificate="no-such-cert.pem", key="no-such-key.pem")
+
+
+async def test_lmtp_has_a_reply_for_each_recipient(listen: Any) -> None:
+    at = await listen(lmtp=True)
+    client = await at.connect()
+    assert (await client.say("EHLO mta.example")).startswith("500")
+    assert (await client.say("HELO mta.example")).startswith("500")
+    assert (await client.say("LHLO mta.example")).startswith("250")
+    for _ in range(2):
+        await client.say("MAIL FROM:<c@customer.example>")
+        assert (await client.say("RCPT TO:<support@example.com>")).startswith("250")
+        assert (await client.say("RCPT TO:<stranger@example.com>")).startswith("550")
+        assert (await client.say("RCPT TO:<sales@example.com>")).startswith("250")
+        await client.say("DATA")
+        assert (await client.say(MAIL + b".\r\n")).startswith("250 2.0.0 Stored as ")
+        assert (await client.reply()).startswith("250 2.0.0 Stored as ")
+    assert (await client.say("NOOP")).startswith("250")
+    assert len(at.store.calls) == 2
+
+
+async def test_lmtp_refuses_for_each_recipient_too(listen: Any) -> None:
+    at = await listen(lmtp=True, max_bytes=1_024)
+    client = await at.connect()
+    await client.say("LHLO mta.example")
+    await client.say("MAIL FROM:<c@customer.example>")
+    await client.say("RCPT TO:<support@example.com>")
+    await client.say("RCPT TO:<sales@example.com>")
+    await client.say("DATA")
+    assert (await client.say(b"x" * 2_000 + b"\r\n.\r\n")).startswith("552")
+    assert (await client.reply()).startswith("552")
+    assert (await client.say("RSET")).startswith("250")

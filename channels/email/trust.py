@@ -1,0 +1,75 @@
+"""How far a mail's sender is proven, in the words of the server that checked it (RFC 8601).
+
+Shouli asks no DNS: the server before us did, when the mail came in and its address was known.
+Its Authentication-Results count where the mail came by a way that only it can take, and only
+those with its name; everybody can write such a header, so that all others are not looked at.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Any
+
+from channels.email.headers import Headers
+from models.message import Trust
+
+_COMMENT = re.compile(r"\([^()]{0,500}\)")
+_RESULT = re.compile(r"\s*dmarc\s*(?:/\s*\d+\s*)?=\s*([a-z]+)", re.IGNORECASE)
+_FROM = re.compile(r"\bheader\.from\s*=\s*\"?([^\s;\"]{1,255})", re.IGNORECASE)
+
+
+def trust_of(
+    sender: str,
+    headers: Headers,
+    transport: Mapping[str, Any],
+    peers: Sequence[IPv4Network | IPv6Network],
+    authserv_id: str,
+) -> Trust:
+    """The verdict on ``sender``, an address of From.
+
+    ``peers`` are servers of our own; ``authserv_id`` is the name under which they report, or
+    “” where they refuse forgeries and report nothing.
+    """
+    if not sender:
+        return Trust()
+    peer = _ip(transport.get("peer"))
+    if peer and any(peer in network for network in peers):
+        if not authserv_id:
+            return Trust(level="verified", method="peer", evidence=str(peer))
+        return _reported(sender, headers, authserv_id)
+    # A mailbox read over IMAP: its provider's name, put there by our own reader.
+    provider = str(transport.get("authserv_id") or "")
+    return _reported(sender, headers, provider) if provider else Trust(level="claimed")
+
+
+def _reported(sender: str, headers: Headers, authserv_id: str) -> Trust:
+    """By the topmost field of this name: servers write theirs above what came in."""
+    for value in headers.all("authentication-results"):
+        words, _, results = _COMMENT.sub(" ", value).partition(";")
+        name = words.split()[0] if words.split() else ""
+        if name.strip('"').lower() == authserv_id.lower():
+            return _verdict(sender, results)
+    return Trust(level="claimed")
+
+
+def _verdict(sender: str, results: str) -> Trust:
+    for result in results.split(";"):
+        found = _RESULT.match(result)
+        if found is None:
+            continue
+        domain = _FROM.search(result)
+        evidence = " ".join(result.split())[:200]
+        if domain and domain[1].lower().rpartition("@")[2] != sender.lower().rpartition("@")[2]:
+            break  # it speaks of another From than the one that is shown
+        if found[1].lower() == "pass":
+            return Trust(level="verified", method="dmarc", evidence=evidence)
+        if found[1].lower() == "fail":
+            return Trust(level="failed", method="dmarc", evidence=evidence)
+    return Trust(level="claimed")
+
+
+def _ip(text: object) -> Any:
+    try:
+        return ip_address(str(text))
+    except ValueError:
+        return None
