@@ -79,8 +79,8 @@ class Imap(_Settings):
     authserv_id: str = Field(
         "",
         description="该邮箱服务商写 Authentication-Results 用的名字，例如 mx.google.com；"
-        "留空则发件人都不算已验证 / Name under which this provider writes Authentication-Results; empty: no"
-        " sender counts as verified.",
+        "留空则发件人都不算已验证 / Name under which this provider writes Authentication-Results;"
+        " empty: no sender counts as verified.",
     )
     folder: str = Field("INBOX", description="读取的文件夹 / Folder that is read.")
     account: str = Field(
