@@ -27,7 +27,7 @@ from models.training import BundleCard, Taxonomy
 FORMAT = "shouli-classifier-2"
 _MANIFEST = "manifest.json"
 _CARD = "card.json"
-_ARRAYS = ("idf", "weights", "intercepts", "slopes", "offsets")
+_ARRAYS = ("idf", "weights", "intercepts", "slopes", "bends", "offsets")
 _FILES = (
     "model.json",
     "taxonomy.json",
@@ -67,7 +67,7 @@ class Bundle:
     """All that deciding needs. Arrays are by class column, all heads side by side.
 
     score = features · weights + intercepts; probability = softmax, within a head, of
-    slopes · score + offsets.
+    slopes · bent(score) + offsets, where bends say how.
     """
 
     card: BundleCard
@@ -78,6 +78,7 @@ class Bundle:
     weights: Floats
     intercepts: Floats
     slopes: Floats
+    bends: Floats
     offsets: Floats
 
 
@@ -295,6 +296,7 @@ def _check_fit(bundle: Bundle) -> None:
         "weights": (bundle.vocabulary.size, width),
         "intercepts": (width,),
         "slopes": (width,),
+        "bends": (width,),
         "offsets": (width,),
     }
     if bundle.vocabulary.idf.shape != (weighted,):

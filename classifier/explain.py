@@ -77,7 +77,8 @@ class Explanation:
     ) -> None:
         """``weights``: by facet, what each feature adds to the decided class above the mean.
 
-        Together with the intercepts' and offsets' share these sum up to its log-odds.
+        Together with the intercepts' share these sum up to slope · score above the mean, which
+        is the log-odds before the calibration bends them.
         """
         self.weights = weights
         self._names = names

@@ -136,7 +136,8 @@ class Classifier:
 
     def probabilities(self, scores: Floats) -> dict[str, Floats]:
         """Calibrated probabilities by facet, a row a message, a column a class."""
-        logits = scores * self._bundle.slopes + self._bundle.offsets
+        bundle = self._bundle
+        logits = bent(scores, bundle.bends) * bundle.slopes + bundle.offsets
         return {head.facet: softmax(logits[:, head.columns]) for head in self._bundle.heads}
 
     def _decide(self, by_facet: Mapping[str, Floats]) -> dict[str, Integers]:
@@ -261,6 +262,19 @@ def _sums(rows: Rows, weights: Floats) -> Floats:
     for row, (first, last) in enumerate(pairwise(bounds)):
         np.einsum("i,ij->j", rows.values[first:last], weights[first:last], out=sums[row])
     return sums
+
+
+MOST_POWER = 50.0
+"""Keeps an exponential finite, however negative a score is."""
+
+
+def bent(scores: Floats, bend: Floats | float) -> Floats:
+    """(1 − e^(−bend · score)) / bend: rises with the score, ever more slowly.
+
+    About the score itself near 0. ``bend`` is above 0.
+    """
+    bowed: Floats = (1.0 - np.exp(np.minimum(-bend * scores, MOST_POWER))) / bend
+    return bowed
 
 
 def softmax(logits: Floats) -> Floats:

@@ -126,6 +126,7 @@ def train(
         weights=np.ascontiguousarray(np.concatenate([weights for weights, _ in fitted], axis=1)),
         intercepts=np.concatenate([intercepts for _, intercepts in fitted]),
         slopes=np.concatenate([np.full(len(each.offsets), each.slope) for each in calibrations]),
+        bends=np.concatenate([np.full(len(each.offsets), each.bend) for each in calibrations]),
         offsets=np.concatenate([each.offsets for each in calibrations]),
     )
 

@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 
-from classifier import bundles, evaluate, examples, seed
+from classifier import bundles, calibrate, evaluate, examples, seed
 from classifier.bundles import Bundle, BundleRefused
 from classifier.examples import Example
 from classifier.features import Analyser, Extractor, Rows, terms
@@ -203,15 +203,15 @@ def test_reasons_are_readable(classifier: Classifier) -> None:
 
 
 def test_explanation_adds_up(classifier: Classifier, bundle: Bundle) -> None:
-    """All contributions and the message-free share give back the log-odds above the mean."""
+    """All contributions and the message-free share give back slope · score above the mean."""
     item = _NEW[0]
     (batch,) = classifier.batches([item])
     explained = classifier.explain(item)
     decided = classifier._decide(classifier.probabilities(batch.scores))
     for head in classifier.heads:
         at = head.classes.index(explained[head.facet].value)
-        logits = (batch.scores[0] * bundle.slopes + bundle.offsets)[head.columns]
-        silent = (bundle.intercepts * bundle.slopes + bundle.offsets)[head.columns]
+        logits = (batch.scores[0] * bundle.slopes)[head.columns]
+        silent = (bundle.intercepts * bundle.slopes)[head.columns]
         (explanation,) = classifier._explanations(batch, decided)
         spoken = explanation.weights[head.facet].sum()
         total = spoken + silent[at] - silent.mean()
@@ -359,6 +359,18 @@ def test_alike_pairs_are_all_pairs_that_are(monkeypatch: pytest.MonkeyPatch) -> 
     }
     assert examples.alike_pairs(items) == sorted(slow)
     assert slow
+
+
+def test_a_calibration_finds_the_curve_that_made_the_truth() -> None:
+    random = np.random.default_rng(3)
+    scores = random.normal(-0.6, 0.8, (20_000, 4))
+    made = calibrate.Calibration(3.0, 0.5, np.array([0.4, 0.0, -0.2, -0.2]))
+    draws = random.random((len(scores), 1))
+    truth = (made(scores).cumsum(axis=1) < draws).sum(axis=1).clip(max=3)
+    found = calibrate.fit(scores, truth)
+    straight = found._replace(bend=1e-6)
+    assert np.abs(found(scores) - made(scores)).mean() < 0.01
+    assert np.abs(straight(scores) - made(scores)).mean() > 0.03
 
 
 def test_figures() -> None:
