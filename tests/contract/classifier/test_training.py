@@ -370,7 +370,7 @@ def test_a_calibration_finds_the_curve_that_made_the_truth() -> None:
     found = calibrate.fit(scores, truth)
     straight = found._replace(bend=1e-6)
     assert np.abs(found(scores) - made(scores)).mean() < 0.01
-    assert np.abs(straight(scores) - made(scores)).mean() > 0.03
+    assert np.abs(straight(scores) - made(scores)).mean() > 0.02
 
 
 def test_figures() -> None:
