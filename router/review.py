@@ -80,7 +80,17 @@ def _unknown(rules: Rules, around: Surroundings) -> Iterator[Finding]:
     for name in rules.natural_limit:
         facet, _, value = name.partition(":")
         yield from _value("natural_limit", facet, value, around)
+    for urgency in rules.interrupting:
+        yield from _value("interrupting", "urgency", urgency, around)
     yield from _unknown_targets(rules, around)
+    for tier, logins in rules.tier_first.items():
+        for login in logins:
+            if login not in around.agents:
+                yield _warning(
+                    f"tier_first.{tier}",
+                    f"没有账号“{login}”，{tier} 客户将按一般顺序分配",
+                    f"there is no account “{login}”; {tier} customers go to whoever comes first",
+                )
     for agent, skills in sorted(around.agents.items()):
         yield from _unknown_skills(agent, skills, around)
 

@@ -75,6 +75,7 @@ def test_good_rules_are_left_alone() -> None:
          "targets.live.by_urgency"),
         ({"overflow": {"domain:物流": "triage", "triage": "domain:物流"}}, {}, "overflow"),
         ({"tier_factor": {"gold": 0.0}}, {}, "tier_factor.gold"),
+        ({"interrupting": ("特急",)}, {}, "interrupting.特急"),
     ],
 )  # fmt: skip
 def test_each_mistake_is_an_error_that_says_where(
@@ -90,6 +91,8 @@ def test_each_mistake_is_an_error_that_says_where(
 def test_what_only_looks_odd_is_a_warning() -> None:
     (one,) = review(rules(), around(agents={**AGENTS, "x": {"domain:保险": 2}}))
     assert (one.level, one.where) == ("warning", "agents.x")
+    (none,) = review(rules(tier_first={"gold": ("li", "gone")}), around())
+    assert (none.level, none.where) == ("warning", "tier_first.gold")
     (two,) = review(rules(overflow={"domain:物流": "group:all"}), around())
     assert (two.level, two.where) == ("warning", "overflow.domain:物流")
 
