@@ -3,17 +3,18 @@
 Event by event, without a clock: arrivals, endings, shifts, and the moments at which a waiting
 ticket is relaxed or late. As in the real system a ticket is given the moment somebody may take
 it, the heads of each (skill class, relaxation step) are what the policy sees, and the agents'
-flexibility comes from the mix of work. Offers are taken at once: who would decline is not
-known. Work that others may interrupt is not interrupted here.
+flexibility comes from the mix of work. What is urgent and finds nobody free takes the place of
+interruptible work, which goes on later from where it was. Offers are taken at once: who would
+decline is not known.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, nsmallest
 from typing import NamedTuple
 
-from models.routing import LATE_TWICE_STEP, AgentView, Needs, Rules, Waiting
+from models.routing import LATE_TWICE_STEP, AgentView, Decision, Needs, Rules, Waiting
 from router.policy import assign, flexibility, position
 from router.roster import Roster
 
@@ -44,7 +45,7 @@ class Shift(NamedTuple):
 
 
 class Served(NamedTuple):
-    """What became of a job; nobody and no time where it was never given to anybody."""
+    """Who got a job first, and when; nobody and no time where it was never given away."""
 
     job: Job
     agent_id: str | None
@@ -85,6 +86,19 @@ _END, _COME, _LEAVE, _STEP, _ARRIVE = range(5)
 _AFTER = 1e-3
 """Seconds by which a step is looked at late: at the very moment, a rounded age is too small."""
 
+_URGENT = 16
+"""Urgent tickets that are tried at a time, as the dispatcher does."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Held:
+    """A ticket in an agent's hands."""
+
+    ticket: Waiting
+    agent_id: str
+    ends_at: float
+
+
 _Event = tuple[float, int, int, object]
 _Queue = tuple[Needs, int, int]
 """Class, relaxation step, and units: a small ticket does not wait behind one that does not fit."""
@@ -100,6 +114,9 @@ class _Centre:
         self._views: dict[str, AgentView] = {}
         self._waiting: dict[str, tuple[Waiting, float]] = {}
         self._queues: dict[_Queue, list[tuple[float, str]]] = {}
+        self._urgent: set[str] = set()
+        self._held: defaultdict[str, dict[str, _Held]] = defaultdict(dict)
+        self._left: dict[str, float] = {}
         self._served: dict[str, Served] = {}
         self._busy: defaultdict[str, float] = defaultdict(float)
         self._staffed: defaultdict[str, float] = defaultdict(float)
@@ -153,12 +170,11 @@ class _Centre:
             self._place(self._waiting[what][0], now)
 
     def _end(self, what: object, now: float) -> None:
-        assert isinstance(what, Served)
-        assert what.agent_id is not None
-        view = self._views[what.agent_id]
-        freed = view.used - what.job.waiting.units
-        self._look(replace(view, used=freed, idle_since=now))
-        if view.ready:
+        assert isinstance(what, _Held)
+        if self._held[what.agent_id].get(what.ticket.ticket_id) is not what:
+            return  # it was set aside meanwhile
+        self._release(what, now)
+        if self._views[what.agent_id].ready:
             self._dispatch(None, now)
 
     def _come(self, what: object, now: float) -> None:
@@ -175,6 +191,7 @@ class _Centre:
             ready=True,
             idle_since=now,
             flexibility=self._flexibility[skills],
+            interruptible=known.interruptible if known else 0,
         )
         self._look(view)
         self._dispatch(None, now)
@@ -195,6 +212,10 @@ class _Centre:
 
     def _place(self, ticket: Waiting, now: float) -> None:
         """As the clock does: the step, lateness and key of a waiting ticket, and an offer."""
+        self._enqueue(ticket, now)
+        self._dispatch((ticket.ticket_id,), now)
+
+    def _enqueue(self, ticket: Waiting, now: float) -> None:
         at = position(ticket, now, self._rules)
         placed = replace(
             ticket,
@@ -205,8 +226,9 @@ class _Centre:
         self._waiting[ticket.ticket_id] = placed, at.sort_key
         queue = self._queues.setdefault((ticket.needs, at.relax_step, ticket.units), [])
         heappush(queue, (at.sort_key, ticket.ticket_id))
-        self._dispatch((ticket.ticket_id,), now)
-        if at.next_step_at is not None and ticket.ticket_id in self._waiting:
+        if ticket.interrupts:
+            self._urgent.add(ticket.ticket_id)
+        if at.next_step_at is not None:
             self._add(at.next_step_at + _AFTER, _STEP, ticket.ticket_id)
 
     def _heads(self) -> Iterable[Waiting]:
@@ -233,18 +255,62 @@ class _Centre:
                 if only is None
                 else (self._waiting[t][0] for t in only if t in self._waiting)
             )
-            decisions = assign(list(heads), self._roster, now, self._rules)
+            # Free capacity first; only then is anybody interrupted, as the dispatcher does it.
+            calm = [replace(head, interrupts=False) for head in heads]
+            decisions = assign(calm, self._roster, now, self._rules) or self._interruptions(now)
             if not decisions:
                 return
             for decision in decisions:
+                if decision.interrupts:
+                    self._set_aside(decision.agent_id, now)
+                    only = None
                 self._start(decision.ticket_id, decision.agent_id, now)
 
+    def _interruptions(self, now: float) -> list[Decision]:
+        if not self._urgent or not any(v.ready and v.interruptible for v in self._views.values()):
+            return []
+        first = nsmallest(_URGENT, self._urgent, key=lambda t: (self._waiting[t][1], t))
+        heads = [self._waiting[ticket_id][0] for ticket_id in first]
+        return assign(heads, self._roster, now, self._rules)
+
+    def _set_aside(self, agent_id: str, now: float) -> None:
+        """The item that the store would choose goes back to its queue, with its age kept."""
+        lanes = self._rules.interruptible
+        held = min(
+            (held for held in self._held[agent_id].values() if held.ticket.lane in lanes),
+            key=lambda h: (
+                -h.ticket.units,
+                -(h.ticket.created_at + h.ticket.target),
+                h.ticket.ticket_id,
+            ),
+        )
+        left = held.ends_at - now
+        self._left[held.ticket.ticket_id] = left
+        self._busy[agent_id] -= left * held.ticket.units
+        self._release(held, now)
+        self._enqueue(replace(held.ticket, sticky_agent=agent_id), now)
+
     def _start(self, ticket_id: str, agent_id: str, now: float) -> None:
-        job = self._jobs[ticket_id]
-        del self._waiting[ticket_id]
+        job, ticket = self._jobs[ticket_id], self._waiting.pop(ticket_id)[0]
+        self._urgent.discard(ticket_id)
+        left = self._left.pop(ticket_id, job.handle)
+        held = _Held(ticket, agent_id, now + left)
+        self._held[agent_id][ticket_id] = held
         view = self._views[agent_id]
-        self._look(replace(view, used=view.used + job.waiting.units, idle_since=now))
-        served = Served(job, agent_id, now)
-        self._served[ticket_id] = served
-        self._busy[agent_id] += job.handle * job.waiting.units
-        self._add(now + job.handle, _END, served)
+        self._refresh(replace(view, used=view.used + ticket.units, idle_since=now))
+        self._served.setdefault(ticket_id, Served(job, agent_id, now))
+        self._busy[agent_id] += left * ticket.units
+        self._add(held.ends_at, _END, held)
+
+    def _release(self, held: "_Held", now: float) -> None:
+        del self._held[held.agent_id][held.ticket.ticket_id]
+        view = self._views[held.agent_id]
+        self._refresh(replace(view, used=view.used - held.ticket.units, idle_since=now))
+
+    def _refresh(self, view: AgentView) -> None:
+        """Who has an urgent ticket is left to it; of others one item may be set aside."""
+        tickets = [held.ticket for held in self._held[view.agent_id].values()]
+        lanes = self._rules.interruptible
+        units = max((t.units for t in tickets if t.lane in lanes), default=0)
+        urgent = any(t.interrupts for t in tickets)
+        self._look(replace(view, interruptible=0 if urgent else units))

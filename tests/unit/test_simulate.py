@@ -69,6 +69,33 @@ def test_relaxation_brings_more_agents_at_its_moment() -> None:
     assert served[1].at == pytest.approx(85, abs=0.01)
 
 
+MAIL = {"interruptible": ("mail",)}
+
+
+def test_what_is_urgent_takes_the_place_of_mail_which_goes_on_later() -> None:
+    rules = RULES.model_copy(update=MAIL)
+    mail = job("m", 0, 100.0, lane="mail")
+    urgent = job("u", 30, 50.0, lane="live", interrupts=True)
+    after = job("x", 31, 10.0, lane="live")
+    played = play([mail, urgent, after], [shift("li", 0, 500)], rules)
+    assert got(played) == [("m", "li", 0), ("u", "li", 30), ("x", "li", 150)], (
+        "the mail has the earlier deadline: it goes on at 80, for its other 70 seconds"
+    )
+    assert played.busy == {"li": 160}
+    calm = play([mail, urgent, after], [shift("li", 0, 500)], RULES)
+    assert got(calm)[1] == ("u", "li", 100)
+
+
+def test_nobody_is_interrupted_for_a_second_urgent_ticket_nor_where_somebody_is_free() -> None:
+    rules = RULES.model_copy(update=MAIL)
+    mails = [job(f"m{i}", 0, 1000.0, lane="mail") for i in range(2)]
+    urgent = [job(f"u{i}", 10 + i, 50.0, interrupts=True) for i in range(2)]
+    played = play([*mails, *urgent], [shift("li", capacity=2)], rules)
+    assert got(played)[2:] == [("u0", "li", 10), ("u1", "li", 60)]
+    played = play([mails[0], urgent[0]], [shift("li"), shift("wu")], rules)
+    assert got(played) == [("m0", "li", 0), ("u0", "wu", 10)]
+
+
 def centre(seed: int) -> tuple[list[Job], list[Shift]]:
     random = Random(seed)
     jobs = [
