@@ -7,25 +7,36 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Table, select, update
+from sqlalchemy import Select, Table, select, update
 
 from models.errors import Conflict
 from models.routing import Decision
-from models.store.database import Fields, Tx
+from models.store.database import Fields, Tx, dicts
 from models.tables import agent, assignment, ticket
 from models.ticket import LOADED_STATES, TicketState
 
 
-async def lock_rows(tx: Tx, table: Table, ids: Collection[str]) -> dict[str, Fields]:
-    query = select(table).where(table.c.id.in_(set(ids))).order_by(table.c.id)
+async def lock_rows(tx: Tx, table: Table, ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    """The rows with these ids, by id; nobody else changes them until the commit."""
+    rows = dicts(await tx.conn.execute(_locking(select(table), table, ids)))
+    return {row["id"]: row for row in rows}
+
+
+async def lock(tx: Tx, table: Table, ids: Collection[str]) -> None:
+    """As ``lock_rows``, where nobody reads the rows."""
+    if tx.dialect != "sqlite":  # there, the transaction itself keeps others out
+        await tx.conn.execute(_locking(select(table.c.id), table, ids))
+
+
+def _locking(query: Select[Any], table: Table, ids: Collection[str]) -> Select[Any]:
+    query = query.where(table.c.id.in_(set(ids))).order_by(table.c.id)
     # As an update locks: rows that refer to these may still be inserted.
-    query = query.with_for_update(key_share=True)
-    return {row["id"]: row for row in (await tx.conn.execute(query)).mappings()}
+    return query.with_for_update(key_share=True)
 
 
 async def lock_agents(tx: Tx, ids: Sequence[str]) -> None:
     """Before several agents are changed in one transaction, in whatever order."""
-    await lock_rows(tx, agent, ids)
+    await lock(tx, agent, ids)
 
 
 async def take(

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import CursorResult, bindparam, func, insert, select, update
 from sqlalchemy import event as hooks
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
@@ -28,7 +28,7 @@ from models.errors import Permanent, ShouliError, StorageFull, Temporary
 from models.ids import uuid7
 from models.ports import Clock
 from models.storable import dump
-from models.store.sqlite import BEGIN_WRITING, Connection, InsertNew, connect
+from models.store.sqlite import BEGIN_WRITING, Connection, Prepared, change, connect, insertion
 from models.tables import audit, counter, event
 
 T = TypeVar("T")
@@ -95,15 +95,26 @@ class Tx:
         """An INSERT of the dialect at hand, for its ``on_conflict_do_…`` methods."""
         return sqlite.insert(table) if self.dialect == "sqlite" else postgresql.insert(table)
 
-    async def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        if rows:
-            await self.conn.execute(insert(table), list(rows))
+    async def insert(
+        self, table: Table, rows: Sequence[Mapping[str, Any]], *, new_only: bool = False
+    ) -> None:
+        """Inserts rows; ``new_only`` leaves out those whose keys are there."""
+        for names, alike in _by_names(rows).items():
+            if self.dialect == "sqlite":
+                await self._many(insertion(table, names, new_only=new_only), alike)
+            elif new_only:
+                await self.conn.execute(self.upsert(table).on_conflict_do_nothing(), alike)
+            else:
+                await self.conn.execute(insert(table), alike)
 
     async def update_each(
         self, table: Table, names: Sequence[str], rows: Sequence[Mapping[str, Any]]
     ) -> None:
         """Writes the columns ``names`` of each row, found by its ``id``, in one round trip."""
         if not rows:
+            return
+        if self.dialect == "sqlite":
+            await self._many(change(table, tuple(names)), rows)
             return
         statement = (
             update(table)
@@ -112,6 +123,9 @@ class Tx:
         )
         values = [{"_id": row["id"]} | {f"_{n}": row[n] for n in names} for row in rows]
         await self.conn.execute(statement, values)
+
+    async def _many(self, prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> None:
+        await self.conn.exec_driver_sql(prepared.text, [prepared.values(row) for row in rows])
 
     async def bump(self, name: str, by: int) -> int:
         """Adds to a counter row, made when absent, and returns the new value.
@@ -166,7 +180,6 @@ class Database:
         self.dialect = self.url.get_backend_name()
         self.on_commit = on_commit
         self._kept: AsyncConnection | None = None
-        self._inserts: dict[Table, InsertNew] = {}
         self._clock = clock if clock or self.dialect != "sqlite" else time.time
         if self.dialect == "sqlite":
             self._turn: AbstractAsyncContextManager[object] = asyncio.Lock()
@@ -261,16 +274,14 @@ class Database:
         """
         if self.dialect != "sqlite":
             async with self.write() as tx:
-                await tx.conn.execute(tx.upsert(table).on_conflict_do_nothing(), rows)
+                await tx.insert(table, rows, new_only=True)
             return None
-        if table not in self._inserts:
-            self._inserts[table] = InsertNew(table, rows[0], self._writer.dialect)
-        insertion = self._inserts[table]
-        values = [insertion.values(row) for row in rows]
+        prepared = insertion(table, tuple(rows[0]), new_only=True)
+        values = [prepared.values(row) for row in rows]
         with _translated():
             async with self._turn, self._one_writer() as conn:
                 driver = await _driver(conn)
-                return await driver.insert(insertion.statement, values)
+                return await driver.insert(prepared.text, values)
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[AsyncConnection]:
@@ -317,6 +328,22 @@ class Database:
             return self._clock()
         query = select(func.extract("epoch", func.clock_timestamp()))
         return float((await conn.execute(query)).scalar_one())
+
+
+def _by_names(
+    rows: Sequence[Mapping[str, Any]],
+) -> dict[tuple[str, ...], list[Mapping[str, Any]]]:
+    """Rows with equal columns together: they share a statement."""
+    alike: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        alike.setdefault(tuple(row), []).append(row)
+    return alike
+
+
+def dicts(result: CursorResult[Any]) -> list[dict[str, Any]]:
+    """The rows by column name, to be changed; made faster than of ``mappings()``."""
+    names = tuple(result.keys())
+    return [dict(zip(names, row, strict=True)) for row in result]
 
 
 async def _driver(conn: AsyncConnection) -> Connection:

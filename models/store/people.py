@@ -79,7 +79,7 @@ class People:
                 }
             )
         await tx.insert(customer, customers)
-        await tx.conn.execute(tx.upsert(identity).on_conflict_do_nothing(), identities)
+        await tx.insert(identity, identities, new_only=True)
         # Another worker may have been first with some of them; its customer stands.
         made = [row["id"] for row in customers]
         used = select(identity.c.customer_id).where(identity.c.customer_id.in_(made))

@@ -29,8 +29,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.errors import Conflict
 from models.message import Trust
 from models.routing import LATE_TWICE_STEP, Decision, Needs, Position, Waiting
+from models.storable import Encoded
 from models.store.conversations import append
-from models.store.custody import lock_agents, lock_rows, requeue, set_presence, take
+from models.store.custody import lock, lock_agents, lock_rows, requeue, set_presence, take
 from models.store.database import Database, Fields, Tx
 from models.tables import (
     agent,
@@ -145,7 +146,7 @@ class Queue:
     async def _route(
         self, batch: Sequence[Routed], cap: int | None, rekey: "Rekey | None", tx: Tx
     ) -> list[str]:
-        await lock_rows(tx, conversation, [r.ticket.conversation_id for r in batch])
+        await lock(tx, conversation, [r.ticket.conversation_id for r in batch])
         rows = await lock_rows(tx, ticket, [r.ticket.ticket_id for r in batch])
         live = [r for r in batch if _still(rows.get(r.ticket.ticket_id), r)]
         await self._name_classes(tx, live)
@@ -167,15 +168,14 @@ class Queue:
             for name, needs in sorted(classes.items())
             if name not in there
         ]
-        if new:
-            await tx.conn.execute(tx.upsert(skill_class).on_conflict_do_nothing(), new)
+        await tx.insert(skill_class, new, new_only=True)
 
     @staticmethod
     def _enter(tx: Tx, r: Routed, row: Fields, rekey: "Rekey | None") -> dict[str, Any]:
         facets = r.labels.facets | _corrected(row["labels"])
         labels = r.labels.model_copy(update={"facets": facets})
         change = dict(row) | {
-            "labels": labels.model_dump(mode="json"),
+            "labels": Encoded(labels.model_dump_json()),
             "lang": r.lang,
             "label_due": False,
             "updated_at": tx.now,
@@ -622,7 +622,7 @@ def as_waiting(row: Fields, needs: Needs) -> Waiting:
 
 async def _acknowledged(tx: Tx, identity_ids: Collection[str]) -> Counter[str]:
     """How many acknowledgements each got within a day; locked, so that nobody adds to them."""
-    await lock_rows(tx, identity, identity_ids)
+    await lock(tx, identity, identity_ids)
     c, o = conversation.c, outbound.c
     query = (
         select(c.identity_id, func.count())

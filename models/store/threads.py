@@ -12,7 +12,7 @@ from models.ids import ticket_number
 from models.message import InboundMessage, Lane
 from models.storable import line
 from models.store.calls import record_calls
-from models.store.database import Fields, Tx
+from models.store.database import Fields, Tx, dicts
 from models.store.envelopes import finish
 from models.store.files import due_files, unfetched
 from models.store.outbound import settle
@@ -152,22 +152,20 @@ class _Plan:
             )
             for i in reversed(fresh)
         }
-        insert = self._tx.upsert(conversation).on_conflict_do_nothing()
-        await self._tx.conn.execute(insert, [rows[slot] for slot in sorted(rows)])
+        await self._tx.insert(conversation, [rows[slot] for slot in sorted(rows)], new_only=True)
         c = conversation.c
         wanted = any_of(conversation, c.key, rows)
         # Locked in one order everywhere, so that two batches cannot wait for each other.
         query = select(conversation).where(wanted).order_by(c.id).with_for_update()
-        for row in (await self._tx.conn.execute(query)).mappings():
-            self._conversations[row["channel"], row["account"], row["key"]] = dict(row)
+        for talk in dicts(await self._tx.conn.execute(query)):
+            self._conversations[talk["channel"], talk["account"], talk["key"]] = talk
         ids = [row["id"] for row in self._conversations.values()]
         # Locked, because what is read here is written back: nobody may claim or end it meanwhile.
         t = ticket.c
         past = select(ticket).where(t.conversation_id.in_(ids)).order_by(t.id).with_for_update()
-        rows_by_age = (await self._tx.conn.execute(past)).mappings().all()
-        for row in sorted(rows_by_age, key=lambda row: row["state"] in OPEN_STATES):
-            case = self._cases[row["id"]] = dict(row)
-            self._tickets[row["conversation_id"]] = case
+        cases = dicts(await self._tx.conn.execute(past))
+        for case in sorted(cases, key=lambda case: case["state"] in OPEN_STATES):
+            self._cases[case["id"]] = self._tickets[case["conversation_id"]] = case
 
     def _new_conversation(self, m: InboundMessage, known: Known) -> dict[str, Any]:
         return {
