@@ -7,7 +7,7 @@ it shows twice counts twice. Instants are seconds since the epoch.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -19,6 +19,7 @@ DAY = 86_400
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 _CHUNK = 8 * DAY
+_MOST_CHUNKS = 100
 _PERIOD = re.compile(r"([01]\d|2[0-4]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
 
 
@@ -61,6 +62,10 @@ class Calendar:
     zone: ZoneInfo
     weekly: tuple[tuple[Period, ...], ...]
     days: Mapping[date, tuple[Period, ...]]
+    _chunks: dict[int, tuple[tuple[int, int], ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What was worked out before, as every ticket of a day asks for the same."""
 
     @classmethod
     def of(
@@ -157,17 +162,23 @@ class Calendar:
         last = self._last_day(at)
         while _utc_day(chunk) <= last:
             end = chunk + _CHUNK
-            first = _utc_day(chunk) - timedelta(days=1)
-            spans = [
-                span
-                for offset in range(_CHUNK // DAY + 2)
-                for span in self._instants(first + timedelta(days=offset))
-            ]
-            for start, stop in _merged(sorted(spans)):
+            for start, stop in self._open_around(chunk):
                 lower, upper = max(start, begin), min(stop, end)
                 if lower < upper:
                     yield lower, upper
             begin = chunk = end
+
+    def _open_around(self, chunk: int) -> tuple[tuple[int, int], ...]:
+        """The open spans of a chunk and the days beside it, in order, without overlap."""
+        known = self._chunks.get(chunk)
+        if known is None:
+            first = _utc_day(chunk) - timedelta(days=1)
+            days = [first + timedelta(days=offset) for offset in range(_CHUNK // DAY + 2)]
+            known = tuple(_merged(sorted(span for day in days for span in self._instants(day))))
+            if len(self._chunks) >= _MOST_CHUNKS:
+                self._chunks.clear()
+            self._chunks[chunk] = known
+        return known
 
     def _last_day(self, at: float) -> date:
         """After this day there is nothing new: never, for a team with weekly hours."""
