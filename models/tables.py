@@ -267,7 +267,8 @@ ticket = Table(
         "id",
         **_where("state = 'waiting'"),
     ),
-    Index("ix_ticket_step", "next_step_at", **_where("state = 'waiting'")),
+    # Not by time alone: SQLite would rather read everything that waits by its state.
+    Index("ix_ticket_step", "state", "next_step_at", **_where("state = 'waiting'")),
     Index(
         "ix_ticket_interrupting", "sort_key", "id", **_where("state = 'waiting' AND interrupts")
     ),

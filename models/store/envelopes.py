@@ -6,7 +6,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Update, case, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Update,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    union_all,
+    update,
+)
 
 from models.errors import Conflict, NotFound, Temporary
 from models.message import Envelope, Lane, Receipt
@@ -258,10 +270,14 @@ class Envelopes:
     async def backlog(self) -> dict[str, int]:
         """How many envelopes wait in each lane, and how many are parked."""
         c = envelope.c
-        waiting = (
-            select(c.lane, c.state, func.count())
-            .where(or_(c.state == "new", c.state == "parked"))
-            .group_by(c.lane, c.state)
+        # Each by its own partial index: an OR would read every envelope there ever was.
+        waiting = union_all(
+            *(
+                select(c.lane, literal_column(f"'{state}'"), func.count())
+                .where(text(f"envelope.state = '{state}'"))
+                .group_by(c.lane)
+                for state in ("new", "parked")
+            )
         )
         counts = {Lane.LIVE.value: 0, Lane.MAIL.value: 0, "parked": 0}
         async with self._db.read() as conn:

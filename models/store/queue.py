@@ -20,6 +20,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    text,
     tuple_,
     union_all,
     update,
@@ -115,7 +116,7 @@ class Queue:
         query = (
             select(ticket, customer.c.tier)
             .join(customer, customer.c.id == t.customer_id)
-            .where(t.label_due, t.held_until <= await self._db.now())
+            .where(_LABEL_DUE, t.held_until <= await self._db.now())
             .order_by(t.id)
             .limit(limit)
         )
@@ -337,7 +338,7 @@ class Queue:
             due = (
                 select(ticket)
                 # One pardoned from junk waits without a target until it has labels.
-                .where(t.state == "waiting", t.next_step_at <= tx.now, t.target.is_not(None))
+                .where(_WAITING, t.next_step_at <= tx.now, t.target.is_not(None))
                 .order_by(t.id)
                 .limit(limit)
                 .with_for_update()
@@ -491,6 +492,10 @@ async def _woken(tx: Tx, row: Fields) -> None:
 
 _STEPS = LATE_TWICE_STEP + 1
 """Relaxation steps that heads are read by (DESIGN §4); rules with more share the last but one."""
+
+_LABEL_DUE = text("ticket.label_due")
+_WAITING = text(f"ticket.state = '{TicketState.WAITING}'")
+"""The conditions of partial indexes, word for word: only so a database sees that they will do."""
 
 _DAY_SECONDS = 86400.0
 
@@ -669,8 +674,7 @@ def _heads() -> CompoundSelect[Any]:
     parts = [
         select(*columns)
         .where(
-            # As text: only a constant shows the database that its partial index will do.
-            t.state == literal_column(f"'{TicketState.WAITING}'"),
+            _WAITING,
             t.skill_class == bindparam(f"name_{slot}", type_=String),
             t.relax_step == literal_column(str(step)),
         )

@@ -11,9 +11,13 @@ from typing import Any
 import aiosqlite
 import pytest
 from sqlalchemy import JSON, Boolean, Column, Double, Integer, LargeBinary, MetaData, Table, text
+from sqlalchemy import event as hooks
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import Temporary
+from models.message import Lane
+from models.routing import Position
+from models.store import Store
 from models.store.database import Database, Event, Tx
 from models.store.sqlite import Connection
 from models.tables import metadata
@@ -243,3 +247,33 @@ async def test_values_are_written_as_their_columns_write_them(tmp_path: Path) ->
         assert one[1:] == two[1:] == (row["json"], True, 1.5, b"\0\xff")
     finally:
         await made.close()
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_what_is_due_is_found_by_its_index(store: Store) -> None:
+    """Tickets and envelopes are kept for years: nothing that runs all the time reads them all."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
+        if statement.startswith("SELECT"):
+            asked.append((statement, values))
+
+    for engine in (store.db._reader, store.db._writer):
+        hooks.listen(engine.sync_engine, "before_cursor_execute", note)
+    await store.queue.unlabelled(10)
+    await store.queue.step(lambda *_: Position(0, False, 0.0, None))
+    await store.envelopes.lease(Lane.MAIL, 10, 1.0)
+    await store.envelopes.backlog()
+    await store.outbound.lease(10, 1.0)
+    plans = []
+    async with store.db.read() as conn:
+        for statement, values in asked:
+            told = await conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            plans.append(" ".join(row.detail for row in told))
+    indexes = (
+        "ix_ticket_label_due", "ix_message_ticket_id", "ix_ticket_step", "ix_envelope_todo",
+        "ix_envelope_todo", "ix_envelope_todo", "ix_outbound_todo",
+    )  # fmt: skip
+    assert len(plans) == len(indexes)
+    for plan, index in zip(plans, indexes, strict=True):
+        assert index in plan
