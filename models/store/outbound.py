@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy import exists, func, or_, select, text, update
+from sqlalchemy import Select, exists, func, or_, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import Conflict, NotFound
 from models.message import InboundMessage, OutboundMessage, SendResult
@@ -18,6 +19,20 @@ _log = structlog.stdlib.get_logger(__name__)
 _TODO = text("outbound.state IN ('queued', 'sending')")
 """The condition of ``ix_outbound_todo``, word for word: SQLite does not see that “queued” is one
 of these, and would read every answer ever sent."""
+
+
+def _due(now: float, limit: int, channels: Collection[str] | None) -> Select[tuple[str]]:
+    """Ids of what may be sent now: of each conversation what comes first."""
+    o, earlier = outbound.c, outbound.alias("earlier")
+    before = exists().where(
+        earlier.c.conversation_id == o.conversation_id,
+        earlier.c.seq < o.seq,
+        earlier.c.state.in_(["queued", "sending"]),
+    )
+    due = select(o.id).where(_TODO, o.state == "queued", o.not_before <= now, ~before)
+    if channels is not None:
+        due = due.where(o.channel.in_(channels))
+    return due.order_by(o.not_before, o.id).limit(limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +94,17 @@ class Outbound:
         One at a time of each conversation, so that the customer reads them in order.
         ``channels`` are those that can send now; None is all of them.
         """
-        o, earlier = outbound.c, outbound.alias("earlier")
+        due = _due(await self._db.now(), limit, channels)
+
+        async def nothing(conn: AsyncConnection) -> bool:
+            return (await conn.execute(due.limit(1))).first() is None
+
+        # Looked for after everything that happens, and there is seldom anything: a look waits
+        # for nobody, where a transaction that writes waits for all the others.
+        if await self._db.look(nothing):
+            return None
+        o = outbound.c
         async with self._db.write() as tx:
-            due = (
-                select(o.id)
-                .where(
-                    _TODO,
-                    o.state == "queued",
-                    o.not_before <= tx.now,
-                    ~exists().where(
-                        earlier.c.conversation_id == o.conversation_id,
-                        earlier.c.seq < o.seq,
-                        earlier.c.state.in_(["queued", "sending"]),
-                    ),
-                )
-                .order_by(o.not_before, o.id)
-                .limit(limit)
-            )
-            if channels is not None:
-                due = due.where(o.channel.in_(channels))
             if tx.dialect != "sqlite":
                 due = due.with_for_update(skip_locked=True)
             ids = list((await tx.conn.execute(due)).scalars())
