@@ -114,7 +114,7 @@ class Queue:
         """Tickets that want labels now, oldest first; greetings only once their hold ended."""
         t = ticket.c
         query = (
-            select(ticket, customer.c.tier)
+            select(*(t[name] for name in _ASKED), customer.c.tier)
             .join(customer, customer.c.id == t.customer_id)
             .where(_LABEL_DUE, t.held_until <= await self._db.now())
             .order_by(t.id)
@@ -492,6 +492,12 @@ async def _woken(tx: Tx, row: Fields) -> None:
 
 _STEPS = LATE_TWICE_STEP + 1
 """Relaxation steps that heads are read by (DESIGN §4); rules with more share the last but one."""
+
+_ASKED = (
+    "id", "conversation_id", "text_version", "state", "channel", "lane", "lang", "subject",
+    "number", "queued_at", "trouble", "labels",
+)  # fmt: skip
+"""What ``unlabelled`` tells of a ticket."""
 
 _LABEL_DUE = text("ticket.label_due")
 _WAITING = text(f"ticket.state = '{TicketState.WAITING}'")
