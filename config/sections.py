@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from config import holidays
+from models.agent import Presence
 from models.message import Lane
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -77,6 +78,17 @@ class Desk(Section):
     session_hours: float = Field(
         gt=0, le=720, description="登录有效多少小时 / Hours until a login ends."
     )
+    presence_minutes: dict[Presence, float] = Field(
+        description="各状态最多多少分钟，超过即提醒本人和班长 "
+        "/ Minutes that each presence may last; then the person and the supervisors are told."
+    )
+    back_to_ready: tuple[Presence, ...] = Field(
+        description="到时自动回到就绪的状态 / Presences that end in ready by themselves."
+    )
+
+    @property
+    def presence_seconds(self) -> dict[str, float]:
+        return {str(name): 60.0 * minutes for name, minutes in self.presence_minutes.items()}
 
 
 class Pipeline(Section):

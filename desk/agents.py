@@ -58,6 +58,8 @@ async def _values(request: web.Request, asked: bodies.ChangeAgent) -> dict[str, 
         raise Refusal(422, "missing_field", words)
     if asked.password is not None:
         given["password"] = await request.app[PASSWORDS].hash(asked.password)
+    if "shift_ends_at" in given:
+        given["shift_ends_at"] = asked.shift_ends_at or None
     if given.pop("disabled", None) is not None:
         given["disabled_at"] = await _now(request) if asked.disabled else None
     return given

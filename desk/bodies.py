@@ -126,6 +126,9 @@ class ChangeAgent(Body):
     password: Password | None = None
     skills: Skills | None = None
     capacity: Capacity | None = None
+    shift_ends_at: Annotated[float, Field(ge=0)] | None = None
+    """Seconds since the epoch; 0 for no end."""
+
     disabled: bool | None = None
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from uuid import uuid4
 
@@ -27,6 +27,7 @@ _GRACE_SECONDS = 60.0
 _LAGGARD_TICKS = 10
 _RECOUNT_TICKS = 5
 _RING_TICKS = 5
+_PRESENCE_TICKS = 5
 _FORGET_TICKS = 3600
 _KEEP_EVENTS_SECONDS = 14 * 86400.0
 
@@ -41,7 +42,12 @@ class Ticker:
         doorbell: Doorbell,
         ruling: Ruling,
         attempts: int,
+        limits: Mapping[str, float],
+        back_to_ready: Collection[str],
     ) -> None:
+        """``limits``: seconds that a presence may last, by presence."""
+        self._limits = limits
+        self._back_to_ready = back_to_ready
         self._store = store
         self._deliverer = deliverer
         self._doorbell = doorbell
@@ -57,6 +63,7 @@ class Ticker:
             (1, self._miss_agents),
             (1, self._rule),
             (1, self._wake),
+            (_PRESENCE_TICKS, self._limit_presence),
             (1, self._step),
             (_RECOUNT_TICKS, self._recount),
             (_FORGET_TICKS, self._forget),
@@ -122,6 +129,13 @@ class Ticker:
         if await self._ruling.refresh():
             self._rekey_at = (self._ticks, self._ticks + _LAGGARD_TICKS)
         if self._ticks in self._rekey_at and await self._ruling.rekey():
+            await self._doorbell.ring("dispatch")
+
+    async def _limit_presence(self) -> None:
+        agents = self._store.agents
+        ended = await agents.end_shifts()
+        back = await agents.overstay(self._limits, self._back_to_ready)
+        if ended or back:
             await self._doorbell.ring("dispatch")
 
     async def _wake(self) -> None:

@@ -118,6 +118,7 @@ class Desk {
         state.fresh.add(event.ticket_id);
         speak(t("new.message"));
       }
+      if (event.kind === "agent.overstayed" && event.agent_id === state.me.id) notice(t("presence.overstayed"));
       if (event.kind === "ticket.assigned" && (event.data.owner ?? event.agent_id) === state.me.id) {
         this.arriving = event.data.state === "offered" ? "new.offer" : "new.ticket";
         this.arrived = event.ticket_id;

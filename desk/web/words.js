@@ -124,6 +124,7 @@ export const WORDS = {
   "reply.then.pending": ["待客户回复", "Pend on customer"],
   "reply.then.resolved": ["解决", "Resolve"],
   "reply.sent": ["答复已保存，正在发送。", "The answer is stored and being sent."],
+  "presence.overstayed": ["这个状态已经超时，请更新您的状态。", "You have been in this state for too long: please set your presence."],
   "do.accept": ["接单", "Accept"],
   "do.decline": ["拒接", "Decline"],
   "do.take": ["接手", "Take"],

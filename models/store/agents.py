@@ -1,10 +1,10 @@
 """The people at the desk: skills, capacity, presence, and how they prove who they are."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, false, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.agent import Agent, Presence, Role
@@ -224,6 +224,62 @@ class Agents:
             ]
 
         return await self._db.look(found)
+
+    async def overstay(self, limits: Mapping[str, float], back: Collection[str]) -> list[str]:
+        """Tells, once, of people who are in a presence for longer than its limit in seconds.
+
+        Those of the presences ``back`` become ready instead; returns their ids. Nobody whose
+        shift is over is made ready.
+        """
+        a = agent.c
+        readied = []
+        async with self._db.write() as tx:
+            long = or_(
+                *(
+                    (a.presence == presence) & (a.presence_at <= tx.now - seconds)
+                    for presence, seconds in limits.items()
+                )
+            )
+            over = (a.shift_ends_at.is_not(None)) & (a.shift_ends_at <= tx.now)
+            query = select(a.id, a.presence, a.presence_at).where(
+                long, a.overstay_at.is_(None), ~func.coalesce(over, false())
+            )
+            rows = (await tx.conn.execute(query.order_by(a.id).with_for_update())).all()
+            for row in rows:
+                if row.presence in back:
+                    await set_presence(tx, row.id, Presence.READY)
+                    readied.append(row.id)
+                    continue
+                told = update(agent).where(a.id == row.id).values(overstay_at=tx.now)
+                await tx.conn.execute(told)
+                tx.emit(
+                    "agent.overstayed",
+                    agent=row.id,
+                    presence=row.presence,
+                    seconds=round(tx.now - row.presence_at),
+                )
+        return readied
+
+    async def end_shifts(self) -> list[str]:
+        """Who is past the end of their shift gets no more; with empty hands they go offline.
+
+        Returns the ids of those whose presence changed.
+        """
+        a = agent.c
+        changed = []
+        async with self._db.write() as tx:
+            query = (
+                select(a.id, a.presence, a.used)
+                .where(a.shift_ends_at <= tx.now, a.presence != Presence.OFFLINE)
+                .order_by(a.id)
+                .with_for_update()
+            )
+            for row in (await tx.conn.execute(query)).all():
+                then = Presence.WRAP_UP if row.used else Presence.OFFLINE
+                if row.presence != then:
+                    await set_presence(tx, row.id, then)
+                    changed.append(row.id)
+        return changed
 
     async def interruptible(self, lanes: Sequence[str]) -> dict[str, int]:
         """Ready people to the units that setting one item of these lanes aside would free.

@@ -210,7 +210,7 @@ async def set_presence(tx: Tx, agent_id: str, presence: str) -> None:
     change = (
         update(agent)
         .where(a.id == agent_id, a.presence != presence)
-        .values(presence=presence, presence_at=tx.now, idle_since=tx.now)
+        .values(presence=presence, presence_at=tx.now, idle_since=tx.now, overstay_at=None)
     )
     if (await tx.conn.execute(change)).rowcount:
         tx.emit("agent.presence", agent=agent_id, presence=presence)

@@ -23,6 +23,8 @@ async def run(settings: Settings) -> None:
             base.doorbell,
             make_ruling(settings, base.store),
             settings.pipeline.attempts,
+            settings.desk.presence_seconds,
+            settings.desk.back_to_ready,
         )
         ticking = asyncio.create_task(ticker.run())
         stopping = asyncio.create_task(until_told())

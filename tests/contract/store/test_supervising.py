@@ -128,3 +128,43 @@ async def test_a_ticket_knows_how_many_go_before_it(store: Store, clock: FakeClo
     (head, *_) = await store.queue.heads(1)
     assert await store.queue.waiting(head.ticket_id) == head
     assert await store.queue.waiting("nope") is None
+
+
+async def test_who_stays_away_too_long_is_told_once_and_wrap_up_ends_by_itself(
+    store: Store, clock: FakeClock
+) -> None:
+    limits = {"meal": 3600.0, "wrap_up": 180.0}
+    eater, writer = await agent(store, "li"), await agent(store, "han")
+    await store.agents.present(eater, Presence.MEAL)
+    await store.agents.present(writer, Presence.WRAP_UP)
+    clock.pass_(180)
+    assert await store.agents.overstay(limits, ["wrap_up"]) == [writer]
+    assert (await store.agents.get(writer)).presence == Presence.READY
+    clock.pass_(3600)
+    for _ in range(2):
+        assert await store.agents.overstay(limits, ["wrap_up"]) == []
+    told = [e for e in await store.events.after(0, 500) if e.kind == "agent.overstayed"]
+    assert [(e.agent_id, e.data) for e in told] == [(eater, {"presence": "meal", "seconds": 3780})]
+    await store.agents.present(eater, Presence.READY)
+    await store.agents.present(eater, Presence.MEAL)
+    clock.pass_(3600)
+    await store.agents.overstay(limits, [])
+    told = [e for e in await store.events.after(0, 500) if e.kind == "agent.overstayed"]
+    assert len(told) == 2, "the next time they are told again"
+
+
+async def test_a_shift_ends_when_hands_are_empty_and_gets_nothing_more(
+    store: Store, clock: FakeClock
+) -> None:
+    ticket_id, person = await owned(store)
+    await store.agents.change(person, None, shift_ends_at=clock() + 60)
+    assert await store.agents.end_shifts() == []
+    clock.pass_(60)
+    assert await store.agents.end_shifts() == [person]
+    assert (await store.agents.get(person)).presence == Presence.WRAP_UP
+    clock.pass_(600)
+    assert await store.agents.overstay({"wrap_up": 180.0}, ["wrap_up"]) == []
+    await store.tickets.move(ticket_id, person, TicketState.RESOLVED)
+    assert await store.agents.end_shifts() == [person]
+    assert (await store.agents.get(person)).presence == Presence.OFFLINE
+    assert await store.agents.end_shifts() == []
