@@ -94,6 +94,11 @@ class Desk(Section):
 class Pipeline(Section):
     """处理 / Processing."""
 
+    processes: int = Field(
+        ge=1,
+        le=64,
+        description="shouli run 保持几个处理进程 / Work processes that “shouli run” keeps.",
+    )
     batch: int = Field(
         ge=1, le=128, description="一次最多处理多少条消息 / Most messages leased at a time."
     )

@@ -41,9 +41,18 @@ def run(settings: Settings, config: Path | None) -> None:
             valkey = embedded.valkey(home)
             environ["SHOULI_REDIS_URL"] = valkey.url
             commands.append(valkey.command)
-        commands += [Command(role, (*_SHOULI, role, *options)) for role in ROLES]
+        commands += [
+            Command(name, (*_SHOULI, role, *options))
+            for name, role in roles(settings.pipeline.processes)
+        ]
         _out.print(_welcome(settings), markup=False)
         asyncio.run(Supervisor(commands, home, environ=environ).run())
+
+
+def roles(work: int) -> list[tuple[str, str]]:
+    """What is kept running: names of processes and their roles, ``work`` times the role work."""
+    more = [(f"work-{number}", "work") for number in range(2, work + 1)]
+    return [(role, role) for role in ROLES] + more
 
 
 def _welcome(settings: Settings) -> str:
