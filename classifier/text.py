@@ -49,7 +49,7 @@ _UNREADABLE = re.compile(
 # a digit or letter is read a fixed number of times whatever follows: linear on any input.
 _AMOUNT = r"\d{1,12}(?:,\d{3}){0,4}(?:\.\d{1,8})?"
 # What each can begin with stands before them all: most characters are passed over by one look.
-_TYPED = re.compile(
+TYPED = re.compile(
     r"(?=[a-z0-9_.+¥$€£-])"
     r"(?:(?P<url>(?:https?://|www\.)[^\s<>\u3000-\uffef]++)"
     r"|(?P<email>(?<![a-z0-9_.+-])[a-z0-9_.+-]++@[a-z0-9-]++(?:\.[a-z0-9-]++)+)"
@@ -62,7 +62,7 @@ _TYPED = re.compile(
     r"|(?P<order>(?<![a-z0-9-])(?=(?:[a-z-]{0,6}\d){6})[a-z0-9-]{8,}+)"
     r"|(?P<number>(?<![a-z0-9.])\d{6,}+))"
 )
-_KINDS = {
+KINDS = {
     "url": URL,
     "email": EMAIL,
     "phone": PHONE,
@@ -126,7 +126,7 @@ def _normal_form(match: re.Match[str]) -> str:
 
 
 def _typed(match: re.Match[str]) -> str:
-    return f" {_KINDS[match.lastgroup or 'number']} "
+    return f" {KINDS[match.lastgroup or 'number']} "
 
 
 def _face(match: re.Match[str]) -> str:
@@ -156,7 +156,7 @@ def normalize(text: str) -> str:
     if not text.isascii():
         text = _simplifier().convert(text)
         text = _FACES.sub(_face, text)
-    text = _TYPED.sub(_typed, text)
+    text = TYPED.sub(_typed, text)
     text = _RUN.sub(r"\1\1", text)
     text = _SPACE.sub(" ", text).strip()
     return _SPACE_AT_HAN.sub("", text)

@@ -21,6 +21,7 @@ from rich.table import Table
 from classifier import bundles
 from classifier.explain import Explained
 from classifier.predict import Classifier
+from classifier.spans import spans
 from classifier.text import Text
 from config.settings import load, load_taxonomy
 from models.errors import Permanent, ShouliError
@@ -178,7 +179,8 @@ def _answer(classifier: Classifier, waiting: list[tuple[dict[str, Any], Text | N
     for head, text in waiting:
         if text is not None:
             labels, familiar = next(found)
-            head = {**head, **_plain(labels, familiar)}
+            found_in = [span._asdict() for span in spans(text.text)]
+            head = {**head, **_plain(labels, familiar), "spans": found_in}
         sys.stdout.write(json.dumps(head, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 

@@ -86,11 +86,12 @@ def test_the_same_seed_gives_the_same_bundle(bundle: Path, data: Path, tmp_path:
 
 
 def test_lines_in_and_lines_out(bundle: Path) -> None:
-    lines = ['"un perro"', '{"text": "la uva", "id": 7}', "", "{broken", '{"x": 1}', "[]"]
+    lines = ['"un perro"', '{"text": "la uva 100元", "id": 7}', "", "{broken", '{"x": 1}', "[]"]
     done = _run("predict", "--bundle", bundle, stdin="\n".join(lines))
     answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert answers[0]["labels"]["cosa"]["value"] == "animal"
     assert answers[1]["id"] == 7
+    assert answers[1]["spans"] == [{"kind": "money", "start": 7, "end": 11}]
     assert answers[1]["labels"]["cosa"]["value"] == "fruta"
     assert [each["line"] for each in answers[2:]] == [4, 5, 6]
     assert isinstance(done.exception, ShouliError)

@@ -1,0 +1,88 @@
+"""Key information in a message, where it stands: order numbers, phones, amounts, addresses.
+
+For what a person wants to see at a glance, and for masking. Offsets are into the text as it was
+written, so it is read here character by character as wide as it is, not normalised.
+"""
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+from classifier.text import DATE, EMAIL, HAN, KINDS, MONEY, NUMBER, ORDER, PHONE, TYPED, URL
+
+NAMES: dict[str, tuple[str, str]] = {
+    "order": ("单号", "order number"),
+    "phone": ("电话", "phone number"),
+    "money": ("金额", "amount"),
+    "date": ("日期", "date"),
+    "address": ("地址", "address"),
+    "email": ("邮箱", "e-mail address"),
+    "url": ("网址", "link"),
+    "number": ("号码", "number"),
+}
+"""Each kind's name in Chinese and English."""
+
+_KIND_OF = {
+    ORDER: "order",
+    PHONE: "phone",
+    MONEY: "money",
+    DATE: "date",
+    EMAIL: "email",
+    URL: "url",
+    NUMBER: "number",
+}
+
+# A street with a house number makes an address; the Chinese characters before it belong to it,
+# from where the sentence leads in (“我住在”).
+_HOUSE = re.compile(
+    r"(?:大道|路|街|巷|弄|胡同|村|小区)\s?[0-9a-z-]{1,6}\s?(?:号院|号楼|号|弄|栋|幢|座)"
+    r"(?:\s?[0-9a-z-]{1,6}\s?(?:号楼|号|栋|幢|座|楼|层|单元|室|房)){0,4}"
+    r"(?:\s?[0-9a-z-]{2,6}(?![0-9a-z-]))?"
+)
+_REACH = 24
+"""Characters before the street that may belong to the address."""
+
+_RUN = re.compile(rf"[{HAN}]*$")
+_LEADS_IN = re.compile(r".*(?:地址是|地址|寄到|送到|搬到|位于|在|到|是)")
+
+
+class Span(NamedTuple):
+    """A piece of the text: of which kind, from where, up to where (excluded)."""
+
+    kind: str
+    start: int
+    end: int
+
+
+def spans(text: str) -> list[Span]:
+    """What is found in ``text``, from left to right, none inside another."""
+    folded = _folded(text)
+    found = [_address(folded, match) for match in _HOUSE.finditer(folded)]
+    taken = [(each.start, each.end) for each in found]
+    for match in TYPED.finditer(folded):
+        start, end = match.span()
+        if not any(first < end and start < last for first, last in taken):
+            found.append(Span(_KIND_OF[KINDS[match.lastgroup or "number"]], start, end))
+    return sorted(found, key=lambda span: span.start)
+
+
+def _address(folded: str, house: re.Match[str]) -> Span:
+    before = folded[max(0, house.start() - _REACH) : house.start()]
+    run = _RUN.search(before)
+    named = run.group() if run else ""
+    led_in = _LEADS_IN.match(named)
+    return Span(
+        "address", house.start() - len(named) + (led_in.end() if led_in else 0), house.end()
+    )
+
+
+def _folded(text: str) -> str:
+    """Half width and small, each character where it was."""
+    if text.isascii():
+        return text.lower()
+    return "".join(map(_fold, text))
+
+
+def _fold(character: str) -> str:
+    plain = unicodedata.normalize("NFKC", character).lower()
+    return plain if len(plain) == 1 else character

@@ -1,0 +1,43 @@
+"""Key information is found where it stands in the text as it was written."""
+
+import time
+
+import pytest
+
+from classifier.spans import NAMES, spans
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("单号SF1234567890到哪了", [("order", "SF1234567890")]),
+        ("電話是１３８００１３８０００，急", [("phone", "１３８００１３８０００")]),
+        ("😀😀退我299.5元，2026-11-25前", [("money", "299.5元"), ("date", "2026-11-25")]),
+        (
+            "我住在北京市海淀区中关村大街27号3号楼502室",
+            [("address", "北京市海淀区中关村大街27号3号楼502室")],
+        ),
+        ("寄到南京路100号，谢谢", [("address", "南京路100号")]),
+        (
+            "mail a.b@example.com or https://x.example/1",
+            [("email", "a.b@example.com"), ("url", "https://x.example/1")],
+        ),
+        ("在路上等了3号线", []),
+        ("什么也没有", []),
+        ("", []),
+    ],
+)
+def test_found_where_it_stands(text: str, expected: list[tuple[str, str]]) -> None:
+    assert [(kind, text[start:end]) for kind, start, end in spans(text)] == expected
+
+
+def test_every_kind_has_names() -> None:
+    text = "a@b.cn 13800138000 100元 2026年1月2日 人民路8号 SF1234567890 1234567 www.x.cn"
+    assert {span.kind for span in spans(text)} == set(NAMES)
+
+
+@pytest.mark.parametrize("piece", ["市", "北京市", "1号", "1-", "中路", "大道1号楼", "到"])
+def test_time_is_linear(piece: str) -> None:
+    started = time.perf_counter()
+    spans(piece * (20_000 // len(piece)))
+    assert time.perf_counter() - started < 1.0
