@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from scipy.sparse import csr_matrix
 
 from classifier.keys import Integers
 from classifier.text import Text, normalize
+from models.training import Taxonomy
 
 ALIKE = 0.6
 """Jaccard similarity of character 3-grams from which two texts are near-duplicates."""
@@ -36,6 +37,21 @@ class Example:
     item: Text
     labels: Mapping[str, str]
     group: str = ""
+
+
+def up_to_date(data: Sequence[Example], taxonomy: Taxonomy) -> list[Example]:
+    """The same with every label as it is called now: renamed and merged classes (“was”)."""
+    facets = taxonomy.facets
+    return [
+        replace(
+            each,
+            labels={
+                name: facets[name].now(label) if name in facets else label
+                for name, label in each.labels.items()
+            },
+        )
+        for each in data
+    ]
 
 
 def fingerprint(examples: Sequence[Example]) -> str:

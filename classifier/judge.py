@@ -7,7 +7,7 @@ import numpy as np
 
 from classifier import evaluate
 from classifier.bundles import Head
-from classifier.examples import Example
+from classifier.examples import Example, up_to_date
 from classifier.features import Floats
 from classifier.keys import Integers
 from classifier.predict import Classifier
@@ -24,6 +24,7 @@ def judge(
     one of the classes at all, ``strangers_noticed`` the share of ``strangers``, which belong to
     none, that was not.
     """
+    data = up_to_date(data, classifier.taxonomy)
     scores = _scores(classifier, data)
     strange = _scores(classifier, strangers)
     by_facet = classifier.probabilities(scores)

@@ -144,6 +144,8 @@ def taxonomy_of(
 def _facet(facet: str, data: Sequence[Example], house: Taxonomy | None) -> FacetSpec:
     known = house.facets.get(facet) if house else None
     present = {example.labels[facet] for example in data if facet in example.labels}
+    if known:
+        present = set(map(known.now, present))
     if len(present) < 2:
         raise TableRefused(
             f"“{facet}”: 至少要有两个类别的样本，只有 / examples of at least two classes are "

@@ -88,6 +88,7 @@ def train(
     """
     config = config or TrainConfig()
     started = time.perf_counter()
+    data = examples.up_to_date(data, taxonomy)
     tasks = _tasks(data, taxonomy)
     analyse = Analyser(taxonomy, default_cut())
     corpus = Corpus([analyse(example.item) for example in data], taxonomy, config.features)

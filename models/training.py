@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class ClassSpec(BaseModel):
@@ -19,6 +19,9 @@ class ClassSpec(BaseModel):
         False, description="Named in the acknowledgement: “您的投诉已收到”, otherwise 反馈."
     )
     cost: float = Field(1.0, gt=0, description="How many false alarms a miss is worth.")
+    was: tuple[str, ...] = Field(
+        (), description="Earlier names, and classes that were merged into this one."
+    )
 
 
 class FacetSpec(BaseModel):
@@ -33,6 +36,20 @@ class FacetSpec(BaseModel):
         0.5, ge=0, le=1, description="Below this confidence a person decides."
     )
     classes: dict[str, ClassSpec]
+
+    @model_validator(mode="after")
+    def _each_name_once(self) -> Self:
+        earlier = [name for spec in self.classes.values() for name in spec.was]
+        twice = {name for name in earlier if earlier.count(name) > 1} | {*earlier} & {
+            *self.classes
+        }
+        if twice:
+            raise ValueError(f"was: {', '.join(sorted(twice))} belongs to more than one class")
+        return self
+
+    def now(self, label: str) -> str:
+        """What ``label`` is called now; itself where no class has taken it over."""
+        return next((name for name, spec in self.classes.items() if label in spec.was), label)
 
 
 class FloorSpec(BaseModel):

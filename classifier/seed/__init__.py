@@ -71,6 +71,7 @@ def _wrong(line: Any, taxonomy: Taxonomy) -> str:
     if line["channel"] not in CHANNELS:
         return f"channel “{line['channel']}” is none of {', '.join(CHANNELS)}"
     for facet in _FACETS:
-        if facet in taxonomy.facets and line[facet] not in taxonomy.facets[facet].classes:
+        spec = taxonomy.facets.get(facet)
+        if spec is not None and spec.now(line[facet]) not in spec.classes:
             return f"{facet} “{line[facet]}” is not in the taxonomy"
     return ""

@@ -18,6 +18,7 @@ from classifier import bundles, calibrate, evaluate, examples, seed
 from classifier.bundles import Bundle, BundleRefused
 from classifier.examples import Example
 from classifier.features import Analyser, Extractor, Rows, terms
+from classifier.judge import judge
 from classifier.predict import Classifier, _sums
 from classifier.rules import Floors, cheapest, costs
 from classifier.text import STAND_INS, Text, default_cut, normalize
@@ -328,6 +329,22 @@ def test_a_facet_may_be_missing_and_a_class_rare() -> None:
     only = TAXONOMY.model_copy(update={"facets": {"fruit": TAXONOMY.facets["fruit"]}})
     fitted = train(data, only)
     assert fitted.heads[0].classes == ("苹果", "香蕉", "葡萄")
+
+
+def test_a_renamed_and_a_merged_class_keep_their_examples() -> None:
+    grape = ClassSpec(zh="浆果", en="Berry", was=("葡萄", "香蕉"))
+    classes = {"苹果": ClassSpec(zh="苹果", en="Apple"), "浆果": grape}
+    facet = FacetSpec(zh="水果", en="Fruit", classes=classes)
+    only = TAXONOMY.model_copy(update={"facets": {"fruit": facet}})
+    data = [Example(each.item, {"fruit": each.labels["fruit"]}) for each in _examples()]
+    classifier = Classifier(train(data, only))
+    (labels,) = classifier.classify([Text("一串葡萄紫色的酸酸的")])
+    assert labels.facets["fruit"].value == "浆果"
+    figures = judge(classifier, data)["fruit"]
+    assert figures["unknown"] == {}
+    assert figures["classes"]["浆果"]["cases"] == 60
+    with pytest.raises(ValueError, match="more than one class"):
+        FacetSpec(zh="x", en="x", classes={"葡萄": classes["苹果"], "浆果": grape})
 
 
 def test_near_duplicates_and_conversations_stay_in_one_fold() -> None:
