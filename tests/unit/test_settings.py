@@ -11,8 +11,9 @@ from pydantic import BaseModel, ValidationError
 
 from config.problems import explain
 from config.reference import document
-from config.settings import ConfigurationError, Settings, load
+from config.settings import ConfigurationError, Settings, load, load_taxonomy
 from models.message import Lane
+from workers.wiring import declared as declared_labels
 
 PACKAGED = resources.files("config").joinpath("default.toml").read_text("utf-8")
 
@@ -205,3 +206,26 @@ def test_every_setting_is_described_in_both_languages_on_the_generated_page() ->
         )
         assert any("\u4e00" <= character <= "\u9fff" for character in row), row
         assert " / " in row, row
+
+
+@pytest.mark.parametrize(
+    ("declared", "wrong"),
+    [
+        ('{"email/complaints" = {type = "投诉"}}', None),
+        ('{"fax/complaints" = {type = "投诉"}}', "channel/account; channels are: email"),
+        ('{"email" = {type = "投诉"}}', "channel/account"),
+        ('{"email/complaints" = {kind = "投诉"}}', "Not in the taxonomy; known: type"),
+        ('{"email/complaints" = {type = "抱怨"}}', "Not in the taxonomy; known: "),
+    ],
+)
+def test_labels_that_a_source_declares_exist(
+    tmp_path: Path, declared: str, wrong: str | None
+) -> None:
+    settings = load(environ={"SHOULI_DECLARED": declared}, folder=tmp_path)
+    if wrong is None:
+        assert declared_labels(settings, load_taxonomy(settings)) == {
+            "email/complaints": {"type": "投诉"}
+        }
+        return
+    with pytest.raises(ConfigurationError, match=wrong):
+        declared_labels(settings, load_taxonomy(settings))
