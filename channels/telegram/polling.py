@@ -18,8 +18,8 @@ from models.store.leases import Held
 
 _log = structlog.stdlib.get_logger(__name__)
 
-_RENEW_SECONDS = 5.0
-_LEASE_SECONDS = 20.0
+_RENEW_SECONDS = 3.0
+_LEASE_SECONDS = 12.0
 _STOP_SECONDS = 5.0
 _PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
 

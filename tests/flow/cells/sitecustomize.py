@@ -16,6 +16,13 @@ from pathlib import Path
 from typing import Any
 
 
+def _hurry() -> None:
+    """Leases of the dead are short here: a successor that waits for one is not what is tested."""
+    from channels.telegram import polling
+
+    polling._LEASE_SECONDS, polling._RENEW_SECONDS = 2.0, 0.5
+
+
 def _plant(file: Path) -> None:
     from models.message import Envelope, Receipt
     from workers.intake import Intake
@@ -40,4 +47,5 @@ def _plant(file: Path) -> None:
 
 
 if "intake" in sys.orig_argv and "tether.py" not in " ".join(sys.orig_argv):
+    _hurry()
     _plant(Path(os.environ["CRASH_CELL"]))
