@@ -15,14 +15,10 @@ from classifier.bundles import Bundle
 from classifier.examples import Example
 from classifier.gate import GateConfig, Judged
 from classifier.keys import Integers
-from classifier.lessons import Lesson, lessons
+from classifier.lessons import lessons
 from classifier.predict import Classifier
 from classifier.train import Progress, TrainConfig, train
 from models.training import Correction, Taxonomy
-
-WEIGHT = 2
-"""How often a lesson is learnt for each time that a line of the seed is: it is what this
-centre's customers write. Never so often that all lessons together outweigh the seed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +27,6 @@ class RetrainConfig:
 
     train: TrainConfig = field(default_factory=TrainConfig)
     gate: GateConfig = field(default_factory=GateConfig)
-    weight: int = WEIGHT
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +69,7 @@ def retrain(
     learnt = [taught[at] for at in parts.lessons]
     progress("split", 0.05)
     bundle = train(
-        mixed(base, [lesson.example for lesson in learnt], config.weight),
+        [*base, *(lesson.example for lesson in learnt)],
         taxonomy,
         config.train,
         now=now,
@@ -94,8 +89,7 @@ def retrain(
     def without(agents: frozenset[str]) -> Classifier:
         """The same lesson plan, but for what these agents said."""
         rest = [x.example for x in learnt if not agents & {c.agent_id for c in x.corrections}]
-        plan = mixed(base, rest, config.weight)
-        return Classifier(train(plan, taxonomy, config.train, now=now), taxonomy)
+        return Classifier(train([*base, *rest], taxonomy, config.train, now=now), taxonomy)
 
     suspects = suspicion.find(
         [taught[at] for at in (*parts.lessons, *parts.fresh)],
@@ -120,12 +114,6 @@ def retrain(
         "seconds": round(time.perf_counter() - started, 1),
     }
     return Challenger(bundle, outcome)
-
-
-def mixed(base: Sequence[Example], learnt: Sequence[Example], weight: int) -> list[Example]:
-    """The base once and the lessons ``weight`` times, but all lessons never more than it."""
-    times = min(weight, max(1, len(base) // max(len(learnt), 1)))
-    return [*base, *(example for example in learnt for _ in range(times))]
 
 
 def judge(
@@ -174,6 +162,3 @@ def influence(
 
 def _numbers(at: Mapping[str, int], values: Sequence[str]) -> Integers:
     return np.array([at[value] for value in values], np.int64)
-
-
-__all__ = ["Challenger", "Lesson", "RetrainConfig", "influence", "judge", "mixed", "retrain"]

@@ -4,7 +4,19 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from desk import agents, auth, files, labels, pages, push, queues, rules, tickets, webhooks
+from desk import (
+    agents,
+    auth,
+    bundles,
+    files,
+    labels,
+    pages,
+    push,
+    queues,
+    rules,
+    tickets,
+    webhooks,
+)
 from desk.bodies import MOST_BYTES
 from desk.errors import add_headers, answer_errors
 from desk.services import SERVICES, DeskServices
@@ -18,7 +30,8 @@ def create_app(services: DeskServices) -> web.Application:
     app[auth.ATTEMPTS] = auth.Attempts(services.clock)
     app[push.HUB] = push.Hub(services)
     pages.prepare(app)
-    for door in (auth, tickets, files, labels, agents, queues, rules, webhooks, push, pages):
+    doors = (auth, tickets, files, labels, bundles, agents, queues, rules, webhooks, push, pages)
+    for door in doors:
         app.add_routes(door.routes())
     if services.metrics is not None:
         app.router.add_get("/metrics", services.metrics)

@@ -44,6 +44,7 @@ def _http_address(text: str) -> str:
 Line = Annotated[str, AfterValidator(_printable)]
 Name = Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=64)]
 Id = Annotated[Line, Field(min_length=1, max_length=36)]
+Why = Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=500)]
 Skills = dict[
     Annotated[Line, Field(min_length=1, max_length=64)], Annotated[int, Field(ge=1, le=5)]
 ]
@@ -132,7 +133,6 @@ class ChangeAgent(Body):
     disabled: bool | None = None
 
 
-Why = Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=500)]
 Number = Annotated[int, Field(ge=1, le=2_000_000_000)]
 
 
@@ -193,6 +193,28 @@ class WebhookLog(Body):
     state: Literal["due", "done", "failed"] | None = None
     before: Annotated[int, Field(ge=1, lt=2**63)] | None = None
     limit: Annotated[int, Field(ge=1, le=500)] = 100
+
+
+class Promote(Body):
+    why: Why
+    against_gate: bool = False
+    """Promote although the gate did not pass."""
+
+
+class Rollback(Body):
+    why: Why
+
+
+class Retrain(Body):
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    shadow: bool = False
+    """Whether the challenger labels live tickets too, for comparison only."""
+
+
+class Exclude(Body):
+    corrections: Annotated[tuple[Id, ...], Field(min_length=1, max_length=1000)]
+    excluded: bool = True
+    why: Annotated[Line, Field(max_length=500)] = ""
 
 
 class TicketFilter(Body):

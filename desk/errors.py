@@ -63,6 +63,7 @@ CONFLICTS: Mapping[str, str] = {
     "this bundle serves already": "这个模型正在服役。",
     "nothing served before this bundle": "在它之前没有模型服役过，无从回退。",
     "a retraining is waiting or running already": "已有一次训练在等待或进行。",
+    "the gate did not pass; overrule it with a reason": ("关口没有通过；确要启用，请写明理由。"),
     "this retraining has ended": "这次训练已经结束。",
 }
 """Chinese for the store's conflicts; a test keeps the list complete."""

@@ -1,4 +1,4 @@
-"""Labels: what they are called, a person's correction, and the bundles that give them."""
+"""Labels: what they are called, and a person's correction."""
 
 from aiohttp import web
 
@@ -8,7 +8,7 @@ from desk.errors import Refusal
 from desk.services import SERVICES, Words
 from desk.shapes import labels_json
 from desk.tickets import known_skills, names_of, touched
-from models.agent import PRESENCE_NAMES, ROLE_NAMES, Role
+from models.agent import PRESENCE_NAMES, ROLE_NAMES
 from models.ticket import STATE_NAMES, TicketState
 from models.training import Taxonomy
 
@@ -68,17 +68,8 @@ def _check(taxonomy: Taxonomy, asked: bodies.Correct) -> None:
         raise Refusal(422, "invalid_field", words, field="value")
 
 
-async def bundles(request: web.Request) -> web.Response:
-    """Every classifier bundle's card, and which one serves."""
-    who(request, Role.SUPERVISOR)
-    store = request.app[SERVICES].store
-    champion, cards = await store.bundles.champion(), await store.bundles.cards()
-    return web.json_response({"champion": champion, "bundles": cards})
-
-
 def routes() -> list[web.RouteDef]:
     return [
         web.get(f"{API}glossary", glossary),
         web.post(f"{API}tickets/{{ticket:{ID}}}/labels", correct),
-        web.get(f"{API}bundles", bundles),
     ]

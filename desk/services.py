@@ -105,6 +105,23 @@ class RulesOffice(Protocol):
     ) -> Publication: ...
 
 
+class BundleWork(Protocol):
+    """What can be done with bundles only where the classifier is known."""
+
+    async def promote(
+        self, bundle_id: str, by: str | None, why: str, *, against_gate: bool = False
+    ) -> None:
+        """Moves the pointer to a bundle that was found able to serve.
+
+        Raises:
+            NotFound: no such bundle.
+            Rejected: it cannot serve here; or (Conflict) its gate did not pass.
+        """
+
+    async def compare(self, one: str, other: str) -> dict[str, Any]:
+        """Both on the golden set, by facet (``classifier.gate.compare``); raises likewise."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeskOptions:
     """Settings of the desk door.
@@ -128,6 +145,7 @@ class DeskServices:
     ``waiting``: why a ticket waits, if it does.
     ``reroute``: where a ticket belongs by its (corrected) labels. ``delivery_problem``: why
     answers on a channel wait, as a sentence with the remedy, or None when they do not.
+    ``bundle_work``: what only those can do with bundles who know the classifier.
     ``metrics``: the handler of /metrics, if it is served here.
     """
 
@@ -140,6 +158,7 @@ class DeskServices:
     explain: Explain
     waiting: Callable[[str], Awaitable["Waits | None"]]
     rules: RulesOffice
+    bundle_work: BundleWork
     delivery_problem: Callable[[str], str | None]
     options: DeskOptions = DeskOptions()
     metrics: Handler | None = None

@@ -1,4 +1,5 @@
 // The desk: what is known, and what happens when something new becomes known.
+import { makeBundles } from "./bundles.js";
 import { h, lang, notice, say, setNow, show, speak, switchLanguage, t, tick } from "./dom.js";
 import { call, Line } from "./door.js";
 import { makeFacts } from "./facts.js";
@@ -59,11 +60,28 @@ class Desk {
         h("span.brand", null, h("img", { src: "/desk/icon.svg", alt: "", width: "24", height: "24" }), t("brand")),
         this.lamp, h("span.spread", null), this.load, this.presence,
         me.role !== "agent" && h("button.quiet", { type: "button", onclick: () => this.act(() => openRules(this), { quiet: true }) }, t("rules")),
+        me.role === "admin" && h("button.quiet", { type: "button", onclick: () => this.openBundles() }, t("bundles.open")),
         h("button.quiet.language", { type: "button", lang: lang() === "zh" ? "en" : "zh-CN", onclick: () => this.translate() }, t("language")),
         h("span.me", null, me.name, h("small", null, say(names.roles[me.role]))),
         h("button.quiet", { type: "button", onclick: () => this.leave() }, t("logout"))),
       this.rooms);
     this.seat();
+    if (this.bundles) this.openBundles();
+  }
+
+  // -- classifier models, for admins -------------------------------------------------
+
+  openBundles() {
+    this.bundles?.leave();
+    const page = makeBundles(this);
+    (this.bundles?.isConnected ? this.bundles : this.rooms).replaceWith(page);
+    this.bundles = page;
+  }
+
+  closeBundles() {
+    this.bundles.leave();
+    this.bundles.replaceWith(this.rooms);
+    this.bundles = null;
   }
 
   /** Puts the panes of the open ticket in their places. */

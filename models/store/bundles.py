@@ -7,7 +7,7 @@ from sqlalchemy import func, select, update
 
 from models.errors import Conflict, NotFound
 from models.store.database import Database, Tx
-from models.tables import bundle
+from models.tables import bundle, retraining
 
 _TICK = 1e-3
 """Seconds by which a promotion is later than the last one, even where the clock was set back."""
@@ -24,19 +24,26 @@ class Bundles:
         async with self._db.write() as tx:
             await add_bundle(tx, bundle_id, card, content)
 
-    async def promote(self, bundle_id: str, by: str | None, why: str = "") -> None:
+    async def promote(
+        self, bundle_id: str, by: str | None, why: str = "", *, against_gate: bool = False
+    ) -> None:
         """Makes a bundle the champion, by one row. ``why`` is written to the audit.
 
         Raises:
             NotFound: no such bundle.
-            Conflict: it serves already.
+            Conflict: it serves already; or the gate of the run that made it did not pass, and
+                ``against_gate`` is not said.
         """
         async with self._db.write() as tx:
             champion = await _champion(tx)
             if champion == bundle_id:
                 raise Conflict("this bundle serves already")
+            passed = await _passed(tx, bundle_id)
+            if not (passed or against_gate):
+                raise Conflict("the gate did not pass; overrule it with a reason")
             await _point(tx, bundle_id, champion)
-            await tx.audit(by, "bundle.promote", bundle_id[:64], why=why, before=champion)
+            detail = {"why": why, "before": champion, "gate": passed}
+            await tx.audit(by, "bundle.promote", bundle_id[:64], **detail)
             tx.emit("bundle.promoted", bundle=bundle_id)
 
     async def rollback(self, by: str | None, why: str = "") -> str:
@@ -111,6 +118,14 @@ async def add_bundle(tx: Tx, bundle_id: str, card: Mapping[str, Any], content: b
 async def _champion(tx: Tx) -> str | None:
     """Read for changing it: whoever promotes at the same time waits."""
     return (await tx.conn.execute(_CHAMPION.with_for_update())).scalar_one_or_none()
+
+
+async def _passed(tx: Tx, bundle_id: str) -> bool:
+    """Whether the last run that made this bundle let it through; the seed's had no gate."""
+    r = retraining.c
+    query = select(r.outcome).where(r.bundle_id == bundle_id).order_by(r.created_at.desc())
+    outcome = (await tx.conn.execute(query.limit(1))).scalar_one_or_none()
+    return outcome is None or bool(outcome["verdict"]["passed"])
 
 
 async def _point(tx: Tx, bundle_id: str, replaced: str | None) -> None:

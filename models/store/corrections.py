@@ -60,6 +60,17 @@ class Corrections:
                 await tx.audit(by, action, sorted(ids)[0], why=why, count=changed)
         return int(changed)
 
+    async def counts(self, learnt_upto: float) -> dict[str, int]:
+        """How many there are, how many newer than ``learnt_upto``, how many excluded."""
+        c = correction.c
+        query = select(
+            func.count().label("given"),
+            func.coalesce(func.sum(case((c.at > learnt_upto, 1), else_=0)), 0).label("new"),
+            func.count(c.excluded_at).label("excluded"),
+        )
+        async with self._db.read() as conn:
+            return dict((await conn.execute(query)).mappings().one())
+
     async def by_day(self, since: float, zone_offset: float) -> list[dict[str, Any]]:
         """By day and facet: how many corrections were given, how many of them changed a label.
 

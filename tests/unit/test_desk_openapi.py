@@ -8,7 +8,20 @@ import pytest
 from aiohttp import web
 from openapi_spec_validator import validate
 
-from desk import agents, auth, bodies, files, labels, pages, push, queues, rules, tickets, webhooks
+from desk import (
+    agents,
+    auth,
+    bodies,
+    bundles,
+    files,
+    labels,
+    pages,
+    push,
+    queues,
+    rules,
+    tickets,
+    webhooks,
+)
 from tests.contract.desk.spec import Spec
 
 QUERIES = {bodies.TicketFilter, bodies.After, bodies.Against, bodies.NewUpload, bodies.WebhookLog}
@@ -31,7 +44,8 @@ def test_it_is_valid_openapi(document: dict[str, Any]) -> None:
 
 def test_every_route_is_documented_and_nothing_else(document: dict[str, Any]) -> None:
     app = web.Application()
-    for door in (auth, tickets, files, labels, agents, queues, rules, webhooks, push, pages):
+    doors = (auth, tickets, files, labels, bundles, agents, queues, rules, webhooks, push, pages)
+    for door in doors:
         app.add_routes(door.routes())
     live = {
         (

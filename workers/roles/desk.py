@@ -13,6 +13,7 @@ from desk.services import DeskOptions, DeskServices, Route
 from models.ports import Channel
 from models.store.tickets import Ticket
 from router.policy import rekeyed
+from workers.bundle_work import BundleWork
 from workers.explaining import Explaining, explained
 from workers.metrics import metrics_handler
 from workers.roles.door import serving, until_told
@@ -49,6 +50,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         rekey = partial(rekeyed, rules=ruling.book.general)
         return Route(place.needs, place.target, place.clock_at, rekey)
 
+    taxonomy = load_taxonomy(settings)
     return DeskServices(
         store=base.store,
         bus=base.bus,
@@ -59,6 +61,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         explain=explained,
         waiting=Explaining(base.store, ruling).waiting,
         rules=make_publishing(settings, base.store, ruling, taxonomy),
+        bundle_work=BundleWork(base.store, settings.data_dir / "bundles", taxonomy),
         delivery_problem=lambda name: _problem(channels, name),
         options=DeskOptions(
             version=version("shouli"),

@@ -14,6 +14,7 @@ from argon2 import PasswordHasher
 from config.sections import Hours
 from desk.services import DeskOptions, DeskServices, Route
 from models.agent import Presence, Role
+from models.errors import Rejected
 from models.message import Attachment, Lane, ReplyRoute, Sender
 from models.routing import Needs, Rules, Targets
 from models.store import Store, open_store
@@ -182,6 +183,25 @@ def office(store: Store) -> Publishing:
     return Publishing(store, TAXONOMY, ruling, ["live", "mail", "webchat", "email"])
 
 
+@dataclass
+class Rack:
+    """Bundles that can all serve but the one called “broken”, and are all alike."""
+
+    store: Store
+
+    async def promote(
+        self, bundle_id: str, by: str | None, why: str, *, against_gate: bool = False
+    ) -> None:
+        if bundle_id == "broken":
+            raise Rejected("Bundle broken: weights.npy is damaged.", code="bundle_refused")
+        await self.store.bundles.promote(bundle_id, by, why, against_gate=against_gate)
+
+    async def compare(self, one: str, other: str) -> dict[str, Any]:
+        for name in (one, other):
+            await self.store.bundles.content(name)
+        return {"type": {"cases": 0}}
+
+
 @cache
 def password_hash() -> str:
     """As cheap as argon2id gets: these tests sign in a hundred times."""
@@ -269,6 +289,7 @@ async def world(
         explain=explain,
         waiting=waiting,
         rules=office(store),
+        bundle_work=Rack(store),
         delivery_problem=problems.get,
         options=options or DeskOptions(version="test"),
     )

@@ -1,0 +1,148 @@
+"""Classifier bundles for admins: retrain, look, compare, promote, roll back."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from aiohttp import web
+
+from desk import bodies
+from desk.auth import API, ID, who
+from desk.errors import Refusal
+from desk.services import SERVICES, Words
+from desk.tickets import names_of
+from models.agent import Role
+from models.errors import Conflict, NotFound, Rejected
+from models.training import Retraining
+
+_NAME = "[0-9A-Za-z-]{1,64}"
+
+
+async def bundles(request: web.Request) -> web.Response:
+    """Every classifier bundle's card, and which one serves."""
+    who(request, Role.SUPERVISOR)
+    store = request.app[SERVICES].store
+    champion, cards = await store.bundles.champion(), await store.bundles.cards()
+    return web.json_response({"champion": champion, "bundles": cards})
+
+
+async def bundle(request: web.Request) -> web.Response:
+    """One bundle's card, and the run that made it."""
+    who(request, Role.ADMIN)
+    services, bundle_id = request.app[SERVICES], request.match_info["bundle"]
+    cards = {card["id"]: card for card in await services.store.bundles.cards()}
+    if bundle_id not in cards:
+        raise NotFound("no such bundle")
+    run = await services.store.retrainings.of_bundle(bundle_id)
+    told = None if run is None else run_json(run, await names_of(services))
+    return web.json_response({"bundle": cards[bundle_id], "retraining": told})
+
+
+async def compare(request: web.Request) -> web.Response:
+    """Two bundles on the golden set, class by class."""
+    who(request, Role.ADMIN)
+    one, other = request.match_info["bundle"], request.match_info["other"]
+    with _able():
+        facets = await request.app[SERVICES].bundle_work.compare(one, other)
+    return web.json_response({"champion": one, "challenger": other, "facets": facets})
+
+
+async def promote(request: web.Request) -> web.Response:
+    person = who(request, Role.ADMIN)
+    asked = await bodies.read(request, bodies.Promote)
+    services, bundle_id = request.app[SERVICES], request.match_info["bundle"]
+    with _able():
+        await services.bundle_work.promote(
+            bundle_id, person.id, asked.why, against_gate=asked.against_gate
+        )
+    return web.json_response({"champion": bundle_id})
+
+
+async def rollback(request: web.Request) -> web.Response:
+    person = who(request, Role.ADMIN)
+    asked = await bodies.read(request, bodies.Rollback)
+    champion = await request.app[SERVICES].store.bundles.rollback(person.id, asked.why)
+    return web.json_response({"champion": champion})
+
+
+async def retrainings(request: web.Request) -> web.Response:
+    """Runs of retraining, newest first, and what there is to learn from."""
+    who(request, Role.ADMIN)
+    services = request.app[SERVICES]
+    store = services.store
+    names = await names_of(services)
+    champion = await store.bundles.champion()
+    upto = await store.retrainings.learnt_upto(champion) if champion else 0.0
+    runs = [run_json(run, names) for run in await store.retrainings.latest()]
+    counts = await store.corrections.counts(upto)
+    return web.json_response({"retrainings": runs, "corrections": counts})
+
+
+async def start(request: web.Request) -> web.Response:
+    person = who(request, Role.ADMIN)
+    asked = await bodies.read(request, bodies.Retrain)
+    services = request.app[SERVICES]
+    run_id = await services.store.retrainings.ask(person.id, seed=asked.seed, shadow=asked.shadow)
+    await services.doorbell.ring("retrain")
+    return web.json_response({"id": run_id}, status=202)
+
+
+async def cancel(request: web.Request) -> web.Response:
+    person = who(request, Role.ADMIN)
+    await request.app[SERVICES].store.retrainings.cancel(request.match_info["run"], person.id)
+    return web.Response(status=204)
+
+
+async def exclude(request: web.Request) -> web.Response:
+    """Keeps corrections out of training, or takes that back."""
+    person = who(request, Role.ADMIN)
+    asked = await bodies.read(request, bodies.Exclude)
+    changed = await request.app[SERVICES].store.corrections.exclude(
+        asked.corrections, person.id, asked.why, excluded=asked.excluded
+    )
+    return web.json_response({"changed": changed})
+
+
+@contextmanager
+def _able() -> Iterator[None]:
+    """Says in both languages that a bundle cannot be used; everything else passes through."""
+    try:
+        yield
+    except Rejected as error:
+        if isinstance(error, NotFound | Conflict):
+            raise
+        words = Words(
+            "这个模型用不了：已损坏、不是本系统的，或属于别的分类体系。现役模型不受影响。",
+            f"This bundle cannot serve; the champion is untouched. {error}",
+        )
+        raise Refusal(409, error.code, words) from error
+
+
+def run_json(run: Retraining, names: Mapping[str, str]) -> dict[str, Any]:
+    """A run as admins read it: agents by name."""
+    told = asdict(run)
+    told["started_by"] = names.get(run.started_by or "")
+    if run.outcome is not None:
+        suspects = [
+            suspect | {"name": names.get(suspect["agent"], "")}
+            for suspect in run.outcome["suspects"]
+        ]
+        told["outcome"] = {**run.outcome, "suspects": suspects}
+    return told
+
+
+def routes() -> list[web.RouteDef]:
+    run = f"{API}retrainings/{{run:{ID}}}"
+    one = f"{API}bundles/{{bundle:{_NAME}}}"
+    return [
+        web.get(f"{API}bundles", bundles),
+        web.post(f"{API}bundles/rollback", rollback),
+        web.get(one, bundle),
+        web.get(f"{one}/compare/{{other:{_NAME}}}", compare),
+        web.post(f"{one}/promote", promote),
+        web.get(f"{API}retrainings", retrainings),
+        web.post(f"{API}retrainings", start),
+        web.post(f"{run}/cancel", cancel),
+        web.post(f"{API}corrections/exclusions", exclude),
+    ]

@@ -1,0 +1,209 @@
+// The admins' page of classifier bundles: champion against challenger, and the way there.
+import { ask, h, moment, notice, say, span, t } from "./dom.js";
+import { call } from "./door.js";
+
+const SHORT = 8;
+const EVERY_MS = 1500;
+
+/** The page, which reads itself anew while a run is on its way; call leave() when it is left. */
+export function makeBundles(desk) {
+  const page = h("main.bundles", { tabindex: "-1" });
+  let timer = null;
+  let left = false;
+
+  async function read() {
+    clearTimeout(timer);
+    try {
+      const [racks, runs] = await Promise.all([call("GET", "/bundles"), call("GET", "/retrainings")]);
+      if (left) return;
+      draw(page, { ...racks, ...runs }, { desk, act });
+      const live = runs.retrainings.some((run) => run.state === "waiting" || run.state === "running");
+      if (live) timer = setTimeout(read, EVERY_MS);
+    } catch (error) {
+      desk.complain(error);
+    }
+  }
+
+  async function act(work, done) {
+    try {
+      await work();
+      if (done) notice(done);
+    } catch (error) {
+      desk.complain(error);
+    }
+    await read();
+  }
+
+  page.leave = () => {
+    left = true;
+    clearTimeout(timer);
+  };
+  read();
+  return page;
+}
+
+function draw(page, known, tools) {
+  const [latest] = known.retrainings;
+  const judged = known.retrainings.find((run) => run.outcome);
+  page.replaceChildren(
+    h("header.bundles-head", null,
+      h("h1", null, t("bundles.title")),
+      h("button.quiet", { type: "button", onclick: () => tools.desk.closeBundles() }, t("bundles.back"))),
+    h("div.bundles-grid", null,
+      h("div.column", null, training(known, latest, tools), rack(known, tools)),
+      h("div.column.wide", null, judged ? challenger(judged, known, tools) : h("section.panel", null, h("p.empty", null, t("bundles.none"))))));
+}
+
+// -- training -----------------------------------------------------------------------
+
+function training(known, latest, { act }) {
+  const live = latest && (latest.state === "waiting" || latest.state === "running");
+  const start = h("button.primary", { type: "button", disabled: live, onclick: () => act(() => call("POST", "/retrainings", {})) }, t("bundles.retrain"));
+  return h("section.panel", null,
+    h("h2", null, t("bundles.training")),
+    h("p", null, t("bundles.corrections", known.corrections)),
+    latest && state(latest),
+    live && h("div.progress", { role: "progressbar", "aria-valuenow": String(Math.round(latest.share * 100)), "aria-label": t("bundles.training"), vars: { "--p": `${latest.share * 100}%` } }),
+    h("div.row", null, start,
+      live && h("button.quiet", { type: "button", onclick: () => act(() => call("POST", `/retrainings/${latest.id}/cancel`)) }, t("ask.cancel"))));
+}
+
+function state(run) {
+  const left = run.seconds_left === null || run.state !== "running" ? "" : t("bundles.left", { time: span(run.seconds_left) });
+  const stage = run.state === "running" ? t(`bundles.stage.${run.stage}`) : "";
+  return [
+    h("p.run", null, h(`span.tag.run-${run.state}`, null, t(`bundles.state.${run.state}`)), h("span", null, [stage, left].filter(Boolean).join(" · ")),
+      h("span.spread", null), h("small", null, moment(run.finished_at ?? run.created_at))),
+    run.error && h("p.flag", { role: "alert" }, say(run.error)),
+  ];
+}
+
+// -- the rack -----------------------------------------------------------------------
+
+function rack(known, tools) {
+  return h("section.panel", null,
+    h("h2", null, t("bundles.rack")),
+    h("ul.rack", null, known.bundles.map((bundle) => shelf(bundle, known, tools))));
+}
+
+function shelf(bundle, known, { act }) {
+  const serves = bundle.id === known.champion;
+  const run = known.retrainings.find((each) => each.bundle_id === bundle.id && each.outcome);
+  const refused = run && !run.outcome.verdict.passed;
+  return h("li.shelf", null,
+    h("code", null, bundle.id.slice(0, SHORT)),
+    serves && h("span.tag.state-resolved", null, t("bundles.serves")),
+    refused && h("span.tag.run-failed", null, t("bundles.refused")),
+    h("span.spread", null),
+    h("small", null, moment(bundle.created_at)),
+    serves
+      ? h("button.quiet", { type: "button", onclick: () => rollBack(act) }, t("bundles.rollback"))
+      : h("button.quiet", { type: "button", onclick: () => promote(bundle, refused, act) }, t("bundles.promote")));
+}
+
+function why() {
+  return h("label.field", null, t("bundles.why"), h("input", { name: "why", required: true, maxlength: "500" }));
+}
+
+async function promote(bundle, refused, act) {
+  const text = t(refused ? "bundles.promote.against" : "bundles.promote.text");
+  const form = await ask({ title: t("bundles.promote.title", { id: bundle.id.slice(0, SHORT) }), text, fields: [why()], submit: t("bundles.promote"), danger: refused });
+  if (!form) return;
+  const body = { why: form.get("why"), against_gate: Boolean(refused) };
+  await act(() => call("POST", `/bundles/${bundle.id}/promote`, body), t("bundles.promoted"));
+}
+
+async function rollBack(act) {
+  const form = await ask({ title: t("bundles.rollback.title"), text: t("bundles.rollback.text"), fields: [why()], submit: t("bundles.rollback"), danger: true });
+  if (form) await act(() => call("POST", "/bundles/rollback", { why: form.get("why") }), t("bundles.promoted"));
+}
+
+// -- champion against challenger ----------------------------------------------------
+
+function challenger(run, known, tools) {
+  const { outcome } = run;
+  const passed = outcome.verdict.passed;
+  return [
+    h(`section.panel.verdict.${passed ? "passed" : "refused"}`, null,
+      h("h2", null, t(passed ? "bundles.gate.passed" : "bundles.gate.refused"), " ", h("code", null, run.bundle_id.slice(0, SHORT))),
+      h("p.small", null, t("bundles.counts", outcome.counts)),
+      h("ul.checks", null, outcome.verdict.reasons.map((reason) =>
+        h(`li.${reason.ok ? "good" : "bad"}`, null, h("b", { "aria-hidden": "true" }, reason.ok ? "✓" : "✗"),
+          h("span", null, h("b", null, facetName(tools.desk, reason.facet)), " ", say(reason)))))),
+    outcome.suspects.length > 0 && suspects(outcome.suspects, tools),
+    Object.entries(outcome.golden).map(([facet, figures]) => comparison(facet, figures, tools.desk)),
+  ];
+}
+
+function facetName(desk, facet) {
+  const spec = desk.state.names.facets.find((each) => each.facet === facet);
+  return spec ? say(spec.name) : facet;
+}
+
+function className(desk, facet, value) {
+  const spec = desk.state.names.facets.find((each) => each.facet === facet);
+  const found = spec?.classes.find((each) => each.value === value);
+  return found ? say(found.name) : value;
+}
+
+function comparison(facet, figures, desk) {
+  const rows = [[t("bundles.macro"), figures.macro_f1, figures.cases], ...Object.entries(figures.classes).map(([value, figure]) => [className(desk, facet, value), figure, figure.cases])];
+  return h("section.panel", null,
+    h("h2", null, facetName(desk, facet), " ", h("small", null, t("bundles.on.golden", { cases: figures.cases }))),
+    h("div.side", null,
+      h("table.duel", null,
+        h("thead", null, h("tr", null, ["class", "cases", "champion", "challenger", "difference", "interval"].map((name) => h("th", { scope: "col" }, t(`bundles.column.${name}`))))),
+        h("tbody", null, rows.map(([name, figure, cases]) => duel(name, figure, cases)))),
+      confusion(facet, figures, desk)));
+}
+
+const percent = (share) => (100 * share).toFixed(1);
+const points = (share) => `${share > 0 ? "+" : share < 0 ? "−" : ""}${Math.abs(100 * share).toFixed(1)}`;
+
+function duel(name, figure, cases) {
+  const [low, high] = figure.interval;
+  const sure = low > 0 ? "good" : high < 0 ? "bad" : "even";
+  return h("tr", null,
+    h("th", { scope: "row" }, name), h("td", null, String(cases)),
+    h("td", null, percent(figure.champion)), h("td", null, percent(figure.challenger)),
+    h(`td.${sure}`, null, points(figure.difference)),
+    h("td", null, whisker(figure, sure)));
+}
+
+/** The interval on a scale of ±20 points, zero in the middle. */
+function whisker(figure, sure) {
+  const at = (share) => `${Math.min(100, Math.max(0, 50 + share * 250))}%`;
+  const [low, high] = figure.interval;
+  return h(`span.whisker.${sure}`, { role: "img", "aria-label": `${points(low)} … ${points(high)}`, title: `${points(low)} … ${points(high)}`, vars: { "--low": at(low), "--high": at(high), "--mid": at(figure.difference) } }, h("i"), h("b"));
+}
+
+/** How many more (or fewer) of each true class the challenger decides as each class. */
+function confusion(facet, figures, desk) {
+  const [before, after] = figures.confusion;
+  const most = Math.max(1, ...after.flatMap((row, at) => row.map((cell, to) => Math.abs(cell - before[at][to]))));
+  const names = figures.labels.map((value) => className(desk, facet, value));
+  return h("div.confusion", null,
+    h("p.small", null, t("bundles.confusion")),
+    h("table", null,
+      h("thead", null, h("tr", null, h("td"), names.map((name) => h("th", { scope: "col" }, h("span", null, name))))),
+      h("tbody", null, after.map((row, at) => h("tr", null, h("th", { scope: "row" }, names[at]),
+        row.map((cell, to) => {
+          const change = cell - before[at][to];
+          const better = change !== 0 && (at === to) === change > 0;
+          const kind = change === 0 ? "same" : better ? "good" : "bad";
+          return h(`td.${kind}`, { vars: { "--w": String(Math.abs(change) / most) } }, change === 0 ? "·" : change > 0 ? `+${change}` : `−${-change}`);
+        }))))));
+}
+
+function suspects(found, { desk, act }) {
+  return h("section.panel", null,
+    h("h2", null, t("bundles.suspects")),
+    h("p.small", null, t("bundles.suspects.text")),
+    h("ul.suspects", null, found.map((suspect) => h("li", null,
+      h("span", null, h("b", null, suspect.name || suspect.agent), " ",
+        t("bundles.suspect", {
+          facet: facetName(desk, suspect.facet), before: className(desk, suspect.facet, suspect.before), after: className(desk, suspect.facet, suspect.after),
+          against: suspect.against, given: suspect.given, usual: Math.round(100 * suspect.usual), golden: points(suspect.influence?.golden?.[suspect.facet] ?? 0),
+        })),
+      h("button.quiet", { type: "button", onclick: () => act(() => call("POST", "/corrections/exclusions", { corrections: suspect.corrections }), t("bundles.excluded", { given: suspect.given })) }, t("bundles.exclude"))))));
+}
