@@ -5,7 +5,7 @@ two on each draw shows how much of it is chance (Efron and Tibshirani 1993, ch. 
 interval is the middle of those differences.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,17 +89,21 @@ def verdict(
     on_golden: Mapping[str, Mapping[str, Any]],
     on_fresh: Mapping[str, Mapping[str, Any]],
     config: GateConfig,
+    *,
+    alone: bool = False,
 ) -> dict[str, Any]:
     """Whether the challenger may be promoted, with every check that was made.
+
+    ``alone``: no champion could be loaded, and the figures compare the challenger with itself.
 
     Each reason is data with a sentence in both languages: ``ok``, ``check`` (overall, class,
     floor, fresh), ``facet``, ``label``, ``zh``, ``en``.
     """
-    reasons: list[dict[str, Any]] = []
-    for facet, figures in on_golden.items():
+    reasons: list[dict[str, Any]] = [_alone()] if alone else []
+    for facet, figures in on_golden.items() if not alone else ():
         reasons.append(_overall(facet, figures, config.tolerance, fresh=False))
         reasons += _classes(facet, figures)
-    for facet, figures in on_fresh.items():
+    for facet, figures in on_fresh.items() if not alone else ():
         if figures["cases"] >= FEWEST:
             reasons.append(_overall(facet, figures, config.tolerance, fresh=True))
         elif figures["cases"]:
@@ -220,6 +224,15 @@ def _too_few(facet: str, cases: int) -> dict[str, Any]:
     return _reason("fresh", facet, "", True, words)
 
 
+def _alone() -> dict[str, Any]:
+    words = (
+        "没有能用的现役模型可比（已损坏，或属于别的分类体系或版本），只看下限",
+        "No champion can be loaded to compare with (damaged, or of another taxonomy or version): "
+        "only the floors are checked",
+    )
+    return _reason("alone", "", "", True, words)
+
+
 def _floor(
     name: str, least: float, on_golden: Mapping[str, Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
@@ -233,8 +246,3 @@ def _floor(
         f"Recall of “{label}” is {recall:.1%}; the floor is {least:.0%}",
     )
     return [_reason("floor", facet, label, recall >= least, words)]
-
-
-def worst(reasons: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The reasons that speak against the challenger."""
-    return [reason for reason in reasons if not reason["ok"]]

@@ -109,7 +109,9 @@ def retrain(
         },
         **compared,
         "compared": champion is not None,
-        "verdict": gate.verdict(compared["golden"], compared["fresh"], config.gate),
+        "verdict": gate.verdict(
+            compared["golden"], compared["fresh"], config.gate, alone=champion is None
+        ),
         "suspects": suspects,
         "seconds": round(time.perf_counter() - started, 1),
     }

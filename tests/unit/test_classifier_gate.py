@@ -70,6 +70,15 @@ def test_few_fresh_corrections_tell_nothing_and_say_so() -> None:
     assert any("新的更正只有 3 条" in reason["zh"] for reason in found["reasons"])
 
 
+def test_without_a_champion_only_the_floors_speak() -> None:
+    config = GateConfig(least_recall={"urgency:紧急": 0.8})
+    found = verdict(judged({0: 20}, {0: 20}), {}, config, alone=True)
+    assert [(reason["check"], reason["ok"]) for reason in found["reasons"]] == [
+        ("alone", True),
+        ("floor", False),
+    ]
+
+
 def test_the_interval_covers_the_true_difference() -> None:
     """Of many experiments with a known difference, about 95 % cover it."""
     random = np.random.default_rng(1)
