@@ -226,9 +226,8 @@ def _too_few(facet: str, cases: int) -> dict[str, Any]:
 
 def _alone() -> dict[str, Any]:
     words = (
-        "没有能用的现役模型可比（已损坏，或属于别的分类体系或版本），只看下限",
-        "No champion can be loaded to compare with (damaged, or of another taxonomy or version): "
-        "only the floors are checked",
+        "没有能用的现役模型可比（已损坏，或属于别的体系、版本），只看下限",
+        "No champion that can be loaded to compare with: only the floors are checked",
     )
     return _reason("alone", "", "", True, words)
 

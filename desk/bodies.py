@@ -207,8 +207,6 @@ class Rollback(Body):
 
 class Retrain(Body):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    shadow: bool = False
-    """Whether the challenger labels live tickets too, for comparison only."""
 
 
 class Exclude(Body):

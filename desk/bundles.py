@@ -83,7 +83,7 @@ async def start(request: web.Request) -> web.Response:
     person = who(request, Role.ADMIN)
     asked = await bodies.read(request, bodies.Retrain)
     services = request.app[SERVICES]
-    run_id = await services.store.retrainings.ask(person.id, seed=asked.seed, shadow=asked.shadow)
+    run_id = await services.store.retrainings.ask(person.id, seed=asked.seed)
     await services.doorbell.ring("retrain")
     return web.json_response({"id": run_id}, status=202)
 

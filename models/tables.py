@@ -527,7 +527,6 @@ retraining = Table(
     # One at a time: the database itself refuses a second one.
     Column("live", Boolean, nullable=False, server_default=text("true")),
     _flag("cancelled"),
-    _flag("shadow"),
     _id("started_by", ForeignKey("agent.id")),
     Column("seed", Integer, nullable=False),
     Column("created_at", Double, nullable=False),
@@ -541,35 +540,10 @@ retraining = Table(
     Column("outcome", JSON, comment="models.training.Outcome"),
     Column("bundle_id", String(64), ForeignKey("bundle.id"), index=True),
     Column("upto", Double, comment="Time of the newest correction that was looked at."),
-    _number("shadowed"),
     CheckConstraint(
         "state IN ('waiting', 'running', 'done', 'failed', 'cancelled')", name="state"
     ),
     Index("uq_retraining_live", "live", unique=True, **_where("live")),
-)
-
-disagreement = Table(
-    "disagreement",
-    metadata,
-    _id(primary_key=True),
-    Column("bundle_id", String(64), ForeignKey("bundle.id"), nullable=False),
-    _id("ticket_id", ForeignKey("ticket.id"), nullable=False),
-    Column("at", Double, nullable=False),
-    Column("facet", Line(32), nullable=False),
-    Column("champion", Line(64), nullable=False),
-    Column("challenger", Line(64), nullable=False),
-    Column("confidence", Double, nullable=False),
-    UniqueConstraint("bundle_id", "ticket_id", "facet"),
-)
-
-watched = Table(
-    "watched",
-    metadata,
-    Column("day", Integer, primary_key=True, autoincrement=False, comment="Since 1970-01-01."),
-    Column("channel", String(32), primary_key=True),
-    Column("measure", String(64), primary_key=True),
-    Column("bin", Line(64), primary_key=True),
-    Column("count", Integer, nullable=False),
 )
 
 rules_version = Table(

@@ -108,7 +108,6 @@ class Retraining:
     id: str
     state: str
     cancelled: bool
-    shadow: bool
     started_by: str | None
     seed: int
     created_at: float
@@ -119,7 +118,6 @@ class Retraining:
     error: Mapping[str, str] | None
     outcome: Mapping[str, Any] | None
     bundle_id: str | None
-    shadowed: int
 
 
 @dataclass(frozen=True, slots=True)

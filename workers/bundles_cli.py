@@ -154,16 +154,13 @@ def rollback(why: WhyOption = "", config: ConfigOption = None) -> None:
 @classifier_app.command()
 def retrain(
     seed: Annotated[int, typer.Option(min=0, help="随机种子 / Random seed.")] = 0,
-    shadow: Annotated[
-        bool, typer.Option("--shadow", help="影子运行，列出分歧 / Label live tickets too, aside.")
-    ] = False,
     wait: Annotated[bool, typer.Option(help="等它结束 / Wait for its end.")] = True,
     config: ConfigOption = None,
 ) -> None:
     """用坐席的更正重新训练，由工作进程执行 / Train from agents' corrections, in a worker."""
 
     async def ask(_: Settings, store: Store) -> str:
-        return await store.retrainings.ask(None, seed=seed, shadow=shadow)
+        return await store.retrainings.ask(None, seed=seed)
 
     run_id = _with(config, ask)
     if not wait:

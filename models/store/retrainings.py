@@ -37,7 +37,7 @@ class Retrainings:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def ask(self, by: str | None, *, seed: int = 0, shadow: bool = False) -> str:
+    async def ask(self, by: str | None, *, seed: int = 0) -> str:
         """Asks for a run and returns its id; ring “retrain” afterwards.
 
         Raises:
@@ -52,7 +52,6 @@ class Retrainings:
                     "state": "waiting",
                     "started_by": by,
                     "seed": seed,
-                    "shadow": shadow,
                     "created_at": tx.now,
                 }
                 await tx.insert(retraining, [row])

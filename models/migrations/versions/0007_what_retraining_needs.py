@@ -1,4 +1,4 @@
-"""What retraining needs: lessons, runs, shadow, the way back, and the watch.
+"""What retraining needs: lessons, runs, and the way back.
 
 Revision 0007.
 """
@@ -42,41 +42,6 @@ def upgrade() -> None:
             )
         )
     _retraining()
-    op.create_table(
-        "disagreement",
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("bundle_id", sa.String(length=64), nullable=False),
-        sa.Column("ticket_id", sa.String(length=36), nullable=False),
-        sa.Column("at", sa.Double(), nullable=False),
-        sa.Column("facet", sa.String(length=32), nullable=False),
-        sa.Column("champion", sa.String(length=64), nullable=False),
-        sa.Column("challenger", sa.String(length=64), nullable=False),
-        sa.Column("confidence", sa.Double(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["bundle_id"], ["bundle.id"], name=op.f("fk_disagreement_bundle_id")
-        ),
-        sa.ForeignKeyConstraint(
-            ["ticket_id"], ["ticket.id"], name=op.f("fk_disagreement_ticket_id")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_disagreement")),
-        sa.UniqueConstraint(
-            "bundle_id",
-            "ticket_id",
-            "facet",
-            name=op.f("uq_disagreement_bundle_id_ticket_id_facet"),
-        ),
-    )
-    op.create_table(
-        "watched",
-        sa.Column(
-            "day", sa.Integer(), autoincrement=False, nullable=False, comment="Since 1970-01-01."
-        ),
-        sa.Column("channel", sa.String(length=32), nullable=False),
-        sa.Column("measure", sa.String(length=64), nullable=False),
-        sa.Column("bin", sa.String(length=64), nullable=False),
-        sa.Column("count", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("day", "channel", "measure", "bin", name=op.f("pk_watched")),
-    )
 
 
 def _retraining() -> None:
@@ -86,7 +51,6 @@ def _retraining() -> None:
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("live", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("cancelled", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-        sa.Column("shadow", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("started_by", sa.String(length=36), nullable=True),
         sa.Column("seed", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),
@@ -105,7 +69,6 @@ def _retraining() -> None:
             nullable=True,
             comment="Time of the newest correction that was looked at.",
         ),
-        sa.Column("shadowed", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.CheckConstraint(
             "state IN ('waiting', 'running', 'done', 'failed', 'cancelled')",
             name=op.f("ck_retraining_state"),
@@ -130,8 +93,6 @@ def _retraining() -> None:
 
 
 def downgrade() -> None:
-    op.drop_table("watched")
-    op.drop_table("disagreement")
     op.drop_table("retraining")
     with op.batch_alter_table("bundle", schema=None) as batch_op:
         batch_op.drop_column("replaced")

@@ -26,14 +26,14 @@ async def made(house: World, name: str, *, passed: bool, agent: str = "?") -> st
 async def test_a_run_is_asked_for_followed_and_cancelled(house: World, visit: Visit) -> None:
     await house.person("root", Role.ADMIN, name="管理员")
     admin = await visit("root")
-    answer = await admin.post("/retrainings", {"seed": 3, "shadow": True})
+    answer = await admin.post("/retrainings", {"seed": 3})
     assert answer.status == 202
     assert house.bell.work == ["retrain"]
     assert (await admin.post("/retrainings", {})).status == 409
     found = (await admin.get("/retrainings")).json
     (run,) = found["retrainings"]
     assert (run["id"], run["state"], run["seed"]) == (answer.json["id"], "waiting", 3)
-    assert (run["started_by"], run["shadow"]) == ("管理员", True)
+    assert run["started_by"] == "管理员"
     assert found["corrections"] == {"given": 0, "new": 0, "excluded": 0}
     assert (await admin.post(f"/retrainings/{run['id']}/cancel")).status == 204
     assert (await admin.post(f"/retrainings/{run['id']}/cancel")).status == 409
