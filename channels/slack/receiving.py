@@ -1,5 +1,6 @@
 """An event as an envelope, whichever way it came."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +16,7 @@ def envelope(options: Options, body: Mapping[str, Any], raw: bytes, now: float) 
         id=uuid7(now),
         channel="slack",
         account=options.account,
-        dedupe_key=str(body.get("event_id", ""))[:255],
+        dedupe_key=str(body.get("event_id") or hashlib.sha256(raw).hexdigest())[:255],
         body=raw,
         received_at=now,
         lane=Lane.LIVE,

@@ -77,14 +77,16 @@ class Api:
         await self._updates.shutdown()
         await self._calls.shutdown()
 
-    async def updates(self, after: int) -> list[dict[str, Any]]:
-        """Raw updates with greater numbers; asking confirms all up to ``after``.
+    async def updates(self, stored: int | None) -> list[dict[str, Any]]:
+        """Raw updates that were not confirmed; asking confirms all up to ``stored``.
 
         Raises:
             TelegramError: none were to be had.
         """
         # Not Bot.get_updates: one update that the library cannot read would hold up all others.
-        query = {"offset": after + 1, "timeout": self._patience, "allowed_updates": _WANTED}
+        query: dict[str, Any] = {"timeout": self._patience, "allowed_updates": _WANTED}
+        if stored is not None:
+            query["offset"] = stored + 1
         found: Any = await self._updates.post(f"{self._address}?{urlencode(query)}")
         return list(found)
 

@@ -11,8 +11,8 @@ from telegram.error import InvalidToken, RetryAfter, TelegramError
 
 from channels.telegram.api import Api, told
 from channels.telegram.options import Options
-from channels.telegram.receiving import envelope
-from models.errors import Conflict, Temporary
+from channels.telegram.receiving import envelope, store
+from models.errors import Temporary
 from models.ports import Door
 from models.store.leases import Held
 
@@ -37,6 +37,7 @@ class Polling:
         self._name = f"telegram:{options.account}"
         self._holder = str(uuid.uuid4())
         self._held: Held | None = None
+        self._stored: int | None = None
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._asking: asyncio.Task[list[dict[str, Any]]] | None = None
@@ -104,8 +105,6 @@ class Polling:
             try:
                 await self._step()
                 failures = 0
-            except Conflict:
-                return  # somebody else has the lease, and asks for what was not confirmed
             except (TelegramError, Temporary) as error:
                 pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
                 if isinstance(error, RetryAfter):
@@ -117,20 +116,24 @@ class Polling:
                 await self._pause(pause)
 
     async def _step(self) -> None:
-        """Asks for what comes after the last one stored: asking is what confirms it."""
-        store = self._door.store
-        last = int(await store.cursors.get("telegram", self._options.account) or 0)
-        self._asking = asyncio.create_task(self._api.updates(last))
+        """Asks, and stores what comes; the next question confirms what was stored.
+
+        The number is said once and not kept. After a quiet week Telegram goes on from a random
+        one, and a question from behind that would throw away what has a lower one. What an
+        unconfirmed answer brings again is known by its key.
+        """
+        self._asking = asyncio.create_task(self._api.updates(self._stored))
         await asyncio.wait({self._asking})
         if self._asking.cancelled():
             return
-        if not (updates := self._asking.result()):
+        updates = self._asking.result()
+        self._stored = None
+        if not updates:
             return
         now = self._door.clock()
         made = [
             envelope(self._options, json.dumps(one, ensure_ascii=False).encode(), now)
             for one in updates
         ]
-        await self._door.accept(made)
-        newest = max(int(one["update_id"]) for one in updates)
-        await store.cursors.move("telegram", self._options.account, newest, self._held)
+        await store(self._door, made)
+        self._stored = max(int(one["update_id"]) for one in updates)

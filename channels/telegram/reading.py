@@ -45,10 +45,16 @@ def read(envelope: Envelope, username: str) -> list[Normalized]:
     message = update.message or update.edited_message
     if message is None or not _meant(message, username):
         return []
-    revision = update.update_id if update.edited_message else 0
+    revision = _revision(update, message) if update.edited_message else 0
     found = _normalized(envelope, message, revision)
     # Joining, pinning and the like say nothing.
     return [found] if found.message.text or found.message.attachments else []
+
+
+def _revision(update: Update, message: Message) -> int:
+    """Grows with each edit: by its second and, within one, by the update's number."""
+    seconds = (message.edit_date - message.date).total_seconds() if message.edit_date else 0.0
+    return int(seconds) * 1000 + update.update_id % 1000 + 1
 
 
 def _meant(message: Message, username: str) -> bool:

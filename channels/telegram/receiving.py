@@ -1,11 +1,15 @@
 """An update as an envelope, whichever way it came."""
 
+import hashlib
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 
 from channels.telegram.options import Options
 from models.errors import Rejected
 from models.ids import uuid7
 from models.message import Envelope, Lane
+from models.ports import Door
 
 
 def envelope(options: Options, raw: bytes, now: float) -> Envelope:
@@ -27,3 +31,24 @@ def envelope(options: Options, raw: bytes, now: float) -> Envelope:
         received_at=now,
         lane=Lane.LIVE,
     )
+
+
+async def store(door: Door, envelopes: Sequence[Envelope]) -> None:
+    """Stores updates; returns when they are committed.
+
+    Telegram uses numbers again after a quiet week: another update under a known number is
+    stored under one of its own, and where it is the same after all its message is known.
+
+    Raises:
+        Temporary: nothing, or not all, was stored.
+    """
+    receipts = await door.accept(envelopes)
+    pairs = zip(envelopes, receipts, strict=True)
+    others = [_renamed(made) for made, receipt in pairs if receipt.outcome == "conflict"]
+    if others:
+        await door.accept(others)
+
+
+def _renamed(made: Envelope) -> Envelope:
+    digest = hashlib.sha256(made.body).hexdigest()[:32]
+    return replace(made, dedupe_key=f"{made.dedupe_key}:{digest}")

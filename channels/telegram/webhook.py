@@ -9,7 +9,7 @@ from telegram.error import TelegramError
 
 from channels.telegram.api import Api
 from channels.telegram.options import Options
-from channels.telegram.receiving import envelope
+from channels.telegram.receiving import envelope, store
 from models.errors import Rejected, Temporary
 from models.ports import Door
 
@@ -45,7 +45,7 @@ class Webhook:
             return web.Response(status=401, text="wrong secret token")
         try:
             made = envelope(self._options, await request.read(), self._door.clock())
-            await self._door.accept([made])
+            await store(self._door, [made])
         except Rejected as error:
             return web.Response(status=400, text=str(error))
         except Temporary:

@@ -68,7 +68,7 @@ class _Telegram(Driver):
     def answers(self, asked: Asked) -> Any:
         method = asked.path.rpartition("/")[2]
         if method == "getUpdates":
-            return self.updates(int(asked.query["offset"]))
+            return self.updates(int(asked.query.get("offset", 0)))
         if method == "setWebhook":
             return {"ok": True, "result": True}
         chat = {"id": int(asked.fields.get("chat_id", 1)), "type": "private"}
