@@ -182,7 +182,7 @@ def main() -> None:
     parser.add_argument("--cold", type=Path, nargs="?", const=Path("tests/data/cold_start.jsonl"))
     options = parser.parse_args()
     if options.speed:
-        speed(plain_pipeline)
+        speed()
     if options.cold:
         cold(options.cold)
     if options.data:
