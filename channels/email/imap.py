@@ -21,6 +21,7 @@ from email.utils import format_datetime
 from typing import Any, NamedTuple, TypeVar
 
 import imap_tools
+from imap_tools.utils import encode_folder
 
 from channels.email.options import Imap
 from models.errors import Conflict, Temporary
@@ -179,21 +180,42 @@ class Box:
 
     def settle(self, uids: Sequence[int]) -> None:
         """What is done with mails that are stored: flagged, moved, or nothing."""
+        # Not the library's ways, which expunge what others have marked as deleted.
+        numbers = ",".join(map(str, uids))
         if self._options.afterwards == "move":
-            if not self._mailbox.folder.exists(self._options.move_to):
-                self._mailbox.folder.create(self._options.move_to)
-            self._mailbox.move([str(uid) for uid in uids], self._options.move_to)
+            self._move(numbers)
         elif self._options.afterwards == "flag":
-            # Not the library's way, which expunges what others marked as deleted.
-            numbers = ",".join(map(str, uids))
-            self._mailbox.client.uid("STORE", numbers, "+FLAGS.SILENT", "(\\Seen)")
+            self._tell("STORE", numbers, "+FLAGS.SILENT", "(\\Seen)")
 
-    def wait(self, seconds: float) -> None:
-        """Returns when something new may be there, at the latest after ``seconds``."""
+    def _move(self, numbers: str) -> None:
+        """By MOVE (RFC 6851), or else a copy and a mark on the original."""
+        folder = self._options.move_to
+        if not self._mailbox.folder.exists(folder):
+            self._mailbox.folder.create(folder)
+        target = encode_folder(folder)
+        if b"MOVE" in self._capabilities:
+            self._tell("MOVE", numbers, target)
+            return
+        self._tell("COPY", numbers, target)
+        self._tell("STORE", numbers, "+FLAGS.SILENT", "(\\Deleted)")
+        if b"UIDPLUS" in self._capabilities:
+            self._tell("EXPUNGE", numbers)
+
+    def _tell(self, command: str, *words: Any) -> None:
+        kind, answer = self._mailbox.client.uid(command, *words)
+        if kind != "OK":
+            raise imaplib.IMAP4.error(f"{command}: {answer}")
+
+    def wait(self, seconds: float) -> bool:
+        """Waits until something new may be there, ``seconds`` at the most.
+
+        False where the server cannot tell, and nothing was waited for.
+        """
         if self._options.idle and b"IDLE" in self._capabilities:
             self._mailbox.idle.wait(timeout=seconds)
-        else:
-            self._mailbox.client.noop()
+            return True
+        self._mailbox.client.noop()
+        return False
 
 
 def _connected(o: Imap) -> Any:
@@ -273,10 +295,12 @@ class Reader:
             await self._do(box.open)
             cursor = await self._begin(box, held)
             while True:
-                cursor = await self._read(box, cursor, held)
-                await self._do(box.wait, min(_RENEW_SECONDS, self._options.poll_seconds))
-                if not self._options.idle:
-                    await asyncio.sleep(min(_RENEW_SECONDS, self._options.poll_seconds))
+                # Until there is nothing more: what came meanwhile was told of already.
+                while (read := await self._read(box, cursor, held)) != cursor:
+                    cursor = read
+                seconds = min(_RENEW_SECONDS, self._options.poll_seconds)
+                if not await self._do(box.wait, seconds):
+                    await asyncio.sleep(seconds)
                 again = await self._door.store.leases.take(
                     self._lease, self._holder, LEASE_SECONDS
                 )

@@ -1,6 +1,7 @@
 """A driver for each way into each channel."""
 
 from tests.contract.channels.drivers.email import Smtp
+from tests.contract.channels.drivers.imap import Imap
 from tests.contract.channels.drivers.ingest import Ingest
 from tests.contract.channels.drivers.slack import SlackEvents, SlackSockets
 from tests.contract.channels.drivers.telegram import TelegramPolling, TelegramWebhook
@@ -9,6 +10,7 @@ from tests.contract.channels.kit import Driver
 
 DRIVERS: tuple[Driver, ...] = (
     Smtp(),
+    Imap(),
     Webchat(),
     Ingest(),
     TelegramWebhook(),
