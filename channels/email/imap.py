@@ -32,14 +32,14 @@ from models.store.leases import Held
 
 _log = logging.getLogger(__name__)
 
-LEASE_SECONDS = 60.0
-_RENEW_SECONDS = 20.0
-"""The longest that one wait on the server lasts: the lease is renewed between two."""
+_RENEWALS = 3
+"""In the time of a lease: it is renewed between two waits on the server."""
 
 _CHUNK_MAILS = 64
 _CHUNK_BYTES = 16 * 1024 * 1024
 """What is fetched and stored together; one large mail comes alone."""
 
+_STOP_SECONDS = 10.0
 _FIRST_PAUSE = 5.0
 _LONGEST_PAUSE = 300.0
 
@@ -246,6 +246,8 @@ class Reader:
         self._holder = uuid7(door.clock())
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="imap")
         self._task: asyncio.Task[None] | None = None
+        self._over = asyncio.Event()
+        self._look_again = options.lease_seconds / _RENEWALS
         self._box: Box | None = None
         self._held: Held | None = None
 
@@ -255,9 +257,12 @@ class Reader:
     async def stop(self) -> None:
         """Stops reading; a commit under way is waited for by its own channel's door."""
         if self._task is not None:
-            self._task.cancel()
+            self._over.set()
             if self._box is not None:
                 self._box.interrupt()
+            # What it has begun with the database it ends by itself.
+            await asyncio.wait({self._task}, timeout=_STOP_SECONDS)
+            self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
             if self._held is not None:
@@ -267,26 +272,34 @@ class Reader:
 
     async def _run(self) -> None:
         pause = _FIRST_PAUSE
-        while True:
+        while not self._over.is_set():
             try:
                 held = self._held = await self._door.store.leases.take(
-                    self._lease, self._holder, LEASE_SECONDS
+                    self._lease, self._holder, self._options.lease_seconds
                 )
-                if held is not None:
-                    await self._session(held)
-                    pause = _FIRST_PAUSE
+                if held is None:
+                    await self._sleep(self._look_again)
+                    continue
+                await self._session(held)
+                pause = _FIRST_PAUSE
             except Conflict:
                 _log.info("another process reads %s now", self._name)
             except Temporary as error:
                 _log.warning("%s is read later: %s", self._name, error)
             except _BROKEN as error:
+                if self._over.is_set():
+                    return  # it was interrupted
                 # The server's words, never ours: those hold the password.
                 _log.warning("IMAP %s: %s: %.200s", self._name, type(error).__name__, error)
                 pause = min(_LONGEST_PAUSE, pause * 2)
             except Exception:  # noqa: BLE001 - a fault of ours must not end the reading for good
                 _log.exception("reading %s failed", self._name)
                 pause = min(_LONGEST_PAUSE, pause * 2)
-            await asyncio.sleep(pause)
+            await self._sleep(pause)
+
+    async def _sleep(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._over.wait(), seconds)
 
     async def _session(self, held: Held) -> None:
         """From connecting until the lease is lost or the connection breaks."""
@@ -298,11 +311,13 @@ class Reader:
                 # Until there is nothing more: what came meanwhile was told of already.
                 while (read := await self._read(box, cursor, held)) != cursor:
                     cursor = read
-                seconds = min(_RENEW_SECONDS, self._options.poll_seconds)
+                seconds = min(self._look_again, self._options.poll_seconds)
                 if not await self._do(box.wait, seconds):
-                    await asyncio.sleep(seconds)
+                    await self._sleep(seconds)
+                if self._over.is_set():
+                    return
                 again = await self._door.store.leases.take(
-                    self._lease, self._holder, LEASE_SECONDS
+                    self._lease, self._holder, self._options.lease_seconds
                 )
                 if again is None or again.fence != held.fence:
                     return
@@ -341,7 +356,7 @@ class Reader:
         """All that is new, stored; returns the new cursor."""
         uids = await self._do(box.after, cursor.uid, cursor.since)
         chunks = box.chunks(uids)
-        while chunk := await self._do(next, chunks, []):
+        while not self._over.is_set() and (chunk := await self._do(next, chunks, [])):
             wanted = [fact for fact in chunk if fact[2] >= cursor.since - 1.0]
             mails = await self._do(box.mails, wanted) if wanted else []
             if mails:
@@ -349,7 +364,9 @@ class Reader:
                 await self._do(box.settle, [mail.uid for mail in mails])
             cursor = cursor._replace(uid=chunk[-1][0])
             await self._move(cursor, held)
-            await self._door.store.leases.take(self._lease, self._holder, LEASE_SECONDS)
+            await self._door.store.leases.take(
+                self._lease, self._holder, self._options.lease_seconds
+            )
         return cursor
 
     def _envelope(self, mail: Mail) -> Envelope:

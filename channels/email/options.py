@@ -105,6 +105,12 @@ class Imap(_Settings):
     poll_seconds: float = Field(
         20.0, gt=0, description="最长多少秒看一次 / Seconds between two looks, at the most."
     )
+    lease_seconds: float = Field(
+        15.0,
+        ge=1.0,
+        description="读它的进程死后，多少秒由别的进程接手"
+        " / Seconds after which another process takes over from one that died.",
+    )
     timeout_seconds: float = Field(
         60.0, gt=0, description="每一步的等待上限，秒 / Longest wait for one step, in seconds."
     )

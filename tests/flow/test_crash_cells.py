@@ -31,6 +31,7 @@ from config.settings import load as load_settings
 from models.ports import Channel
 from models.tables import message
 from tests.contract.channels.drivers.email import Smtp
+from tests.contract.channels.drivers.imap import PASSWORD, Imap
 from tests.contract.channels.drivers.ingest import KEY, Ingest
 from tests.contract.channels.drivers.slack import APP, BOT, SIGNING, SlackEvents, SlackSockets
 from tests.contract.channels.drivers.telegram import TOKEN, TelegramPolling, TelegramWebhook
@@ -68,6 +69,7 @@ class Cells:
     system: System
     order: Path
     http: aiohttp.ClientSession
+    imap: Imap
     platforms: dict[str, Platform] = field(default_factory=dict)
     acknowledged: set[int] = field(default_factory=set)
 
@@ -78,6 +80,11 @@ class Cells:
         return {
             "SHOULI_CHANNELS__EMAIL__MAILBOXES": (
                 '[{address = "support@example.com", account = "support"}]'
+            ),
+            "SHOULI_CHANNELS__EMAIL__IMAP": (
+                f'[{{host = "127.0.0.1", port = {self.imap.port}, security = "none",'
+                f' username = "support@example.com", password = "{PASSWORD}", history = true,'
+                " lease_seconds = 2}]"
             ),
             "SHOULI_CHANNELS__INGEST__SOURCES": f'{{form = {{secrets = ["{KEY}"]}}}}',
             "SHOULI_CHANNELS__TELEGRAM": (
@@ -155,7 +162,7 @@ def killed(prepared: Prepared, home: Path) -> Iterator[tuple[System, Path, Valke
 async def cells(system: System, order: Path, ways: list[Driver]) -> AsyncIterator[Cells]:
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
-        made = Cells(system, order, http)
+        made = Cells(system, order, http, next(way for way in ways if isinstance(way, Imap)))
         for driver in ways:
             fake = await stack.enter_async_context(platform(driver))
             await stack.enter_async_context(driver.around())
@@ -168,7 +175,9 @@ async def test_a_kill_loses_nothing_and_doubles_nothing(
     killed: tuple[System, Path, ValkeyServer],
 ) -> None:
     system, order, _ = killed
-    always: list[Driver] = [Smtp(), Webchat(), Ingest(), SlackEvents(), SlackSockets()]
+    always: list[Driver] = [
+        Smtp(), Imap(), Webchat(), Ingest(), SlackEvents(), SlackSockets(),
+    ]  # fmt: skip
     bots: list[Driver] = [TelegramPolling(), TelegramWebhook()]
     played: Counter[tuple[str, str]] = Counter()
     count = 0
