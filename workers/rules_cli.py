@@ -18,8 +18,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from config.settings import Settings, load, load_taxonomy
+from models.errors import NotFound
 from models.routing import Line, Rulebook
 from models.store import Store
+from models.store.rules import Publication
 from router.review import Finding
 from workers import logs
 from workers.publishing import Publishing, content_of
@@ -50,6 +52,10 @@ ConfigOption = Annotated[
     typer.Option("--config", "-c", help="设置文件 / Settings file (default: ./shouli.toml)."),
 ]
 Why = Annotated[str, typer.Option(help="为什么，记入审计 / Why; kept in the audit.")]
+By = Annotated[
+    str | None,
+    typer.Option(help="以谁的名义（账号），记入审计 / In whose name; kept in the audit."),
+]
 Channels = Annotated[
     list[str] | None, typer.Option("--channel", help="只给这个渠道，可多次 / Only this channel.")
 ]
@@ -131,12 +137,14 @@ def draft(
     file: Path,
     why: Why,
     based_on: Annotated[int | None, typer.Option("--from", help="基于版本 / Based on.")] = None,
+    by: By = None,
     config: ConfigOption = None,
 ) -> None:
     """把文件（TOML、JSON）存为草案 / Keep a file (TOML, JSON) as a draft."""
 
     async def act(office: _Office) -> int:
-        return await office.publishing.draft(content_of(file), None, why, based_on)
+        person = await _person(office, by)
+        return await office.publishing.draft(content_of(file), person, why, based_on)
 
     number = _in_office(config, act)
     out.print(f"草案 {number} 已保存 / Draft {number} is kept")
@@ -190,14 +198,17 @@ def publish(
     despite_errors: Annotated[
         bool, typer.Option(help="检查有错误也发布 / Publish even with errors.")
     ] = False,
+    by: By = None,
     config: ConfigOption = None,
 ) -> None:
     """发布给全部，或只给一条业务线 / Put a version in force, for all or one line of business."""
     line = _line(channel, account, domain)
-    _in_office(
-        config,
-        lambda office: office.publishing.publish(number, line, None, why, despite=despite_errors),
-    )
+
+    async def act(office: _Office) -> None:
+        person = await _person(office, by)
+        await office.publishing.publish(number, line, person, why, despite=despite_errors)
+
+    _in_office(config, act)
     out.print(
         f"版本 {number} 已发布：{_line_name(line)} / Version {number} is in force;"
         " workers take it over within 5 s",
@@ -211,11 +222,16 @@ def rollback(
     channel: Channels = None,
     account: Accounts = None,
     domain: Domains = None,
+    by: By = None,
     config: ConfigOption = None,
 ) -> None:
     """退回上一次发布 / Take the last publication back."""
     line = _line(channel, account, domain)
-    back = _in_office(config, lambda office: office.store.rules.rollback(line, None, why))
+
+    async def act(office: _Office) -> list[Publication]:
+        return await office.store.rules.rollback(line, await _person(office, by), why)
+
+    back = _in_office(config, act)
     named = "; ".join(f"{p.number} ({_line_name(p.line)})" for p in back)
     out.print(f"现在生效 in force again: {named or '全部规则 the general rules'}", markup=False)
 
@@ -250,6 +266,20 @@ def rehearse_version(
         return played
 
     tell(_in_office(config, act), as_json, picture)
+
+
+async def _person(office: _Office, login: str | None) -> str | None:
+    """The id of who acts; None is whoever may use the command line.
+
+    Raises:
+        NotFound: nobody has this login.
+    """
+    if login is None:
+        return None
+    found = await office.store.agents.by_login(login)
+    if found is None:
+        raise NotFound(f"没有账号 {login} / nobody has the login {login}")
+    return found[0].id
 
 
 def _line(

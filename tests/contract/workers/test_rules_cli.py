@@ -88,7 +88,9 @@ def test_from_a_draft_to_one_line_to_all_and_back(house: Path) -> None:
     alone = shouli("rules", "publish", "2", "--why", "x", "--domain", "物流")
     assert alone.exit_code == 1
     assert "late_factor" in str(alone.exception)
-    told("rules", "publish", "2", "--why", "all of them")
+    nobody = shouli("rules", "publish", "2", "--why", "x", "--by", "nobody")
+    assert "nobody" in str(nobody.exception)
+    told("rules", "publish", "2", "--why", "all of them", "--by", "li")
     assert in_force() == {"2"}
     assert "1 (全部 all)" in told("rules", "rollback", "--why", "no")
 
