@@ -120,10 +120,16 @@ async def _worker(
         await classifier.refresh()
         await ruling.refresh()
         await _forgiving(parser.warm)()
+
+        async def dispatch() -> None:
+            # Who publishes rules rings for this.
+            await ruling.refresh()
+            await dispatcher.run()
+
         actors: dict[str, Actor] = {
             "drain.live": _forgiving(lambda: pipeline.drain(Lane.LIVE)),
             "drain.mail": _forgiving(lambda: pipeline.drain(Lane.MAIL)),
-            "dispatch": _forgiving(dispatcher.run),
+            "dispatch": _forgiving(dispatch),
             "deliver": _forgiving(deliverer.run),
             "fetch": _forgiving(fetcher.run),
             "retrain": _forgiving(retrainer.run),
