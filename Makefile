@@ -66,6 +66,7 @@ campaign: $(VENV)/dev.stamp
 	@CRASH_KILLS=100 $(PYTEST) -s tests/flow/test_crash.py
 	@CRASH_CELLS=20 $(PYTEST) -s tests/flow/test_crash_cells.py
 	@HISTORIES=2000 $(PYTEST) -s tests/contract/workers/test_histories.py
+	@RETRAIN_KILLS=20 $(PYTEST) tests/contract/workers/test_retrain.py
 
 test-peers: $(VENV)/dev.stamp
 	@.ci/apt-install swaks libnet-ssleay-perl postfix dovecot-imapd

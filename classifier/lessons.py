@@ -47,7 +47,7 @@ def lessons(
     by_ticket: dict[str, list[Correction]] = {}
     for (ticket_id, _facet), each in last.items():
         by_ticket.setdefault(ticket_id, []).append(each)
-    return [_lesson(given) for given in by_ticket.values()], skipped
+    return [_lesson(given, taxonomy) for given in by_ticket.values()], skipped
 
 
 def _useless(correction: Correction, taxonomy: Taxonomy) -> str:
@@ -56,12 +56,12 @@ def _useless(correction: Correction, taxonomy: Taxonomy) -> str:
     if not f"{correction.subject}{correction.text}".strip():
         return "empty"
     facet = taxonomy.facets.get(correction.facet)
-    return "" if facet and correction.after in facet.classes else "unknown"
+    return "" if facet and facet.now(correction.after) in facet.classes else "unknown"
 
 
-def _lesson(given: Sequence[Correction]) -> Lesson:
+def _lesson(given: Sequence[Correction], taxonomy: Taxonomy) -> Lesson:
     # The newest has seen the most of the ticket's text.
     newest = max(given, key=lambda each: each.at)
     item = Text(newest.text, newest.subject, MANNERS.get(newest.lane, ""))
-    labels = {each.facet: each.after for each in given}
+    labels = {each.facet: taxonomy.facets[each.facet].now(each.after) for each in given}
     return Lesson(Example(item, labels, newest.conversation_id), tuple(given))

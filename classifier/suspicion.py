@@ -76,8 +76,8 @@ def _held(lessons: Sequence[Lesson], group: frozenset[str], model: Classifier) -
     ]
     labels = model.classify([lesson.example.item for lesson, _ in theirs])
     return [
-        _Held(each, given.facets[each.facet].value != each.after)
-        for (_, each), given in zip(theirs, labels, strict=True)
+        _Held(each, given.facets[each.facet].value != lesson.example.labels[each.facet])
+        for (lesson, each), given in zip(theirs, labels, strict=True)
     ]
 
 

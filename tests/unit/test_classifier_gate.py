@@ -182,6 +182,18 @@ def test_the_last_word_on_a_ticket_counts() -> None:
     assert not skipped
 
 
+def test_a_correction_to_a_class_that_was_renamed_since_teaches_the_new_one() -> None:
+    urgency = TAXONOMY.facets["urgency"]
+    classes = {
+        **urgency.classes,
+        "紧急": urgency.classes["紧急"].model_copy(update={"was": ("急",)}),
+    }
+    renamed = urgency.model_copy(update={"classes": classes})
+    taxonomy = TAXONOMY.model_copy(update={"facets": {"urgency": renamed}})
+    (lesson,), skipped = lessons([correction(1, "急")], taxonomy)
+    assert (lesson.example.labels, skipped) == ({"urgency": "紧急"}, {})
+
+
 def test_what_teaches_nothing_is_counted() -> None:
     given = [
         correction(1, "紧急", excluded=True),
