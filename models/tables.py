@@ -270,7 +270,11 @@ ticket = Table(
     # Not by time alone: SQLite would rather read everything that waits by its state.
     Index("ix_ticket_step", "state", "next_step_at", **_where("state = 'waiting'")),
     Index(
-        "ix_ticket_interrupting", "sort_key", "id", **_where("state = 'waiting' AND interrupts")
+        "ix_ticket_interrupting",
+        "state",  # as in ix_ticket_step, which SQLite would take otherwise
+        "sort_key",
+        "id",
+        **_where("state = 'waiting' AND interrupts"),
     ),
     Index("ix_ticket_wake", "wake_at", **_where("state = 'snoozed'")),
     Index("ix_ticket_label_due", "id", **_where("label_due")),

@@ -57,11 +57,14 @@ class Dispatcher:
             return given + (interrupted + await self._give_away() if interrupted else 0)
 
     async def _give_away(self) -> int:
-        given, lost, depth = 0, 0, _DEPTH
+        given, lost, deeper = 0, 0, 1
         while lost < _MOST_LOST:
             agents = await self._agents()
-            if not any(a.ready and a.used < a.capacity for a in agents):
+            room = sum(max(a.capacity - a.used, 0) for a in agents if a.ready)
+            if not room:
                 break
+            # No class gets more than there is room for: one freed unit reads one ticket of each.
+            depth = min(room, _DEPTH) * deeper
             roster = Roster(agents)
             reach = partial(in_reach, roster=roster, rules=self._rules)
             heads = await self._store.queue.heads(depth, reach)
@@ -70,7 +73,7 @@ class Dispatcher:
             if tried:
                 lost = 0 if won else lost + 1
             elif depth < _DEEPEST and _passed_over(heads, depth):
-                depth *= 4
+                deeper *= 4
             else:
                 await self._forgive(heads, roster)
                 break

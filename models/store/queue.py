@@ -282,7 +282,11 @@ class Queue:
         query = (
             select(ticket, s.needs)
             .join(skill_class, s.name == t.skill_class)
-            .where(t.state == literal_column(f"'{TicketState.WAITING}'"), t.interrupts)
+            # In the words of the partial index: only then the database sees that it will do.
+            .where(
+                t.state == literal_column(f"'{TicketState.WAITING}'"),
+                literal_column("ticket.interrupts"),
+            )
             .order_by(t.sort_key, t.id)
             .limit(limit)
         )

@@ -41,7 +41,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_ticket_interrupting",
         "ticket",
-        ["sort_key", "id"],
+        ["state", "sort_key", "id"],
         sqlite_where=_INTERRUPTING,
         postgresql_where=_INTERRUPTING,
     )
