@@ -67,6 +67,9 @@ class Trust(_Value):
     level: Literal["verified", "platform", "claimed", "failed", "unknown"] = "unknown"
     method: str = ""
     evidence: str = ""
+    proves: tuple[Literal["email", "phone"], ...] = Field(
+        (), description="Which addresses of the sender are proven, not only claimed."
+    )
 
 
 class Attachment(_Value):

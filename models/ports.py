@@ -50,7 +50,10 @@ class Bus(Protocol):
         """Wakes the subscribers of ``topic``. Never raises for a bus that is down."""
 
     def subscribe(self, *topics: str) -> AbstractAsyncContextManager[AsyncIterator[str]]:
-        """Topics as they are published, and each topic once on every (re)connection."""
+        """Topics as they are published, and each topic once on every (re)connection.
+
+        One that ends with “*” stands for all that begin like it.
+        """
 
 
 class Doorbell(Protocol):

@@ -146,6 +146,32 @@ identity = Table(
     Column("created_at", Double, nullable=False),
 )
 
+proof = Table(
+    "proof",
+    metadata,
+    Column("lookup", String(64), primary_key=True, comment="HMAC of what is proven."),
+    _id("identity_id", ForeignKey("identity.id"), primary_key=True, index=True),
+    Column("kind", String(8), nullable=False),
+    Column("method", Line(64), nullable=False),
+    _id("message_id", nullable=False),
+    Column("at", Double, nullable=False),
+)
+
+customer_link = Table(
+    "customer_link",
+    metadata,
+    _id(primary_key=True),
+    _id("first_id", ForeignKey("customer.id"), nullable=False),
+    _id("second_id", ForeignKey("customer.id"), nullable=False, index=True),
+    Column("lookup", String(64), nullable=False, comment="The proof that both have."),
+    Column("kind", String(8), nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("undone_at", Double),
+    _id("undone_by", ForeignKey("agent.id")),
+    UniqueConstraint("first_id", "second_id", "lookup"),
+)
+
 conversation = Table(
     "conversation",
     metadata,
@@ -160,6 +186,8 @@ conversation = Table(
     Column("references", JSON, nullable=False, server_default="[]"),
     _number("last_seq"),
     _number("read_seq"),
+    _number("seen_seq"),
+    Column("ended_at", Double),
     Column("created_at", Double, nullable=False),
     UniqueConstraint("channel", "account", "key"),
 )

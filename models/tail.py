@@ -12,6 +12,15 @@ from models.store.database import Event
 EVENTS = "events"
 """The bus topic that is published after every commit with events."""
 
+
+def typing_topic(side: str, conversation_id: str) -> str:
+    """The bus topic that says “somebody is writing”; ``side`` is “us” or “customer”.
+
+    Nothing else carries it: it is stale in seconds, and lost without harm.
+    """
+    return f"typing:{side}:{conversation_id}"
+
+
 _PAGE = 500
 _POLL_SECONDS = 5.0
 """The bus is a hint: whoever follows looks for itself at least this often."""

@@ -23,6 +23,10 @@ RECONNECT_SECONDS = 0.2
 _log = structlog.stdlib.get_logger(__name__)
 
 
+_ANY = "*"
+"""Ends a topic that stands for all that begin like it."""
+
+
 class _Inbox(AsyncIterator[str]):
     """The topics that one subscriber has not seen yet, each once however often it was told.
 
@@ -107,10 +111,15 @@ class RedisBus:
     async def _tell_server(self, *, subscribe: bool, topics: list[str]) -> None:
         if self._pubsub is None or not topics:
             return  # the reader subscribes to everything wanted when it connects
-        change = self._pubsub.subscribe if subscribe else self._pubsub.unsubscribe
+        pubsub = self._pubsub
+        exact = [PREFIX + topic for topic in topics if not topic.endswith(_ANY)]
+        ranges = [PREFIX + topic for topic in topics if topic.endswith(_ANY)]
         # A connection that breaks here is noticed, and replaced, by the reader.
         with contextlib.suppress(redis.RedisError, OSError):
-            await change(*(PREFIX + topic for topic in topics))
+            if exact:
+                await (pubsub.subscribe if subscribe else pubsub.unsubscribe)(*exact)
+            if ranges:
+                await (pubsub.psubscribe if subscribe else pubsub.punsubscribe)(*ranges)
 
     async def _read(self) -> None:
         while True:
@@ -131,12 +140,15 @@ class RedisBus:
             # After the line above, subscribers tell the server themselves.
             await self._tell_server(subscribe=True, topics=list(self._inboxes))
             async for message in pubsub.listen():
-                if message["type"] in ("subscribe", "message"):
+                if message["type"] in ("subscribe", "message", "psubscribe"):
                     self._announce(message["channel"].removeprefix(PREFIX))
+                elif message["type"] == "pmessage":
+                    whole = message["pattern"].removeprefix(PREFIX)
+                    self._announce(message["channel"].removeprefix(PREFIX), whole)
         finally:
             self._pubsub = None
             await pubsub.aclose()  # type: ignore[no-untyped-call]
 
-    def _announce(self, topic: str) -> None:
-        for inbox in self._inboxes.get(topic, ()):
+    def _announce(self, topic: str, subscribed: str | None = None) -> None:
+        for inbox in self._inboxes.get(subscribed or topic, ()):
             inbox.put(topic)

@@ -75,7 +75,12 @@ def _sender(writer: Writer) -> Sender:
 def _trust(writer: Writer, account: str) -> Trust:
     """The signature proves the sending system; of the customer we know what that one vouches."""
     if writer.verified:
-        return Trust(level="verified", method="host", evidence=", ".join(writer.verified))
+        return Trust(
+            level="verified",
+            method="host",
+            evidence=", ".join(writer.verified),
+            proves=writer.verified,
+        )
     return Trust(level="platform", method="hmac", evidence=account)
 
 

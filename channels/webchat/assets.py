@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
 
-from channels.webchat.options import Options
+from channels.webchat.options import Options, Site
 
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self';"
@@ -43,14 +43,17 @@ def _read(name: str) -> str:
     return (files("channels.webchat") / "widget" / name).read_text("utf-8")
 
 
-def widget() -> Asset:
-    """The one script that embeds the chat, its style sheet inside.
+def widget(site: Site) -> Asset:
+    """The one script that embeds the chat, its style sheet and the site's looks inside.
 
     Inside, because a constructed style sheet obeys the strictest policy of the page around it
     and costs no second request.
     """
     style = json.dumps(_read("widget.css"), ensure_ascii=False)
-    script = _read("widget.js").replace('"@widget.css"', style)
+    looks = site.model_dump(include={"title", "greeting", "colour"}, exclude_none=True)
+    # “<” is escaped for pages that put the script into their own.
+    told = json.dumps(looks, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    script = _read("widget.js").replace('"@widget.css"', style).replace('"@looks"', told)
     # Sites of other origins may load it; whether they may chat is for the allow-list.
     headers = {"Cross-Origin-Resource-Policy": "cross-origin"}
     return _asset("text/javascript", script, headers)

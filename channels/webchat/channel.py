@@ -4,12 +4,13 @@ import asyncio
 
 import structlog
 
-from channels.webchat import reception
+from channels.webchat import reading, reception
 from channels.webchat.http import Assets, Fallback, Gate
 from channels.webchat.hub import Hub
 from channels.webchat.limits import Buckets
 from channels.webchat.options import Options
 from channels.webchat.reception import Reception
+from channels.webchat.service import Service
 from channels.webchat.sockets import Sockets
 from models.message import Envelope, Lane, Normalized, OutboundMessage, SendResult
 from models.ports import Door
@@ -33,26 +34,31 @@ class WebchatChannel:
         self._sweeper: asyncio.Task[None] | None = None
 
     def normalize(self, envelope: Envelope, /) -> list[Normalized]:
-        return reception.normalize(envelope)
+        return reading.normalize(envelope)
 
     async def open(self, door: Door, /) -> None:
         """Mounts the routes and begins to follow the conversations."""
         options = self._options
         requests = Buckets(door.clock, options.requests_per_minute, options.request_burst)
         desk = Reception(options, self._secret, door.accept, door.clock)
-        self._hub = Hub(door.store, door.bus, options.account)
-        self._sockets = Sockets(options, desk, self._hub, requests, door.clock)
+        accounts = [options.account, *options.sites]
+        self._hub = Hub(door.store, door.bus, door.clock, accounts)
+        service = Service(options, self._secret, door.store, self._hub, door.clock)
+        self._sockets = Sockets(options, desk, service, requests, door.clock)
         gate = Gate(options, requests)
-        fallback = Fallback(options, desk, self._hub, self._sockets)
+        fallback = Fallback(options, desk, service, self._sockets)
         served = Assets(options)
         add = door.http.router
         add.add_get("/webchat/ws", gate.guard(fallback.socket, needs_origin=True))
         add.add_post("/webchat/session", gate.guard(fallback.session, needs_origin=True))
         add.add_post("/webchat/messages", gate.guard(fallback.send, needs_origin=True))
         add.add_post("/webchat/read", gate.guard(fallback.read, needs_origin=True))
+        add.add_post("/webchat/wish", gate.guard(fallback.wish, needs_origin=True))
+        add.add_post("/webchat/files", gate.guard(fallback.upload, needs_origin=True))
+        add.add_get("/webchat/files/{link}", gate.guard(fallback.download, needs_origin=False))
         # Browsers send no Origin with a GET to the page's own server; the token decides.
         add.add_get("/webchat/messages", gate.guard(fallback.poll, needs_origin=False))
-        for path in ("session", "messages", "read"):
+        for path in ("session", "messages", "read", "wish", "files"):
             add.add_route("OPTIONS", f"/webchat/{path}", gate.preflight)
         add.add_get("/webchat/widget.js", served.widget)
         if options.demo_page:

@@ -1,31 +1,38 @@
 """The HTTP side: the gate before every request, the fallback for sockets, and the assets."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from urllib.parse import quote
 
 from aiohttp import web
 
 from channels.webchat import assets, protocol
 from channels.webchat.assets import Asset
-from channels.webchat.hub import Hub, Room
+from channels.webchat.hub import Room
 from channels.webchat.limits import Buckets, Seats, visitor_address, whole_seconds
 from channels.webchat.options import Options
-from channels.webchat.protocol import Hello, Msg, Read, Refused
-from channels.webchat.reception import Reception, Session
+from channels.webchat.protocol import Contact, End, Hello, Msg, Read, Refused, Transcript
+from channels.webchat.reception import From, Reception, Session
+from channels.webchat.service import Service
 from channels.webchat.sockets import RETRY_SECONDS, Sockets
-from models.errors import Temporary
+from models.errors import NotFound, Temporary
 from models.store.conversations import Entry
 
 STATUS = MappingProxyType(
     {
         "malformed": 400,
         "session": 401,
+        "identity": 401,
+        "expired": 401,
         "origin": 403,
+        "site": 404,
+        "file": 404,
         "slow": 408,
         "conflict": 409,
         "too_large": 413,
+        "file_large": 413,
         "media_type": 415,
         "rate": 429,
         "connections": 429,
@@ -35,6 +42,7 @@ STATUS = MappingProxyType(
 """422 where nothing else is said."""
 
 _BODY_SECONDS = 10.0
+_FILE_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +50,7 @@ class Visit:
     """A request that passed the gate: whose it is, and from which site."""
 
     request: web.Request
-    address: str
-    origin: str
+    at: From
 
 
 _Handler = Callable[[Visit], Awaitable[web.StreamResponse]]
@@ -71,6 +78,8 @@ class Gate:
                 response = _refusal(error)
             except Temporary:
                 response = _refusal(Refused("busy", retry_after=RETRY_SECONDS))
+            except NotFound:
+                response = _refusal(Refused("file"))
             return response if response.prepared else self._share(request, response)
 
         return guarded
@@ -84,7 +93,8 @@ class Gate:
         self._requests.take(address)
         self._seats.take(address)
         try:
-            return await handler(Visit(request, address, origin))
+            at = From(address, origin, own=origin in _own(request))
+            return await handler(Visit(request, at))
         finally:
             self._seats.leave(address)
 
@@ -114,41 +124,47 @@ class Gate:
             raise Refused("origin")
 
     def _allowed(self, request: web.Request, origin: str) -> bool:
-        # Our own page: the scheme may be another one than ours behind a proxy that ends TLS.
-        own = {f"http://{request.host}", f"https://{request.host}"}
-        return origin in own or origin in self._options.origins
+        return origin in _own(request) or origin in self._options.all_origins
+
+
+def _own(request: web.Request) -> set[str]:
+    # The scheme may be another one than ours behind a proxy that ends TLS.
+    return {f"http://{request.host}", f"https://{request.host}"}
 
 
 class Fallback:
     """The protocol without sockets, for networks that let none through; same ids, same rules."""
 
-    def __init__(self, options: Options, reception: Reception, hub: Hub, sockets: Sockets) -> None:
+    def __init__(
+        self, options: Options, reception: Reception, service: Service, sockets: Sockets
+    ) -> None:
         self._options = options
         self._reception = reception
-        self._hub = hub
+        self._service = service
+        self._hub = service.hub
         self._sockets = sockets
 
     async def socket(self, visit: Visit) -> web.StreamResponse:
-        return await self._sockets.serve(visit.request, visit.address, visit.origin)
+        return await self._sockets.serve(visit.request, visit.at)
 
     async def session(self, visit: Visit) -> web.StreamResponse:
         """Opens or resumes a session; what was said is read from ``messages``."""
         hello = protocol.parse(await _body(visit.request))
         if not isinstance(hello, Hello):
             raise Refused("hello")
-        token, session = self._reception.enter(hello, visit.address, visit.origin)
-        with self._hub.listen(session.key, _ignore) as room:
+        token, session = self._reception.enter(hello, visit.at)
+        with self._hub.listen(_place(session), _ignore) as room:
             last_seq = await self._hub.resume(room)
-            ticket = room.ticket
-        frame = protocol.welcome(token, session.key, last_seq, ticket, self._options.max_text)
-        return _json(frame)
+            more = await self._service.facts(room)
+        most = self._options.max_text
+        return _json(protocol.welcome(token, session.key, last_seq, room.ticket, most, **more))
 
     async def send(self, visit: Visit) -> web.StreamResponse:
         """Answers 200 only when the message is committed."""
         session = self._session(visit)
         msg = protocol.parse(await _body(visit.request))
-        if not isinstance(msg, Msg):
-            raise Refused("invalid", detail="type: msg")
+        if not isinstance(msg, Msg | Contact):
+            raise Refused("invalid", detail="type: msg, contact")
         return _json(protocol.ack(msg.client_id, await self._reception.receive(session, msg)))
 
     async def read(self, visit: Visit) -> web.StreamResponse:
@@ -157,10 +173,45 @@ class Fallback:
         frame = protocol.parse(await _body(visit.request))
         if not isinstance(frame, Read):
             raise Refused("invalid", detail="type: read")
-        with self._hub.listen(session.key, _ignore) as room:
+        with self._hub.listen(_place(session), _ignore) as room:
             await self._hub.resume(room)
             await self._hub.read(room, frame.seq)
         return web.Response(status=204)
+
+    async def wish(self, visit: Visit) -> web.StreamResponse:
+        """Ends the chat, or mails what was said."""
+        session = self._session(visit)
+        frame = protocol.parse(await _body(visit.request))
+        if not isinstance(frame, End | Transcript):
+            raise Refused("invalid", detail="type: end, transcript")
+        with self._hub.listen(_place(session), _ignore) as room:
+            await self._hub.resume(room)
+            return _json(await self._service.wish(room, session, frame))
+
+    async def upload(self, visit: Visit) -> web.StreamResponse:
+        """Keeps a file; the body is the file itself, its name a parameter."""
+        session, request = self._session(visit), visit.request
+        self._service.admit_file(session)
+        async with self._service.room_for_uploads:
+            content = await _content(request, self._service.most_bytes)
+            name, declared = request.query.get("name", ""), request.content_type
+            kept = await self._service.store_file(
+                self._reception, session, name, declared, content
+            )
+        return _json({"type": "file"} | kept)
+
+    async def download(self, visit: Visit) -> web.StreamResponse:
+        """A file of the conversation, as nothing but a download."""
+        facts, content = await self._service.open_link(visit.request.match_info["link"])
+        # RFC 6266 §5: filename* carries any name, percent-encoded, so none can break the header.
+        disposition = f"attachment; filename*=UTF-8''{quote(facts['name'], safe='')}"
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Disposition": disposition,
+            "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
+            "Cross-Origin-Resource-Policy": "cross-origin",
+        }
+        return web.Response(body=content, headers=headers)
 
     async def poll(self, visit: Visit) -> web.StreamResponse:
         """What came after ``after``, as soon as there is something; nothing after a while."""
@@ -168,10 +219,11 @@ class Fallback:
         after = _number(visit.request, "after")
         known = visit.request.query.get("ticket")
         news = asyncio.Event()
-        with self._hub.listen(session.key, lambda _: news.set()) as room:
+        with self._hub.listen(_place(session), lambda _: news.set()) as room:
             last_seq = await self._hub.resume(room)
             frames = await self._wait(room, news, min(after, last_seq), known)
-        return _json({"type": "events", "events": frames, "ticket": room.ticket})
+        answer = {"type": "events", "events": frames, "ticket": room.ticket, "seen": room.seen}
+        return _json(answer)
 
     async def _wait(
         self, room: Room, news: asyncio.Event, after: int, ticket: str | None
@@ -182,7 +234,7 @@ class Fallback:
             news.clear()
             entries = await self._hub.log(room, after)
             if entries or room.ticket not in {None, ticket}:
-                return [protocol.event(entry) for entry in entries]
+                return [protocol.event(entry, self._service.link) for entry in entries]
             try:
                 async with asyncio.timeout_at(until):
                     await news.wait()
@@ -194,19 +246,28 @@ class Fallback:
         if scheme.lower() != "bearer":
             raise Refused("session")
         lang = visit.request.headers.get("Accept-Language", "zh")[:2]
-        return self._reception.reenter(token.strip(), visit.address, visit.origin, lang)
+        site = visit.request.query.get("site")
+        return self._reception.reenter(token.strip(), site, visit.at, lang)
+
+
+def _place(session: Session) -> tuple[str, str]:
+    return session.account, session.key
 
 
 class Assets:
     """Serves the files from memory, compressed where the browser takes it."""
 
     def __init__(self, options: Options) -> None:
-        self._widget = assets.widget()
+        self._widgets = {name: assets.widget(site) for name, site in options.sites.items()}
+        self._widgets |= {name: assets.widget(options) for name in ("", options.account)}
         self._style = assets.demo_style()
         self._pages = {lang: assets.demo_page(options, lang) for lang in ("zh", "en")}
 
     async def widget(self, request: web.Request) -> web.StreamResponse:
-        return _serve(request, self._widget)
+        found = self._widgets.get(request.query.get("site", ""))
+        if found is None:
+            raise web.HTTPNotFound(text=protocol.SENTENCES["site"])
+        return _serve(request, found)
 
     async def style(self, request: web.Request) -> web.StreamResponse:
         return _serve(request, self._style)
@@ -230,18 +291,30 @@ async def _body(request: web.Request) -> bytes:
     """The JSON body. Raises ``Refused`` (``media_type``, ``too_large``, ``slow``)."""
     if request.content_type != "application/json":
         raise Refused("media_type")
-    if (request.content_length or 0) > protocol.MAX_FRAME:
-        raise Refused("too_large")
-    body = b""
+    return await _limited(request, protocol.MAX_FRAME, _BODY_SECONDS, "too_large")
+
+
+async def _content(request: web.Request, most: int) -> bytes:
+    """An uploaded file. Raises ``Refused`` (``file_large``, ``file_empty``, ``slow``)."""
+    content = await _limited(request, most, _FILE_SECONDS, "file_large")
+    if not content:
+        raise Refused("file_empty")
+    return content
+
+
+async def _limited(request: web.Request, most: int, seconds: float, code: str) -> bytes:
+    if (request.content_length or 0) > most:
+        raise Refused(code)
+    body = bytearray()
     try:
-        async with asyncio.timeout(_BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             async for chunk in request.content.iter_any():
                 body += chunk
-                if len(body) > protocol.MAX_FRAME:
-                    raise Refused("too_large")
+                if len(body) > most:
+                    raise Refused(code)
     except TimeoutError:
         raise Refused("slow") from None
-    return body
+    return bytes(body)
 
 
 def _number(request: web.Request, name: str) -> int:
@@ -261,7 +334,7 @@ def _refusal(error: Refused) -> web.Response:
     return response
 
 
-def _json(frame: dict[str, object]) -> web.Response:
+def _json(frame: Mapping[str, object]) -> web.Response:
     return web.Response(text=protocol.dump(frame), content_type="application/json")
 
 

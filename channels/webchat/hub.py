@@ -9,68 +9,107 @@ import structlog
 
 from channels.webchat.lookup import Lookup
 from models.errors import Temporary
-from models.ports import Bus
+from models.ports import Bus, Clock
 from models.store import Store
 from models.store.conversations import Entry
 from models.store.database import Event
-from models.tail import follow
+from models.tail import follow, typing_topic
 
 PAGE = 500
 """Entries read from a log at a time."""
 
 _RETRY_SECONDS = 1.0
 
-_CONCERNING = frozenset({"message.in", "message.out", "ticket.queued"})
+_CONCERNING = frozenset({"message.in", "message.out", "ticket.queued", "conversation.seen"})
+
+_ONLINE_SECONDS = 10.0
+"""How long the answer to “is anybody there” is good for."""
 
 Wake = Callable[[Sequence[Entry]], None]
-"""Called with new entries (none: another ticket number); it must only make a note of them.
+"""Called with new entries (none: another ticket number, or one that an agent has seen); it must
+only make a note of them.
 
 It may hear of an entry twice, and it may miss one that came while it was not yet there.
 """
+
+Place = tuple[str, str]
+"""(account, conversation key)"""
 
 
 @dataclass(slots=True, eq=False)
 class Room:
     """One conversation that somebody listens to; before its first message it has no id."""
 
-    key: str
+    place: Place
     conversation_id: str | None = None
     ticket: str | None = None
+    seen: int = 0
+    typing: int = 0
+    """Grows whenever an agent is heard typing."""
+
     listeners: list[Wake] = field(default_factory=list)
 
 
 class Hub:
     """Follows the numbered events once for all visitors of this process."""
 
-    def __init__(self, store: Store, bus: Bus, account: str) -> None:
+    def __init__(self, store: Store, bus: Bus, clock: Clock, accounts: Sequence[str]) -> None:
         self._store = store
         self._bus = bus
-        self._lookup = Lookup(store.db, account)
-        self._rooms: dict[str, Room] = {}
+        self._clock = clock
+        self._lookup = Lookup(store.db, accounts)
+        self._rooms: dict[Place, Room] = {}
         self._by_id: dict[str, Room] = {}
-        self._tail: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._online: tuple[float, bool] = (float("-inf"), False)
 
     async def open(self) -> None:
         """Begins to follow, from now on. Raises ``Temporary``."""
         after = await self._store.events.last()
-        self._tail = asyncio.create_task(self._follow(after), name="webchat tail")
+        self._tasks = [
+            asyncio.create_task(self._follow(after), name="webchat tail"),
+            asyncio.create_task(self._hear_typing(), name="webchat typing"),
+        ]
 
     async def close(self) -> None:
-        if self._tail is not None:
-            self._tail.cancel()
-            await asyncio.gather(self._tail, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def online(self) -> bool:
+        """Whether somebody is there to answer. Raises ``Temporary``."""
+        known_at, online = self._online
+        if abs(self._clock() - known_at) > _ONLINE_SECONDS:
+            online = any(agent.ready for agent in await self._store.agents.online())
+            self._online = (self._clock(), online)
+        return online
+
+    async def typing(self, room: Room) -> None:
+        """Lets the agent's desk know that the visitor is writing."""
+        if room.conversation_id is not None:
+            await self._bus.publish(typing_topic("customer", room.conversation_id))
+
+    async def _hear_typing(self) -> None:
+        start = typing_topic("us", "")
+        async with self._bus.subscribe(f"{start}*") as topics:
+            async for topic in topics:
+                room = self._by_id.get(topic.removeprefix(start))
+                if room is not None:
+                    room.typing += 1
+                    for wake in tuple(room.listeners):
+                        wake(())
 
     @contextmanager
-    def listen(self, key: str, wake: Wake) -> Iterator[Room]:
+    def listen(self, place: Place, wake: Wake) -> Iterator[Room]:
         """Hears of everything from here on; ``resume`` tells what was before."""
-        room = self._rooms.setdefault(key, Room(key))
+        room = self._rooms.setdefault(place, Room(place))
         room.listeners.append(wake)
         try:
             yield room
         finally:
             room.listeners.remove(wake)
             if not room.listeners:
-                del self._rooms[key]
+                del self._rooms[place]
                 self._by_id.pop(room.conversation_id or "", None)
 
     async def resume(self, room: Room) -> int:
@@ -79,15 +118,16 @@ class Hub:
         Raises:
             Temporary: the database is out of reach.
         """
-        found = await self._lookup.find(room.key)
+        found = await self._lookup.find(*room.place)
         if found is None:
             return 0
-        self._bind(room.key, found.id)
+        self._bind(room.place, found.id)
         room.ticket = found.ticket or room.ticket
+        room.seen = max(found.seen_seq, room.seen)
         return found.last_seq
 
-    def _bind(self, key: str, conversation_id: str) -> None:
-        room = self._rooms.get(key)
+    def _bind(self, place: Place, conversation_id: str) -> None:
+        room = self._rooms.get(place)
         if room is not None:
             room.conversation_id = conversation_id
             self._by_id[conversation_id] = room
@@ -130,12 +170,15 @@ class Hub:
             [str(event.data["outbound"]) for event in ours if event.kind == "message.out"],
         )
         for event in ours:
+            room = self._by_id[str(event.conversation_id)]
             if event.kind == "ticket.queued":
-                self._by_id[str(event.conversation_id)].ticket = str(event.data["number"])
+                room.ticket = str(event.data["number"])
+            elif event.kind == "conversation.seen":
+                room.seen = max(room.seen, int(event.data["seq"]))
         for conversation_id in {str(e.conversation_id) for e in ours if e.kind in _CONCERNING}:
             # Its visitor may have left while the entries were read.
-            room = self._by_id.get(conversation_id)
-            for wake in tuple(room.listeners) if room else ():
+            still = self._by_id.get(conversation_id)
+            for wake in tuple(still.listeners) if still else ():
                 wake(entries.get(conversation_id, ()))
 
     async def _bind_new(self, events: Sequence[Event]) -> None:
@@ -148,5 +191,5 @@ class Hub:
         new = {str(event.conversation_id) for event in events if event.kind == "message.in"}
         new -= self._by_id.keys()
         if new:
-            for conversation_id, key in (await self._lookup.keys(new)).items():
-                self._bind(key, conversation_id)
+            for conversation_id, place in (await self._lookup.keys(new)).items():
+                self._bind(place, conversation_id)

@@ -20,17 +20,18 @@ class Found(NamedTuple):
 
     id: str
     last_seq: int
+    seen_seq: int
     ticket: str | None
 
 
 class Lookup:
-    """Reads of one site's conversations. Every method may raise ``Temporary``."""
+    """Reads of the sites' conversations. Every method may raise ``Temporary``."""
 
-    def __init__(self, db: Database, account: str) -> None:
+    def __init__(self, db: Database, accounts: Sequence[str]) -> None:
         self._db = db
-        self._account = account
+        self._accounts = accounts
 
-    async def find(self, key: str) -> Found | None:
+    async def find(self, account: str, key: str) -> Found | None:
         """The conversation of a key, with the number of its latest ticket."""
         c, t = conversation.c, ticket.c
         latest = (
@@ -40,21 +41,23 @@ class Lookup:
             .limit(1)
             .scalar_subquery()
         )
-        query = select(c.id, c.last_seq, latest).where(
-            c.channel == CHANNEL, c.account == self._account, c.key == key
+        query = select(c.id, c.last_seq, c.seen_seq, latest).where(
+            c.channel == CHANNEL, c.account == account, c.key == key
         )
         async with self._db.read() as conn:
             row = (await conn.execute(query)).one_or_none()
         return None if row is None else Found(*row)
 
-    async def keys(self, conversation_ids: Iterable[str]) -> Mapping[str, str]:
-        """The keys of those conversations that are this site's."""
+    async def keys(self, conversation_ids: Iterable[str]) -> Mapping[str, tuple[str, str]]:
+        """(account, key) of those conversations that are our sites'."""
         c = conversation.c
-        query = select(c.id, c.key).where(
-            c.id.in_(list(conversation_ids)), c.channel == CHANNEL, c.account == self._account
+        query = select(c.id, c.account, c.key).where(
+            c.id.in_(list(conversation_ids)),
+            c.channel == CHANNEL,
+            c.account.in_(self._accounts),
         )
         async with self._db.read() as conn:
-            return {row.id: row.key for row in await conn.execute(query)}
+            return {row.id: (row.account, row.key) for row in await conn.execute(query)}
 
     async def entries(
         self, message_ids: Sequence[str], outbound_ids: Sequence[str]
@@ -63,11 +66,11 @@ class Lookup:
         m, o = message.c, outbound.c
         theirs = select(
             m.conversation_id, m.seq, m.id, m.ticket_id, m.kind, m.text,
-            m.received_at.label("at"), m.external_id,
+            m.received_at.label("at"), m.external_id, m.attachments,
         ).where(m.id.in_(message_ids))  # fmt: skip
         ours = select(
             o.conversation_id, o.seq, o.id, o.ticket_id, o.kind, o.text,
-            o.created_at.label("at"),
+            o.created_at.label("at"), o.attachments,
         ).where(o.id.in_(outbound_ids))  # fmt: skip
         found: dict[str, list[Entry]] = {}
         if message_ids:

@@ -4,7 +4,7 @@ import re
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
 
@@ -23,22 +23,88 @@ def _exact_origin(value: str) -> str:
 Origin = Annotated[str, AfterValidator(_exact_origin)]
 
 
-class Options(BaseModel):
-    """Settings of the webchat channel."""
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+
+_DARK_ENOUGH = 4.5
+"""Contrast of white text (WCAG 2.2, 1.4.3, level AA)."""
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of “#rrggbb”, 0 to 1 (WCAG 2.2, definition of that name)."""
+    parts = (int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5))
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _legible(colour: str) -> str:
+    if 1.05 / (luminance(colour) + 0.05) < _DARK_ENOUGH:
+        raise ValueError(
+            f"“{colour}”上的白字看不清（对比度不足 4.5），请换深一些的颜色"
+            f" / White text cannot be read on “{colour}” (contrast below 4.5); choose a darker one"
+        )
+    return colour
+
+
+class Site(BaseModel):
+    """One web site: whose pages may embed the widget, how it looks, who signs its visitors in."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    account: str = Field(
-        "web",
-        min_length=1,
-        max_length=64,
-        description="站点名，用来区分多个网站 / Name of the site, to tell several apart.",
-    )
     origins: tuple[Origin, ...] = Field(
         (),
         description="允许嵌入挂件的网站来源（逐字比较），本服务自己的页面总是允许"
         " / Origins of the sites that may embed the widget, compared exactly; this server's own"
         " pages always may.",
+    )
+    identity_secret: SecretStr | None = Field(
+        None,
+        min_length=32,
+        description="与网站共享的密钥（至少 32 个字符），网站用它为登录访客签发身份令牌"
+        " / Key shared with the site (32 characters or more) with which it signs visitors in.",
+    )
+    title: str | None = Field(
+        None, max_length=60, description="聊天窗标题 / Heading of the panel."
+    )
+    greeting: str | None = Field(
+        None, max_length=300, description="聊天窗里的问候语 / Greeting in the panel."
+    )
+    colour: Annotated[Colour, AfterValidator(_legible)] | None = Field(
+        None,
+        description="主色，如 #0b6b5f，白字须看得清 / Colour that white text is legible on.",
+    )
+
+
+class Options(Site):
+    """Settings of the webchat channel."""
+
+    account: str = Field(
+        "web",
+        pattern=r"^[0-9A-Za-z._-]{1,64}$",
+        description="站点名，用来区分多个网站 / Name of the site, to tell several apart.",
+    )
+    sites: dict[Annotated[str, Field(pattern=r"^[0-9A-Za-z._-]{1,64}$")], Site] = Field(
+        {},
+        description="其他网站，各是一个账号 / Further sites, each an account of its own",
+    )
+    mail_channel: str = Field(
+        "email",
+        max_length=32,
+        description="留言的答复和对话记录经哪个渠道寄出"
+        " / Channel by which answers to left messages and transcripts are mailed.",
+    )
+    mail_account: str | None = Field(
+        None,
+        max_length=255,
+        description="从该渠道的哪个账号寄出，不填则没有邮件 / Its account; without one no mail.",
+    )
+    max_file_mb: int = Field(
+        10,
+        ge=0,
+        le=50,
+        description="访客文件的上限，MB，0 为不收 / Largest file of a visitor, MB; 0: none.",
+    )
+    files_per_hour: int = Field(
+        30, ge=1, description="每位访客每小时的文件数 / Files an hour of one visitor."
     )
     missing_origin: bool = Field(
         False,
@@ -117,3 +183,14 @@ class Options(BaseModel):
         description="演示页上的 SMTP 地址（主机:端口）"
         " / SMTP door (host:port), shown on the demo page.",
     )
+
+    def site(self, name: str | None) -> tuple[str, Site] | None:
+        """The account and settings of a site; the first one where no name is given."""
+        if name is None or name == self.account:
+            return self.account, self
+        found = self.sites.get(name)
+        return None if found is None else (name, found)
+
+    @property
+    def all_origins(self) -> frozenset[str]:
+        return frozenset(self.origins).union(*(site.origins for site in self.sites.values()))

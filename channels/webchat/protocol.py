@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -20,6 +20,10 @@ MAX_FRAME = 32 * 1024
 
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _MAX_SEQ = 2**31 - 1
+_ADDRESS = r"^[^\s\"'<>@,;:\\()\[\]]{1,64}@[A-Za-z0-9.-]{1,180}\.[A-Za-z0-9-]{2,63}$"
+
+MOST_FILES = 5
+"""Of one message."""
 
 
 class _Frame(BaseModel):
@@ -32,22 +36,60 @@ class Hello(_Frame):
     type: Literal["hello"]
     version: Literal[1] = 1
     token: str | None = Field(None, max_length=128)
+    identity: str | None = Field(None, max_length=4096)
+    site: str | None = Field(None, max_length=64)
     last_seq: int = Field(0, ge=0, le=_MAX_SEQ)
     lang: str = Field("zh", pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")
     page: str | None = Field(None, max_length=500, pattern=r"^https?://[^\s\x00-\x1f]+$")
 
 
-class Msg(_Frame):
-    """What the visitor wrote. The same ``client_id`` again is the same message."""
+class _Stored(_Frame):
+    """What is stored. The same ``client_id`` again is the same message."""
 
-    type: Literal["msg"]
     client_id: str = Field(pattern=_UUID)
-    text: str
 
     @property
     def body(self) -> bytes:
         """The frame in one spelling, so that a resend over any transport is equal to it."""
-        return json.dumps(self.model_dump(), ensure_ascii=False, sort_keys=True).encode()
+        said = self.model_dump(exclude_defaults=True)
+        return json.dumps(said, ensure_ascii=False, sort_keys=True).encode()
+
+
+class Msg(_Stored):
+    """What the visitor wrote; ``files`` are ids that an upload returned."""
+
+    type: Literal["msg"]
+    text: str
+    files: list[Annotated[str, Field(max_length=2048)]] = Field([], max_length=MOST_FILES)
+
+
+class Contact(_Stored):
+    """Where to answer a visitor who does not wait: by mail, or by calling back."""
+
+    type: Literal["contact"]
+    text: str
+    email: str | None = Field(None, max_length=254, pattern=_ADDRESS)
+    phone: str | None = Field(None, pattern=r"^[0-9+() -]{5,24}$")
+
+
+class Typing(_Frame):
+    """The visitor is writing; good for a few seconds, and stored nowhere."""
+
+    type: Literal["typing"]
+
+
+class End(_Frame):
+    """The visitor ends the chat; what they write later goes on in it."""
+
+    type: Literal["end"]
+
+
+class Transcript(_Frame):
+    """The visitor wants what was said by mail. ``offset``: minutes of local time before UTC."""
+
+    type: Literal["transcript"]
+    email: str = Field(max_length=254, pattern=_ADDRESS)
+    offset: int = Field(0, ge=-840, le=840)
 
 
 class Read(_Frame):
@@ -63,7 +105,7 @@ class Ping(_Frame):
     type: Literal["ping"]
 
 
-ClientFrame = Hello | Msg | Read | Ping
+ClientFrame = Hello | Msg | Contact | Read | Typing | End | Transcript | Ping
 
 _CLIENT_FRAME: TypeAdapter[ClientFrame] = TypeAdapter(
     Annotated[ClientFrame, Field(discriminator="type")]
@@ -77,6 +119,18 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "invalid": "帧的字段有误 / A field of the frame is wrong",
         "session": "会话不存在或已失效，请不带 token 重新 hello"
         " / There is no such session; say hello again without a token",
+        "site": "没有这个站点，请检查 site 参数 / There is no such site; check the site parameter",
+        "identity": "身份令牌无效，请网站重新签发"
+        " / The visitor's identity token is not valid; the site must sign a new one",
+        "expired": "身份令牌已过期，请刷新页面"
+        " / The visitor's identity token has expired; reload the page",
+        "file": "附件不存在或已失效，请重新上传 / There is no such file; upload it again",
+        "file_large": "文件太大 / The file is too large",
+        "file_empty": "文件是空的 / The file is empty",
+        "no_files": "本站不接收文件 / This site takes no files",
+        "contact": "请留下邮箱或电话 / Leave a mail address or a telephone number",
+        "no_mail": "本站未开通邮件 / This site sends no mail",
+        "nothing": "还没有对话 / There is no conversation yet",
         "hello": "第一帧必须是 hello，且只能一次"
         " / The first frame must be hello, and only that one",
         "origin": "此网站未获准使用在线客服，请管理员把来源加入 channels.webchat.origins"
@@ -140,9 +194,13 @@ def dump(frame: Mapping[str, Any]) -> str:
 
 
 def welcome(
-    token: str, conversation: str, last_seq: int, ticket: str | None, max_text: int
+    token: str, conversation: str, last_seq: int, ticket: str | None, max_text: int, **more: Any
 ) -> dict[str, Any]:
-    """The answer to hello. ``conversation`` names it in logs; it opens nothing."""
+    """The answer to hello. ``conversation`` names it in logs; it opens nothing.
+
+    ``more``: ``online`` (whether anybody is there to answer), ``seen`` (the last seq that an
+    agent has seen), ``files`` (most bytes of one, 0: none taken), ``mail`` (whether we mail).
+    """
     frame: dict[str, Any] = {
         "type": "welcome",
         "version": VERSION,
@@ -151,7 +209,7 @@ def welcome(
         "last_seq": last_seq,
         "max_text": max_text,
     }
-    return frame | ({"ticket": ticket} if ticket else {})
+    return frame | more | ({"ticket": ticket} if ticket else {})
 
 
 def ack(client_id: str, envelope_id: str) -> dict[str, Any]:
@@ -170,6 +228,11 @@ def ticket(number: str) -> dict[str, Any]:
     return {"type": "ticket", "number": number}
 
 
+def seen(seq: int) -> dict[str, Any]:
+    """An agent has seen what the visitor wrote, up to here."""
+    return {"type": "seen", "seq": seq}
+
+
 def refusal(error: Refused) -> dict[str, Any]:
     frame: dict[str, Any] = {"type": "error", "code": error.code, "message": str(error)}
     if error.client_id is not None:
@@ -179,8 +242,8 @@ def refusal(error: Refused) -> dict[str, Any]:
     return frame
 
 
-def event(entry: Entry) -> dict[str, Any]:
-    """One line of the conversation, as its visitor may see it."""
+def event(entry: Entry, link: Callable[[Mapping[str, Any]], str]) -> dict[str, Any]:
+    """One line of the conversation, as its visitor may see it. ``link``: where a file is."""
     frame: dict[str, Any] = {
         "type": "event",
         "seq": entry.seq,
@@ -189,6 +252,12 @@ def event(entry: Entry) -> dict[str, Any]:
         "text": entry.text,
         "at": entry.at,
     }
+    files = [file for file in entry.attachments if file.get("sha256")]
+    if files:
+        frame["files"] = [
+            {name: file[name] for name in ("name", "mime", "size")} | {"url": link(file)}
+            for file in files
+        ]
     if entry.external_id is not None:
         # “<conversation>:<client_id>”, see ``reception.message_key``.
         frame["client_id"] = entry.external_id.rpartition(":")[2]

@@ -1,4 +1,4 @@
-"""From a visitor's frame to a stored envelope, and from the envelope to a message."""
+"""From a visitor's frame to a stored envelope."""
 
 import base64
 import binascii
@@ -6,25 +6,15 @@ import hashlib
 import hmac
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from channels.webchat.limits import Buckets
 from channels.webchat.options import Options
-from channels.webchat.protocol import Hello, Msg, Refused, parse
-from models.errors import Permanent
+from channels.webchat.protocol import Contact, Hello, Msg, Refused
+from channels.webchat.signed import Signer, Visitor, visitor
 from models.ids import uuid7
-from models.message import (
-    Envelope,
-    InboundMessage,
-    Lane,
-    Normalized,
-    ReplyRoute,
-    Sender,
-    Trust,
-)
+from models.message import Envelope, Lane
 from models.ports import Accept, Clock
 
 CHANNEL = "webchat"
@@ -83,10 +73,21 @@ class Session:
     """A visitor at our door: ``key`` names the conversation, the rest is for the record."""
 
     key: str
+    account: str
     address: str
     origin: str
     lang: str = "zh"
     page: str | None = None
+    visitor: Visitor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class From:
+    """Where a request comes from; ``own`` is true of this server's own pages."""
+
+    address: str
+    origin: str
+    own: bool = False
 
 
 class Reception:
@@ -98,113 +99,132 @@ class Reception:
         self._accept = accept
         self._clock = clock
         self._tokens = Tokens(secret)
+        self._uploads = Signer(secret, "upload")
         self._messages = Buckets(clock, options.messages_per_minute, options.message_burst)
 
-    def enter(self, hello: Hello, address: str, origin: str) -> tuple[str, Session]:
+    def enter(self, hello: Hello, at: From) -> tuple[str, Session]:
         """The visitor's token (made where there is none) and session.
 
         Raises:
-            Refused: ``session``, when we did not make the token.
+            Refused: ``session``, when we did not make the token; ``site``, ``origin``,
+                ``identity`` or ``expired``.
         """
         token = hello.token or self._tokens.make()
         page = re.split(r"[?#]", hello.page)[0] if hello.page else None
-        return token, Session(self._tokens.open(token), address, origin, hello.lang, page)
+        key = self._tokens.open(token)
+        session = self._session(key, hello.identity, hello.site, at)
+        return token, replace(session, lang=hello.lang, page=page)
 
-    def reenter(self, token: str, address: str, origin: str, lang: str = "zh") -> Session:
-        """The session of a token. Raises ``Refused`` (``session``) for one that is not ours."""
-        return Session(self._tokens.open(token), address, origin, lang)
+    def reenter(self, token: str, site: str | None, at: From, lang: str = "zh") -> Session:
+        """The session of a session or identity token. Raises ``Refused`` as ``enter``."""
+        identity = token if token.count(".") == 2 else None
+        key = "" if identity else self._tokens.open(token)
+        return replace(self._session(key, identity, site, at), lang=lang)
 
-    async def receive(self, session: Session, msg: Msg) -> str:
+    def _session(self, key: str, identity: str | None, site: str | None, at: From) -> Session:
+        found = self._options.site(site)
+        if found is None:
+            raise Refused("site")
+        account, settings = found
+        if at.origin and not at.own and at.origin not in settings.origins:
+            raise Refused("origin")
+        if identity is None:
+            return Session(key, account, at.address, at.origin)
+        if settings.identity_secret is None:
+            raise Refused("identity", detail="identity_secret")
+        secret = settings.identity_secret.get_secret_value()
+        who = visitor(identity, secret, account, self._clock())
+        # One conversation a person, on whatever device; nobody can guess its key.
+        named = f"visitor\0{account}\0{who.sub}".encode()
+        key = hmac.digest(self._secret, named, "sha256").hex()
+        return Session(key, account, at.address, at.origin, visitor=who)
+
+    def check_fresh(self, session: Session) -> None:
+        """Raises ``Refused`` (``expired``) when the site's word on the visitor has run out."""
+        if session.visitor is not None and self._clock() > session.visitor.expires + 60.0:
+            raise Refused("expired")
+
+    async def receive(self, session: Session, said: Msg | Contact) -> str:
         """Stores a message; the id of its envelope, once it is committed.
 
         Raises:
-            Refused: ``empty``, ``too_long``, ``rate`` or ``conflict``; nothing was stored.
+            Refused: ``empty``, ``too_long``, ``rate``, ``conflict``, ``file`` or ``contact``;
+                nothing was stored.
             Temporary: nothing was stored, the same can be sent again.
         """
-        self._check(session, msg)
+        try:
+            self.check_fresh(session)
+            facts = self._facts(session) | self._checked(session, said)
+        except Refused as error:
+            error.client_id = said.client_id
+            raise
         now = self._clock()
+        by_mail = "mail" in facts
         envelope = Envelope(
             id=uuid7(now),
             channel=CHANNEL,
-            account=self._options.account,
-            dedupe_key=message_key(session.key, msg.client_id),
-            body=msg.body,
+            account=session.account,
+            dedupe_key=message_key(session.key, said.client_id),
+            body=said.body,
             received_at=now,
-            lane=Lane.LIVE,
-            transport=self._facts(session),
+            lane=Lane.MAIL if by_mail else Lane.LIVE,
+            transport=facts,
         )
         receipt = (await self._accept([envelope]))[0]
         if receipt.outcome == "conflict":
-            raise Refused("conflict", client_id=msg.client_id)
+            raise Refused("conflict", client_id=said.client_id)
         return receipt.envelope_id
 
-    def _check(self, session: Session, msg: Msg) -> None:
-        text = clean(msg.text)
-        if not text:
-            raise Refused("empty", client_id=msg.client_id)
+    def _checked(self, session: Session, said: Msg | Contact) -> dict[str, Any]:
+        """Facts for the envelope that follow from what is said. Raises ``Refused``."""
+        text = clean(said.text)
         if len(text) > self._options.max_text:
-            limit = f"≤ {self._options.max_text}"
-            raise Refused("too_long", detail=limit, client_id=msg.client_id)
-        try:
-            self._messages.take(session.key)
-        except Refused as error:
-            error.client_id = msg.client_id
-            raise
+            raise Refused("too_long", detail=f"≤ {self._options.max_text}")
+        facts: dict[str, Any] = {}
+        if isinstance(said, Contact):
+            facts = self._ways_back(said)
+        elif said.files:
+            facts = {"files": [self._uploaded(session, token) for token in said.files]}
+        elif not text:
+            raise Refused("empty")
+        self._messages.take(session.key)
+        return facts
 
-    def _facts(self, session: Session) -> Mapping[str, Any]:
+    def _ways_back(self, said: Contact) -> dict[str, Any]:
+        mail = self._options.mail_account
+        if said.email and mail is not None:
+            return {"mail": [self._options.mail_channel, mail]}
+        if said.phone:
+            return {}
+        raise Refused("no_mail" if said.email else "contact")
+
+    def _uploaded(self, session: Session, token: str) -> dict[str, Any]:
+        facts = self._uploads.open(token)
+        if facts is None or facts.pop("key") != session.key:
+            raise Refused("file")
+        return facts
+
+    def file_id(self, session: Session, name: str, mime: str, content: bytes) -> dict[str, Any]:
+        """What the visitor's message names a stored file by, and what it is."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        facts = {"name": clean(name)[:150] or "file", "mime": mime, "size": len(content)}
+        sealed = self._uploads.seal(facts | {"sha256": sha256, "key": session.key})
+        return facts | {"id": sealed, "sha256": sha256}
+
+    def _facts(self, session: Session) -> dict[str, Any]:
         # The address is personal data: kept only so that equal ones can be recognised.
         peer = hmac.new(self._secret, f"peer\0{session.address}".encode(), hashlib.sha256)
-        facts = {
+        facts: dict[str, Any] = {
             "conversation": session.key,
             "origin": session.origin,
             "peer": peer.hexdigest()[:16],
             "lang": session.lang,
         }
+        if session.visitor is not None:
+            facts["visitor"] = asdict(session.visitor)
         return facts | ({"page": session.page} if session.page else {})
 
 
 def message_key(conversation_key: str, client_id: str) -> str:
     """What a message is deduplicated on, and known by: no visitor can hit another's."""
     return f"{conversation_key}:{client_id}"
-
-
-def normalize(envelope: Envelope) -> list[Normalized]:
-    """The one message of a webchat envelope.
-
-    Raises:
-        Permanent: the body is no webchat message.
-    """
-    try:
-        frame = parse(envelope.body)
-    except Refused as error:
-        raise Permanent(str(error)) from error
-    key = envelope.transport.get("conversation")
-    if not isinstance(frame, Msg) or not isinstance(key, str):
-        raise Permanent("the envelope holds no message of a webchat conversation")
-    text = clean(frame.text)
-    who = "Visitor" if str(envelope.transport.get("lang")).lower().startswith("en") else "访客"
-    meta = {name: envelope.transport[name] for name in ("page",) if name in envelope.transport}
-    message = InboundMessage(
-        id=_message_id(envelope.id),
-        channel=envelope.channel,
-        account=envelope.account,
-        external_id=message_key(key, frame.client_id),
-        dedupe_key=envelope.dedupe_key,
-        conversation_key=key,
-        sender=Sender(external_id=key, name=f"{who} {key[:6]}"),
-        trust=Trust(level="platform", method="session token"),
-        text=text,
-        text_full=text,
-        received_at=datetime.fromtimestamp(envelope.received_at, UTC),
-        order_key=f"{envelope.received_at:017.6f}",
-        reply_route=ReplyRoute(adapter=CHANNEL, address=key),
-        raw_ref=envelope.id,
-        meta=meta,
-    )
-    return [Normalized(message, {})]
-
-
-def _message_id(envelope_id: str) -> str:
-    """A UUIDv7 of its own with the envelope's time, the same at every run."""
-    tail = hashlib.sha256(f"{CHANNEL}\0{envelope_id}".encode()).hexdigest()
-    return f"{envelope_id[:14]}7{tail[:3]}-8{tail[3:6]}-{tail[6:18]}"

@@ -1,17 +1,28 @@
 """The WebSocket side of the protocol: one connection a visitor's tab."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from channels.webchat import protocol
-from channels.webchat.hub import PAGE, Hub, Room
+from channels.webchat.hub import PAGE, Room
 from channels.webchat.limits import Buckets
 from channels.webchat.options import Options
-from channels.webchat.protocol import Hello, Msg, Ping, Read, Refused
-from channels.webchat.reception import Reception, Session
+from channels.webchat.protocol import (
+    Contact,
+    End,
+    Hello,
+    Msg,
+    Ping,
+    Read,
+    Refused,
+    Transcript,
+    Typing,
+)
+from channels.webchat.reception import From, Reception, Session
+from channels.webchat.service import Service
 from models.errors import Temporary
 from models.ports import Clock
 from models.store.conversations import Entry
@@ -32,14 +43,16 @@ class Connection:
     """One socket: what it was sent, what its visitor has seen, and its pump."""
 
     __slots__ = (
-        "_clock", "_dirty", "_gap", "_hub", "_news", "_pump", "_started", "_ticket", "_ws",
-        "active_at", "read", "room", "seq", "session", "strikes",
+        "_clock", "_dirty", "_gap", "_news", "_pump", "_seen", "_service", "_started", "_ticket",
+        "_typing", "_ws", "active_at", "read", "room", "seq", "session", "strikes",
     )  # fmt: skip
 
-    def __init__(self, ws: web.WebSocketResponse, hub: Hub, clock: Clock) -> None:
+    def __init__(self, ws: web.WebSocketResponse, service: Service, clock: Clock) -> None:
         self._ws = ws
-        self._hub = hub
+        self._service = service
         self._clock = clock
+        self._seen = 0
+        self._typing = 0
         self._pump: asyncio.Task[None] | None = None
         self._news: list[Entry] = []
         self._dirty = False
@@ -53,15 +66,15 @@ class Connection:
         self.strikes = 0
         self.active_at = clock()
 
-    async def say(self, frame: dict[str, object]) -> None:
+    async def say(self, frame: Mapping[str, object]) -> None:
         await self._ws.send_str(protocol.dump(frame))
 
     async def hang_up(self, code: int, reason: str = "") -> None:
         await self._ws.close(code=code, message=reason.encode())
 
-    def start(self, seq: int, last_seq: int, ticket: str | None) -> None:
-        """Pushes what comes after ``seq``; the client knows ``ticket`` already."""
-        self.seq, self._ticket = seq, ticket
+    def start(self, seq: int, last_seq: int, ticket: str | None, seen: int) -> None:
+        """Pushes what comes after ``seq``; the client knows ``ticket`` and ``seen`` already."""
+        self.seq, self._ticket, self._seen = seq, ticket, seen
         self._gap = self._gap or last_seq > seq
         self._started = True
         self._pump_on()
@@ -110,16 +123,27 @@ class Connection:
             # What came out of turn is read from the log; what was shown is dropped.
             self._gap = self._gap or entry.seq > self.seq
         while self._gap and self.room is not None:
-            entries = await self._hub.log(self.room, self.seq)
+            entries = await self._service.hub.log(self.room, self.seq)
             for entry in entries:
                 await self._show(entry)
             self._gap = len(entries) == PAGE
-        if self.room is not None and self.room.ticket not in {None, self._ticket}:
-            self._ticket = self.room.ticket
+        if self.room is not None:
+            await self._tell_rest(self.room)
+
+    async def _tell_rest(self, room: Room) -> None:
+        """What has no number in the log: the ticket's, what was seen, and that we type."""
+        if room.ticket not in {None, self._ticket}:
+            self._ticket = room.ticket
             await self.say(protocol.ticket(str(self._ticket)))
+        if room.seen > self._seen:
+            self._seen = room.seen
+            await self.say(protocol.seen(room.seen))
+        if room.typing != self._typing:
+            self._typing = room.typing
+            await self.say({"type": "typing"})
 
     async def _show(self, entry: Entry) -> None:
-        await self.say(protocol.event(entry))
+        await self.say(protocol.event(entry, self._service.link))
         self.seq = entry.seq
         self.active_at = self._clock()
 
@@ -131,18 +155,19 @@ class Sockets:
         self,
         options: Options,
         reception: Reception,
-        hub: Hub,
+        service: Service,
         requests: Buckets,
         clock: Clock,
     ) -> None:
         self._options = options
         self._reception = reception
-        self._hub = hub
+        self._service = service
+        self._hub = service.hub
         self._requests = requests
         self._clock = clock
         self._open: set[Connection] = set()
 
-    async def serve(self, request: web.Request, address: str, origin: str) -> web.StreamResponse:
+    async def serve(self, request: web.Request, at: From) -> web.StreamResponse:
         """Talks with one visitor until either side hangs up."""
         ws = web.WebSocketResponse(
             heartbeat=self._options.ping_seconds,
@@ -151,41 +176,39 @@ class Sockets:
             max_msg_size=protocol.MAX_FRAME + 1,  # aiohttp refuses what is equal to it
         )
         await ws.prepare(request)
-        connection = Connection(ws, self._hub, self._clock)
+        connection = Connection(ws, self._service, self._clock)
         self._open.add(connection)
         try:
             with suppress(ConnectionError):
-                await self._talk(ws, connection, address, origin)
+                await self._talk(ws, connection, at)
         finally:
             self._open.discard(connection)
             await connection.stop()
         return ws
 
-    async def _talk(
-        self, ws: web.WebSocketResponse, connection: Connection, address: str, origin: str
-    ) -> None:
-        hello = await self._hello(ws, connection, address)
+    async def _talk(self, ws: web.WebSocketResponse, connection: Connection, at: From) -> None:
+        hello = await self._hello(ws, connection, at.address)
         if hello is None:
             return
         try:
-            token, session = self._reception.enter(hello, address, origin)
+            token, session = self._reception.enter(hello, at)
         except Refused as error:
             await connection.say(protocol.refusal(error))
             await connection.hang_up(WSCloseCode.POLICY_VIOLATION, error.code)
             return
-        with self._hub.listen(session.key, connection.wake) as room:
+        with self._hub.listen((session.account, session.key), connection.wake) as room:
             connection.session, connection.room = session, room
             try:
                 last_seq = await self._hub.resume(room)
+                more = await self._service.facts(room)
             except Temporary:
                 await connection.say(protocol.refusal(Refused("busy", retry_after=RETRY_SECONDS)))
                 await connection.hang_up(WSCloseCode.TRY_AGAIN_LATER, "busy")
                 return
-            ticket = room.ticket
-            await connection.say(
-                protocol.welcome(token, session.key, last_seq, ticket, self._options.max_text)
-            )
-            connection.start(min(hello.last_seq, last_seq), last_seq, ticket)
+            ticket, most = room.ticket, self._options.max_text
+            frame = protocol.welcome(token, session.key, last_seq, ticket, most, **more)
+            await connection.say(frame)
+            connection.start(min(hello.last_seq, last_seq), last_seq, ticket, more["seen"])
             async for message in ws:
                 await self._heed(connection, message)
 
@@ -233,16 +256,31 @@ class Sockets:
         match frame:
             case Ping():
                 await connection.say({"type": "pong"})
-            case Msg():
-                connection.active_at = self._clock()
-                await connection.say(await self._store(session, frame))
-            case Read():
-                connection.active_at = self._clock()
-                await self._read(connection, frame.seq)
             case Hello():
                 raise Refused("hello")
+            case Typing():
+                if connection.room is not None:
+                    await self._hub.typing(connection.room)
+            case _:
+                connection.active_at = self._clock()
+                await self._serve(connection, session, frame)
 
-    async def _store(self, session: Session, msg: Msg) -> dict[str, object]:
+    async def _serve(
+        self, connection: Connection, session: Session, frame: protocol.ClientFrame
+    ) -> None:
+        match frame:
+            case Msg() | Contact():
+                await connection.say(await self._store(session, frame))
+            case Read():
+                await self._read(connection, frame.seq)
+            case End() | Transcript() if connection.room is not None:
+                try:
+                    answer = await self._service.wish(connection.room, session, frame)
+                except Temporary:
+                    raise Refused("busy", retry_after=RETRY_SECONDS) from None
+                await connection.say(answer)
+
+    async def _store(self, session: Session, msg: Msg | Contact) -> Mapping[str, object]:
         """What to tell the visitor about a message: nothing good before it is committed."""
         try:
             envelope_id = await self._reception.receive(session, msg)

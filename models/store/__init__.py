@@ -26,6 +26,7 @@ from models.store.rules import RuleVersions
 from models.store.sealing import Vault
 from models.store.threads import Threads
 from models.store.tickets import Tickets
+from models.store.transcripts import Transcripts
 from models.store.uploads import Uploads
 from models.store.webhooks import Webhooks
 
@@ -51,6 +52,7 @@ class Store:
     leases: Leases
     cursors: Cursors
     uploads: Uploads
+    transcripts: Transcripts
     bundles: Bundles
     calls: Calls
     files: Files
@@ -101,6 +103,7 @@ def open_store(
         leases=Leases(db),
         cursors=Cursors(db),
         uploads=Uploads(db, blobs),
+        transcripts=Transcripts(db, people, conversations),
         bundles=Bundles(db),
         calls=Calls(db),
         files=Files(db, blobs),

@@ -63,6 +63,8 @@ class Conversation:
     subject: str
     last_seq: int
     read_seq: int
+    seen_seq: int
+    ended_at: float | None
 
 
 class Conversations:
@@ -151,6 +153,45 @@ class Conversations:
                     outbound=row.id,
                     state="delivered",
                 )
+
+    async def get(self, conversation_id: str) -> Conversation:
+        """Raises ``NotFound``."""
+        query = select(conversation).where(conversation.c.id == conversation_id)
+        async with self._db.read() as conn:
+            row = (await conn.execute(query)).mappings().one_or_none()
+        if row is None:
+            raise NotFound("no such conversation")
+        return Conversation(**{name: row[name] for name in Conversation.__dataclass_fields__})
+
+    async def seen(self, conversation_id: str, seq: int) -> None:
+        """An agent has seen what the customer said, up to ``seq``."""
+        c = conversation.c
+        higher = (c.id == conversation_id) & (c.seen_seq < seq) & (c.last_seq >= seq)
+        async with self._db.write() as tx:
+            moved = update(conversation).where(higher).values(seen_seq=seq)
+            if (await tx.conn.execute(moved)).rowcount:
+                tx.emit("conversation.seen", conversation=conversation_id, seq=seq)
+
+    async def end(self, conversation_id: str) -> None:
+        """The customer has ended the chat; their next word, if there is one, goes on in it."""
+        c, t = conversation.c, ticket.c
+        async with self._db.write() as tx:
+            change = update(conversation).where(c.id == conversation_id, c.ended_at.is_(None))
+            if (await tx.conn.execute(change.values(ended_at=tx.now))).rowcount == 0:
+                return
+            latest = (
+                select(t.id, t.owner_id)
+                .where(t.conversation_id == conversation_id)
+                .order_by(t.created_at.desc())
+                .limit(1)
+            )
+            row = (await tx.conn.execute(latest)).one_or_none()
+            tx.emit(
+                "conversation.ended",
+                ticket=row.id if row else None,
+                conversation=conversation_id,
+                agent=row.owner_id if row else None,
+            )
 
     async def load_outbound(self, tx: Tx, rows: Sequence[Fields]) -> list[OutboundMessage]:
         """Rows of the outbound table as messages for a channel's voice.

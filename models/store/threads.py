@@ -197,6 +197,7 @@ class _Plan:
         before = self._tickets.get(talk["id"])
         case = self._case(item, talk, known)
         talk["last_seq"] += 1
+        talk["ended_at"] = None
         if not stranger:
             self._answerable(item.message, talk, known)
         row = self._message_row(item, talk, case, known, stranger)
@@ -424,8 +425,10 @@ class _Plan:
         await tx.insert(audit, self._audit)
         await tx.insert(file_due, self._due)
         talks = list(self._conversations.values())
-        await tx.update_each(conversation, ("route", "reply_to", "references", "last_seq"), talks)
+        await tx.update_each(conversation, _TALK, talks)
 
+
+_TALK = ("route", "reply_to", "references", "last_seq", "ended_at")
 
 _RETURNING = {TicketState.PENDING, TicketState.SNOOZED, TicketState.RESOLVED}
 

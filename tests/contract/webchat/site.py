@@ -5,6 +5,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import ClientSession, ClientWebSocketResponse, web
 
 from channels import webchat
-from models.message import Envelope, Lane, Receipt
+from models.message import Attachment, Envelope, Lane, Receipt
 from models.ports import Channel, Door
 from models.store import Store, open_store
 from models.store.conversations import append
@@ -37,18 +38,19 @@ class FakeBus:
     """The bus of one process."""
 
     def __init__(self) -> None:
-        self._queues: set[asyncio.Queue[str]] = set()
+        self._queues: dict[asyncio.Queue[str], tuple[str, ...]] = {}
 
     async def publish(self, topic: str, /) -> None:
-        for queue in self._queues:
-            queue.put_nowait(topic)
+        for queue, topics in self._queues.items():
+            if any(fnmatchcase(topic, wanted) for wanted in topics):
+                queue.put_nowait(topic)
 
     @asynccontextmanager
     async def subscribe(self, *topics: str) -> AsyncIterator[AsyncIterator[str]]:
         queue: asyncio.Queue[str] = asyncio.Queue()
         for topic in topics:
             queue.put_nowait(topic)
-        self._queues.add(queue)
+        self._queues[queue] = topics
 
         async def wakes() -> AsyncIterator[str]:
             while True:
@@ -57,7 +59,7 @@ class FakeBus:
         try:
             yield wakes()
         finally:
-            self._queues.discard(queue)
+            del self._queues[queue]
 
 
 Accepting = Callable[[Sequence[Envelope]], Awaitable[list[Receipt]]]
@@ -89,7 +91,12 @@ class Site:
 
     async def work(self) -> None:
         """What a worker does with the envelopes: threads them, and wakes everybody."""
-        while leased := await self.store.envelopes.lease(Lane.LIVE, 128, 60.0):
+        for lane in Lane:
+            await self._work(lane)
+        await self.bus.publish(EVENTS)
+
+    async def _work(self, lane: Lane) -> None:
+        while leased := await self.store.envelopes.lease(lane, 128, 60.0):
             incoming = [
                 Incoming(e.id, n.message, e.lane)
                 for e in leased.envelopes
@@ -98,9 +105,14 @@ class Site:
             async with self.store.db.write() as tx:
                 ids = [e.id for e in leased.envelopes]
                 await self.store.threads.thread(tx, leased.token, ids, incoming)
-        await self.bus.publish(EVENTS)
 
-    async def answer(self, conversation_key: str, text: str, client_id: str = "") -> None:
+    async def answer(
+        self,
+        conversation_key: str,
+        text: str,
+        client_id: str = "",
+        files: Sequence[Attachment] = (),
+    ) -> None:
         """What an agent's answer does."""
         talk = await self.store.conversations.find("webchat", "web", conversation_key)
         assert talk is not None
@@ -114,6 +126,7 @@ class Site:
                 text=text,
                 client_id=client_id or str(uuid.uuid4()),
                 agent_id=None,
+                attachments=files,
             )
         await self.bus.publish(EVENTS)
 

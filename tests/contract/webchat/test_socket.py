@@ -382,7 +382,7 @@ async def test_a_slow_reader_gets_everything_in_order(
         await door.work()
         assert [(await hear(ws))["seq"] for _ in range(8)] == list(range(1, 9))
         (connection,) = door.channel._sockets._open  # type: ignore[attr-defined]
-        found = await Lookup(door.store.db, "web").find(welcome["conversation"])
+        found = await Lookup(door.store.db, ["web"]).find("web", welcome["conversation"])
         assert found is not None
         log = await door.store.conversations.log(found.id)
         connection.seq = 4  # As if the entries came twice, out of turn, and one was missed.

@@ -1,0 +1,135 @@
+"""What a visitor can have besides chatting: files, an end, the transcript by mail."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+from channels.webchat.hub import Hub, Room
+from channels.webchat.limits import Buckets
+from channels.webchat.options import Options
+from channels.webchat.protocol import End, Refused, Transcript
+from channels.webchat.reception import Reception, Session
+from channels.webchat.signed import Signer
+from models.errors import Rejected
+from models.filetypes import sniffed
+from models.ports import Clock
+from models.store import Store
+from models.store.conversations import Entry
+from models.store.transcripts import Mailbox
+
+_LINK_SECONDS = 7 * 86_400.0
+"""How long a link to a file opens it; every visit to the chat gives new ones."""
+
+_AT_ONCE = 4
+"""Uploads that are held in memory at the same time."""
+
+_TRANSCRIPT = {
+    "zh": ("您的对话记录", "您", "客服", "系统"),
+    "en": ("Your conversation with us", "You", "Agent", "Automatic"),
+}
+
+
+class Service:
+    """Everything here may raise ``Temporary``."""
+
+    def __init__(
+        self, options: Options, secret: bytes, store: Store, hub: Hub, clock: Clock
+    ) -> None:
+        self.hub = hub
+        self._options = options
+        self._store = store
+        self._clock = clock
+        self._links = Signer(secret, "download")
+        self._uploads = Buckets(clock, options.files_per_hour / 60.0, options.files_per_hour)
+        self.room_for_uploads = asyncio.Semaphore(_AT_ONCE)
+
+    @property
+    def most_bytes(self) -> int:
+        return self._options.max_file_mb * 1024 * 1024
+
+    async def facts(self, room: Room) -> dict[str, Any]:
+        """What the widget is told on arrival, besides the log."""
+        return {
+            "online": await self.hub.online(),
+            "seen": room.seen,
+            "files": self.most_bytes,
+            "mail": self._options.mail_account is not None,
+        }
+
+    # -- files -------------------------------------------------------------------------
+
+    def admit_file(self, session: Session) -> None:
+        """Raises ``Refused`` (``no_files``, ``expired``, ``rate``)."""
+        if not self.most_bytes:
+            raise Refused("no_files")
+        self._uploads.take(session.key)
+
+    async def store_file(
+        self, reception: Reception, session: Session, name: str, declared: str, content: bytes
+    ) -> dict[str, Any]:
+        """Keeps a file by its content; the message that carries it names its ``id``."""
+        mime = await asyncio.to_thread(sniffed, content, declared)
+        facts = reception.file_id(session, name, mime, content)
+        await self._store.blobs.put({facts.pop("sha256"): content})
+        return facts
+
+    def link(self, file: Mapping[str, Any]) -> str:
+        """Where a file of the conversation is, for whoever has been told of it, for a week."""
+        facts = {name: file[name] for name in ("name", "mime", "sha256")}
+        until = int(self._clock() + _LINK_SECONDS)
+        return f"files/{self._links.seal(facts | {'until': until})}"
+
+    async def open_link(self, token: str) -> tuple[dict[str, Any], bytes]:
+        """The facts and the content. Raises ``Refused`` (``file``), ``NotFound``."""
+        facts = self._links.open(token)
+        if facts is None or facts["until"] < self._clock():
+            raise Refused("file")
+        return facts, await self._store.blobs.get(facts["sha256"])
+
+    # -- the end -----------------------------------------------------------------------
+
+    async def wish(self, room: Room, session: Session, frame: End | Transcript) -> dict[str, Any]:
+        """Carries out what a visitor wants of the whole conversation; the frame that says so."""
+        if room.conversation_id is None:
+            raise Refused("nothing")
+        if isinstance(frame, End):
+            await self._store.conversations.end(room.conversation_id)
+            return {"type": "ended"}
+        return await self._mail(room.conversation_id, session, frame)
+
+    async def _mail(
+        self, conversation_id: str, session: Session, frame: Transcript
+    ) -> dict[str, Any]:
+        account = self._options.mail_account
+        if account is None:
+            raise Refused("no_mail")
+        language = "en" if session.lang.lower().startswith("en") else "zh"
+        subject, *names = _TRANSCRIPT[language]
+        mailbox = Mailbox(self._options.mail_channel, account, frame.email)
+
+        def write(lines: Sequence[Entry]) -> str:
+            return _written(lines, names, frame.offset)
+
+        try:
+            await self._store.transcripts.send(conversation_id, mailbox, subject, write)
+        except Rejected as error:
+            known = {"nothing": 0.0, "rate": 3600.0}
+            if error.code not in known:
+                raise
+            raise Refused(error.code, retry_after=known[error.code]) from error
+        return {"type": "transcript", "email": frame.email}
+
+
+def _written(lines: Sequence[Entry], names: Sequence[str], offset: int) -> str:
+    """The conversation as text, in the visitor's own time."""
+    zone = timezone(-timedelta(minutes=offset)) if offset else UTC
+    return "\n\n".join(_line(entry, names, zone) for entry in lines)
+
+
+def _line(entry: Entry, names: Sequence[str], zone: timezone) -> str:
+    you, agent, automatic = names
+    who = you if entry.side == "customer" else agent if entry.kind == "reply" else automatic
+    at = datetime.fromtimestamp(entry.at, zone)
+    files = "".join(f"\n📎 {file.get('name')}" for file in entry.attachments)
+    return f"[{at:%Y-%m-%d %H:%M}] {who}\n{entry.text}{files}"
