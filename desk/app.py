@@ -8,6 +8,8 @@ from desk import (
     agents,
     auth,
     bundles,
+    chatting,
+    customers,
     files,
     labels,
     pages,
@@ -30,8 +32,21 @@ def create_app(services: DeskServices) -> web.Application:
     app[auth.ATTEMPTS] = auth.Attempts(services.clock)
     app[push.HUB] = push.Hub(services)
     pages.prepare(app)
-    doors = (auth, tickets, files, labels, bundles, agents, queues, rules, webhooks, push, pages)
-    for door in doors:
+    for door in (
+        auth,
+        tickets,
+        customers,
+        chatting,
+        files,
+        labels,
+        bundles,
+        agents,
+        queues,
+        rules,
+        webhooks,
+        push,
+        pages,
+    ):
         app.add_routes(door.routes())
     if services.metrics is not None:
         app.router.add_get("/metrics", services.metrics)

@@ -232,6 +232,12 @@ class NewUpload(Body):
     name: Annotated[Line, AfterValidator(_file_name), Field(min_length=1, max_length=200)]
 
 
+class Saw(Body):
+    """Up to which message an agent has read."""
+
+    seq: Annotated[int, Field(ge=1, lt=2**31)]
+
+
 class After(Body):
     """The query of a log that is read on."""
 

@@ -1,10 +1,10 @@
 """The live line: numbered events to every connected desk, resumed after the last one seen.
 
-First frame from the desk: ``{"type": "hello", "last_seq": N}``. Then from here, each frame
-an object with a ``type``: ``snapshot`` (the desk is too far behind or new: read everything
-again, events follow from ``last_seq``), ``events`` (in order, each number once), ``waiting``
-(how much waits in all queues), ``ping`` (every 25 s, with the number up to which this person
-has seen everything; the desk answers with any frame).
+First frame from the desk: ``{"type": "hello", "last_seq": N}``. Then from here, each frame an
+object with a ``type``: ``snapshot`` (the desk is too far behind or new: read everything again,
+events follow from ``last_seq``), ``events`` (in order, each number once), ``waiting`` (how
+much waits in all queues), ``typing`` (a customer writes just now), ``ping`` (every 25 s, with
+the number up to which this person has seen everything; the desk answers with any frame).
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from desk.tickets import waiting_json
 from models.agent import Role
 from models.errors import Temporary
 from models.store.database import Event
-from models.tail import follow
+from models.tail import follow, typing_topic
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -68,6 +68,8 @@ class Line:
     def __init__(self, person: Person) -> None:
         self.person = person
         self.tickets: set[str] = set()
+        self.talks: dict[str, str] = {}
+        self._typists: set[str] = set()
         self.cursor = 0
         self._all = person.ranks(Role.SUPERVISOR)
         self._waiting: Json | None = None
@@ -86,6 +88,18 @@ class Line:
         self._waiting = waiting
         with suppress(asyncio.QueueFull):
             self._batches.put_nowait(None)
+
+    def tell_typing(self, conversation_id: str) -> None:
+        """Only of the conversations whose tickets this person has."""
+        if any(self.talks.get(ticket) == conversation_id for ticket in self.tickets):
+            self._typists.add(conversation_id)
+            with suppress(asyncio.QueueFull):
+                self._batches.put_nowait(None)
+
+    def typists(self) -> list[str]:
+        """The conversations in which the customer has been writing since the last call."""
+        found, self._typists = sorted(self._typists), set()
+        return found
 
     async def next(self, seconds: float) -> tuple[Sequence[Event], Json | None]:
         """What came, within ``seconds``; nothing when nothing did."""
@@ -108,6 +122,8 @@ class Line:
         mine = event.agent_id == self.person.id
         ticket = event.ticket_id
         seen = self._all or mine or ticket in self.tickets
+        if ticket is not None and event.conversation_id is not None:
+            self.talks[ticket] = event.conversation_id
         if ticket is not None and event.kind == "ticket.assigned":
             owner = event.data.get("owner", event.agent_id)
             (self.tickets.add if owner == self.person.id else self.tickets.discard)(ticket)
@@ -131,6 +147,7 @@ class Hub:
         tasks = [
             asyncio.create_task(self._again(self._tail, _AGAIN_SECONDS)),
             asyncio.create_task(self._again(self._count, _AGAIN_SECONDS)),
+            asyncio.create_task(self._again(self._hear_typing, _AGAIN_SECONDS)),
             asyncio.create_task(self._again(self._beat, self._services.options.beat_seconds)),
         ]
         try:
@@ -173,6 +190,13 @@ class Hub:
             self._position = batch[-1].seq
             if any(event.kind in _QUEUE_KINDS for event in batch):
                 self._stale.set()
+
+    async def _hear_typing(self) -> None:
+        start = typing_topic("customer", "")
+        async with self._services.bus.subscribe(f"{start}*") as topics:
+            async for topic in topics:
+                for line in self._lines:
+                    line.tell_typing(topic.removeprefix(start))
 
     async def _count(self) -> None:
         """Tells how much waits: at most once a second, however much happens."""
@@ -267,6 +291,8 @@ async def _tell(
         await _send_events(ws, line.fresh(batch))
         if waiting is not None:
             await _send(ws, {"type": "waiting", "waiting": waiting})
+        for conversation_id in line.typists():
+            await _send(ws, {"type": "typing", "conversation_id": conversation_id})
         if clock() >= due:
             holder = await services.store.agents.holder(line.person.token)
             if holder is None:
@@ -283,7 +309,9 @@ async def _catch_up(
 ) -> None:
     events = services.store.events
     last = await events.last()
-    line.tickets |= {t.id for t in await services.store.tickets.of_owner(line.person.id)}
+    mine = await services.store.tickets.of_owner(line.person.id)
+    line.tickets |= {t.id for t in mine}
+    line.talks |= {t.id: t.conversation_id for t in mine}
     oldest_needed = max(await events.first() - 1, last - _MOST_BEHIND)
     if last_seq == 0 or not oldest_needed <= last_seq <= last:
         line.cursor = last

@@ -25,6 +25,9 @@ class Desk {
         if (this.state.tab !== "mine") this.refresh({ queue: true });
         this.draw();
       },
+      onTyping: (conversation) => {
+        if (this.state.view?.ticket.conversation_id === conversation) this.talk.typing?.();
+      },
       onState: (live) => {
         this.state.live = live;
         this.draw();

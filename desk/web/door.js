@@ -101,6 +101,8 @@ export class Line {
       this.onEvents(fresh);
     } else if (frame.type === "waiting") {
       this.onWaiting(frame.waiting);
+    } else if (frame.type === "typing") {
+      this.onTyping(frame.conversation_id);
     } else if (frame.type === "ping") {
       this.lastSeq = Math.max(this.lastSeq, frame.last_seq);
       socket.send('{"type":"pong"}');

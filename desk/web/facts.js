@@ -1,6 +1,7 @@
 // Beside the conversation: what it is about and why, why it came here, who the customer is.
 import { h, has, moment, notice, say, show, t } from "./dom.js";
 import { call } from "./door.js";
+import { channelName } from "./queue.js";
 
 function percent(p) {
   return `${Math.round(p * 100)}%`;
@@ -106,6 +107,52 @@ function customerBox(desk, view) {
   ];
 }
 
+/** What the same customer said elsewhere, with the evidence that it is the same; asked for by hand. */
+function personBox(desk, view) {
+  const { ticket } = view;
+  const place = h("div.person", null);
+  const read = async () => {
+    const person = await call("GET", `/tickets/${ticket.id}/customer`);
+    place.replaceChildren(...personRows(desk, ticket, person, read));
+  };
+  const button = h("button.link", { type: "button", onclick: () => desk.act(async () => {
+    await read();
+    button.remove();
+  }) }, t("person.show"));
+  return [button, place];
+}
+
+function personRows(desk, ticket, person, read) {
+  const channelOf = new Map(person.identities.map((identity) => [identity.id, channelName(identity.channel)]));
+  const why = person.links.map((link) => h("li", null,
+    h("span", null, t(`person.why.${link.kind}`, {
+      channels: link.proofs.map((proof) => channelOf.get(proof.identity) ?? "").join(" + "), value: link.value,
+    })),
+    h("button.link", { type: "button", onclick: () => desk.act(async () => {
+      await call("POST", `/tickets/${ticket.id}/customer/links/${link.id}/undo`);
+      notice(t("person.undone"));
+      await read();
+    }) }, t("person.undo"))));
+  const talks = person.conversations.map((talk) => h("li", null,
+    h("span", null, `${channelName(talk.channel)} ${talk.subject || ""} · ${talk.tickets.map((one) =>
+      `${one.number} ${say(desk.state.names.states[one.state])}`).join("，")}`),
+    h("button.link", { type: "button", title: t("person.read.note"), onclick: () => desk.act(() => readElsewhere(ticket, talk)) }, t("person.read"))));
+  if (!why.length && !talks.length) return [h("p.small", null, t("person.alone"))];
+  return [h("ol", null, why), h("ol", null, talks)];
+}
+
+async function readElsewhere(ticket, talk) {
+  const { messages } = await call("GET", `/tickets/${ticket.id}/customer/conversations/${talk.id}`);
+  const dialog = h("dialog.ask", { "aria-label": t("person.show") },
+    h("div.elsewhere", { tabindex: "0" }, messages.map((message) => h("div", null,
+      h("p.small", null, h("strong", null, message.author || t(message.side === "us" ? "us" : "customer")), " ", moment(message.at)),
+      h("div.bubble", null, message.withdrawn_at ? t("message.withdrawn") : message.text)))),
+    h("div.row.end", null, h("button.primary", { type: "button", onclick: () => dialog.close() }, t("close"))));
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
 function historyText(line, names) {
   const change = line.kind === "message.in" && ["edit", "delete"].includes(line.data.what);
   const key = change ? `history.message.${line.data.what}` : `history.${line.kind}`;
@@ -122,7 +169,7 @@ function section(id, heading, content) {
 
 /** The pane of facts; draw(view) shows what is new, part by part. */
 export function makeFacts(desk) {
-  const places = Object.fromEntries(["labels", "why", "who", "related", "history"].map((name) => [name, h("div", null)]));
+  const places = Object.fromEntries(["labels", "why", "who", "person", "related", "history"].map((name) => [name, h("div", null)]));
   const pane = h("aside.facts", { "aria-label": t("facts") },
     h("div.facts-head", null,
       h("button.back.quiet", { type: "button", onclick: () => desk.look("talk") }, `‹ ${t("talk.show")}`)),
@@ -136,6 +183,7 @@ export function makeFacts(desk) {
         : h("p.small", null, t("labels.none"))));
     show(places.why, [view.decisions, view.waits?.text], () => section("why", t("why"), why(view)));
     show(places.who, [view.ticket.id, view.customer], () => section("who", t("who"), customerBox(desk, view)));
+    show(places.person, view.ticket.id, () => section("person", t("person"), personBox(desk, view)));
     show(places.related, view.related, () => view.related.length > 0 &&
       section("related", t("related"), view.related.map((other) =>
         h("button.link.related", { type: "button", onclick: () => desk.open(other.id) },

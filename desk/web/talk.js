@@ -3,6 +3,9 @@ import { ask, h, moment, notice, say, show, span, t } from "./dom.js";
 import { call, newId } from "./door.js";
 import { channelName, dueOf, stateTag, title } from "./queue.js";
 
+const TYPING_MS = 3000; // how often the customer is told that we write
+const TYPED_MS = 5000; // how long we believe that the customer does
+
 const drafts = new Map(); // ticket id -> {text, id, then}: kept while the page lives
 
 function draftOf(ticketId) {
@@ -211,11 +214,35 @@ function drawBar(bar, desk, view) {
 
 // -- the reply box ------------------------------------------------------------------
 
+let toldAt = 0;
+
+/** Lets the customer know; nothing is lost when it does not arrive. */
+function sayTyping(ticketId) {
+  if (Date.now() - toldAt < TYPING_MS) return;
+  toldAt = Date.now();
+  call("POST", `/tickets/${ticketId}/typing`).catch(() => {});
+}
+
+/** Tells that the messages are in sight of the one who has the ticket. */
+function makeSeen(desk, ticketId) {
+  let told = 0;
+  return (view) => {
+    const theirs = view.messages.filter((message) => message.side === "customer").at(-1)?.seq ?? 0;
+    const mine = view.ticket.owner?.id === desk.state.me.id && view.ticket.lane === "live";
+    if (!mine || theirs <= told || document.visibilityState !== "visible") return;
+    told = theirs;
+    call("POST", `/tickets/${ticketId}/seen`, { seq: theirs }).catch(() => { told = 0; });
+  };
+}
+
 function makeReply(desk, ticketId) {
   const draft = draftOf(ticketId);
   const text = h("textarea", {
     id: "reply-text", rows: "3", maxlength: "20000", value: draft.text, placeholder: t("reply.placeholder"),
-    oninput: () => { draft.text = text.value; },
+    oninput: () => {
+      draft.text = text.value;
+      if (text.value) sayTyping(ticketId);
+    },
     onkeydown: (key) => {
       if (key.key === "Enter" && (key.ctrlKey || key.metaKey) && !key.isComposing) {
         key.preventDefault();
@@ -256,11 +283,20 @@ export function makeTalk(desk, ticketId) {
   const list = h("ol.log", null);
   const problem = h("p.problem", { hidden: true, role: "note" });
   const bar = h("div.bar", { hidden: true });
+  const writes = h("p.writes", { "aria-live": "polite" });
+  const seen = makeSeen(desk, ticketId);
+  let quiet;
   const reply = makeReply(desk, ticketId);
   reply.hidden = true;
   const pane = h("section.talk", { "aria-label": t("talk.show"), id: "talk" },
-    head, h("div.scroll", { tabindex: "0" }, list), problem, bar, reply);
+    head, h("div.scroll", { tabindex: "0" }, list), writes, problem, bar, reply);
+  pane.typing = () => {
+    writes.textContent = t("typing");
+    clearTimeout(quiet);
+    quiet = setTimeout(() => { writes.textContent = ""; }, TYPED_MS);
+  };
   pane.draw = (view) => {
+    seen(view);
     drawHead(head, desk, view);
     const said = view.messages.some((message) => message.waits_because);
     problem.hidden = !view.delivery_problem || said || !view.actions.includes("reply");

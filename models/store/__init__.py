@@ -16,6 +16,7 @@ from models.store.database import Database
 from models.store.envelopes import Envelopes
 from models.store.events import Events
 from models.store.files import Files
+from models.store.joins import Joins
 from models.store.leases import Leases
 from models.store.outbound import Outbound
 from models.store.people import People
@@ -53,6 +54,7 @@ class Store:
     cursors: Cursors
     uploads: Uploads
     transcripts: Transcripts
+    joins: Joins
     bundles: Bundles
     calls: Calls
     files: Files
@@ -93,7 +95,7 @@ def open_store(
         blobs=blobs,
         envelopes=Envelopes(db, blobs),
         people=people,
-        threads=Threads(people, zone, hold, reopen),
+        threads=Threads(people, vault, zone, hold, reopen),
         conversations=conversations,
         queue=Queue(db),
         tickets=Tickets(db),
@@ -104,6 +106,7 @@ def open_store(
         cursors=Cursors(db),
         uploads=Uploads(db, blobs),
         transcripts=Transcripts(db, people, conversations),
+        joins=Joins(db),
         bundles=Bundles(db),
         calls=Calls(db),
         files=Files(db, blobs),

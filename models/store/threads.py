@@ -15,6 +15,7 @@ from models.store.calls import record_calls
 from models.store.database import Fields, Tx, dicts
 from models.store.envelopes import finish
 from models.store.files import due_files, unfetched
+from models.store.joins import prove
 from models.store.outbound import settle
 from models.store.people import Known, People
 from models.store.revisions import (
@@ -31,7 +32,7 @@ from models.store.revisions import (
     withdraw,
     without_words,
 )
-from models.store.sealing import seal
+from models.store.sealing import Vault, seal
 from models.tables import audit, conversation, file_due, message, ticket
 from models.ticket import OPEN_STATES, TicketState
 
@@ -59,9 +60,12 @@ class Incoming:
 class Threads:
     """Puts messages into conversations and tickets, exactly once."""
 
-    def __init__(self, people: People, zone: ZoneInfo, hold: float, reopen: float) -> None:
+    def __init__(
+        self, people: People, vault: Vault, zone: ZoneInfo, hold: float, reopen: float
+    ) -> None:
         """``hold`` and ``reopen`` are seconds: a greeting waits, a resolved ticket reopens."""
         self._people = people
+        self._vault = vault
         self._zone = zone
         self._hold = hold
         self._reopen = reopen
@@ -95,6 +99,10 @@ class Threads:
         plan.take(batch, people)
         await plan.number(self._zone)
         await plan.store()
+        proven = [i.message for i in batch.news if i.message.trust.proves]
+        await prove(
+            tx, self._vault, [(people[m.channel, m.sender.external_id], m) for m in proven]
+        )
         return plan.ticket_ids
 
 

@@ -13,6 +13,8 @@ from desk import (
     auth,
     bodies,
     bundles,
+    chatting,
+    customers,
     files,
     labels,
     pages,
@@ -44,8 +46,21 @@ def test_it_is_valid_openapi(document: dict[str, Any]) -> None:
 
 def test_every_route_is_documented_and_nothing_else(document: dict[str, Any]) -> None:
     app = web.Application()
-    doors = (auth, tickets, files, labels, bundles, agents, queues, rules, webhooks, push, pages)
-    for door in doors:
+    for door in (
+        auth,
+        tickets,
+        customers,
+        chatting,
+        files,
+        labels,
+        bundles,
+        agents,
+        queues,
+        rules,
+        webhooks,
+        push,
+        pages,
+    ):
         app.add_routes(door.routes())
     live = {
         (

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -118,7 +119,7 @@ class LocalBus:
 
     async def publish(self, topic: str) -> None:
         for topics, queue in self._queues:
-            if topic in topics:
+            if any(fnmatchcase(topic, wanted) for wanted in topics):
                 queue.put_nowait(topic)
 
     @asynccontextmanager

@@ -1,0 +1,111 @@
+"""Who a customer is elsewhere: joined on evidence, which is shown, and can be undone."""
+
+from aiohttp import web
+
+from desk import bodies
+from desk.auth import API, ID, who
+from desk.services import SERVICES
+from desk.shapes import Json, customer_json, entry_json
+from desk.tickets import names_of, touched
+from models.errors import NotFound
+from models.store.joins import Link, Person
+from models.store.tickets import Ticket
+
+_PAGE = 500
+
+
+async def _person(request: web.Request) -> tuple[Ticket, Person]:
+    """Whoever works on a ticket, or supervises, sees the whole customer."""
+    ticket = await touched(request)
+    return ticket, await request.app[SERVICES].store.joins.person(ticket.customer_id)
+
+
+async def show(request: web.Request) -> web.Response:
+    ticket, person = await _person(request)
+    store = request.app[SERVICES].store
+    senders = await store.people.senders([identity_id for identity_id, _ in person.identities])
+    return web.json_response(
+        {
+            "identities": [
+                {"id": identity_id, "channel": channel}
+                | _without_block(customer_json(senders.get(identity_id), False))
+                for identity_id, channel in person.identities
+            ],
+            "links": [_link_json(link) for link in person.links],
+            "conversations": [
+                {
+                    "id": talk.id,
+                    "channel": talk.channel,
+                    "identity": talk.identity_id,
+                    "subject": talk.subject,
+                    "tickets": [
+                        {"id": ticket_id, "number": number, "state": state}
+                        for ticket_id, number, state in talk.tickets
+                    ],
+                }
+                for talk in person.talks
+                if talk.id != ticket.conversation_id
+            ],
+        }
+    )
+
+
+def _without_block(shown: Json) -> Json:
+    return {name: value for name, value in shown.items() if name != "blocked"}
+
+
+def _link_json(link: Link) -> Json:
+    """The evidence, its value masked: enough to judge, not to copy."""
+    return {
+        "id": link.id,
+        "kind": link.kind,
+        "value": link.evidence["value"],
+        "at": link.at,
+        "proofs": [
+            {"identity": proof["identity"], "method": proof["method"]}
+            for proof in link.evidence["proofs"]
+        ],
+    }
+
+
+async def conversation(request: web.Request) -> web.Response:
+    """What was said in another conversation of the same customer, to read; written down."""
+    ticket, person = await _person(request)
+    services, wanted = request.app[SERVICES], request.match_info["conversation"]
+    asked = bodies.query(request, bodies.After)
+    if wanted not in {talk.id for talk in person.talks}:
+        raise NotFound("no such conversation of this customer")
+    store = services.store
+    async with store.db.write() as tx:
+        await tx.audit(who(request).id, "customer.read", ticket.id, conversation=wanted)
+    log = await store.conversations.log(wanted, asked.after, _PAGE)
+    authors = [entry.identity_id for entry in log if entry.identity_id is not None]
+    senders, names = await store.people.senders(authors), await names_of(services)
+    return web.json_response(
+        {
+            "messages": [
+                entry_json(entry, senders=senders, names=names, waits_because=None)
+                for entry in log
+                if entry.changes_id is None
+            ],
+            "next_after": log[-1].seq if len(log) == _PAGE else None,
+        }
+    )
+
+
+async def undo(request: web.Request) -> web.Response:
+    _, person = await _person(request)
+    wanted = request.match_info["link"]
+    if wanted not in {link.id for link in person.links}:
+        raise NotFound("no such link of this customer")
+    await request.app[SERVICES].store.joins.undo(wanted, who(request).id)
+    return web.json_response({"undone": True})
+
+
+def routes() -> list[web.RouteDef]:
+    one = f"{API}tickets/{{ticket:{ID}}}/customer"
+    return [
+        web.get(one, show),
+        web.get(f"{one}/conversations/{{conversation:{ID}}}", conversation),
+        web.post(f"{one}/links/{{link:{ID}}}/undo", undo),
+    ]

@@ -1,0 +1,89 @@
+"""The customer on other channels, and what a customer in a chat learns of the agent."""
+
+import asyncio
+from typing import Any
+
+from models.agent import Role
+from models.message import Lane, Sender, Trust
+from models.tail import typing_topic
+from tests.contract.desk.conftest import Visit
+from tests.contract.desk.test_live import connect, frame
+from tests.contract.desk.world import World
+from tests.contract.store import makers
+
+PROVEN: dict[str, Any] = {
+    "sender": Sender(external_id="web:u1", name="王女士", email="wang@example.com"),
+    "trust": Trust(level="verified", method="visitor token", proves=("email",)),
+}
+
+
+async def by_mail(house: World, text: str = "上周的发票") -> None:
+    options = {"channel": "email", "account": "help", "lane": Lane.MAIL}
+    e = makers.envelope("m", now=await house.store.db.now(), **options)
+    proven = PROVEN | {"trust": Trust(level="verified", method="dmarc", proves=("email",))}
+    await makers.thread(house.store, e, conversation_key="mail", text=text, **proven)
+
+
+async def test_the_same_customer_elsewhere_is_shown_with_the_evidence(
+    house: World, visit: Visit
+) -> None:
+    me = await house.person("li")
+    ticket = await house.ticket(**PROVEN)
+    await house.give(ticket, me)
+    await by_mail(house)
+    desk = await visit("li")
+    person = (await desk.get(f"/tickets/{ticket}/customer")).json
+    (link,) = person["links"]
+    assert (link["kind"], link["value"]) == ("email", "w***@example.com")
+    assert {proof["method"] for proof in link["proofs"]} == {"dmarc", "visitor token"}
+    assert {identity["channel"] for identity in person["identities"]} == {"webchat", "email"}
+    assert all(identity["email"] == "w***@example.com" for identity in person["identities"])
+    (talk,) = person["conversations"]
+    path = f"/tickets/{ticket}/customer"
+    read = await desk.get(f"{path}/conversations/{talk['id']}")
+    assert [message["text"] for message in read.json["messages"]] == ["上周的发票"]
+    (line,) = await house.store.tickets.history(ticket)
+    assert (line["action"], line["agent_id"]) == ("customer.read", me)
+    assert (await desk.get(f"{path}/conversations/nope")).status == 404
+    assert (await desk.post(f"{path}/links/nope/undo")).status == 404
+    assert (await desk.post(f"{path}/links/{link['id']}/undo")).json == {"undone": True}
+    assert (await desk.get(path)).json["links"] == []
+    assert (await desk.get(f"{path}/conversations/{talk['id']}")).status == 404
+
+
+async def test_the_customer_is_for_who_works_on_the_ticket(house: World, visit: Visit) -> None:
+    me = await house.person("li")
+    await house.person("zhao")
+    await house.person("chen", Role.SUPERVISOR)
+    ticket = await house.ticket(**PROVEN)
+    await house.give(ticket, me)
+    path = f"/tickets/{ticket}/customer"
+    assert (await (await visit("zhao")).get(path)).status == 404
+    assert (await (await visit()).get(path)).status == 401
+    assert (await (await visit("chen")).get(path)).status == 200
+
+
+async def test_the_visitor_learns_who_reads_and_writes(house: World, visit: Visit) -> None:
+    me = await house.person("li")
+    await house.person("chen", Role.SUPERVISOR)
+    ticket = await house.ticket()
+    await house.give(ticket, me)
+    talk = (await house.store.tickets.get(ticket)).conversation_id
+    desk, other = await visit("li"), await visit("chen")
+    async with house.services.bus.subscribe("typing:us:*") as topics, asyncio.timeout(5):
+        await anext(topics)
+        assert (await other.post(f"/tickets/{ticket}/typing")).status == 204
+        assert (await desk.post(f"/tickets/{ticket}/typing")).status == 204
+        assert await anext(topics) == typing_topic("us", talk)
+    assert (await other.post(f"/tickets/{ticket}/seen", {"seq": 1})).status == 204
+    assert (await house.store.conversations.get(talk)).seen_seq == 0
+    assert (await desk.post(f"/tickets/{ticket}/seen", {"seq": 1})).status == 204
+    assert (await house.store.conversations.get(talk)).seen_seq == 1
+    assert (await desk.post(f"/tickets/{ticket}/seen", {"seq": 99})).status == 204
+    assert (await house.store.conversations.get(talk)).seen_seq == 1
+    ws = await connect(desk)
+    await frame(ws, "snapshot")
+    await house.services.bus.publish(typing_topic("customer", "of somebody else"))
+    await house.services.bus.publish(typing_topic("customer", talk))
+    assert (await frame(ws, "typing"))["conversation_id"] == talk
+    await ws.close()
