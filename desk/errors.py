@@ -56,6 +56,7 @@ CONFLICTS: Mapping[str, str] = {
         "这个 client_id 已用于另一条答复，请换一个新的。"
     ),
     "this answer is neither failed nor of unknown fate": "这条答复既未失败，也不是去向不明。",
+    "this link was undone before": "这次合并已经撤销过了。",
     "this version is in force there already": "这一版已在那里生效。",
     "nothing is published for this line of business": "该业务线没有单独发布过规则。",
     "there is no version before this one": "之前没有别的版本可以退回。",
