@@ -35,9 +35,7 @@ def trust_of(
     peer = _ip(transport.get("peer"))
     if peer and any(peer in network for network in peers):
         if not authserv_id:
-            return Trust(
-                level="verified", method="peer", evidence=str(peer), proves=("email",)
-            )
+            return Trust(level="verified", method="peer", evidence=str(peer), proves=("email",))
         return _reported(sender, headers, authserv_id)
     # A mailbox read over IMAP: its provider's name, put there by our own reader.
     provider = str(transport.get("authserv_id") or "")
@@ -64,9 +62,7 @@ def _verdict(sender: str, results: str) -> Trust:
         if domain and domain[1].lower().rpartition("@")[2] != sender.lower().rpartition("@")[2]:
             break  # it speaks of another From than the one that is shown
         if found[1].lower() == "pass":
-            return Trust(
-                level="verified", method="dmarc", evidence=evidence, proves=("email",)
-            )
+            return Trust(level="verified", method="dmarc", evidence=evidence, proves=("email",))
         if found[1].lower() == "fail":
             return Trust(level="failed", method="dmarc", evidence=evidence)
     return Trust(level="claimed")
