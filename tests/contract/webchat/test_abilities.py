@@ -62,7 +62,8 @@ async def test_a_signed_visitor_is_known_on_every_device(door: Site) -> None:
         async with door.socket() as ws:
             assert (await hello(ws, identity=wang()))["type"] == "welcome"
             await ws.send_json(say(text))
-            assert (await hear(ws))["type"] == "ack"
+            while (await hear(ws))["type"] != "ack":
+                pass  # what was said from the other device
         await door.work()
         keys.add(key_of(door))
     assert len(keys) == 1
