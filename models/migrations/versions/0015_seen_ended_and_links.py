@@ -1,13 +1,13 @@
 """What agents have seen, chats that were ended, and links between customers.
 
-Revision 0015, after 0007.
+Revision 0015, after 0002.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0015"
-down_revision = "0007"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
