@@ -188,3 +188,45 @@ async def test_too_long_a_text_is_not_swallowed(page: Page, door: Site) -> None:
     await write(page, "长" * 4001)
     await expect(page.get_by_role("alert")).to_have_text("最多 4000 字，请分几条发送")
     assert len(await page.locator("textarea").input_value()) == 4001
+
+
+async def test_a_file_is_sent_and_seen(page: Page, door: Site) -> None:
+    await page.goto(door.url)
+    await expect(page.locator(".state")).to_have_text("已连接")
+    picture = {
+        "name": "发票.png",
+        "mimeType": "image/png",
+        "buffer": b"\x89PNG\r\n\x1a\n" + b"0" * 64,
+    }
+    await page.locator("input[type=file]").set_input_files(picture)
+    await expect(page.get_by_role("button", name="去掉 发票.png")).to_be_visible()
+    await page.locator(".write textarea").press("Enter")
+    await expect(page.locator(".mine .mark")).to_have_text("✓ 已收到")
+    await door.work()
+    async with page.expect_download() as download:
+        await page.get_by_role("link", name="发票.png").click()
+    assert (await download.value).suggested_filename == "发票.png"
+    talk = await door.store.conversations.find("webchat", "web", await key_of(door))
+    assert talk is not None
+    await door.store.conversations.seen(talk.id, 1)
+    await door.bus.publish("events")
+    await expect(page.locator(".mine .mark")).to_have_text("✓ 已读")
+
+
+async def test_a_number_is_left_where_nobody_is_there(page: Page, door: Site) -> None:
+    await page.set_viewport_size({"width": 375, "height": 720})
+    await page.goto(f"{door.url}/?lang=en")
+    await page.locator(".launcher").click()
+    await page.get_by_role("button", name="Leave an address").click()
+    field = page.get_by_label("Telephone")
+    await expect(field).to_be_focused()
+    await page.get_by_role("button", name="Submit").click()
+    await expect(page.get_by_role("alert")).to_have_text(
+        "Give a mail address or a telephone number"
+    )
+    await field.fill("138 0000 0000")
+    await page.get_by_label("Your question").fill("Wrong invoice")
+    await page.get_by_role("button", name="Submit").click()
+    await expect(page.get_by_text("Noted. We will get back to you.")).to_be_visible()
+    assert b"138 0000 0000" in door.accepted[-1].body
+    await expect(page.get_by_role("textbox", name="Write a message")).to_be_focused()
