@@ -22,11 +22,13 @@ _HEAD = """\
 或工作目录里的那一个），环境变量；后者优先。只写要改的键。
 写错的键、值会在启动时逐条指出，并说明怎么改。
 环境变量里的列表和表按 TOML 写：`SHOULI_HOURS__PERIODS__SATURDAY='["10:00-16:00"]'`。
+渠道的文字里，`{desk.port}` 这样的写法是另一个设置的值。
 
 Values are read from `config/default.toml`, then your `shouli.toml` (`--config`,
 `SHOULI_CONFIG`, or the one in the working directory), then the environment; later ones win.
 Write only what you change. Whatever is wrong is listed at the start, with the remedy.
-In the environment, lists and tables are written as in TOML.
+In the environment, lists and tables are written as in TOML. In the texts of a channel,
+`{desk.port}` stands for the value of another setting.
 """
 
 _TABLE = "| 键 Key | 环境变量 Environment | 默认 Default | 含义 Meaning |\n|---|---|---|---|\n"

@@ -183,6 +183,7 @@ def load(
     for name, base, values in _layers(path, environ, folder, problems):
         _anchor_paths(values, base)
         _merge(merged, values, (), name, sources)
+    _refer(merged.get("channels"), merged)
     settings = None
     try:
         settings = Settings.model_validate(merged)
@@ -300,6 +301,26 @@ def _anchor_paths(values: dict[str, Any], base: Path) -> None:
     for key in ("data_dir", "taxonomy", "routing"):
         if isinstance(values.get(key), str):
             values[key] = str(base / Path(values[key]).expanduser())
+
+
+_REFERENCE = re.compile(r"\{((?:[a-z_]+\.)+[a-z_]+)\}")
+"""“{desk.port}”: another setting. Always with a full stop, so that templates keep their {text}."""
+
+
+def _refer(node: Any, settings: Mapping[str, Any]) -> Any:
+    """``node`` with references in its strings replaced; tables are changed in place."""
+    if isinstance(node, str):
+        return _REFERENCE.sub(lambda found: _referred(found, settings), node)
+    if isinstance(node, dict):
+        for key, value in node.items():
+            node[key] = _refer(value, settings)
+    return node
+
+
+def _referred(found: re.Match[str], settings: Any) -> str:
+    for key in found[1].split("."):
+        settings = settings.get(key) if isinstance(settings, dict) else None
+    return found[0] if settings is None or isinstance(settings, dict) else str(settings)
 
 
 def _merge(

@@ -229,3 +229,15 @@ def test_labels_that_a_source_declares_exist(
         return
     with pytest.raises(ConfigurationError, match=wrong):
         declared_labels(settings, load_taxonomy(settings))
+
+
+def test_a_channels_option_may_refer_to_another_setting(tmp_path: Path) -> None:
+    (tmp_path / "shouli.toml").write_text(
+        '[desk]\nport = 9000\n[channels.x]\na = "{desk.port} {no.such} {text} {desk}"\n'
+        '[channels.x.inner]\nb = "{channels.email.port}"\n'
+    )
+    settings = load(environ={"SHOULI_CHANNELS__EMAIL__PORT": "2500"}, folder=tmp_path)
+    assert settings.channels["x"] == {
+        "a": "9000 {no.such} {text} {desk}", "inner": {"b": "2500"},
+    }  # fmt: skip
+    assert settings.channels["webchat"]["desk_url"] == "http://127.0.0.1:9000/desk"
