@@ -15,6 +15,7 @@ from models.migrations import migrate
 from models.routing import TRIAGE
 from models.store import Store
 from models.training import Taxonomy
+from workers.serving import serviceable
 from workers.wiring import make_store
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -89,14 +90,27 @@ async def first_rules(settings: Settings, store: Store) -> None:
 async def first_bundle(
     settings: Settings, store: Store, taxonomy: Taxonomy, say: Callable[[str], None]
 ) -> None:
-    """Trains on the seed corpus and promotes, where no classifier serves yet."""
-    if await store.bundles.champion() is not None:
-        return
-    from classifier.train import train_seed  # scikit-learn takes seconds to load
+    """Trains on the seed corpus and promotes, where no classifier can serve.
 
-    say("正在用种子语料训练分类器… / Training the classifier on the seed corpus …")
+    An upgrade, or an edited taxonomy, may leave all that were promoted refused: until somebody
+    retrains on the corrections, the seed is better than nothing.
+    """
     folder = settings.data_dir / "bundles"
-    bundle_id = train_seed(folder, taxonomy)
+    refused = await store.bundles.champion() is not None
+    if refused and await serviceable(store, folder, taxonomy) is not None:
+        return
+    from classifier.train import TrainingRefused, train_seed  # scikit-learn takes seconds to load
+
+    if refused:
+        say("现役分类器与此版本或分类体系不符。 / The classifier does not fit any more.")
+    say("正在用种子语料训练分类器… / Training the classifier on the seed corpus …")
+    try:
+        bundle_id = train_seed(folder, taxonomy)
+    except TrainingRefused as error:
+        if not refused:
+            raise
+        _log.error("nothing labels until somebody retrains", error=str(error))
+        return
     card = bundles.load(folder / bundle_id).card
     content = bundles.pack(folder / bundle_id)
     await store.bundles.add(bundle_id, {"id": card.id, "metrics": card.metrics}, content)

@@ -70,9 +70,24 @@ function candidates({ relax_step, rules_version, candidates: listed, others }) {
   return h("details.small", null,
     h("summary", null, t("why.candidates", { step: String(relax_step), rules: rules_version })),
     h("ul", null,
-      listed.map((c) => h("li", null, `${c.agent?.name ?? ""} · ${t(`candidate.${c.outcome}`)} ${c.detail}`)),
+      listed.map((c) => h("li", null, `${c.agent?.name ?? ""} · ${t(`candidate.${c.outcome}`)} `, particulars(c.detail))),
       Object.entries(others).map(([outcome, n]) =>
         h("li", null, t("why.others", { n: String(n), outcome: t(`candidate.${outcome}`) })))));
+}
+
+const PARTICULARS = {
+  level: (value) => t("candidate.levels", { n: value }),
+  used: (value) => t("candidate.load", { share: value }),
+  flexibility: (value) => t("candidate.flexibility", { p: percent(Number(value)) }),
+  idle_since: (value) => [t("candidate.idle"), " ", moment(Number(value))],
+};
+
+/** What the agent order looked at, in words; anything else as it is. */
+function particulars(detail) {
+  return detail.split(" ").map((part) => {
+    const [key, value] = part.split("=");
+    return [PARTICULARS[key] ? PARTICULARS[key](value) : part, " "];
+  });
 }
 
 function why(view) {
