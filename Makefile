@@ -26,7 +26,7 @@ help:
 	@echo '  make check         格式、类型、导入约定、单元测试        style, types, imports, unit tests'
 	@echo '  make coverage      测试覆盖率                            test coverage'
 	@echo '  make bench         延迟与吞吐                            latency and throughput'
-	@echo '  make campaign      随机断电，和每个渠道的关键时刻          random kills, and each channel's moments'
+	@echo '  make campaign      随机断电、随机历史，要几个小时        random kills and histories, for hours'
 	@echo '  make test-peers    与 Debian 的邮件程序对测（要装包）    against Debian mail programs'
 	@echo '  make test-browser  用 Chromium 测网页（要装包）          the pages, in Chromium'
 	@echo '  make lock          重新锁定依赖                          lock the dependencies anew'
@@ -60,7 +60,7 @@ check: $(VENV)/dev.stamp
 	@$(PYTEST) tests/unit
 
 bench: $(VENV)/dev.stamp
-	@$(BIN)/python -m bench.flow
+	@$(BIN)/python -m bench.latency; latency=$$?; $(BIN)/python -m bench.flow && exit $$latency
 
 campaign: $(VENV)/dev.stamp
 	@CRASH_KILLS=100 $(PYTEST) -s tests/flow/test_crash.py

@@ -124,6 +124,13 @@ def test_the_pages_have_commands_and_both_languages_have_the_same() -> None:
     assert commands("docs/getting-started.md") == commands("docs/zh/getting-started.md")
 
 
+def test_make_alone_tells_every_target() -> None:
+    told = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    targets = re.search(r"^\.PHONY: help (.+)$", (ROOT / "Makefile").read_text("utf-8"), re.M)
+    assert targets is not None
+    assert [t for t in targets[1].split() if f"  make {t} " not in told] == []
+
+
 def test_the_accounts_are_printed_once_and_the_passwords_are_right(running: Running) -> None:
     accounts = dict(_ACCOUNT.findall(_said(running)))
     assert {"chen", "admin", "lilei"} <= accounts.keys()
