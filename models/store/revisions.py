@@ -5,7 +5,7 @@ noted in the log by a row of its own and kept with the shown one, so that the ou
 in every order: the highest revision is shown, the others are its history, and a deletion leaves
 nothing of either. A deletion that comes before its message waits for it as a ``withdrawal``. An
 edit that comes before its message stands in for it: its words are the customer's last ones, and
-holding them back would need a time to give up at (docs/decisions/0012).
+holding them back would need a time to give up at (docs/decisions/0010).
 """
 
 from collections.abc import Iterable, Sequence

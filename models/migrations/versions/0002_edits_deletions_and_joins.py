@@ -1,12 +1,12 @@
 """Versions of messages, withdrawals, and answers found by the platform's name for them.
 
-Revision 0005, after 0001.
+Revision 0002, after 0001.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
+revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None

@@ -1,13 +1,13 @@
 """Webhooks, and the events that each is owed.
 
-Revision 0010, after 0009.
+Revision 0006, after 0005.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
-down_revision = "0009"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

@@ -1,13 +1,13 @@
 """Who is tried first, interruption, snoozing with a time, limits of presence, shift ends.
 
-Revision 0008, after 0010.
+Revision 0007, after 0006.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0008"
-down_revision = "0010"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

@@ -1,13 +1,13 @@
 """What retraining needs: lessons, runs, and the way back.
 
-Revision 0007.
+Revision 0008.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007"
-down_revision = "0008"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

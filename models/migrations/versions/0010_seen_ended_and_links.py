@@ -1,13 +1,13 @@
 """What agents have seen, chats that were ended, and links between customers.
 
-Revision 0015, after 0002.
+Revision 0010, after 0009.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0015"
-down_revision = "0002"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
