@@ -21,6 +21,10 @@ _DEPTH = 16
 _DEEPEST = 1024
 """Tickets read of each class and step: more only past those whom everybody free declined."""
 
+_DEEPEST_FOR_SMALLER = 64
+"""As many past those that need more room than anybody has, in search of a smaller one: a centre
+that is full with an odd unit left must not read its whole backlog at each turn."""
+
 _MOST_LOST = 5
 """Rounds in a row without a claim won: others give the same work away, and go on with it."""
 
@@ -72,7 +76,7 @@ class Dispatcher:
             given += won
             if tried:
                 lost = 0 if won else lost + 1
-            elif depth < _DEEPEST and _passed_over(heads, depth):
+            elif await self._passed_over(heads, depth, roster):
                 deeper *= 4
             else:
                 await self._forgive(heads, roster)
@@ -119,6 +123,24 @@ class Dispatcher:
             self._recent = at, {needs: float(count) for needs, count in found}
         return self._recent[1]
 
+    async def _passed_over(self, heads: Sequence[Waiting], depth: int, roster: Roster) -> bool:
+        """Whether behind what was read of some class there may be what somebody free can take.
+
+        The class was cut at ``depth``, and all that was read of it has exclusions, or needs more
+        room than they have.
+        """
+        groups: dict[tuple[str, int], list[Waiting]] = {}
+        for head in heads:
+            groups.setdefault((head.skill_class, head.relax_step), []).append(head)
+        cut = [group for group in groups.values() if len(group) >= depth]
+        if depth < _DEEPEST and any(all(head.excluded for head in group) for group in cut):
+            return True
+        if depth >= _DEEPEST_FOR_SMALLER:
+            return False
+        now = await self._store.db.now()
+        smallest = [replace(group[0], units=1, excluded=frozenset()) for group in cut]
+        return any(standing(head, roster, now, self._rules).free for head in smallest)
+
     async def _forgive(self, heads: Sequence[Waiting], roster: Roster) -> None:
         now = await self._store.db.now()
         for head in heads:
@@ -127,13 +149,3 @@ class Dispatcher:
             place = standing(head, roster, now, self._rules)
             if place.online and place.removed.get("excluded", 0) == place.online:
                 await self._store.queue.forgive(head.ticket_id, head.epoch, _FORGIVE_SECONDS)
-
-
-def _passed_over(heads: Sequence[Waiting], depth: int) -> bool:
-    """Whether some class was cut at ``depth`` and all that was read of it has exclusions."""
-    groups: dict[tuple[str, int], list[Waiting]] = {}
-    for head in heads:
-        groups.setdefault((head.skill_class, head.relax_step), []).append(head)
-    return any(
-        len(group) >= depth and all(head.excluded for head in group) for group in groups.values()
-    )

@@ -110,3 +110,18 @@ async def test_the_command_line_explains_the_same(
         await explain_ticket(load(None, environ={}), by_state[state].number, out)
         for text in expected:
             assert text in page.getvalue()
+
+
+async def test_what_is_too_large_for_the_room_left_keeps_nothing_smaller_waiting(
+    store: Store, clock: FakeClock
+) -> None:
+    system = System(store)
+    person = await agent(store, capacity=3)
+    # Two units each: one is given, and the others go before the mail, which needs one.
+    await system.bring(*(envelope(key, now=clock()) for key in "abcdef"))
+    clock.pass_(1)
+    await system.bring(
+        envelope("m", channel="email", lane=Lane.MAIL, account="help@example.com", now=clock())
+    )
+    held = await store.tickets.of_owner(person)
+    assert sorted(t.channel for t in held) == ["email", "webchat"]
