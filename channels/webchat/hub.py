@@ -169,14 +169,13 @@ class Hub:
             [str(event.data["message"]) for event in ours if event.kind == "message.in"],
             [str(event.data["outbound"]) for event in ours if event.kind == "message.out"],
         )
+        # Whoever was there may have left while the entries were read: one visitor's leaving must
+        # not fail the page for all.
         for event in ours:
-            room = self._by_id[str(event.conversation_id)]
-            if event.kind == "ticket.queued":
-                room.ticket = str(event.data["number"])
-            elif event.kind == "conversation.seen":
-                room.seen = max(room.seen, int(event.data["seq"]))
+            room = self._by_id.get(str(event.conversation_id))
+            if room is not None:
+                _note(room, event)
         for conversation_id in {str(e.conversation_id) for e in ours if e.kind in _CONCERNING}:
-            # Its visitor may have left while the entries were read.
             still = self._by_id.get(conversation_id)
             for wake in tuple(still.listeners) if still else ():
                 wake(entries.get(conversation_id, ()))
@@ -193,3 +192,11 @@ class Hub:
         if new:
             for conversation_id, place in (await self._lookup.keys(new)).items():
                 self._bind(place, conversation_id)
+
+
+def _note(room: Room, event: Event) -> None:
+    """What a room must know of an event that has no line in the log."""
+    if event.kind == "ticket.queued":
+        room.ticket = str(event.data["number"])
+    elif event.kind == "conversation.seen":
+        room.seen = max(room.seen, int(event.data["seq"]))

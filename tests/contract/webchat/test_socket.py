@@ -3,17 +3,19 @@
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import WSMsgType, WSServerHandshakeError
 
+from channels.webchat import hub
 from channels.webchat.lookup import Lookup
+from channels.webchat.sockets import Connection
 from models.errors import StorageFull, Temporary
 from models.message import Envelope, Receipt
-from models.store.conversations import Conversations
+from models.store.conversations import Conversations, Entry
 from tests.contract.webchat.site import Site, hear, hello, say, site
 
 
@@ -408,3 +410,36 @@ async def test_send_leaves_the_push_to_the_socket_holder(door: Site) -> None:
         assert result.state == "waiting"
         assert sending.messages[0].route.address == key
         assert door.channel.ready() is None
+
+
+async def test_a_visitor_who_leaves_while_news_is_read_fails_nobody_else(
+    door: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "_RETRY_SECONDS", 3600.0)  # a failed page would come after the test
+    gone = asyncio.Event()
+    stop, entries = Connection.stop, Lookup.entries
+
+    async def note_and_stop(connection: Connection) -> None:
+        gone.set()
+        await stop(connection)
+
+    async with door.socket() as leaving, door.socket() as staying:
+        keys = [(await hello(ws))["conversation"] for ws in (leaving, staying)]
+        for ws in (leaving, staying):
+            await ws.send_json(say("在吗"))
+            await hear(ws)
+        await door.work()
+        for ws in (leaving, staying):
+            assert (await hear(ws))["seq"] == 1
+
+        async def leave_first(self: Lookup, *ids: Sequence[str]) -> Mapping[str, list[Entry]]:
+            if not gone.is_set():
+                await leaving.close()
+                await gone.wait()
+            return await entries(self, *ids)
+
+        monkeypatch.setattr(Connection, "stop", note_and_stop)
+        monkeypatch.setattr(Lookup, "entries", leave_first)
+        await door.answer(keys[0], "在的")
+        await door.answer(keys[1], "在的")
+        assert (await hear(staying))["text"] == "在的"
