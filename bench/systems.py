@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import psutil
@@ -107,10 +108,16 @@ FROM message AS m JOIN ticket AS t ON t.id = m.ticket_id WHERE m.channel = 'emai
 
 
 @contextmanager
-def shouli(home: Path, skills: Mapping[str, int], capacity: int) -> Iterator[Shouli]:
+def shouli(
+    home: Path,
+    skills: Mapping[str, int],
+    capacity: int,
+    settings: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Shouli]:
     """``shouli run`` with its defaults, and one agent, who has ``skills`` and ``capacity``.
 
-    What the first start prepares (schema, classifier, accounts) is copied for the next round.
+    ``settings`` are environment variables, for a bench that cannot do with the defaults. What
+    the first start prepares (schema, classifier, accounts) is copied for the next round.
     """
     password = secrets.token_urlsafe(12)
     smtp, chat, desk = free_ports(3)
@@ -122,6 +129,7 @@ def shouli(home: Path, skills: Mapping[str, int], capacity: int) -> Iterator[Sho
         "SHOULI_CHANNELS__EMAIL__PORT": str(smtp),
         "SHOULI_INTAKE__PORT": str(chat),
         "SHOULI_DESK__PORT": str(desk),
+        **settings,
     }
     # Not kept from run to run: schema, corpus and training may have changed.
     prepared = home / f"prepared-{os.getpid()}"
