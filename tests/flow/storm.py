@@ -30,9 +30,8 @@ from tests.flow.system import System
 CAPACITY = 4
 
 _PASSES, _DECLINES = 0.03, 0.08
-_HANDLING = (0.5, 3.0)
-_LINE_SECONDS = 15.0
-"""Mean time until a line is lost."""
+_LINE_LASTS = 5.0
+"""Mean time until a line is lost, in times that a ticket takes."""
 
 _AGAIN = 0.2
 _SESSION_SECONDS = 3600.0
@@ -48,13 +47,14 @@ _THEMES = (
 
 @dataclass
 class Person:
-    """Somebody at the desk, on a live line of their own."""
+    """Somebody at the desk, on a live line of their own; a ticket takes them about ``seconds``."""
 
     id: str
     system: System
     store: Store
     http: aiohttp.ClientSession
     chance: random.Random
+    seconds: float
     seen: Counter[str]
     _token: str = ""
     _last_seq: int = 0
@@ -66,7 +66,8 @@ class Person:
         await self._sign_in()
         while True:
             with contextlib.suppress(aiohttp.ClientError, OSError):  # TimeoutError is one
-                async with asyncio.timeout(self.chance.expovariate(1 / _LINE_SECONDS)):
+                lasts = self.chance.expovariate(1 / (_LINE_LASTS * self.seconds))
+                async with asyncio.timeout(lasts):
                     await self._session()
             self.seen["lines lost"] += 1
             if self.chance.random() < 0.5:
@@ -132,7 +133,7 @@ class Person:
                 self.seen["declined"] += 1
                 return
             await self._ask("POST", f"{path}/accept")
-        await asyncio.sleep(self.chance.uniform(*_HANDLING))
+        await asyncio.sleep(self.seconds * self.chance.uniform(0.2, 1.8))
         # Of an offer that was told again after a lost line, only the answer shows whose it is.
         body = {"text": "已处理。", "client_id": self._answers[ticket_id], "then": "resolved"}
         await self._ask("POST", f"{path}/reply", body)
@@ -154,7 +155,7 @@ class Person:
 async def arrivals(
     system: System, http: aiohttp.ClientSession, ledger: Ledger, count: int, seconds: float
 ) -> None:
-    """That many visitors with a question each, in ``seconds``: half of them in the first third."""
+    """That many visitors with a question each, at any time within ``seconds``."""
     origin = {"Origin": system.intake}
     chance = random.Random("customers")
 
@@ -171,9 +172,8 @@ async def arrivals(
             ledger.acknowledged[marker] = (await sent.json())["envelope_id"]
 
     async with asyncio.TaskGroup() as tasks:
-        for n in range(count):
-            after = chance.uniform(0.0, seconds / 3 if n % 2 else seconds)
-            tasks.create_task(visitor(after, chance.choice(_THEMES)))
+        for _ in range(count):
+            tasks.create_task(visitor(chance.uniform(0.0, seconds), chance.choice(_THEMES)))
 
 
 class Watch:

@@ -32,7 +32,10 @@ from workers.wiring import make_ruling, make_store
 AGENTS = int(os.environ.get("STORM_AGENTS", "20"))
 TICKETS = int(os.environ.get("STORM_TICKETS", "500"))
 
-ARRIVALS_A_SECOND = 20.0
+ARRIVALS_A_SECOND = 10.0
+HANDLING_SECONDS = 0.9 * AGENTS * (CAPACITY // 2) / ARRIVALS_A_SECOND
+"""With their pauses it is a little more than they can do: whoever has room finds work waiting."""
+
 PATIENCE = 60.0 + TICKETS / 5
 BESIDE_SECONDS = 5.0
 """A ticket may wait that long beside a free agent who may take it: a sweep."""
@@ -76,7 +79,8 @@ async def people(
         skills = {name: 1 + n % 5 for name in domains if name != domains[n % len(domains)]}
         login = f"storm{n}"
         agent_id = await store.agents.add(login, login, Role.AGENT, "x", others | skills, CAPACITY)
-        hired.append(Person(agent_id, system, store, http, random.Random(login), seen))
+        chance = random.Random(login)
+        hired.append(Person(agent_id, system, store, http, chance, HANDLING_SECONDS, seen))
     return hired
 
 
