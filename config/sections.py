@@ -54,16 +54,6 @@ class Intake(Section):
         description="剩余磁盘少于这么多 MB 时暂停接收（452/503） "
         "/ Receiving pauses (452, 503) when fewer MB of disk are free.",
     )
-    rate_per_peer: float = Field(
-        gt=0,
-        description="网页聊天和 HTTP 入口：每个来源地址每秒最多多少条 "
-        "/ Web chat and HTTP door: messages a second allowed from one peer.",
-    )
-    rate_burst: int = Field(
-        ge=1,
-        description="网页聊天和 HTTP 入口：每个来源地址最多连续多少条 "
-        "/ Web chat and HTTP door: messages one peer may send at once.",
-    )
 
 
 class Desk(Section):

@@ -23,6 +23,23 @@ from desk.bodies import MOST_BYTES
 from desk.errors import add_headers, answer_errors
 from desk.services import SERVICES, DeskServices
 
+DOORS = (
+    auth,
+    tickets,
+    customers,
+    chatting,
+    files,
+    labels,
+    bundles,
+    agents,
+    queues,
+    rules,
+    webhooks,
+    push,
+    pages,
+)
+"""One topic each; all of their routes are in docs/openapi.yaml."""
+
 
 def create_app(services: DeskServices) -> web.Application:
     """The desk door, ready to be served on one port."""
@@ -32,21 +49,7 @@ def create_app(services: DeskServices) -> web.Application:
     app[auth.ATTEMPTS] = auth.Attempts(services.clock)
     app[push.HUB] = push.Hub(services)
     pages.prepare(app)
-    for door in (
-        auth,
-        tickets,
-        customers,
-        chatting,
-        files,
-        labels,
-        bundles,
-        agents,
-        queues,
-        rules,
-        webhooks,
-        push,
-        pages,
-    ):
+    for door in DOORS:
         app.add_routes(door.routes())
     if services.metrics is not None:
         app.router.add_get("/metrics", services.metrics)
