@@ -12,6 +12,7 @@ from models.errors import Temporary
 from models.ports import WORK, Doorbell
 from models.store import Store
 from models.store.leases import Held
+from models.store.timers import Effect
 from router.policy import position
 from workers.deliver import Deliverer
 from workers.ruling import Ruling
@@ -44,8 +45,13 @@ class Ticker:
         attempts: int,
         limits: Mapping[str, float],
         back_to_ready: Collection[str],
+        effects: Mapping[str, Effect],
     ) -> None:
-        """``limits``: seconds that a presence may last, by presence."""
+        """``limits``: seconds that a presence may last, by presence.
+
+        ``effects``: what each kind of timer brings about.
+        """
+        self._effects = effects
         self._limits = limits
         self._back_to_ready = back_to_ready
         self._store = store
@@ -63,6 +69,7 @@ class Ticker:
             (1, self._miss_agents),
             (1, self._rule),
             (1, self._wake),
+            (1, self._fire),
             (_PRESENCE_TICKS, self._limit_presence),
             (1, self._step),
             (_RECOUNT_TICKS, self._recount),
@@ -141,6 +148,10 @@ class Ticker:
     async def _wake(self) -> None:
         if await self._store.queue.wake():
             await self._doorbell.ring("dispatch")
+
+    async def _fire(self) -> None:
+        for trouble in await self._store.timers.fire_due(self._effects):
+            _log.error("timer failed", trouble=trouble)
 
     async def _step(self) -> None:
         await self._store.queue.step(partial(position, rules=self._ruling.book.general))

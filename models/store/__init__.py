@@ -27,6 +27,7 @@ from models.store.rules import RuleVersions
 from models.store.sealing import Vault
 from models.store.threads import Threads
 from models.store.tickets import Tickets
+from models.store.timers import Timers
 from models.store.transcripts import Transcripts
 from models.store.uploads import Uploads
 from models.store.webhooks import Webhooks
@@ -47,6 +48,7 @@ class Store:
     conversations: Conversations
     queue: Queue
     tickets: Tickets
+    timers: Timers
     outbound: Outbound
     agents: Agents
     events: Events
@@ -99,6 +101,7 @@ def open_store(
         conversations=conversations,
         queue=Queue(db),
         tickets=Tickets(db),
+        timers=Timers(db),
         outbound=Outbound(db, conversations),
         agents=Agents(db),
         events=Events(db),

@@ -7,6 +7,7 @@ import structlog
 from config.settings import Settings
 from workers.clock import Ticker
 from workers.deliver import Deliverer
+from workers.effects import make_effects
 from workers.roles.door import until_told
 from workers.wiring import make_channels, make_ruling, opened
 
@@ -25,6 +26,7 @@ async def run(settings: Settings) -> None:
             settings.pipeline.attempts,
             settings.desk.presence_seconds,
             settings.desk.back_to_ready,
+            make_effects(settings),
         )
         ticking = asyncio.create_task(ticker.run())
         stopping = asyncio.create_task(until_told())

@@ -1,0 +1,61 @@
+"""Every table. Times are seconds since the epoch (UTC, double); ids are UUIDv7 text.
+
+Truth is here; everything else (Redis, sockets, caches) may be thrown away at any moment.
+"""
+
+from models.tables.agents import agent, credential
+from models.tables.columns import metadata
+from models.tables.conversations import (
+    call,
+    conversation,
+    delivery,
+    file_due,
+    message,
+    outbound,
+    upload,
+    withdrawal,
+)
+from models.tables.coordination import counter, cursor, lease
+from models.tables.customers import customer, customer_link, identity, proof
+from models.tables.intake import blob, envelope
+from models.tables.log import audit, event, webhook, webhook_event
+from models.tables.rules import rules_publication, rules_version
+from models.tables.tickets import assignment, skill_class, ticket
+from models.tables.timers import timer
+from models.tables.training import bundle, correction, retraining
+
+__all__ = [
+    "agent",
+    "assignment",
+    "audit",
+    "blob",
+    "bundle",
+    "call",
+    "conversation",
+    "correction",
+    "counter",
+    "credential",
+    "cursor",
+    "customer",
+    "customer_link",
+    "delivery",
+    "envelope",
+    "event",
+    "file_due",
+    "identity",
+    "lease",
+    "message",
+    "metadata",
+    "outbound",
+    "proof",
+    "retraining",
+    "rules_publication",
+    "rules_version",
+    "skill_class",
+    "ticket",
+    "timer",
+    "upload",
+    "webhook",
+    "webhook_event",
+    "withdrawal",
+]

@@ -1,0 +1,40 @@
+"""Who works here, and what proves that it is they."""
+
+from sqlalchemy import JSON, CheckConstraint, Column, Double, ForeignKey, String, Table, Text, text
+
+from models.tables.columns import Line, identifier, metadata, number
+
+agent = Table(
+    "agent",
+    metadata,
+    identifier(primary_key=True),
+    Column("login", Line(64), nullable=False, unique=True),
+    Column("name", Line(64), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("password", Text, nullable=False, comment="argon2id."),
+    Column("skills", JSON, nullable=False, server_default="{}"),
+    number("capacity", 6),
+    number("used"),
+    Column("presence", String(16), nullable=False, server_default="offline"),
+    Column("presence_at", Double, nullable=False, server_default=text("0")),
+    Column("heartbeat_at", Double, nullable=False, server_default=text("0")),
+    Column("idle_since", Double, nullable=False, server_default=text("0")),
+    Column("overstay_at", Double, comment="When they were told that they are away too long."),
+    Column("shift_ends_at", Double),
+    Column("created_at", Double, nullable=False),
+    Column("disabled_at", Double),
+    CheckConstraint("used >= 0", name="used"),
+)
+
+credential = Table(
+    "credential",
+    metadata,
+    identifier(primary_key=True),
+    identifier("agent_id", ForeignKey("agent.id"), nullable=False, index=True),
+    Column("kind", String(8), nullable=False),
+    Column("name", Line(64), nullable=False, server_default=""),
+    Column("hash", String(64), nullable=False, unique=True, comment="SHA-256 of the token."),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    CheckConstraint("kind IN ('session', 'token')", name="kind"),
+)
