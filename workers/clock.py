@@ -11,6 +11,7 @@ import structlog
 from models.errors import Temporary
 from models.ports import WORK, Doorbell
 from models.store import Store
+from models.store.followers import Follower
 from models.store.leases import Held
 from models.store.timers import Effect
 from router.policy import position
@@ -46,12 +47,14 @@ class Ticker:
         limits: Mapping[str, float],
         back_to_ready: Collection[str],
         effects: Mapping[str, Effect],
+        followers: Sequence[Follower],
     ) -> None:
         """``limits``: seconds that a presence may last, by presence.
 
-        ``effects``: what each kind of timer brings about.
+        ``effects``: what each kind of timer brings about; ``followers`` act on events.
         """
         self._effects = effects
+        self._followers = followers
         self._limits = limits
         self._back_to_ready = back_to_ready
         self._store = store
@@ -69,6 +72,7 @@ class Ticker:
             (1, self._miss_agents),
             (1, self._rule),
             (1, self._wake),
+            *((1, partial(self._follow, follower)) for follower in followers),
             (1, self._fire),
             (_PRESENCE_TICKS, self._limit_presence),
             (1, self._step),
@@ -153,6 +157,9 @@ class Ticker:
         for trouble in await self._store.timers.fire_due(self._effects):
             _log.error("timer failed", trouble=trouble)
 
+    async def _follow(self, follower: Follower) -> None:
+        await self._store.followers.catch_up(follower, await self._store.events.last())
+
     async def _step(self) -> None:
         await self._store.queue.step(partial(position, rules=self._ruling.book.general))
 
@@ -178,4 +185,4 @@ async def _alone(duty: Callable[[], Awaitable[object]]) -> None:
     except Temporary:
         raise
     except Exception:  # noqa: BLE001  told in the log, and tried again with the next tick
-        _log.exception("duty failed", duty=duty.__name__)
+        _log.exception("duty failed", duty=repr(duty))

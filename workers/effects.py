@@ -1,11 +1,17 @@
-"""What each kind of timer brings about: a kind a line, its effect with the nouns it is about."""
+"""What happens by itself: what each kind of timer brings about, and who acts on events."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from config.settings import Settings
+from models.store.followers import Follower
 from models.store.timers import Effect
 
 
 def make_effects(_settings: Settings) -> Mapping[str, Effect]:
-    """Every kind of timer that the clock knows; one that is not here waits."""
+    """Every kind of timer that the clock knows, a line each; one that is not here waits."""
     return {}
+
+
+def make_followers(_settings: Settings) -> Sequence[Follower]:
+    """Everybody who acts on events, in the order in which they are asked."""
+    return ()

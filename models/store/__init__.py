@@ -16,6 +16,7 @@ from models.store.database import Database
 from models.store.envelopes import Envelopes
 from models.store.events import Events
 from models.store.files import Files
+from models.store.followers import Followers
 from models.store.joins import Joins
 from models.store.leases import Leases
 from models.store.outbound import Outbound
@@ -49,6 +50,7 @@ class Store:
     queue: Queue
     tickets: Tickets
     timers: Timers
+    followers: Followers
     outbound: Outbound
     agents: Agents
     events: Events
@@ -102,6 +104,7 @@ def open_store(
         queue=Queue(db),
         tickets=Tickets(db),
         timers=Timers(db),
+        followers=Followers(db),
         outbound=Outbound(db, conversations),
         agents=Agents(db),
         events=Events(db),

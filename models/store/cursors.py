@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import select
 
 from models.errors import Conflict
-from models.store.database import Database
+from models.store.database import Database, Tx
 from models.store.leases import Held
 from models.tables import cursor, lease
 
@@ -36,9 +36,14 @@ class Cursors:
                 query = select(lease.c.name).where(same).with_for_update()
                 if (await tx.conn.execute(query)).one_or_none() is None:
                     raise Conflict("somebody else reads this account now")
-            values = {"value": value, "updated_at": tx.now}
-            await tx.conn.execute(
-                tx.upsert(cursor)
-                .values(channel=channel, account=account, **values)
-                .on_conflict_do_update(index_elements=["channel", "account"], set_=values)
-            )
+            await moved_to(tx, channel, account, value)
+
+
+async def moved_to(tx: Tx, channel: str, account: str, value: Any) -> None:
+    """Writes how far ``account`` was read, with what else the transaction does."""
+    values = {"value": value, "updated_at": tx.now}
+    await tx.conn.execute(
+        tx.upsert(cursor)
+        .values(channel=channel, account=account, **values)
+        .on_conflict_do_update(index_elements=["channel", "account"], set_=values)
+    )

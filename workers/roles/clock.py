@@ -7,7 +7,7 @@ import structlog
 from config.settings import Settings
 from workers.clock import Ticker
 from workers.deliver import Deliverer
-from workers.effects import make_effects
+from workers.effects import make_effects, make_followers
 from workers.roles.door import until_told
 from workers.wiring import make_channels, make_ruling, opened
 
@@ -27,6 +27,7 @@ async def run(settings: Settings) -> None:
             settings.desk.presence_seconds,
             settings.desk.back_to_ready,
             make_effects(settings),
+            make_followers(settings),
         )
         ticking = asyncio.create_task(ticker.run())
         stopping = asyncio.create_task(until_told())

@@ -36,7 +36,7 @@ async def test_the_clock_places_anew_at_once_and_again_for_laggards(
     first = Rules.model_validate(content(600.0, version="file"))
     ruling = Ruling(store, first, Calendars(ALWAYS))
     bell = Bell()
-    ticker = Ticker(store, Deliverer(store, {}), bell, ruling, 3, {}, (), {})
+    ticker = Ticker(store, Deliverer(store, {}), bell, ruling, 3, {}, (), {}, ())
     await store.rules.first(content(), "file")
     early = await waiting(store, "a", target=900.0)
     await ticker.tick()
