@@ -5,6 +5,7 @@ Truth is here; everything else (Redis, sockets, caches) may be thrown away at an
 
 from models.tables.agents import agent, credential
 from models.tables.columns import metadata
+from models.tables.complaints import complaint, improvement
 from models.tables.conversations import (
     call,
     conversation,
@@ -17,6 +18,7 @@ from models.tables.conversations import (
 )
 from models.tables.coordination import counter, cursor, lease
 from models.tables.customers import customer, customer_link, identity, proof
+from models.tables.helping import helper, note, subtask
 from models.tables.intake import blob, envelope
 from models.tables.log import audit, event, webhook, webhook_event
 from models.tables.rules import rules_publication, rules_version
@@ -31,6 +33,7 @@ __all__ = [
     "blob",
     "bundle",
     "call",
+    "complaint",
     "conversation",
     "correction",
     "counter",
@@ -42,16 +45,20 @@ __all__ = [
     "envelope",
     "event",
     "file_due",
+    "helper",
     "identity",
+    "improvement",
     "lease",
     "message",
     "metadata",
+    "note",
     "outbound",
     "proof",
     "retraining",
     "rules_publication",
     "rules_version",
     "skill_class",
+    "subtask",
     "ticket",
     "timer",
     "upload",

@@ -59,8 +59,6 @@ ticket = Table(
     Column("offer_until", Double),
     Column("first_answer_at", Double),
     Column("resolved_at", Double),
-    # 投诉时间、投诉人、投诉事项、责任部门 (DESIGN §8).
-    Column("complaint", JSON),
     Index(
         "uq_ticket_open_conversation",
         "conversation_id",
