@@ -46,9 +46,14 @@ class EmailChannel:
 
     async def open(self, door: Door) -> None:
         """Listens on the configured address."""
+        from channels.email.authenticate import Authenticator
         from channels.email.smtp import Server
 
-        self._server = Server(self.options, door.accept, door.clock)
+        asking = None
+        if self.options.verify_senders:
+            servers = [str(server) for server in self.options.nameservers]
+            asking = Authenticator(self.options.verify_seconds, servers)
+        self._server = Server(self.options, door.accept, door.clock, asking)
         await self._server.start()
         if self.options.imap:
             self._readers = self._read_mailboxes(door)

@@ -1,6 +1,6 @@
 """What can be set for the e-mail channel."""
 
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -176,6 +176,24 @@ class Options(_Settings):
         "其余同名头一律不看 / Name under which those servers write Authentication-Results: then"
         " only their dmarc verdict counts, and no other such header is looked at.",
     )
+    verify_senders: bool = Field(
+        True,
+        description="直接从互联网来的邮件，自己核验 SPF、DKIM、DMARC（查 DNS）；内网来的不查"
+        " / Check SPF, DKIM and DMARC ourselves (by DNS) of mail that comes straight from the"
+        " Internet; private networks are not asked about.",
+    )
+    verify_seconds: float = Field(
+        8.0,
+        gt=0,
+        le=60,
+        description="核验一封邮件最多等 DNS 几秒；超时按未验证收下"
+        " / Longest wait for DNS about one mail, in seconds; then it is taken as unproven.",
+    )
+    nameservers: tuple[IPv4Address | IPv6Address, ...] = Field(
+        (),
+        description="核验时询问的 DNS 服务器，留空用系统的"
+        " / DNS servers that are asked for it; empty: the system's.",
+    )
     lmtp: bool = Field(
         False,
         description="在此端口说 LMTP 而不是 SMTP（供前置的 MTA 投递）"
@@ -212,6 +230,14 @@ class Options(_Settings):
     @property
     def own_domain(self) -> str:
         return self.domain or self.mailboxes[0].address.rpartition("@")[2]
+
+    def unproven(self, peer: str) -> bool:
+        """Whether nobody but us can say who sends what comes from this address."""
+        try:
+            address = ip_address(peer)
+        except ValueError:
+            return False
+        return address.is_global and not any(address in net for net in self.verifying_peers)
 
     def mailbox_of(self, account: str) -> Mailbox | None:
         """The address that answers of an account come from: its first."""

@@ -12,6 +12,7 @@ from collections.abc import Coroutine, Sequence
 from functools import partial
 from typing import Any
 
+from channels.email.authenticate import Authenticator
 from channels.email.fast import FastSMTP
 from channels.email.headers import clean_line
 from channels.email.options import Options
@@ -32,8 +33,16 @@ _DRAIN_FACTOR = 2
 class Server:
     """Listens, and turns each mail into envelopes that are committed before the 250."""
 
-    def __init__(self, options: Options, accept: Accept, clock: Clock) -> None:
+    def __init__(
+        self,
+        options: Options,
+        accept: Accept,
+        clock: Clock,
+        authenticator: Authenticator | None = None,
+    ) -> None:
+        """``authenticator`` is asked about senders whom nobody else has checked."""
         self.options = options
+        self._authenticator = authenticator
         self.connections: set[_Connection] = set()
         self._accept = accept
         self._clock = clock
@@ -88,6 +97,8 @@ class Server:
         if self._server is not None:
             await self._server.wait_closed()
             self._server = None
+        if self._authenticator is not None:
+            self._authenticator.close()
 
     def account_of(self, address: str) -> str | None:
         """The account that a recipient belongs to; plus-addresses belong to the plain one."""
@@ -114,7 +125,7 @@ class Server:
             del self._peers[peer]
 
     def envelopes(
-        self, facts: "dict[str, Any]", recipients: Sequence[str], raw: bytes
+        self, facts: dict[str, Any], recipients: Sequence[str], raw: bytes
     ) -> list[Envelope]:
         """One for each account among the recipients."""
         now = self._clock()
@@ -136,6 +147,15 @@ class Server:
             )
             for account, own in by_account.items()
         ]
+
+    async def receive(self, facts: dict[str, Any], recipients: Sequence[str], raw: bytes) -> str:
+        """Asks who it is from where that is open, commits, and returns the reply."""
+        if self._authenticator is not None and self.options.unproven(facts["peer"]):
+            verdict = await self._authenticator.verdict(
+                raw, facts["peer"], facts["helo"], facts["mail_from"]
+            )
+            facts |= {"authentication": verdict.facts()}
+        return await self.store(self.envelopes(facts, recipients, raw))
 
     async def store(self, envelopes: list[Envelope]) -> str:
         """Commits, and returns the reply. Goes on when the connection does not.
@@ -209,9 +229,8 @@ class _Handler:
     async def handle_DATA(  # noqa: N802 - aiosmtpd's name
         self, smtp: "_Connection", _session: Any, envelope: Any
     ) -> str:
-        facts = smtp.facts()
-        made = self._server.envelopes(facts, envelope.rcpt_tos, envelope.content)
-        return await smtp.while_storing(self._server.store(made))
+        work = self._server.receive(smtp.facts(), envelope.rcpt_tos, envelope.content)
+        return await smtp.while_storing(work)
 
     async def handle_exception(self, error: Exception) -> str:
         _log.error("SMTP command failed", exc_info=error)

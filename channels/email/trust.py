@@ -1,8 +1,9 @@
 """How far a mail's sender is proven, in the words of the server that checked it (RFC 8601).
 
-Shouli asks no DNS: the server before us did, when the mail came in and its address was known.
-Its Authentication-Results count where the mail came by a way that only it can take, and only
-those with its name; everybody can write such a header, so that all others are not looked at.
+Reading asks no DNS: the server that took the mail did, when it came in and its address was known.
+That was our own (see ``authenticate``), or one before it, whose Authentication-Results count
+where the mail came by a way that only it can take, and only those with its name; everybody can
+write such a header, so that all others are not looked at.
 """
 
 import re
@@ -37,6 +38,8 @@ def trust_of(
         if not authserv_id:
             return Trust(level="verified", method="peer", evidence=str(peer), proves=("email",))
         return _reported(sender, headers, authserv_id)
+    if own := transport.get("authentication"):
+        return _ours(sender, own)
     # A mailbox read over IMAP: its provider's name, put there by our own reader.
     provider = str(transport.get("authserv_id") or "")
     return _reported(sender, headers, provider) if provider else Trust(level="claimed")
@@ -66,6 +69,25 @@ def _verdict(sender: str, results: str) -> Trust:
         if found[1].lower() == "fail":
             return Trust(level="failed", method="dmarc", evidence=evidence)
     return Trust(level="claimed")
+
+
+def _ours(sender: str, verdict: Mapping[str, str]) -> Trust:
+    """By what our own server found out while the mail came in."""
+    shown = domain_of(sender)
+    if verdict["domain"] == shown and verdict["dmarc"] == "pass":
+        evidence = verdict["evidence"]
+        return Trust(level="verified", method="dmarc", evidence=evidence, proves=("email",))
+    if verdict["domain"] == shown and verdict["dmarc"] == "fail":
+        return Trust(level="failed", method="dmarc", evidence=verdict["evidence"])
+    return Trust(level="claimed", evidence=verdict["evidence"])
+
+
+def domain_of(address: str) -> str:
+    """The domain as DNS knows it; “” where it cannot be one."""
+    try:
+        return address.rpartition("@")[2].encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        return ""
 
 
 def _ip(text: object) -> Any:
