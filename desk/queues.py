@@ -17,7 +17,7 @@ async def depth(request: web.Request) -> web.Response:
     return web.json_response(
         {
             "now": services.clock(),
-            "classes": await store.queue.depth(),
+            "classes": await store.boards.depth(),
             "tickets": await store.tickets.counts(),
             "answers": await store.outbound.counts(),
             "envelopes": await store.envelopes.backlog(),

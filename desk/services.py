@@ -10,9 +10,9 @@ from aiohttp.typedefs import Handler
 from models.ports import Bus, Clock, Doorbell
 from models.routing import Line, Needs
 from models.store import Store
-from models.store.queue import Rekey
 from models.store.rules import Publication
 from models.store.tickets import Ticket
+from models.store.waiting import Rekey
 from models.training import Taxonomy
 
 

@@ -25,8 +25,8 @@ from models.errors import NotFound
 from models.message import Sender
 from models.routing import TRIAGE, Needs
 from models.store.conversations import Entry
-from models.store.queue import load_needs
 from models.store.tickets import Ticket
+from models.store.waiting import load_needs
 from models.ticket import TicketState
 
 _FREE_STATES = {TicketState.NEW, TicketState.WAITING}
@@ -93,7 +93,7 @@ async def my_queue(request: web.Request) -> web.Response:
 
 async def waiting_json(services: DeskServices) -> Json:
     """How many tickets wait, and since when (seconds since the epoch) the oldest does."""
-    depth = await services.store.queue.depth()
+    depth = await services.store.boards.depth()
     oldest = [row["oldest"] for row in depth if row["oldest"] is not None]
     return {
         "total": sum(row["waiting"] for row in depth),

@@ -123,11 +123,11 @@ class Ticker:
             await self._doorbell.ring("deliver")
 
     async def _miss_agents(self) -> None:
-        silent = await self._store.queue.expire_offers()
+        silent = await self._store.upkeep.expire_offers()
         lost: list[str] = []
         # After an outage of ours everybody has been silent: they get the time to come back.
         if self._ticks * TICK_SECONDS >= _SILENT_SECONDS:
-            lost = await self._store.queue.lose_contact(_SILENT_SECONDS, _GRACE_SECONDS)
+            lost = await self._store.upkeep.lose_contact(_SILENT_SECONDS, _GRACE_SECONDS)
         if silent or lost:
             _log.info("agents away", not_responding=len(silent), offline=len(lost))
             await self._doorbell.ring("dispatch")
@@ -150,7 +150,7 @@ class Ticker:
             await self._doorbell.ring("dispatch")
 
     async def _wake(self) -> None:
-        if await self._store.queue.wake():
+        if await self._store.upkeep.wake():
             await self._doorbell.ring("dispatch")
 
     async def _fire(self) -> None:
@@ -161,10 +161,10 @@ class Ticker:
         await self._store.followers.catch_up(follower, await self._store.events.last())
 
     async def _step(self) -> None:
-        await self._store.queue.step(partial(position, rules=self._ruling.book.general))
+        await self._store.upkeep.step(partial(position, rules=self._ruling.book.general))
 
     async def _recount(self) -> None:
-        for agent_id, was, is_ in await self._store.queue.recount():
+        for agent_id, was, is_ in await self._store.upkeep.recount():
             _log.error("load recounted", agent=agent_id, was=was, now=is_)
 
     async def _forget(self) -> None:

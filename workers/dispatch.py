@@ -119,7 +119,7 @@ class Dispatcher:
         at = self._monotonic()
         if self._recent is None or at - self._recent[0] > _RECENT_FOR:
             since = await self._store.db.now() - _RECENT_SECONDS
-            found = await self._store.queue.recent_classes(since)
+            found = await self._store.boards.recent_classes(since)
             self._recent = at, {needs: float(count) for needs, count in found}
         return self._recent[1]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from models.routing import Candidate, Decision, Needs, Waiting
 from models.store import Store
-from models.store.queue import load_needs
+from models.store.waiting import load_needs
 from router.explain import Explanation, explain, why_not_yet
 from router.policy import standing
 from router.roster import Roster
@@ -34,7 +34,7 @@ class Explaining:
         agents = Roster(await self._store.agents.online())
         found = standing(ticket, agents, now, self._ruling.book.general)
         told = why_not_yet(ticket, found, now)
-        ahead = await self._store.queue.ahead(ticket_id)
+        ahead = await self._store.boards.ahead(ticket_id)
         facts = dict(told.facts) | {"ahead": ahead, "rules_version": ticket.rules_version}
         return Explanation(facts, told.text)
 

@@ -69,7 +69,7 @@ async def _collect(store: Store, registry: CollectorRegistry) -> None:
         "shouli_queue_longest_wait_seconds", "Longest wait", ["queue"], registry=registry
     )
     now = await store.db.now()
-    for row in await store.queue.depth():
+    for row in await store.boards.depth():
         waiting.labels(row["skill_class"]).set(row["waiting"])
         oldest.labels(row["skill_class"]).set(max(0.0, now - row["oldest"]))
     webhooks = Gauge("shouli_webhook_events", "Owed or failed", ["state"], registry=registry)

@@ -98,7 +98,7 @@ class Publishing:
 
     async def _around(self) -> Surroundings:
         now = await self._store.db.now()
-        recent = await self._store.queue.recent_classes(now - _RECENT_SECONDS)
+        recent = await self._store.boards.recent_classes(now - _RECENT_SECONDS)
         langs = {
             skill.removeprefix("lang:")
             for needs, _ in recent

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from models.ports import Clock
 from models.store.agents import Agents
 from models.store.blobs import Blobs, FileBlobs, TableBlobs
+from models.store.boards import Boards
 from models.store.bundles import Bundles
 from models.store.calls import Calls
 from models.store.conversations import Conversations
@@ -30,6 +31,7 @@ from models.store.threads import Threads
 from models.store.tickets import Tickets
 from models.store.timers import Timers
 from models.store.transcripts import Transcripts
+from models.store.upkeep import Upkeep
 from models.store.uploads import Uploads
 from models.store.webhooks import Webhooks
 
@@ -48,6 +50,8 @@ class Store:
     threads: Threads
     conversations: Conversations
     queue: Queue
+    boards: Boards
+    upkeep: Upkeep
     tickets: Tickets
     timers: Timers
     followers: Followers
@@ -102,6 +106,8 @@ def open_store(
         threads=Threads(people, vault, zone, hold, reopen),
         conversations=conversations,
         queue=Queue(db),
+        boards=Boards(db),
+        upkeep=Upkeep(db),
         tickets=Tickets(db),
         timers=Timers(db),
         followers=Followers(db),

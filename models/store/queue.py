@@ -1,4 +1,4 @@
-"""Labelling, waiting and claiming: the part of a ticket's life that the machine moves.
+"""Labelling and claiming: how a ticket comes into the shared queue, and out of it.
 
 Locks are taken in one order everywhere (conversation, ticket, identity, agent, counter), each
 sorted by id, so that transactions wait for each other but never in a circle.
@@ -6,9 +6,9 @@ sorted by id, so that transactions wait for each other but never in a circle.
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import (
     CompoundSelect,
@@ -18,10 +18,8 @@ from sqlalchemy import (
     bindparam,
     func,
     literal_column,
-    or_,
     select,
     text,
-    tuple_,
     union_all,
     update,
 )
@@ -29,13 +27,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import Conflict
 from models.message import Trust
-from models.routing import LATE_TWICE_STEP, Decision, Needs, Position, Waiting
+from models.routing import LATE_TWICE_STEP, Decision, Needs, Waiting
 from models.storable import Encoded
 from models.store.conversations import append
-from models.store.custody import lock, lock_agents, lock_rows, requeue, set_presence, take
+from models.store.custody import lock, lock_rows, take
 from models.store.database import Database, Fields, Tx
+from models.store.waiting import Rekey, as_waiting, dump_needs, load_needs, retargeted
 from models.tables import (
-    agent,
     conversation,
     customer,
     identity,
@@ -44,7 +42,7 @@ from models.tables import (
     skill_class,
     ticket,
 )
-from models.ticket import LOADED_STATES, MACHINES, Label, Labels, TicketState
+from models.ticket import MACHINES, Label, Labels, TicketState
 
 _UNROUTED = {TicketState.NEW, TicketState.WAITING}
 
@@ -131,7 +129,7 @@ class Queue:
         return await self._db.look(found)
 
     async def route(
-        self, batch: Sequence[Routed], cap: int | None = None, rekey: "Rekey | None" = None
+        self, batch: Sequence[Routed], cap: int | None = None, rekey: Rekey | None = None
     ) -> list[str]:
         """Stores labels and puts new tickets into their skill queues, in one commit.
 
@@ -145,7 +143,7 @@ class Queue:
         return await self._db.transact(partial(self._route, batch, cap, rekey))
 
     async def _route(
-        self, batch: Sequence[Routed], cap: int | None, rekey: "Rekey | None", tx: Tx
+        self, batch: Sequence[Routed], cap: int | None, rekey: Rekey | None, tx: Tx
     ) -> list[str]:
         await lock(tx, conversation, [r.ticket.conversation_id for r in batch])
         rows = await lock_rows(tx, ticket, [r.ticket.ticket_id for r in batch])
@@ -172,7 +170,7 @@ class Queue:
         await tx.insert(skill_class, new, new_only=True)
 
     @staticmethod
-    def _enter(tx: Tx, r: Routed, row: Fields, rekey: "Rekey | None") -> dict[str, Any]:
+    def _enter(tx: Tx, r: Routed, row: Fields, rekey: Rekey | None) -> dict[str, Any]:
         facets = r.labels.facets | _corrected(row["labels"])
         labels = r.labels.model_copy(update={"facets": facets})
         change = dict(row) | {
@@ -263,19 +261,6 @@ class Queue:
             row = (await conn.execute(query)).mappings().one_or_none()
         return None if row is None else as_waiting(row, load_needs(row["needs"]))
 
-    async def ahead(self, ticket_id: str) -> int:
-        """How many tickets of its class go before a waiting one, whatever their step."""
-        other = ticket.alias("other")
-        t, o = ticket.c, other.c
-        same = (o.skill_class == t.skill_class) & (o.state == literal_column("'waiting'"))
-        query = (
-            select(func.count())
-            .select_from(ticket.join(other, same))
-            .where(t.id == ticket_id, tuple_(o.sort_key, o.id) < tuple_(t.sort_key, t.id))
-        )
-        async with self._db.read() as conn:
-            return int((await conn.execute(query)).scalar_one())
-
     async def interrupting(self, limit: int) -> list[Waiting]:
         """The first waiting tickets that may take the place of interruptible work."""
         t, s = ticket.c, skill_class.c
@@ -333,166 +318,6 @@ class Queue:
             tx.emit("ticket.nobody_wants", ticket=ticket_id)
         return True
 
-    # -- the clock ---------------------------------------------------------------------
-
-    async def step(self, position: Callable[[Waiting, float], Position], limit: int = 500) -> int:
-        """Relaxes and re-keys waiting tickets whose time has come; returns how many."""
-        t = ticket.c
-        async with self._db.write() as tx:
-            due = (
-                select(ticket)
-                # One pardoned from junk waits without a target until it has labels.
-                .where(_WAITING, t.next_step_at <= tx.now, t.target.is_not(None))
-                .order_by(t.id)
-                .limit(limit)
-                .with_for_update()
-            )
-            rows = [dict(row) for row in (await tx.conn.execute(due)).mappings()]
-            for row in rows:
-                row |= position(as_waiting(row, Needs()), tx.now)._asdict()
-            await tx.update_each(ticket, Position._fields, rows)
-        return len(rows)
-
-    async def wake(self, limit: int = 500) -> int:
-        """Snoozed tickets whose time has come wait again, first for whoever snoozed them."""
-        t = ticket.c
-        async with self._db.write() as tx:
-            due = (
-                select(ticket)
-                .where(t.state == literal_column("'snoozed'"), t.wake_at <= tx.now)
-                .order_by(t.id)
-                .limit(limit)
-                .with_for_update()
-            )
-            rows = (await tx.conn.execute(due)).mappings().all()
-            for row in rows:
-                await _woken(tx, row)
-        return len(rows)
-
-    async def expire_offers(self) -> list[str]:
-        """Takes back offers that nobody accepted in time; returns the agents' ids.
-
-        The ticket keeps its key and excludes the agent, who is not responding.
-        """
-        t = ticket.c
-        async with self._db.write() as tx:
-            due = (
-                select(ticket)
-                .where(t.state == "offered", t.offer_until < tx.now)
-                .order_by(t.id)
-                .with_for_update()
-            )
-            rows = (await tx.conn.execute(due)).mappings().all()
-            silent = sorted({row["owner_id"] for row in rows})
-            await lock_agents(tx, silent)
-            for row in rows:
-                await requeue(tx, row, "timeout", exclude=True)
-            for agent_id in silent:
-                await set_presence(tx, agent_id, "not_responding")
-        return silent
-
-    async def lose_contact(self, silent: float, grace: float) -> list[str]:
-        """Agents unheard of for ``silent`` seconds go offline; returns their ids.
-
-        Their offers return to the queue at once, live work after ``grace`` more seconds;
-        mail stays theirs.
-        """
-        t, a = ticket.c, agent.c
-        async with self._db.write() as tx:
-            gone = (
-                select(a.id)
-                .where(a.presence != "offline", a.heartbeat_at < tx.now - silent)
-                .order_by(a.id)
-            )
-            lost = list((await tx.conn.execute(gone)).scalars())
-            absent = select(a.id).where(a.heartbeat_at < tx.now - silent - grace)
-            offered = (t.state == "offered") & t.owner_id.in_(lost)
-            chats = (t.state == "active") & (t.lane == "live") & t.owner_id.in_(absent)
-            query = select(ticket).where(or_(offered, chats)).order_by(t.id).with_for_update()
-            rows = (await tx.conn.execute(query)).mappings().all()
-            await lock_agents(tx, [*lost, *(row["owner_id"] for row in rows)])
-            for row in rows:
-                await requeue(tx, row, "disconnected", sticky=row["state"] == "active")
-            for agent_id in lost:
-                await set_presence(tx, agent_id, "offline")
-        return lost
-
-    async def recount(self) -> list[tuple[str, int, int]]:
-        """Recomputes every agent's load from the tickets: (agent, was, is) where it differed.
-
-        A difference is an alarm: some path changed one without the other.
-        """
-        t, a = ticket.c, agent.c
-        load = (
-            select(func.coalesce(func.sum(t.units), 0))
-            .where(t.owner_id == a.id, t.state.in_(sorted(LOADED_STATES)))
-            .scalar_subquery()
-        )
-        async with self._db.write() as tx:
-            # Claims lock the ticket first; the agents are locked only to write.
-            query = select(a.id, a.used, load.label("load")).where(a.used != load)
-            wrong = (await tx.conn.execute(query.order_by(a.id))).all()
-            for row in wrong:
-                await tx.audit(None, "alarm.capacity", row.id, was=row.used, load=int(row.load))
-                fix = update(agent).where(a.id == row.id, a.used == row.used)
-                await tx.conn.execute(fix.values(used=row.load))
-        return [(row.id, row.used, int(row.load)) for row in wrong]
-
-    async def depth(self) -> list[dict[str, Any]]:
-        """Waiting tickets by skill class: count and the oldest's start of waiting."""
-        t = ticket.c
-        query = (
-            select(
-                t.skill_class, func.count().label("waiting"), func.min(t.queued_at).label("oldest")
-            )
-            .where(t.state == "waiting")
-            .group_by(t.skill_class)
-            .order_by(t.skill_class)
-        )
-        async with self._db.read() as conn:
-            return [dict(row) for row in (await conn.execute(query)).mappings()]
-
-    async def recent_classes(self, since: float) -> list[tuple[Needs, int]]:
-        """What came since a time: needs and how many tickets had them."""
-        t = ticket.c
-        counted = (
-            select(t.skill_class, func.count().label("tickets"))
-            .where(t.created_at >= since, t.skill_class.is_not(None))
-            .group_by(t.skill_class)
-        )
-        async with self._db.read() as conn:
-            known = {row.name: row.needs for row in await conn.execute(select(skill_class))}
-            rows = (await conn.execute(counted)).all()
-        return [(load_needs(known[row.skill_class]), row.tickets) for row in rows]
-
-
-async def _woken(tx: Tx, row: Fields) -> None:
-    """Its waiting counts from now; without a target (it has no labels) the labels give one."""
-    target = row["target"]
-    change = {
-        "state": TicketState.WAITING,
-        "owner_id": None,
-        "sticky_id": row["owner_id"] or row["sticky_id"],
-        "epoch": row["epoch"] + 1,
-        "queued_at": tx.now,
-        "clock_at": tx.now,
-        "sort_key": tx.now + (target or 0.0),
-        "late": False,
-        "relax_step": 0,
-        "next_step_at": tx.now,
-        "excluded": [],
-        "wake_at": None,
-        "updated_at": tx.now,
-    }
-    await tx.conn.execute(update(ticket).where(ticket.c.id == row["id"]).values(change))
-    tx.emit(
-        "ticket.woken",
-        ticket=row["id"],
-        conversation=row["conversation_id"],
-        agent=row["owner_id"],
-        number=row["number"],
-    )
-
 
 _STEPS = LATE_TWICE_STEP + 1
 """Relaxation steps that heads are read by (DESIGN §4); rules with more share the last but one."""
@@ -517,56 +342,6 @@ _ROUTED = (
     "rules_version", "sort_key", "late", "relax_step", "next_step_at", "units", "epoch",
     "routed_at", "first", "interrupts",
 )  # fmt: skip
-
-
-class Rekey(Protocol):
-    """The target that a waiting ticket gets when ``target`` is meant, and where it then stands."""
-
-    def __call__(
-        self, ticket: Waiting, target: float, now: float, /
-    ) -> tuple[float, Position]: ...
-
-
-def retargeted(
-    row: Fields,
-    target: float,
-    clock_at: float,
-    now: float,
-    rekey: Rekey | None,
-    *,
-    same_class: bool,
-) -> dict[str, Any]:
-    """What is stored of a ticket that gets a target; its relaxation is that of its class.
-
-    The clock of one that has a target begins where it began: only the due time moves.
-    """
-    if row["target"] is None or rekey is None:
-        # New, or pardoned: the clock takes what is behind.
-        at = Position(0, False, clock_at + target, clock_at)
-        return {"clock_at": clock_at, "target": target, **at._asdict()}
-    waiting = as_waiting(row, Needs())
-    if not same_class and not waiting.twice_late:
-        waiting = replace(waiting, relax_step=0)
-    due_in = max(clock_at + target - waiting.created_at, 1.0)
-    target, at = rekey(waiting, due_in, now)
-    return {"clock_at": waiting.created_at, "target": target, **at._asdict()}
-
-
-def dump_needs(needs: Needs) -> dict[str, Any]:
-    return {
-        "required": [list(need) for need in needs.required],
-        "preferred": [list(need) for need in needs.preferred],
-        "never_drop": sorted(needs.never_drop),
-    } | ({"overflow": needs.overflow} if needs.overflow else {})
-
-
-def load_needs(data: Mapping[str, Any]) -> Needs:
-    return Needs(
-        required=tuple((skill, level) for skill, level in data["required"]),
-        preferred=tuple((skill, level) for skill, level in data["preferred"]),
-        never_drop=frozenset(data["never_drop"]),
-        overflow=data.get("overflow", ""),
-    )
 
 
 async def _said(
@@ -611,27 +386,6 @@ def _unlabelled(row: Fields, said: Sequence[Row[*tuple[Any, ...]]]) -> Unlabelle
         trust=Trust(**first.trust) if first else Trust(),
         auto=first.auto if first else "none",
         meta=first.meta if first else {},
-    )
-
-
-def as_waiting(row: Fields, needs: Needs) -> Waiting:
-    """A ticket's row as the router sees it."""
-    return Waiting(
-        ticket_id=row["id"],
-        epoch=row["epoch"],
-        needs=needs,
-        created_at=row["clock_at"],
-        target=row["target"],
-        late=row["late"],
-        units=row["units"],
-        lane=row["lane"],
-        relax_step=row["relax_step"],
-        sticky_agent=row["sticky_id"],
-        excluded=frozenset(row["excluded"]),
-        twice_late=row["relax_step"] >= LATE_TWICE_STEP,
-        first=tuple(row["first"]),
-        interrupts=row["interrupts"],
-        rules_version=row["rules_version"] or "",
     )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from models.errors import Conflict, NotFound
 from models.routing import Line
 from models.store.database import Database, Fields, Tx
-from models.store.queue import dump_needs
+from models.store.waiting import dump_needs
 from models.tables import (
     conversation,
     customer,

@@ -18,8 +18,8 @@ from models.store.custody import (
     unload,
 )
 from models.store.database import Database, Fields, Tx
-from models.store.queue import Rekey, dump_needs, retargeted
 from models.store.uploads import uploaded
+from models.store.waiting import Rekey, dump_needs, retargeted
 from models.tables import (
     assignment,
     audit,

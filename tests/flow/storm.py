@@ -15,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 import aiohttp
+import psutil
 from sqlalchemy import select
 
 from models.routing import Rules
@@ -278,6 +279,47 @@ async def _events(store: Store) -> AsyncIterator[Event]:
         seq = page[-1].seq
 
 
+class Costs:
+    """CPU time of each process while a storm lasts, and how late the simulator itself is.
+
+    Two hundred agents are work, too: on few cores they take it from the system that they test,
+    and what they do late looks like a slow system.
+    """
+
+    def __init__(self, commands: Mapping[str, int]) -> None:
+        """``commands``: the system's process ids by name; their children count with them."""
+        servers = (c for c in psutil.Process().children() if c.pid not in commands.values())
+        self._pids = {**commands, **{server.name(): server.pid for server in servers}}
+        self._before = self._now()
+        self.lags: list[float] = []
+        """Seconds by which the simulator's loop woke too late, twenty times a second."""
+
+    async def run(self) -> None:
+        clock = asyncio.get_running_loop().time
+        while True:
+            due = clock() + 0.05
+            await asyncio.sleep(0.05)
+            self.lags.append(clock() - due)
+
+    def spent(self) -> dict[str, float]:
+        """CPU seconds of each process since the beginning."""
+        return {name: round(now - self._before[name], 1) for name, now in self._now().items()}
+
+    def _now(self) -> dict[str, float]:
+        seconds = {name: _cpu_seconds(pid) for name, pid in self._pids.items()}
+        return seconds | {"simulator": time.process_time()}
+
+
+def _cpu_seconds(pid: int) -> float:
+    process = psutil.Process(pid)
+    spent = 0.0
+    for one in (process, *process.children(recursive=True)):
+        with contextlib.suppress(psutil.Error):
+            times = one.cpu_times()
+            spent += times.user + times.system + times.children_user + times.children_system
+    return spent
+
+
 def quantile(values: Sequence[float], share: float) -> float:
     """The nearest rank."""
     return sorted(values)[min(int(len(values) * share), len(values) - 1)]
@@ -294,5 +336,5 @@ async def resolved(store: Store, count: int, seconds: float) -> None:
         now = Counter(
             f"{a.used} ready" if a.ready else "away" for a in await store.agents.online()
         )
-        assert time.monotonic() < deadline, (counts, await store.queue.depth(), now)
+        assert time.monotonic() < deadline, (counts, await store.boards.depth(), now)
         await asyncio.sleep(0.5)

@@ -201,6 +201,11 @@ class System:
 
     # -- processes ---------------------------------------------------------------------
 
+    @property
+    def started(self) -> dict[str, int]:
+        """The process id of each command."""
+        return {name: process.pid for name, process in self._top.items()}
+
     def pids(self, role: str) -> list[int]:
         """The processes of a role (or “valkey”) as they run now."""
         found = []

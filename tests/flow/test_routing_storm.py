@@ -24,7 +24,16 @@ from models.agent import Role
 from models.store import Store
 from tests.flow.conftest import running
 from tests.flow.load import UNLIMITED, Ledger, findings
-from tests.flow.storm import CAPACITY, History, Person, Watch, arrivals, quantile, resolved
+from tests.flow.storm import (
+    CAPACITY,
+    Costs,
+    History,
+    Person,
+    Watch,
+    arrivals,
+    quantile,
+    resolved,
+)
 from tests.flow.system import Prepared, System, distributed
 from tests.services import PostgresServer, valkey_server
 from workers.wiring import make_ruling, make_store
@@ -92,9 +101,10 @@ async def test_a_storm_breaks_no_invariant(
     ruling = make_ruling(load_settings(environ=system.environ), store)
     await ruling.refresh()
     watch = Watch(store, ruling.book.general, BESIDE_SECONDS)
+    costs = Costs(system.started)
     async with asyncio.TaskGroup() as tasks:
         storm = [person.work() for person in await people(system, store, http, seen)]
-        running = [tasks.create_task(work) for work in (*storm, watch.run())]
+        running = [tasks.create_task(work) for work in (*storm, watch.run(), costs.run())]
         began = asyncio.get_running_loop().time()
         await arrivals(system, http, ledger, TICKETS, TICKETS / ARRIVALS_A_SECOND)
         await resolved(store, TICKETS, PATIENCE)
@@ -103,6 +113,8 @@ async def test_a_storm_breaks_no_invariant(
             task.cancel()
     history = await History.read(store)
     p50, p95 = (quantile(history.waits, share) for share in (0.5, 0.95))
+    late = [f"{quantile(costs.lags, share):.3f} s" for share in (0.5, 0.95)]
+    print(f"\nCPU seconds: {costs.spent()}; the simulator's own loop is late by p50, p95 {late}")
     print(
         f"\n{TICKETS} tickets, {AGENTS} agents, {took:.1f} s, {watch.looks} looks, {dict(seen)};"
         f" freed capacity to next offer: n={len(history.waits)} p50 {p50:.3f} s p95 {p95:.3f} s"

@@ -124,7 +124,7 @@ class House(RuleBasedStateMachine):
         """I3 and I8: when nobody moves, one sweep leaves nothing to give, and again nothing."""
 
         async def sweep() -> None:
-            await self.store.queue.expire_offers()
+            await self.store.upkeep.expire_offers()
             await self.dispatchers[0].run()
             live = Roster(await self.store.agents.online())
             heads = await self.store.queue.heads(1000)
@@ -146,9 +146,9 @@ class House(RuleBasedStateMachine):
             self._force,
             self._rekey,
             self._presence,
-            lambda _: store.queue.expire_offers(),
-            lambda _: store.queue.step(partial(position, rules=RULES)),
-            lambda _: store.queue.lose_contact(30.0, 60.0),
+            lambda _: store.upkeep.expire_offers(),
+            lambda _: store.upkeep.step(partial(position, rules=RULES)),
+            lambda _: store.upkeep.lose_contact(30.0, 60.0),
             lambda _: store.agents.beat(self.people),
         ]
 

@@ -172,7 +172,7 @@ async def test_connected_desks_are_heard_of(house: World, visit: Visit, clock: F
     async with asyncio.timeout(5):
         while await heard_of(house, me) != clock.now:
             await asyncio.sleep(0.01)
-    assert await house.store.queue.lose_contact(30.0, 60.0) == [other]
+    assert await house.store.upkeep.lose_contact(30.0, 60.0) == [other]
 
 
 async def heard_of(house: World, agent_id: str) -> float:

@@ -116,7 +116,7 @@ async def test_by_hand_a_ticket_is_taken_once_and_within_capacity(store: Store) 
         await store.tickets.take(ticket_id, person, forced=True)
     with pytest.raises(NotFound):
         await store.tickets.take("nope", person)
-    assert await store.queue.recount() == []
+    assert await store.upkeep.recount() == []
 
 
 async def test_a_correction_needs_labels_and_moves_only_what_waits(store: Store) -> None:
@@ -192,16 +192,16 @@ async def test_beats_keep_people_online(store: Store, clock: FakeClock) -> None:
     clock.pass_(20)
     await store.agents.beat([person])
     clock.pass_(20)
-    assert await store.queue.lose_contact(30.0, 60.0) == []
+    assert await store.upkeep.lose_contact(30.0, 60.0) == []
 
 
 async def test_queues_by_class(store: Store) -> None:
     await waiting(store, "a")
     await waiting(store, "b")
     await waiting(store, "c", needs=OTHER)
-    depth = {row["skill_class"]: row["waiting"] for row in await store.queue.depth()}
+    depth = {row["skill_class"]: row["waiting"] for row in await store.boards.depth()}
     assert depth == {NEEDS.skill_class: 2, OTHER.skill_class: 1}
-    recent = dict(await store.queue.recent_classes(0))
+    recent = dict(await store.boards.recent_classes(0))
     assert recent == {NEEDS: 2, OTHER: 1}
     assert await store.queue.route([]) == []
 
@@ -303,7 +303,7 @@ async def test_who_is_disabled_holds_nothing_any_more(store: Store, clock: FakeC
     after = await store.tickets.get(ticket_id)
     assert (after.state, after.owner_id) == (TicketState.WAITING, None)
     assert after.queued_at == before.queued_at
-    assert await store.queue.recount() == []
+    assert await store.upkeep.recount() == []
     assert await store.agents.online() == []
 
 

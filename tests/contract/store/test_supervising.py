@@ -62,7 +62,7 @@ async def test_an_urgent_ticket_sets_one_mail_aside_which_comes_back_by_a_claim(
     made = replace(await decision(store, again, person), interrupts=True)
     assert not await store.queue.claim(made, None, ["mail"])
     assert (await store.tickets.get(again)).state == TicketState.WAITING
-    assert await store.queue.recount() == []
+    assert await store.upkeep.recount() == []
 
 
 async def test_a_supervisors_word_passes_over_capacity_and_then_blocks_claims(
@@ -81,7 +81,7 @@ async def test_a_supervisors_word_passes_over_capacity_and_then_blocks_claims(
         rows = (await conn.execute(query)).all()
     assert {row.agent_id for row in rows} == {boss}
     assert all(row.detail == {"forced": True, "to": person} for row in rows)
-    assert await store.queue.recount() == [], "it counts as load, and is no alarm"
+    assert await store.upkeep.recount() == [], "it counts as load, and is no alarm"
 
 
 async def test_a_supervisor_takes_active_mail_from_somebody_who_is_away(store: Store) -> None:
@@ -98,7 +98,7 @@ async def test_a_supervisor_takes_active_mail_from_somebody_who_is_away(store: S
     assert set(outcomes) == {"taken", None}
     with pytest.raises(Conflict):
         await store.tickets.take(ticket_id, boss, forced=True)
-    assert await store.queue.recount() == []
+    assert await store.upkeep.recount() == []
 
 
 async def test_a_snoozed_ticket_costs_nothing_and_comes_back_by_itself(
@@ -107,9 +107,9 @@ async def test_a_snoozed_ticket_costs_nothing_and_comes_back_by_itself(
     ticket_id, person = await owned(store)
     await store.tickets.snooze(ticket_id, person, 600.0)
     assert await used(store, person) == 0
-    assert await store.queue.wake() == 0
+    assert await store.upkeep.wake() == 0
     clock.pass_(600)
-    assert await store.queue.wake() == 1
+    assert await store.upkeep.wake() == 1
     found = await store.tickets.get(ticket_id)
     assert (found.state, found.owner_id, found.sticky_id) == ("waiting", None, person)
     assert (found.queued_at, found.wake_at) == (clock(), None)
@@ -124,7 +124,7 @@ async def test_a_ticket_knows_how_many_go_before_it(store: Store, clock: FakeClo
         ids.append(await waiting(store, f"k{n}"))
         clock.pass_(1)
     other = await waiting(store, "k9", needs=Needs(required=(("domain:支付", 1),)))
-    assert [await store.queue.ahead(t) for t in (*ids, other)] == [0, 1, 2, 0]
+    assert [await store.boards.ahead(t) for t in (*ids, other)] == [0, 1, 2, 0]
     (head, *_) = await store.queue.heads(1)
     assert await store.queue.waiting(head.ticket_id) == head
     assert await store.queue.waiting("nope") is None

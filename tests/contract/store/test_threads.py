@@ -214,7 +214,7 @@ async def test_the_customers_next_word_brings_the_ticket_back_with_its_agent_pre
     found = await store.tickets.get(ticket_id)
     assert (found.state, found.sticky_id, found.owner_id) == ("waiting", agent_id, None)
     assert found.queued_at == clock()
-    assert await store.queue.recount() == []
+    assert await store.upkeep.recount() == []
 
 
 async def test_thanks_do_not_reopen(store: Store) -> None:

@@ -52,7 +52,7 @@ async def test_an_urgent_chat_takes_the_place_of_a_mail_which_waits_and_is_claim
     await store.tickets.move(hot.id, person, TicketState.RESOLVED)
     await system.dispatcher.run()
     assert (await store.tickets.get(mail.id)).state == TicketState.ACTIVE
-    assert await store.queue.recount() == []
+    assert await store.upkeep.recount() == []
 
 
 async def test_a_wait_is_explained_by_what_is_in_sql(store: Store, clock: FakeClock) -> None:

@@ -135,7 +135,7 @@ async def _life(work: Awaitable[Any]) -> None:
 
 async def _check(store: Store) -> None:
     """I1, I2 and I7."""
-    assert await store.queue.recount() == []
+    assert await store.upkeep.recount() == []
     async with store.db.read() as conn:
         live = select(assignment.c.ticket_id).where(assignment.c.ended_at.is_(None))
         held = list((await conn.execute(live)).scalars())

@@ -1,0 +1,154 @@
+"""What the clock does for the queue: what is due moves, and what is wrong is found."""
+
+from collections.abc import Callable
+
+from sqlalchemy import func, literal_column, or_, select, text, update
+
+from models.routing import Needs, Position, Waiting
+from models.store.custody import lock_agents, requeue, set_presence
+from models.store.database import Database, Fields, Tx
+from models.store.waiting import as_waiting
+from models.tables import agent, ticket
+from models.ticket import LOADED_STATES, TicketState
+
+
+class Upkeep:
+    """Everything here may run twice, and by whoever holds the clock."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def step(self, position: Callable[[Waiting, float], Position], limit: int = 500) -> int:
+        """Relaxes and re-keys waiting tickets whose time has come; returns how many."""
+        t = ticket.c
+        async with self._db.write() as tx:
+            due = (
+                select(ticket)
+                # One pardoned from junk waits without a target until it has labels.
+                .where(_WAITING, t.next_step_at <= tx.now, t.target.is_not(None))
+                .order_by(t.id)
+                .limit(limit)
+                .with_for_update()
+            )
+            rows = [dict(row) for row in (await tx.conn.execute(due)).mappings()]
+            for row in rows:
+                row |= position(as_waiting(row, Needs()), tx.now)._asdict()
+            await tx.update_each(ticket, Position._fields, rows)
+        return len(rows)
+
+    async def wake(self, limit: int = 500) -> int:
+        """Snoozed tickets whose time has come wait again, first for whoever snoozed them."""
+        t = ticket.c
+        async with self._db.write() as tx:
+            due = (
+                select(ticket)
+                .where(t.state == literal_column("'snoozed'"), t.wake_at <= tx.now)
+                .order_by(t.id)
+                .limit(limit)
+                .with_for_update()
+            )
+            rows = (await tx.conn.execute(due)).mappings().all()
+            for row in rows:
+                await _woken(tx, row)
+        return len(rows)
+
+    async def expire_offers(self) -> list[str]:
+        """Takes back offers that nobody accepted in time; returns the agents' ids.
+
+        The ticket keeps its key and excludes the agent, who is not responding.
+        """
+        t = ticket.c
+        async with self._db.write() as tx:
+            due = (
+                select(ticket)
+                .where(t.state == "offered", t.offer_until < tx.now)
+                .order_by(t.id)
+                .with_for_update()
+            )
+            rows = (await tx.conn.execute(due)).mappings().all()
+            silent = sorted({row["owner_id"] for row in rows})
+            await lock_agents(tx, silent)
+            for row in rows:
+                await requeue(tx, row, "timeout", exclude=True)
+            for agent_id in silent:
+                await set_presence(tx, agent_id, "not_responding")
+        return silent
+
+    async def lose_contact(self, silent: float, grace: float) -> list[str]:
+        """Agents unheard of for ``silent`` seconds go offline; returns their ids.
+
+        Their offers return to the queue at once, live work after ``grace`` more seconds;
+        mail stays theirs.
+        """
+        t, a = ticket.c, agent.c
+        async with self._db.write() as tx:
+            gone = (
+                select(a.id)
+                .where(a.presence != "offline", a.heartbeat_at < tx.now - silent)
+                .order_by(a.id)
+            )
+            lost = list((await tx.conn.execute(gone)).scalars())
+            absent = select(a.id).where(a.heartbeat_at < tx.now - silent - grace)
+            offered = (t.state == "offered") & t.owner_id.in_(lost)
+            chats = (t.state == "active") & (t.lane == "live") & t.owner_id.in_(absent)
+            query = select(ticket).where(or_(offered, chats)).order_by(t.id).with_for_update()
+            rows = (await tx.conn.execute(query)).mappings().all()
+            await lock_agents(tx, [*lost, *(row["owner_id"] for row in rows)])
+            for row in rows:
+                await requeue(tx, row, "disconnected", sticky=row["state"] == "active")
+            for agent_id in lost:
+                await set_presence(tx, agent_id, "offline")
+        return lost
+
+    async def recount(self) -> list[tuple[str, int, int]]:
+        """Recomputes every agent's load from the tickets: (agent, was, is) where it differed.
+
+        A difference is an alarm: some path changed one without the other.
+        """
+        t, a = ticket.c, agent.c
+        load = (
+            select(func.coalesce(func.sum(t.units), 0))
+            .where(t.owner_id == a.id, t.state.in_(sorted(LOADED_STATES)))
+            .scalar_subquery()
+        )
+        async with self._db.write() as tx:
+            # Claims lock the ticket first; the agents are locked only to write.
+            query = select(a.id, a.used, load.label("load")).where(a.used != load)
+            wrong = (await tx.conn.execute(query.order_by(a.id))).all()
+            for row in wrong:
+                await tx.audit(None, "alarm.capacity", row.id, was=row.used, load=int(row.load))
+                fix = update(agent).where(a.id == row.id, a.used == row.used)
+                await tx.conn.execute(fix.values(used=row.load))
+        return [(row.id, row.used, int(row.load)) for row in wrong]
+
+
+async def _woken(tx: Tx, row: Fields) -> None:
+    """Its waiting counts from now; without a target (it has no labels) the labels give one."""
+    target = row["target"]
+    change = {
+        "state": TicketState.WAITING,
+        "owner_id": None,
+        "sticky_id": row["owner_id"] or row["sticky_id"],
+        "epoch": row["epoch"] + 1,
+        "queued_at": tx.now,
+        "clock_at": tx.now,
+        "sort_key": tx.now + (target or 0.0),
+        "late": False,
+        "relax_step": 0,
+        "next_step_at": tx.now,
+        "excluded": [],
+        "wake_at": None,
+        "updated_at": tx.now,
+    }
+    await tx.conn.execute(update(ticket).where(ticket.c.id == row["id"]).values(change))
+    tx.emit(
+        "ticket.woken",
+        ticket=row["id"],
+        conversation=row["conversation_id"],
+        agent=row["owner_id"],
+        number=row["number"],
+    )
+
+
+_WAITING = text(f"ticket.state = '{TicketState.WAITING}'")
+"""The condition of a partial index, word for word: only so a database sees that it will do."""
