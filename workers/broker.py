@@ -6,17 +6,21 @@ lost is made up for by the sweep. Everything pinned here was measured (DESIGN §
 
 import asyncio
 import concurrent.futures
+import threading
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import dramatiq
 import redis
 import structlog
 from dramatiq.asyncio import get_event_loop_thread
-from dramatiq.brokers.redis import RedisBroker
+from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
 from dramatiq.middleware import AsyncIO, Middleware
 from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.client import PubSub
 from redis.retry import Retry
 
 from models.ports import WORK
@@ -29,8 +33,13 @@ HEARTBEAT_MS = 5000
 ALWAYS = 1_000_000
 """Chances in a million that a fetch looks for dead workers."""
 
-POLL_MS = 50
-"""The longest that an idle consumer sleeps between looks; by default a second."""
+LOOK_MS = 500
+"""The longest that an idle consumer waits for a ring before it looks by itself. dramatiq knows no
+rings and only looks: often, and six idle consumers keep a tenth of a core busy; seldom, and the
+message waits."""
+
+_RINGS = f"{NAMESPACE}:ring:"
+"""Begins the names of the Redis channels on which rings are heard at once."""
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -42,8 +51,35 @@ Opening = Callable[[], AbstractAsyncContextManager[Mapping[str, Actor]]]
 """Opens what the actors need (database, bus) and yields them by the work that they answer."""
 
 
+class _Consumer(_RedisConsumer):
+    """Looks for a message when it is rung for, and now and then all the same."""
+
+    def __init__(self, broker: "_Doorbells", queue_name: str, prefetch: int) -> None:
+        # It must not sleep after a look that found nothing: it waits before the next one.
+        super().__init__(broker, queue_name, prefetch, timeout=0)  # type: ignore[no-untyped-call]
+        self._rung = broker.rung[queue_name]
+
+    def __next__(self) -> dramatiq.broker.MessageProxy | None:
+        self._rung.wait(LOOK_MS / 1000)
+        # Before the look: a ring from now on must be looked at on its own.
+        self._rung.clear()
+        found: dramatiq.broker.MessageProxy | None = super().__next__()  # type: ignore[no-untyped-call]
+        return found
+
+    def ack(self, message: dramatiq.broker.MessageProxy) -> None:
+        super().ack(message)  # type: ignore[no-untyped-call]
+        self._rung.set()  # there is room for another, which may have been rung for already
+
+
 class _Doorbells(RedisBroker):
     """Without delay queues: timers live in SQL, and each would be one more poll."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)  # type: ignore[no-untyped-call]
+        self.rung: defaultdict[str, threading.Event] = defaultdict(threading.Event)
+
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 0) -> _Consumer:  # noqa: ARG002
+        return _Consumer(self, queue_name, prefetch)
 
     def declare_actor(self, actor: dramatiq.Actor[..., object]) -> None:
         # Its queue is consumed from the moment it is declared: a ring that waits there must
@@ -58,10 +94,10 @@ class _Doorbells(RedisBroker):
             self.emit_after("declare_queue", queue_name)
 
 
-def make_broker(url: str, middleware: list[Middleware], retry: Retry) -> RedisBroker:
+def make_broker(url: str, middleware: list[Middleware], retry: Retry) -> _Doorbells:
     """A broker with Shouli's pins, over a client that gives up soon on a silent server."""
     client = redis.Redis.from_url(url, socket_connect_timeout=1, socket_timeout=5, retry=retry)
-    return _Doorbells(  # type: ignore[no-untyped-call]
+    return _Doorbells(
         client=client,
         # Prometheus would bind 0.0.0.0, Retries would strand delayed messages: neither is in.
         middleware=middleware,
@@ -105,6 +141,7 @@ class RedisDoorbell:
                         queue_name=work, actor_name=work, args=(), kwargs={}, options={}
                     )
                 )
+                self._broker.client.publish(_RINGS + work, "")
         except redis.RedisError as error:
             if not self._down:
                 _log.warning("doorbell is down, the sweep makes up", error=type(error).__name__)
@@ -113,6 +150,40 @@ class RedisDoorbell:
             if self._down:
                 _log.info("doorbell is up")
             self._down = False
+
+
+class _Ear(threading.Thread):
+    """Hears rings, and wakes the consumers that they are for.
+
+    One that it misses costs the time to the consumer's next look.
+    """
+
+    def __init__(self, broker: _Doorbells) -> None:
+        super().__init__(name="ear", daemon=True)
+        self._broker = broker
+        self._deaf = threading.Event()
+
+    def stop(self) -> None:
+        """Hears no more; everybody is woken once, to see that it is over."""
+        self._deaf.set()
+        for rung in [*self._broker.rung.values()]:
+            rung.set()
+
+    def run(self) -> None:
+        while not self._deaf.is_set():
+            try:
+                with self._broker.client.pubsub() as heard:
+                    heard.psubscribe(f"{_RINGS}*")
+                    self._listen(heard)
+            except redis.RedisError:
+                self._deaf.wait(LOOK_MS / 1000)
+
+    def _listen(self, heard: PubSub) -> None:
+        while not self._deaf.is_set():
+            message = heard.get_message(timeout=LOOK_MS / 1000)
+            if message is not None and message["type"] == "pmessage":
+                work = message["channel"].decode().removeprefix(_RINGS)
+                self._broker.rung[work].set()
 
 
 class WorkerPool:
@@ -130,8 +201,9 @@ class WorkerPool:
         # AsyncIO first: what is called after the shutdown is called from the last to the first.
         self._broker = make_broker(url, [AsyncIO(), _AfterShutdown(self._close)], patience)
         self._worker = dramatiq.Worker(
-            self._broker, worker_timeout=POLL_MS, worker_threads=threads
+            self._broker, worker_timeout=LOOK_MS, worker_threads=threads
         )
+        self._ear = _Ear(self._broker)
         self._worker.queue_prefetch = 1
         self._opening = opening
         self._leave = asyncio.Event()
@@ -149,9 +221,11 @@ class WorkerPool:
             raise
         for work, actor in actors.items():
             dramatiq.actor(actor_name=work, queue_name=work, broker=self._broker)(actor)
+        self._ear.start()
 
     def stop(self, seconds: float = 8.0) -> None:
         """Lets running actors finish for ``seconds``, then closes what was opened."""
+        self._ear.stop()
         self._worker.stop(timeout=int(seconds * 1000))
         self._broker.client.close()
 

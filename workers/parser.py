@@ -23,6 +23,7 @@ from channels import registry
 from models.errors import Permanent, Temporary
 from models.message import Envelope, InboundMessage, Lane, Normalized
 from models.ports import Channel
+from workers import heap
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -210,6 +211,7 @@ def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     }
     # Address space, not resident memory: the one that setrlimit(2) enforces.
     resource.setrlimit(resource.RLIMIT_AS, (hello["memory"], hello["memory"]))
+    heap.settle()
     answers.write(b"+")
     answers.flush()
     while line := requests.readline():

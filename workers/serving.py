@@ -15,6 +15,7 @@ from models.store import Store
 from models.store.queue import Unlabelled
 from models.ticket import Label, Labels
 from models.training import Taxonomy
+from workers import heap
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -98,6 +99,7 @@ def _load(folder: Path, taxonomy: Taxonomy) -> Classifier:
     classifier = Classifier.load(folder, taxonomy)
     # The first call pages the arrays in and loads the dictionary: not on a customer.
     classifier.classify([Text("您好，请问订单什么时候发货？")])
+    heap.settle()
     return classifier
 
 

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from config.settings import Settings
 from models.ports import Door
+from workers import heap
 from workers.intake import Intake, disk_watermark
 from workers.metrics import health_routes, metrics_handler
 from workers.roles.door import serving, until_told
@@ -36,6 +37,7 @@ async def run(settings: Settings) -> None:
             for channel in channels.values():
                 await channel.open(door)
             async with serving(app, settings.intake.host, settings.intake.port):
+                heap.settle()
                 _log.info("intake open", channels=sorted(channels), port=settings.intake.port)
                 await until_told()
         finally:

@@ -15,6 +15,7 @@ from config.settings import Settings, load_taxonomy
 from models.errors import Temporary
 from models.message import Lane
 from models.tail import EVENTS
+from workers import heap
 from workers.acknowledging import Acknowledging
 from workers.broker import Actor, WorkerPool
 from workers.deliver import Deliverer
@@ -120,6 +121,7 @@ async def _worker(
         await classifier.refresh()
         await ruling.refresh()
         await _forgiving(parser.warm)()
+        heap.settle()
 
         async def dispatch() -> None:
             # Who publishes rules rings for this.

@@ -1,0 +1,33 @@
+"""What a process has loaded is not looked through again."""
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from workers import heap
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    threshold = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*threshold)
+
+
+def test_what_is_loaded_is_left_out_of_collections() -> None:
+    loaded = [[number] for number in range(1000)]
+    heap.settle()
+    assert not any(found is loaded for found in gc.get_objects())
+    assert gc.get_freeze_count() > len(loaded)
+
+
+def test_circles_made_later_are_still_found() -> None:
+    heap.settle()
+    circle: list[object] = []
+    circle.append(circle)
+    known = id(circle)
+    assert any(id(found) == known for found in gc.get_objects())
+    del circle
+    assert gc.collect() >= 1
