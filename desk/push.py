@@ -24,6 +24,7 @@ from desk.shapes import Json, event_json
 from desk.tickets import waiting_json
 from models.agent import Role
 from models.errors import Temporary
+from models.events import STATE_CHANGES
 from models.store.database import Event
 from models.tail import follow, typing_topic
 
@@ -49,9 +50,7 @@ _AGAIN_SECONDS = 1.0
 _SIGN_IN = 4401
 """Close code: the session has ended."""
 
-_QUEUE_KINDS = {
-    "ticket.queued", "ticket.assigned", "ticket.requeued", "ticket.returned", "ticket.moved",
-}  # fmt: skip
+_QUEUE_KINDS = STATE_CHANGES.keys() - {"ticket.created"}
 """After these another number of tickets may wait."""
 
 
@@ -119,16 +118,14 @@ class Line:
 
     def _sees(self, event: Event) -> bool:
         """An agent's events are those addressed to them, and all of the tickets they have."""
-        mine = event.agent_id == self.person.id
+        mine = self.person.id in {event.agent_id, event.data.get("former")}
         ticket = event.ticket_id
         seen = self._all or mine or ticket in self.tickets
         if ticket is not None and event.conversation_id is not None:
             self.talks[ticket] = event.conversation_id
-        if ticket is not None and event.kind == "ticket.assigned":
-            owner = event.data.get("owner", event.agent_id)
-            (self.tickets.add if owner == self.person.id else self.tickets.discard)(ticket)
-        elif ticket is not None and event.kind in {"ticket.requeued", "ticket.returned"}:
-            self.tickets.discard(ticket)
+        if ticket is not None and event.kind in STATE_CHANGES and "owner" in event.data:
+            has = event.data["owner"] == self.person.id
+            (self.tickets.add if has else self.tickets.discard)(ticket)
         return seen
 
 

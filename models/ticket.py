@@ -19,6 +19,7 @@ class TicketState(StrEnum):
     CLOSED = "closed"
     RETURNED = "returned"
     INVALID = "invalid"
+    MERGED = "merged"
 
 
 STATE_NAMES: dict[TicketState, tuple[str, str]] = {
@@ -33,23 +34,66 @@ STATE_NAMES: dict[TicketState, tuple[str, str]] = {
     TicketState.CLOSED: ("已关闭", "Closed"),
     TicketState.RETURNED: ("已退回", "Returned"),
     TicketState.INVALID: ("无效", "Invalid"),
+    TicketState.MERGED: ("已合并", "Merged"),
 }
 
 _S = TicketState
-MOVES: dict[TicketState, frozenset[TicketState]] = {
-    _S.NEW: frozenset({_S.WAITING, _S.INVALID}),
-    _S.WAITING: frozenset({_S.OFFERED, _S.ACTIVE, _S.RESOLVED, _S.RETURNED, _S.INVALID}),
-    _S.OFFERED: frozenset({_S.ACTIVE, _S.WAITING, _S.INVALID}),
-    _S.ACTIVE: frozenset(
-        {_S.WAITING, _S.PENDING, _S.SNOOZED, _S.HELPING, _S.RESOLVED, _S.RETURNED, _S.INVALID}
+WAYS: dict[tuple[TicketState, TicketState], tuple[str, str]] = {
+    (_S.NEW, _S.WAITING): ("识别后入队", "labelled and queued"),
+    (_S.NEW, _S.INVALID): ("标为无效", "marked as junk"),
+    (_S.WAITING, _S.OFFERED): ("派给坐席", "offered to an agent"),
+    (_S.WAITING, _S.ACTIVE): ("自动接入或接手", "given to an agent, or taken"),
+    (_S.WAITING, _S.RESOLVED): ("班长直接解决", "resolved by a supervisor"),
+    (_S.WAITING, _S.RETURNED): ("班长退回", "sent back by a supervisor"),
+    (_S.WAITING, _S.INVALID): ("标为无效", "marked as junk"),
+    (_S.WAITING, _S.MERGED): ("并入另一张", "merged into another"),
+    (_S.OFFERED, _S.ACTIVE): ("接单", "accepted"),
+    (_S.OFFERED, _S.WAITING): ("拒接、超时或断线", "declined, let pass, or out of contact"),
+    (_S.OFFERED, _S.INVALID): ("标为无效", "marked as junk"),
+    (_S.ACTIVE, _S.WAITING): ("退回队列", "back to a queue"),
+    (_S.ACTIVE, _S.PENDING): ("等客户回复", "pended on the customer"),
+    (_S.ACTIVE, _S.SNOOZED): ("挂起", "snoozed"),
+    (_S.ACTIVE, _S.HELPING): ("请协办", "helpers are asked"),
+    (_S.ACTIVE, _S.RESOLVED): ("解决", "resolved"),
+    (_S.ACTIVE, _S.RETURNED): ("退回", "sent back to its source"),
+    (_S.ACTIVE, _S.INVALID): ("标为无效", "marked as junk"),
+    (_S.ACTIVE, _S.MERGED): ("并入另一张", "merged into another"),
+    (_S.PENDING, _S.WAITING): (
+        "客户来信，或负责人离开",
+        "the customer writes, or its owner leaves",
     ),
-    _S.PENDING: frozenset({_S.WAITING, _S.ACTIVE, _S.RESOLVED, _S.INVALID}),
-    _S.SNOOZED: frozenset({_S.WAITING, _S.ACTIVE, _S.RESOLVED, _S.INVALID}),
-    _S.HELPING: frozenset({_S.WAITING, _S.ACTIVE, _S.RESOLVED, _S.INVALID}),
-    _S.RESOLVED: frozenset({_S.WAITING, _S.ACTIVE, _S.CLOSED}),
-    _S.CLOSED: frozenset(),
-    _S.RETURNED: frozenset({_S.WAITING, _S.CLOSED}),
-    _S.INVALID: frozenset({_S.WAITING, _S.CLOSED}),
+    (_S.PENDING, _S.ACTIVE): ("接手", "taken up again"),
+    (_S.PENDING, _S.RESOLVED): ("解决", "resolved"),
+    (_S.PENDING, _S.INVALID): ("标为无效", "marked as junk"),
+    (_S.PENDING, _S.MERGED): ("并入另一张", "merged into another"),
+    (_S.SNOOZED, _S.WAITING): ("到时，或客户来信", "its time comes, or the customer writes"),
+    (_S.SNOOZED, _S.ACTIVE): ("接手", "taken up again"),
+    (_S.SNOOZED, _S.RESOLVED): ("解决", "resolved"),
+    (_S.SNOOZED, _S.INVALID): ("标为无效", "marked as junk"),
+    (_S.SNOOZED, _S.MERGED): ("并入另一张", "merged into another"),
+    (_S.HELPING, _S.WAITING): ("退回队列", "back to a queue"),
+    (_S.HELPING, _S.ACTIVE): ("协办结束", "the helpers are done"),
+    (_S.HELPING, _S.RESOLVED): ("解决", "resolved"),
+    (_S.HELPING, _S.INVALID): ("标为无效", "marked as junk"),
+    (_S.HELPING, _S.MERGED): ("并入另一张", "merged into another"),
+    (_S.RESOLVED, _S.WAITING): ("重开，回到队列", "reopened, to the queue"),
+    (_S.RESOLVED, _S.ACTIVE): ("重开，原坐席继续", "reopened, by the same agent"),
+    (_S.RESOLVED, _S.CLOSED): ("到期或班长关闭", "closed by the clock or a supervisor"),
+    (_S.RESOLVED, _S.MERGED): ("并入另一张", "merged into another"),
+    (_S.RETURNED, _S.WAITING): (
+        "客户补充，或班长恢复",
+        "the customer adds to it, or a supervisor reopens",
+    ),
+    (_S.RETURNED, _S.CLOSED): ("到期或班长关闭", "closed by the clock or a supervisor"),
+    (_S.INVALID, _S.WAITING): ("恢复", "not junk after all"),
+    (_S.INVALID, _S.CLOSED): ("到期或班长关闭", "closed by the clock or a supervisor"),
+    (_S.MERGED, _S.WAITING): ("撤销合并", "the merger is undone"),
+    (_S.MERGED, _S.RESOLVED): ("撤销合并（原已解决）", "undone; it had been resolved"),
+}
+"""Every legal move, and what brings it about, in Chinese and English. ``CLOSED`` is the end."""
+
+MOVES: dict[TicketState, frozenset[TicketState]] = {
+    state: frozenset(to for at, to in WAYS if at == state) for state in TicketState
 }
 """From each state, the states that may follow. Whoever moves a ticket asks this table."""
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from channels import registry
 from config.reference import document
 from models.message import InboundMessage
+from workers.life import events_page, states_page
 
 
 def message_schema() -> str:
@@ -31,6 +32,8 @@ def pages() -> Mapping[str, str]:
     }
     return {
         "configuration.md": document(channels),
+        "states.md": states_page(),
+        "events.md": events_page(),
         "schema/inbound-message.schema.json": message_schema(),
         **published,
     }

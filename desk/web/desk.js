@@ -140,7 +140,7 @@ class Desk {
         speak(t("new.message"));
       }
       if (event.kind === "agent.overstayed" && event.agent_id === state.me.id) notice(t("presence.overstayed"));
-      if (event.kind === "ticket.assigned" && (event.data.owner ?? event.agent_id) === state.me.id) {
+      if (event.kind === "ticket.assigned" && event.data.owner === state.me.id) {
         this.arriving = event.data.state === "offered" ? "new.offer" : "new.ticket";
         this.arrived = event.ticket_id;
       }

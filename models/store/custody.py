@@ -78,14 +78,10 @@ async def take(
         tx, decision.ticket_id, decision.agent_id, decision.epoch + 1, row.units, why,
         accepted=offer_seconds is None,
     )  # fmt: skip
-    tx.emit(
-        "ticket.assigned",
-        ticket=decision.ticket_id,
-        conversation=row.conversation_id,
-        agent=decision.agent_id,
-        number=row.number,
-        state=state,
-    )
+    before = row._asdict() | {
+        "id": decision.ticket_id, "state": TicketState.WAITING, "owner_id": None
+    }  # fmt: skip
+    tell(tx, "ticket.assigned", before, state, decision.agent_id)
 
 
 async def _set_aside(tx: Tx, agent_id: str, lanes: Sequence[str]) -> None:
@@ -195,13 +191,28 @@ async def requeue(
     await tx.conn.execute(change)
     await end_assignment(tx, row["id"], outcome)
     await unload(tx, owner, row["units"])
+    tell(tx, "ticket.requeued", row, TicketState.WAITING, None, outcome=outcome)
+
+
+def tell(
+    tx: Tx, kind: str, row: Fields, state: TicketState, owner: str | None, **data: object
+) -> None:
+    """The one event of a ticket's change: see ``models.events.STATE_CHANGES``.
+
+    ``row`` is the ticket before it. The event is addressed to who has it now, or had it.
+    """
+    before = row["owner_id"]
     tx.emit(
-        "ticket.requeued",
+        kind,
         ticket=row["id"],
         conversation=row["conversation_id"],
-        agent=owner,
+        agent=owner or before,
         number=row["number"],
-        outcome=outcome,
+        before=row["state"],
+        state=state,
+        owner=owner,
+        former=None if before == owner else before,
+        **data,
     )
 
 

@@ -30,7 +30,7 @@ from models.message import Trust
 from models.routing import LATE_TWICE_STEP, Decision, Needs, Waiting
 from models.storable import Encoded
 from models.store.conversations import append
-from models.store.custody import lock, lock_rows, take
+from models.store.custody import lock, lock_rows, take, tell
 from models.store.database import Database, Fields, Tx
 from models.store.waiting import Rekey, as_waiting, dump_needs, load_needs, retargeted
 from models.tables import (
@@ -194,15 +194,21 @@ class Queue:
             }
             same_class = change["skill_class"] == row["skill_class"]
             change |= retargeted(row, r.target, clock_at, tx.now, rekey, same_class=same_class)
+        said = {
+            "skill_class": change["skill_class"],
+            "abstained": labels.abstained,
+            "labels": {name: [la.value, la.confidence] for name, la in labels.facets.items()},
+        }
+        if row["state"] == TicketState.NEW:
+            tell(tx, "ticket.queued", row, TicketState.WAITING, None, **said)
+            return change
         tx.emit(
-            "ticket.queued" if row["state"] == TicketState.NEW else "ticket.labelled",
+            "ticket.labelled",
             ticket=row["id"],
             conversation=row["conversation_id"],
             agent=row["owner_id"],
             number=row["number"],
-            skill_class=change["skill_class"],
-            abstained=labels.abstained,
-            labels={name: [la.value, la.confidence] for name, la in labels.facets.items()},
+            **said,
         )
         return change
 

@@ -12,6 +12,7 @@ from models.ids import ticket_number
 from models.message import InboundMessage, Lane
 from models.storable import line
 from models.store.calls import record_calls
+from models.store.custody import tell
 from models.store.database import Fields, Tx, dicts
 from models.store.envelopes import finish
 from models.store.files import due_files, unfetched
@@ -337,7 +338,7 @@ class _Plan:
     def _return_to_queue(self, item: Incoming, case: Fields) -> dict[str, Any]:
         """Back to the queue: coming back needs a claim, first that of the former owner."""
         since = item.message.received_at.timestamp()
-        self._tx.emit("ticket.returned", ticket=case["id"], agent=case["owner_id"])
+        tell(self._tx, "ticket.returned", case, TicketState.WAITING, None)
         return {
             "state": TicketState.WAITING,
             "label_due": True,
@@ -413,7 +414,10 @@ class _Plan:
                 ticket=row["id"],
                 conversation=row["conversation_id"],
                 number=row["number"],
+                before=None,
                 state=row["state"],
+                owner=None,
+                former=None,
             )
 
     @property

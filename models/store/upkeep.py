@@ -5,7 +5,7 @@ from collections.abc import Callable
 from sqlalchemy import func, literal_column, or_, select, text, update
 
 from models.routing import Needs, Position, Waiting
-from models.store.custody import lock_agents, requeue, set_presence
+from models.store.custody import lock_agents, requeue, set_presence, tell
 from models.store.database import Database, Fields, Tx
 from models.store.waiting import as_waiting
 from models.tables import agent, ticket
@@ -141,13 +141,7 @@ async def _woken(tx: Tx, row: Fields) -> None:
         "updated_at": tx.now,
     }
     await tx.conn.execute(update(ticket).where(ticket.c.id == row["id"]).values(change))
-    tx.emit(
-        "ticket.woken",
-        ticket=row["id"],
-        conversation=row["conversation_id"],
-        agent=row["owner_id"],
-        number=row["number"],
-    )
+    tell(tx, "ticket.woken", row, TicketState.WAITING, None)
 
 
 _WAITING = text(f"ticket.state = '{TicketState.WAITING}'")

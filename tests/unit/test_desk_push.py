@@ -44,9 +44,9 @@ def test_a_ticket_is_followed_from_when_it_comes_until_it_goes() -> None:
     told = mine.fresh(
         [
             event(1, "outbound.state"),
-            event(2, "ticket.assigned", agent_id="me"),
+            event(2, "ticket.assigned", agent_id="me", data={"owner": "me"}),
             event(3, "outbound.state"),
-            event(4, "ticket.requeued", agent_id="me"),
+            event(4, "ticket.requeued", agent_id="me", data={"owner": None}),
             event(5, "outbound.state"),
         ]
     )
@@ -56,8 +56,13 @@ def test_a_ticket_is_followed_from_when_it_comes_until_it_goes() -> None:
 def test_a_ticket_that_was_handed_on_is_followed_no_longer() -> None:
     mine = line()
     mine.tickets.add("t1")
-    handed = event(1, "ticket.assigned", agent_id="me", data={"owner": "other"})
+    handed = event(1, "ticket.assigned", agent_id="other", data={"owner": "other", "former": "me"})
     assert seqs(mine.fresh([handed, event(2)])) == [1]
+
+
+def test_who_lost_a_ticket_while_away_is_told_of_it() -> None:
+    handed = event(1, "ticket.assigned", agent_id="other", data={"owner": "other", "former": "me"})
+    assert seqs(line().fresh([handed, event(2)])) == [1]
 
 
 async def test_a_line_that_is_not_read_overruns_instead_of_growing() -> None:

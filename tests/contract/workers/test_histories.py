@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
-from models.store import custody, open_store, tickets
+from models.store import custody, moves, open_store, tickets
 from models.store.custody import load
 from tests.contract.store.conftest import FakeClock
 from tests.machines.house import House
@@ -92,6 +92,7 @@ def never_freed(patch: Patch) -> None:
     async def forgetful(*_args: object) -> None: ...
 
     patch.setattr(custody, "unload", forgetful)
+    patch.setattr(moves, "unload", forgetful)
     patch.setattr(tickets, "unload", forgetful)
 
 
@@ -99,6 +100,7 @@ def two_entries(patch: Patch) -> None:
     async def forgetful(*_args: object) -> None: ...
 
     patch.setattr(custody, "end_assignment", forgetful)
+    patch.setattr(moves, "end_assignment", forgetful)
     patch.setattr(tickets, "end_assignment", forgetful)
 
 

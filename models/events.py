@@ -1,0 +1,83 @@
+"""Every kind of numbered event, for those who follow; ``docs/events.md`` is written from it."""
+
+from typing import NamedTuple
+
+
+class Kind(NamedTuple):
+    """What an event tells, in Chinese and English, and the names in its ``data``."""
+
+    zh: str
+    en: str
+    data: tuple[str, ...] = ()
+
+
+_MOVE = ("number", "before", "state", "owner", "former")
+
+STATE_CHANGES: dict[str, Kind] = {
+    "ticket.created": Kind("新工单", "a new ticket", (*_MOVE, "predecessor", "split_from")),
+    "ticket.queued": Kind(
+        "识别完成，第一次进入队列",
+        "labelled, in its queue for the first time",
+        (*_MOVE, "skill_class", "abstained", "labels"),
+    ),
+    "ticket.assigned": Kind("到了某人手上：派给、接入、接手、转交", "somebody has it now", _MOVE),
+    "ticket.requeued": Kind(
+        "从某人手上回到队列，等待时间不变",
+        "back from somebody's hands to the queue, its age kept",
+        (*_MOVE, "outcome"),
+    ),
+    "ticket.returned": Kind(
+        "客户再次来信，回到队列（不是“已退回”）",
+        "the customer wrote again: back to the queue (not the state “returned”)",
+        _MOVE,
+    ),
+    "ticket.woken": Kind("挂起到时，回到队列", "snoozed until now: back to the queue", _MOVE),
+    "ticket.moved": Kind("其他的状态改变", "any other change of state", _MOVE),
+}
+"""A ticket's change of state or owner is exactly one of these, and each of these is one.
+
+``before`` and ``state`` are values of ``TicketState`` (``before`` is null for a new ticket);
+``owner`` has the ticket now, ``former`` had it before: ids of agents, null for nobody.
+"""
+
+OTHERS: dict[str, Kind] = {
+    "ticket.labelled": Kind(
+        "标签更新，状态不变",
+        "new labels in the same state",
+        ("number", "skill_class", "abstained", "labels"),
+    ),
+    "ticket.corrected": Kind(
+        "坐席更正标签", "a person corrected a label", ("facet", "before", "after")
+    ),
+    "ticket.rerouted": Kind(
+        "更正之后换了队列", "in another queue after a correction", ("skill_class",)
+    ),
+    "ticket.nobody_wants": Kind(
+        "都拒接了，重新派给所有人", "everybody declined: offered to all again"
+    ),
+    "message.in": Kind(
+        "客户的消息（what 为 edit、delete 时是修改、撤回）",
+        "a customer's message (or, by what, its edit or deletion)",
+        ("seq", "message", "envelope", "quarantined", "what"),
+    ),
+    "message.out": Kind("我方的消息", "a message of ours", ("seq", "outbound", "kind")),
+    "message.file": Kind(
+        "平台保存的附件取到或拒收", "a file was fetched or refused", ("message", "state")
+    ),
+    "outbound.state": Kind(
+        "我方消息的去向", "what became of a message of ours", ("outbound", "state")
+    ),
+    "conversation.seen": Kind("坐席看到了", "an agent has read up to seq", ("seq",)),
+    "conversation.ended": Kind("客户结束了对话", "the customer ended the chat"),
+    "agent.changed": Kind("坐席的资料变了", "a person's record changed"),
+    "agent.presence": Kind("坐席的状态变了", "a person's presence changed", ("presence",)),
+    "agent.overstayed": Kind("某个状态太久", "too long in a presence", ("presence", "seconds")),
+    "bundle.promoted": Kind("换了分类模型", "another classifier bundle serves", ("bundle",)),
+    "retraining.changed": Kind("重新训练的进展", "a training moved on", ("retraining", "state")),
+    "rules.published": Kind("分单规则发布", "routing rules were published", ("number", "line")),
+    "rules.ended": Kind("分单规则停用", "a publication of rules ended", ("number",)),
+    "envelope.parked": Kind("一个信封停放待查", "an envelope was parked", ("envelope",)),
+}
+"""What happens beside a change of state."""
+
+KINDS: dict[str, Kind] = STATE_CHANGES | OTHERS

@@ -1,0 +1,109 @@
+"""The moves of one locked ticket: what every change of its state or owner goes through.
+
+A change of state or owner emits exactly one event of ``models.events.STATE_CHANGES``.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import select, update
+
+from models.errors import Conflict, NotFound
+from models.store.custody import end_assignment, start_assignment, tell, unload
+from models.store.database import Fields, Tx
+from models.tables import ticket
+from models.ticket import LOADED_STATES, MOVES, OPEN_STATES, TicketState
+
+
+async def locked(tx: Tx, ticket_id: str) -> Fields:
+    """A ticket's row, which nobody else changes until the commit.
+
+    Raises:
+        NotFound: no such ticket.
+    """
+    query = select(ticket).where(ticket.c.id == ticket_id).with_for_update()
+    row = (await tx.conn.execute(query)).mappings().one_or_none()
+    if row is None:
+        raise NotFound("no such ticket")
+    return row
+
+
+async def owned(tx: Tx, ticket_id: str, agent_id: str, states: Collection[TicketState]) -> Fields:
+    """As ``locked``, of a ticket that this person has.
+
+    Raises:
+        NotFound: no such ticket.
+        Conflict: it is not theirs, or in none of ``states``.
+    """
+    row = await locked(tx, ticket_id)
+    if row["owner_id"] != agent_id or row["state"] not in states:
+        raise Conflict("this ticket is not in your hands any more; look at it again")
+    return row
+
+
+async def moved(tx: Tx, row: Fields, to: TicketState, **values: Any) -> None:
+    """Changes the state of a locked ticket.
+
+    Raises:
+        Conflict: the table of moves does not know this one.
+    """
+    if to not in MOVES[TicketState(row["state"])]:
+        raise Conflict(f"a ticket cannot go from {row['state']} to {to}")
+    if to == TicketState.WAITING:
+        values["next_step_at"] = tx.now
+    change = update(ticket).where(ticket.c.id == row["id"])
+    values |= {"state": to, "epoch": row["epoch"] + 1, "updated_at": tx.now}
+    await tx.conn.execute(change.values(**values))
+    tell(tx, "ticket.moved", row, to, values.get("owner_id", row["owner_id"]))
+
+
+async def leave(tx: Tx, row: Fields, to: TicketState, **values: Any) -> None:
+    """Moves on, and gives capacity back where the new state uses none.
+
+    Raises:
+        Conflict: as ``moved``.
+    """
+    if to == row["state"]:
+        if values:
+            change = update(ticket).where(ticket.c.id == row["id"])
+            await tx.conn.execute(change.values(updated_at=tx.now, **values))
+        return
+    if to == TicketState.RESOLVED:
+        values["resolved_at"] = tx.now
+    await moved(tx, row, to, offer_until=None, **values)
+    if row["state"] in LOADED_STATES and to not in LOADED_STATES:
+        await end_assignment(tx, row["id"], str(to))
+        await unload(tx, row["owner_id"], row["units"])
+
+
+async def given(tx: Tx, row: Fields, agent_id: str, why: Mapping[str, Any]) -> None:
+    """Puts a locked ticket into somebody's hands, whose capacity has been taken for it."""
+    epoch = row["epoch"] + 1
+    change = (
+        update(ticket)
+        .where(ticket.c.id == row["id"])
+        .values(
+            state=TicketState.ACTIVE,
+            owner_id=agent_id,
+            epoch=epoch,
+            offer_until=None,
+            wake_at=None,
+            updated_at=tx.now,
+        )
+    )
+    await tx.conn.execute(change)
+    await start_assignment(tx, row["id"], agent_id, epoch, row["units"], why, accepted=True)
+    tell(tx, "ticket.assigned", row, TicketState.ACTIVE, agent_id)
+
+
+async def no_other_open(tx: Tx, row: Fields) -> None:
+    """Before a ticket that has ended comes back.
+
+    Raises:
+        Conflict: its conversation has another open ticket.
+    """
+    t = ticket.c
+    same = (t.conversation_id == row["conversation_id"]) & (t.id != row["id"])
+    others = select(t.id).where(same, t.state.in_(sorted(OPEN_STATES))).limit(1)
+    if (await tx.conn.execute(others)).one_or_none():
+        raise Conflict("this conversation has another open ticket; use that one")

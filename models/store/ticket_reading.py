@@ -1,0 +1,201 @@
+"""Looking at tickets: one, a person's, a page of all, and what became of each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+
+from models.errors import NotFound
+from models.store.database import Database, Fields
+from models.tables import assignment, audit, conversation, message, outbound, skill_class, ticket
+from models.ticket import OPEN_STATES, Labels, TicketState
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A ticket as people see it. Times are seconds since the epoch."""
+
+    id: str
+    number: str
+    conversation_id: str
+    customer_id: str
+    channel: str
+    lane: str
+    state: TicketState
+    junk: bool
+    subject: str
+    lang: str
+    created_at: float
+    updated_at: float
+    labels: Labels | None
+    trouble: str | None
+    skill_class: str | None
+    clock_at: float | None
+    target: float | None
+    late: bool
+    relax_step: int
+    units: int
+    queued_at: float
+    epoch: int
+    owner_id: str | None
+    sticky_id: str | None
+    offer_until: float | None
+    wake_at: float | None
+    first_answer_at: float | None
+    resolved_at: float | None
+
+    @property
+    def due_at(self) -> float | None:
+        """When the first human answer is due."""
+        if self.target is None or self.clock_at is None:
+            return None
+        return self.clock_at + self.target
+
+
+_COLUMNS = [ticket.c[name] for name in Ticket.__dataclass_fields__]
+
+
+class TicketReading:
+    """What is known of tickets; changes nothing."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def get(self, ticket_id: str) -> Ticket:
+        """One ticket, by id or by number.
+
+        Raises:
+            NotFound: no such ticket.
+        """
+        by = ticket.c.number if ticket_id.isdigit() else ticket.c.id
+        async with self._db.read() as conn:
+            row = (
+                (await conn.execute(select(*_COLUMNS).where(by == ticket_id)))
+                .mappings()
+                .one_or_none()
+            )
+        if row is None:
+            raise NotFound("no such ticket")
+        return _ticket(row)
+
+    async def of_owner(self, agent_id: str) -> list[Ticket]:
+        """What a person has to do: offers first, then by due time."""
+        t = ticket.c
+        mine = t.owner_id == agent_id
+        query = select(*_COLUMNS).where(mine, t.state.in_(sorted(OPEN_STATES)))
+        async with self._db.read() as conn:
+            rows = (await conn.execute(query)).mappings().all()
+        found = [_ticket(row) for row in rows]
+        return sorted(found, key=lambda x: (x.state != "offered", x.due_at or 0.0, x.id))
+
+    async def page(
+        self,
+        *,
+        states: Sequence[str] = (),
+        junk: bool | None = None,
+        skill_class: str | None = None,
+        before: str | None = None,
+        limit: int = 50,
+    ) -> list[Ticket]:
+        """Newest first, a page at a time: pass the last id seen as ``before``."""
+        t = ticket.c
+        query = select(*_COLUMNS).order_by(t.id.desc()).limit(limit)
+        if states:
+            query = query.where(t.state.in_(states))
+        if junk is not None:
+            query = query.where(t.junk == junk)
+        if skill_class is not None:
+            query = query.where(t.skill_class == skill_class)
+        if before is not None:
+            query = query.where(t.id < before)
+        async with self._db.read() as conn:
+            return [_ticket(row) for row in (await conn.execute(query)).mappings()]
+
+    async def decisions(self, ticket_id: str) -> list[dict[str, Any]]:
+        """Who has had the ticket and why, oldest first."""
+        s = assignment.c
+        query = select(assignment).where(s.ticket_id == ticket_id).order_by(s.at, s.id)
+        async with self._db.read() as conn:
+            return [dict(row) for row in (await conn.execute(query)).mappings()]
+
+    async def needs(self, name: str) -> Mapping[str, Any] | None:
+        """The needs of a skill class, as stored."""
+        query = select(skill_class.c.needs).where(skill_class.c.name == name)
+        async with self._db.read() as conn:
+            return (await conn.execute(query)).scalar_one_or_none()
+
+    async def counts(self) -> dict[str, int]:
+        """How many tickets are in each state."""
+        query = select(ticket.c.state, func.count().label("n")).group_by(ticket.c.state)
+        async with self._db.read() as conn:
+            return {row.state: row.n for row in await conn.execute(query)}
+
+    async def history(self, ticket_id: str) -> list[dict[str, Any]]:
+        """Who changed what by hand, oldest first."""
+        query = select(audit).where(audit.c.subject == ticket_id).order_by(audit.c.id)
+        async with self._db.read() as conn:
+            return [dict(row) for row in (await conn.execute(query)).mappings()]
+
+    async def of_conversation(self, conversation_id: str) -> list[Ticket]:
+        """Its tickets, oldest first."""
+        t = ticket.c
+        query = (
+            select(*_COLUMNS)
+            .where(t.conversation_id == conversation_id)
+            .order_by(t.created_at, t.id)
+        )
+        async with self._db.read() as conn:
+            return [_ticket(row) for row in (await conn.execute(query)).mappings()]
+
+    async def identity_of(self, ticket_id: str) -> str:
+        """The identity behind a ticket's conversation.
+
+        Raises:
+            NotFound: no such ticket.
+        """
+        query = (
+            select(conversation.c.identity_id)
+            .join(ticket, ticket.c.conversation_id == conversation.c.id)
+            .where(ticket.c.id == ticket_id)
+        )
+        async with self._db.read() as conn:
+            found = (await conn.execute(query)).scalar_one_or_none()
+        if found is None:
+            raise NotFound("no such ticket")
+        return str(found)
+
+    async def message_raw_ref(self, message_id: str) -> tuple[str, str]:
+        """(ticket id, envelope id) of a customer's message.
+
+        Raises:
+            NotFound: no such message.
+        """
+        query = select(message.c.ticket_id, message.c.envelope_id).where(
+            message.c.id == message_id
+        )
+        async with self._db.read() as conn:
+            row = (await conn.execute(query)).one_or_none()
+        if row is None:
+            raise NotFound("no such message")
+        return row.ticket_id, row.envelope_id
+
+    async def outbound_ticket(self, outbound_id: str) -> str:
+        """The ticket of one of our messages.
+
+        Raises:
+            NotFound: no such message.
+        """
+        query = select(outbound.c.ticket_id).where(outbound.c.id == outbound_id)
+        async with self._db.read() as conn:
+            found = (await conn.execute(query)).scalar_one_or_none()
+        if found is None:
+            raise NotFound("no such answer")
+        return str(found)
+
+
+def _ticket(row: Fields) -> Ticket:
+    values = dict(row) | {"state": TicketState(row["state"])}
+    if row["labels"] is not None:
+        values["labels"] = Labels.model_validate(row["labels"])
+    return Ticket(**values)
