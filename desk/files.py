@@ -1,7 +1,8 @@
 """Raw mail, attachments and formatted mail: hostile content, never run in our origin."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 from urllib.parse import quote
 
 from aiohttp import web
@@ -20,6 +21,15 @@ _DOWNLOAD = {
     "Content-Type": "application/octet-stream",
     "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
 }
+
+_SHOWN = {
+    "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
+    "Content-Disposition": "inline",
+    "Cache-Control": "private, max-age=300",
+}
+
+PLAYED = frozenset({"audio/ogg", "audio/mpeg", "audio/mp4", "audio/wav", "audio/webm"})
+"""Sound that browsers play, known by its content; a player runs nothing that is in it."""
 
 _FORMATTED = {
     # No script, no form, no request of any kind; framed by our own page only.
@@ -76,15 +86,37 @@ async def raw(request: web.Request) -> web.Response:
     return _download(envelope.body, f"{entry.id}.{kind}")
 
 
-async def attachment(request: web.Request) -> web.Response:
+async def _attached(request: web.Request) -> tuple[Entry, Mapping[str, Any]]:
+    """The message and the file of the path, which is stored.
+
+    Raises:
+        NotFound: there is none.
+    """
     entry, wanted = await _entry(request), request.match_info["attachment"]
     earlier = (file for version in entry.versions for file in version["attachments"])
     for file in (*entry.attachments, *earlier):
         if file["id"] == wanted and file.get("sha256"):
-            content = await request.app[SERVICES].store.blobs.get(file["sha256"])
-            await _audited(request, "message.attachment", message=entry.id, attachment=wanted)
-            return _download(content, file["name"] or wanted)
+            return entry, file
     raise NotFound("no such attachment")
+
+
+async def attachment(request: web.Request) -> web.Response:
+    entry, file = await _attached(request)
+    content = await request.app[SERVICES].store.blobs.get(file["sha256"])
+    await _audited(request, "message.attachment", message=entry.id, attachment=file["id"])
+    return _download(content, file["name"] or file["id"])
+
+
+async def preview(request: web.Request) -> web.Response:
+    """A picture, small and made anew, or sound to be played: as a message's text, not audited."""
+    _, file = await _attached(request)
+    content = await request.app[SERVICES].store.blobs.get(file["sha256"])
+    if file["mime"] in PLAYED:
+        return web.Response(body=content, headers=_SHOWN | {"Content-Type": file["mime"]})
+    picture = await request.app[SERVICES].preview(content, file["mime"])
+    if picture is None:
+        raise NotFound("no preview can be made of this file")
+    return web.Response(body=picture, headers=_SHOWN | {"Content-Type": "image/webp"})
 
 
 async def formatted(request: web.Request) -> web.Response:
@@ -133,4 +165,5 @@ def routes() -> list[web.RouteDef]:
         web.get(f"{one}/raw", raw),
         web.get(f"{one}/html", formatted),
         web.get(f"{one}/attachments/{{attachment:[^/]{{1,128}}}}", attachment),
+        web.get(f"{one}/attachments/{{attachment:[^/]{{1,128}}}}/preview", preview),
     ]

@@ -146,6 +146,7 @@ class DeskServices:
     ``reroute``: where a ticket belongs by its (corrected) labels. ``delivery_problem``: why
     answers on a channel wait, as a sentence with the remedy, or None when they do not.
     ``bundle_work``: what only those can do with bundles who know the classifier.
+    ``preview``: a small WebP of a picture with this MIME type, None where none can be made.
     ``metrics``: the handler of /metrics, if it is served here.
     """
 
@@ -159,6 +160,7 @@ class DeskServices:
     waiting: Callable[[str], Awaitable["Waits | None"]]
     rules: RulesOffice
     bundle_work: BundleWork
+    preview: Callable[[bytes, str], Awaitable[bytes | None]]
     delivery_problem: Callable[[str], str | None]
     options: DeskOptions = DeskOptions()
     metrics: Handler | None = None

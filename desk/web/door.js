@@ -10,12 +10,20 @@ export class Refused extends Error {
 }
 
 /** One request; resolves to its JSON (null for none), or throws Refused. */
-export async function call(method, path, body) {
-  const options = { method, headers: { "X-Shouli-Desk": "1" }, credentials: "same-origin" };
-  if (body !== undefined) {
-    options.body = JSON.stringify(body);
-    options.headers["Content-Type"] = "application/json";
-  }
+export function call(method, path, body) {
+  return body === undefined
+    ? asked(method, path)
+    : asked(method, path, JSON.stringify(body), "application/json");
+}
+
+/** A file as it is; resolves and throws as call does. */
+export function put(path, file) {
+  return asked("POST", path, file, file.type || "application/octet-stream");
+}
+
+async function asked(method, path, body, type) {
+  const options = { method, headers: { "X-Shouli-Desk": "1" }, credentials: "same-origin", body };
+  if (type) options.headers["Content-Type"] = type;
   let response;
   try {
     response = await fetch(`/api/v1${path}`, options);

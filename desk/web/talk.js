@@ -1,15 +1,20 @@
 // The conversation: what both sides said, what became of our answers, and the reply box.
 import { ask, h, moment, notice, say, show, span, t } from "./dom.js";
-import { call, newId } from "./door.js";
+import { call, newId, put } from "./door.js";
 import { channelName, dueOf, stateTag, title } from "./queue.js";
 
 const TYPING_MS = 3000; // how often the customer is told that we write
 const TYPED_MS = 5000; // how long we believe that the customer does
+const MOST_FILES = 10; // of one answer, as the server has it
 
-const drafts = new Map(); // ticket id -> {text, id, then}: kept while the page lives
+// What the server makes previews of, and what it plays.
+const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"]);
+const SOUNDS = new Set(["audio/ogg", "audio/mpeg", "audio/mp4", "audio/wav", "audio/webm"]);
+
+const drafts = new Map(); // ticket id -> {text, id, then, files}: kept while the page lives
 
 function draftOf(ticketId) {
-  if (!drafts.has(ticketId)) drafts.set(ticketId, { text: "", id: newId(), then: "active" });
+  if (!drafts.has(ticketId)) drafts.set(ticketId, { text: "", id: newId(), then: "active", files: [] });
   return drafts.get(ticketId);
 }
 
@@ -23,7 +28,18 @@ function sizeText(bytes) {
 function fileLink(base, file) {
   const label = [h("span.file-name", null, file.name || file.id), h("small", null, sizeText(file.size))];
   if (file.state !== "stored") return h("span.file", null, label, h("small", null, t(`file.${file.state}`)));
-  return h("a.file", { href: `${base}/attachments/${encodeURIComponent(file.id)}`, download: file.name || file.id }, label);
+  const place = `${base}/attachments/${encodeURIComponent(file.id)}`;
+  const link = h("a.file", { href: place, download: file.name || file.id }, label);
+  if (PICTURES.has(file.mime)) {
+    const picture = h("img.preview", { src: `${place}/preview`, alt: file.name || t("file.picture"), loading: "lazy" });
+    picture.onerror = () => picture.remove(); // none can be made: the link is still there
+    return h("figure.shown", null, picture, link);
+  }
+  if (SOUNDS.has(file.mime)) {
+    return h("figure.shown", null,
+      h("audio", { controls: true, preload: "none", src: `${place}/preview`, "aria-label": file.name || t("file.sound") }), link);
+  }
+  return link;
 }
 
 function unfold(words, make) {
@@ -90,7 +106,10 @@ function bubble(desk, ticket, message) {
     message.withdrawn_at
       ? h("div.bubble.withdrawn", null, t("message.withdrawn"), " ", moment(message.withdrawn_at))
       : h("div.bubble", null, message.text),
-    ours ? fate(desk, ticket, message) : theirTools(ticket, message));
+    ours
+      ? [message.attachments.length > 0 && h("div.files", null, message.attachments.map((file) =>
+          fileLink(`/api/v1/tickets/${ticket.id}/messages/${message.id}`, file))), fate(desk, ticket, message)]
+      : theirTools(ticket, message));
 }
 
 /** Draws the log: a message that has not changed keeps its element, unfolded or not. */
@@ -235,6 +254,46 @@ function makeSeen(desk, ticketId) {
   };
 }
 
+/** The files of an answer: put on the server at once, sent with it. */
+function makeFiles(ticketId, draft) {
+  let under = 0; // uploads under way
+  const list = h("ul.chips", { hidden: true });
+  const draw = () => {
+    list.hidden = !draft.files.length && !under;
+    list.replaceChildren(
+      ...draft.files.map((file) => h("li.file", null, h("span.file-name", null, file.name), h("small", null, sizeText(file.size)),
+        h("button.link", { type: "button", "aria-label": t("reply.unfile", { name: file.name }), onclick: () => {
+          draft.files = draft.files.filter((other) => other !== file);
+          draw();
+        } }, "×"))),
+      ...(under ? [h("li.file", null, t("reply.uploading"))] : []));
+  };
+  const add = async (chosen) => {
+    for (const file of chosen) {
+      if (draft.files.length + under >= MOST_FILES) {
+        notice(t("reply.most", { n: MOST_FILES }), "bad");
+        return;
+      }
+      under += 1;
+      draw();
+      try {
+        draft.files.push(await put(`/tickets/${ticketId}/uploads?name=${encodeURIComponent(file.name)}`, file));
+      } catch (refused) {
+        notice(`${file.name}: ${refused.message}`, "bad");
+      }
+      under -= 1;
+      draw();
+    }
+  };
+  const input = h("input.unseen", { type: "file", multiple: true, tabindex: "-1", "aria-hidden": "true", onchange: async () => {
+    await add([...input.files]);
+    input.value = "";
+  } });
+  const button = h("span", null, input, h("button.quiet", { type: "button", onclick: () => input.click() }, t("reply.file")));
+  draw();
+  return { list, button, draw, busy: () => under > 0 };
+}
+
 function makeReply(desk, ticketId) {
   const draft = draftOf(ticketId);
   const text = h("textarea", {
@@ -254,17 +313,21 @@ function makeReply(desk, ticketId) {
     ["active", "pending", "resolved"].map((value) =>
       h("option", { value, selected: draft.then === value }, t(`reply.then.${value}`))));
   const send = h("button.primary", { type: "submit" }, t("reply.send"));
+  const files = makeFiles(ticketId, draft);
   const form = h("form.reply", { onsubmit: async (event) => {
     event.preventDefault();
-    if (!text.value.trim() || send.disabled) return;
+    if (!text.value.trim() || send.disabled || files.busy()) return;
     send.disabled = true;
     // The same client_id until it is stored: trying again never sends twice.
     await desk.act(async () => {
-      await call("POST", `/tickets/${ticketId}/reply`, { text: text.value, client_id: draft.id, then: then.value });
+      await call("POST", `/tickets/${ticketId}/reply`, {
+        text: text.value, client_id: draft.id, then: then.value, files: draft.files.map((file) => file.id),
+      });
       drafts.delete(ticketId);
       Object.assign(draft, draftOf(ticketId));
       drafts.set(ticketId, draft);
       text.value = "";
+      files.draw();
       notice(t("reply.sent"));
     });
     send.disabled = false;
@@ -272,7 +335,8 @@ function makeReply(desk, ticketId) {
   } },
   h("label.unseen", { htmlFor: "reply-text" }, t("reply.label")),
   text,
-  h("div.row", null,
+  files.list,
+  h("div.row", null, files.button,
     h("label.then", null, h("span", null, t("reply.then")), then), h("span.spread", null), send));
   return form;
 }

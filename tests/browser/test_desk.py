@@ -1,5 +1,6 @@
 """The desk's page in a real browser, against the real API and store."""
 
+import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from playwright.async_api import Browser, Page, expect
 from desk.app import create_app
 from desk.push import HUB
 from models.agent import Presence, Role
-from models.message import Sender
+from models.message import Attachment, Sender
 from models.ticket import Label, Labels, Reason
+from tests.contract.desk.test_previews import picture
 from tests.contract.desk.world import PASSWORD, RULES, World, mail_with_file, world
 from tests.contract.store import makers
 
@@ -386,3 +388,42 @@ async def test_rules_are_drafted_compared_published_and_taken_back(
     await form.get_by_role("button", name="退回").click()
     await expect(view.locator("[data-version='2']")).to_contain_text("已停用")
     assert [p.number for p in await house.store.rules.published()] == [1]
+
+
+async def test_files_both_ways(page: Page, url: str, house: World) -> None:
+    """A customer's picture is shown small; ours is put on the server and goes with the answer."""
+    me = await house.person("li")
+    sent = picture("PNG", (1200, 800))
+    voice = b"OggS" + bytes(60)
+    digests = [hashlib.sha256(content).hexdigest() for content in (sent, voice)]
+    await house.store.blobs.put(dict(zip(digests, (sent, voice), strict=True)))
+    files = (
+        Attachment(id="p1", name="破损.png", mime="image/png", size=len(sent), sha256=digests[0]),
+        Attachment(id="v1", name="语音.ogg", mime="audio/ogg", size=64, sha256=digests[1]),
+    )
+    ticket = await house.ticket(attachments=files)
+    await house.give(ticket, me)
+    await sign_in(page, url)
+    await page.locator(".card").click()
+    shown = page.locator("img.preview")
+    await expect(shown).to_have_js_property("naturalWidth", 640)
+    await expect(page.locator("audio")).to_have_count(1)
+    await page.locator("input[type=file]").set_input_files(
+        [
+            {"name": "退货单.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 x"},
+            {"name": "多余.txt", "mimeType": "text/plain", "buffer": b"x"},
+            {"name": "空.txt", "mimeType": "text/plain", "buffer": b""},
+        ]
+    )
+    await expect(page.get_by_role("alert")).to_contain_text("空.txt: 文件是空的。")
+    chips = page.locator(".reply .chips .file")
+    await expect(chips).to_have_count(2)
+    await page.get_by_role("button", name="去掉 多余.txt").click()
+    await page.get_by_label("答复客户").fill("退货单请见附件。")
+    await page.keyboard.press("Control+Enter")
+    ours = page.locator(".message.ours")
+    await expect(ours.locator(".file-name")).to_have_text("退货单.pdf")
+    await expect(chips).to_have_count(0)
+    conversation_id = (await house.store.tickets.get(ticket)).conversation_id
+    entry = (await house.store.conversations.log(conversation_id, 0))[-1]
+    assert [file["name"] for file in entry.attachments] == ["退货单.pdf"]

@@ -16,6 +16,7 @@ from router.policy import rekeyed
 from workers.bundle_work import BundleWork
 from workers.explaining import Explaining, explained
 from workers.metrics import metrics_handler
+from workers.preview import Previews
 from workers.roles.door import serving, until_told
 from workers.wiring import Base, make_channels, make_publishing, make_ruling, opened
 
@@ -62,6 +63,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         waiting=Explaining(base.store, ruling).waiting,
         rules=make_publishing(settings, base.store, ruling, taxonomy),
         bundle_work=BundleWork(base.store, settings.data_dir / "bundles", taxonomy),
+        preview=Previews(),
         delivery_problem=lambda name: _problem(channels, name),
         options=DeskOptions(
             version=version("shouli"),

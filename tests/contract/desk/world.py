@@ -28,6 +28,7 @@ from router.sla import Calendars
 from tests.contract.store import makers
 from tests.databases import migrated_sqlite
 from workers.hours import calendar
+from workers.preview import Previews
 from workers.publishing import Publishing
 from workers.ruling import Ruling
 
@@ -291,6 +292,7 @@ async def world(
         waiting=waiting,
         rules=office(store),
         bundle_work=Rack(store),
+        preview=Previews(),
         delivery_problem=problems.get,
         options=options or DeskOptions(version="test"),
     )
