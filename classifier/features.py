@@ -339,6 +339,14 @@ class Extractor:
         rows = np.repeat(np.arange(len(analyses)), np.diff(starts))
         return Counts(cells - rows * self._size, counts, starts)
 
+    def unknown(self, analyses: Sequence[Analysis]) -> list[float | None]:
+        """The share of each message's words that no term has; None where it has no words."""
+        known = self._word_ids
+        return [
+            sum(word not in known for word in each.words) / len(each.words) if each.words else None
+            for each in analyses
+        ]
+
     def _weighted(self, analyses: Sequence[Analysis]) -> Integers:
         """Row times width plus column of every known term, as often as it occurs."""
         symbols, rows = self._words_of([each.words for each in analyses])

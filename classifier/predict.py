@@ -122,6 +122,10 @@ class Classifier:
             for head in self._bundle.heads
         }
 
+    def unknown(self, items: Sequence[Text]) -> list[float | None]:
+        """The share of each message's words that were not learnt; None where it has no words."""
+        return self._extract.unknown([self._analyse(item) for item in items])
+
     def batches(self, items: Sequence[Text]) -> Iterator[Batch]:
         """The messages with their features and scores, some at a time, in order."""
         for start in range(0, len(items), _CHUNK):

@@ -147,6 +147,38 @@ class Retraining(Section):
         return least
 
 
+class Watching(Section):
+    """观察分类器 / Watching the classifier."""
+
+    shadow_share: float = Field(
+        ge=0,
+        le=1,
+        description="影子模型对照多大一部分工单（0–1） "
+        "/ The share of tickets that a challenger in shadow labels beside the champion, 0 to 1.",
+    )
+    shadow_tickets: int = Field(
+        ge=1,
+        description="一个影子模型最多对照多少张工单，到数即停 "
+        "/ Most tickets that one challenger in shadow labels; then it stops.",
+    )
+    texts_a_second: int = Field(
+        ge=0,
+        description="每个工作进程每秒最多查多少条消息的生词 "
+        "/ Messages a second whose words each worker looks up, at most.",
+    )
+    drift_alarm: float = Field(
+        gt=0,
+        description="漂移（PSI）超过多少算报警，通常 0.25 "
+        "/ The drift (PSI) above which there is an alarm; 0.25 by convention.",
+    )
+    agreement_alarm: float = Field(
+        ge=0,
+        le=1,
+        description="一周内坐席没有更正的比例低于多少算报警 "
+        "/ The share of a week's tickets left uncorrected below which there is an alarm.",
+    )
+
+
 class Texts(Section):
     """Words of one language for one customer."""
 

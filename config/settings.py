@@ -27,6 +27,7 @@ from config.sections import (
     Pipeline,
     Retraining,
     Section,
+    Watching,
 )
 from models.routing import Rules
 from models.training import Taxonomy
@@ -74,6 +75,7 @@ class Settings(Section):
     desk: Desk
     pipeline: Pipeline
     retraining: Retraining
+    watching: Watching
     channels: dict[str, dict[str, Any]] = Field(
         description="每个渠道一节，写法见各渠道；enabled = false 关闭 "
         "/ One section a channel, see each channel; enabled = false closes it."

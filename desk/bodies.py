@@ -195,6 +195,12 @@ class WebhookLog(Body):
     limit: Annotated[int, Field(ge=1, le=500)] = 100
 
 
+class WatchDays(Body):
+    """The query of what is seen of the classifier."""
+
+    days: Annotated[int, Field(ge=1, le=120)] = 30
+
+
 class Promote(Body):
     why: Why
     against_gate: bool = False

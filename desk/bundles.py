@@ -66,6 +66,33 @@ async def rollback(request: web.Request) -> web.Response:
     return web.json_response({"champion": champion})
 
 
+async def shadow(request: web.Request) -> web.Response:
+    """What the challenger in shadow has said, and where it disagrees with the champion."""
+    who(request, Role.ADMIN)
+    return web.json_response({"shadow": await request.app[SERVICES].watch.shadow()})
+
+
+async def begin_shadow(request: web.Request) -> web.Response:
+    """Lets a bundle label live tickets beside the champion; changes no label."""
+    person, bundle_id = who(request, Role.ADMIN), request.match_info["bundle"]
+    with _able():
+        await request.app[SERVICES].bundle_work.shadow(bundle_id, person.id)
+    return web.json_response({"bundle": bundle_id})
+
+
+async def end_shadow(request: web.Request) -> web.Response:
+    person = who(request, Role.ADMIN)
+    ended = await request.app[SERVICES].store.shadows.end(person.id)
+    return web.json_response({"bundle": ended})
+
+
+async def watch(request: web.Request) -> web.Response:
+    """Drift and agreement by day, and the alarms now."""
+    who(request, Role.ADMIN)
+    asked = bodies.query(request, bodies.WatchDays)
+    return web.json_response(await request.app[SERVICES].watch.report(asked.days))
+
+
 async def retrainings(request: web.Request) -> web.Response:
     """Runs of retraining, newest first, and what there is to learn from."""
     who(request, Role.ADMIN)
@@ -138,9 +165,13 @@ def routes() -> list[web.RouteDef]:
     return [
         web.get(f"{API}bundles", bundles),
         web.post(f"{API}bundles/rollback", rollback),
+        web.get(f"{API}bundles/shadow", shadow),
+        web.post(f"{API}bundles/shadow/end", end_shadow),
+        web.get(f"{API}bundles/watch", watch),
         web.get(one, bundle),
         web.get(f"{one}/compare/{{other:{_NAME}}}", compare),
         web.post(f"{one}/promote", promote),
+        web.post(f"{one}/shadow", begin_shadow),
         web.get(f"{API}retrainings", retrainings),
         web.post(f"{API}retrainings", start),
         web.post(f"{run}/cancel", cancel),

@@ -121,6 +121,19 @@ class BundleWork(Protocol):
     async def compare(self, one: str, other: str) -> dict[str, Any]:
         """Both on the golden set, by facet (``classifier.gate.compare``); raises likewise."""
 
+    async def shadow(self, bundle_id: str, by: str | None) -> None:
+        """Lets a bundle that can serve label beside the champion; raises likewise."""
+
+
+class Watch(Protocol):
+    """What is seen of the classifier at work, as JSON."""
+
+    async def report(self, days: int = 30) -> dict[str, Any]:
+        """Drift and agreement by day, and the alarms now."""
+
+    async def shadow(self, limit: int = 50) -> dict[str, Any] | None:
+        """What the challenger in shadow has said, and where it disagrees; None: there is none."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeskOptions:
@@ -147,6 +160,7 @@ class DeskServices:
     answers on a channel wait, as a sentence with the remedy, or None when they do not.
     ``bundle_work``: what only those can do with bundles who know the classifier.
     ``preview``: a small WebP of a picture with this MIME type, None where none can be made.
+    ``watch``: what is seen of the classifier at work.
     ``metrics``: the handler of /metrics, if it is served here.
     """
 
@@ -161,6 +175,7 @@ class DeskServices:
     rules: RulesOffice
     bundle_work: BundleWork
     preview: Callable[[bytes, str], Awaitable[bytes | None]]
+    watch: Watch
     delivery_problem: Callable[[str], str | None]
     options: DeskOptions = DeskOptions()
     metrics: Handler | None = None

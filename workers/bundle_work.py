@@ -39,6 +39,17 @@ class BundleWork:
         await self._classifier(bundle_id)
         await self._store.bundles.promote(bundle_id, by, why, against_gate=against_gate)
 
+    async def shadow(self, bundle_id: str, by: str | None) -> None:
+        """Looks whether the bundle can serve here, then lets it label beside the champion.
+
+        Raises:
+            NotFound: no such bundle.
+            CannotServe: it is damaged, foreign or of another taxonomy.
+            Conflict: it is the champion.
+        """
+        await self._classifier(bundle_id)
+        await self._store.shadows.begin(bundle_id, by)
+
     async def compare(self, one: str, other: str) -> dict[str, Any]:
         """Both on the golden set, by facet; ``one`` stands as the champion.
 

@@ -23,6 +23,7 @@ from models.store import Store
 from models.training import Retraining
 from workers.bundle_work import BundleWork
 from workers.classifier_cli import ConfigOption, classifier_app
+from workers.watch_telling import shadow_of, tell_shadow
 
 _T = TypeVar("_T")
 
@@ -53,7 +54,7 @@ class RetrainingFailed(Permanent):
     code = "retraining_failed"
 
 
-def _with(config: Path | None, work: Callable[[Settings, Store], Awaitable[_T]]) -> _T:
+def with_store(config: Path | None, work: Callable[[Settings, Store], Awaitable[_T]]) -> _T:
     from workers.wiring import make_store
 
     settings = load(config, environ=os.environ)
@@ -68,11 +69,11 @@ def _with(config: Path | None, work: Callable[[Settings, Store], Awaitable[_T]])
     return asyncio.run(run())
 
 
-def _work(settings: Settings, store: Store) -> BundleWork:
+def bundle_work(settings: Settings, store: Store) -> BundleWork:
     return BundleWork(store, settings.data_dir / "bundles", load_taxonomy(settings))
 
 
-def _print_json(value: Any) -> None:
+def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
 
 
@@ -83,9 +84,9 @@ def list_bundles(as_json: JsonOption = False, config: ConfigOption = None) -> No
     async def read(_: Settings, store: Store) -> tuple[str | None, list[dict[str, Any]]]:
         return await store.bundles.champion(), await store.bundles.cards()
 
-    champion, cards = _with(config, read)
+    champion, cards = with_store(config, read)
     if as_json:
-        _print_json({"champion": champion, "bundles": cards})
+        print_json({"champion": champion, "bundles": cards})
         return
     table = Table("", "id", "生成 made", "启用 promoted", "样本 examples", "宏 F1 macro-F1")
     for card in cards:
@@ -110,15 +111,18 @@ def compare(
     """在金标集上比较两个模型（可用开头几位） / Two bundles on the golden set; prefixes will do."""
 
     async def judge(settings: Settings, store: Store) -> dict[str, Any]:
-        first, second = await _named(store, one), await _named(store, other)
-        return await _work(settings, store).compare(first, second)
+        first, second = await named(store, one), await named(store, other)
+        return await bundle_work(settings, store).compare(first, second)
 
-    figures = _with(config, judge)
+    figures = with_store(config, judge)
     if as_json:
-        _print_json(figures)
+        print_json(figures)
         return
     for facet, found in figures.items():
         out.print(_comparison(facet, found))
+    told = with_store(config, shadow_of)
+    if told is not None and told["bundle"].startswith((one, other)):
+        tell_shadow(told, out)
 
 
 @classifier_app.command()
@@ -133,12 +137,12 @@ def promote(
     """启用一个模型；工作进程 5 秒内换用 / Promote a bundle; workers take it up within 5 s."""
 
     async def move(settings: Settings, store: Store) -> str:
-        name = await _named(store, bundle)
-        work = _work(settings, store)
+        name = await named(store, bundle)
+        work = bundle_work(settings, store)
         await work.promote(name, None, why, against_gate=against_gate)
         return name
 
-    out.print(f"现役 champion: {_with(config, move)}", markup=False)
+    out.print(f"现役 champion: {with_store(config, move)}", markup=False)
 
 
 @classifier_app.command()
@@ -148,7 +152,7 @@ def rollback(why: WhyOption = "", config: ConfigOption = None) -> None:
     async def move(_: Settings, store: Store) -> str:
         return await store.bundles.rollback(None, why)
 
-    out.print(f"现役 champion: {_with(config, move)}", markup=False)
+    out.print(f"现役 champion: {with_store(config, move)}", markup=False)
 
 
 @classifier_app.command()
@@ -162,11 +166,11 @@ def retrain(
     async def ask(_: Settings, store: Store) -> str:
         return await store.retrainings.ask(None, seed=seed)
 
-    run_id = _with(config, ask)
+    run_id = with_store(config, ask)
     if not wait:
         out.print(run_id, markup=False)
         return
-    run = _with(config, lambda _settings, store: _followed(store, run_id))
+    run = with_store(config, lambda _settings, store: _followed(store, run_id))
     _tell(run)
     if run.state != "done":
         words = run.error or {"zh": "已取消", "en": "It was cancelled"}
@@ -184,7 +188,7 @@ def cancel(config: ConfigOption = None) -> None:
         await store.retrainings.cancel(latest.id, None)
         return latest.id
 
-    out.print(_with(config, stop), markup=False)
+    out.print(with_store(config, stop), markup=False)
 
 
 @classifier_app.command()
@@ -197,18 +201,19 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         (latest,) = await store.retrainings.latest(1) or (None,)
         return latest, await store.corrections.counts(upto)
 
-    run, corrections = _with(config, read)
+    run, corrections = with_store(config, read)
     if as_json:
-        _print_json({"retraining": run and asdict(run), "corrections": corrections})
+        print_json({"retraining": run and asdict(run), "corrections": corrections})
         return
     out.print(
         "更正 corrections: {given}，新的 new {new}，排除 excluded {excluded}".format(**corrections)
     )
     if run is not None:
         _tell(run)
+    tell_shadow(with_store(config, shadow_of), out)
 
 
-async def _named(store: Store, prefix: str) -> str:
+async def named(store: Store, prefix: str) -> str:
     ids = [card["id"] for card in await store.bundles.cards()]
     found = [name for name in ids if name.startswith(prefix)]
     if len(found) != 1:

@@ -17,7 +17,7 @@ from rich.table import Table
 from config.settings import Settings, load, load_rules, load_taxonomy
 from models.agent import ROLE_NAMES, Role
 from models.errors import ShouliError
-from workers import bundles_cli  # noqa: F401  adds its commands
+from workers import bundles_cli, watch_cli  # noqa: F401  each adds its commands
 from workers.classifier_cli import classifier_app
 from workers.records_cli import calls_app, deliveries_app
 from workers.rehearsing import simulate

@@ -26,6 +26,14 @@ class Classify(Protocol):
     def __call__(self, tickets: Sequence[Unlabelled], /) -> list[tuple[Labels, str]]: ...
 
 
+class Note(Protocol):
+    """Hears of each batch that was labelled, once its tickets are in their queues."""
+
+    def __call__(
+        self, tickets: Sequence[Unlabelled], found: Sequence[tuple[Labels, str]], /
+    ) -> None: ...
+
+
 class Labelling:
     """Runs the classifier in a thread, and applies the routing rules to what it says."""
 
@@ -36,8 +44,10 @@ class Labelling:
         ruling: Ruling,
         acknowledging: Acknowledging,
         declared: Declared = MappingProxyType({}),
+        note: Note = lambda _tickets, _found: None,
     ) -> None:
         """``declared``: labels that messages have because of where they came in."""
+        self._note = note
         self._declared = declared
         self._store = store
         self._classify = classify
@@ -55,6 +65,7 @@ class Labelling:
             ]
             rekey = partial(rekeyed, rules=self._ruling.book.general)
             routed += len(await self._store.queue.route(batch, self._acknowledging.cap, rekey))
+            self._note(due, found)
             if ticket_ids or len(due) < _PAGE:
                 break
         return routed

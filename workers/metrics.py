@@ -13,11 +13,12 @@ from models.migrations import check
 from models.store import Store
 from models.tables import agent, audit
 from workers.hours import gaps
+from workers.watch_report import WatchReport
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def metrics_handler(store: Store, hours: Hours) -> Handler:
+def metrics_handler(store: Store, hours: Hours, watch: WatchReport) -> Handler:
     """Serves the figures of the whole system, the same from every process."""
 
     async def handle(_request: web.Request) -> web.StreamResponse:
@@ -25,6 +26,7 @@ def metrics_handler(store: Store, hours: Hours) -> Handler:
         try:
             await _collect(store, registry)
             _calendars(hours, registry)
+            await _classifier(watch, registry)
         except ShouliError as error:
             return web.Response(status=503, text=f"{error}\n")
         return web.Response(
@@ -91,6 +93,47 @@ def _calendars(hours: Hours, registry: CollectorRegistry) -> None:
     )
     for gap in gaps(hours, time.time()):
         missing.labels(gap.team, gap.country, gap.year).set(1)
+
+
+async def _classifier(watch: WatchReport, registry: CollectorRegistry) -> None:
+    """An empty ``channel`` is all channels together, an empty ``facet`` is the text itself."""
+    of = ["measure", "facet", "channel"]
+    drift = Gauge(
+        "shouli_classifier_drift", "PSI of the newest day to the reference", of, registry=registry
+    )
+    limits = Gauge("shouli_classifier_limit", "Where alarms begin", ["kind"], registry=registry)
+    alarm = Gauge(
+        "shouli_classifier_alarm", "Beyond its limit now", ["kind", *of], registry=registry
+    )
+    told, alarms = await watch.alarms()
+    for kind, limit in told["limits"].items():
+        limits.labels(kind).set(limit)
+    for each in told["series"]:
+        known = [point["psi"] for point in each["points"] if point["psi"] is not None]
+        if known:
+            drift.labels(each["measure"], each["facet"], each["channel"]).set(known[-1])
+    for found in alarms:
+        alarm.labels(found.kind, found.measure, found.facet, found.channel).set(1)
+    kept = Gauge(
+        "shouli_classifier_agreement", "Labels of a week left alone", ["facet"], registry=registry
+    )
+    for facet, share in told["kept"].items():
+        if share is not None:
+            kept.labels(facet).set(share)
+    await _shadow(watch, registry)
+
+
+async def _shadow(watch: WatchReport, registry: CollectorRegistry) -> None:
+    compared = Gauge(
+        "shouli_classifier_shadow", "Compared with the champion", ["facet"], registry=registry
+    )
+    apart = Gauge(
+        "shouli_classifier_shadow_disagreed", "Decided otherwise", ["facet"], registry=registry
+    )
+    told = await watch.shadow(limit=0)
+    for each in told["facets"] if told else ():
+        compared.labels(each["facet"]).set(each["compared"])
+        apart.labels(each["facet"]).set(each["disagreed"])
 
 
 async def _people(store: Store, registry: CollectorRegistry) -> None:

@@ -57,7 +57,7 @@ class Serving:
             try:
                 folder = await unpacked(self._store, self._cache, bundle_id)
                 # In a thread: chats that are being read meanwhile must not wait for it.
-                self._classifier = await asyncio.to_thread(_load, folder, self._taxonomy)
+                self._classifier = await asyncio.to_thread(load_classifier, folder, self._taxonomy)
             except Permanent as error:
                 _log.error("bundle refused", bundle=bundle_id, error=str(error))
             else:
@@ -67,13 +67,16 @@ class Serving:
 
     def classify(self, tickets: Sequence[Unlabelled]) -> list[tuple[Labels, str]]:
         """Labels and language of each ticket. Without a bundle, everything goes to people."""
-        texts = [
-            Text(t.text, t.subject, MANNERS.get(t.lane, "")) if not t.troubled else Text("")
-            for t in tickets
-        ]
-        found = self._labels(texts)
+        found = self._labels([text_of(ticket) for ticket in tickets])
         languages = [language(f"{t.subject} {t.text}") for t in tickets]
         return list(zip(found, languages, strict=True))
+
+    def unknown(self, texts: Sequence[Text]) -> tuple[str, list[float | None]]:
+        """The bundle that labels now, and which share of each text's words it has not learnt."""
+        classifier = self._classifier
+        if classifier is None:
+            return "", [None for _ in texts]
+        return classifier.card.id, classifier.unknown(texts)
 
     def _labels(self, texts: Sequence[Text]) -> list[Labels]:
         if self._classifier is None:
@@ -95,7 +98,19 @@ class Serving:
         return Labels(facets=unknown, bundle="")
 
 
-def _load(folder: Path, taxonomy: Taxonomy) -> Classifier:
+def text_of(ticket: Unlabelled) -> Text:
+    """What the classifier is given of a ticket."""
+    if ticket.troubled:
+        return Text("")
+    return Text(ticket.text, ticket.subject, MANNERS.get(ticket.lane, ""))
+
+
+def load_classifier(folder: Path, taxonomy: Taxonomy) -> Classifier:
+    """The classifier of an unpacked bundle, ready for its first customer.
+
+    Raises:
+        BundleRefused: damaged, foreign, or not of this taxonomy.
+    """
     classifier = Classifier.load(folder, taxonomy)
     # The first call pages the arrays in and loads the dictionary: not on a customer.
     classifier.classify([Text("您好，请问订单什么时候发货？")])

@@ -29,6 +29,7 @@ from workers.bus import RedisBus
 from workers.hours import calendars
 from workers.publishing import Publishing
 from workers.ruling import Ruling
+from workers.watch_report import Limits, WatchReport
 
 KEY_BYTES = 32
 
@@ -215,6 +216,12 @@ def _undeclarable(source: str, labels: Mapping[str, str], taxonomy: Taxonomy) ->
 def make_ruling(settings: Settings, store: Store) -> Ruling:
     """The rules in force, and until one is published those of the settings; refresh it."""
     return Ruling(store, load_rules(settings), calendars(settings.hours, time.time()))
+
+
+def make_watch(settings: Settings, store: Store, taxonomy: Taxonomy) -> WatchReport:
+    """Who tells what is seen of the classifier at work."""
+    limits = Limits(settings.watching.drift_alarm, settings.watching.agreement_alarm)
+    return WatchReport(store, taxonomy, ZoneInfo(settings.hours.time_zone), limits)
 
 
 def make_publishing(

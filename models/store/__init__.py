@@ -27,12 +27,14 @@ from models.store.records import Records
 from models.store.retrainings import Retrainings
 from models.store.rules import RuleVersions
 from models.store.sealing import Vault
+from models.store.shadows import Shadows
 from models.store.threads import Threads
 from models.store.tickets import Tickets
 from models.store.timers import Timers
 from models.store.transcripts import Transcripts
 from models.store.upkeep import Upkeep
 from models.store.uploads import Uploads
+from models.store.watching import Watching
 from models.store.webhooks import Webhooks
 
 __all__ = ["Store", "open_store"]
@@ -71,6 +73,8 @@ class Store:
     corrections: Corrections
     retrainings: Retrainings
     records: Records
+    watching: Watching
+    shadows: Shadows
 
     async def close(self) -> None:
         await self.db.close()
@@ -127,4 +131,6 @@ def open_store(
         corrections=Corrections(db),
         retrainings=Retrainings(db),
         records=Records(db),
+        watching=Watching(db),
+        shadows=Shadows(db),
     )

@@ -4,6 +4,7 @@ Truth is here; everything else (Redis, sockets, caches) may be thrown away at an
 """
 
 from models.tables.agents import agent, credential
+from models.tables.canned import canned
 from models.tables.columns import metadata
 from models.tables.complaints import complaint, improvement
 from models.tables.conversations import (
@@ -25,6 +26,7 @@ from models.tables.rules import rules_publication, rules_version
 from models.tables.tickets import assignment, skill_class, ticket
 from models.tables.timers import timer
 from models.tables.training import bundle, correction, retraining
+from models.tables.watching import label_day, shadow
 
 __all__ = [
     "agent",
@@ -33,6 +35,7 @@ __all__ = [
     "blob",
     "bundle",
     "call",
+    "canned",
     "complaint",
     "conversation",
     "correction",
@@ -48,6 +51,7 @@ __all__ = [
     "helper",
     "identity",
     "improvement",
+    "label_day",
     "lease",
     "message",
     "metadata",
@@ -57,6 +61,7 @@ __all__ = [
     "retraining",
     "rules_publication",
     "rules_version",
+    "shadow",
     "skill_class",
     "subtask",
     "ticket",

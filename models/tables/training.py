@@ -42,6 +42,7 @@ bundle = Table(
     Column("created_at", Double, nullable=False),
     Column("promoted_at", Double, index=True, comment="The latest of these serves."),
     Column("replaced", String(64), comment="The champion before it: where a rollback leads."),
+    Column("shadow_since", Double, comment="Since when it labels beside the champion; of one."),
 )
 
 retraining = Table(

@@ -12,7 +12,14 @@ from desk import bodies
 from desk.app import DOORS
 from tests.contract.desk.spec import Spec
 
-QUERIES = {bodies.TicketFilter, bodies.After, bodies.Against, bodies.NewUpload, bodies.WebhookLog}
+QUERIES = {
+    bodies.WatchDays,
+    bodies.TicketFilter,
+    bodies.After,
+    bodies.Against,
+    bodies.NewUpload,
+    bodies.WebhookLog,
+}
 
 BODIES = {
     name: model

@@ -18,7 +18,7 @@ from workers.explaining import Explaining, explained
 from workers.metrics import metrics_handler
 from workers.preview import Previews
 from workers.roles.door import serving, until_told
-from workers.wiring import Base, make_channels, make_publishing, make_ruling, opened
+from workers.wiring import Base, make_channels, make_publishing, make_ruling, make_watch, opened
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -51,7 +51,8 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         rekey = partial(rekeyed, rules=ruling.book.general)
         return Route(place.needs, place.target, place.clock_at, rekey)
 
-    taxonomy = load_taxonomy(settings)
+    watch = make_watch(settings, base.store, taxonomy)
+    metrics = metrics_handler(base.store, settings.hours, watch)
     return DeskServices(
         store=base.store,
         bus=base.bus,
@@ -62,6 +63,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         explain=explained,
         waiting=Explaining(base.store, ruling).waiting,
         rules=make_publishing(settings, base.store, ruling, taxonomy),
+        watch=watch,
         bundle_work=BundleWork(base.store, settings.data_dir / "bundles", taxonomy),
         preview=Previews(),
         delivery_problem=lambda name: _problem(channels, name),
@@ -70,7 +72,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
             session_hours=settings.desk.session_hours,
             secure_cookie=settings.desk.secure_cookie,
         ),
-        metrics=metrics_handler(base.store, settings.hours) if settings.metrics.enabled else None,
+        metrics=metrics if settings.metrics.enabled else None,
     )
 
 

@@ -5,13 +5,13 @@ import time
 import structlog
 from aiohttp import web
 
-from config.settings import Settings
+from config.settings import Settings, load_taxonomy
 from models.ports import Door
 from workers import heap
 from workers.intake import Intake, disk_watermark
 from workers.metrics import health_routes, metrics_handler
 from workers.roles.door import serving, until_told
-from workers.wiring import make_channels, opened
+from workers.wiring import make_channels, make_watch, opened
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -32,7 +32,9 @@ async def run(settings: Settings) -> None:
         channels = make_channels(settings)
         app.add_routes(health_routes(base.store))
         if settings.metrics.enabled:
-            app.router.add_get("/metrics", metrics_handler(base.store, settings.hours))
+            watch = make_watch(settings, base.store, load_taxonomy(settings))
+            metrics = metrics_handler(base.store, settings.hours, watch)
+            app.router.add_get("/metrics", metrics)
         try:
             for channel in channels.values():
                 await channel.open(door)

@@ -8,13 +8,16 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from zoneinfo import ZoneInfo
 
 import structlog
 
 from config.settings import Settings, load_taxonomy
 from models.errors import Temporary
 from models.message import Lane
+from models.store import Store
 from models.tail import EVENTS
+from models.training import Taxonomy
 from workers import heap
 from workers.acknowledging import Acknowledging
 from workers.broker import Actor, WorkerPool
@@ -27,6 +30,8 @@ from workers.parser import Parser
 from workers.pipeline import Limits, Pipeline
 from workers.retrain import Options, Retrainer
 from workers.serving import RELOAD_SECONDS, Serving
+from workers.shadowing import Shadowing
+from workers.watching import FLUSH_SECONDS, Watching
 from workers.webhooks import Announcing
 from workers.wiring import Base, declared, make_channels, make_ruling, opened, secrets
 
@@ -91,8 +96,14 @@ async def _worker(
         acknowledging = Acknowledging(
             base.store, settings.acknowledgement, ruling.calendars, taxonomy.facets.get("type")
         )
+        shadowing, watching = _make_watching(settings, base.store, classifier, taxonomy)
         labelling = Labelling(
-            base.store, classifier.classify, ruling, acknowledging, declared(settings, taxonomy)
+            base.store,
+            classifier.classify,
+            ruling,
+            acknowledging,
+            declared(settings, taxonomy),
+            watching.note,
         )
         dispatcher = Dispatcher(base.store, ruling)
         deliverer = Deliverer(base.store, channels, stopping=stopping)
@@ -145,6 +156,8 @@ async def _worker(
         sweeps.append(asyncio.create_task(_sweep(_forgiving(ruling.refresh), _RULES_SECONDS)))
         sweeps.append(asyncio.create_task(_announce(base, announcing)))
         sweeps.append(asyncio.create_task(_sweep(_forgiving(classifier.refresh), RELOAD_SECONDS)))
+        sweeps.append(asyncio.create_task(_sweep(_forgiving(shadowing.refresh), RELOAD_SECONDS)))
+        sweeps.append(asyncio.create_task(_sweep(_forgiving(watching.flush), FLUSH_SECONDS)))
         try:
             yield actors
         finally:
@@ -152,8 +165,18 @@ async def _worker(
             for sweep in sweeps:
                 sweep.cancel()
             await asyncio.gather(*sweeps, return_exceptions=True)
+            await _forgiving(watching.flush)()
             await announcing.close()
             await parser.close()
+
+
+def _make_watching(
+    settings: Settings, store: Store, serving: Serving, taxonomy: Taxonomy
+) -> tuple[Shadowing, Watching]:
+    watching, cache = settings.watching, settings.data_dir / "bundles"
+    shadowing = Shadowing(store, cache, taxonomy, watching.shadow_share, watching.shadow_tickets)
+    zone = ZoneInfo(settings.hours.time_zone)
+    return shadowing, Watching(store, serving, shadowing, zone, watching.texts_a_second)
 
 
 def _forgiving(act: Callable[[], Awaitable[object]]) -> Actor:

@@ -1,13 +1,17 @@
 """Admins retrain, look, compare, promote and roll back; others do not."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from models.agent import Role
+from models.store.shadows import Verdict
+from models.store.watching import Cell, day_of
 from models.tables import audit
 from tests.contract.desk.conftest import Visit
 from tests.contract.desk.world import World
+from tests.contract.store.conftest import FakeClock
 
 SUSPECT = {"agent": "?", "facet": "type", "before": "投诉", "after": "咨询"}
 
@@ -129,3 +133,56 @@ async def test_only_admins(
 ) -> None:
     await house.person("boss", Role.SUPERVISOR)
     assert (await (await visit("boss")).call(method, path, body)).status == 403
+
+
+async def test_a_challenger_is_put_in_shadow_watched_and_taken_out(
+    house: World, visit: Visit
+) -> None:
+    await house.person("root", Role.ADMIN)
+    for name in ("b1", "b2", "broken"):
+        await house.store.bundles.add(name, {"id": name}, b"x")
+    await house.store.bundles.promote("b1", None)
+    admin = await visit("root")
+    assert (await admin.get("/bundles/shadow")).json == {"shadow": None}
+    assert (await admin.post("/bundles/b2/shadow")).json == {"bundle": "b2"}
+    assert (await admin.post("/bundles/b1/shadow")).status == 409
+    assert (await admin.post("/bundles/b9/shadow")).status == 404
+    refused = await admin.post("/bundles/broken/shadow")
+    assert (refused.status, refused.json["code"]) == (409, "bundle_refused")
+    ticket_id = await house.ticket("k1")
+    said = Verdict("b2", ticket_id, "type", "b1", "投诉", "咨询", 0.9, 0.55)
+    await house.store.shadows.add([said])
+    shadow = (await admin.get("/bundles/shadow")).json["shadow"]
+    assert (shadow["bundle"], shadow["tickets"]) == ("b2", 1)
+    (facet,) = shadow["facets"]
+    assert facet["pairs"] == [{"champion": "投诉", "challenger": "咨询", "count": 1}]
+    assert shadow["disagreements"][0]["ticket_id"] == ticket_id
+    assert (await admin.post("/bundles/shadow/end")).json == {"bundle": "b2"}
+    assert (await admin.get("/bundles/shadow")).json == {"shadow": None}
+
+
+async def test_the_watch_is_told_by_day(house: World, visit: Visit, clock: FakeClock) -> None:
+    await house.person("root", Role.ADMIN)
+    admin = await visit("root")
+    assert (await admin.get("/bundles/watch")).json["series"] == []
+    await house.store.bundles.add("b1", {"id": "b1"}, b"x")
+    await house.store.bundles.promote("b1", None)
+    today = day_of(clock.now, ZoneInfo("Asia/Shanghai"))
+    cell = Cell("b1", today, "email", "type", "label", "投诉")
+    await house.store.watching.add(
+        {cell: 3, cell._replace(facet="", measure="unknown", bucket="1"): 3}
+    )
+    told = (await admin.get("/bundles/watch?days=7")).json
+    assert {(each["measure"], each["channel"]) for each in told["series"]} == {
+        ("label", "email"), ("label", ""), ("unknown", "email"), ("unknown", ""),
+    }  # fmt: skip
+    assert (await admin.get("/bundles/watch?days=0")).status == 422
+
+
+async def test_agents_see_nothing_of_shadow_and_watch(house: World, visit: Visit) -> None:
+    await house.person("li")
+    agent = await visit("li")
+    assert (await agent.get("/bundles/shadow")).status == 403
+    assert (await agent.get("/bundles/watch")).status == 403
+    assert (await agent.post("/bundles/b1/shadow")).status == 403
+    assert (await agent.post("/bundles/shadow/end")).status == 403

@@ -31,6 +31,7 @@ from workers.hours import calendar
 from workers.preview import Previews
 from workers.publishing import Publishing
 from workers.ruling import Ruling
+from workers.watch_report import Limits, WatchReport
 
 PASSWORD = "correct horse battery"
 
@@ -203,6 +204,11 @@ class Rack:
             await self.store.bundles.content(name)
         return {"type": {"cases": 0}}
 
+    async def shadow(self, bundle_id: str, by: str | None) -> None:
+        if bundle_id == "broken":
+            raise Rejected("Bundle broken: weights.npy is damaged.", code="bundle_refused")
+        await self.store.shadows.begin(bundle_id, by)
+
 
 @cache
 def password_hash() -> str:
@@ -293,6 +299,7 @@ async def world(
         rules=office(store),
         bundle_work=Rack(store),
         preview=Previews(),
+        watch=WatchReport(store, TAXONOMY, ZoneInfo("Asia/Shanghai"), Limits(0.25, 0.8)),
         delivery_problem=problems.get,
         options=options or DeskOptions(version="test"),
     )

@@ -145,6 +145,7 @@ class System:
         self.channel = FakeChannel()
         self.mail = FakeChannel("email", Lane.MAIL)
         self.classifier = FakeClassifier()
+        self.noted: list[tuple[str, str]] = []
         self.ruling = Ruling(store, RULES, Calendars(ALWAYS))
         self.dispatcher = Dispatcher(store, self.ruling)
         acknowledging = Acknowledging(
@@ -156,6 +157,10 @@ class System:
             self.ruling,
             acknowledging,
             {"webchat/complaints": {"type": "建议"}},
+            lambda tickets, found: self.noted.extend(
+                (t.text, labels.facets["type"].value)
+                for t, (labels, _) in zip(tickets, found, strict=True)
+            ),
         )
         parser = Parser({}, {}, seconds=3.0, memory_mb=512)
         channels = {"webchat": self.channel, "email": self.mail}
@@ -187,6 +192,16 @@ async def test_an_envelope_becomes_a_waiting_ticket(system: System) -> None:
     assert found.target == 300.0
     assert found.units == 2
     assert (await system.store.envelopes.backlog())["live"] == 0
+
+
+async def test_the_watch_hears_what_the_classifier_said_whatever_the_source_declares(
+    system: System,
+) -> None:
+    await system.bring(envelope("a", said(text="没人管"), account="complaints"))
+    (found,) = await system.store.tickets.page()
+    assert found.labels is not None
+    assert found.labels.facets["type"].value == "建议"
+    assert system.noted == [("没人管", "投诉")]
 
 
 async def test_a_ready_agent_has_it_at_once(system: System) -> None:

@@ -1,12 +1,14 @@
 """The clock puts new rules on those who wait; missing holidays are told to whoever looks."""
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from aiohttp.test_utils import make_mocked_request
 
 from config.sections import Hours
 from models.routing import Line, Rules
 from models.store import Store
+from models.training import Taxonomy
 from router.sla import Calendars
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import waiting
@@ -16,6 +18,7 @@ from workers.deliver import Deliverer
 from workers.hours import gaps
 from workers.metrics import metrics_handler
 from workers.ruling import Ruling
+from workers.watch_report import Limits, WatchReport
 
 
 class Bell:
@@ -64,7 +67,10 @@ async def test_a_missing_year_is_a_figure(store: Store) -> None:
         makeup_like="monday", teams={},
     )  # fmt: skip
     now = datetime.now(UTC).timestamp()
-    response = await metrics_handler(store, hours)(make_mocked_request("GET", "/metrics"))
+    watch = WatchReport(
+        store, Taxonomy(version="t", facets={}), ZoneInfo("UTC"), Limits(0.25, 0.8)
+    )
+    response = await metrics_handler(store, hours, watch)(make_mocked_request("GET", "/metrics"))
     text = bytes(response.body).decode()  # type: ignore[attr-defined]
     for gap in gaps(hours, now):
         line = f'shouli_holidays_missing{{country="CN",team="centre",year="{gap.year}"}} 1.0'

@@ -1,0 +1,277 @@
+"""What the classifier says is counted by day, and a challenger is compared; labels stay."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from aiohttp.test_utils import make_mocked_request
+from prometheus_client.parser import text_string_to_metric_families
+
+from classifier import bundles
+from classifier.examples import Example
+from classifier.features import FeatureConfig
+from classifier.text import Text
+from classifier.train import TrainConfig, train
+from config.settings import load
+from models.store import Store
+from models.store.queue import Unlabelled
+from models.store.watching import Cell, date_of, day_of
+from models.training import ClassSpec, FacetSpec, Taxonomy
+from tests.contract.store import makers
+from tests.contract.store.conftest import FakeClock
+from workers.bundle_work import BundleWork
+from workers.metrics import metrics_handler
+from workers.serving import Serving
+from workers.shadowing import Shadowing
+from workers.watch_report import Limits, WatchReport, trained_on
+from workers.watching import Watching
+
+ZONE = ZoneInfo("Asia/Shanghai")
+KINDS = {"咨询": "请问{}怎么办理", "投诉": "{}太差了我要投诉"}
+THINGS = ("发票", "物流", "退款", "账户", "会员", "套餐", "积分", "地址", "订单", "支付")
+TAXONOMY = Taxonomy(
+    version="t",
+    facets={
+        "type": FacetSpec(
+            zh="类型",
+            en="Type",
+            classes={name: ClassSpec(zh=name, en=name) for name in KINDS},
+        )
+    },
+)
+
+
+def made(*, swapped: bool = False) -> bundles.Bundle:
+    """Tells a question from a complaint; or each for the other."""
+    names = list(KINDS)
+    data = [
+        Example(
+            Text(sentence.format(thing)),
+            {"type": names[1 - names.index(kind)] if swapped else kind},
+        )
+        for kind, sentence in KINDS.items()
+        for thing in THINGS
+    ]
+    return train(data, TAXONOMY, TrainConfig(features=FeatureConfig(min_count=1)), now=0.0)
+
+
+CHAMPION, OPPOSITE = made(), made(swapped=True)
+
+
+class House:
+    """One worker's classifier with its watch, over a real store."""
+
+    def __init__(self, store: Store, cache: Path, share: float = 1.0, most: int = 100) -> None:
+        self.store = store
+        self.serving = Serving(store, cache, TAXONOMY)
+        self.shadowing = Shadowing(store, cache, TAXONOMY, share, most)
+        self.watching = Watching(store, self.serving, self.shadowing, ZONE, texts=50)
+        self.work = BundleWork(store, cache, TAXONOMY)
+        self.report = WatchReport(store, TAXONOMY, ZONE, Limits(0.25, 0.8))
+
+    async def bring(self, texts: Sequence[str], start: int = 0, channel: str = "webchat") -> None:
+        """Tickets through the classifier, the watch and the queue."""
+        for number, text in enumerate(texts, start):
+            key = f"k{number}"
+            e = makers.envelope(key, now=await self.store.db.now(), channel=channel)
+            await makers.thread(self.store, e, conversation_key=f"talk-{key}", text=text)
+        await self.label()
+
+    async def label(self) -> None:
+        due: Sequence[Unlabelled] = await self.store.queue.unlabelled(500)
+        found = self.serving.classify(due)
+        routed = [
+            makers.routed(ticket, labels=labels)
+            for ticket, (labels, _) in zip(due, found, strict=True)
+        ]
+        await self.store.queue.route(routed)
+        self.watching.note(due, found)
+
+
+async def stored(store: Store, bundle: bundles.Bundle, folder: Path) -> str:
+    path = bundles.save(bundle, folder)
+    await store.bundles.add(path.name, {"metrics": bundle.card.metrics}, bundles.pack(path))
+    return path.name
+
+
+@pytest.fixture
+async def house(store: Store, tmp_path: Path) -> House:
+    made_house = House(store, tmp_path / "cache")
+    await store.bundles.promote(await stored(store, CHAMPION, tmp_path / "made"), None)
+    await made_house.serving.refresh()
+    return made_house
+
+
+def questions(count: int) -> list[str]:
+    return [KINDS["咨询"].format(THINGS[n % len(THINGS)]) for n in range(count)]
+
+
+def complaints(count: int) -> list[str]:
+    return [KINDS["投诉"].format(THINGS[n % len(THINGS)]) for n in range(count)]
+
+
+async def test_labels_confidence_and_unknown_words_are_counted_by_day_and_channel(
+    house: House, clock: FakeClock
+) -> None:
+    await house.bring([*questions(3), "ωμέγα αλφα βήτα"])
+    await house.bring(complaints(1), start=10, channel="email")
+    await house.watching.flush()
+    await house.watching.flush()  # nothing twice
+    bundle, day = house.serving.bundle or "", day_of(clock.now, ZONE)
+    counts = await house.store.watching.counts(bundle, [(day, day)])
+    assert counts[Cell(bundle, day, "email", "type", "label", "投诉")] == 1
+    webchat = {cell: n for cell, n in counts.items() if cell.channel == "webchat"}
+    assert sum(n for cell, n in webchat.items() if cell.measure == "label") == 4
+    assert sum(n for cell, n in webchat.items() if cell.measure == "confidence") == 4
+    assert webchat[Cell(bundle, day, "webchat", "", "unknown", "9")] == 1
+    assert webchat[Cell(bundle, day, "webchat", "", "unknown", "0")] == 3
+
+
+async def test_a_ticket_is_counted_once_however_often_its_text_grows(
+    house: House, clock: FakeClock
+) -> None:
+    await house.bring(questions(1))
+    e = makers.envelope("more", now=clock.now)
+    await makers.thread(house.store, e, conversation_key="talk-k0", text="还没人回，我要投诉")
+    await house.label()
+    await house.watching.flush()
+    bundle, day = house.serving.bundle or "", day_of(clock.now, ZONE)
+    counts = await house.store.watching.counts(bundle, [(day, day)])
+    assert sum(n for cell, n in counts.items() if cell.measure == "label") == 1
+
+
+async def test_a_challenger_in_shadow_is_compared_and_changes_nothing(
+    house: House, tmp_path: Path
+) -> None:
+    other = await stored(house.store, OPPOSITE, tmp_path / "made")
+    await house.work.shadow(other, None)
+    await house.shadowing.refresh()
+    await house.bring(questions(4))
+    await house.watching.flush()
+    told = await house.report.shadow()
+    assert told is not None
+    assert (told["bundle"], told["tickets"]) == (other, 4)
+    (facet,) = told["facets"]
+    assert (facet["compared"], facet["disagreed"]) == (4, 4)
+    assert facet["pairs"] == [{"champion": "咨询", "challenger": "投诉", "count": 4}]
+    assert len(told["disagreements"]) == 4
+    tickets = await house.store.tickets.page()
+    assert {t.labels.facets["type"].value for t in tickets if t.labels} == {"咨询"}
+    assert {t.labels.bundle for t in tickets if t.labels} == {house.serving.bundle}
+    # People's words say who was right.
+    person = await makers.agent(house.store)
+    await house.store.tickets.correct(tickets[0].id, person, "type", "投诉")
+    told = await house.report.shadow()
+    assert told is not None
+    assert told["facets"][0]["right"] == {
+        "both": 0, "champion": 0, "challenger": 1, "neither": 0,
+    }  # fmt: skip
+
+
+async def test_a_challenger_sees_its_share_and_no_more(
+    store: Store, house: House, tmp_path: Path
+) -> None:
+    some = House(store, tmp_path / "cache", share=0.3, most=8)
+    await some.serving.refresh()
+    await some.work.shadow(await stored(store, OPPOSITE, tmp_path / "made"), None)
+    await some.shadowing.refresh()
+    await some.bring(questions(15))
+    await some.watching.flush()
+    sitting = await store.shadows.sitting()
+    assert sitting is not None
+    assert 1 <= sitting.tickets <= 12
+    some.shadowing._most = sitting.tickets
+    await some.shadowing.refresh()
+    await some.bring(questions(5), start=50)
+    await some.watching.flush()
+    assert await store.shadows.sitting() == sitting
+
+
+async def test_a_challenger_that_breaks_harms_nobody(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.work.shadow(await stored(house.store, OPPOSITE, tmp_path / "made"), None)
+    await house.shadowing.refresh()
+
+    def fail(_items: object) -> Any:
+        raise RecursionError
+
+    monkeypatch.setattr(house.shadowing._challenger, "classify", fail)
+    await house.bring(questions(2))
+    await house.watching.flush()
+    told = await house.report.shadow()
+    assert told is not None
+    assert told["tickets"] == 0
+    assert len(await house.store.tickets.page()) == 2
+
+
+async def test_drift_alarms_after_the_first_week_and_not_before(
+    house: House, clock: FakeClock
+) -> None:
+    usual = Cell(house.serving.bundle or "", 0, "email", "type", "label", "")
+    first = day_of(clock.now, ZONE)
+    for day in range(first, first + 7):
+        each = usual._replace(day=day)
+        await house.store.watching.add(
+            {each._replace(bucket="咨询"): 80, each._replace(bucket="投诉"): 20}
+        )
+    clock.pass_(6 * 86400)
+    told = await house.report.report()
+    assert told["reference"]["kind"] == "training"
+    assert told["alarms"] == []
+    clock.pass_(86400)
+    today = usual._replace(day=first + 7)
+    await house.store.watching.add(
+        {today._replace(bucket="咨询"): 20, today._replace(bucket="投诉"): 80}
+    )
+    told, alarms = await house.report.alarms()
+    assert told["reference"]["kind"] == "first_week"
+    assert {(a.kind, a.measure, a.facet, a.channel) for a in alarms} == {
+        ("drift", "label", "type", "email"),
+        ("drift", "label", "type", ""),
+    }
+    whole = next(each for each in told["series"] if not each["channel"])
+    last = whole["points"][-1]
+    assert last["day"] == date_of(first + 7).isoformat()
+    assert last["shares"] == {"咨询": 0.2, "投诉": 0.8}
+    assert last["alarm"]
+    assert not any(point["alarm"] for point in whole["points"][:-1])
+
+
+async def test_corrections_that_pile_up_are_an_alarm_on_metrics(
+    house: House, clock: FakeClock
+) -> None:
+    await house.bring(questions(15))
+    await house.watching.flush()
+    bundle, today = house.serving.bundle or "", day_of(clock.now, ZONE)
+    await house.store.watching.add({Cell(bundle, today, "email", "type", "label", "投诉"): 45})
+    person = await makers.agent(house.store)
+    tickets = await house.store.tickets.page(limit=15)
+    for ticket in tickets[:13]:
+        await house.store.tickets.correct(ticket.id, person, "type", "投诉")
+    for ticket in tickets[13:]:
+        await house.store.tickets.correct(ticket.id, person, "type", "咨询")  # confirmed
+    told = await house.report.report()
+    ((point,),) = [each["points"] for each in told["agreement"]]
+    assert (point["labelled"], point["given"], point["changed"]) == (60, 15, 13)
+    assert point["share"] == pytest.approx(1 - 13 / 60, abs=1e-3)
+    settings = load(environ={})
+    handle = metrics_handler(house.store, settings.hours, house.report)
+    response: Any = await handle(make_mocked_request("GET", "/metrics"))
+    figures = {
+        (sample.name, sample.labels.get("kind"), sample.labels.get("facet")): sample.value
+        for family in text_string_to_metric_families(response.body.decode())
+        for sample in family.samples
+    }
+    assert figures["shouli_classifier_alarm", "agreement", "type"] == 1
+    assert figures["shouli_classifier_limit", "agreement", None] == 0.8
+    assert figures["shouli_classifier_agreement", None, "type"] == pytest.approx(0.7833)
+    assert ("shouli_classifier_drift", None, "type") in figures
+
+
+def test_what_a_bundle_was_trained_on_is_on_its_card() -> None:
+    known = trained_on({"metrics": CHAMPION.card.metrics}, ["email"])
+    assert sum(known["label", "type", "email"].values()) == 2 * len(THINGS)
+    assert sum(known["confidence", "type", ""].values()) == 2 * len(THINGS)
