@@ -63,6 +63,7 @@ CONFLICTS: Mapping[str, str] = {
     "somebody else was faster": "别人先了一步，请刷新后再看。",
     "this bundle serves already": "这个模型正在服役。",
     "nothing served before this bundle": "在它之前没有模型服役过，无从回退。",
+    "the champion cannot be in its own shadow": "现役模型不能当自己的影子。",
     "a retraining is waiting or running already": "已有一次训练在等待或进行。",
     "the gate did not pass; overrule it with a reason": ("关口没有通过；确要启用，请写明理由。"),
     "this retraining has ended": "这次训练已经结束。",

@@ -73,6 +73,7 @@ OTHERS: dict[str, Kind] = {
     "agent.presence": Kind("坐席的状态变了", "a person's presence changed", ("presence",)),
     "agent.overstayed": Kind("某个状态太久", "too long in a presence", ("presence", "seconds")),
     "bundle.promoted": Kind("换了分类模型", "another classifier bundle serves", ("bundle",)),
+    "bundle.shadow": Kind("影子模型开始或结束", "a shadow began or ended", ("bundle",)),
     "retraining.changed": Kind("重新训练的进展", "a training moved on", ("retraining", "state")),
     "rules.published": Kind("分单规则发布", "routing rules were published", ("number", "line")),
     "rules.ended": Kind("分单规则停用", "a publication of rules ended", ("number",)),
