@@ -4,8 +4,6 @@ There are no defaults here: they stand in ``default.toml``, commented, where ope
 """
 
 import re
-import string
-from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
@@ -24,7 +22,6 @@ from models.agent import Presence
 from models.message import Lane
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-Language = Literal["zh", "en"]
 Periods = dict[Weekday, tuple[str, ...]]
 
 _PERIOD = re.compile(r"([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)")
@@ -179,35 +176,6 @@ class Watching(Section):
     )
 
 
-class Texts(Section):
-    """Words of one language for one customer."""
-
-    subject: str = Field(description="邮件主题 / Subject, for mail. {number}")
-    open: str = Field(description="上班时间的回执 / Receipt within hours. {type} {number} {due}")
-    away: str = Field(
-        description="上班时间但无人在线时的回执 / Receipt within hours when nobody is online. "
-        "{type} {number} {due}"
-    )
-    closed: str = Field(
-        description="下班时间的回执 / Receipt when closed. {type} {number} {opens}"
-    )
-
-    @field_validator("subject", "open", "away", "closed")
-    @classmethod
-    def _only_known_placeholders(cls, text: str) -> str:
-        known = {"type", "number", "due", "opens"}
-        try:
-            names = {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
-        except ValueError as error:
-            raise ValueError("花括号不成对 / A brace is not closed") from error
-        if unknown := names - known:
-            raise ValueError(
-                f"占位符只能是 {_listed(sorted(known))}，没有 {_listed(sorted(unknown))}"
-                f" / Placeholders are {_listed(sorted(known))} only"
-            )
-        return text
-
-
 class Acknowledgement(Section):
     """受理回执 / What a customer is told on arrival."""
 
@@ -222,14 +190,6 @@ class Acknowledgement(Section):
         description="每个地址每天最多几份自动回执 "
         "/ Most automatic receipts an address gets a day.",
     )
-    templates: dict[Language, Texts] = Field(description="各语言的文字 / The words, by language.")
-
-    @model_validator(mode="after")
-    def _both_languages(self) -> Self:
-        if missing := {"zh", "en"} - set(self.templates):
-            lost = ", ".join(sorted(missing))
-            raise ValueError(f"缺少 templates.{lost} / Add templates.{lost}")
-        return self
 
     def wanted(self, lane: Lane, channel: str) -> bool:
         """Whether messages of a channel are acknowledged: its own word, else its lane's."""
@@ -361,7 +321,3 @@ class Metrics(Section):
         description="在接收口和坐席台提供 /metrics（Prometheus） "
         "/ Serve /metrics (Prometheus) at the intake and desk doors."
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " ".join(f"{{{name}}}" for name in names)

@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 
+from config.contact import Progress, Quiet, Satisfaction
 from config.problems import ConfigurationError as ConfigurationError
 from config.problems import Problem, explain
 from config.sections import (
@@ -30,6 +31,7 @@ from config.sections import (
     Watching,
 )
 from models.routing import Rules
+from models.texts import Language, unfit
 from models.training import Taxonomy
 
 PREFIX = "SHOULI_"
@@ -87,6 +89,15 @@ class Settings(Section):
         "classifier says (a mailbox or form for complaints)."
     )
     acknowledgement: Acknowledgement
+    quiet: Quiet
+    progress: Progress
+    satisfaction: Satisfaction
+    texts: dict[str, dict[Language, str]] = Field(
+        description="改写自带的文字：名称对应语言和文字，见 config/texts.toml；"
+        "在坐席台发布的版本优先 "
+        "/ Texts in place of those of config/texts.toml: name to language and words. A version "
+        "that was published at the desk comes first."
+    )
     hours: Hours
     log: Log
     metrics: Metrics
@@ -106,6 +117,16 @@ class Settings(Section):
             if answers[enabled]:
                 opened[name] = {key: value for key, value in section.items() if key != "enabled"}
         return opened
+
+    @field_validator("texts")
+    @classmethod
+    def _fit(cls, texts: dict[str, dict[Language, str]]) -> dict[str, dict[Language, str]]:
+        for name, words in texts.items():
+            for lang, text in words.items():
+                if trouble := unfit(name, text):
+                    zh, _, en = trouble.partition(" / ")
+                    raise ValueError(f"{name}.{lang}：{zh} / {name}.{lang}: {en}")
+        return texts
 
     @field_validator("database_url")
     @classmethod
@@ -212,6 +233,20 @@ def load_rules(settings: Settings) -> Rules:
         ConfigurationError: with everything that is wrong in them.
     """
     return _load_table(settings.routing, "routing.toml", Rules)
+
+
+def load_texts(settings: Settings) -> dict[tuple[str, Language], str]:
+    """What customers are told unless another version is published, by name and language."""
+    packaged = resources.files("config").joinpath("texts.toml").read_text("utf-8")
+    texts: dict[tuple[str, Language], str] = {}
+    for source in (_names(tomllib.loads(packaged)), settings.texts):
+        texts |= {(name, lang): text for name, w in source.items() for lang, text in w.items()}
+    return texts
+
+
+def _names(tables: Mapping[str, Any]) -> dict[str, dict[Language, str]]:
+    """“[progress.none]” is two tables to TOML, and one name to us."""
+    return {f"{a}.{b}": words for a, inner in tables.items() for b, words in inner.items()}
 
 
 _Table = TypeVar("_Table", Taxonomy, Rules)

@@ -56,9 +56,10 @@ OTHERS: dict[str, Kind] = {
         "都拒接了，重新派给所有人", "everybody declined: offered to all again"
     ),
     "message.in": Kind(
-        "客户的消息（what 为 edit、delete 时是修改、撤回）",
-        "a customer's message (or, by what, its edit or deletion)",
-        ("seq", "message", "envelope", "quarantined", "what"),
+        "客户的消息（what 为 edit、delete 时是修改、撤回；aside：问进度或评价，不是新的事）",
+        "a customer's message (or, by what, its edit or deletion); aside: it asks after progress "
+        "or rates us, and raises no matter",
+        ("seq", "message", "envelope", "quarantined", "what", "aside"),
     ),
     "message.out": Kind("我方的消息", "a message of ours", ("seq", "outbound", "kind")),
     "message.file": Kind(
@@ -77,6 +78,9 @@ OTHERS: dict[str, Kind] = {
     "retraining.changed": Kind("重新训练的进展", "a training moved on", ("retraining", "state")),
     "rules.published": Kind("分单规则发布", "routing rules were published", ("number", "line")),
     "rules.ended": Kind("分单规则停用", "a publication of rules ended", ("number",)),
+    "text.published": Kind(
+        "客户文字换了版本", "another version of a text is said", ("name", "lang", "number")
+    ),
     "envelope.parked": Kind("一个信封停放待查", "an envelope was parked", ("envelope",)),
 }
 """What happens beside a change of state."""

@@ -131,12 +131,20 @@ class Normalized(NamedTuple):
     files: Mapping[str, bytes]
 
 
+class Choice(_Value):
+    """One of the answers that a text of ours offers; it is its label that people see."""
+
+    value: str = Field(max_length=64, description="What comes back when this one is chosen.")
+    label: str
+
+
 @dataclass(frozen=True, slots=True)
 class OutboundMessage:
     """An answer on its way to a customer. ``id`` is the idempotency key for platforms.
 
     ``files`` holds the contents of ``attachments`` by SHA-256, for the attempt to send only.
-    ``created_at`` is in seconds since the epoch; ``attempts`` counts this one too.
+    ``created_at`` is in seconds since the epoch; ``attempts`` counts this one too. ``choices``
+    are answers that a channel may offer as buttons (see ``ports.OffersChoices``).
     """
 
     id: str
@@ -155,6 +163,7 @@ class OutboundMessage:
     files: Mapping[str, bytes] = field(default_factory=dict)
     created_at: float = 0.0
     attempts: int = 1
+    choices: Sequence[Choice] = ()
 
     @property
     def automatic(self) -> bool:

@@ -106,6 +106,16 @@ class Channel(Protocol):
 
 
 @runtime_checkable
+class OffersChoices(Protocol):
+    """A channel that shows ``OutboundMessage.choices`` as buttons; others get them as text.
+
+    What is pressed comes in as a message: its text is the label, ``meta["choice"]`` the value.
+    """
+
+    offers_choices: bool
+
+
+@runtime_checkable
 class Fetches(Protocol):
     """A channel whose platform keeps the files: they are asked for after the message is there."""
 

@@ -1,16 +1,16 @@
 """The first text to a customer: said once a ticket, and only where it does no harm."""
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from config.sections import Acknowledgement, Language
+from config.sections import Acknowledgement
 from models.message import Lane
 from models.store import Store
 from models.store.queue import Unlabelled
+from models.texts import Said, language_of
 from models.ticket import Labels
 from models.training import FacetSpec
 from router.sla import Calendars
+from workers.wording import Wording, spoken
 
 _UNCERTAIN = {"zh": "反馈", "en": "feedback"}
 """What we call a message whose type is not sure (DESIGN §8)."""
@@ -25,18 +25,22 @@ class Acknowledging:
         settings: Acknowledgement,
         calendars: Calendars,
         types: FacetSpec | None,
+        wording: Wording,
     ) -> None:
         self._store = store
         self._settings = settings
         self._calendars = calendars
         self._types = types
+        self._wording = wording
 
     @property
     def cap(self) -> int:
         """The most of these that one address gets in a day; the store counts them."""
         return self._settings.cap_per_address_a_day
 
-    async def words(self, ticket: Unlabelled, labels: Labels, lang: str, due: float) -> str | None:
+    async def words(
+        self, ticket: Unlabelled, labels: Labels, lang: str, due: float
+    ) -> Said | None:
         """The text, or None where nothing automatic may be sent.
 
         ``due`` is when the answer is due by the clock that is held: nothing else is promised.
@@ -44,17 +48,17 @@ class Acknowledging:
         if not self._may(ticket):
             return None
         now = await self._store.db.now()
-        language: Language = "zh" if lang in {"zh", "und"} else "en"
-        texts = self._settings.templates[language]
+        language = language_of(lang)
         values = {"type": self._type(labels, language), "number": ticket.number}
         domain = labels.facets["domain"].value if "domain" in labels.facets else ""
         calendar = self._calendars.of(ticket.channel, ticket.account, domain)
         if not calendar.is_open(now):
             opens = self._when(calendar.next_open(now), now, language, calendar.zone)
-            return texts.closed.format(**values, due="", opens=opens)
+            return self._wording.say("ack.closed", language, **values, opens=opens)
         present = any(agent.ready for agent in await self._store.agents.online())
-        text = texts.open if present else texts.away
-        return text.format(**values, opens="", due=spoken(due, now, calendar.zone, language))
+        when = spoken(due, now, calendar.zone, language)
+        name = "ack.open" if present else "ack.away"
+        return self._wording.say(name, language, **values, due=when)
 
     def _may(self, ticket: Unlabelled) -> bool:
         """Never to automatic mail, and by mail only where the sender's domain is proven."""
@@ -80,22 +84,3 @@ class Acknowledging:
         if at is None:
             return {"zh": "下一个工作日", "en": "the next working day"}[language]
         return spoken(at, now, zone, language)
-
-
-_Format = Callable[[datetime], str]
-
-_SAME_DAY: Mapping[str, _Format] = {
-    "zh": lambda at: f"今天 {at:%H:%M}",
-    "en": lambda at: f"{at:%H:%M} today",
-}
-_OTHER_DAY: Mapping[str, _Format] = {
-    "zh": lambda at: f"{at.month}月{at.day}日 {at:%H:%M}",
-    "en": lambda at: f"{at:%H:%M} on {at:%d %b}",
-}
-
-
-def spoken(at: float, now: float, zone: ZoneInfo, language: str) -> str:
-    """A time as one says it: rounded up to the minute, with the date unless it is today."""
-    when = datetime.fromtimestamp(-(-at // 60) * 60, zone)
-    today = datetime.fromtimestamp(now, zone).date()
-    return (_SAME_DAY if when.date() == today else _OTHER_DAY)[language](when)

@@ -24,8 +24,10 @@ from models.message import (
 )
 from models.ports import Channel
 from models.store import Store
+from models.store.database import Tx
 from models.store.envelopes import Leased
 from models.store.threads import Incoming
+from workers.asides import Asides
 from workers.labelling import Labelling
 from workers.parser import Outcome, Parser
 
@@ -61,17 +63,24 @@ class Pipeline:
         channels: Mapping[str, Channel],
         parser: Parser,
         labelling: Labelling,
+        asides: Asides,
         limits: Limits,
         after_routing: Callable[[], Awaitable[object]],
+        after_answering: Callable[[], Awaitable[object]],
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
-        """When ``stopping`` says so, no other batch is begun."""
+        """When ``stopping`` says so, no other batch is begun.
+
+        ``after_answering``: what follows once an aside was answered.
+        """
         self._store = store
         self._channels = channels
         self._parser = parser
         self._labelling = labelling
+        self._asides = asides
         self._limits = limits
         self._after_routing = after_routing
+        self._after_answering = after_answering
         self._stopping = stopping
         self._turns = {lane: asyncio.Lock() for lane in Lane}
 
@@ -176,13 +185,21 @@ class Pipeline:
                 )
         await self._store.blobs.put(files)
         ids = [envelope.id for envelope in read]
-        thread = self._store.threads.thread
-        ticket_ids = await self._store.db.transact(
-            lambda tx: thread(tx, leased.token, ids, incoming)
+        ticket_ids, answered = await self._store.db.transact(
+            lambda tx: self._store_and_answer(tx, leased.token, ids, incoming)
         )
+        if answered:
+            await self._after_answering()
         if len(read) < len(leased.envelopes):
             await self._give_back(leased)
         return ticket_ids
+
+    async def _store_and_answer(
+        self, tx: Tx, token: str, envelope_ids: Sequence[str], incoming: Sequence[Incoming]
+    ) -> tuple[list[str], bool]:
+        found = await self._asides.sort(tx, incoming)
+        ticket_ids = await self._store.threads.thread(tx, token, envelope_ids, found)
+        return ticket_ids, await self._asides.act(tx, found)
 
     async def _normalized(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
         """What is in the first of these: as many as were read in time."""

@@ -36,6 +36,7 @@ from models.store.upkeep import Upkeep
 from models.store.uploads import Uploads
 from models.store.watching import Watching
 from models.store.webhooks import Webhooks
+from models.store.wordings import Wordings
 
 __all__ = ["Store", "open_store"]
 
@@ -75,6 +76,7 @@ class Store:
     records: Records
     watching: Watching
     shadows: Shadows
+    wordings: Wordings
 
     async def close(self) -> None:
         await self.db.close()
@@ -133,4 +135,5 @@ def open_store(
         records=Records(db),
         watching=Watching(db),
         shadows=Shadows(db),
+        wordings=Wordings(db),
     )

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from models import storable
 from models.errors import Conflict, NotFound, Permanent
-from models.message import Attachment, OutboundMessage, ReplyRoute
+from models.message import Attachment, Choice, OutboundMessage, ReplyRoute
 from models.store.database import Database, Fields, Tx
 from models.store.sealing import Vault, unseal
 from models.tables import conversation, customer, identity, message, outbound, ticket
@@ -30,7 +30,7 @@ class Entry:
     seq: int
     side: Literal["customer", "us"]
     id: str
-    ticket_id: str
+    ticket_id: str | None
     at: float
     kind: str
     text: str
@@ -49,6 +49,8 @@ class Entry:
     versions: Sequence[Mapping[str, Any]] = ()
     withdrawn_at: float | None = None
     changes_id: str | None = None
+    template: str | None = None
+    choices: Sequence[Mapping[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +227,7 @@ class Conversations:
             attachments=tuple(Attachment.model_validate(file) for file in row["attachments"]),
             created_at=row["created_at"],
             attempts=row["attempts"],
+            choices=tuple(Choice.model_validate(one) for one in row["choices"] or ()),
         )
 
     def _route(self, talk: Fields) -> ReplyRoute:
@@ -277,6 +280,8 @@ def _ours(row: Fields) -> Entry:
         agent_id=row["agent_id"],
         state=row["state"],
         error=row["error"],
+        template=row["template"],
+        choices=row["choices"] or (),
     )
 
 
@@ -284,16 +289,19 @@ async def append(
     tx: Tx,
     *,
     conversation_id: str,
-    ticket_id: str,
+    ticket_id: str | None,
     kind: str,
     text: str,
     client_id: str,
     agent_id: str | None,
     attachments: Sequence[Attachment] = (),
+    template: str | None = None,
+    choices: Sequence[Choice] = (),
 ) -> tuple[str, bool]:
     """Adds one of our messages to the log; (outbound id, whether it is new).
 
-    ``client_id`` makes it idempotent: the same one again changes nothing.
+    ``client_id`` makes it idempotent: the same one again changes nothing. ``template`` is what
+    an automatic text was made from, ``choices`` the answers that it offers.
 
     Raises:
         Conflict: the same ``client_id`` was used for another text, ticket or files.
@@ -325,6 +333,8 @@ async def append(
         "kind": kind,
         "text": text,
         "attachments": files,
+        "template": template,
+        "choices": [one.model_dump() for one in choices] or None,
         "channel": channel,
         "created_at": tx.now,
     }

@@ -42,6 +42,7 @@ from models.tables import (
     skill_class,
     ticket,
 )
+from models.texts import Said
 from models.ticket import MACHINES, Label, Labels, TicketState
 
 _UNROUTED = {TicketState.NEW, TicketState.WAITING}
@@ -95,7 +96,7 @@ class Routed:
     units: int
     first: tuple[str, ...] = ()
     interrupts: bool = False
-    acknowledgement: str | None = None
+    acknowledgement: Said | None = None
     clock_at: float | None = None
     rules_version: str = ""
 
@@ -218,6 +219,7 @@ class Queue:
             return
         said = await _acknowledged(tx, {r.ticket.identity_id for r in batch})
         for r in batch:
+            assert r.acknowledgement is not None
             if cap is not None and said[r.ticket.identity_id] >= cap:
                 continue
             said[r.ticket.identity_id] += 1
@@ -226,9 +228,10 @@ class Queue:
                 conversation_id=r.ticket.conversation_id,
                 ticket_id=r.ticket.ticket_id,
                 kind="ack",
-                text=r.acknowledgement or "",
+                text=r.acknowledgement.text,
                 client_id=f"ack:{r.ticket.ticket_id}",
                 agent_id=None,
+                template=r.acknowledgement.template,
             )
 
     # -- claims ------------------------------------------------------------------------

@@ -171,7 +171,9 @@ async def note_early(tx: Tx, early: Sequence["Incoming"]) -> None:
         await tx.conn.execute(tx.upsert(withdrawal).on_conflict_do_nothing(), rows)
 
 
-SHOWN = ("text", "text_full", "html", "attachments", "lang", "versions", "withdrawn_at")
+SHOWN = (
+    "text", "text_full", "html", "attachments", "lang", "versions", "withdrawn_at", "ticket_id",
+)  # fmt: skip
 """What an edit or a deletion changes of the row that is shown."""
 
 

@@ -47,7 +47,9 @@ class Incoming:
 
     ``hollow``: a greeting or thanks without content; it holds a new ticket back and reopens
     nothing. ``trouble``: why the raw bytes could not be read, if so. ``private``: the
-    conversation has one customer, so a stranger in it is quarantined.
+    conversation has one customer, so a stranger in it is quarantined. ``aside``: it raises no
+    matter (it asks after progress, or answers our survey): it opens and reopens nothing, and
+    where there is no ticket it belongs to none.
     """
 
     envelope_id: str
@@ -56,6 +58,7 @@ class Incoming:
     hollow: bool = False
     trouble: str | None = None
     private: bool = True
+    aside: bool = False
 
 
 class Threads:
@@ -204,7 +207,7 @@ class _Plan:
         talk = self._conversations[_slot(item.message)]
         stranger = item.private and talk["identity_id"] != known.id
         before = self._tickets.get(talk["id"])
-        case = self._case(item, talk, known)
+        case = before if item.aside else self._case(item, talk, known)
         talk["last_seq"] += 1
         talk["ended_at"] = None
         if not stranger:
@@ -212,22 +215,23 @@ class _Plan:
         row = self._message_row(item, talk, case, known, stranger)
         self._messages.append(row)
         self._due += due_files(self._tx, row["id"], row)
-        if case is before:
+        if case is not None and case is before and not item.aside:
             self._grow(item, case, stranger)
-        self._tell(row, case)
+        self._tell(row, case, aside=item.aside)
         return row
 
-    def _tell(self, row: Fields, case: Fields) -> None:
+    def _tell(self, row: Fields, case: Fields | None, *, aside: bool = False) -> None:
         self._tx.emit(
             "message.in",
-            ticket=case["id"],
+            ticket=row["ticket_id"],
             conversation=row["conversation_id"],
-            agent=case.get("owner_id"),
+            agent=case.get("owner_id") if case else None,
             seq=row["seq"],
             message=row["id"],
             envelope=row["envelope_id"],
             quarantined=row["quarantined"],
             what=row["kind"],
+            **({"aside": True} if aside else {}),
         )
 
     def change(self, item: Incoming, known: Known, shown: dict[str, Any]) -> None:
@@ -236,7 +240,7 @@ class _Plan:
         Only its author edits a message; another's edit is shown beside it, as a stranger's.
         """
         talk = self._conversations[_slot(item.message)]
-        case = self._cases[shown["ticket_id"]]
+        case = self._case_of(shown, item, talk, known)
         talk["last_seq"] += 1
         foreign = item.message.kind != "delete" and shown["identity_id"] != known.id
         row = self._message_row(item, talk, case, known, foreign)
@@ -247,27 +251,41 @@ class _Plan:
                 self._withdraw(shown, known.id)
             elif revise(shown, row):
                 self._due += due_files(self._tx, shown["id"], row)
-                self._relabel(case, hollow=item.hollow)
+                if case is not None:
+                    self._relabel(case, hollow=item.hollow)
             self._revised[shown["id"]] = shown
             row = noted(row, shown["id"])
         self._messages.append(row)
         self._tell(row, case)
 
+    def _case_of(
+        self, shown: dict[str, Any], item: Incoming, talk: Fields, known: Known
+    ) -> dict[str, Any] | None:
+        """The ticket of what is edited; what was an aside may have become a matter."""
+        if shown["ticket_id"] is not None:
+            return self._cases[shown["ticket_id"]]
+        if item.aside or item.message.kind == "delete" or shown["identity_id"] != known.id:
+            return None
+        case = self._case(item, talk, known)
+        shown["ticket_id"] = case["id"]
+        return case
+
     def _withdraw(self, shown: dict[str, Any], identity_id: str) -> None:
         """Nothing of the text stays where people read, nor in the reasons of the labels."""
         if not withdraw(shown, self._tx.now):
             return
-        case = self._cases[shown["ticket_id"]]
-        case["labels"] = without_words(case.get("labels"))
-        self._wordless[case["id"]] = case
-        self._relabel(case, hollow=True)
+        case = self._cases.get(shown["ticket_id"])
+        if case is not None:
+            case["labels"] = without_words(case.get("labels"))
+            self._wordless[case["id"]] = case
+            self._relabel(case, hollow=True)
         self._audit.append(
             {
                 "id": self._tx.new_id(),
                 "at": self._tx.now,
                 "agent_id": None,
                 "action": "message.withdrawn",
-                "subject": case["id"],
+                "subject": shown["ticket_id"] or shown["id"],
                 "detail": {"message": shown["id"], "seq": shown["seq"], "identity": identity_id},
             }
         )
@@ -374,7 +392,7 @@ class _Plan:
         self,
         item: Incoming,
         talk: Fields,
-        case: Fields,
+        case: Fields | None,
         known: Known,
         stranger: bool,
     ) -> dict[str, Any]:
@@ -389,7 +407,7 @@ class _Plan:
         )  # fmt: skip
         return same | {
             "conversation_id": talk["id"],
-            "ticket_id": case["id"],
+            "ticket_id": case["id"] if case else None,
             "identity_id": known.id,
             "envelope_id": item.envelope_id,
             "seq": talk["last_seq"],
@@ -422,7 +440,7 @@ class _Plan:
 
     @property
     def ticket_ids(self) -> list[str]:
-        return sorted({row["ticket_id"] for row in self._messages})
+        return sorted({row["ticket_id"] for row in self._messages} - {None})
 
     async def store(self) -> None:
         tx = self._tx

@@ -76,7 +76,7 @@ class Transcripts:
                 agent_id=None,
             )
             if new:
-                await tx.audit(None, "transcript.sent", lines[-1].ticket_id)
+                await tx.audit(None, "transcript.sent", lines[-1].ticket_id or conversation_id)
         return new
 
     @staticmethod

@@ -26,6 +26,7 @@ from models.tables.rules import rules_publication, rules_version
 from models.tables.tickets import assignment, skill_class, ticket
 from models.tables.timers import timer
 from models.tables.training import bundle, correction, retraining
+from models.tables.voice import survey, telling, wording
 from models.tables.watching import label_day, shadow
 
 __all__ = [
@@ -64,10 +65,13 @@ __all__ = [
     "shadow",
     "skill_class",
     "subtask",
+    "survey",
+    "telling",
     "ticket",
     "timer",
     "upload",
     "webhook",
     "webhook_event",
     "withdrawal",
+    "wording",
 ]

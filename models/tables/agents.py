@@ -10,6 +10,7 @@ agent = Table(
     identifier(primary_key=True),
     Column("login", Line(64), nullable=False, unique=True),
     Column("name", Line(64), nullable=False),
+    Column("alias", Line(32), comment="花名或工号: what customers see; never the name."),
     Column("role", String(16), nullable=False),
     Column("password", Text, nullable=False, comment="argon2id."),
     Column("skills", JSON, nullable=False, server_default="{}"),

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from config.settings import Settings, load_taxonomy
+from config.settings import Settings, load_taxonomy, load_texts
 from models.errors import Temporary
 from models.message import Lane
 from models.store import Store
@@ -20,6 +20,7 @@ from models.tail import EVENTS
 from models.training import Taxonomy
 from workers import heap
 from workers.acknowledging import Acknowledging
+from workers.asides import Asides
 from workers.broker import Actor, WorkerPool
 from workers.deliver import Deliverer
 from workers.dispatch import Dispatcher
@@ -34,6 +35,7 @@ from workers.shadowing import Shadowing
 from workers.watching import FLUSH_SECONDS, Watching
 from workers.webhooks import Announcing
 from workers.wiring import Base, declared, make_channels, make_ruling, opened, secrets
+from workers.wording import Wording
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -92,9 +94,14 @@ async def _worker(
             seconds=settings.pipeline.parse_seconds,
             memory_mb=settings.pipeline.parse_memory_mb,
         )
+        wording = Wording(load_texts(settings))
         classifier = Serving(base.store, settings.data_dir / "bundles", taxonomy)
         acknowledging = Acknowledging(
-            base.store, settings.acknowledgement, ruling.calendars, taxonomy.facets.get("type")
+            base.store,
+            settings.acknowledgement,
+            ruling.calendars,
+            taxonomy.facets.get("type"),
+            wording,
         )
         shadowing, watching = _make_watching(settings, base.store, classifier, taxonomy)
         labelling = Labelling(
@@ -119,8 +126,17 @@ async def _worker(
             if fetcher.wanted:
                 await base.doorbell.ring("fetch")
 
+        asides = Asides(wording, settings.progress, ZoneInfo(settings.hours.time_zone))
         pipeline = Pipeline(
-            base.store, channels, parser, labelling, limits, after_routing, stopping
+            base.store,
+            channels,
+            parser,
+            labelling,
+            asides,
+            limits,
+            after_routing,
+            lambda: base.doorbell.ring("deliver"),
+            stopping,
         )
         retrainer = Retrainer(
             base.store,
@@ -131,6 +147,7 @@ async def _worker(
         )
         await classifier.refresh()
         await ruling.refresh()
+        await wording.refresh(base.store)
         await _forgiving(parser.warm)()
         heap.settle()
 
@@ -154,6 +171,8 @@ async def _worker(
             for actor in (_forgiving(pipeline.label), *actors.values())
         ]
         sweeps.append(asyncio.create_task(_sweep(_forgiving(ruling.refresh), _RULES_SECONDS)))
+        reword = _forgiving(lambda: wording.refresh(base.store))
+        sweeps.append(asyncio.create_task(_sweep(reword, _RULES_SECONDS)))
         sweeps.append(asyncio.create_task(_announce(base, announcing)))
         sweeps.append(asyncio.create_task(_sweep(_forgiving(classifier.refresh), RELOAD_SECONDS)))
         sweeps.append(asyncio.create_task(_sweep(_forgiving(shadowing.refresh), RELOAD_SECONDS)))

@@ -13,6 +13,7 @@ from models.routing import Needs, Rules
 from models.store import Store
 from models.tables import agent as agents
 from models.tables import assignment
+from models.texts import Said
 from models.ticket import TicketState
 from router.policy import position, rekeyed
 from tests.contract.store.conftest import FakeClock
@@ -332,7 +333,7 @@ async def test_acknowledgements_are_capped_an_identity_and_a_day(
         for key in keys:
             await thread(store, envelope(key, now=clock()), conversation_key=key)
         due = await store.queue.unlabelled(10)
-        batches = [[routed(d, acknowledgement="已收到")] for d in due]
+        batches = [[routed(d, acknowledgement=Said("已收到", "ack.open/zh@1"))] for d in due]
         await asyncio.gather(*(store.queue.route(batch, 2) for batch in batches))
 
     async def said() -> int:
@@ -384,7 +385,7 @@ async def test_illegal_moves_are_refused(store: Store) -> None:
 
 
 async def test_an_acknowledgement_is_said_once(store: Store) -> None:
-    ticket_id = await waiting(store, acknowledgement="已收到")
+    ticket_id = await waiting(store, acknowledgement=Said("已收到", "ack.open/zh@1"))
     found = await store.tickets.get(ticket_id)
     log = await store.conversations.log(found.conversation_id)
     assert [(e.side, e.kind) for e in log] == [("customer", "message"), ("us", "ack")]

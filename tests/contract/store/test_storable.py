@@ -8,6 +8,7 @@ from sqlalchemy import select
 from models.message import Lane, ReplyRoute, Sender, SendResult
 from models.store import Store
 from models.tables import event
+from models.texts import Said
 from models.ticket import TicketState
 from tests.contract.store.makers import (
     agent,
@@ -73,7 +74,7 @@ async def test_nul_and_half_a_pair_pass_every_text(store: Store) -> None:
         await store.threads.thread(tx, lease.token, [e.id], [item])
     (due,) = await store.queue.unlabelled(5)
     assert due.text == "您好零半\N{REPLACEMENT CHARACTER}"
-    await store.queue.route([routed(due, acknowledgement=ODD, lang=ODD)])
+    await store.queue.route([routed(due, acknowledgement=Said(ODD, ODD), lang=ODD)])
     (entry, _) = await store.conversations.log(due.conversation_id)
     assert entry.html == "零半\N{REPLACEMENT CHARACTER}"
 

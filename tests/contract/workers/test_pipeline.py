@@ -4,12 +4,16 @@ import asyncio
 import itertools
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select, update
 
-from config.sections import Acknowledgement, Texts
+from config.contact import Progress
+from config.sections import Acknowledgement
+from config.settings import load, load_texts
 from models.agent import Presence
 from models.errors import Conflict, NotFound, Permanent, Temporary
 from models.message import (
@@ -30,12 +34,14 @@ from models.store.envelopes import Leased
 from models.store.queue import Unlabelled
 from models.tables import conversation as conversations
 from models.tables import message as messages
+from models.texts import LANGUAGES
 from models.ticket import Label, Labels, TicketState
 from models.training import ClassSpec, FacetSpec
 from router.sla import Calendar, Calendars
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope, inbound
 from workers.acknowledging import Acknowledging
+from workers.asides import Asides
 from workers.deliver import Deliverer
 from workers.dispatch import Dispatcher
 from workers.fetching import Fetcher
@@ -43,6 +49,7 @@ from workers.labelling import Labelling
 from workers.parser import Outcome, Parser
 from workers.pipeline import Limits, Pipeline
 from workers.ruling import Ruling
+from workers.wording import Wording
 
 RULES = Rules(
     version="t",
@@ -50,6 +57,9 @@ RULES = Rules(
     targets={lane: Targets(by_urgency={"紧急": 60.0}, default=300.0) for lane in ("live", "mail")},
     units={"live": 2, "mail": 1},
 )
+
+
+SETTINGS = load(environ={}, folder=Path("/nowhere"))
 
 
 class FakeChannel:
@@ -113,14 +123,10 @@ class FakeClassifier:
 
 
 def acknowledgement(**options: Any) -> Acknowledgement:
-    texts = Texts(
-        subject="", open="{type} {number} {due}", away="无人 {number}", closed="下班 {opens}"
-    )
     values: dict[str, Any] = {
         "lanes": {"live": True, "mail": True},
         "channels": {},
         "cap_per_address_a_day": 2,
-        "templates": {"zh": texts, "en": texts},
     }
     return Acknowledgement(**values | options)
 
@@ -130,6 +136,21 @@ ALWAYS = Calendar.of("UTC", {day: ["00:00-24:00"] for day in (
 TYPES = FacetSpec(
     zh="类型", en="type", classes={"投诉": ClassSpec(zh="投诉", en="Complaint", acknowledged=True)}
 )
+
+
+def progress(**options: Any) -> Progress:
+    return SETTINGS.progress.model_copy(update=options)
+
+
+def wording() -> Wording:
+    """The texts that come along, but for receipts, which are told apart by their words."""
+    brief = {
+        "ack.open": "{type} {number} {due}",
+        "ack.away": "无人 {number}",
+        "ack.closed": "下班 {opens}",
+    }
+    short = {(name, lang): text for name, text in brief.items() for lang in LANGUAGES}
+    return Wording(load_texts(SETTINGS) | short)
 
 
 class System:
@@ -149,7 +170,7 @@ class System:
         self.ruling = Ruling(store, RULES, Calendars(ALWAYS))
         self.dispatcher = Dispatcher(store, self.ruling)
         acknowledging = Acknowledging(
-            store, settings or acknowledgement(), Calendars(calendar), TYPES
+            store, settings or acknowledgement(), Calendars(calendar), TYPES, wording()
         )
         labelling = Labelling(
             store,
@@ -165,9 +186,20 @@ class System:
         parser = Parser({}, {}, seconds=3.0, memory_mb=512)
         channels = {"webchat": self.channel, "email": self.mail}
         self.pipeline = Pipeline(
-            store, channels, parser, labelling, Limits(8, 30.0, 3), self.dispatcher.run
+            store,
+            channels,
+            parser,
+            labelling,
+            Asides(wording(), progress(), ZoneInfo("Asia/Shanghai")),
+            Limits(8, 30.0, 3),
+            self.dispatcher.run,
+            self.answered,
         )
+        self.answers = 0
         self.deliverer = Deliverer(store, channels)
+
+    async def answered(self) -> None:
+        self.answers += 1
 
     async def bring(self, *envelopes: Envelope) -> None:
         await self.store.envelopes.accept(envelopes)

@@ -1,0 +1,102 @@
+"""Every text that a customer gets by itself: what it is for, and what may stand in it."""
+
+import hashlib
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+Language = Literal["zh", "en"]
+
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a text is for, in both languages, and the names that may stand in braces in it."""
+
+    zh: str
+    en: str
+    names: frozenset[str]
+
+
+def _kind(zh: str, en: str, *names: str) -> Kind:
+    return Kind(zh, en, frozenset(names))
+
+
+TEXTS: Mapping[str, Kind] = {
+    "ack.open": _kind("上班时间的回执", "Acknowledgement within hours", "type", "number", "due"),
+    "ack.away": _kind(
+        "上班但无人在线的回执", "Acknowledgement when nobody is online", "type", "number", "due"
+    ),
+    "ack.closed": _kind(
+        "下班时间的回执", "Acknowledgement when closed", "type", "number", "opens"
+    ),
+    "progress.none": _kind("未查询到", "Nothing was found"),
+    "progress.new": _kind("进度：刚收到", "Progress: just received", "number"),
+    "progress.waiting": _kind("进度：等待分配", "Progress: it waits", "number", "due"),
+    "progress.late": _kind("进度：已超时", "Progress: it is late", "number"),
+    "progress.active": _kind("进度：处理中", "Progress: somebody has it", "number", "agent"),
+    "progress.pending": _kind("进度：待客户回复", "Progress: it waits for you", "number"),
+    "progress.snoozed": _kind("进度：挂起", "Progress: set down", "number", "due"),
+    "progress.helping": _kind("进度：协办中", "Progress: with helpers", "number"),
+    "progress.resolved": _kind("进度：已解决", "Progress: resolved", "number", "at"),
+    "progress.closed": _kind("进度：已关闭", "Progress: closed", "number"),
+    "progress.returned": _kind("进度：已退回", "Progress: returned", "number"),
+    "progress.invalid": _kind("进度：未受理", "Progress: not accepted", "number"),
+    "news.state": _kind("主动告知：有新进展", "News: it has moved on", "progress"),
+    "news.late": _kind("主动告知：可能要晚", "News: it may be late", "number", "due"),
+    "survey.ask": _kind("满意度邀请", "Asking for a rating", "number"),
+    "survey.link": _kind("满意度邀请（附链接）", "Asking, with a link", "number", "link"),
+    "survey.solved": _kind("追问是否已解决", "Asking whether it is solved"),
+    "survey.thanks": _kind("评价后的感谢", "Thanks for a rating"),
+    "survey.sorry": _kind("不满意后的致歉", "An apology for a low rating"),
+    "survey.unclear": _kind("没看懂的评价", "A rating that is not clear"),
+    "survey.over": _kind("评价已截止", "It is too late to rate"),
+}
+"""By name. What they say is in ``config/texts.toml`` until another version is published."""
+
+
+class Said(NamedTuple):
+    """A text for one customer, and from which version of which template it was made."""
+
+    text: str
+    template: str
+
+
+def language_of(lang: str) -> Language:
+    """Chinese for who writes Chinese or nothing that can be told; else English."""
+    return "zh" if lang.partition("-")[0].lower() in {"zh", "und", ""} else "en"
+
+
+def unfit(name: str, text: str) -> str | None:
+    """Why ``text`` cannot be the template ``name`` (a sentence, zh / en), or None."""
+    if name not in TEXTS:
+        return f"没有名为 {name} 的文字 / There is no text of the name {name}"
+    if not text.strip():
+        return "不能为空 / It must not be blank"
+    try:
+        named = [n for _, n, _, _ in string.Formatter().parse(text) if n is not None]
+    except ValueError:
+        return "花括号不成对 / A brace is not closed"
+    known = sorted(TEXTS[name].names)
+    if unknown := set(named) - set(known):
+        return (
+            f"占位符只能是 {_listed(known)}，没有 {_listed(sorted(unknown))}"
+            f" / Placeholders are {_listed(known)} only"
+        )
+    return None
+
+
+def default_version(text: str) -> str:
+    """How a version is called that nobody published: by what it says, for that may change."""
+    return f"0-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def combined(said: Sequence[Said]) -> Said:
+    """Several texts as the paragraphs of one."""
+    return Said("\n".join(one.text for one in said), ",".join(one.template for one in said))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " ".join(f"{{{name}}}" for name in names)
