@@ -73,14 +73,30 @@ class Line:
         self._all = person.ranks(Role.SUPERVISOR)
         self._waiting: Json | None = None
         self._batches: asyncio.Queue[Sequence[Event] | None] = asyncio.Queue(_BACKLOG)
+        self._live = False
+        self._told = 0
         self.overrun = False
 
     def offer(self, batch: Sequence[Event]) -> None:
         """Takes events without ever waiting; too many unread end the line."""
+        if self._live:
+            batch = self.fresh(batch)
+            if not batch:  # a house is full of events, and few concern one desk: let it sleep
+                return
         try:
             self._batches.put_nowait(batch)
         except asyncio.QueueFull:
             self.overrun = True
+
+    def go_live(self) -> None:
+        """The past is told: of what came meanwhile, and comes, only the fresh is kept."""
+        came = [self._batches.get_nowait() for _ in range(self._batches.qsize())]
+        self._live, self._told = True, self.cursor
+        for batch in came:
+            if batch is None:
+                self._batches.put_nowait(None)
+            else:
+                self.offer(batch)
 
     def tell_waiting(self, waiting: Json) -> None:
         """Only the newest figure is kept, however slow the desk reads."""
@@ -101,13 +117,20 @@ class Line:
         return found
 
     async def next(self, seconds: float) -> tuple[Sequence[Event], Json | None]:
-        """What came, within ``seconds``; nothing when nothing did."""
+        """What came, within ``seconds``; nothing when nothing did. Of a live line all is fresh."""
         batch: Sequence[Event] | None = None
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 batch = await self._batches.get()
+        if batch:
+            self._told = batch[-1].seq
         waiting, self._waiting = self._waiting, None
         return batch or (), waiting
+
+    @property
+    def told(self) -> int:
+        """Everything up to this number was told, or is none of this person's business."""
+        return self.cursor if self._batches.empty() else self._told
 
     def fresh(self, batch: Sequence[Event]) -> list[Event]:
         """Those of a batch that this person may see and has not been told of."""
@@ -121,11 +144,11 @@ class Line:
         mine = self.person.id in {event.agent_id, event.data.get("former")}
         ticket = event.ticket_id
         seen = self._all or mine or ticket in self.tickets
-        if ticket is not None and event.conversation_id is not None:
-            self.talks[ticket] = event.conversation_id
         if ticket is not None and event.kind in STATE_CHANGES and "owner" in event.data:
             has = event.data["owner"] == self.person.id
             (self.tickets.add if has else self.tickets.discard)(ticket)
+        if ticket in self.tickets and event.conversation_id is not None:
+            self.talks[str(ticket)] = event.conversation_id
         return seen
 
 
@@ -281,11 +304,12 @@ async def _tell(
     services = request.app[SERVICES]
     await request.app[HUB].ready()
     await _catch_up(services, ws, line, last_seq)
+    line.go_live()
     clock, pause = asyncio.get_running_loop().time, services.options.ping_seconds
     due = clock() + pause
     while not line.overrun:
-        batch, waiting = await line.next(max(due - clock(), 0.0))
-        await _send_events(ws, line.fresh(batch))
+        news, waiting = await line.next(max(due - clock(), 0.0))
+        await _send_events(ws, news)
         if waiting is not None:
             await _send(ws, {"type": "waiting", "waiting": waiting})
         for conversation_id in line.typists():
@@ -296,7 +320,7 @@ async def _tell(
                 return _SIGN_IN, b"sign in again"
             if holder.role != line.person.agent.role:
                 return WSCloseCode.SERVICE_RESTART, b"your role changed: resume with last_seq"
-            await _send(ws, {"type": "ping", "last_seq": line.cursor})
+            await _send(ws, {"type": "ping", "last_seq": line.told})
             due = clock() + pause
     return WSCloseCode.TRY_AGAIN_LATER, b"too slow: resume with last_seq"
 

@@ -180,6 +180,12 @@ def standing(
     )
 
 
+def takers(ticket: Waiting, roster: Roster, now: float, rules: Rules) -> list[AgentView]:
+    """Who could take a waiting ticket at once, in the order of ids."""
+    free = _Room(roster).free(_place(ticket, roster, now, rules))
+    return [agent for _, agent in roster.members(free)]
+
+
 def assign(
     heads: Sequence[Waiting], agents: Roster | Iterable[AgentView], now: float, rules: Rules
 ) -> list[Decision]:

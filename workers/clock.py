@@ -16,6 +16,7 @@ from models.store.leases import Held
 from models.store.timers import Effect
 from router.policy import position
 from workers.deliver import Deliverer
+from workers.invariants import Watch
 from workers.ruling import Ruling
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -30,6 +31,7 @@ _LAGGARD_TICKS = 10
 _RECOUNT_TICKS = 5
 _RING_TICKS = 5
 _PRESENCE_TICKS = 5
+_WATCH_TICKS = 10
 _FORGET_TICKS = 3600
 _KEEP_EVENTS_SECONDS = 14 * 86400.0
 
@@ -77,6 +79,7 @@ class Ticker:
             (_PRESENCE_TICKS, self._limit_presence),
             (1, self._step),
             (_RECOUNT_TICKS, self._recount),
+            (_WATCH_TICKS, Watch(store, ruling).look),
             (_FORGET_TICKS, self._forget),
             (_RING_TICKS, self._ring),
         )

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -41,7 +41,7 @@ class Dispatcher:
         self._store = store
         self._ruling = ruling
         self._monotonic = monotonic
-        self._recent: tuple[float, dict[Needs, float]] | None = None
+        self._recent: _Recent | None = None
         self._turn = asyncio.Lock()
 
     @property
@@ -62,11 +62,10 @@ class Dispatcher:
 
     async def _give_away(self) -> int:
         given, lost, deeper = 0, 0, 1
-        while lost < _MOST_LOST:
+        # In a busy centre most rings come while nobody has room: then one row is read, not all.
+        while lost < _MOST_LOST and await self._store.agents.anybody_free():
             agents = await self._agents()
             room = sum(max(a.capacity - a.used, 0) for a in agents if a.ready)
-            if not room:
-                break
             # No class gets more than there is room for: one freed unit reads one ticket of each.
             depth = min(room, _DEPTH) * deeper
             roster = Roster(agents)
@@ -112,16 +111,16 @@ class Dispatcher:
     async def _agents(self) -> list[AgentView]:
         agents = await self._store.agents.online()
         recent = await self._recent_work()
-        return [replace(agent, flexibility=flexibility(agent.skills, recent)) for agent in agents]
+        return [replace(agent, flexibility=recent.share(agent)) for agent in agents]
 
-    async def _recent_work(self) -> dict[Needs, float]:
+    async def _recent_work(self) -> "_Recent":
         """What came within a day, read again at most every minute."""
         at = self._monotonic()
-        if self._recent is None or at - self._recent[0] > _RECENT_FOR:
+        if self._recent is None or at - self._recent.at > _RECENT_FOR:
             since = await self._store.db.now() - _RECENT_SECONDS
             found = await self._store.boards.recent_classes(since)
-            self._recent = at, {needs: float(count) for needs, count in found}
-        return self._recent[1]
+            self._recent = _Recent(at, {needs: float(count) for needs, count in found})
+        return self._recent
 
     async def _passed_over(self, heads: Sequence[Waiting], depth: int, roster: Roster) -> bool:
         """Whether behind what was read of some class there may be what somebody free can take.
@@ -149,3 +148,19 @@ class Dispatcher:
             place = standing(head, roster, now, self._rules)
             if place.online and place.removed.get("excluded", 0) == place.online:
                 await self._store.queue.forgive(head.ticket_id, head.epoch, _FORGIVE_SECONDS)
+
+
+class _Recent:
+    """The work of a day, and which share of it each agent can serve: counted once a person."""
+
+    def __init__(self, at: float, work: Mapping[Needs, float]) -> None:
+        self.at = at
+        self._work = work
+        self._shares: dict[str, tuple[Mapping[str, int], float]] = {}
+
+    def share(self, agent: AgentView) -> float:
+        known = self._shares.get(agent.agent_id)
+        if known is None or known[0] != agent.skills:
+            known = agent.skills, flexibility(agent.skills, self._work)
+            self._shares[agent.agent_id] = known
+        return known[1]

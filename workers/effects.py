@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from config.settings import Settings
 from models.store.followers import Follower
+from models.store.measures import STAGES
 from models.store.timers import Effect
 
 
@@ -14,4 +15,4 @@ def make_effects(_settings: Settings) -> Mapping[str, Effect]:
 
 def make_followers(_settings: Settings) -> Sequence[Follower]:
     """Everybody who acts on events, in the order in which they are asked."""
-    return ()
+    return (STAGES,)

@@ -1,16 +1,20 @@
 """/metrics, /healthz and /readyz: what SQL says now, read when somebody asks."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import groupby
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 
 from config.sections import Hours
 from models.errors import ShouliError
 from models.migrations import check
 from models.store import Store
+from models.store.measures import BOUNDS, StageTime
 from models.tables import agent, audit
 from workers.hours import gaps
 from workers.watch_report import WatchReport
@@ -64,16 +68,9 @@ async def _collect(store: Store, registry: CollectorRegistry) -> None:
     answers = Gauge("shouli_answers", "Answers not settled", ["state"], registry=registry)
     for state, count in (await store.outbound.counts()).items():
         answers.labels(state).set(count)
-    waiting = Gauge(
-        "shouli_queue_waiting", "Waiting tickets by skill class", ["queue"], registry=registry
-    )
-    oldest = Gauge(
-        "shouli_queue_longest_wait_seconds", "Longest wait", ["queue"], registry=registry
-    )
-    now = await store.db.now()
-    for row in await store.boards.depth():
-        waiting.labels(row["skill_class"]).set(row["waiting"])
-        oldest.labels(row["skill_class"]).set(max(0.0, now - row["oldest"]))
+    await _queues(store, registry)
+    registry.register(_Stages(await store.measures.stage_times()))
+    await _invariants(store, registry)
     webhooks = Gauge("shouli_webhook_events", "Owed or failed", ["state"], registry=registry)
     found = await store.webhooks.all()
     webhooks.labels("due").set(sum(one.due for one in found))
@@ -82,6 +79,80 @@ async def _collect(store: Store, registry: CollectorRegistry) -> None:
         await store.events.last()
     )
     await _people(store, registry)
+
+
+async def _queues(store: Store, registry: CollectorRegistry) -> None:
+    waiting = Gauge(
+        "shouli_queue_waiting", "Waiting tickets by skill class", ["queue"], registry=registry
+    )
+    urgent = Gauge(
+        "shouli_queue_waiting_by_urgency",
+        "Waiting tickets by skill class and urgency",
+        ["queue", "urgency"],
+        registry=registry,
+    )
+    late = Gauge(
+        "shouli_queue_late", "Waiting tickets past their target", ["queue"], registry=registry
+    )
+    oldest = Gauge(
+        "shouli_queue_longest_wait_seconds", "Longest wait", ["queue"], registry=registry
+    )
+    expected = Gauge(
+        "shouli_queue_expected_wait_seconds",
+        "What a new ticket will wait by the measured pace; absent where that is unknown",
+        ["queue"],
+        registry=registry,
+    )
+    now = await store.db.now()
+    for queue in await store.boards.queues():
+        waiting.labels(queue.name).set(queue.waiting)
+        late.labels(queue.name).set(queue.late)
+        oldest.labels(queue.name).set(max(0.0, now - queue.oldest))
+        for urgency, count in queue.by_urgency.items():
+            urgent.labels(queue.name, urgency).set(count)
+        wait = queue.pace.wait(queue.waiting + 1)
+        if wait is not None:
+            expected.labels(queue.name).set(wait)
+
+
+class _Stages(Collector):
+    """How long tickets took from stage to stage, as a histogram that SQL keeps."""
+
+    def __init__(self, times: Sequence[StageTime]) -> None:
+        self._times = times
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        family = HistogramMetricFamily(
+            "shouli_stage_seconds",
+            "Seconds from stage to stage: threaded, classified, offered, accepted",
+            labels=["queue", "stage"],
+        )
+        for (queue, stage), rows in groupby(self._times, lambda row: (row.queue, row.stage)):
+            counts = {row.bound: row for row in rows}
+            passed, buckets = 0, []
+            for bound in BOUNDS:
+                passed += counts[bound].tickets if bound in counts else 0
+                buckets.append((str(bound), float(passed)))
+            buckets.append(("+Inf", float(sum(row.tickets for row in counts.values()))))
+            seconds = sum(row.seconds for row in counts.values())
+            family.add_metric([queue, stage], buckets, seconds)
+        yield family
+
+
+async def _invariants(store: Store, registry: CollectorRegistry) -> None:
+    broken = Gauge(
+        "shouli_invariant_broken",
+        "How often the clock's last look found it broken",
+        ["invariant"],
+        registry=registry,
+    )
+    looked = Gauge(
+        "shouli_invariant_looked_timestamp_seconds", "When that look was", registry=registry
+    )
+    alarms = await store.measures.alarms()
+    for alarm in alarms:
+        broken.labels(alarm.name).set(alarm.broken)
+    looked.set(max((alarm.looked_at for alarm in alarms), default=0.0))
 
 
 def _calendars(hours: Hours, registry: CollectorRegistry) -> None:

@@ -18,8 +18,10 @@ from models.store.envelopes import Envelopes
 from models.store.events import Events
 from models.store.files import Files
 from models.store.followers import Followers
+from models.store.invariants import Invariants
 from models.store.joins import Joins
 from models.store.leases import Leases
+from models.store.measures import Measures
 from models.store.outbound import Outbound
 from models.store.people import People
 from models.store.queue import Queue
@@ -55,6 +57,8 @@ class Store:
     queue: Queue
     boards: Boards
     upkeep: Upkeep
+    measures: Measures
+    invariants: Invariants
     tickets: Tickets
     timers: Timers
     followers: Followers
@@ -114,6 +118,8 @@ def open_store(
         queue=Queue(db),
         boards=Boards(db),
         upkeep=Upkeep(db),
+        measures=Measures(db),
+        invariants=Invariants(db),
         tickets=Tickets(db),
         timers=Timers(db),
         followers=Followers(db),

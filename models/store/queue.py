@@ -27,12 +27,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import Conflict
 from models.message import Trust
-from models.routing import LATE_TWICE_STEP, Decision, Needs, Waiting
+from models.routing import Decision, Needs, Waiting
 from models.storable import Encoded
 from models.store.conversations import append
 from models.store.custody import lock, lock_rows, take, tell
 from models.store.database import Database, Fields, Tx
-from models.store.waiting import Rekey, as_waiting, dump_needs, load_needs, retargeted
+from models.store.waiting import STEPS, Rekey, as_waiting, dump_needs, load_needs, retargeted
 from models.tables import (
     conversation,
     customer,
@@ -249,12 +249,8 @@ class Queue:
                 row.name: load_needs(row.needs) for row in await conn.execute(select(skill_class))
             }
             classes = {name: needs for name, needs in known.items() if wanted(needs)}
-            heads: list[Waiting] = []
-            for names in _chunks(sorted(classes), _SLOTS):
-                slots = {f"name_{slot}": name for slot, name in enumerate(names)}
-                rows = await conn.execute(_HEADS, {**_NO_NAMES, **slots, "depth": depth})
-                heads += [as_waiting(row, classes[row["skill_class"]]) for row in rows.mappings()]
-            return heads
+            rows = await head_rows(conn, sorted(classes), depth)
+            return [as_waiting(row, classes[row["skill_class"]]) for row in rows]
 
         return await self._db.look(found)
 
@@ -327,9 +323,6 @@ class Queue:
             tx.emit("ticket.nobody_wants", ticket=ticket_id)
         return True
 
-
-_STEPS = LATE_TWICE_STEP + 1
-"""Relaxation steps that heads are read by (DESIGN §4); rules with more share the last but one."""
 
 _ASKED = (
     "id", "conversation_id", "text_version", "state", "channel", "lane", "lang", "subject",
@@ -455,10 +448,20 @@ def _heads() -> CompoundSelect[Any]:
         .limit(bindparam("depth", type_=Integer))
         .subquery()
         for slot in range(_SLOTS)
-        for step in range(_STEPS)
+        for step in range(STEPS)
     ]
     return union_all(*(select(part) for part in parts))
 
 
 _HEADS = _heads()
 """Made once: making it takes longer than running it."""
+
+
+async def head_rows(conn: AsyncConnection, names: Sequence[str], depth: int) -> list[Fields]:
+    """The first ``depth`` waiting tickets of each (skill class, relaxation step) by key."""
+    heads: list[Fields] = []
+    for some in _chunks(names, _SLOTS):
+        slots = {f"name_{slot}": name for slot, name in enumerate(some)}
+        rows = await conn.execute(_HEADS, {**_NO_NAMES, **slots, "depth": depth})
+        heads += rows.mappings()
+    return heads

@@ -7,6 +7,9 @@ from typing import Any, Protocol
 from models.routing import LATE_TWICE_STEP, Needs, Position, Waiting
 from models.store.database import Fields
 
+STEPS = LATE_TWICE_STEP + 1
+"""Relaxation steps that heads are read by (DESIGN §4); rules with more share the last but one."""
+
 
 class Rekey(Protocol):
     """The target that a waiting ticket gets when ``target`` is meant, and where it then stands."""

@@ -22,6 +22,7 @@ from models.tables.customers import customer, customer_link, identity, proof
 from models.tables.helping import helper, note, subtask
 from models.tables.intake import blob, envelope
 from models.tables.log import audit, event, webhook, webhook_event
+from models.tables.measures import invariant, stage_time
 from models.tables.rules import rules_publication, rules_version
 from models.tables.tickets import assignment, skill_class, ticket
 from models.tables.timers import timer
@@ -52,6 +53,7 @@ __all__ = [
     "helper",
     "identity",
     "improvement",
+    "invariant",
     "label_day",
     "lease",
     "message",
@@ -64,6 +66,7 @@ __all__ = [
     "rules_version",
     "shadow",
     "skill_class",
+    "stage_time",
     "subtask",
     "survey",
     "telling",

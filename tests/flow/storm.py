@@ -66,10 +66,12 @@ class Person:
         """From one loss of the line to the next, until it is cancelled."""
         await self._sign_in()
         while True:
-            with contextlib.suppress(aiohttp.ClientError, OSError):  # TimeoutError is one
+            try:
                 lasts = self.chance.expovariate(1 / (_LINE_LASTS * self.seconds))
                 async with asyncio.timeout(lasts):
                     await self._session()
+            except* (aiohttp.ClientError, OSError):  # TimeoutError is one
+                pass
             self.seen["lines lost"] += 1
             if self.chance.random() < 0.5:
                 await self._ask("PUT", "me/presence", {"presence": "offline"})

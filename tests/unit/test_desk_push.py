@@ -74,6 +74,28 @@ async def test_a_line_that_is_not_read_overruns_instead_of_growing() -> None:
     assert mine.overrun
 
 
+async def test_a_live_line_keeps_only_what_is_fresh_and_wakes_for_nothing_else() -> None:
+    mine = line()
+    mine.offer([event(1, agent_id="me")])
+    mine.offer([event(2, agent_id="me"), event(3)])
+    mine.cursor = 1  # read from the log meanwhile
+    mine.go_live()
+    assert seqs(list((await mine.next(0))[0])) == [2]
+    for seq in range(4, 400):
+        mine.offer([event(seq)])
+    assert not mine.overrun
+    mine.offer([event(400, agent_id="me")])
+    assert seqs(list((await mine.next(0))[0])) == [400]
+    assert mine.talks == {}
+    # A ping must not say of what still waits to be sent that it was told.
+    assert mine.told == 400
+    mine.offer([event(401, agent_id="me")])
+    mine.offer([event(402)])
+    assert mine.told == 400
+    await mine.next(0)
+    assert mine.told == 402
+
+
 async def test_only_the_newest_figure_is_told() -> None:
     mine = line()
     for total in range(3):

@@ -1,0 +1,94 @@
+"""The clock sees a ticket that waits beside somebody free, and /metrics tells of it."""
+
+from aiohttp.test_utils import make_mocked_request
+
+from config.sections import Hours
+from models.agent import Presence
+from models.store import Store
+from models.store.measures import STAGES
+from router.sla import Calendars
+from tests.contract.store.conftest import FakeClock
+from tests.contract.store.makers import NEEDS, agent, decision, waiting
+from tests.contract.workers.test_pipeline import ALWAYS, RULES
+from workers.dispatch import Dispatcher
+from workers.invariants import Watch
+from workers.metrics import metrics_handler
+from workers.ruling import Ruling
+
+HOURS = Hours(
+    time_zone="UTC", country="", periods={}, holidays=(), workdays={}, makeup_like="monday",
+    teams={},
+)  # fmt: skip
+
+
+async def _metrics(store: Store) -> list[str]:
+    response = await metrics_handler(store, HOURS)(make_mocked_request("GET", "/metrics"))
+    return bytes(response.body).decode().splitlines()  # type: ignore[attr-defined]
+
+
+async def _beside(store: Store) -> int:
+    return {alarm.name: alarm.broken for alarm in await store.measures.alarms()}["idle_beside"]
+
+
+async def test_waiting_beside_somebody_free_is_seen_at_the_second_look(
+    store: Store, clock: FakeClock
+) -> None:
+    ruling = Ruling(store, RULES, Calendars(ALWAYS))
+    watch = Watch(store, ruling)
+    ticket_id = await waiting(store)
+    person = await agent(store)
+    await watch.look()
+    assert await _beside(store) == 0, "it may be about to be given"
+    clock.pass_(10)
+    await watch.look()
+    assert await _beside(store) == 1
+    told = await _metrics(store)
+    assert 'shouli_invariant_broken{invariant="idle_beside"} 1.0' in told
+    assert 'shouli_invariant_broken{invariant="owners"} 0.0' in told
+    (alarm,) = [a for a in await store.measures.alarms() if a.broken]
+    assert alarm.example == ticket_id
+    # Away and back: a new pair.
+    await store.agents.present(person, Presence.MEAL)
+    clock.pass_(10)
+    await watch.look()
+    assert await _beside(store) == 0
+    await store.agents.present(person, Presence.READY)
+    await watch.look()
+    clock.pass_(4)
+    await watch.look()
+    assert await _beside(store) == 0
+    await Dispatcher(store, ruling, monotonic=clock).run()
+    clock.pass_(60)
+    await watch.look()
+    assert await _beside(store) == 0
+
+
+async def test_who_declined_or_cannot_is_not_beside(store: Store, clock: FakeClock) -> None:
+    ruling = Ruling(store, RULES, Calendars(ALWAYS))
+    watch = Watch(store, ruling)
+    ticket_id = await waiting(store)
+    await agent(store, "han", skills={"domain:支付": 3})
+    person = await agent(store)
+    assert await store.queue.claim(await decision(store, ticket_id, person), 20.0)
+    await store.tickets.decline(ticket_id, person, "忙")
+    for _ in range(3):
+        clock.pass_(10)
+        await watch.look()
+        assert await _beside(store) == 0
+
+
+async def test_stages_are_a_histogram(store: Store, clock: FakeClock) -> None:
+    ticket_id = await waiting(store)
+    clock.pass_(40)
+    told = await _metrics(store)
+    queue = NEEDS.skill_class
+    assert f'shouli_queue_waiting_by_urgency{{queue="{queue}",urgency="重要"}} 1.0' in told
+    assert not any(line.startswith("shouli_queue_expected_wait_seconds{") for line in told)
+    assert await store.queue.claim(await decision(store, ticket_id, await agent(store)), None)
+    await store.followers.catch_up(STAGES, await store.events.last())
+    told = await _metrics(store)
+    offered = f'queue="{queue}",stage="offered"'
+    assert f'shouli_stage_seconds_bucket{{le="30.0",{offered}}} 0.0' in told
+    assert f'shouli_stage_seconds_bucket{{le="60.0",{offered}}} 1.0' in told
+    assert f'shouli_stage_seconds_bucket{{le="+Inf",{offered}}} 1.0' in told
+    assert f"shouli_stage_seconds_sum{{{offered}}} 40.0" in told
