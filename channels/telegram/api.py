@@ -3,6 +3,7 @@
 ``Updater`` is not used: it confirms updates as soon as they are in memory.
 """
 
+import asyncio
 import json
 import logging
 import os
@@ -22,6 +23,7 @@ from telegram.error import (
     NetworkError,
     RetryAfter,
     TelegramError,
+    TimedOut,
 )
 from telegram.request import HTTPXRequest
 
@@ -41,6 +43,9 @@ MAX_FILE_BYTES = 20 * 1024 * 1024
 
 _WANTED = '["message","edited_message"]'
 
+_SLOWEST = 20_000
+"""Bytes a second of a file on its way, at the least."""
+
 _AGAIN_SECONDS = 30.0
 _LOGIN_SECONDS = 300.0
 
@@ -57,6 +62,7 @@ class Api:
             logging.getLogger(name).setLevel(logging.WARNING)
         seconds, token = options.timeout_seconds, options.token.get_secret_value()
         self._patience = options.poll_seconds
+        self._seconds = seconds
         self._pacer = Pacer(options.pace_seconds)
         self._updates = HTTPXRequest(
             read_timeout=options.poll_seconds + seconds, connect_timeout=seconds
@@ -87,8 +93,16 @@ class Api:
         query: dict[str, Any] = {"timeout": self._patience, "allowed_updates": _WANTED}
         if stored is not None:
             query["offset"] = stored + 1
-        found: Any = await self._updates.post(f"{self._address}?{urlencode(query)}")
+        try:
+            async with asyncio.timeout(self._patience + self._whole()):
+                found: Any = await self._updates.post(f"{self._address}?{urlencode(query)}")
+        except TimeoutError as error:
+            raise TimedOut from error
         return list(found)
+
+    def _whole(self, size: int = 0) -> float:
+        """Seconds for a whole request: the library's begin anew with every byte that comes."""
+        return 2 * self._seconds + size / _SLOWEST
 
     async def set_webhook(self, url: str, secret: str) -> None:
         """Tells Telegram where to post updates.
@@ -103,26 +117,32 @@ class Api:
         chat, _, message = outbound.route.address.partition("/")
         if not chat.removeprefix("-").isdigit():
             return SendResult("failed", error="地址不对 / The address is no chat")
-        steps: list[Callable[..., Awaitable[Message]]] = [
-            partial(self._bot.send_message, int(chat), part)
+        steps: list[tuple[Callable[..., Awaitable[Message]], int]] = [
+            (partial(self._bot.send_message, int(chat), part), 0)
             for part in split(outbound.text, MAX_UNITS, utf16_units)
             if part.strip()
         ]
         for file in outbound.attachments:
             content = InputFile(outbound.files.get(file.sha256 or "", b""), file.name)
-            steps.append(partial(self._bot.send_document, int(chat), content))
+            steps.append((partial(self._bot.send_document, int(chat), content), file.size))
         if message and steps:
             # In a group, others see what is answered; a message that is gone is no obstacle.
             quoted = ReplyParameters(int(message), allow_sending_without_reply=True)
-            steps[0] = partial(steps[0], reply_parameters=quoted)
-        return await in_turn([partial(self._paced, chat, step) for step in steps])
+            first, size = steps[0]
+            steps[0] = (partial(first, reply_parameters=quoted), size)
+        return await in_turn([partial(self._paced, chat, step, size) for step, size in steps])
 
-    async def _paced(self, chat: str, step: Callable[[], Awaitable[Message]]) -> SendResult:
+    async def _paced(
+        self, chat: str, step: Callable[[], Awaitable[Message]], size: int
+    ) -> SendResult:
         await self._pacer.wait(chat)
         try:
-            sent = await step()
+            async with asyncio.timeout(self._whole(size)):
+                sent = await step()
         except TelegramError as error:
             return became(error)
+        except TimeoutError as error:
+            return SendResult("unknown", error=type(error).__name__)
         return SendResult("sent", str(sent.message_id))
 
     async def fetch(self, file_id: str) -> File:
