@@ -174,13 +174,11 @@ class Pipeline:
             for message, contents in found:
                 files |= contents
                 incoming.append(
-                    Incoming(
-                        envelope_id=envelope.id,
-                        message=message,
-                        lane=envelope.lane,
+                    Incoming.of(
+                        envelope,
+                        message,
                         hollow=not message.attachments and _is_hollow(message.text),
                         trouble=trouble,
-                        private=not message.meta.get("shared"),
                     )
                 )
         await self._store.blobs.put(files)

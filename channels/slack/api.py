@@ -100,8 +100,10 @@ class Api:
 
     # -- history -----------------------------------------------------------------------
 
-    async def team(self) -> str:
-        return str((await self._reader.auth_test())["team_id"])
+    async def who(self) -> tuple[str, str]:
+        """Our workspace, and the user that we are there."""
+        found = await self._reader.auth_test()
+        return str(found["team_id"]), str(found.get("user_id", ""))
 
     async def places(self) -> AsyncIterator[Mapping[str, Any]]:
         """Channels that the app is in, and its direct messages."""

@@ -94,18 +94,18 @@ class Backfill:
 
     async def _missed(self, since: float) -> AsyncIterator[Envelope]:
         """Everything in the channels, in the threads begun there, and in those of open tickets."""
-        team = await self._api.team()
+        who = await self._api.who()
         now = self._door.clock()
         keys = await self._door.store.conversations.open_keys("slack", self._options.account)
         async for place in self._api.places():
             threads = {ts for key in keys if (ts := _thread(key, str(place["id"])))}
             async for message in self._api.history(str(place["id"]), since):
-                yield from_history(self._options, team, place, message, now)
+                yield from_history(self._options, who, place, message, now)
                 if message.get("reply_count"):
                     threads.add(str(message["ts"]))
             for ts in sorted(threads):
                 async for message in self._api.replies(str(place["id"]), ts, since):
-                    yield from_history(self._options, team, place, message, now)
+                    yield from_history(self._options, who, place, message, now)
 
 
 def _thread(key: str, place: str) -> str:

@@ -44,8 +44,8 @@ def read(envelope: Envelope, *, mentions_only: bool) -> list[Normalized]:
         raise Permanent(f"not an event of Slack: {type(error).__name__}") from error
     if kind not in {"message", "app_mention"}:
         return []
-    reader = _Reader(envelope, body, event)
-    if mentions_only and kind == "message" and not reader.meant:
+    reader = _Reader(envelope, body, event, mentions_only and kind == "message")
+    if reader.overheard and not reader.in_thread:
         return []
     return list(reader.messages())
 
@@ -54,7 +54,11 @@ class _Reader:
     """One event of kind “message” or “app_mention”."""
 
     def __init__(
-        self, envelope: Envelope, body: Mapping[str, Any], event: Mapping[str, Any]
+        self,
+        envelope: Envelope,
+        body: Mapping[str, Any],
+        event: Mapping[str, Any],
+        mentions_only: bool,
     ) -> None:
         self._envelope = envelope
         self._body = body
@@ -67,16 +71,27 @@ class _Reader:
             for one in body.get("authorizations") or ()
             if one.get("is_bot")
         }
+        self.overheard = mentions_only and not self._meant
 
     @property
-    def meant(self) -> bool:
+    def _said(self) -> Mapping[str, Any]:
+        """The message that the event is about: of a change, the changed one."""
+        return self._event.get("message") or self._event.get("previous_message") or self._event
+
+    @property
+    def _meant(self) -> bool:
         """Whether the app is spoken to: directly, or by mention in the words as they are now.
 
-        A mention is an event of its own; this is for changes of what was said before.
+        A mention is an event of its own; its plain event is then nothing new.
         """
-        said = self._event.get("message") or self._event.get("previous_message") or {}
-        words = str(said.get("text") or "")
+        words = str(self._said.get("text") or "")
         return self.direct or any(f"<@{own}" in words for own in self._own)
+
+    @property
+    def in_thread(self) -> bool:
+        """Whether it is a later line of a thread, whose first may have been for us."""
+        said = self._said
+        return str(said.get("thread_ts") or "") not in {"", str(said.get("ts", ""))}
 
     def messages(self) -> Iterator[Normalized]:
         event, subtype = self._event, self._event.get("subtype")
@@ -140,6 +155,8 @@ class _Reader:
             meta["files"] = refs
         if not self.direct:
             meta["shared"] = True  # colleagues may join a thread: they are no strangers
+        if self.overheard:
+            meta["overheard"] = True
         return meta
 
     def _text(self, text: str) -> str:

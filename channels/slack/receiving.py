@@ -24,9 +24,17 @@ def envelope(options: Options, body: Mapping[str, Any], raw: bytes, now: float) 
 
 
 def from_history(
-    options: Options, team: str, place: Mapping[str, Any], message: Mapping[str, Any], now: float
+    options: Options,
+    who: tuple[str, str],
+    place: Mapping[str, Any],
+    message: Mapping[str, Any],
+    now: float,
 ) -> Envelope:
-    """A message that was read from a channel's history, as if its event had come."""
+    """A message that was read from a channel's history, as if its event had come.
+
+    ``who``: our workspace, and the user that we are there.
+    """
+    team, user = who
     kind = "im" if place.get("is_im") else "channel"
     event = {**message, "type": "message", "channel": place["id"], "channel_type": kind}
     edited = message.get("edited", {}).get("ts", "")
@@ -34,6 +42,7 @@ def from_history(
         "type": "event_callback",
         "team_id": team,
         "event_id": f"history:{place['id']}:{message['ts']}:{edited}",
+        "authorizations": [{"team_id": team, "user_id": user, "is_bot": True}],
         "event": event,
         "from_history": True,
     }

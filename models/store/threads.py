@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from models.ids import ticket_number
-from models.message import InboundMessage, Lane
+from models.message import Envelope, InboundMessage, Lane
 from models.storable import line
 from models.store.calls import record_calls
 from models.store.custody import tell
@@ -47,9 +47,10 @@ class Incoming:
 
     ``hollow``: a greeting or thanks without content; it holds a new ticket back and reopens
     nothing. ``trouble``: why the raw bytes could not be read, if so. ``private``: the
-    conversation has one customer, so a stranger in it is quarantined. ``aside``: it raises no
-    matter (it asks after progress, or answers our survey): it opens and reopens nothing, and
-    where there is no ticket it belongs to none.
+    conversation has one customer, so a stranger in it is quarantined. ``overheard``: it was not
+    said to us, and counts only where its conversation has a ticket that it can join.
+    ``aside``: it raises no matter (it asks after progress, or answers our survey): it opens and
+    reopens nothing, and where there is no ticket it belongs to none.
     """
 
     envelope_id: str
@@ -58,7 +59,23 @@ class Incoming:
     hollow: bool = False
     trouble: str | None = None
     private: bool = True
+    overheard: bool = False
     aside: bool = False
+
+    @classmethod
+    def of(
+        cls, envelope: Envelope, message: InboundMessage, *, hollow: bool, trouble: str | None
+    ) -> "Incoming":
+        """With what the channel says of the place in which it was said."""
+        return cls(
+            envelope.id,
+            message,
+            envelope.lane,
+            hollow,
+            trouble,
+            private=not message.meta.get("shared"),
+            overheard=bool(message.meta.get("overheard")),
+        )
 
 
 class Threads:
@@ -91,6 +108,7 @@ class Threads:
             if item.message.kind == "status":
                 await settle(tx, item.message)
         kept = await at_home(tx, [_fitting(i) for i in incoming if _kept(i.message)])
+        kept = await self._concerning_us(tx, kept)
         if not kept:
             return []
         people = await self._people.known(
@@ -108,6 +126,22 @@ class Threads:
             tx, self._vault, [(people[m.channel, m.sender.external_id], m) for m in proven]
         )
         return plan.ticket_ids
+
+    async def _concerning_us(self, tx: Tx, fresh: list[Incoming]) -> list[Incoming]:
+        """Without what was overheard where no ticket is under way."""
+        if not any(item.overheard for item in fresh):
+            return fresh
+        slots = {_slot(item.message) for item in fresh if item.overheard}
+        c, t = conversation.c, ticket.c
+        recent = (t.state == TicketState.RESOLVED) & (t.resolved_at >= tx.now - self._reopen)
+        query = (
+            select(c.channel, c.account, c.key)
+            .join(ticket, t.conversation_id == c.id)
+            .where(any_of(conversation, c.key, slots), t.state.in_(OPEN_STATES) | recent)
+        )
+        under_way = {(row.channel, row.account, row.key) for row in await tx.conn.execute(query)}
+        under_way |= {_slot(item.message) for item in fresh if not item.overheard}
+        return [i for i in fresh if not i.overheard or _slot(i.message) in under_way]
 
 
 def _kept(m: InboundMessage) -> bool:

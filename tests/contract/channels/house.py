@@ -78,8 +78,7 @@ class House:
                 for _, normalized in found:
                     await self.store.blobs.put(normalized.files)
                 incoming = [
-                    Incoming(e.id, n.message, e.lane, private=not n.message.meta.get("shared"))
-                    for e, n in found
+                    Incoming.of(e, n.message, hollow=False, trouble=None) for e, n in found
                 ]
                 async with self.store.db.write() as tx:
                     ids = [e.id for e in leased.envelopes]

@@ -238,3 +238,34 @@ def test_what_mentions_mode_hears() -> None:
     assert read("edit") == []
     assert read("text-mention") == ["message"]
     assert read("text-direct") == ["message"]
+    assert read("text-history") == []
+    (reply,) = channel.normalize(Payload(SlackEvents(), "reply").envelope())
+    assert reply.message.meta["overheard"]  # for the store to say whether its thread is ours
+
+
+async def test_a_thread_that_began_with_a_mention_is_heard_on(place: Any) -> None:
+    made = await place(listen="mentions")
+    house, workspace = made.house, made.workspace
+
+    async def hear(number: int, kind: str = "message", **said: Any) -> None:
+        event = {**message(number, **said), "channel": "C1", "channel_type": "channel"}
+        ours = [{"team_id": "T1", "user_id": "UBOT", "is_bot": True}]
+        body = {"type": "event_callback", "team_id": "T1", "authorizations": ours}
+        body |= {"event_id": f"E{number}{kind}", "event": {**event, "type": kind}}
+        assert (await sent(house, body))[0] == 200
+        await house.work()
+
+    mention = {"text": "<@UBOT> 话0"}
+    await hear(5, thread_ts=f"{T0 + 1}.000000")  # a thread that is none of ours
+    await hear(0, **mention)
+    await hear(0, "app_mention", **mention)  # Slack tells of it twice
+    await hear(10, thread_ts=f"{T0}.000000")
+    await hear(20)
+    assert [text for _, text in await house.said()] == ["话0", "话10"]
+    # Missed while nobody listened, a mention is known by our own name.
+    workspace.history = [message(600, text="<@UBOT> 话600"), message(610)]
+    house.clock.ahead = T0 + 3600 - time.time()
+    await house.store.cursors.move("slack", "slack", float(T0))
+    await step(made)
+    await house.work()
+    assert [text for _, text in await house.said()] == ["话0", "话10", "话600"]

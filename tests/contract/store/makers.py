@@ -50,7 +50,8 @@ async def leased(store: Store, lane: Lane = Lane.LIVE) -> Leased:
 
 async def thread(store: Store, e: Envelope, **options: Any) -> None:
     """One envelope through the front half of the pipeline."""
-    extra = {n: options.pop(n) for n in ("hollow", "trouble", "private") if n in options}
+    told = ("hollow", "trouble", "private", "overheard")
+    extra = {n: options.pop(n) for n in told if n in options}
     await store.envelopes.accept([e])
     lease = await leased(store, e.lane)
     item = Incoming(e.id, inbound(e, **options), e.lane, **extra)

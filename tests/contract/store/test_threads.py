@@ -272,3 +272,17 @@ async def test_a_ticket_that_grew_while_it_was_classified_is_labelled_again(stor
     (after,) = await store.queue.unlabelled(10)
     assert await store.queue.route([routed(after)]) == [after.ticket_id]
     assert await store.queue.unlabelled(10) == []
+
+
+async def test_what_was_overheard_joins_and_begins_nothing(store: Store, clock: FakeClock) -> None:
+    talk = {"conversation_key": "C1:7"}
+    await thread(store, envelope("k0"), **talk, overheard=True)
+    assert await store.tickets.page() == []
+    await thread(store, envelope("k1"), **talk)
+    await thread(store, envelope("k2"), **talk, overheard=True)
+    (ticket,) = await store.tickets.page()
+    log = await store.conversations.log(ticket.conversation_id, 0)
+    assert len(log) == 2
+    clock.pass_(5.0)
+    await thread(store, envelope("k3"), conversation_key="C1:8", overheard=True)
+    assert len(await store.tickets.page()) == 1
