@@ -1,6 +1,7 @@
 // The admins' page of classifier bundles: champion against challenger, and the way there.
 import { ask, h, moment, notice, say, span, t } from "./dom.js";
 import { call } from "./door.js";
+import { shadowPanel, watchPanel } from "./watch.js";
 
 const SHORT = 8;
 const EVERY_MS = 1500;
@@ -10,13 +11,14 @@ export function makeBundles(desk) {
   const page = h("main.bundles", { tabindex: "-1" });
   let timer = null;
   let left = false;
+  const look = { channel: "" };
 
   async function read() {
     clearTimeout(timer);
     try {
-      const [racks, runs] = await Promise.all([call("GET", "/bundles"), call("GET", "/retrainings")]);
+      const [racks, runs, { shadow }, watch] = await Promise.all(["/bundles", "/retrainings", "/bundles/shadow", "/bundles/watch"].map((path) => call("GET", path)));
       if (left) return;
-      draw(page, { ...racks, ...runs }, { desk, act });
+      draw(page, { ...racks, ...runs, shadow, watch }, { desk, act, look });
       const live = runs.retrainings.some((run) => run.state === "waiting" || run.state === "running");
       if (live) timer = setTimeout(read, EVERY_MS);
     } catch (error) {
@@ -51,7 +53,10 @@ function draw(page, known, tools) {
       h("button.quiet", { type: "button", onclick: () => tools.desk.closeBundles() }, t("bundles.back"))),
     h("div.bundles-grid", null,
       h("div.column", null, training(known, latest, tools), rack(known, tools)),
-      h("div.column.wide", null, judged ? challenger(judged, known, tools) : h("section.panel", null, h("p.empty", null, t("bundles.none"))))));
+      h("div.column.wide", null,
+        shadowPanel(known.shadow, tools),
+        judged ? challenger(judged, known, tools) : h("section.panel", null, h("p.empty", null, t("bundles.none"))),
+        watchPanel(known.watch, tools.look, tools.desk))));
 }
 
 // -- training -----------------------------------------------------------------------
@@ -90,15 +95,20 @@ function shelf(bundle, known, { act }) {
   const serves = bundle.id === known.champion;
   const run = known.retrainings.find((each) => each.bundle_id === bundle.id && each.outcome);
   const refused = run && !run.outcome.verdict.passed;
+  const shadowed = known.shadow?.bundle === bundle.id;
   return h("li.shelf", null,
     h("code", null, bundle.id.slice(0, SHORT)),
     serves && h("span.tag.state-resolved", null, t("bundles.serves")),
+    shadowed && h("span.tag.run-running", null, t("shadow.tag")),
     refused && h("span.tag.run-failed", null, t("bundles.refused")),
     h("span.spread", null),
     h("small", null, moment(bundle.created_at)),
     serves
       ? h("button.quiet", { type: "button", onclick: () => rollBack(act) }, t("bundles.rollback"))
-      : h("button.quiet", { type: "button", onclick: () => promote(bundle, refused, act) }, t("bundles.promote")));
+      : [
+        !shadowed && h("button.quiet", { type: "button", title: t("shadow.text"), onclick: () => act(() => call("POST", `/bundles/${bundle.id}/shadow`), t("shadow.begun")) }, t("shadow.begin")),
+        h("button.quiet", { type: "button", onclick: () => promote(bundle, refused, act) }, t("bundles.promote")),
+      ]);
 }
 
 function why() {

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from aiohttp import web
@@ -14,6 +15,8 @@ from desk.app import create_app
 from desk.push import HUB
 from models.agent import Presence, Role
 from models.message import Attachment, Sender
+from models.store.shadows import Verdict
+from models.store.watching import Cell, day_of
 from models.ticket import Label, Labels, Reason
 from tests.contract.desk.test_previews import picture
 from tests.contract.desk.world import PASSWORD, RULES, World, mail_with_file, world
@@ -427,3 +430,24 @@ async def test_files_both_ways(page: Page, url: str, house: World) -> None:
     conversation_id = (await house.store.tickets.get(ticket)).conversation_id
     entry = (await house.store.conversations.log(conversation_id, 0))[-1]
     assert [file["name"] for file in entry.attachments] == ["退货单.pdf"]
+
+
+async def test_an_admin_sees_the_shadow_and_the_drift_by_day(
+    house: World, page: Page, url: str
+) -> None:
+    await house.person("root", Role.ADMIN, name="管理员")
+    for name in ("b1", "b2"):
+        await house.store.bundles.add(name, {"id": name}, b"x")
+    await house.store.bundles.promote("b1", None)
+    await house.store.shadows.begin("b2", None)
+    ticket_id = await house.ticket()
+    said = Verdict("b2", ticket_id, "type", "b1", "投诉", "咨询", 0.9, 0.6)
+    await house.store.shadows.add([said])
+    today = day_of(await house.store.db.now(), ZoneInfo("Asia/Shanghai"))
+    await house.store.watching.add({Cell("b1", today, "email", "type", "label", "投诉"): 80})
+    await sign_in(page, url, "root")
+    await page.get_by_role("button", name="模型").click()
+    await expect(page.locator(".shadow .figure")).to_contain_text("100% 不一致（1 张中 1 张）")
+    await expect(page.locator(".watch-card .chart").first).to_be_visible()
+    await page.get_by_role("button", name="结束").click()
+    await expect(page.locator(".shadow")).to_have_count(0)

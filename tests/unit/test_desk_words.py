@@ -78,4 +78,5 @@ def test_the_page_asks_nobody_else() -> None:
     everything = sources() + "".join(
         (WEB / name).read_text(encoding="utf-8") for name in ("index.html", "desk.css")
     )
+    everything = everything.replace("http://www.w3.org/2000/svg", "")  # a name, not an address
     assert not re.findall(r"https?://[^\s\"'`]+", everything)

@@ -1,0 +1,73 @@
+"""``shouli classifier shadow|watch|status``: what an operator types and reads."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from config.settings import load
+from models.store.shadows import Verdict
+from models.store.watching import Cell, day_of
+from tests.contract.store import makers
+from tests.contract.workers.test_watching import ZONE
+from tests.databases import migrated_sqlite
+from workers.cli import app
+from workers.wiring import make_store
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder with a champion that has labelled, and a challenger that disagreed once."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SHOULI_DATA_DIR", str(tmp_path))
+    migrated_sqlite(tmp_path)
+
+    async def prepare() -> None:
+        store = make_store(load(None, environ={"SHOULI_DATA_DIR": str(tmp_path)}))
+        for name in ("b1old", "b2new"):
+            await store.bundles.add(name, {"id": name}, b"x")
+        await store.bundles.promote("b1old", None)
+        await store.shadows.begin("b2new", None)
+        ticket_id = await makers.waiting(store)
+        said = Verdict("b2new", ticket_id, "type", "b1old", "投诉", "咨询", 0.9, 0.6)
+        await store.shadows.add([said])
+        today = day_of(await store.db.now(), ZONE)
+        await store.watching.add({Cell("b1old", today, "email", "type", "label", "投诉"): 7})
+        await store.close()
+
+    asyncio.run(prepare())
+    return tmp_path
+
+
+def shouli(*words: str) -> Result:
+    return CliRunner().invoke(app, ["classifier", *words])
+
+
+def test_the_shadow_is_read_and_ended(house: Path) -> None:
+    told = json.loads(shouli("shadow", "--json").stdout)
+    assert (told["bundle"], told["tickets"]) == ("b2new", 1)
+    assert told["facets"][0]["pairs"] == [{"champion": "投诉", "challenger": "咨询", "count": 1}]
+    for words in (("shadow",), ("status",)):
+        page = shouli(*words)
+        assert page.exit_code == 0, page.output
+        assert "投诉 → 咨询: 1" in page.stdout
+    ended = shouli("shadow", "--end")
+    assert "没有影子模型" in ended.stdout
+    assert json.loads(shouli("shadow", "--json").stdout) is None
+
+
+def test_a_bundle_that_cannot_be_loaded_stays_out_of_the_shadow(house: Path) -> None:
+    assert shouli("shadow", "b1old").exit_code != 0
+    assert json.loads(shouli("shadow", "--json").stdout)["bundle"] == "b2new"
+
+
+def test_the_watch_is_read(house: Path) -> None:
+    told = json.loads(shouli("watch", "--json", "--days", "7").stdout)
+    whole = next(each for each in told["series"] if not each["channel"])
+    assert whole["points"][0]["shares"] == {"投诉": 1.0}
+    page = shouli("watch")
+    assert page.exit_code == 0, page.output
+    assert "b1old" in page.stdout
+    assert "left alone" in page.stdout
