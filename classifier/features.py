@@ -137,7 +137,7 @@ def terms(analysis: Analysis, config: FeatureConfig) -> dict[str, list[str]]:
         "char": [
             piece[at : at + size]
             for piece in _PADDED.findall(analysis.letters)
-            for size in range(1, (config.han_n if _is_han(piece[1]) else config.letter_n) + 1)
+            for size in range(1, (config.han_n if is_han(piece[1]) else config.letter_n) + 1)
             for at in range(len(piece) - size + 1)
         ],
         "subject": analysis.subject_words,
@@ -164,7 +164,7 @@ def _pieces(normal: str) -> str:
     return "".join(f" {piece} " for piece in _PIECE.findall(normal))
 
 
-def _is_han(character: str) -> bool:
+def is_han(character: str) -> bool:
     return _HAN_BEGINS <= ord(character) <= _HAN_ENDS
 
 

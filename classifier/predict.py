@@ -85,6 +85,11 @@ class Classifier:
         return cls(bundles.load(directory), taxonomy)
 
     @property
+    def bundle(self) -> Bundle:
+        """What it has learnt."""
+        return self._bundle
+
+    @property
     def card(self) -> BundleCard:
         return self._bundle.card
 

@@ -78,10 +78,11 @@ def _sections(
 
 
 def _model_of(field: FieldInfo) -> type[BaseModel] | None:
-    return field.annotation if _is_model(field.annotation) else None
+    return field.annotation if is_model(field.annotation) else None
 
 
-def _is_model(annotation: Any) -> TypeGuard[type[BaseModel]]:
+def is_model(annotation: Any) -> TypeGuard[type[BaseModel]]:
+    """Whether a setting is a section of its own."""
     # list[str] passes for a class here and is then refused by issubclass.
     plain = isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias)
     return plain and issubclass(annotation, BaseModel)
@@ -103,7 +104,7 @@ def _row(field: FieldInfo, default: Any, path: tuple[str, ...]) -> str:
 def _models_in(field: FieldInfo) -> type[BaseModel] | None:
     """The model of the values, where a field is a table of them."""
     for argument in typing.get_args(field.annotation):
-        if _is_model(argument):
+        if is_model(argument):
             return argument
     return None
 

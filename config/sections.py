@@ -18,7 +18,8 @@ from pydantic import (
 )
 
 from config import holidays
-from models.agent import Presence
+from models.agent import Presence, Role
+from models.likeness import Alarm
 from models.message import Lane
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -300,6 +301,39 @@ class Hours(Section):
             if (value := getattr(self.teams[name], key)) is not None
         }
         return self.model_copy(update=told)
+
+
+class Incidents(Section):
+    """危机管理：许多相似的投诉成为一个事件 / Incidents: many similar complaints are one matter."""
+
+    at_least: int = Field(
+        ge=2,
+        description="多少位客户的相似投诉算一个事件 "
+        "/ Customers with similar complaints that make an incident.",
+    )
+    window_minutes: float = Field(
+        gt=0, le=1440, description="在多少分钟之内 / Within so many minutes."
+    )
+    similarity: float = Field(
+        gt=0,
+        le=1,
+        description="与同事件其他投诉之中点的余弦相似度至少为 "
+        "/ Least cosine of a complaint with the middle of the others.",
+    )
+    compared: tuple[str, ...] = Field(
+        description="比较哪些标签的工单：“维度:类别” / Labels of tickets that are compared."
+    )
+    alert: tuple[Role, ...] = Field(
+        description="新事件通知哪些角色 / Roles of the people who are told of a new incident."
+    )
+    second_person: bool = Field(
+        description="群发文字须由起草人以外的人批准 "
+        "/ Somebody else than its author approves a text."
+    )
+
+    @property
+    def alarm(self) -> Alarm:
+        return Alarm(self.at_least, 60.0 * self.window_minutes, self.similarity)
 
 
 class Log(Section):

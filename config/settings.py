@@ -22,6 +22,7 @@ from config.sections import (
     Acknowledgement,
     Desk,
     Hours,
+    Incidents,
     Intake,
     Log,
     Metrics,
@@ -99,6 +100,7 @@ class Settings(Section):
         "that was published at the desk comes first."
     )
     hours: Hours
+    incidents: Incidents
     log: Log
     metrics: Metrics
 

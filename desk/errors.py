@@ -67,6 +67,8 @@ CONFLICTS: Mapping[str, str] = {
     "a retraining is waiting or running already": "已有一次训练在等待或进行。",
     "the gate did not pass; overrule it with a reason": ("关口没有通过；确要启用，请写明理由。"),
     "this retraining has ended": "这次训练已经结束。",
+    "this incident is closed": "这个事件已经结束。",
+    "somebody else than the author must approve it": "须由起草人以外的人批准。",
 }
 """Chinese for the store's conflicts; a test keeps the list complete."""
 
@@ -74,6 +76,7 @@ _REJECTED: Mapping[str, str] = {
     "an answer carries files that you uploaded for this ticket, ten at most": (
         "答复只能带您为这张工单上传的文件，最多十个。"
     ),
+    "a text needs words in one language at least": "至少写一种语言的文字。",
     "the files of an answer are 15 MB at most, together": "一条答复的附件合计不超过 15 MB。",
 }
 """Chinese for what the store refuses otherwise."""

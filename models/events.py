@@ -81,6 +81,26 @@ OTHERS: dict[str, Kind] = {
     "text.published": Kind(
         "客户文字换了版本", "another version of a text is said", ("name", "lang", "number")
     ),
+    "incident.opened": Kind(
+        "许多相似的投诉成为一个事件（drill 为演练）",
+        "many similar complaints are one incident (or a drill began)",
+        ("incident", "members", "drill"),
+    ),
+    "incident.alert": Kind(
+        "新事件通知某人", "a person is told of a new incident", ("incident", "members", "drill")
+    ),
+    "incident.joined": Kind("工单归入事件", "a ticket belongs to an incident", ("incident",)),
+    "incident.removed": Kind("成员移出事件", "a member was taken out", ("incident", "member")),
+    "incident.drafted": Kind(
+        "事件的群发文字待批准", "a text waits for approval", ("incident", "text", "author")
+    ),
+    "incident.approved": Kind("群发文字已批准", "a text was approved", ("incident", "text", "by")),
+    "incident.told": Kind(
+        "群发文字已写给若干成员（演练只记录）",
+        "so many members were written to (in a drill: noted only)",
+        ("incident", "text", "members", "drill"),
+    ),
+    "incident.closed": Kind("事件结束", "an incident is over", ("incident", "drill")),
     "envelope.parked": Kind("一个信封停放待查", "an envelope was parked", ("envelope",)),
 }
 """What happens beside a change of state."""

@@ -3,16 +3,23 @@
 from collections.abc import Mapping, Sequence
 
 from config.settings import Settings
+from models.store import incidents
 from models.store.followers import Follower
+from models.store.likenesses import noticing
 from models.store.measures import STAGES
 from models.store.timers import Effect
 
 
 def make_effects(_settings: Settings) -> Mapping[str, Effect]:
     """Every kind of timer that the clock knows, a line each; one that is not here waits."""
-    return {}
+    return {
+        incidents.TELL: incidents.tell,
+    }
 
 
-def make_followers(_settings: Settings) -> Sequence[Follower]:
+def make_followers(settings: Settings) -> Sequence[Follower]:
     """Everybody who acts on events, in the order in which they are asked."""
-    return (STAGES,)
+    return (
+        STAGES,
+        noticing(settings.incidents.alarm, settings.incidents.compared, settings.incidents.alert),
+    )

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from models.store import Store
+from models.store.likenesses import Signed
 from models.store.queue import Routed, Unlabelled
 from models.ticket import Label, Labels, Reason, TicketState
 from router.needs import needs
@@ -34,6 +35,14 @@ class Note(Protocol):
     ) -> None: ...
 
 
+class Sign(Protocol):
+    """By ticket, what other complaints about the same matter are found by."""
+
+    def __call__(
+        self, tickets: Sequence[Unlabelled], labels: Sequence[Labels], /
+    ) -> Mapping[str, Signed]: ...
+
+
 class Labelling:
     """Runs the classifier in a thread, and applies the routing rules to what it says."""
 
@@ -45,10 +54,12 @@ class Labelling:
         acknowledging: Acknowledging,
         declared: Declared = MappingProxyType({}),
         note: Note = lambda _tickets, _found: None,
+        sign: Sign = lambda _tickets, _labels: {},
     ) -> None:
         """``declared``: labels that messages have because of where they came in."""
         self._note = note
         self._declared = declared
+        self._sign = sign
         self._store = store
         self._classify = classify
         self._ruling = ruling
@@ -59,9 +70,11 @@ class Labelling:
         routed = 0
         while due := await self._store.queue.unlabelled(_PAGE, ticket_ids):
             found = await asyncio.to_thread(self._classify, due)
+            labels = [self._with(own, ticket) for ticket, (own, _) in zip(due, found, strict=True)]
+            signed = await asyncio.to_thread(self._sign, due, labels)
             batch = [
-                await self._routed(ticket, self._with(labels, ticket), lang)
-                for ticket, (labels, lang) in zip(due, found, strict=True)
+                await self._routed(ticket, own, lang, signed.get(ticket.ticket_id))
+                for ticket, own, (_, lang) in zip(due, labels, found, strict=True)
             ]
             rekey = partial(rekeyed, rules=self._ruling.book.general)
             routed += len(await self._store.queue.route(batch, self._acknowledging.cap, rekey))
@@ -86,7 +99,9 @@ class Labelling:
         facets = {**labels.facets, **declared, **ticket.corrected}
         return labels.model_copy(update={"facets": facets})
 
-    async def _routed(self, ticket: Unlabelled, labels: Labels, lang: str) -> Routed:
+    async def _routed(
+        self, ticket: Unlabelled, labels: Labels, lang: str, signed: Signed | None
+    ) -> Routed:
         place = self._ruling.place(
             labels,
             lang=lang,
@@ -114,6 +129,7 @@ class Labelling:
             first=await self._first(place.first),
             acknowledgement=words,
             rules_version=place.rules_version,
+            signed=signed,
         )
 
     async def _first(self, logins: Sequence[str]) -> tuple[str, ...]:

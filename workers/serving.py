@@ -8,9 +8,11 @@ import structlog
 
 from classifier import bundles
 from classifier.lessons import MANNERS
+from classifier.likeness import Signer
 from classifier.predict import Classifier
 from classifier.text import Text, language
 from models.errors import Permanent
+from models.likeness import Likeness
 from models.store import Store
 from models.store.queue import Unlabelled
 from models.ticket import Label, Labels
@@ -32,6 +34,7 @@ class Serving:
         self._cache = cache
         self._taxonomy = taxonomy
         self._classifier: Classifier | None = None
+        self._signer: tuple[Classifier, Signer] | None = None
         self._seen: str | None = None
 
     @property
@@ -77,6 +80,15 @@ class Serving:
         if classifier is None:
             return "", [None for _ in texts]
         return classifier.card.id, classifier.unknown(texts)
+
+    def sign(self, tickets: Sequence[Unlabelled]) -> list[Likeness]:
+        """What others about the same matter are found by; without a bundle, nothing is."""
+        classifier = self._classifier
+        if classifier is None:
+            return [{} for _ in tickets]
+        if self._signer is None or self._signer[0] is not classifier:
+            self._signer = classifier, Signer(classifier.bundle)
+        return self._signer[1]([text_of(ticket) for ticket in tickets])
 
     def _labels(self, texts: Sequence[Text]) -> list[Labels]:
         if self._classifier is None:

@@ -18,6 +18,7 @@ from models.store.envelopes import Envelopes
 from models.store.events import Events
 from models.store.files import Files
 from models.store.followers import Followers
+from models.store.incidents import Incidents
 from models.store.invariants import Invariants
 from models.store.joins import Joins
 from models.store.leases import Leases
@@ -73,6 +74,7 @@ class Store:
     bundles: Bundles
     calls: Calls
     files: Files
+    incidents: Incidents
     rules: RuleVersions
     webhooks: Webhooks
     corrections: Corrections
@@ -134,6 +136,7 @@ def open_store(
         bundles=Bundles(db),
         calls=Calls(db),
         files=Files(db, blobs),
+        incidents=Incidents(db),
         rules=RuleVersions(db),
         webhooks=Webhooks(db, vault),
         corrections=Corrections(db),

@@ -32,6 +32,7 @@ from models.storable import Encoded
 from models.store.conversations import append
 from models.store.custody import lock, lock_rows, take, tell
 from models.store.database import Database, Fields, Tx
+from models.store.likenesses import Signed, note_likenesses
 from models.store.waiting import STEPS, Rekey, as_waiting, dump_needs, load_needs, retargeted
 from models.tables import (
     conversation,
@@ -99,6 +100,8 @@ class Routed:
     acknowledgement: Said | None = None
     clock_at: float | None = None
     rules_version: str = ""
+    signed: Signed | None = None
+    """What others about the same matter are found by; None: it is no complaint."""
 
 
 class Queue:
@@ -152,6 +155,9 @@ class Queue:
         await self._name_classes(tx, live)
         changed = [self._enter(tx, r, rows[r.ticket.ticket_id], rekey) for r in live]
         await tx.update_each(ticket, _ROUTED, changed)
+        signed = {r.ticket.ticket_id: r.signed for r in live if r.signed is not None}
+        said = {r.ticket.ticket_id: r.ticket.queued_at for r in live}
+        await note_likenesses(tx, signed, {name: rows[name] for name in said}, said)
         new = [r for r in live if rows[r.ticket.ticket_id]["state"] == TicketState.NEW]
         await self._acknowledge(tx, [r for r in new if r.acknowledgement is not None], cap)
         return [row["id"] for row in changed if row["state"] == TicketState.WAITING]

@@ -19,7 +19,9 @@ from models.tables.conversations import (
 )
 from models.tables.coordination import counter, cursor, lease
 from models.tables.customers import customer, customer_link, identity, proof
+from models.tables.follow_ups import follow_up, follow_up_attempt
 from models.tables.helping import helper, note, subtask
+from models.tables.incidents import complaint_likeness, incident, incident_member, incident_text
 from models.tables.intake import blob, envelope
 from models.tables.log import audit, event, webhook, webhook_event
 from models.tables.measures import invariant, stage_time
@@ -39,6 +41,7 @@ __all__ = [
     "call",
     "canned",
     "complaint",
+    "complaint_likeness",
     "conversation",
     "correction",
     "counter",
@@ -50,9 +53,14 @@ __all__ = [
     "envelope",
     "event",
     "file_due",
+    "follow_up",
+    "follow_up_attempt",
     "helper",
     "identity",
     "improvement",
+    "incident",
+    "incident_member",
+    "incident_text",
     "invariant",
     "label_day",
     "lease",

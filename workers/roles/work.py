@@ -32,6 +32,7 @@ from workers.pipeline import Limits, Pipeline
 from workers.retrain import Options, Retrainer
 from workers.serving import RELOAD_SECONDS, Serving
 from workers.shadowing import Shadowing
+from workers.signing import Signing
 from workers.watching import FLUSH_SECONDS, Watching
 from workers.webhooks import Announcing
 from workers.wiring import Base, declared, make_channels, make_ruling, opened, secrets
@@ -111,6 +112,7 @@ async def _worker(
             acknowledging,
             declared(settings, taxonomy),
             watching.note,
+            Signing(classifier.sign, settings.incidents.compared),
         )
         dispatcher = Dispatcher(base.store, ruling)
         deliverer = Deliverer(base.store, channels, stopping=stopping)

@@ -19,11 +19,13 @@ from classifier.bundles import Bundle, BundleRefused
 from classifier.examples import Example
 from classifier.features import Analyser, Extractor, Rows, terms
 from classifier.judge import judge
+from classifier.likeness import Signer
 from classifier.predict import Classifier, _sums
 from classifier.rules import Floors, cheapest, costs
 from classifier.text import STAND_INS, Text, default_cut, normalize
 from classifier.train import TrainConfig, TrainingRefused, train
 from models.errors import Temporary
+from models.likeness import cosine
 from models.training import ClassSpec, FacetSpec, FloorSpec, Taxonomy
 
 ROOT = Path(__file__).parents[3]
@@ -569,3 +571,17 @@ def test_a_message_without_any_known_feature_scores_zero() -> None:
     weights = np.array([[1.0, 2.0], [3.0, 4.0]])
     rows = Rows(np.array([0, 1]), np.array([1.0, 2.0]), np.array([0, 0, 2, 2]))
     np.testing.assert_array_equal(_sums(rows, weights), [[0, 0], [7, 10], [0, 0]])
+
+
+def test_texts_about_one_thing_are_signed_alike_and_by_what_is_rare(bundle: Bundle) -> None:
+    sign = Signer(bundle)
+    metro, again, other = sign(
+        [
+            Text("三号线停运，这箱苹果烂了，烦死了"),
+            Text("烦死了！三号线停運两小时", subject="投诉"),
+            Text("这箱苹果又红又脆，烦死了"),
+        ]
+    )
+    assert cosine(metro, again) > cosine(metro, other) > 0
+    assert sign([Text("三号线停运")]) == sign([Text("三号线停运")])
+    assert sign([Text(""), Text("SF1234567890")]) == [{}, {}]

@@ -74,11 +74,12 @@ def routed(ticket: Unlabelled, needs: Needs = NEEDS, **options: Any) -> Routed:
     return Routed(ticket=ticket, **values | options)
 
 
+_OF_ROUTING = ("needs", "target", "units", "acknowledgement", "labels", "signed")
+
+
 async def waiting(store: Store, key: str = "k1", **options: Any) -> str:
     """A ticket in its queue; returns its id."""
-    route = {
-        n: options.pop(n) for n in ("needs", "target", "units", "acknowledgement") if n in options
-    }
+    route = {n: options.pop(n) for n in _OF_ROUTING if n in options}
     options.setdefault("conversation_key", f"talk-{key}")
     await thread(store, envelope(key, now=await store.db.now()), **options)
     (ticket,) = await store.queue.unlabelled(10)
