@@ -187,6 +187,28 @@ class Redeliver(Body):
     """One event; without it, all that failed."""
 
 
+class IncidentFilter(Body):
+    """The query of the list of incidents."""
+
+    state: Literal["open", "closed"] | None = None
+
+
+class DraftText(Body):
+    """A text for all members of an incident; one language at least."""
+
+    zh: Annotated[Line, Field(max_length=5000)] = ""
+    en: Annotated[Line, Field(max_length=5000)] = ""
+
+
+class CloseIncident(Body):
+    summary: Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=5000)]
+
+
+class NewDrill(Body):
+    title: Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=200)]
+    members: Annotated[int, Field(ge=1, le=500)] = 12
+
+
 class WebhookLog(Body):
     """The query of a webhook's log."""
 

@@ -140,13 +140,16 @@ class DeskOptions:
     """Settings of the desk door.
 
     ``origins``: exact origins (“https://desk.example.com”) that browsers may come from; when
-    empty, only pages of the host that is being asked.
+    empty, only pages of the host that is being asked. ``second_person``: whoever wrote a text for
+    an incident may not approve it; ``incident_alert``: roles that are told of a drill.
     """
 
     version: str = ""
     session_hours: float = 12.0
     secure_cookie: bool = False
     origins: frozenset[str] = frozenset()
+    second_person: bool = True
+    incident_alert: tuple[str, ...] = ("supervisor", "admin")
     beat_seconds: float = 10.0
     ping_seconds: float = 25.0
 

@@ -42,7 +42,7 @@ def deliveries_list(
             table = Table("id", "channel", "kind", "state", "attempts", "created", "error")
             for one in await store.outbound.page(channel=channel, state=state, limit=limit):
                 row = [one.id, one.channel, one.kind, one.state, str(one.attempts)]
-                row += [_time(one.created_at), one.error or ""]
+                row += [as_time(one.created_at), one.error or ""]
                 table.add_row(*(escape(cell) for cell in row))
         finally:
             await store.close()
@@ -61,7 +61,7 @@ def deliveries_show(outbound_id: str, config: ConfigOption = None) -> None:
         try:
             table = Table("attempt", "at", "state", "provider id", "error")
             for one in await store.outbound.deliveries(outbound_id):
-                row = [str(one.attempt), _time(one.at), one.state]
+                row = [str(one.attempt), as_time(one.at), one.state]
                 row += [one.provider_id or "", one.error or ""]
                 table.add_row(*(escape(cell) for cell in row))
         finally:
@@ -123,5 +123,6 @@ def calls_rate(
     asyncio.run(read())
 
 
-def _time(at: float) -> str:
+def as_time(at: float) -> str:
+    """A moment in UTC, for tables on a terminal."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

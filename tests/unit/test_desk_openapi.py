@@ -19,6 +19,7 @@ QUERIES = {
     bodies.Against,
     bodies.NewUpload,
     bodies.WebhookLog,
+    bodies.IncidentFilter,
 }
 
 BODIES = {
@@ -71,6 +72,7 @@ def test_queries_are_as_documented(document: dict[str, Any]) -> None:
         return {p["name"] for p in parameters if p.get("in") == "query"}
 
     assert names("/api/v1/tickets") == set(bodies.TicketFilter.model_fields)
+    assert names("/api/v1/incidents") == set(bodies.IncidentFilter.model_fields)
     assert names("/api/v1/tickets/{ticket}") == set(bodies.After.model_fields)
     assert names("/api/v1/rules/{number}/diff") == set(bodies.Against.model_fields)
     assert names("/api/v1/webhooks/{webhook}/events") == set(bodies.WebhookLog.model_fields)

@@ -71,6 +71,8 @@ def _services(settings: Settings, base: Base) -> DeskServices:
             version=version("shouli"),
             session_hours=settings.desk.session_hours,
             secure_cookie=settings.desk.secure_cookie,
+            second_person=settings.incidents.second_person,
+            incident_alert=settings.incidents.alert,
         ),
         metrics=metrics if settings.metrics.enabled else None,
     )
