@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 from urllib.parse import quote
 
 from aiohttp import web
@@ -17,6 +18,7 @@ from channels.webchat.protocol import Contact, End, Hello, Msg, Read, Refused, T
 from channels.webchat.reception import From, Reception, Session
 from channels.webchat.service import Service
 from channels.webchat.sockets import RETRY_SECONDS, Sockets
+from channels.webchat.turns import GONE
 from models.errors import NotFound, Temporary
 from models.store.conversations import Entry
 
@@ -132,6 +134,21 @@ def _own(request: web.Request) -> set[str]:
     return {f"http://{request.host}", f"https://{request.host}"}
 
 
+class _Known(NamedTuple):
+    """What a client that polls says that it knows; ``queue`` is “position-wait”."""
+
+    ticket: str | None
+    queue: str | None
+
+    def misses(self, room: Room) -> bool:
+        """Whether there is something to tell besides the log."""
+        if room.ticket not in {None, self.ticket}:
+            return True
+        position, wait = room.turn or GONE
+        # Who does not ask for it has nothing to wait for.
+        return self.queue is not None and self.queue != f"{position}-{wait or 0}"
+
+
 class Fallback:
     """The protocol without sockets, for networks that let none through; same ids, same rules."""
 
@@ -217,23 +234,26 @@ class Fallback:
         """What came after ``after``, as soon as there is something; nothing after a while."""
         session = self._session(visit)
         after = _number(visit.request, "after")
-        known = visit.request.query.get("ticket")
+        query = visit.request.query
+        known = _Known(query.get("ticket"), query.get("queue"))
         news = asyncio.Event()
         with self._hub.listen(_place(session), lambda _: news.set()) as room:
             last_seq = await self._hub.resume(room)
+            await self._hub.take_place(room)
             frames = await self._wait(room, news, min(after, last_seq), known)
         answer = {"type": "events", "events": frames, "ticket": room.ticket, "seen": room.seen}
-        return _json(answer)
+        queue = protocol.queue(*(room.turn or GONE))
+        return _json(answer | {"queue": {name: queue[name] for name in ("position", "wait")}})
 
     async def _wait(
-        self, room: Room, news: asyncio.Event, after: int, ticket: str | None
+        self, room: Room, news: asyncio.Event, after: int, known: _Known
     ) -> list[dict[str, object]]:
         loop = asyncio.get_running_loop()
         until = loop.time() + self._options.poll_seconds
         while True:
             news.clear()
             entries = await self._hub.log(room, after)
-            if entries or room.ticket not in {None, ticket}:
+            if entries or known.misses(room):
                 return [protocol.event(entry, self._service.link) for entry in entries]
             try:
                 async with asyncio.timeout_at(until):

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 import structlog
 
 from channels.webchat.lookup import Lookup
+from channels.webchat.turns import Turn, Turns, Waiting
 from models.errors import Temporary
+from models.events import STATE_CHANGES
 from models.ports import Bus, Clock
 from models.store import Store
 from models.store.conversations import Entry
@@ -47,7 +49,13 @@ class Room:
     typing: int = 0
     """Grows whenever an agent is heard typing."""
 
+    waiting: Waiting = field(default_factory=Waiting)
     listeners: list[Wake] = field(default_factory=list)
+
+    @property
+    def turn(self) -> Turn | None:
+        """Where the visitor stands; None while they wait for nobody."""
+        return self.waiting.turn
 
 
 class Hub:
@@ -58,6 +66,7 @@ class Hub:
         self._bus = bus
         self._clock = clock
         self._lookup = Lookup(store.db, accounts)
+        self._turns = Turns(store.boards, clock)
         self._rooms: dict[Place, Room] = {}
         self._by_id: dict[str, Room] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -69,6 +78,9 @@ class Hub:
         self._tasks = [
             asyncio.create_task(self._follow(after), name="webchat tail"),
             asyncio.create_task(self._hear_typing(), name="webchat typing"),
+            asyncio.create_task(
+                self._turns.run(self._who_waits, self._wake), name="webchat turns"
+            ),
         ]
 
     async def close(self) -> None:
@@ -93,11 +105,28 @@ class Hub:
         start = typing_topic("us", "")
         async with self._bus.subscribe(f"{start}*") as topics:
             async for topic in topics:
-                room = self._by_id.get(topic.removeprefix(start))
+                conversation_id = topic.removeprefix(start)
+                room = self._by_id.get(conversation_id)
                 if room is not None:
                     room.typing += 1
-                    for wake in tuple(room.listeners):
-                        wake(())
+                    self._wake(conversation_id)
+
+    async def _follow_turns(self) -> None:
+        await self._turns.run(self._who_waits, self._wake)
+
+    def _wake(self, conversation_id: str, entries: Sequence[Entry] = ()) -> None:
+        room = self._by_id.get(conversation_id)
+        for wake in tuple(room.listeners) if room else ():
+            wake(entries)
+
+    def _who_waits(self) -> dict[str, Waiting]:
+        """Only those with a ticket can."""
+        return {name: room.waiting for name, room in self._by_id.items() if room.ticket}
+
+    async def take_place(self, room: Room) -> None:
+        """Looks where a visitor stands who is not there all the time. Raises ``Temporary``."""
+        if room.conversation_id is not None and room.ticket:
+            await self._turns.look({room.conversation_id: room.waiting}, self._wake)
 
     @contextmanager
     def listen(self, place: Place, wake: Wake) -> Iterator[Room]:
@@ -124,6 +153,8 @@ class Hub:
         self._bind(room.place, found.id)
         room.ticket = found.ticket or room.ticket
         room.seen = max(found.seen_seq, room.seen)
+        if room.ticket:
+            self._turns.hurry()
         return found.last_seq
 
     def _bind(self, place: Place, conversation_id: str) -> None:
@@ -176,9 +207,9 @@ class Hub:
             if room is not None:
                 _note(room, event)
         for conversation_id in {str(e.conversation_id) for e in ours if e.kind in _CONCERNING}:
-            still = self._by_id.get(conversation_id)
-            for wake in tuple(still.listeners) if still else ():
-                wake(entries.get(conversation_id, ()))
+            self._wake(conversation_id, entries.get(conversation_id, ()))
+        if any(event.kind in STATE_CHANGES for event in ours):
+            self._turns.hurry()
 
     async def _bind_new(self, events: Sequence[Event]) -> None:
         """Gives rooms whose visitor wrote for the first time their new conversation.

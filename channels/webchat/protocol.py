@@ -233,6 +233,14 @@ def seen(seq: int) -> dict[str, Any]:
     return {"type": "seen", "seq": seq}
 
 
+def queue(position: int, wait: int | None) -> dict[str, Any]:
+    """The visitor's ticket waits: ``position`` 1 is next, 0 waits no longer.
+
+    ``wait``: expected seconds, by how fast the queue moved lately; null is unknown.
+    """
+    return {"type": "queue", "position": position, "wait": wait}
+
+
 def refusal(error: Refused) -> dict[str, Any]:
     frame: dict[str, Any] = {"type": "error", "code": error.code, "message": str(error)}
     if error.client_id is not None:

@@ -23,6 +23,7 @@ from channels.webchat.protocol import (
 )
 from channels.webchat.reception import From, Reception, Session
 from channels.webchat.service import Service
+from channels.webchat.turns import GONE, Turn
 from models.errors import Temporary
 from models.ports import Clock
 from models.store.conversations import Entry
@@ -44,7 +45,7 @@ class Connection:
 
     __slots__ = (
         "_clock", "_dirty", "_gap", "_news", "_pump", "_seen", "_service", "_started", "_ticket",
-        "_typing", "_ws", "active_at", "read", "room", "seq", "session", "strikes",
+        "_turn", "_typing", "_ws", "active_at", "read", "room", "seq", "session", "strikes",
     )  # fmt: skip
 
     def __init__(self, ws: web.WebSocketResponse, service: Service, clock: Clock) -> None:
@@ -52,6 +53,7 @@ class Connection:
         self._service = service
         self._clock = clock
         self._seen = 0
+        self._turn: Turn | None = None
         self._typing = 0
         self._pump: asyncio.Task[None] | None = None
         self._news: list[Entry] = []
@@ -135,6 +137,9 @@ class Connection:
         if room.ticket not in {None, self._ticket}:
             self._ticket = room.ticket
             await self.say(protocol.ticket(str(self._ticket)))
+        if room.turn != self._turn:
+            self._turn = room.turn
+            await self.say(protocol.queue(*(self._turn or GONE)))
         if room.seen > self._seen:
             self._seen = room.seen
             await self.say(protocol.seen(room.seen))

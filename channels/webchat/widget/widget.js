@@ -30,6 +30,8 @@
       away: "现在没有客服在线。您可以直接留言，也可以留下联系方式，我们会尽快答复。", leave: "留下联系方式",
       email: "邮箱", phone: "电话", or: "填一项即可", what: "您的问题", submit: "提交", back: "返回",
       left: "已记下，我们会尽快与您联系。", which: "请填写邮箱或电话", wrong: "请检查格式",
+      next: "下一位就是您", turn: (n) => `排在第 ${n} 位`,
+      wait: (n) => (n ? `，预计 ${n} 分钟左右` : "，等多久暂时说不准"),
       end: "结束对话", ended: "对话已结束。再发消息就会继续。", mail: "把对话记录寄给我",
       mailed: (n) => `对话记录将寄到 ${n}`, nothing: "客服答复之后才能寄出记录", rate: "今天寄的次数已满",
     },
@@ -50,6 +52,8 @@
       away: "Nobody is online just now. Write anyway, or leave an address and we will get back to you.", leave: "Leave an address",
       email: "E-mail", phone: "Telephone", or: "One of them will do", what: "Your question", submit: "Submit", back: "Back",
       left: "Noted. We will get back to you.", which: "Give a mail address or a telephone number", wrong: "Please check it",
+      next: "You are next", turn: (n) => `You are number ${n} in the queue`,
+      wait: (n) => (n ? `, about ${n} min` : "; how long is not known yet"),
       end: "End the chat", ended: "The chat has ended. Write again to go on.", mail: "Mail me the transcript",
       mailed: (n) => `The transcript goes to ${n}`, nothing: "There is a transcript once an agent has answered", rate: "No more transcripts today",
     },
@@ -241,6 +245,7 @@
         for (const event of answer.events) this.hear(run, event);
         if (answer.ticket) this.hear(run, { type: "ticket", number: answer.ticket });
         if (answer.seen) this.hear(run, { type: "seen", seq: answer.seen });
+        if (answer.queue) this.hear(run, { type: "queue", ...answer.queue });
       } else {
         this.hear(run, answer);
       }
@@ -302,6 +307,7 @@
       this.told = 0; // the last seq that the server knows we have seen
       this.unread = 0;
       this.ticket = null;
+      this.turn = "0-0"; // position and expected seconds
       this.maxText = 4000;
       this.out = new Map(); // client_id → message that is not in the log yet
       this.flying = new Set(); // those of them that the server owes an answer
@@ -353,7 +359,7 @@
 
     wants() {
       const known = this.ticket ? `&ticket=${this.ticket}` : "";
-      return `after=${this.last}${known}`;
+      return `after=${this.last}${known}&queue=${this.turn}`;
     }
 
     forget(token) {
@@ -367,6 +373,11 @@
 
     state(name) {
       this.view.status(name);
+    }
+
+    turned({ position, wait }) {
+      this.turn = `${position}-${wait ?? 0}`;
+      this.view.turn(position, wait);
     }
 
     say(text, files = []) {
@@ -425,7 +436,7 @@
       this.flying.delete(frame.client_id);
       const handler = {
         welcome: this.welcome, ack: this.acknowledged, retry: this.retry, error: this.error,
-        event: this.event, ticket: this.queued, seen: this.wasSeen,
+        event: this.event, ticket: this.queued, seen: this.wasSeen, queue: this.turned,
         typing: () => this.view.typing(), ended: () => this.view.ended(),
         transcript: () => this.view.tell(t.mailed(frame.email)),
       }[frame.type];
@@ -443,6 +454,7 @@
       this.view.service(frame);
       this.last = Math.min(this.last, frame.last_seq);
       this.ticket = frame.ticket ?? null;
+      this.turned({ position: 0, wait: null }); // what is so now is told after this
       this.view.history(this.last ? 0 : frame.last_seq);
       this.view.status("connected");
       this.flying.clear();
@@ -601,6 +613,7 @@
       this.clip = element("button", { class: "clip", type: "button", hidden: "", "aria-label": t.attach, title: t.attach, onclick: () => this.picker.click() }, icon(CLIP));
       this.chips = element("ul", { class: "chips", hidden: "" });
       this.writes = element("p", { class: "writes", "aria-live": "polite" });
+      this.queue = element("p", { class: "queue", role: "status", hidden: "" });
       this.away = element("div", { class: "away", hidden: "" }, element("p", {}, t.away), this.link(t.leave, () => this.askContact()));
       this.finish = this.link(t.end, () => this.chat.link.send({ type: "end" }));
       this.finish.hidden = true;
@@ -622,7 +635,7 @@
           element("div", {}, element("h2", {}, this.title), this.state, this.number),
           element("button", { class: "close", type: "button", "aria-label": t.close, title: t.close, onclick: () => this.toggle(false) }, icon(CROSS)),
         ),
-        this.log, this.writes, this.away, this.sheet, this.warning, this.chips, form,
+        this.log, this.queue, this.writes, this.away, this.sheet, this.warning, this.chips, form,
         element("div", { class: "hint" }, element("p", { id: "hint" }, t.hint), this.finish),
       );
       this.panel.addEventListener("dragover", (event) => event.preventDefault());
@@ -907,6 +920,12 @@
       return url
         ? element("a", { class: "file", href: root + url, download: name, rel: "noreferrer" }, ...content)
         : element("span", { class: "file" }, ...content);
+    }
+
+    turn(position, wait) {
+      this.queue.hidden = !position;
+      const place = position === 1 ? t.next : t.turn(position);
+      this.queue.textContent = position ? place + t.wait(wait && wait / 60) : "";
     }
 
     ticket(number, news) {

@@ -86,7 +86,8 @@ async def test_a_poll_ends_empty(tmp_path: Path) -> None:
         visitor = Visitor(door)
         await visitor.enter()
         assert await visitor.poll(0) == {
-            "type": "events", "events": [], "ticket": None, "seen": 0
+            "type": "events", "events": [], "ticket": None, "seen": 0,
+            "queue": {"position": 0, "wait": None},
         }  # fmt: skip
 
 
