@@ -79,6 +79,29 @@ class Desk(Section):
         return {str(name): 60.0 * minutes for name, minutes in self.presence_minutes.items()}
 
 
+class Life(Section):
+    """工单的一生 / The life of a ticket."""
+
+    reopen_days: float = Field(
+        ge=0,
+        le=365,
+        description="解决或退回后多少天内，客户再来信即重开；过后另开一张 "
+        "/ Days after its end in which the customer's word reopens a ticket; later is a new one.",
+    )
+    close_days: float = Field(
+        gt=0,
+        le=365,
+        description="解决、退回或标为无效后多少天关闭 "
+        "/ Days from resolution (or return, or junk) until a ticket is closed.",
+    )
+    transfer_minutes: float = Field(
+        gt=0,
+        le=1440,
+        description="转派多少分钟无人接受即告吹，工单一直在转出人手上 "
+        "/ Minutes until a transfer that nobody accepts is over; its owner has it all along.",
+    )
+
+
 class Pipeline(Section):
     """处理 / Processing."""
 

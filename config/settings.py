@@ -24,6 +24,7 @@ from config.sections import (
     Hours,
     Incidents,
     Intake,
+    Life,
     Log,
     Metrics,
     Pipeline,
@@ -76,6 +77,7 @@ class Settings(Section):
     )
     intake: Intake
     desk: Desk
+    life: Life
     pipeline: Pipeline
     retraining: Retraining
     watching: Watching

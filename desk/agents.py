@@ -80,9 +80,22 @@ def _keep_a_way_in(person: Person, agent_id: str, asked: bodies.ChangeAgent) -> 
         raise Refusal(409, "yourself", words)
 
 
+async def leave(request: web.Request) -> web.Response:
+    """Their last day: what they have goes to one person, or back to the queues."""
+    person, services = who(request, Role.ADMIN), request.app[SERVICES]
+    asked, agent_id = await bodies.read(request, bodies.Leave), request.match_info["agent"]
+    if agent_id == person.id:
+        words = Words("不能给自己办离岗，请让另一位管理员来做。", "Ask another admin to do this.")
+        raise Refusal(409, "yourself", words)
+    handed = await services.store.leaving.leave(agent_id, person.id, asked.to)
+    await services.doorbell.ring("dispatch")
+    return web.json_response({"handed": handed})
+
+
 def routes() -> list[web.RouteDef]:
     return [
         web.get(f"{API}agents", list_agents),
         web.post(f"{API}agents", add),
         web.patch(f"{API}agents/{{agent:{ID}}}", change),
+        web.post(f"{API}agents/{{agent:{ID}}}/leave", leave),
     ]

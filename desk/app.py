@@ -13,11 +13,14 @@ from desk import (
     files,
     incidents,
     labels,
+    life,
+    merging,
     pages,
     push,
     queues,
     rules,
     tickets,
+    transfers,
     webhooks,
 )
 from desk.bodies import MOST_BYTES
@@ -27,6 +30,9 @@ from desk.services import SERVICES, DeskServices
 DOORS = (
     auth,
     tickets,
+    transfers,
+    life,
+    merging,
     customers,
     chatting,
     files,

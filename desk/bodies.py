@@ -88,6 +88,9 @@ class Reply(Body):
     files: Annotated[tuple[Id, ...], Field(max_length=10)] = ()
     """Ids of uploads for this ticket."""
 
+    part: Id | None = None
+    """In the conversation of this ticket, which was merged into it."""
+
 
 class Snooze(Body):
     """Down for a time: from a minute to thirty days, in seconds."""
@@ -96,11 +99,33 @@ class Snooze(Body):
 
 
 class Transfer(Body):
-    """To a person, to the queue of another skill, or (neither) back to its own queue."""
+    """To a person, to whoever has a skill (or is of a team), or (neither) back to its queue."""
 
     agent: Id | None = None
     skill: Annotated[Line, Field(min_length=1, max_length=64)] | None = None
     note: Annotated[Line, Field(max_length=500)] = ""
+
+
+class AskHelp(Body):
+    note: Annotated[Line, Field(max_length=500)] = ""
+
+
+class Merge(Body):
+    into: Id
+    """The ticket that goes on, by its id or number."""
+
+
+class Split(Body):
+    messages: Annotated[tuple[Id, ...], Field(min_length=1, max_length=200)]
+
+
+class Leave(Body):
+    to: Id | None = None
+    """Who gets what they have; without one it goes back to the queues."""
+
+
+class Because(Body):
+    reason: Why
 
 
 class Correct(Body):

@@ -69,6 +69,26 @@ CONFLICTS: Mapping[str, str] = {
     "this retraining has ended": "这次训练已经结束。",
     "this incident is closed": "这个事件已经结束。",
     "somebody else than the author must approve it": "须由起草人以外的人批准。",
+    "this ticket is on offer already; withdraw that first": "这张工单已在转派，请先撤回。",
+    "nobody else could take this ticket": "没有别人能接这张工单。",
+    "this ticket is not offered any more; look at it again": "这次转派已经结束，请刷新后再看。",
+    "only its owner resolves a ticket that somebody has": "工单在别人手上，由负责人解决。",
+    "this ticket is not merged": "这张工单没有合并到别处。",
+    "only a ticket that is being worked on is split": "只有未结的工单可以拆分。",
+    "a ticket is not merged into itself": "不能把工单并入它自己。",
+    "the other ticket is not open; merge this one into one that is": (
+        "对方工单已经结束，请并入一张未结的。"
+    ),
+    "others were merged into this ticket; merge the other one into it": (
+        "已有工单并入这一张，请反过来把另一张并进来。"
+    ),
+    "these tickets are of two customers": "这两张工单属于不同的客户，不能合并。",
+    "a complaint is merged only into a complaint; correct the other's type": (
+        "投诉只能并入投诉，请先更正另一张的类型。"
+    ),
+    "only the customer's messages of this ticket are split off": "只能拆出这张工单里客户的消息。",
+    "leave at least one message with this ticket": "原工单至少要留下一条消息。",
+    "nobody hands over to themselves": "不能交接给自己。",
 }
 """Chinese for the store's conflicts; a test keeps the list complete."""
 

@@ -141,7 +141,8 @@ class Line:
 
     def _sees(self, event: Event) -> bool:
         """An agent's events are those addressed to them, and all of the tickets they have."""
-        mine = self.person.id in {event.agent_id, event.data.get("former")}
+        audience = {event.agent_id, event.data.get("former"), *event.data.get("audience", ())}
+        mine = self.person.id in audience
         ticket = event.ticket_id
         seen = self._all or mine or ticket in self.tickets
         if ticket is not None and event.kind in STATE_CHANGES and "owner" in event.data:

@@ -152,6 +152,7 @@ class DeskOptions:
     incident_alert: tuple[str, ...] = ("supervisor", "admin")
     beat_seconds: float = 10.0
     ping_seconds: float = 25.0
+    transfer_seconds: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,12 @@ from models.routing import Needs
 from models.store.conversations import Entry
 from models.store.database import Event
 from models.store.tickets import Ticket
-from models.ticket import LOADED_STATES, MOVES, Label, TicketState
+from models.store.transfers import Transfer
+from models.ticket import LOADED_STATES, MOVES, OPEN_STATES, Label, TicketState
 from models.training import Taxonomy
 
 _S = TicketState
+_HELD = {_S.ACTIVE, _S.HELPING}
 _RETAKEN = {_S.PENDING, _S.SNOOZED}
 
 Json = dict[str, Any]
@@ -75,9 +77,13 @@ def value_name(taxonomy: Taxonomy, facet: str, value: str) -> Json:
 
 
 def ticket_json(
-    ticket: Ticket, taxonomy: Taxonomy, names: Mapping[str, str], preview: str = ""
+    ticket: Ticket,
+    taxonomy: Taxonomy,
+    names: Mapping[str, str],
+    preview: str = "",
+    offer: Transfer | None = None,
 ) -> Json:
-    """A ticket in a list."""
+    """A ticket in a list; ``offer``: to whom its owner would pass it on."""
     labels = ticket.labels.facets if ticket.labels else {}
     return {
         "id": ticket.id,
@@ -103,6 +109,7 @@ def ticket_json(
         "skill_class": ticket.skill_class,
         "units": ticket.units,
         "owner": _agent_json(ticket.owner_id, names),
+        "transfer": None if offer is None else transfer_json(offer, names),
         "labels": [
             {
                 "facet": facet,
@@ -116,28 +123,60 @@ def ticket_json(
     }
 
 
+def transfer_json(offer: Transfer, names: Mapping[str, str]) -> Json:
+    """A transfer that nobody has accepted yet."""
+    return {
+        "from": _agent_json(offer.from_id, names),
+        "to": _agent_json(offer.to_id, names),
+        "skill": offer.skill,
+        "note": offer.note,
+        "until": offer.until,
+    }
+
+
 def _agent_json(agent_id: str | None, names: Mapping[str, str]) -> Json | None:
     return None if agent_id is None else {"id": agent_id, "name": names.get(agent_id, "")}
 
 
-def actions(ticket: Ticket, agent_id: str, *, supervises: bool) -> list[str]:
-    """What a person may do with a ticket now."""
-    mine = ticket.owner_id == agent_id
+def actions(
+    ticket: Ticket, person: Agent, *, supervises: bool, offer: Transfer | None = None
+) -> list[str]:
+    """What a person may do with a ticket now; ``offer`` is its transfer, if it has one."""
+    mine, state = ticket.owner_id == person.id, ticket.state
+    touches = mine or ticket.owner_id is None or supervises
+    held, ways = mine and state in _HELD, MOVES[state]
     possible = {
-        "accept": mine and ticket.state == _S.OFFERED,
-        "decline": mine and ticket.state == _S.OFFERED,
-        "take": takeable(ticket, agent_id, supervises=supervises),
-        "reply": mine and ticket.state == _S.ACTIVE,
-        "transfer": mine and ticket.state == _S.ACTIVE,
-        "pend": mine and ticket.state == _S.ACTIVE,
-        "snooze": mine and ticket.state == _S.ACTIVE,
-        "resolve": mine and ticket.state in {_S.ACTIVE, *_RETAKEN, _S.HELPING},
-        "junk": (mine or ticket.owner_id is None or supervises)
-        and _S.INVALID in MOVES[ticket.state],
-        "unjunk": ticket.junk and ticket.state == _S.INVALID,
-        "correct": (mine or ticket.owner_id is None or supervises) and ticket.labels is not None,
+        "accept": mine and state == _S.OFFERED,
+        "decline": mine and state == _S.OFFERED,
+        "receive": offer is not None and may_receive(offer, person),
+        "refuse": offer is not None and offer.to_id == person.id,
+        "take": takeable(ticket, person.id, supervises=supervises),
+        "reply": mine and state == _S.ACTIVE,
+        "transfer": held and offer is None,
+        "withdraw": mine and offer is not None,
+        "pend": mine and state == _S.ACTIVE,
+        "snooze": mine and state == _S.ACTIVE,
+        "help": mine and state == _S.ACTIVE,
+        "resume": mine and state == _S.HELPING,
+        "resolve": (mine and state in {*_HELD, *_RETAKEN}) or (supervises and state == _S.WAITING),
+        "return": (mine or supervises) and _S.RETURNED in ways,
+        "reopen": supervises and _S.CLOSED in ways and not ticket.junk,
+        "close": supervises and _S.CLOSED in ways,
+        "merge": touches and _S.MERGED in ways,
+        "unmerge": touches and state == _S.MERGED,
+        "split": touches and state in OPEN_STATES - {_S.NEW},
+        "junk": touches and _S.INVALID in ways,
+        "unjunk": ticket.junk and state == _S.INVALID,
+        "correct": touches and ticket.labels is not None,
     }
     return [action for action, can in possible.items() if can]
+
+
+def may_receive(offer: Transfer, person: Agent) -> bool:
+    """Whether a transfer is offered to a person, or to a skill of theirs."""
+    if offer.from_id == person.id:
+        return False
+    return offer.to_id == person.id or offer.skill in person.skills
 
 
 def takeable(ticket: Ticket, agent_id: str, *, supervises: bool) -> bool:
@@ -262,6 +301,14 @@ def _why(
                 f"由{giver}转给{name}" + (f"：{note}" if note else "。"),
                 f"{giver} handed it to {name}" + (f": {note}" if note else "."),
             )
+        case "reopened":
+            return Words(
+                f"客户再次来信，{name}在岗且有余量，直接继续。",
+                f"The customer wrote again, and {name} was there with room to go on.",
+            )
+        case "leaving":
+            giver = names.get(decision.get("from", ""), "")
+            return Words(f"{giver}离岗，交接给{name}。", f"{giver} left; handed over to {name}.")
     return Words(*explain(decision, needs, names))
 
 

@@ -7,6 +7,7 @@ from aiohttp import web
 from desk import bodies
 from desk.auth import API, ID, Person, who
 from desk.errors import Refusal
+from desk.links import links_json
 from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import (
     Json,
@@ -16,6 +17,7 @@ from desk.shapes import (
     entry_json,
     history_json,
     labels_json,
+    may_receive,
     takeable,
     ticket_json,
     waits_json,
@@ -24,6 +26,7 @@ from models.agent import Presence, Role
 from models.errors import NotFound
 from models.message import Sender
 from models.routing import TRIAGE, Needs
+from models.store import Store
 from models.store.conversations import Entry
 from models.store.tickets import Ticket
 from models.store.waiting import load_needs
@@ -41,7 +44,8 @@ _PREVIEW = 80
 async def seen(request: web.Request) -> Ticket:
     """The ticket of the path, if the caller may see it.
 
-    Agents see what waits, and what is or was theirs.
+    Agents see what waits, what is or was theirs, what is offered to them, and what was merged
+    into theirs.
 
     Raises:
         NotFound: no such ticket, or it is none of the caller's business.
@@ -54,7 +58,21 @@ async def seen(request: web.Request) -> Ticket:
         return ticket
     if any(row["agent_id"] == person.id for row in await store.tickets.decisions(ticket.id)):
         return ticket
+    if await _offered(store, ticket, person) or await _absorbed(store, ticket, person):
+        return ticket
     raise NotFound("no such ticket")
+
+
+async def _offered(store: Store, ticket: Ticket, person: Person) -> bool:
+    offer = (await store.transfers.of([ticket.id])).get(ticket.id)
+    return offer is not None and may_receive(offer, person.agent)
+
+
+async def _absorbed(store: Store, ticket: Ticket, person: Person) -> bool:
+    """Whether what they have has taken it in."""
+    if ticket.merged_into is None:
+        return False
+    return (await store.tickets.get(ticket.merged_into)).owner_id == person.id
 
 
 async def touched(request: web.Request) -> Ticket:
@@ -81,11 +99,14 @@ async def names_of(services: DeskServices) -> dict[str, str]:
 
 async def my_queue(request: web.Request) -> web.Response:
     person, services = who(request), request.app[SERVICES]
-    owned = await services.store.tickets.of_owner(person.id)
+    store = services.store
+    offered = await store.transfers.offered_to(person.id, person.agent.skills)
+    mine = [await store.tickets.get(offer.ticket_id) for offer in offered]
+    mine += await store.tickets.of_owner(person.id)
     return web.json_response(
         {
             "now": services.clock(),
-            "tickets": await _listed(services, owned, previews=True),
+            "tickets": await _listed(services, mine, previews=True),
             "waiting": await waiting_json(services),
         }
     )
@@ -105,10 +126,12 @@ async def _listed(
     services: DeskServices, tickets: Sequence[Ticket], *, previews: bool = False
 ) -> list[Json]:
     names = await names_of(services)
+    offers = await services.store.transfers.of([ticket.id for ticket in tickets])
     listed = []
     for ticket in tickets:
         preview = await _preview(services, ticket) if previews else ""
-        listed.append(ticket_json(ticket, services.taxonomy, names, preview))
+        offer = offers.get(ticket.id)
+        listed.append(ticket_json(ticket, services.taxonomy, names, preview, offer))
     return listed
 
 
@@ -167,7 +190,9 @@ async def show(request: web.Request) -> web.Response:
     log = await store.conversations.log(ticket.conversation_id, asked.after, _PAGE)
     identity = await store.tickets.identity_of(ticket.id)
     senders = await store.people.senders([identity, *_identities(log)])
-    waits = await services.waiting(ticket.id) if person.ranks(Role.SUPERVISOR) else None
+    supervises = person.ranks(Role.SUPERVISOR)
+    waits = await services.waiting(ticket.id) if supervises else None
+    offer = (await store.transfers.of([ticket.id])).get(ticket.id)
     decided = [
         (row, await needs_of(services, row["decision"].get("skill_class") or ticket.skill_class))
         for row in await store.tickets.decisions(ticket.id)
@@ -177,8 +202,8 @@ async def show(request: web.Request) -> web.Response:
     return web.json_response(
         {
             "now": services.clock(),
-            "ticket": ticket_json(ticket, services.taxonomy, names),
-            "actions": actions(ticket, person.id, supervises=person.ranks(Role.SUPERVISOR)),
+            "ticket": ticket_json(ticket, services.taxonomy, names, offer=offer),
+            "actions": actions(ticket, person.agent, supervises=supervises, offer=offer),
             "customer": customer_json(senders.get(identity), await _blocked(services, identity)),
             "labels": labels_json(ticket, services.taxonomy, names),
             "messages": [
@@ -202,6 +227,7 @@ async def show(request: web.Request) -> web.Response:
                 for t in related
                 if t.id != ticket.id
             ],
+            "links": await links_json(services, ticket, names),
         }
     )
 
@@ -228,17 +254,18 @@ async def _blocked(services: DeskServices, identity_id: str) -> bool:
 # -- an agent's moves ------------------------------------------------------------------
 
 
-async def _moved(request: web.Request, ticket: Ticket, *work: str) -> web.Response:
+async def moved(request: web.Request, ticket: Ticket, *work: str) -> web.Response:
     """Rings for the work that follows, and answers with the ticket as it is now."""
     services, person = request.app[SERVICES], who(request)
     for name in work:
         await services.doorbell.ring(name)
     now = await services.store.tickets.get(ticket.id)
-    supervises = person.ranks(Role.SUPERVISOR)
+    offer = (await services.store.transfers.of([ticket.id])).get(ticket.id)
+    names, supervises = await names_of(services), person.ranks(Role.SUPERVISOR)
     return web.json_response(
         {
-            "ticket": ticket_json(now, services.taxonomy, await names_of(services)),
-            "actions": actions(now, person.id, supervises=supervises),
+            "ticket": ticket_json(now, services.taxonomy, names, offer=offer),
+            "actions": actions(now, person.agent, supervises=supervises, offer=offer),
         }
     )
 
@@ -246,13 +273,13 @@ async def _moved(request: web.Request, ticket: Ticket, *work: str) -> web.Respon
 async def accept(request: web.Request) -> web.Response:
     ticket = await seen(request)
     await request.app[SERVICES].store.tickets.accept(ticket.id, who(request).id)
-    return await _moved(request, ticket)
+    return await moved(request, ticket)
 
 
 async def decline(request: web.Request) -> web.Response:
     asked, ticket = await bodies.read(request, bodies.Decline), await seen(request)
     await request.app[SERVICES].store.tickets.decline(ticket.id, who(request).id, asked.reason)
-    return await _moved(request, ticket, "dispatch")
+    return await moved(request, ticket, "dispatch")
 
 
 async def take(request: web.Request) -> web.Response:
@@ -264,14 +291,14 @@ async def take(request: web.Request) -> web.Response:
     receiver = asked.agent or person.id
     if receiver != person.id:
         who(request, Role.SUPERVISOR)
-        await _colleague(request, receiver)
+        await colleague(request, receiver)
     supervises = person.ranks(Role.SUPERVISOR)
     if not supervises:
         _can_take(person, ticket)
     tickets = request.app[SERVICES].store.tickets
     await tickets.take(ticket.id, receiver, forced=supervises, by=person.id)
     # Who was relieved of it has room now.
-    return await _moved(request, ticket, "dispatch")
+    return await moved(request, ticket, "dispatch")
 
 
 def _can_take(person: Person, ticket: Ticket) -> None:
@@ -283,7 +310,7 @@ def _can_take(person: Person, ticket: Ticket) -> None:
         raise Refusal(409, "not_ready", words)
 
 
-async def _colleague(request: web.Request, agent_id: str) -> None:
+async def colleague(request: web.Request, agent_id: str) -> None:
     """Raises ``Refusal`` 422 when there is no such agent to give a ticket to."""
     try:
         await request.app[SERVICES].store.agents.get(agent_id)
@@ -296,7 +323,7 @@ async def reply(request: web.Request) -> web.Response:
     asked, ticket = await bodies.read(request, bodies.Reply), await seen(request)
     services, then = request.app[SERVICES], TicketState(asked.then)
     outbound_id = await services.store.tickets.reply(
-        ticket.id, who(request).id, asked.text, asked.client_id, then, asked.files
+        ticket.id, who(request).id, asked.text, asked.client_id, then, asked.files, asked.part
     )
     await services.doorbell.ring("deliver")
     if then != TicketState.ACTIVE:
@@ -306,7 +333,13 @@ async def reply(request: web.Request) -> web.Response:
 
 
 async def resolve(request: web.Request) -> web.Response:
-    return await _move(request, TicketState.RESOLVED)
+    """Its owner's move; what nobody has, a supervisor may resolve."""
+    ticket = await seen(request)
+    if ticket.state != TicketState.WAITING:
+        return await _move(request, TicketState.RESOLVED)
+    person = who(request, Role.SUPERVISOR)
+    await request.app[SERVICES].store.ending.settle(ticket.id, person.id)
+    return await moved(request, ticket)
 
 
 async def pend(request: web.Request) -> web.Response:
@@ -316,39 +349,14 @@ async def pend(request: web.Request) -> web.Response:
 async def _move(request: web.Request, to: TicketState) -> web.Response:
     ticket = await seen(request)
     await request.app[SERVICES].store.tickets.move(ticket.id, who(request).id, to)
-    return await _moved(request, ticket, "dispatch")
+    return await moved(request, ticket, "dispatch")
 
 
 async def snooze(request: web.Request) -> web.Response:
     asked, ticket = await bodies.read(request, bodies.Snooze), await seen(request)
     tickets = request.app[SERVICES].store.tickets
     await tickets.snooze(ticket.id, who(request).id, asked.seconds)
-    return await _moved(request, ticket, "dispatch")
-
-
-async def transfer(request: web.Request) -> web.Response:
-    asked, ticket = await bodies.read(request, bodies.Transfer), await seen(request)
-    services, person = request.app[SERVICES], who(request)
-    if asked.agent and asked.skill:
-        words = Words("agent 与 skill 只能填一个。", "Give agent or skill, not both.")
-        raise Refusal(422, "invalid_field", words, field="skill")
-    if asked.agent:
-        await _colleague(request, asked.agent)
-        await services.store.tickets.hand_over(ticket.id, person.id, asked.agent, asked.note)
-    else:
-        needs = await _needs_for(services, ticket, asked.skill) if asked.skill else None
-        await services.store.tickets.release(ticket.id, person.id, needs, asked.note)
-    return await _moved(request, ticket, "dispatch")
-
-
-async def _needs_for(services: DeskServices, ticket: Ticket, skill: str) -> Needs:
-    """The needs after a transfer to ``skill``: the language and the like stay required."""
-    if skill not in await known_skills(services):
-        words = Words("没有这个技能队列。", "There is no queue of this skill.")
-        raise Refusal(422, "invalid_field", words, field="skill")
-    before = await needs_of(services, ticket.skill_class)
-    kept = tuple(n for n in before.required if n[0] in before.never_drop and n[0] != skill)
-    return Needs(required=((skill, 1), *kept), never_drop=before.never_drop)
+    return await moved(request, ticket, "dispatch")
 
 
 async def known_skills(services: DeskServices) -> list[str]:
@@ -365,13 +373,13 @@ async def known_skills(services: DeskServices) -> list[str]:
 async def junk(request: web.Request) -> web.Response:
     ticket = await touched(request)
     await request.app[SERVICES].store.tickets.mark_junk(ticket.id, who(request).id)
-    return await _moved(request, ticket, "dispatch")
+    return await moved(request, ticket, "dispatch")
 
 
 async def unjunk(request: web.Request) -> web.Response:
     ticket = await touched(request)
     await request.app[SERVICES].store.tickets.unmark_junk(ticket.id, who(request).id)
-    return await _moved(request, ticket, "dispatch")
+    return await moved(request, ticket, "dispatch")
 
 
 async def block(request: web.Request) -> web.Response:
@@ -421,7 +429,6 @@ def routes() -> list[web.RouteDef]:
         web.post(f"{one}/resolve", resolve),
         web.post(f"{one}/pend", pend),
         web.post(f"{one}/snooze", snooze),
-        web.post(f"{one}/transfer", transfer),
         web.post(f"{one}/junk", junk),
         web.post(f"{one}/unjunk", unjunk),
         web.post(f"{one}/block", block),

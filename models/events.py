@@ -37,7 +37,8 @@ STATE_CHANGES: dict[str, Kind] = {
 """A ticket's change of state or owner is exactly one of these, and each of these is one.
 
 ``before`` and ``state`` are values of ``TicketState`` (``before`` is null for a new ticket);
-``owner`` has the ticket now, ``former`` had it before: ids of agents, null for nobody.
+``owner`` has the ticket now (or had it last, when it has ended), ``former`` had it before, if
+somebody else: ids of agents, null for nobody.
 """
 
 OTHERS: dict[str, Kind] = {
@@ -54,6 +55,21 @@ OTHERS: dict[str, Kind] = {
     ),
     "ticket.nobody_wants": Kind(
         "都拒接了，重新派给所有人", "everybody declined: offered to all again"
+    ),
+    "transfer.offered": Kind(
+        "转派待接受，负责人不变",
+        "a transfer is offered; its owner keeps the ticket",
+        ("transfer", "audience", "skill", "until"),
+    ),
+    "transfer.ended": Kind(
+        "转派未成：谢绝、超时或撤回",
+        "a transfer was declined, let pass or withdrawn",
+        ("transfer", "audience", "skill", "outcome"),
+    ),
+    "ticket.absorbed": Kind(
+        "另一张工单并入，或又分出",
+        "another ticket was merged into it, or taken out again",
+        ("other", "merged"),
     ),
     "message.in": Kind(
         "客户的消息（what 为 edit、delete 时是修改、撤回；aside：问进度或评价，不是新的事）",

@@ -263,6 +263,22 @@ def agents_add(
         out.print(f"密码 password: {password}", markup=False)
 
 
+@agents_app.command("leave")
+def agents_leave(
+    login: str,
+    to: Annotated[
+        str | None, typer.Option(help="交接给谁；不写则退回队列 / Who gets what they have.")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """离岗：交接手上的一切并停用账号 / Hand over all that a person has, and shut them out."""
+    from workers.leaving import see_off
+
+    handed = _run(see_off(load(config, environ=os.environ), login, to))
+    for name, count in handed.items():
+        out.print(f"{name}: {count}", markup=False)
+
+
 def _skill(text: str) -> tuple[str, int]:
     name, _, level = text.rpartition("=")
     if not name or level not in {"1", "2", "3", "4", "5"}:

@@ -55,7 +55,8 @@ class Dispatcher:
             Temporary: the database is out of reach.
         """
         async with self._turn:
-            given = await self._give_away()
+            given = await self._pass_on()
+            given += await self._give_away()
             interrupted = await self._interrupt()
             # What was set aside may suit somebody who has room.
             return given + (interrupted + await self._give_away() if interrupted else 0)
@@ -95,6 +96,19 @@ class Dispatcher:
         if decisions:
             _log.info("assigned", won=won, lost=len(decisions) - won)
         return won, len(decisions)
+
+    async def _pass_on(self) -> int:
+        """What is offered to a skill or a team goes to who is free, where lanes accept at once.
+
+        Until then its owner has it; where agents accept by hand, they find it at their desks.
+        """
+        lanes = {lane for lane in self._rules.units if lane not in self._rules.offer_seconds}
+        offered = await self._store.transfers.wanted(_DEPTH, lanes)
+        if not offered:
+            return 0
+        now, roster = await self._store.db.now(), Roster(await self._agents())
+        decisions = assign(offered, roster, now, self._rules)
+        return sum([await self._store.transfers.give(decision) for decision in decisions])
 
     async def _interrupt(self) -> int:
         """What is urgent and found nobody free takes the place of what can wait."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from config.settings import Settings
-from models.store import incidents
+from models.store import ending, incidents, transfers
 from models.store.followers import Follower
 from models.store.likenesses import noticing
 from models.store.measures import STAGES
@@ -14,6 +14,8 @@ def make_effects(_settings: Settings) -> Mapping[str, Effect]:
     """Every kind of timer that the clock knows, a line each; one that is not here waits."""
     return {
         incidents.TELL: incidents.tell,
+        transfers.TIMER: transfers.expire,
+        ending.TIMER: ending.close_due,
     }
 
 
@@ -22,4 +24,5 @@ def make_followers(settings: Settings) -> Sequence[Follower]:
     return (
         STAGES,
         noticing(settings.incidents.alarm, settings.incidents.compared, settings.incidents.alert),
+        ending.closing(settings.life.close_days * 86400.0),
     )

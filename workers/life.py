@@ -49,10 +49,11 @@ followers ([0014](decisions/0014-timers-and-followers.md)) read it.
 
 工单每改变一次状态或负责人，恰好有一条下面的事件；下面的每条事件也恰好是一次改变。
 数据里有 `before`（之前的状态，新工单为空）、`state`（现在的状态）、
-`owner`（现在的负责人，可为空）、`former`（换了人时之前的负责人，可为空）。
+`owner`（现在的负责人，结束后是最后的负责人，可为空）、`former`（换了人时之前的负责人，可为空）。
 / Each change of a ticket's state or owner is exactly one of these events, and each of these is one
 such change. `before` is the state it was in (null for a new ticket), `state` the one it is in now,
-`owner` who has it now and `former` who had it before, if somebody else (or null).
+`owner` who has it now (or had it last, once it has ended) and `former` who had it before, if
+somebody else (or null).
 
 {changes}
 

@@ -94,6 +94,7 @@ def make_store(settings: Settings) -> Store:
         blob_dir=blob_dir,
         zone=ZoneInfo(settings.hours.time_zone),
         hold=settings.pipeline.greeting_hold_seconds,
+        reopen=settings.life.reopen_days * 86400.0,
     )
 
 

@@ -14,6 +14,7 @@ from models.store.conversations import Conversations
 from models.store.corrections import Corrections
 from models.store.cursors import Cursors
 from models.store.database import Database
+from models.store.ending import Ending
 from models.store.envelopes import Envelopes
 from models.store.events import Events
 from models.store.files import Files
@@ -22,7 +23,9 @@ from models.store.incidents import Incidents
 from models.store.invariants import Invariants
 from models.store.joins import Joins
 from models.store.leases import Leases
+from models.store.leaving import Leaving
 from models.store.measures import Measures
+from models.store.merging import Merging
 from models.store.outbound import Outbound
 from models.store.people import People
 from models.store.queue import Queue
@@ -35,6 +38,7 @@ from models.store.threads import Threads
 from models.store.tickets import Tickets
 from models.store.timers import Timers
 from models.store.transcripts import Transcripts
+from models.store.transfers import Transfers
 from models.store.upkeep import Upkeep
 from models.store.uploads import Uploads
 from models.store.watching import Watching
@@ -61,6 +65,10 @@ class Store:
     measures: Measures
     invariants: Invariants
     tickets: Tickets
+    transfers: Transfers
+    merging: Merging
+    ending: Ending
+    leaving: Leaving
     timers: Timers
     followers: Followers
     outbound: Outbound
@@ -123,6 +131,10 @@ def open_store(
         measures=Measures(db),
         invariants=Invariants(db),
         tickets=Tickets(db),
+        transfers=Transfers(db),
+        merging=Merging(db, zone),
+        ending=Ending(db),
+        leaving=Leaving(db),
         timers=Timers(db),
         followers=Followers(db),
         outbound=Outbound(db, conversations),

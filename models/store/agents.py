@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.agent import Agent, Presence, Role
 from models.errors import Conflict, NotFound
 from models.routing import AgentView
-from models.store.custody import lock_agents, requeue, set_presence
-from models.store.database import Database, Fields, Tx
+from models.store.custody import lock_agents, set_presence
+from models.store.database import Database, Fields
+from models.store.leaving import HANDED_OVER
 from models.tables import agent, credential, ticket
 from models.ticket import LOADED_STATES
 
@@ -65,15 +66,16 @@ class Agents:
     async def change(self, agent_id: str, by: str | None, **values: Any) -> None:
         """Sets name, role, password, skills, capacity or disabled_at.
 
-        A new password ends the person's sessions. Who is disabled loses what they hold to the
-        queues, with its age kept.
+        A new password ends the person's sessions. What somebody has who is disabled goes to
+        whoever comes next, as in ``Leaving.leave``.
 
         Raises:
             NotFound: no such person.
         """
         async with self._db.write() as tx:
             if values.get("disabled_at") is not None:
-                await _empty_hands(tx, agent_id)
+                for hand_over in HANDED_OVER.values():
+                    await hand_over(tx, agent_id, None)
             if "password" in values:
                 mine = (credential.c.agent_id == agent_id) & (credential.c.kind == "session")
                 await tx.conn.execute(delete(credential).where(mine))
@@ -312,15 +314,6 @@ class Agents:
         )
         async with self._db.read() as conn:
             return {row.owner_id: row.units for row in await conn.execute(query)}
-
-
-async def _empty_hands(tx: Tx, agent_id: str) -> None:
-    t = ticket.c
-    held = select(ticket).where(t.owner_id == agent_id, t.state.in_(sorted(LOADED_STATES)))
-    query = held.order_by(t.id).with_for_update()
-    for row in (await tx.conn.execute(query)).mappings().all():
-        await requeue(tx, row, "disabled")
-    await set_presence(tx, agent_id, Presence.OFFLINE)
 
 
 def _agent(row: Fields) -> Agent:

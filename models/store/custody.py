@@ -12,7 +12,7 @@ from sqlalchemy import Select, Table, select, update
 from models.errors import Conflict
 from models.routing import Decision
 from models.store.database import Fields, Tx, dicts
-from models.tables import agent, assignment, ticket
+from models.tables import agent, assignment, ticket, transfer
 from models.ticket import LOADED_STATES, TicketState
 
 
@@ -163,6 +163,10 @@ async def start_assignment(
 
 
 async def end_assignment(tx: Tx, ticket_id: str, outcome: str) -> None:
+    """Nobody has it any more; what its owner offered to others is withdrawn."""
+    p = transfer.c
+    offered = update(transfer).where(p.ticket_id == ticket_id, p.ended_at.is_(None))
+    await tx.conn.execute(offered.values(ended_at=tx.now, outcome="withdrawn"))
     s = assignment.c
     ended = update(assignment).where(s.ticket_id == ticket_id, s.ended_at.is_(None))
     await tx.conn.execute(ended.values(ended_at=tx.now, outcome=outcome))

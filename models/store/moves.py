@@ -51,6 +51,8 @@ async def moved(tx: Tx, row: Fields, to: TicketState, **values: Any) -> None:
         raise Conflict(f"a ticket cannot go from {row['state']} to {to}")
     if to == TicketState.WAITING:
         values["next_step_at"] = tx.now
+    if to not in OPEN_STATES:
+        values["ended_at"] = tx.now
     change = update(ticket).where(ticket.c.id == row["id"])
     values |= {"state": to, "epoch": row["epoch"] + 1, "updated_at": tx.now}
     await tx.conn.execute(change.values(**values))
@@ -96,14 +98,39 @@ async def given(tx: Tx, row: Fields, agent_id: str, why: Mapping[str, Any]) -> N
     tell(tx, "ticket.assigned", row, TicketState.ACTIVE, agent_id)
 
 
+async def back_in_queue(tx: Tx, row: Fields, **values: Any) -> None:
+    """A locked ticket that nobody works on waits again, with its age kept.
+
+    It is labelled afresh where it has never been; who had it is asked first.
+
+    Raises:
+        Conflict: as ``moved``, or its conversation has another open ticket.
+    """
+    if row["state"] not in OPEN_STATES:
+        await no_other_open(tx, row)
+    fresh = row["skill_class"] is None or row["target"] is None
+    values = {
+        "owner_id": None,
+        "sticky_id": row["owner_id"] or row["sticky_id"],
+        "excluded": [],
+        "wake_at": None,
+        "resolved_at": None,
+        "label_due": row["label_due"] or fresh,
+    } | values
+    await moved(tx, row, TicketState.WAITING, **values)
+
+
 async def no_other_open(tx: Tx, row: Fields) -> None:
-    """Before a ticket that has ended comes back.
+    """Before a ticket that has ended comes back; a part of a conversation may stand beside it.
 
     Raises:
         Conflict: its conversation has another open ticket.
     """
     t = ticket.c
+    if row["split_from"] is not None:
+        return
     same = (t.conversation_id == row["conversation_id"]) & (t.id != row["id"])
+    same &= t.split_from.is_(None)
     others = select(t.id).where(same, t.state.in_(sorted(OPEN_STATES))).limit(1)
     if (await tx.conn.execute(others)).one_or_none():
         raise Conflict("this conversation has another open ticket; use that one")

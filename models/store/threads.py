@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from models.ids import ticket_number
 from models.message import Envelope, InboundMessage, Lane
@@ -19,6 +19,7 @@ from models.store.files import due_files, unfetched
 from models.store.joins import prove
 from models.store.outbound import settle
 from models.store.people import Known, People
+from models.store.reopening import REOPENED, bring_back, next_word, reopened
 from models.store.revisions import (
     DELETED,
     SHOWN,
@@ -119,6 +120,7 @@ class Threads:
         batch = await sort_out(tx, kept)
         await note_early(tx, batch.early)
         plan.take(batch, people)
+        await plan.reopen()
         await plan.number(self._zone)
         await plan.store()
         proven = [i.message for i in batch.news if i.message.trust.proves]
@@ -176,7 +178,7 @@ class _Plan:
     def __init__(self, tx: Tx, hold: float, reopen: float) -> None:
         self._tx = tx
         self._hold = hold
-        self._reopen = reopen
+        self._window = reopen
         self._conversations: dict[_Slot, dict[str, Any]] = {}
         self._tickets: dict[str, dict[str, Any]] = {}
         self._cases: dict[str, dict[str, Any]] = {}
@@ -187,6 +189,7 @@ class _Plan:
         self._wordless: dict[str, dict[str, Any]] = {}
         self._audit: list[dict[str, Any]] = []
         self._due: list[dict[str, Any]] = []
+        self._reopened: dict[str, dict[str, Any]] = {}
 
     async def load(
         self, fresh: Sequence[Incoming], people: Mapping[tuple[str, str], Known]
@@ -207,11 +210,15 @@ class _Plan:
             self._conversations[talk["channel"], talk["account"], talk["key"]] = talk
         ids = [row["id"] for row in self._conversations.values()]
         # Locked, because what is read here is written back: nobody may claim or end it meanwhile.
+        # What was merged goes on as its survivor, whose conversation may be another.
         t = ticket.c
-        past = select(ticket).where(t.conversation_id.in_(ids)).order_by(t.id).with_for_update()
-        cases = dicts(await self._tx.conn.execute(past))
-        for case in sorted(cases, key=lambda case: case["state"] in OPEN_STATES):
-            self._cases[case["id"]] = self._tickets[case["conversation_id"]] = case
+        here = t.conversation_id.in_(ids)
+        survivors = select(t.merged_into).where(here, t.state == TicketState.MERGED)
+        past = select(ticket).where(or_(here, t.id.in_(survivors)))
+        cases = dicts(await self._tx.conn.execute(past.order_by(t.id).with_for_update()))
+        self._cases |= {case["id"]: case for case in cases}
+        for case in sorted(cases, key=next_word):
+            self._tickets[case["conversation_id"]] = self._cases.get(case["merged_into"], case)
 
     def _new_conversation(self, m: InboundMessage, known: Known) -> dict[str, Any]:
         return {
@@ -340,6 +347,7 @@ class _Plan:
         if case and (case["state"] in OPEN_STATES or self._joins_ended(case, known)):
             return case
         m = item.message
+        before = case["id"] if case and not case["junk"] else None
         case = {
             "id": self._tx.new_id(),
             "conversation_id": talk["id"],
@@ -357,6 +365,7 @@ class _Plan:
             "text_version": 1,
             "trouble": item.trouble,
             "queued_at": m.received_at.timestamp(),
+            "predecessor_id": before,
         }
         self._new[case["id"]] = self._cases[case["id"]] = case
         self._tickets[talk["id"]] = case
@@ -366,9 +375,10 @@ class _Plan:
         """Whether the message goes to a ticket that has ended: thanks, or a reopening."""
         if case["junk"] and known.blocked:
             return True
-        if case["state"] != TicketState.RESOLVED:
+        if case["state"] not in REOPENED:
             return False
-        return (case["resolved_at"] or 0.0) + self._reopen >= self._tx.now
+        ended = case["ended_at"] or case["resolved_at"] or 0.0
+        return bool(ended + self._window >= self._tx.now)
 
     def _grow(self, item: Incoming, case: dict[str, Any], stranger: bool) -> None:
         """The next word on a ticket that was there before.
@@ -383,6 +393,9 @@ class _Plan:
                 change["label_due"] = case["state"] in OPEN_STATES
             if case["state"] in _RETURNING:
                 change |= self._return_to_queue(item, case)
+            elif case["state"] in REOPENED:
+                self._reopened[case["id"]] = dict(case)
+                change |= reopened(case, self._tx.now)
         case.update(change)
         if case["id"] not in self._new:
             self._changed[case["id"]] = case
@@ -453,6 +466,10 @@ class _Plan:
             "received_at": m.received_at.timestamp(),
         }
 
+    async def reopen(self) -> None:
+        """What was reopened goes to who had it, if they can take it."""
+        await bring_back(self._tx, self._reopened, self._cases)
+
     async def number(self, zone: ZoneInfo) -> None:
         """Gives the new tickets their numbers, from the day's counter."""
         if not self._new:
@@ -470,6 +487,7 @@ class _Plan:
                 state=row["state"],
                 owner=None,
                 former=None,
+                predecessor=row["predecessor_id"],
             )
 
     @property
@@ -494,7 +512,8 @@ class _Plan:
 
 _TALK = ("route", "reply_to", "references", "last_seq", "ended_at")
 
-_RETURNING = {TicketState.PENDING, TicketState.SNOOZED, TicketState.RESOLVED}
+_RETURNING = {TicketState.PENDING, TicketState.SNOOZED}
+"""What the customer's word brings back to the queue, as if it had come now."""
 
 _MUTABLE = (
     "updated_at", "text_version", "held_until", "label_due", "state", "sticky_id", "owner_id",

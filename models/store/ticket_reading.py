@@ -44,6 +44,10 @@ class Ticket:
     wake_at: float | None
     first_answer_at: float | None
     resolved_at: float | None
+    ended_at: float | None
+    merged_into: str | None
+    split_from: str | None
+    predecessor_id: str | None
 
     @property
     def due_at(self) -> float | None:

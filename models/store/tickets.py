@@ -8,8 +8,8 @@ from models.errors import Conflict, NotFound
 from models.routing import Needs
 from models.store.conversations import append
 from models.store.custody import end_assignment, load, lock_agents, requeue, unload
-from models.store.database import Database
-from models.store.moves import given, leave, locked, moved, no_other_open, owned
+from models.store.database import Database, Tx
+from models.store.moves import back_in_queue, given, leave, locked, moved, owned
 from models.store.ticket_labels import TicketLabels, reclassed
 from models.store.ticket_reading import Ticket, TicketReading
 from models.store.uploads import uploaded
@@ -19,6 +19,7 @@ from models.ticket import LOADED_STATES, OPEN_STATES, TicketState
 __all__ = ["Ticket", "Tickets"]
 
 _SET_DOWN = frozenset({TicketState.RESOLVED, TicketState.PENDING})
+_HELD = frozenset({TicketState.ACTIVE, TicketState.HELPING})
 _TAKEABLE = frozenset({TicketState.WAITING, TicketState.PENDING, TicketState.SNOOZED})
 
 
@@ -100,12 +101,13 @@ class Tickets(TicketReading, TicketLabels):
         client_id: str,
         then: TicketState,
         files: Sequence[str] = (),
+        part: str | None = None,
     ) -> str:
         """Appends an answer to the conversation; returns the outbound message's id.
 
         ``then`` is the state that follows: active, pending or resolved. ``files`` are ids of
-        the agent's uploads for this ticket. The same ``client_id`` again changes nothing, so a
-        client may retry.
+        the agent's uploads for this ticket. ``part``: in the conversation of this ticket, which
+        was merged into it. The same ``client_id`` again changes nothing, so a client may retry.
 
         Raises:
             NotFound: no such ticket.
@@ -113,10 +115,7 @@ class Tickets(TicketReading, TicketLabels):
             Conflict: the agent does not have it, or ``client_id`` was used otherwise.
         """
         async with self._db.write() as tx:
-            query = select(ticket.c.conversation_id).where(ticket.c.id == ticket_id)
-            conversation_id = (await tx.conn.execute(query)).scalar_one_or_none()
-            if conversation_id is None:
-                raise NotFound("no such ticket")
+            conversation_id = await _conversation(tx, ticket_id, part)
             outbound_id, new = await append(
                 tx,
                 conversation_id=conversation_id,
@@ -156,29 +155,33 @@ class Tickets(TicketReading, TicketLabels):
             NotFound, Conflict: as ``move``.
         """
         async with self._db.write() as tx:
-            row = await owned(tx, ticket_id, agent_id, {TicketState.ACTIVE})
+            row = await owned(tx, ticket_id, agent_id, _HELD)
             await requeue(tx, row, "transferred", exclude=needs is None)
             if needs is not None:
                 await reclassed(tx, ticket_id, needs, by_hand=True)
             await tx.audit(agent_id, "ticket.release", ticket_id, note=note)
 
-    async def hand_over(self, ticket_id: str, agent_id: str, to: str, note: str) -> None:
-        """From one person to another, at once.
+    async def ask_help(self, ticket_id: str, agent_id: str, note: str) -> None:
+        """Others are at work on it (协办); it stays its owner's, and so does its clock.
 
         Raises:
-            NotFound: no such ticket.
-            Conflict: the giver does not have it, or the receiver has no free capacity.
+            NotFound, Conflict: as ``move``.
         """
         async with self._db.write() as tx:
             row = await owned(tx, ticket_id, agent_id, {TicketState.ACTIVE})
-            if to == agent_id:
-                raise Conflict("this ticket is yours already")
-            await lock_agents(tx, [agent_id, to])
-            await unload(tx, agent_id, row["units"])
-            await load(tx, to, row["units"])
-            await end_assignment(tx, ticket_id, "transferred")
-            await given(tx, row, to, {"by": "transfer", "from": agent_id, "note": note})
-            await tx.audit(agent_id, "ticket.hand_over", ticket_id, to=to, note=note)
+            await leave(tx, row, TicketState.HELPING)
+            await tx.audit(agent_id, "ticket.help", ticket_id, note=note)
+
+    async def resume(self, ticket_id: str, agent_id: str) -> None:
+        """The helpers are done; its owner goes on.
+
+        Raises:
+            NotFound, Conflict: as ``move``.
+        """
+        async with self._db.write() as tx:
+            row = await owned(tx, ticket_id, agent_id, {TicketState.HELPING})
+            await leave(tx, row, TicketState.ACTIVE)
+            await tx.audit(agent_id, "ticket.resume", ticket_id)
 
     async def mark_junk(self, ticket_id: str, agent_id: str) -> None:
         """Out of every queue, using no capacity.
@@ -203,6 +206,16 @@ class Tickets(TicketReading, TicketLabels):
             row = await locked(tx, ticket_id)
             if not row["junk"]:
                 raise Conflict("this ticket is not junk")
-            await no_other_open(tx, row)
-            await moved(tx, row, TicketState.WAITING, junk=False, label_due=True, owner_id=None)
+            await back_in_queue(tx, row, junk=False, label_due=True)
             await tx.audit(agent_id, "ticket.unjunk", ticket_id)
+
+
+async def _conversation(tx: Tx, ticket_id: str, part: str | None) -> str:
+    """A ticket's own conversation, or that of a part; raises ``NotFound``."""
+    t = ticket.c
+    which = t.id == ticket_id if part is None else (t.id == part) & (t.merged_into == ticket_id)
+    query = select(t.conversation_id).where(which)
+    found = (await tx.conn.execute(query)).scalar_one_or_none()
+    if found is None:
+        raise NotFound("no such ticket")
+    return str(found)

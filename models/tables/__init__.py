@@ -29,6 +29,7 @@ from models.tables.rules import rules_publication, rules_version
 from models.tables.tickets import assignment, skill_class, ticket
 from models.tables.timers import timer
 from models.tables.training import bundle, correction, retraining
+from models.tables.transfers import transfer
 from models.tables.voice import survey, telling, wording
 from models.tables.watching import label_day, shadow
 
@@ -80,6 +81,7 @@ __all__ = [
     "telling",
     "ticket",
     "timer",
+    "transfer",
     "upload",
     "webhook",
     "webhook_event",

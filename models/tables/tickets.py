@@ -59,11 +59,16 @@ ticket = Table(
     Column("offer_until", Double),
     Column("first_answer_at", Double),
     Column("resolved_at", Double),
+    Column("ended_at", Double, comment="When it last left the open states."),
+    # Of what other ticket it is a part.
+    identifier("merged_into", comment="The ticket that goes on for both."),
+    identifier("split_from", comment="It is about a part of that ticket's conversation."),
+    identifier("predecessor_id", comment="The ticket that it goes on from, after its window."),
     Index(
         "uq_ticket_open_conversation",
         "conversation_id",
         unique=True,
-        **where(f"state IN ({_OPEN})"),
+        **where(f"state IN ({_OPEN}) AND split_from IS NULL"),
     ),
     Index(
         "ix_ticket_queue",
@@ -82,6 +87,7 @@ ticket = Table(
         "id",
         **where("state = 'waiting' AND interrupts"),
     ),
+    Index("ix_ticket_merged_into", "merged_into", **where("merged_into IS NOT NULL")),
     Index("ix_ticket_wake", "wake_at", **where("state = 'snoozed'")),
     Index("ix_ticket_label_due", "id", **where("label_due")),
     Index("ix_ticket_owner", "owner_id", "state"),

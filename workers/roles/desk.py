@@ -73,6 +73,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
             secure_cookie=settings.desk.secure_cookie,
             second_person=settings.incidents.second_person,
             incident_alert=settings.incidents.alert,
+            transfer_seconds=settings.life.transfer_minutes * 60.0,
         ),
         metrics=metrics if settings.metrics.enabled else None,
     )

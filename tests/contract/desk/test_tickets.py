@@ -77,7 +77,8 @@ async def test_an_offer_is_accepted(house: World, visit: Visit) -> None:
     moved = (await (await visit("li")).post(f"/tickets/{ticket}/accept")).json
     assert moved["ticket"]["state"] == "active"
     assert moved["actions"] == [
-        "reply", "transfer", "pend", "snooze", "resolve", "junk", "correct",
+        "reply", "transfer", "pend", "snooze", "help", "resolve", "return", "merge", "split",
+        "junk", "correct",
     ]  # fmt: skip
 
 
@@ -109,6 +110,15 @@ async def test_a_foreign_ticket_does_not_exist(house: World, visit: Visit) -> No
         ("POST", "/resolve", None),
         ("POST", "/pend", None),
         ("POST", "/transfer", {}),
+        ("POST", "/transfer/accept", None),
+        ("POST", "/transfer/decline", {"reason": "x"}),
+        ("POST", "/transfer/withdraw", None),
+        ("POST", "/help", {}),
+        ("POST", "/resume", None),
+        ("POST", "/return", {"reason": "x"}),
+        ("POST", "/merge", {"into": "x"}),
+        ("POST", "/unmerge", None),
+        ("POST", "/split", {"messages": ["x"]}),
         ("POST", "/junk", None),
         ("POST", "/unjunk", None),
         ("POST", "/block", None),
@@ -132,7 +142,9 @@ async def test_a_ticket_that_was_mine_is_seen_but_not_touched(
     await house.give(ticket, me)
     desk = await visit("li")
     clock.pass_(1)
-    handed = await desk.post(f"/tickets/{ticket}/transfer", {"agent": other, "note": "请跟进"})
+    offered = await desk.post(f"/tickets/{ticket}/transfer", {"agent": other, "note": "请跟进"})
+    assert offered.json["ticket"]["owner"]["id"] == me
+    handed = await (await visit("wang")).post(f"/tickets/{ticket}/transfer/accept")
     assert handed.json["ticket"]["owner"]["id"] == other
     view = (await desk.get(f"/tickets/{ticket}")).json
     assert view["decisions"][-1]["text"]["zh"] == "由Li转给Wang：请跟进"
@@ -216,7 +228,7 @@ async def test_pending_is_taken_up_again_by_its_owner_only(house: World, visit: 
     await house.give(ticket, me)
     desk = await visit("li")
     pended = (await desk.post(f"/tickets/{ticket}/pend")).json
-    assert pended["actions"] == ["take", "resolve", "junk", "correct"]
+    assert pended["actions"] == ["take", "resolve", "merge", "split", "junk", "correct"]
     assert (await (await visit("wang")).post(f"/tickets/{ticket}/take")).status == 404
     assert (await desk.post(f"/tickets/{ticket}/take")).json["ticket"]["state"] == "active"
 
@@ -264,10 +276,23 @@ async def test_transfer_to_a_skill_keeps_the_language(house: World, visit: Visit
     assert (wrong.status, wrong.json["field"]) == (422, "skill")
     both = await desk.post(f"/tickets/{ticket}/transfer", {"skill": "triage", "agent": me})
     assert both.status == 422
+    nobody = await desk.post(f"/tickets/{ticket}/transfer", {"skill": "domain:发票"})
+    assert (nobody.status, nobody.json["message"]["zh"]) == (409, "没有别人能接这张工单。")
+    await house.person("wang", skills={"domain:发票": 2})
     moved = await desk.post(f"/tickets/{ticket}/transfer", {"skill": "domain:发票"})
-    assert moved.json["ticket"]["state"] == "waiting"
-    assert moved.json["ticket"]["skill_class"] == "domain:发票:1+lang:en:1!"
+    assert moved.json["ticket"]["state"] == "active"
     assert house.bell.work == ["dispatch"]
+    taken = await (await visit("wang")).post(f"/tickets/{ticket}/transfer/accept")
+    assert taken.json["ticket"]["skill_class"] == "domain:发票:1+lang:en:1!"
+
+
+async def test_sorting_out_of_triage_is_no_transfer(house: World, visit: Visit) -> None:
+    me = await house.person("li")
+    ticket = await house.ticket(needs=makers.Needs(required=(("triage", 1),)))
+    await house.give(ticket, me)
+    moved = await (await visit("li")).post(f"/tickets/{ticket}/transfer", {"skill": "domain:发票"})
+    assert moved.json["ticket"]["state"] == "waiting"
+    assert moved.json["ticket"]["skill_class"] == "domain:发票:1"
 
 
 async def test_transfer_back_to_the_queue_goes_to_somebody_else(

@@ -162,7 +162,7 @@ def explain(
     decision: Mapping[str, Any], needs: Needs, names: Mapping[str, str]
 ) -> tuple[str, str]:
     skills = " + ".join(skill for skill, _ in needs.required)
-    name = names[decision["agent_id"]]
+    name = names.get(decision["agent_id"], "")
     return (
         f"因为需要技能 {skills}；2 名在线坐席符合；1 名已满负荷；{name}技能等级最高。",
         f"It needs the skill {skills}; 2 online agents match; {name} has the highest level.",

@@ -119,3 +119,9 @@ async def owned(
     agent_id = await agent(store, login)
     assert await store.queue.claim(await decision(store, ticket_id, agent_id), None)
     return ticket_id, agent_id
+
+
+async def passed_on(store: Store, ticket_id: str, giver: str, taker: str, note: str = "") -> None:
+    """From one agent's hands into another's."""
+    await store.transfers.offer(ticket_id, giver, 600.0, to=taker, note=note)
+    await store.transfers.accept(ticket_id, taker)

@@ -24,6 +24,7 @@ from tests.contract.store.makers import (
     envelope,
     labels,
     owned,
+    passed_on,
     routed,
     thread,
     waiting,
@@ -253,12 +254,13 @@ async def test_only_the_owner_answers(store: Store) -> None:
 async def test_handing_over_moves_the_load(store: Store) -> None:
     ticket_id, giver = await owned(store)
     taker = await agent(store, "han", capacity=2)
-    await store.tickets.hand_over(ticket_id, giver, taker, "请帮忙")
+    await passed_on(store, ticket_id, giver, taker, "请帮忙")
     assert (await used(store, giver), await used(store, taker)) == (0, 2)
     assert (await store.tickets.get(ticket_id)).owner_id == taker
     second, owner = await owned(store, "k2", "zhao")
     with pytest.raises(Conflict):
-        await store.tickets.hand_over(second, owner, taker, "")
+        await passed_on(store, second, owner, taker)
+    assert (await store.tickets.get(second)).owner_id == owner
     assert await store.upkeep.recount() == []
 
 

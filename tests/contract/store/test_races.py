@@ -79,11 +79,12 @@ async def test_agents_are_locked_in_one_order(store: Store, clock: FakeClock) ->
             assert await store.queue.claim(await decision(store, ticket_id, person), 20.0)
         mine = await waiting(store, f"m{round_}")
         assert await store.queue.claim(await decision(store, mine, people[0]), None)
+        await store.transfers.offer(mine, people[0], 600.0, to=people[1])
         clock.pass_(21)
         await store.agents.beat(people)
         done = await asyncio.gather(
             store.upkeep.expire_offers(),
-            store.tickets.hand_over(mine, people[0], people[1], ""),
+            store.transfers.accept(mine, people[1]),
             store.agents.beat(list(reversed(people))),
             return_exceptions=True,
         )

@@ -140,9 +140,9 @@ async def test_handing_over_to_oneself_or_of_anothers_is_refused(store: Store) -
     ticket_id, person = await owned(store)
     other = await agent(store, "han")
     with pytest.raises(Conflict):
-        await store.tickets.hand_over(ticket_id, person, person, "")
+        await store.transfers.offer(ticket_id, person, 600.0, to=person)
     with pytest.raises(Conflict):
-        await store.tickets.hand_over(ticket_id, other, person, "")
+        await store.transfers.offer(ticket_id, other, 600.0, to=person)
     await store.tickets.release(ticket_id, person, None, "不会")
     (head,) = await store.queue.heads(5)
     assert head.excluded == {person}

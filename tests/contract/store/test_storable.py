@@ -86,7 +86,7 @@ async def test_people_write_odd_things_too(store: Store) -> None:
     await store.tickets.correct(ticket_id, person, "type", f"{ODD}{LONG}")
     await store.agents.add(f"{ODD}{LONG}", ODD, (await store.agents.get(person)).role, "h", {})
     other = await agent(store, "han")
-    await store.tickets.hand_over(ticket_id, person, other, ODD)
+    await store.transfers.offer(ticket_id, person, 600.0, to=other, note=ODD)
     sending = await store.outbound.lease(1, 30.0)
     assert sending is not None
     result = SendResult("failed", provider_id=f"{ODD}{LONG}", error=ODD)

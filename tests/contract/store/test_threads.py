@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import select
 
+from models.agent import Presence
 from models.errors import Conflict
 from models.message import ReplyRoute, Sender, Trust
 from models.store import Store
@@ -116,7 +117,7 @@ async def test_a_greeting_is_held_until_content_or_time(store: Store, clock: Fak
     assert due.text == "在吗\n包裹三天没动"
 
 
-async def batch(store: Store, *items: dict[str, object]) -> None:
+async def batch(store: Store, *items: dict[str, object], talk: str = "talk") -> None:
     """Several messages of one conversation that one lease brought."""
     # A millisecond apart: nothing else tells which of two came first.
     start = 1_800_000_000.0
@@ -124,7 +125,12 @@ async def batch(store: Store, *items: dict[str, object]) -> None:
     await store.envelopes.accept(envelopes)
     lease = await leased(store)
     incoming = [
-        Incoming(e.id, inbound(e, text=item["text"]), e.lane, hollow=bool(item.get("hollow")))
+        Incoming(
+            e.id,
+            inbound(e, text=item["text"], conversation_key=talk),
+            e.lane,
+            hollow=bool(item.get("hollow")),
+        )
         for e, item in zip(envelopes, items, strict=True)
     ]
     async with store.db.write() as tx:
@@ -158,7 +164,7 @@ async def test_a_strangers_word_on_a_ticket_that_nobody_works_on_is_seen(store: 
     await store.tickets.move(ticket_id, agent_id, TicketState.RESOLVED)
     stranger = Sender(external_id="somebody else")
     await thread(store, envelope("x"), conversation_key="talk-k1", sender=stranger, text="机密")
-    assert (await store.tickets.get(ticket_id)).state == TicketState.WAITING
+    assert (await store.tickets.get(ticket_id)).state == TicketState.ACTIVE
     (due,) = await store.queue.unlabelled(10)
     assert "机密" not in due.text
 
@@ -203,17 +209,54 @@ async def _agent(store: Store) -> str:
     return await agent(store)
 
 
-@pytest.mark.parametrize("state", [TicketState.PENDING, TicketState.RESOLVED])
 async def test_the_customers_next_word_brings_the_ticket_back_with_its_agent_preferred(
-    store: Store, clock: FakeClock, state: TicketState
+    store: Store, clock: FakeClock
 ) -> None:
     ticket_id, agent_id = await owned(store)
-    await store.tickets.move(ticket_id, agent_id, state)
+    await store.tickets.move(ticket_id, agent_id, TicketState.PENDING)
     clock.pass_(60)
     await thread(store, envelope("b", now=clock()), conversation_key="talk-k1")
     found = await store.tickets.get(ticket_id)
     assert (found.state, found.sticky_id, found.owner_id) == ("waiting", agent_id, None)
     assert found.queued_at == clock()
+    assert await store.upkeep.recount() == []
+
+
+async def test_a_reopened_ticket_goes_to_its_agent_who_is_there(
+    store: Store, clock: FakeClock
+) -> None:
+    ticket_id, agent_id = await owned(store)
+    before = await store.tickets.get(ticket_id)
+    await store.tickets.move(ticket_id, agent_id, TicketState.RESOLVED)
+    clock.pass_(60)
+    await thread(store, envelope("b", now=clock()), conversation_key="talk-k1")
+    found = await store.tickets.get(ticket_id)
+    assert (found.state, found.owner_id, found.resolved_at) == ("active", agent_id, None)
+    assert found.queued_at == before.queued_at
+    last = (await store.tickets.decisions(ticket_id))[-1]
+    assert (last["decision"], last["accepted_at"]) == ({"by": "reopened"}, clock())
+    assert (await store.agents.get(agent_id)).used == found.units
+    assert await store.upkeep.recount() == []
+
+
+@pytest.mark.parametrize("away", [True, False])
+async def test_a_reopened_ticket_waits_with_its_age_where_its_agent_cannot(
+    store: Store, clock: FakeClock, away: bool
+) -> None:
+    ticket_id, agent_id = await owned(store)
+    before = await store.tickets.get(ticket_id)
+    await store.tickets.move(ticket_id, agent_id, TicketState.RESOLVED)
+    if away:
+        await store.agents.present(agent_id, Presence.BREAK)
+    else:
+        await store.agents.change(agent_id, None, capacity=1)
+    clock.pass_(60)
+    await batch(store, {"text": "还是没到"}, {"text": "人呢"}, talk="talk-k1")
+    found = await store.tickets.get(ticket_id)
+    assert (found.state, found.sticky_id, found.owner_id) == ("waiting", agent_id, None)
+    assert (found.queued_at, found.clock_at) == (before.queued_at, before.clock_at)
+    told = [e.kind for e in await store.events.of_ticket(ticket_id)]
+    assert told.count("ticket.returned") == 1
     assert await store.upkeep.recount() == []
 
 
@@ -230,8 +273,9 @@ async def test_after_the_window_a_new_ticket_begins(store: Store, clock: FakeClo
     await store.tickets.move(ticket_id, agent_id, TicketState.RESOLVED)
     clock.pass_(8 * 86400)
     await thread(store, envelope("b", now=clock()), conversation_key="talk-k1")
-    assert len(await tickets(store)) == 2
+    (after,) = set(await tickets(store)) - {ticket_id}
     assert (await store.tickets.get(ticket_id)).state == TicketState.RESOLVED
+    assert (await store.tickets.get(after)).predecessor_id == ticket_id
 
 
 async def test_an_automatic_mail_moves_nothing(store: Store) -> None:

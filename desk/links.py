@@ -1,0 +1,61 @@
+"""What other tickets a ticket is bound to, and what was said in those merged into it."""
+
+from collections.abc import Mapping
+
+from desk.services import DeskServices
+from desk.shapes import Json, entry_json
+from models.errors import NotFound
+from models.store.merging import Part
+from models.store.tickets import Ticket
+
+_MOST = 200
+"""Messages of a merged ticket's conversation that are shown."""
+
+
+async def links_json(services: DeskServices, ticket: Ticket, names: Mapping[str, str]) -> Json:
+    """Survivor, origin and predecessor of a ticket, and the parts that were merged into it."""
+    bound = {
+        "merged_into": ticket.merged_into,
+        "split_from": ticket.split_from,
+        "predecessor": ticket.predecessor_id,
+    }
+    return {
+        **{name: await _brief(services, other) for name, other in bound.items()},
+        "parts": [
+            await _part_json(services, ticket, part, names)
+            for part in await services.store.merging.parts(ticket.id)
+        ],
+    }
+
+
+async def _brief(services: DeskServices, ticket_id: str | None) -> Json | None:
+    if ticket_id is None:
+        return None
+    try:
+        other = await services.store.tickets.get(ticket_id)
+    except NotFound:  # erased since
+        return None
+    return {"id": other.id, "number": other.number, "state": other.state}
+
+
+async def _part_json(
+    services: DeskServices, ticket: Ticket, part: Part, names: Mapping[str, str]
+) -> Json:
+    elsewhere = part.conversation_id != ticket.conversation_id
+    log = (
+        await services.store.conversations.log(part.conversation_id, 0, _MOST) if elsewhere else []
+    )
+    ids = [entry.identity_id for entry in log if entry.identity_id is not None]
+    senders = await services.store.people.senders(ids)
+    problem = services.delivery_problem(part.channel)
+    return {
+        "id": part.id,
+        "number": part.number,
+        "channel": part.channel,
+        "elsewhere": elsewhere,
+        "messages": [
+            entry_json(entry, senders=senders, names=names, waits_because=problem)
+            for entry in log
+            if entry.changes_id is None
+        ],
+    }

@@ -1,0 +1,244 @@
+"""The ends of a ticket and the ways back; two that become one, and one that becomes two."""
+
+import pytest
+from sqlalchemy import select
+
+from models.errors import Conflict, NotFound
+from models.store import Store, ending
+from models.store.conversations import Entry
+from models.tables import complaint, message
+from models.ticket import TicketState
+from tests.contract.store.conftest import FakeClock
+from tests.contract.store.makers import agent, envelope, owned, routed, thread, waiting
+
+DAY = 86400.0
+FOLLOWER = ending.closing(7 * DAY)
+
+
+async def clock_ticks(store: Store) -> None:
+    await store.followers.catch_up(FOLLOWER, await store.events.last())
+    assert await store.timers.fire_due({ending.TIMER: ending.close_due}) == []
+
+
+async def state(store: Store, ticket_id: str) -> str:
+    assert await store.upkeep.recount() == []
+    return (await store.tickets.get(ticket_id)).state
+
+
+async def complain(store: Store, ticket_id: str) -> None:
+    """As the complaints' own follower would: with nothing settled yet."""
+    async with store.db.write() as tx:
+        row = {"ticket_id": ticket_id, "opened_at": tx.now, "updated_at": tx.now}
+        await tx.insert(complaint, [row | {"complained_at": tx.now}])
+
+
+# -- closing ---------------------------------------------------------------------------
+
+
+async def test_the_clock_closes_what_stays_resolved(store: Store, clock: FakeClock) -> None:
+    ticket_id, person = await owned(store)
+    await store.tickets.move(ticket_id, person, TicketState.RESOLVED)
+    await clock_ticks(store)
+    clock.pass_(7 * DAY - 60)
+    await clock_ticks(store)
+    assert await state(store, ticket_id) == "resolved"
+    clock.pass_(61)
+    await clock_ticks(store)
+    assert await state(store, ticket_id) == "closed"
+
+
+async def test_a_reopened_ticket_is_closed_from_its_next_end(
+    store: Store, clock: FakeClock
+) -> None:
+    ticket_id, person = await owned(store)
+    await store.tickets.move(ticket_id, person, TicketState.RESOLVED)
+    await clock_ticks(store)
+    clock.pass_(5 * DAY)
+    await thread(store, envelope("b", now=clock()), conversation_key="talk-k1")
+    await clock_ticks(store)
+    assert await store.timers.of(ticket_id) == []
+    await store.tickets.move(ticket_id, person, TicketState.RESOLVED)
+    clock.pass_(3 * DAY)
+    await clock_ticks(store)
+    assert await state(store, ticket_id) == "resolved"
+    clock.pass_(4 * DAY)
+    await clock_ticks(store)
+    assert await state(store, ticket_id) == "closed"
+
+
+async def test_an_unsettled_complaint_is_closed_by_nobody(store: Store, clock: FakeClock) -> None:
+    ticket_id, person = await owned(store)
+    await complain(store, ticket_id)
+    await store.tickets.move(ticket_id, person, TicketState.RESOLVED)
+    with pytest.raises(ending.Unsettled) as refused:
+        await store.ending.close(ticket_id, person)
+    assert "review" in refused.value.gaps
+    await clock_ticks(store)
+    clock.pass_(30 * DAY)
+    await clock_ticks(store)
+    assert await state(store, ticket_id) == "resolved"
+    (again,) = await store.timers.of(ticket_id)
+    assert again.due_at == clock() + DAY
+
+
+async def test_a_supervisor_closes_and_reopens_by_hand(store: Store) -> None:
+    ticket_id, person = await owned(store)
+    with pytest.raises(Conflict):
+        await store.ending.close(ticket_id, person)
+    await store.ending.send_back(ticket_id, person, "资料不全")
+    assert await state(store, ticket_id) == "returned"
+    await store.ending.reopen(ticket_id, person, "补齐了")
+    assert await state(store, ticket_id) == "waiting"
+    await store.ending.settle(ticket_id, person)
+    assert await state(store, ticket_id) == "resolved"
+    await store.ending.close(ticket_id, person)
+    assert await state(store, ticket_id) == "closed"
+    for move in (store.ending.reopen(ticket_id, person, "x"), store.ending.close(ticket_id, "x")):
+        with pytest.raises(Conflict):
+            await move
+
+
+async def test_the_customers_word_brings_back_what_was_sent_back(store: Store) -> None:
+    ticket_id = await waiting(store)
+    person = await agent(store)
+    await store.ending.send_back(ticket_id, person, "资料不全")
+    await thread(store, envelope("b"), conversation_key="talk-k1", text="补上单号")
+    assert await state(store, ticket_id) == "waiting"
+
+
+async def test_helpers_cost_their_owner_what_work_costs(store: Store) -> None:
+    ticket_id, person = await owned(store)
+    await store.tickets.ask_help(ticket_id, person, "问仓库")
+    assert await state(store, ticket_id) == "helping"
+    assert (await store.agents.get(person)).used == 2
+    await store.tickets.resume(ticket_id, person)
+    assert await state(store, ticket_id) == "active"
+    with pytest.raises(Conflict):
+        await store.tickets.resume(ticket_id, person)
+
+
+# -- merging ---------------------------------------------------------------------------
+
+
+async def two(store: Store) -> tuple[str, str, str]:
+    """(one of li's, a waiting one of the same customer, li)"""
+    kept, person = await owned(store)
+    return kept, await waiting(store, "k2"), person
+
+
+async def log(store: Store, ticket_id: str) -> list[Entry]:
+    found = await store.tickets.get(ticket_id)
+    return await store.conversations.log(found.conversation_id)
+
+
+async def test_the_next_word_of_a_merged_ticket_belongs_to_its_survivor(store: Store) -> None:
+    kept, gone, person = await two(store)
+    await store.merging.merge(gone, kept, person)
+    assert (await store.tickets.get(gone)).merged_into == kept
+    await store.tickets.move(kept, person, TicketState.RESOLVED)
+    await thread(store, envelope("b"), conversation_key="talk-k2", text="还没到")
+    assert await state(store, kept) == "active"
+    assert await state(store, gone) == "merged"
+    assert [entry.ticket_id for entry in await log(store, gone)] == [gone, kept]
+    assert [part.id for part in await store.merging.parts(kept)] == [gone]
+
+
+async def test_an_answer_goes_into_the_conversation_of_a_part(store: Store) -> None:
+    kept, gone, person = await two(store)
+    await store.merging.merge(gone, kept, person)
+    act = TicketState.ACTIVE
+    await store.tickets.reply(kept, person, "查到了", "c1", act, part=gone)
+    assert [e.text for e in await log(store, gone)][-1] == "查到了"
+    other, _ = await owned(store, "k3", "han")
+    with pytest.raises(NotFound):
+        await store.tickets.reply(kept, person, "查到了", "c2", act, part=other)
+
+
+async def test_a_merger_is_undone_with_what_came_since(store: Store) -> None:
+    kept, gone, person = await two(store)
+    before = await store.tickets.get(gone)
+    await store.merging.merge(gone, kept, person)
+    await thread(store, envelope("b"), conversation_key="talk-k2", text="还没到")
+    await store.merging.undo(gone, person)
+    found = await store.tickets.get(gone)
+    assert (found.state, found.merged_into, found.queued_at) == ("waiting", None, before.queued_at)
+    assert {entry.ticket_id for entry in await log(store, gone)} == {gone}
+    with pytest.raises(Conflict):
+        await store.merging.undo(gone, person)
+
+
+async def test_a_resolved_ticket_comes_out_of_a_merger_resolved(store: Store) -> None:
+    kept, gone, person = await two(store)
+    await store.tickets.take(gone, person)
+    await store.tickets.move(gone, person, TicketState.RESOLVED)
+    await store.merging.merge(gone, kept, person)
+    await store.merging.undo(gone, person)
+    assert await state(store, gone) == "resolved"
+
+
+async def test_what_cannot_be_one_is_refused(store: Store) -> None:
+    kept, gone, person = await two(store)
+    stranger = await waiting(
+        store, "k3", sender=(await store.people.reveal(
+            await store.tickets.identity_of(kept), person
+        )).model_copy(update={"external_id": "other", "email": "o@example.com"}),
+    )  # fmt: skip
+    for ticket_id, into in ((gone, gone), (stranger, kept)):
+        with pytest.raises(Conflict):
+            await store.merging.merge(ticket_id, into, person)
+    await complain(store, gone)
+    with pytest.raises(Conflict, match="complaint"):
+        await store.merging.merge(gone, kept, person)
+    await complain(store, kept)
+    await store.merging.merge(gone, kept, person)
+    third = await waiting(store, "k4")
+    for ticket_id, into in ((kept, third), (third, gone)):
+        with pytest.raises(Conflict):
+            await store.merging.merge(ticket_id, into, person)
+
+
+# -- splitting -------------------------------------------------------------------------
+
+
+async def said(store: Store, ticket_id: str) -> list[str]:
+    query = select(message.c.id).where(message.c.ticket_id == ticket_id).order_by(message.c.seq)
+    async with store.db.read() as conn:
+        return list((await conn.execute(query)).scalars())
+
+
+async def test_a_part_becomes_a_ticket_and_the_next_word_stays_with_the_first(
+    store: Store,
+) -> None:
+    ticket_id, person = await owned(store)
+    await thread(store, envelope("b"), conversation_key="talk-k1", text="另外发票抬头错了")
+    _, second = await said(store, ticket_id)
+    part = await store.merging.split(ticket_id, [second], person)
+    found = await store.tickets.get(part)
+    assert (found.state, found.split_from) == ("new", ticket_id)
+    assert found.number != (await store.tickets.get(ticket_id)).number
+    texts = {due.ticket_id: due.text for due in await store.queue.unlabelled(5)}
+    assert texts == {ticket_id: "包裹三天没动", part: "另外发票抬头错了"}
+    await store.queue.route([routed(due) for due in await store.queue.unlabelled(5)])
+    await thread(store, envelope("c"), conversation_key="talk-k1", text="快点")
+    assert len(await said(store, ticket_id)) == 2
+    await store.tickets.move(ticket_id, person, TicketState.RESOLVED)
+    await thread(store, envelope("d"), conversation_key="talk-k1", text="发票呢")
+    assert len(await said(store, part)) == 2
+    assert await state(store, ticket_id) == "resolved"
+    # Undone, the part is where it came from, and there is one ticket again.
+    await store.ending.reopen(ticket_id, person, "x")
+    await store.merging.merge(part, ticket_id, person)
+    await thread(store, envelope("e"), conversation_key="talk-k1", text="好了吗")
+    assert len(await said(store, ticket_id)) == 3
+
+
+async def test_what_cannot_be_split_off_is_refused(store: Store) -> None:
+    ticket_id, person = await owned(store)
+    (only,) = await said(store, ticket_id)
+    foreign = (await said(store, await waiting(store, "k2")))[0]
+    for chosen in ([only], [foreign], ["nope"]):
+        with pytest.raises(Conflict):
+            await store.merging.split(ticket_id, chosen, person)
+    await store.tickets.move(ticket_id, person, TicketState.RESOLVED)
+    with pytest.raises(Conflict):
+        await store.merging.split(ticket_id, [only], person)
