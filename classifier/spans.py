@@ -66,6 +66,23 @@ def spans(text: str) -> list[Span]:
     return sorted(found, key=lambda span: span.start)
 
 
+_PERSONAL = frozenset({"phone", "email", "address", "order", "number"})
+
+
+def anonymous(text: str, lang: str) -> str:
+    """``text`` with its personal data named instead of told: 〔电话〕, [phone number].
+
+    Names of people are no spans: they stay.
+    """
+    parts, at = [], 0
+    for span in spans(text):
+        if span.kind in _PERSONAL:
+            zh, en = NAMES[span.kind]
+            parts += [text[at : span.start], f"〔{zh}〕" if lang == "zh" else f"[{en}]"]
+            at = span.end
+    return "".join([*parts, text[at:]])
+
+
 def _address(folded: str, house: re.Match[str]) -> Span:
     before = folded[max(0, house.start() - _REACH) : house.start()]
     run = _RUN.search(before)

@@ -200,6 +200,25 @@ class Watching(Section):
     )
 
 
+class Suggesting(Section):
+    """参考答复 / Answers by example."""
+
+    tickets: int = Field(
+        ge=0,
+        le=50_000,
+        description="从最近多少张已解决的工单里找 "
+        "/ How many of the newest resolved tickets are searched.",
+    )
+    offered: int = Field(
+        ge=1, le=20, description="各给出几条 / How many of each kind are offered at most."
+    )
+    least: float = Field(
+        ge=0,
+        le=1,
+        description="至少多相似（余弦，0–1） / How similar they must be: a cosine, 0 to 1.",
+    )
+
+
 class Acknowledgement(Section):
     """受理回执 / What a customer is told on arrival."""
 

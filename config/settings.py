@@ -30,6 +30,7 @@ from config.sections import (
     Pipeline,
     Retraining,
     Section,
+    Suggesting,
     Watching,
 )
 from models.routing import Rules
@@ -81,6 +82,7 @@ class Settings(Section):
     pipeline: Pipeline
     retraining: Retraining
     watching: Watching
+    suggesting: Suggesting
     channels: dict[str, dict[str, Any]] = Field(
         description="每个渠道一节，写法见各渠道；enabled = false 关闭 "
         "/ One section a channel, see each channel; enabled = false closes it."

@@ -242,6 +242,12 @@ class WebhookLog(Body):
     limit: Annotated[int, Field(ge=1, le=500)] = 100
 
 
+class Canned(Body):
+    title: Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=120)]
+    zh: Annotated[Line, Field(max_length=5000)] = ""
+    en: Annotated[Line, Field(max_length=5000)] = ""
+
+
 class WatchDays(Body):
     """The query of what is seen of the classifier."""
 

@@ -135,6 +135,15 @@ class Watch(Protocol):
         """What the challenger in shadow has said, and where it disagrees; None: there is none."""
 
 
+class Suggest(Protocol):
+    """Canned answers and resolved tickets that are like a ticket, as JSON, best first.
+
+    Tickets are those that were in the hands of ``for_agent``; None: of everybody.
+    """
+
+    async def __call__(self, ticket_id: str, for_agent: str | None, /) -> dict[str, Any]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class DeskOptions:
     """Settings of the desk door.
@@ -164,6 +173,7 @@ class DeskServices:
     answers on a channel wait, as a sentence with the remedy, or None when they do not.
     ``bundle_work``: what only those can do with bundles who know the classifier.
     ``preview``: a small WebP of a picture with this MIME type, None where none can be made.
+    ``suggest``: answers by example.
     ``watch``: what is seen of the classifier at work.
     ``metrics``: the handler of /metrics, if it is served here.
     """
@@ -178,6 +188,7 @@ class DeskServices:
     waiting: Callable[[str], Awaitable["Waits | None"]]
     rules: RulesOffice
     bundle_work: BundleWork
+    suggest: Suggest
     preview: Callable[[bytes, str], Awaitable[bytes | None]]
     watch: Watch
     delivery_problem: Callable[[str], str | None]

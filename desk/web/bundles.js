@@ -1,6 +1,7 @@
 // The admins' page of classifier bundles: champion against challenger, and the way there.
 import { ask, h, moment, notice, say, span, t } from "./dom.js";
 import { call } from "./door.js";
+import { openCanned } from "./suggest.js";
 import { shadowPanel, watchPanel } from "./watch.js";
 
 const SHORT = 8;
@@ -49,7 +50,8 @@ function draw(page, known, tools) {
   const judged = known.retrainings.find((run) => run.outcome);
   page.replaceChildren(
     h("header.bundles-head", null,
-      h("h1", null, t("bundles.title")),
+      h("h1", null, t("bundles.title")), h("span.spread", null),
+      h("button.quiet", { type: "button", onclick: () => tools.act(() => openCanned(tools.desk)) }, t("canned.title")),
       h("button.quiet", { type: "button", onclick: () => tools.desk.closeBundles() }, t("bundles.back"))),
     h("div.bundles-grid", null,
       h("div.column", null, training(known, latest, tools), rack(known, tools)),

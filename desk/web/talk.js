@@ -1,6 +1,7 @@
 // The conversation: what both sides said, what became of our answers, and the reply box.
 import { ask, h, moment, notice, say, show, span, t } from "./dom.js";
 import { call, newId, put } from "./door.js";
+import { makeSuggestions } from "./suggest.js";
 import { channelName, dueOf, stateTag, title } from "./queue.js";
 
 const TYPING_MS = 3000; // how often the customer is told that we write
@@ -314,6 +315,11 @@ function makeReply(desk, ticketId) {
       h("option", { value, selected: draft.then === value }, t(`reply.then.${value}`))));
   const send = h("button.primary", { type: "submit" }, t("reply.send"));
   const files = makeFiles(ticketId, draft);
+  const suggestions = makeSuggestions(desk, ticketId, (said) => {
+    text.value = text.value.trim() ? `${text.value.trimEnd()}\n${said}` : said;
+    draft.text = text.value;
+    text.focus();
+  });
   const form = h("form.reply", { onsubmit: async (event) => {
     event.preventDefault();
     if (!text.value.trim() || send.disabled || files.busy()) return;
@@ -333,10 +339,11 @@ function makeReply(desk, ticketId) {
     send.disabled = false;
     text.focus();
   } },
+  suggestions.panel,
   h("label.unseen", { htmlFor: "reply-text" }, t("reply.label")),
   text,
   files.list,
-  h("div.row", null, files.button,
+  h("div.row", null, files.button, suggestions.button,
     h("label.then", null, h("span", null, t("reply.then")), then), h("span.spread", null), send));
   return form;
 }

@@ -10,6 +10,7 @@ from models.store.blobs import Blobs, FileBlobs, TableBlobs
 from models.store.boards import Boards
 from models.store.bundles import Bundles
 from models.store.calls import Calls
+from models.store.canned import Canned
 from models.store.conversations import Conversations
 from models.store.corrections import Corrections
 from models.store.cursors import Cursors
@@ -17,6 +18,7 @@ from models.store.database import Database
 from models.store.ending import Ending
 from models.store.envelopes import Envelopes
 from models.store.events import Events
+from models.store.examples import Examples
 from models.store.files import Files
 from models.store.followers import Followers
 from models.store.incidents import Incidents
@@ -90,6 +92,8 @@ class Store:
     records: Records
     watching: Watching
     shadows: Shadows
+    examples: Examples
+    canned: Canned
     wordings: Wordings
 
     async def close(self) -> None:
@@ -156,5 +160,7 @@ def open_store(
         records=Records(db),
         watching=Watching(db),
         shadows=Shadows(db),
+        examples=Examples(db),
+        canned=Canned(db),
         wordings=Wordings(db),
     )

@@ -21,6 +21,7 @@ from models.ticket import Label, Labels, Reason
 from tests.contract.desk.test_previews import picture
 from tests.contract.desk.world import PASSWORD, RULES, World, mail_with_file, world
 from tests.contract.store import makers
+from tests.contract.workers.test_watching import CHAMPION, stored
 
 EVIL = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>"
 
@@ -451,3 +452,19 @@ async def test_an_admin_sees_the_shadow_and_the_drift_by_day(
     await expect(page.locator(".watch-card .chart").first).to_be_visible()
     await page.get_by_role("button", name="结束").click()
     await expect(page.locator(".shadow")).to_have_count(0)
+
+
+async def test_an_answer_by_example_is_inserted_into_the_reply(
+    house: World, page: Page, url: str, tmp_path: Path
+) -> None:
+    await house.store.bundles.promote(await stored(house.store, CHAMPION, tmp_path / "made"), None)
+    li = await house.person("li")
+    await house.store.canned.add("发票怎么办理", "请在订单页申请。", "", li)
+    ticket_id = await house.ticket(text="请问发票怎么办理")
+    await house.give(ticket_id, li)
+    await sign_in(page, url)
+    await page.locator(".card").first.click()
+    await page.get_by_role("button", name="参考答复").click()
+    await page.get_by_role("button", name="插入").click()
+    await expect(page.locator("#reply-text")).to_have_value("请在订单页申请。")
+    await expect(page.locator(".offer")).to_be_hidden()

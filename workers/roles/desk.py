@@ -18,6 +18,7 @@ from workers.explaining import Explaining, explained
 from workers.metrics import metrics_handler
 from workers.preview import Previews
 from workers.roles.door import serving, until_told
+from workers.suggesting import Suggesting, SuggestOptions
 from workers.wiring import Base, make_channels, make_publishing, make_ruling, make_watch, opened
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -64,6 +65,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         waiting=Explaining(base.store, ruling).waiting,
         rules=make_publishing(settings, base.store, ruling, taxonomy),
         watch=watch,
+        suggest=_suggesting(settings, base).suggest,
         bundle_work=BundleWork(base.store, settings.data_dir / "bundles", taxonomy),
         preview=Previews(),
         delivery_problem=lambda name: _problem(channels, name),
@@ -77,6 +79,12 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         ),
         metrics=metrics if settings.metrics.enabled else None,
     )
+
+
+def _suggesting(settings: Settings, base: Base) -> Suggesting:
+    wanted = settings.suggesting
+    options = SuggestOptions(wanted.tickets, wanted.offered, wanted.least)
+    return Suggesting(base.store, settings.data_dir / "bundles", time.monotonic, options)
 
 
 def _problem(channels: Mapping[str, Channel], name: str) -> str | None:

@@ -31,6 +31,7 @@ from workers.hours import calendar
 from workers.preview import Previews
 from workers.publishing import Publishing
 from workers.ruling import Ruling
+from workers.suggesting import Suggesting, SuggestOptions
 from workers.watch_report import Limits, WatchReport
 
 PASSWORD = "correct horse battery"
@@ -299,6 +300,9 @@ async def world(
         rules=office(store),
         bundle_work=Rack(store),
         preview=Previews(),
+        suggest=Suggesting(
+            store, folder / "bundles", store.db._clock, SuggestOptions(100, 3, 0.2)
+        ).suggest,
         watch=WatchReport(store, TAXONOMY, ZoneInfo("Asia/Shanghai"), Limits(0.25, 0.8)),
         delivery_problem=problems.get,
         options=options or DeskOptions(version="test"),
