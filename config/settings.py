@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 
+from config.clocks import Clocks
 from config.contact import Progress, Quiet, Satisfaction
 from config.problems import ConfigurationError as ConfigurationError
 from config.problems import Problem, explain
@@ -105,6 +106,7 @@ class Settings(Section):
     )
     hours: Hours
     incidents: Incidents
+    clocks: Clocks
     log: Log
     metrics: Metrics
 

@@ -71,11 +71,31 @@ OTHERS: dict[str, Kind] = {
         "another ticket was merged into it, or taken out again",
         ("other", "merged"),
     ),
+    "clock.warned": Kind(
+        "时钟快到时限", "a clock is near its target", ("number", "clock", "target", "since")
+    ),
+    "clock.breached": Kind(
+        "时钟超时", "a clock is past its target", ("number", "clock", "target", "since")
+    ),
+    "ticket.escalated": Kind(
+        "升级到班长、主管、经理（level 1–3）",
+        "it went up to level 1, 2 or 3",
+        ("number", "level", "clock", "target", "since"),
+    ),
+    "ticket.pressed": Kind(
+        "客户催单（第 times 次）",
+        "the customer pressed, for the nth time",
+        ("number", "times", "since"),
+    ),
     "message.in": Kind(
-        "客户的消息（what 为 edit、delete 时是修改、撤回；aside：问进度或评价，不是新的事）",
+        "客户的消息（what 为 edit、delete 时是修改、撤回；aside：问进度或评价，不是新的事；"
+        "asks：要人答复，pressing：催单）",
         "a customer's message (or, by what, its edit or deletion); aside: it asks after progress "
-        "or rates us, and raises no matter",
-        ("seq", "message", "envelope", "quarantined", "what", "aside"),
+        "or rates us, and raises no matter; asks: it wants an answer, pressing: it presses",
+        (
+            *("seq", "message", "envelope", "quarantined", "what", "aside"),
+            *("asks", "received_at", "pressing"),
+        ),
     ),
     "message.out": Kind("我方的消息", "a message of ours", ("seq", "outbound", "kind")),
     "message.file": Kind(

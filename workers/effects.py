@@ -1,21 +1,26 @@
 """What happens by itself: what each kind of timer brings about, and who acts on events."""
 
+import time
 from collections.abc import Mapping, Sequence
 
 from config.settings import Settings
-from models.store import ending, incidents, transfers
+from models.store import clocks, ending, incidents, transfers
 from models.store.followers import Follower
 from models.store.likenesses import noticing
 from models.store.measures import STAGES
 from models.store.timers import Effect
+from router.clocks import Timekeeper
+from workers.hours import calendars
+from workers.timekeeping import Timekeeping
 
 
-def make_effects(_settings: Settings) -> Mapping[str, Effect]:
+def make_effects(settings: Settings) -> Mapping[str, Effect]:
     """Every kind of timer that the clock knows, a line each; one that is not here waits."""
     return {
         incidents.TELL: incidents.tell,
         transfers.TIMER: transfers.expire,
         ending.TIMER: ending.close_due,
+        clocks.TIMER: _timekeeping(settings).fire,
     }
 
 
@@ -25,4 +30,10 @@ def make_followers(settings: Settings) -> Sequence[Follower]:
         STAGES,
         noticing(settings.incidents.alarm, settings.incidents.compared, settings.incidents.alert),
         ending.closing(settings.life.close_days * 86400.0),
+        _timekeeping(settings).follower(),
     )
+
+
+def _timekeeping(settings: Settings) -> Timekeeping:
+    hours = calendars(settings.hours, time.time())
+    return Timekeeping(Timekeeper(settings.clocks.policy(), hours))

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import structlog
 
 from classifier.courtesy import is_courtesy
+from classifier.pressing import is_pressing
 from classifier.text import is_greeting
 from models.errors import Conflict, NotFound, Permanent, Temporary
 from models.ids import uuid7
@@ -178,6 +179,7 @@ class Pipeline:
                         envelope,
                         message,
                         hollow=not message.attachments and _is_hollow(message.text),
+                        pressing=is_pressing,
                         trouble=trouble,
                     )
                 )

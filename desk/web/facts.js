@@ -172,10 +172,12 @@ function historyText(line, names) {
   const change = line.kind === "message.in" && ["edit", "delete"].includes(line.data.what);
   const key = change ? `history.message.${line.data.what}` : `history.${line.kind}`;
   if (!has(key)) return line.kind;
-  const { before = "", after = "", reason = "", state } = line.data;
+  const { before = "", after = "", reason = "", times = "", state } = line.data;
+  const clock = line.data.clock ? t(`clock.${line.data.clock}`) : "";
+  const level = line.data.level ? t(`level.${line.data.level}`) : "";
   const shown = state && has(`state.${state}`) ? t(`state.${state}`) : "";
   const moved = line.kind === "ticket.moved" && names.states[state];
-  return t(key, { name: line.agent?.name ?? "", before, after, reason, state: shown }) + (moved ? `：${say(moved)}` : "");
+  return t(key, { name: line.agent?.name ?? "", before, after, reason, state: shown, times, clock, level }) + (moved ? `：${say(moved)}` : "");
 }
 
 function section(id, heading, content) {

@@ -11,6 +11,7 @@ from models.store.boards import Boards
 from models.store.bundles import Bundles
 from models.store.calls import Calls
 from models.store.canned import Canned
+from models.store.clocks import Clocks
 from models.store.conversations import Conversations
 from models.store.corrections import Corrections
 from models.store.cursors import Cursors
@@ -72,6 +73,7 @@ class Store:
     ending: Ending
     leaving: Leaving
     timers: Timers
+    clocks: Clocks
     followers: Followers
     outbound: Outbound
     agents: Agents
@@ -140,6 +142,7 @@ def open_store(
         ending=Ending(db),
         leaving=Leaving(db),
         timers=Timers(db),
+        clocks=Clocks(db),
         followers=Followers(db),
         outbound=Outbound(db, conversations),
         agents=Agents(db),

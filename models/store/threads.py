@@ -1,6 +1,6 @@
 """From messages to tickets: identity, conversation, the open ticket or a new one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -47,9 +47,10 @@ class Incoming:
     """A message ready to be threaded, with what its reader found out about it.
 
     ``hollow``: a greeting or thanks without content; it holds a new ticket back and reopens
-    nothing. ``trouble``: why the raw bytes could not be read, if so. ``private``: the
-    conversation has one customer, so a stranger in it is quarantined. ``overheard``: it was not
-    said to us, and counts only where its conversation has a ticket that it can join.
+    nothing. ``pressing`` tells of a text whether it presses for an answer (催单); asked only of
+    what joins a ticket. ``trouble``: why the raw bytes could not be read, if so. ``private``:
+    the conversation has one customer, so a stranger in it is quarantined. ``overheard``: it was
+    not said to us, and counts only where its conversation has a ticket that it can join.
     ``aside``: it raises no matter (it asks after progress, or answers our survey): it opens and
     reopens nothing, and where there is no ticket it belongs to none.
     """
@@ -58,6 +59,7 @@ class Incoming:
     message: InboundMessage
     lane: Lane
     hollow: bool = False
+    pressing: Callable[[str], bool] = lambda _text: False
     trouble: str | None = None
     private: bool = True
     overheard: bool = False
@@ -65,7 +67,13 @@ class Incoming:
 
     @classmethod
     def of(
-        cls, envelope: Envelope, message: InboundMessage, *, hollow: bool, trouble: str | None
+        cls,
+        envelope: Envelope,
+        message: InboundMessage,
+        *,
+        hollow: bool,
+        trouble: str | None,
+        pressing: Callable[[str], bool] = lambda _text: False,
     ) -> "Incoming":
         """With what the channel says of the place in which it was said."""
         return cls(
@@ -73,6 +81,7 @@ class Incoming:
             message,
             envelope.lane,
             hollow,
+            pressing,
             trouble,
             private=not message.meta.get("shared"),
             overheard=bool(message.meta.get("overheard")),
@@ -258,10 +267,10 @@ class _Plan:
         self._due += due_files(self._tx, row["id"], row)
         if case is not None and case is before and not item.aside:
             self._grow(item, case, stranger)
-        self._tell(row, case, aside=item.aside)
+        self._tell(row, case, **_asked(item, row, joins=case is before))
         return row
 
-    def _tell(self, row: Fields, case: Fields | None, *, aside: bool = False) -> None:
+    def _tell(self, row: Fields, case: Fields | None, **more: object) -> None:
         self._tx.emit(
             "message.in",
             ticket=row["ticket_id"],
@@ -272,7 +281,7 @@ class _Plan:
             envelope=row["envelope_id"],
             quarantined=row["quarantined"],
             what=row["kind"],
-            **({"aside": True} if aside else {}),
+            **more,
         )
 
     def change(self, item: Incoming, known: Known, shown: dict[str, Any]) -> None:
@@ -508,6 +517,17 @@ class _Plan:
         await tx.insert(file_due, self._due)
         talks = list(self._conversations.values())
         await tx.update_each(conversation, _TALK, talks)
+
+
+def _asked(item: Incoming, row: Fields, *, joins: bool) -> dict[str, object]:
+    """Of a word of the customer that wants an answer: since when, and whether it presses."""
+    if item.aside:
+        return {"aside": True}
+    if row["quarantined"] or item.hollow or item.message.auto != "none":
+        return {}
+    asked: dict[str, object] = {"asks": True, "received_at": row["received_at"]}
+    pressing = joins and item.pressing(item.message.text)
+    return asked | ({"pressing": True} if pressing else {})
 
 
 _TALK = ("route", "reply_to", "references", "last_seq", "ended_at")

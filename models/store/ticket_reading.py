@@ -48,6 +48,8 @@ class Ticket:
     merged_into: str | None
     split_from: str | None
     predecessor_id: str | None
+    escalation: int
+    pressed: int
 
     @property
     def due_at(self) -> float | None:

@@ -5,7 +5,7 @@ it again; gone, it has happened. So it fires exactly once, also after a long sto
 everything that fell due meanwhile fires in order of time.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,33 @@ async def set_timer(
 async def stop_timer(tx: Tx, kind: str, subject: str) -> None:
     """It does not fire any more; nothing when there is none."""
     await tx.conn.execute(delete(timer).where(timer.c.kind == kind, timer.c.subject == subject))
+
+
+async def set_timers(tx: Tx, kind: str, due: Mapping[str, float]) -> None:
+    """As ``set_timer``, for many subjects at once."""
+    if not due:
+        return
+    fixed: Fields = {
+        "kind": kind, "data": {}, "created_at": tx.now, "failures": 0, "not_before": 0.0
+    }  # fmt: skip
+    rows = [{"id": tx.new_id(), "subject": s, "due_at": at, **fixed} for s, at in due.items()]
+    statement = tx.upsert(timer)
+    anew = {
+        name: statement.excluded[name] for name in ("due_at", "data", "failures", "not_before")
+    }
+    await tx.conn.execute(
+        statement.on_conflict_do_update(
+            index_elements=["kind", "subject"], set_=anew | {"error": None}
+        ),
+        rows,
+    )
+
+
+async def stop_timers(tx: Tx, kind: str, subjects: Sequence[str]) -> None:
+    """As ``stop_timer``, for many subjects at once."""
+    if subjects:
+        gone = timer.c.subject.in_(subjects)
+        await tx.conn.execute(delete(timer).where(timer.c.kind == kind, gone))
 
 
 class Timers:

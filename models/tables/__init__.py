@@ -5,6 +5,7 @@ Truth is here; everything else (Redis, sockets, caches) may be thrown away at an
 
 from models.tables.agents import agent, credential
 from models.tables.canned import canned
+from models.tables.clocks import clock, clock_event
 from models.tables.columns import metadata
 from models.tables.complaints import complaint, improvement
 from models.tables.conversations import (
@@ -41,6 +42,8 @@ __all__ = [
     "bundle",
     "call",
     "canned",
+    "clock",
+    "clock_event",
     "complaint",
     "complaint_likeness",
     "conversation",

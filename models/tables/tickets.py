@@ -64,6 +64,9 @@ ticket = Table(
     identifier("merged_into", comment="The ticket that goes on for both."),
     identifier("split_from", comment="It is about a part of that ticket's conversation."),
     identifier("predecessor_id", comment="The ticket that it goes on from, after its window."),
+    # How urgently those above the agents are asked: 升级级别 1 to 3, never the urgency label.
+    number("escalation"),
+    number("pressed"),  # 催单: how often the customer asked again
     Index(
         "uq_ticket_open_conversation",
         "conversation_id",

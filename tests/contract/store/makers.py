@@ -50,7 +50,7 @@ async def leased(store: Store, lane: Lane = Lane.LIVE) -> Leased:
 
 async def thread(store: Store, e: Envelope, **options: Any) -> None:
     """One envelope through the front half of the pipeline."""
-    told = ("hollow", "trouble", "private", "overheard")
+    told = ("hollow", "pressing", "trouble", "private", "overheard")
     extra = {n: options.pop(n) for n in told if n in options}
     await store.envelopes.accept([e])
     lease = await leased(store, e.lane)
