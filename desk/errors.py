@@ -89,6 +89,24 @@ CONFLICTS: Mapping[str, str] = {
     "only the customer's messages of this ticket are split off": "只能拆出这张工单里客户的消息。",
     "leave at least one message with this ticket": "原工单至少要留下一条消息。",
     "nobody hands over to themselves": "不能交接给自己。",
+    "write down the outcome first: the customer's word is about it": (
+        "请先写处理结果：客户意见是对结果说的。"
+    ),
+    "you have had this complaint yourself: somebody else reviews it": (
+        "您经手过这张投诉，须由他人复核。"
+    ),
+    "you have had this complaint yourself: somebody else calls back": (
+        "您经手过这张投诉，须由他人回访。"
+    ),
+    "department, outcome and responsibility come before the review": (
+        "先写责任部门、处理结果和责任认定，再复核。"
+    ),
+    "it is in somebody's hands: they transfer it": "工单在坐席手上，请由其转交。",
+    "this improvement has ended; look at it again": "这项改进已结束，请刷新后再看。",
+    "they have an open sub-task: end that first": "对方还有未完成的子任务，请先结束它。",
+    "somebody does this sub-task already": "这个子任务已经有人在做。",
+    "this sub-task has ended; look at it again": "这个子任务已结束，请刷新后再看。",
+    "this ticket has ended: nobody is asked to help with it": "工单已结束，不能再请人协办。",
 }
 """Chinese for the store's conflicts; a test keeps the list complete."""
 
@@ -98,6 +116,10 @@ _REJECTED: Mapping[str, str] = {
     ),
     "a text needs words in one language at least": "至少写一种语言的文字。",
     "the files of an answer are 15 MB at most, together": "一条答复的附件合计不超过 15 MB。",
+    "a complaint does not repeat itself": "投诉不能与自己关联。",
+    "that complaint repeats this one already": "那张投诉已关联到这一张。",
+    "the owner of a ticket does not help with it": "负责人自己不算协办人。",
+    "say who is to do it: a department or a person": "请写明由哪个部门或哪位坐席来做。",
 }
 """Chinese for what the store refuses otherwise."""
 

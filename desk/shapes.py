@@ -151,7 +151,7 @@ def actions(
         "receive": offer is not None and may_receive(offer, person),
         "refuse": offer is not None and offer.to_id == person.id,
         "take": takeable(ticket, person.id, supervises=supervises),
-        "reply": mine and state == _S.ACTIVE,
+        "reply": held,
         "transfer": held and offer is None,
         "withdraw": mine and offer is not None,
         "pend": mine and state == _S.ACTIVE,

@@ -5,6 +5,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
+from models.ticket import Labels
+
 FACET, KIND = "type", "投诉"
 """The label that makes a ticket a complaint."""
 
@@ -99,6 +101,37 @@ class Matter:
 
     domain: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """What makes a ticket a complaint at once, before anybody has it.
+
+    ``department`` is “” where no rule names one. ``text`` are the customer's own words, “” for
+    all that they have written so far. A complaint of the same customer about the same matter
+    within ``repeat_seconds`` is what this one repeats (重复投诉).
+    """
+
+    domain: str
+    department: str
+    text: str
+    repeat_seconds: float
+
+
+def filing(labels: Labels, department: str, repeat_days: float, text: str = "") -> Filing | None:
+    """What is filed of a ticket with these labels; None where they call it no complaint.
+
+    A guess that was not accepted makes none: a person decides.
+    """
+    kind, domain = labels.facets.get(FACET), labels.facets.get("domain")
+    if kind is None or kind.value != KIND or not kind.accepted:
+        return None
+    known = domain.value if domain is not None and domain.accepted else ""
+    return Filing(known, department, text, repeat_days * 86400.0)
+
+
+MATTER_LENGTH = 500
+"""Characters of the customer's words that stand for the matter until a person writes it."""
 
 
 _ALIKE = 0.5

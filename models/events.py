@@ -41,6 +41,10 @@ STATE_CHANGES: dict[str, Kind] = {
 somebody else: ids of agents, null for nobody.
 """
 
+_COMPLAINT = ("number", "department", "repeat_of", "changed", "by")
+_CHANGED = ("number", "changed", "by")
+_TASK = ("subtask", "department", "assignee", "due_at", "by")
+
 OTHERS: dict[str, Kind] = {
     "ticket.labelled": Kind(
         "标签更新，状态不变",
@@ -137,6 +141,32 @@ OTHERS: dict[str, Kind] = {
         ("incident", "text", "members", "drill"),
     ),
     "incident.closed": Kind("事件结束", "an incident is over", ("incident", "drill")),
+    "complaint.opened": Kind("成为投诉", "it is a complaint", _COMPLAINT),
+    "complaint.changed": Kind("投诉要素变了", "fields of a complaint changed", _COMPLAINT),
+    "complaint.withdrawn": Kind("不再是投诉", "it is no complaint after all", _COMPLAINT),
+    "complaint.linked": Kind("关联重复投诉", "linked to the one it repeats", _CHANGED),
+    "complaint.major": Kind("定为重大", "it is a major one", _CHANGED),
+    "complaint.not_major": Kind("不再是重大", "it is a major one no more", _CHANGED),
+    "complaint.heard": Kind("记录客户意见", "the customer's word was recorded", _CHANGED),
+    "complaint.reviewed": Kind("班长复核", "a supervisor reviewed it", _CHANGED),
+    "complaint.called_back": Kind("他人回访", "another person called back", _CHANGED),
+    "complaint.sent": Kind("转给责任部门", "sent to the queue of its department", _CHANGED),
+    "helper.added": Kind("有人协办", "somebody helps", ("number", "by")),
+    "helper.ended": Kind("协办结束", "somebody helps no more", ("number", "by")),
+    "subtask.opened": Kind("新的子任务", "a new sub-task", _TASK),
+    "subtask.taken": Kind("部门有人领了", "somebody of the department does it", _TASK),
+    "subtask.done": Kind("子任务完成", "it is done", _TASK),
+    "subtask.cancelled": Kind("子任务取消", "it is not wanted any more", _TASK),
+    "subtask.late": Kind("子任务超时", "its time has run out", _TASK),
+    "note.written": Kind(
+        "有内部备注（不含内容）", "an internal note (without it)", ("note", "by")
+    ),
+    "improvement.opened": Kind(
+        "改进措施", "something is to get better", ("improvement", "due_at")
+    ),
+    "improvement.done": Kind("改进完成", "it is done", ("improvement", "by")),
+    "improvement.cancelled": Kind("改进取消", "it will not be done", ("improvement", "by")),
+    "improvement.late": Kind("改进超期", "its time has run out", ("improvement", "due_at")),
     "envelope.parked": Kind("一个信封停放待查", "an envelope was parked", ("envelope",)),
 }
 """What happens beside a change of state."""

@@ -172,6 +172,21 @@ class Targets(BaseModel):
     )
 
 
+class Department(BaseModel):
+    """A department (责任部门) that complaints are laid at; its people have the skill “dept:…”."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    en: str = Field(description="Its English name; its key is the Chinese one.")
+    seconds: float = Field(
+        gt=0, description="Natural seconds it has: to answer what is sent to it, to do a task."
+    )
+    domains: tuple[str, ...] = Field((), description="Complaints of these domains are its own.")
+    takes: bool = Field(
+        False, description="Its own complaints go straight to its people, who then own them."
+    )
+
+
 class Rules(BaseModel):
     """``routing.toml``: how tickets become needs, keys and claims."""
 
@@ -214,6 +229,11 @@ class Rules(BaseModel):
     offer_seconds: dict[str, float] = Field(
         {}, description="By channel lane: time to accept; absent means given at once."
     )
+    departments: dict[str, Department] = Field({}, description="By name; the first fits.")
+    repeat_days: float = Field(
+        30.0, ge=0, description="Within which the same complaint again is a repeated one."
+    )
+    helper_units: int = Field(0, ge=0, description="Capacity units that helping a ticket uses.")
 
 
 @dataclass(frozen=True, slots=True)

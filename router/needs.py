@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from models.complaint import FACET, KIND, department_skill
 from models.routing import TRIAGE, Need, Needs, Rules, Targets
 
 NO_SKILL_LANGUAGES = frozenset({"", "und", "zh"})
@@ -42,6 +43,21 @@ def needs(labels: Mapping[str, str], accepted: bool, lang: str, rules: Rules) ->
             (rules.overflow[skill] for skill, _ in required if skill in rules.overflow), ""
         ),
     )
+
+
+def department(labels: Mapping[str, str], rules: Rules) -> str:
+    """The department whose matter a complaint is by its domain; “” for none, or no complaint."""
+    if labels.get(FACET) != KIND:
+        return ""
+    domain = labels.get("domain", "")
+    return next((name for name, dept in rules.departments.items() if domain in dept.domains), "")
+
+
+def sent_to(asked: Needs, department: str) -> Needs:
+    """The needs of what goes to a department: its skill, and what is never dropped."""
+    kept = (need for need in asked.required if need[0] in asked.never_drop)
+    required = tuple(sorted({(department_skill(department), 1), *kept}))
+    return Needs(required=required, never_drop=asked.never_drop)
 
 
 def target(urgency: str, lane: str, tier: str, rules: Rules, *, channel: str = "") -> float:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from models.routing import Needs, Rules
+from models.routing import Department, Needs, Rules
 from models.ticket import Labels
-from router.needs import needs, target, targets_of
+from router.needs import department, needs, sent_to, target, targets_of
 from router.sla import Calendar
 
 
@@ -38,6 +38,7 @@ class Place(NamedTuple):
     """``clock_at``: when its waiting counts from, ``clock_at + target``: when it is due.
 
     ``first``: logins of the tier's owner and backup. ``interrupts``: see ``Waiting``.
+    ``department``: where a complaint is laid, whether or not it goes there.
     """
 
     needs: Needs
@@ -47,6 +48,7 @@ class Place(NamedTuple):
     rules_version: str
     first: tuple[str, ...] = ()
     interrupts: bool = False
+    department: str = ""
 
 
 def place(case: Case, rules: Rules, calendar: Calendar) -> Place:
@@ -57,21 +59,32 @@ def place(case: Case, rules: Rules, calendar: Calendar) -> Place:
     fractions and multiples of it, and must not grow by a night or a holiday.
     """
     urgency = case.labels.get("urgency", "")
+    laid_at = department(case.labels, rules)
+    takes = _taking(laid_at, case, rules)
     seconds = target(urgency, case.lane, case.tier, rules, channel=case.channel)
+    seconds = takes.seconds if takes else seconds
     due = case.queued_at + seconds
-    if targets_of(case.channel, case.lane, rules).hours == "business":
+    if not takes and targets_of(case.channel, case.lane, rules).hours == "business":
         opened = calendar.add_business_seconds(case.queued_at, seconds)
         due = due if opened is None else opened
     due = min(due, case.queued_at + _limit(case.labels, rules, due - case.queued_at))
+    asked = needs(case.labels, case.accepted, case.lang, rules)
     return Place(
-        needs=needs(case.labels, case.accepted, case.lang, rules),
+        needs=sent_to(asked, laid_at) if takes else asked,
         clock_at=max(due - seconds, case.queued_at),
         target=min(seconds, due - case.queued_at),
         units=rules.units[case.lane],
         rules_version=rules.version,
         first=rules.tier_first.get(case.tier, ()),
         interrupts=urgency in rules.interrupting,
+        department=laid_at,
     )
+
+
+def _taking(name: str, case: Case, rules: Rules) -> Department | None:
+    """The department that a complaint goes straight to, if there is one that takes them."""
+    found = rules.departments.get(name)
+    return found if found and found.takes and case.accepted else None
 
 
 def _limit(labels: Mapping[str, str], rules: Rules, otherwise: float) -> float:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import Any, Literal, NamedTuple
 
+from models.complaint import department_skill
 from models.routing import ORDERING, Line, Needs, Rules
 from router.explain import Text
 from router.needs import ladder, needs, target
@@ -62,6 +63,7 @@ def review(
         *_targets(rules, around),
         *_order(rules, around),
         *_overflow(rules, around),
+        *_departments(rules, around),
         *(_alone(rules, general) if line and not line.everything and general else ()),
     ]
     return sorted(found, key=lambda finding: finding.level != "error")
@@ -246,6 +248,27 @@ def _overflow(rules: Rules, around: Surroundings) -> Iterator[Finding]:
             )
 
 
+def _departments(rules: Rules, around: Surroundings) -> Iterator[Finding]:
+    """What goes straight to a department without people would wait for ever."""
+    held = {skill for skills in around.agents.values() for skill in skills}
+    for name, department in rules.departments.items():
+        skill = department_skill(name)
+        for domain in department.domains:
+            yield from _value(f"departments.{name}.domains", "domain", domain, around)
+        if department.takes and skill not in held:
+            yield _error(
+                f"departments.{name}.takes",
+                f"投诉直接派给{name}，但没有人有技能“{skill}”",
+                f"complaints go straight to {department.en}, but nobody has the skill “{skill}”",
+            )
+        if department.seconds < _LEAST_SECONDS:
+            yield _error(
+                f"departments.{name}.seconds",
+                f"时限至少 {_LEAST_SECONDS:g} 秒",
+                f"it cannot be below {_LEAST_SECONDS:g} s",
+            )
+
+
 def _alone(rules: Rules, general: Rules) -> Iterator[Finding]:
     for key in ORDERING:
         if getattr(rules, key) != getattr(general, key):
@@ -292,6 +315,13 @@ NAMES: Mapping[str, Text] = {
     "interruptible": Text("可被打断的通道", "lanes that are interrupted"),
     "units": Text("占用容量", "capacity used"),
     "offer_seconds": Text("接单时限", "time to accept"),
+    "departments": Text("责任部门", "departments"),
+    "en": Text("英文名", "English name"),
+    "seconds": Text("时限", "its deadline"),
+    "domains": Text("业务域", "domains"),
+    "takes": Text("直接受理投诉", "takes complaints straight"),
+    "repeat_days": Text("重复投诉的天数", "days of a repeated complaint"),
+    "helper_units": Text("协办占用容量", "capacity used by helping"),
 }
 
 _ABSENT = Text("无", "nothing")

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from config.settings import Settings
-from models.store import clocks, ending, incidents, transfers
+from models.store import clocks, ending, helping, improvements, incidents, transfers
 from models.store.followers import Follower
 from models.store.likenesses import noticing
 from models.store.measures import STAGES
@@ -21,6 +21,8 @@ def make_effects(settings: Settings) -> Mapping[str, Effect]:
         transfers.TIMER: transfers.expire,
         ending.TIMER: ending.close_due,
         clocks.TIMER: _timekeeping(settings).fire,
+        helping.DUE: helping.subtask_due,
+        improvements.DUE: improvements.improvement_due,
     }
 
 
@@ -28,6 +30,7 @@ def make_followers(settings: Settings) -> Sequence[Follower]:
     """Everybody who acts on events, in the order in which they are asked."""
     return (
         STAGES,
+        helping.HELPERS,
         noticing(settings.incidents.alarm, settings.incidents.compared, settings.incidents.alert),
         ending.closing(settings.life.close_days * 86400.0),
         _timekeeping(settings).follower(),

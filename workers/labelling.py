@@ -6,6 +6,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Protocol
 
+from models.complaint import Filing, filing
 from models.store import Store
 from models.store.likenesses import Signed
 from models.store.queue import Routed, Unlabelled
@@ -130,7 +131,12 @@ class Labelling:
             acknowledgement=words,
             rules_version=place.rules_version,
             signed=signed,
+            filing=self._filing(ticket, labels, place.department),
         )
+
+    def _filing(self, ticket: Unlabelled, labels: Labels, department: str) -> Filing | None:
+        words = "\n".join(filter(None, (ticket.subject, ticket.text)))
+        return filing(labels, department, self._ruling.book.general.repeat_days, words)
 
     async def _first(self, logins: Sequence[str]) -> tuple[str, ...]:
         """The owner and the backup of a tier, by id; whoever has left is left out."""

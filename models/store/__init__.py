@@ -12,6 +12,7 @@ from models.store.bundles import Bundles
 from models.store.calls import Calls
 from models.store.canned import Canned
 from models.store.clocks import Clocks
+from models.store.complaints import Complaints
 from models.store.conversations import Conversations
 from models.store.corrections import Corrections
 from models.store.cursors import Cursors
@@ -22,6 +23,8 @@ from models.store.events import Events
 from models.store.examples import Examples
 from models.store.files import Files
 from models.store.followers import Followers
+from models.store.helping import Helping
+from models.store.improvements import Improvements
 from models.store.incidents import Incidents
 from models.store.invariants import Invariants
 from models.store.joins import Joins
@@ -29,6 +32,7 @@ from models.store.leases import Leases
 from models.store.leaving import Leaving
 from models.store.measures import Measures
 from models.store.merging import Merging
+from models.store.notes import Notes
 from models.store.outbound import Outbound
 from models.store.people import People
 from models.store.queue import Queue
@@ -97,6 +101,10 @@ class Store:
     examples: Examples
     canned: Canned
     wordings: Wordings
+    complaints: Complaints
+    improvements: Improvements
+    helping: Helping
+    notes: Notes
 
     async def close(self) -> None:
         await self.db.close()
@@ -166,4 +174,8 @@ def open_store(
         examples=Examples(db),
         canned=Canned(db),
         wordings=Wordings(db),
+        complaints=Complaints(db, vault),
+        improvements=Improvements(db),
+        helping=Helping(db),
+        notes=Notes(db),
     )

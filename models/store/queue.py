@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.complaint import Filing
 from models.errors import Conflict
 from models.message import Trust
 from models.routing import Decision, Needs, Waiting
@@ -32,6 +33,7 @@ from models.storable import Encoded
 from models.store.conversations import append
 from models.store.custody import lock, lock_rows, take, tell
 from models.store.database import Database, Fields, Tx
+from models.store.filing import file_complaints
 from models.store.likenesses import Signed, note_likenesses
 from models.store.waiting import STEPS, Rekey, as_waiting, dump_needs, load_needs, retargeted
 from models.tables import (
@@ -86,7 +88,7 @@ class Routed:
 
     ``clock_at`` is when its target counts from, None for as long as it has waited.
     ``acknowledgement`` is the text the customer gets when the ticket enters the queue for
-    the first time, or None.
+    the first time, or None. ``filing`` makes it a complaint, None makes it none.
     """
 
     ticket: Unlabelled
@@ -102,6 +104,7 @@ class Routed:
     rules_version: str = ""
     signed: Signed | None = None
     """What others about the same matter are found by; None: it is no complaint."""
+    filing: Filing | None = None
 
 
 class Queue:
@@ -158,6 +161,7 @@ class Queue:
         signed = {r.ticket.ticket_id: r.signed for r in live if r.signed is not None}
         said = {r.ticket.ticket_id: r.ticket.queued_at for r in live}
         await note_likenesses(tx, signed, {name: rows[name] for name in said}, said)
+        await file_complaints(tx, {r.ticket.ticket_id: r.filing for r in live}, rows)
         new = [r for r in live if rows[r.ticket.ticket_id]["state"] == TicketState.NEW]
         await self._acknowledge(tx, [r for r in new if r.acknowledgement is not None], cap)
         return [row["id"] for row in changed if row["state"] == TicketState.WAITING]

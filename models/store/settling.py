@@ -1,6 +1,7 @@
 """Whether a complaint may be closed: read in the transaction that wants to close it."""
 
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.complaint import Gap, Settlement, Word, gaps
 from models.store.database import Tx
@@ -11,11 +12,16 @@ async def closing_gaps(tx: Tx, ticket_id: str) -> tuple[Gap, ...]:
     """What a ticket's complaint still lacks before it may be closed.
 
     Nothing for a ticket that is no complaint. Whoever moves a ticket to closed asks this in
-    the same transaction, with the ticket's row locked.
+    the same transaction, with the ticket's row locked: whoever changes a complaint locks it, too.
     """
+    return await gaps_of(tx.conn, ticket_id)
+
+
+async def gaps_of(conn: AsyncConnection, ticket_id: str) -> tuple[Gap, ...]:
+    """As ``closing_gaps``, to look at."""
     c = complaint.c
     query = select(complaint).where(c.ticket_id == ticket_id, c.withdrawn_at.is_(None))
-    row = (await tx.conn.execute(query.with_for_update())).mappings().one_or_none()
+    row = (await conn.execute(query)).mappings().one_or_none()
     if row is None:
         return ()
     s = subtask.c
@@ -29,13 +35,13 @@ async def closing_gaps(tx: Tx, ticket_id: str) -> tuple[Gap, ...]:
         review_passed=row["review_passed"],
         called_back_by=row["called_back_by"],
         reached=row["reached"],
-        open_tasks=int((await tx.conn.execute(undone)).scalar_one()),
+        open_tasks=int((await conn.execute(undone)).scalar_one()),
     )
-    return gaps(settled, await handlers(tx, ticket_id))
+    return gaps(settled, await handlers(conn, ticket_id))
 
 
-async def handlers(tx: Tx, ticket_id: str) -> frozenset[str]:
+async def handlers(conn: AsyncConnection, ticket_id: str) -> frozenset[str]:
     """All who have had a ticket in their hands; an offer that was not taken does not count."""
     s = assignment.c
     query = select(s.agent_id).where(s.ticket_id == ticket_id, s.accepted_at.is_not(None))
-    return frozenset((await tx.conn.execute(query.distinct())).scalars())
+    return frozenset((await conn.execute(query.distinct())).scalars())

@@ -16,6 +16,7 @@ from models.store.custody import tell
 from models.store.database import Fields, Tx, dicts
 from models.store.envelopes import finish
 from models.store.files import due_files, unfetched
+from models.store.filing import forget_words
 from models.store.joins import prove
 from models.store.outbound import settle
 from models.store.people import Known, People
@@ -513,6 +514,8 @@ class _Plan:
         await tx.update_each(message, SHOWN, revised)
         wordless = [case for id_, case in self._wordless.items() if id_ not in self._new]
         await tx.update_each(ticket, ("labels",), wordless)
+        if self._wordless:
+            await forget_words(tx, self._wordless)
         await tx.insert(audit, self._audit)
         await tx.insert(file_due, self._due)
         talks = list(self._conversations.values())

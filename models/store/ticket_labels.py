@@ -1,13 +1,15 @@
 """A person's word on what a ticket is about, and the queue that follows from it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import select, update
 
+from models.complaint import FACET, Filing
 from models.errors import Conflict
 from models.routing import Needs
 from models.store.database import Database, Tx
+from models.store.filing import file_by_hand
 from models.store.moves import locked
 from models.store.waiting import Rekey, dump_needs, retargeted
 from models.tables import conversation, correction, skill_class, ticket
@@ -20,8 +22,17 @@ class TicketLabels:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def correct(self, ticket_id: str, agent_id: str, facet: str, value: str) -> Label:
+    async def correct(
+        self,
+        ticket_id: str,
+        agent_id: str,
+        facet: str,
+        value: str,
+        file: Callable[[Labels], Filing | None] = lambda _labels: None,
+    ) -> Label:
         """Replaces a label by a person's word, and keeps both for retraining.
+
+        ``file`` says of the new labels what is filed of a complaint, None if they call it none.
 
         Raises:
             NotFound: no such ticket.
@@ -55,6 +66,8 @@ class TicketLabels:
                 "upto": await _last_seq(tx, row["conversation_id"]),
             }
             await tx.insert(correction, [kept])
+            if facet == FACET:
+                await file_by_hand(tx, row, file(labels), agent_id)
             tx.emit(
                 "ticket.corrected",
                 ticket=ticket_id,

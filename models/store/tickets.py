@@ -127,9 +127,10 @@ class Tickets(TicketReading, TicketLabels):
                 attachments=await uploaded(tx, ticket_id, agent_id, files),
             )
             if new:
-                row = await owned(tx, ticket_id, agent_id, {TicketState.ACTIVE})
+                row = await owned(tx, ticket_id, agent_id, _HELD)
                 first = row["first_answer_at"] or tx.now
-                await leave(tx, row, then, first_answer_at=first)
+                to = TicketState(row["state"]) if then == TicketState.ACTIVE else then
+                await leave(tx, row, to, first_answer_at=first)
         return outbound_id
 
     async def move(self, ticket_id: str, agent_id: str, to: TicketState) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import func, literal_column, or_, select, text, update
 from models.routing import Needs, Position, Waiting
 from models.store.custody import lock_agents, requeue, set_presence, tell
 from models.store.database import Database, Fields, Tx
+from models.store.helping import helping_load
 from models.store.waiting import as_waiting
 from models.tables import agent, ticket
 from models.ticket import LOADED_STATES, TicketState
@@ -101,7 +102,9 @@ class Upkeep:
         return lost
 
     async def recount(self) -> list[tuple[str, int, int]]:
-        """Recomputes every agent's load from the tickets: (agent, was, is) where it differed.
+        """Recomputes every agent's load from what they have and where they help.
+
+        Returns (agent, was, is) where it differed.
 
         A difference is an alarm: some path changed one without the other.
         """
@@ -110,7 +113,7 @@ class Upkeep:
             select(func.coalesce(func.sum(t.units), 0))
             .where(t.owner_id == a.id, t.state.in_(sorted(LOADED_STATES)))
             .scalar_subquery()
-        )
+        ) + helping_load(a.id)
         async with self._db.write() as tx:
             # Claims lock the ticket first; the agents are locked only to write.
             query = select(a.id, a.used, load.label("load")).where(a.used != load)

@@ -1,0 +1,152 @@
+"""What is to get better because of a complaint (改进措施): by whom, until when, and the proof."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+
+from models.errors import Conflict, NotFound
+from models.store.database import Database, Fields, Tx
+from models.store.timers import Timer, set_timer, stop_timer
+from models.tables import complaint, improvement, ticket
+
+DUE = "improvement"
+"""The kind of the timer that an open one has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Improvement:
+    """One measure. Times are seconds since the epoch, people are ids.
+
+    ``proof`` shows that it is done; of a cancelled one it says why.
+    """
+
+    id: str
+    ticket_id: str
+    number: str
+    text: str
+    owner_id: str
+    due_at: float
+    state: str
+    proof: str
+    created_at: float
+    created_by: str
+    late_at: float | None
+    ended_at: float | None
+    ended_by: str | None
+
+
+_COLUMNS = [
+    ticket.c.number if name == "number" else improvement.c[name]
+    for name in Improvement.__dataclass_fields__
+]
+
+
+_ENDINGS = {"done": "improvement.done", "cancelled": "improvement.cancelled"}
+
+
+class Improvements:
+    """open → done, with a proof, or cancelled, with a reason."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def of(self, ticket_id: str) -> list[Improvement]:
+        """Those of one complaint, oldest first."""
+        return await self._found(improvement.c.ticket_id == ticket_id)
+
+    async def open(self, owner_id: str | None = None) -> list[Improvement]:
+        """Those still to be done, of one person or of all, the next due first."""
+        i = improvement.c
+        wanted = i.state == "open"
+        found = await self._found(
+            wanted if owner_id is None else wanted & (i.owner_id == owner_id)
+        )
+        return sorted(found, key=lambda one: (one.due_at, one.id))
+
+    async def get(self, improvement_id: str) -> Improvement:
+        """Raises ``NotFound`` where there is none."""
+        found = await self._found(improvement.c.id == improvement_id)
+        if not found:
+            raise NotFound("no such improvement")
+        return found[0]
+
+    async def _found(self, condition: object) -> list[Improvement]:
+        i = improvement.c
+        query = select(*_COLUMNS).join(ticket, ticket.c.id == i.ticket_id)
+        query = query.where(condition).order_by(i.id)  # type: ignore[arg-type]
+        async with self._db.read() as conn:
+            return [Improvement(**row) for row in (await conn.execute(query)).mappings()]
+
+    async def add(
+        self, ticket_id: str, by: str, *, text: str, owner_id: str, due_at: float
+    ) -> str:
+        """A new measure; returns its id.
+
+        Raises:
+            NotFound: the ticket is no complaint.
+        """
+        c = complaint.c
+        async with self._db.write() as tx:
+            known = select(c.ticket_id).where(c.ticket_id == ticket_id, c.withdrawn_at.is_(None))
+            if (await tx.conn.execute(known)).one_or_none() is None:
+                raise NotFound("this ticket is no complaint")
+            id_ = tx.new_id()
+            row = {
+                "id": id_, "ticket_id": ticket_id, "text": text, "owner_id": owner_id,
+                "due_at": due_at, "created_at": tx.now, "created_by": by,
+            }  # fmt: skip
+            await tx.insert(improvement, [row])
+            await set_timer(tx, DUE, id_, due_at)
+            await tx.audit(by, "improvement.opened", ticket_id, id=id_, text=text)
+            _tell(tx, "improvement.opened", row, due_at=due_at)
+        return id_
+
+    async def finish(self, improvement_id: str, by: str, proof: str) -> None:
+        """It is done, and ``proof`` shows it.
+
+        Raises:
+            NotFound: there is none.
+            Conflict: it has ended.
+        """
+        await self._end(improvement_id, by, "done", proof)
+
+    async def cancel(self, improvement_id: str, by: str, why: str) -> None:
+        """It will not be done, for this reason. Raises as ``finish``."""
+        await self._end(improvement_id, by, "cancelled", why)
+
+    async def _end(self, improvement_id: str, by: str, state: str, words: str) -> None:
+        async with self._db.write() as tx:
+            row = await _locked(tx, improvement_id)
+            if row["state"] != "open":
+                raise Conflict("this improvement has ended; look at it again")
+            change = {"state": state, "proof": words, "ended_at": tx.now, "ended_by": by}
+            mine = update(improvement).where(improvement.c.id == improvement_id)
+            await tx.conn.execute(mine.values(**change))
+            await stop_timer(tx, DUE, improvement_id)
+            kind = _ENDINGS[state]
+            await tx.audit(by, kind, row["ticket_id"], id=improvement_id, words=words)
+            _tell(tx, kind, row, by=by)
+
+
+async def improvement_due(tx: Tx, fired: Timer) -> None:
+    """Its time has run out undone: its owner is told."""
+    row = await _locked(tx, fired.subject)
+    if row["state"] != "open":
+        return
+    mine = update(improvement).where(improvement.c.id == fired.subject)
+    await tx.conn.execute(mine.values(late_at=tx.now))
+    _tell(tx, "improvement.late", row, due_at=row["due_at"])
+
+
+async def _locked(tx: Tx, improvement_id: str) -> Fields:
+    query = select(improvement).where(improvement.c.id == improvement_id).with_for_update()
+    row = (await tx.conn.execute(query)).mappings().one_or_none()
+    if row is None:
+        raise NotFound("no such improvement")
+    return row
+
+
+def _tell(tx: Tx, kind: str, row: Fields, **data: object) -> None:
+    """To its owner; the words are not in it."""
+    told: dict[str, object] = {"improvement": row["id"], **data}
+    tx.emit(kind, ticket=row["ticket_id"], agent=row["owner_id"], **told)  # type: ignore[arg-type]

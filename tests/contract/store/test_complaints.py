@@ -1,0 +1,304 @@
+"""Complaints: filed before anybody has them, linked when repeated, closed only when settled."""
+
+import json
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from models.agent import Role
+from models.complaint import Filing, Gap, Word, filing
+from models.errors import Conflict, NotFound, Rejected
+from models.message import Sender
+from models.routing import Needs
+from models.store import Store
+from models.store.improvements import DUE, improvement_due
+from models.store.settling import closing_gaps
+from models.tables import complaint, event
+from models.ticket import Label, Labels
+from tests.contract.store.conftest import FakeClock
+from tests.contract.store.makers import agent, decision, envelope, labels, routed, thread
+
+DAY = 86400.0
+ALL = {"department": "物流部", "outcome": "已补发", "responsibility": "承运商"}
+
+
+async def filed(store: Store, key: str = "k1", **options: Any) -> str:
+    """A complaint in its queue; returns its ticket's id."""
+    given: Labels = options.pop("labels", labels())
+    department = options.pop("department", "物流部")
+    options.setdefault("conversation_key", f"talk-{key}")
+    await thread(store, envelope(key, now=await store.db.now()), **options)
+    return await labelled(store, given, department)
+
+
+async def labelled(store: Store, given: Labels, department: str = "物流部") -> str:
+    (new,) = await store.queue.unlabelled(10)
+    made = filing(given, department, 30, new.text)
+    await store.queue.route([routed(new, labels=given, filing=made)])
+    return new.ticket_id
+
+
+async def had(store: Store, ticket_id: str, login: str = "li") -> str:
+    person = await agent(store, login)
+    assert await store.queue.claim(await decision(store, ticket_id, person), None)
+    return person
+
+
+async def kinds(store: Store, start: str = "complaint.") -> list[str]:
+    async with store.db.read() as conn:
+        found = (await conn.execute(select(event.c.kind).order_by(event.c.seq))).scalars()
+        return [kind for kind in found if kind.startswith(start)]
+
+
+async def test_its_fields_are_there_before_anybody_has_it(store: Store, clock: FakeClock) -> None:
+    since = clock.now
+    ticket_id = await filed(store, text="包裹十天没到，我要投诉")
+    found = await store.complaints.get(ticket_id)
+    assert (await store.tickets.get(ticket_id)).owner_id is None
+    assert (found.complained_at, found.matter) == (since, "包裹十天没到，我要投诉")
+    assert (found.department, found.domain, found.complainant) == ("物流部", "物流", "")
+    assert await kinds(store) == ["complaint.opened"]
+
+
+async def test_what_is_no_complaint_is_none(store: Store) -> None:
+    ticket_id = await filed(store, labels=labels(type="咨询"))
+    with pytest.raises(NotFound):
+        await store.complaints.get(ticket_id)
+    assert await store.complaints.gaps(ticket_id) == ()
+
+
+async def test_a_guess_that_was_not_accepted_makes_none() -> None:
+    guess = Label(value="投诉", confidence=0.4, accepted=False)
+    assert filing(Labels(facets={"type": guess}, bundle="b"), "", 30) is None
+
+
+async def test_the_classifier_takes_back_only_what_nobody_has_worked_on(store: Store) -> None:
+    ticket_id = await filed(store, key="k1")
+    await thread(store, envelope("k2"), conversation_key="talk-k1", text="哦，已经收到了")
+    await labelled(store, labels(type="咨询"))
+    with pytest.raises(NotFound):
+        await store.complaints.get(ticket_id)
+    await thread(store, envelope("k3"), conversation_key="talk-k1", text="还是要投诉！")
+    await labelled(store, labels(domain="售后"), "品控部")
+    back = await store.complaints.get(ticket_id)
+    assert (back.domain, back.department) == ("售后", "品控部")
+    assert back.matter.endswith("还是要投诉！"), "the matter grows with what the customer says"
+    person = await agent(store)
+    await store.complaints.change(ticket_id, person, {"cause": "延误"})
+    await thread(store, envelope("k4"), conversation_key="talk-k1", text="谢谢你们")
+    await labelled(store, labels(type="咨询"))
+    assert (await store.complaints.get(ticket_id)).cause == "延误"
+    assert await kinds(store) == [
+        "complaint.opened", "complaint.withdrawn", "complaint.opened", "complaint.changed",
+    ]  # fmt: skip
+
+
+async def test_a_persons_word_makes_it_one_and_makes_it_none(store: Store) -> None:
+    ticket_id = await filed(store, labels=labels(type="咨询"), text="发错货了")
+    person = await agent(store)
+
+    async def correct(value: str) -> None:
+        await store.tickets.correct(
+            ticket_id, person, "type", value, lambda given: filing(given, "品控部", 30)
+        )
+
+    await correct("投诉")
+    found = await store.complaints.get(ticket_id)
+    assert (found.matter, found.department) == ("发错货了", "品控部")
+    await correct("咨询")
+    with pytest.raises(NotFound):
+        await store.complaints.get(ticket_id)
+    await correct("投诉")
+    assert (await store.complaints.get(ticket_id)).matter == "发错货了"
+
+
+async def test_words_that_were_withdrawn_are_not_kept_as_the_matter(store: Store) -> None:
+    ticket_id = await filed(store, key="k1", text="我的卡号是 6222")
+    gone = envelope("k2")
+    await thread(
+        store, gone, conversation_key="talk-k1", kind="delete", external_id="k1", revision=1
+    )
+    assert (await store.complaints.get(ticket_id)).matter == ""
+
+
+async def test_the_same_matter_again_is_linked_to_the_first(
+    store: Store, clock: FakeClock
+) -> None:
+    first = await filed(store, "k1", text="订单 20261101001 没到")
+    clock.pass_(3 * DAY)
+    other_order = await filed(store, "k2", text="订单 20261102002 破损")
+    clock.pass_(3 * DAY)
+    again = await filed(store, "k3", text="20261101001 还是没到，再次投诉")
+    clock.pass_(3 * DAY)
+    third = await filed(store, "k4", text="20261101001 第三次了")
+    somebody = Sender(external_id="other")
+    theirs = await filed(store, "k5", text="20261101001 没到", sender=somebody)
+    repeats = {
+        id_: (await store.complaints.get(id_)).repeat_of
+        for id_ in (first, other_order, again, third, theirs)
+    }
+    assert repeats == {first: None, other_order: None, again: first, third: first, theirs: None}
+    assert [id_ for id_, _, _ in await store.complaints.repeated(first)] == [again, third]
+    assert [id_ for id_, _, _ in await store.complaints.repeated(third)] == [first, again]
+    assert await store.complaints.repeated(theirs) == []
+
+
+async def test_after_the_time_set_it_is_a_new_one(store: Store, clock: FakeClock) -> None:
+    await filed(store, "k1", text="一直没收到")
+    clock.pass_(30 * DAY + 1)
+    late = await filed(store, "k2", text="一直没收到")
+    assert (await store.complaints.get(late)).repeat_of is None
+
+
+async def test_two_in_one_batch_are_linked_too(store: Store) -> None:
+    for key in ("k1", "k2"):
+        await thread(store, envelope(key), conversation_key=f"talk-{key}", text="没收到货")
+    due = await store.queue.unlabelled(10)
+    await store.queue.route(
+        [routed(one, filing=Filing("物流", "", one.text, 30 * DAY)) for one in due]
+    )
+    found = [(await store.complaints.get(one.ticket_id)).repeat_of for one in due]
+    assert sorted(found, key=str) == sorted([None, due[0].ticket_id], key=str)
+
+
+async def test_a_person_links_and_unlinks(store: Store) -> None:
+    first, second = (
+        await filed(store, "k1"),
+        await filed(store, "k2", labels=labels(domain="支付"), text="多扣了钱"),
+    )
+    person = await agent(store)
+    await store.complaints.link(second, person, first)
+    assert (await store.complaints.get(second)).repeat_of == first
+    with pytest.raises(Rejected):
+        await store.complaints.link(first, person, second)
+    with pytest.raises(Rejected):
+        await store.complaints.link(first, person, first)
+    await store.complaints.link(second, person, None)
+    assert (await store.complaints.get(second)).repeat_of is None
+
+
+async def test_it_is_closed_by_nothing_but_all_conditions(store: Store) -> None:
+    ticket_id = await filed(store, department="")
+    handler = await had(store, ticket_id)
+    boss = await store.agents.add("boss", "Boss", Role.SUPERVISOR, "h", {})
+    colleague = await agent(store, "wang")
+
+    async def gaps() -> list[Gap]:
+        async with store.db.write() as tx:
+            return list(await closing_gaps(tx, ticket_id))
+
+    everything = [gap for gap in Gap if gap != Gap.TASKS]
+    assert await gaps() == everything
+    with pytest.raises(Conflict):
+        await store.complaints.review(ticket_id, boss, passed=True, words="")
+    with pytest.raises(Conflict):
+        await store.complaints.hear(ticket_id, handler, Word.ACCEPTED, "可以")
+    await store.complaints.change(ticket_id, handler, ALL)
+    assert await gaps() == [Gap.CUSTOMER_WORD, Gap.CALL_BACK, Gap.REVIEW]
+    await store.complaints.hear(ticket_id, handler, Word.ACCEPTED, "可以")
+    for refused in (
+        store.complaints.call_back(ticket_id, handler, reached=True, words=""),
+        store.complaints.review(ticket_id, handler, passed=True, words=""),
+    ):
+        with pytest.raises(Conflict):
+            await refused
+    await store.complaints.call_back(ticket_id, colleague, reached=False, words="无人接听")
+    assert await gaps() == [Gap.CALL_BACK, Gap.REVIEW]
+    await store.complaints.call_back(ticket_id, colleague, reached=True, words="满意")
+    await store.complaints.call_back(ticket_id, colleague, reached=False, words="再打没人接")
+    await store.complaints.review(ticket_id, boss, passed=False, words="责任写清楚")
+    assert await gaps() == [Gap.REVIEW]
+    task = await store.helping.open(
+        ticket_id, handler, title="查仓库", department="物流部", due_at=0.0
+    )
+    await store.complaints.review(ticket_id, boss, passed=True, words="可以")
+    assert await gaps() == [Gap.TASKS]
+    await store.helping.finish(task, colleague, "查过了")
+    assert await gaps() == []
+    await store.complaints.change(ticket_id, handler, {"responsibility": "仓库"})
+    assert await gaps() == [Gap.REVIEW], "a review of something else is none"
+    audited = {row["action"] for row in await store.tickets.history(ticket_id)}
+    assert audited >= {"complaint.changed", "complaint.reviewed", "complaint.called_back"}
+
+
+async def test_who_handed_it_on_does_not_call_back(store: Store) -> None:
+    ticket_id = await filed(store)
+    first = await had(store, ticket_id)
+    second = await agent(store, "wang")
+    await store.tickets.hand_over(ticket_id, first, second, "")
+    assert await store.complaints.handlers(ticket_id) == {first, second}
+    with pytest.raises(Conflict):
+        await store.complaints.call_back(ticket_id, first, reached=True, words="")
+
+
+async def test_the_complainant_is_sealed_and_nothing_private_is_told(store: Store) -> None:
+    ticket_id, person = await filed(store), await agent(store)
+    await store.complaints.change(
+        ticket_id, person, {"complainant": "王小明 13800001111", "outcome": "秘密结果"}
+    )
+    assert (await store.complaints.get(ticket_id)).complainant == "王小明 13800001111"
+    async with store.db.read() as conn:
+        sealed = (await conn.execute(select(complaint.c.complainant))).scalar_one()
+        told = (await conn.execute(select(event.c.data))).scalars().all()
+    assert "王小明".encode() not in sealed
+    said = json.dumps(
+        [*told, await store.tickets.history(ticket_id)], ensure_ascii=False, default=str
+    )
+    assert "王小明" not in said
+    assert "秘密结果" not in json.dumps(told, ensure_ascii=False)
+    await store.complaints.change(ticket_id, person, {"complainant": ""})
+    assert (await store.complaints.get(ticket_id)).complainant == ""
+
+
+async def test_a_change_that_changes_nothing_is_not_told(store: Store) -> None:
+    ticket_id, person = await filed(store), await agent(store)
+    await store.complaints.change(ticket_id, person, {"department": "物流部"})
+    assert await kinds(store) == ["complaint.opened"]
+
+
+async def test_an_improvement_has_an_owner_a_date_and_a_proof(
+    store: Store, clock: FakeClock
+) -> None:
+    ticket_id = await filed(store)
+    boss, owner = await agent(store, "boss"), await agent(store, "owner")
+    add = store.improvements.add
+    first = await add(ticket_id, boss, text="换承运商", owner_id=owner, due_at=clock.now + DAY)
+    second = await add(ticket_id, boss, text="培训", owner_id=owner, due_at=clock.now + DAY)
+    await store.improvements.finish(first, owner, "合同 2026-11 已签")
+    with pytest.raises(Conflict):
+        await store.improvements.cancel(first, boss, "不需要")
+    assert [one.id for one in await store.improvements.open(owner)] == [second]
+    clock.pass_(DAY + 1)
+    for _ in range(2):
+        assert await store.timers.fire_due({DUE: improvement_due}) == []
+    late = await store.improvements.get(second)
+    done = await store.improvements.get(first)
+    assert (late.late_at, done.late_at) == (clock.now, None)
+    assert (done.state, done.proof, done.ended_by) == ("done", "合同 2026-11 已签", owner)
+    assert (await kinds(store, "improvement.")).count("improvement.late") == 1
+    with pytest.raises(NotFound):
+        await add(
+            await filed(store, "k9", labels=labels(type="咨询")),
+            boss,
+            text="x",
+            owner_id=owner,
+            due_at=0,
+        )
+
+
+async def test_it_is_sent_to_its_department_with_a_deadline_of_its_own(
+    store: Store, clock: FakeClock
+) -> None:
+    ticket_id, boss = await filed(store), await agent(store, "boss")
+    clock.pass_(600)
+    dept = Needs(required=(("dept:财务部", 1),))
+    await store.complaints.send(ticket_id, boss, "财务部", dept, 7200.0)
+    found = await store.tickets.get(ticket_id)
+    assert (found.skill_class, found.due_at) == ("dept:财务部:1", clock.now + 7200)
+    assert found.queued_at == clock.now - 600, "its age is kept"
+    assert (await store.complaints.get(ticket_id)).department == "财务部"
+    person = await agent(store, "cai", {"dept:财务部": 1})
+    assert await store.queue.claim(await decision(store, ticket_id, person), None)
+    with pytest.raises(Conflict):
+        await store.complaints.send(ticket_id, boss, "财务部", dept, 7200.0)
