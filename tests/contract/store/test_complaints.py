@@ -226,7 +226,7 @@ async def test_who_handed_it_on_does_not_call_back(store: Store) -> None:
     ticket_id = await filed(store)
     first = await had(store, ticket_id)
     second = await agent(store, "wang")
-    await store.tickets.hand_over(ticket_id, first, second, "")
+    await store.tickets.take(ticket_id, second, forced=True)
     assert await store.complaints.handlers(ticket_id) == {first, second}
     with pytest.raises(Conflict):
         await store.complaints.call_back(ticket_id, first, reached=True, words="")
