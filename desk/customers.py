@@ -4,6 +4,7 @@ from aiohttp import web
 
 from desk import bodies
 from desk.auth import API, ID, who
+from desk.masking import hidden
 from desk.services import SERVICES
 from desk.shapes import Json, customer_json, entry_json
 from desk.tickets import names_of, touched
@@ -37,7 +38,7 @@ async def show(request: web.Request) -> web.Response:
                     "id": talk.id,
                     "channel": talk.channel,
                     "identity": talk.identity_id,
-                    "subject": talk.subject,
+                    "subject": hidden(talk.subject, request.app[SERVICES].spans),
                     "tickets": [
                         {"id": ticket_id, "number": number, "state": state}
                         for ticket_id, number, state in talk.tickets
@@ -84,7 +85,9 @@ async def conversation(request: web.Request) -> web.Response:
     return web.json_response(
         {
             "messages": [
-                entry_json(entry, senders=senders, names=names, waits_because=None)
+                entry_json(
+                    entry, senders=senders, names=names, waits_because=None, find=services.spans
+                )
                 for entry in log
                 if entry.changes_id is None
             ],

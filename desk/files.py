@@ -10,7 +10,9 @@ from aiohttp import web
 from desk import bodies
 from desk.auth import API, ID, who
 from desk.errors import Refusal
+from desk.masking import hides_something
 from desk.services import SERVICES, Words
+from desk.shapes import entry_json
 from desk.tickets import seen
 from models.errors import NotFound
 from models.filetypes import sniffed
@@ -124,8 +126,22 @@ async def formatted(request: web.Request) -> web.Response:
     entry = await _entry(request)
     if entry.html is None:
         raise NotFound("this message has no HTML")
+    if hides_something(entry, request.app[SERVICES].spans):
+        await _audited(request, "message.html", message=entry.id)
     page = f'<!doctype html><meta charset="utf-8"><base target="_blank">{entry.html}'
     return web.Response(text=page, content_type="text/html", headers=_FORMATTED)
+
+
+async def reveal(request: web.Request) -> web.Response:
+    """A message with nothing masked; it is written down who asked."""
+    entry, services = await _entry(request), request.app[SERVICES]
+    await _audited(request, "message.reveal", message=entry.id)
+    ids = [entry.identity_id] if entry.identity_id else []
+    senders = await services.store.people.senders(ids)
+    told = entry_json(
+        entry, senders=senders, names={}, waits_because=None, find=services.spans, revealed=True
+    )
+    return web.json_response(told)
 
 
 async def upload(request: web.Request) -> web.Response:
@@ -163,6 +179,7 @@ def routes() -> list[web.RouteDef]:
     return [
         web.post(f"{API}tickets/{{ticket:{ID}}}/uploads", upload),
         web.get(f"{one}/raw", raw),
+        web.post(f"{one}/reveal", reveal),
         web.get(f"{one}/html", formatted),
         web.get(f"{one}/attachments/{{attachment:[^/]{{1,128}}}}", attachment),
         web.get(f"{one}/attachments/{{attachment:[^/]{{1,128}}}}/preview", preview),

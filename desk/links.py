@@ -54,7 +54,9 @@ async def _part_json(
         "channel": part.channel,
         "elsewhere": elsewhere,
         "messages": [
-            entry_json(entry, senders=senders, names=names, waits_because=problem)
+            entry_json(
+                entry, senders=senders, names=names, waits_because=problem, find=services.spans
+            )
             for entry in log
             if entry.changes_id is None
         ],

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from desk.masking import FindSpans
 from models.ports import Bus, Clock, Doorbell
 from models.routing import Line, Needs
 from models.store import Store
@@ -173,6 +174,7 @@ class DeskServices:
     answers on a channel wait, as a sentence with the remedy, or None when they do not.
     ``bundle_work``: what only those can do with bundles who know the classifier.
     ``preview``: a small WebP of a picture with this MIME type, None where none can be made.
+    ``spans``: key information in a text.
     ``suggest``: answers by example.
     ``watch``: what is seen of the classifier at work.
     ``metrics``: the handler of /metrics, if it is served here.
@@ -189,6 +191,7 @@ class DeskServices:
     rules: RulesOffice
     bundle_work: BundleWork
     suggest: Suggest
+    spans: FindSpans
     preview: Callable[[bytes, str], Awaitable[bytes | None]]
     watch: Watch
     delivery_problem: Callable[[str], str | None]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from desk.masking import FindSpans, keys_of, shown
 from desk.services import Explain, Waits, Words
 from models.agent import Agent
 from models.customer import masked
@@ -205,8 +206,15 @@ def entry_json(
     senders: Mapping[str, Sender],
     names: Mapping[str, str],
     waits_because: str | None,
+    find: FindSpans,
+    revealed: bool = False,
 ) -> Json:
-    """One line of a conversation. ``waits_because`` is said of answers that are queued."""
+    """One line of a conversation. ``waits_because`` is said of answers that are queued.
+
+    Telephone numbers that ``find`` sees in a customer's words are masked unless ``revealed``.
+    """
+    keys = keys_of(entry, find, revealed=revealed)
+    entry = entry if revealed else shown(entry, find)
     if entry.side == "us":
         author = names.get(entry.agent_id or "")
     else:
@@ -221,6 +229,7 @@ def entry_json(
         "kind": entry.kind,
         "text": entry.text,
         "text_full": entry.text_full if entry.text_full != entry.text else "",
+        "keys": keys,
         "has_html": entry.html is not None,
         "attachments": [
             {name: file.get(name) for name in ("id", "name", "mime", "size", "state")}

@@ -1,6 +1,7 @@
 """Tickets: looking at them, and every move a person makes with one."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -8,6 +9,7 @@ from desk import bodies
 from desk.auth import API, ID, Person, who
 from desk.errors import Refusal
 from desk.links import links_json
+from desk.masking import hidden
 from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import (
     Json,
@@ -131,15 +133,21 @@ async def _listed(
     for ticket in tickets:
         preview = await _preview(services, ticket) if previews else ""
         offer = offers.get(ticket.id)
-        listed.append(ticket_json(ticket, services.taxonomy, names, preview, offer))
+        listed.append(
+            ticket_json(_masked(services, ticket), services.taxonomy, names, preview, offer)
+        )
     return listed
+
+
+def _masked(services: DeskServices, ticket: Ticket) -> Ticket:
+    return replace(ticket, subject=hidden(ticket.subject, services.spans))
 
 
 async def _preview(services: DeskServices, ticket: Ticket) -> str:
     if ticket.subject:
         return ""
     first = await services.store.conversations.log(ticket.conversation_id, 0, 1)
-    return first[0].text[:_PREVIEW] if first else ""
+    return hidden(first[0].text, services.spans)[:_PREVIEW] if first else ""
 
 
 async def list_tickets(request: web.Request) -> web.Response:
@@ -202,12 +210,16 @@ async def show(request: web.Request) -> web.Response:
     return web.json_response(
         {
             "now": services.clock(),
-            "ticket": ticket_json(ticket, services.taxonomy, names, offer=offer),
+            "ticket": ticket_json(
+                _masked(services, ticket), services.taxonomy, names, offer=offer
+            ),
             "actions": actions(ticket, person.agent, supervises=supervises, offer=offer),
             "customer": customer_json(senders.get(identity), await _blocked(services, identity)),
             "labels": labels_json(ticket, services.taxonomy, names),
             "messages": [
-                entry_json(entry, senders=senders, names=names, waits_because=problem)
+                entry_json(
+                    entry, senders=senders, names=names, waits_because=problem, find=services.spans
+                )
                 for entry in log
                 if entry.changes_id is None  # an edit is shown where its message is
             ],
@@ -264,7 +276,7 @@ async def moved(request: web.Request, ticket: Ticket, *work: str) -> web.Respons
     names, supervises = await names_of(services), person.ranks(Role.SUPERVISOR)
     return web.json_response(
         {
-            "ticket": ticket_json(now, services.taxonomy, names, offer=offer),
+            "ticket": ticket_json(_masked(services, now), services.taxonomy, names, offer=offer),
             "actions": actions(now, person.agent, supervises=supervises, offer=offer),
         }
     )

@@ -3,6 +3,7 @@ import { makeBundles } from "./bundles.js";
 import { h, lang, notice, say, setNow, show, speak, switchLanguage, t, tick } from "./dom.js";
 import { call, Line } from "./door.js";
 import { makeFacts } from "./facts.js";
+import { unmask } from "./keys.js";
 import { drawQueue, makeQueue, title } from "./queue.js";
 import { openRules } from "./rules.js";
 import { makeTalk } from "./talk.js";
@@ -200,6 +201,7 @@ class Desk {
       view.messages.push(...more.messages);
       next = more.next_after;
     }
+    view.messages = view.messages.map(unmask);
     if (this.state.openId === openId) this.state.view = view;
   }
 

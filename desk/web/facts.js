@@ -1,6 +1,7 @@
 // Beside the conversation: what it is about and why, why it came here, who the customer is.
 import { h, has, moment, notice, say, show, t } from "./dom.js";
 import { call } from "./door.js";
+import { chips, hasChips } from "./keys.js";
 import { channelName } from "./queue.js";
 
 function percent(p) {
@@ -186,7 +187,7 @@ function section(id, heading, content) {
 
 /** The pane of facts; draw(view) shows what is new, part by part. */
 export function makeFacts(desk) {
-  const places = Object.fromEntries(["labels", "why", "who", "person", "related", "history"].map((name) => [name, h("div", null)]));
+  const places = Object.fromEntries(["labels", "keys", "why", "who", "person", "related", "history"].map((name) => [name, h("div", null)]));
   const pane = h("aside.facts", { "aria-label": t("facts") },
     h("div.facts-head", null,
       h("button.back.quiet", { type: "button", onclick: () => desk.look("talk") }, `‹ ${t("talk.show")}`)),
@@ -198,6 +199,7 @@ export function makeFacts(desk) {
       section("labels", t("labels"), view.labels.length
         ? view.labels.map((label) => labelRow(desk, view, label))
         : h("p.small", null, t("labels.none"))));
+    show(places.keys, view.messages.map((message) => message.keys), () => hasChips(view) && section("keys", t("keys"), chips(desk, view)));
     show(places.why, [view.decisions, view.waits?.text], () => section("why", t("why"), why(view)));
     show(places.who, [view.ticket.id, view.customer], () => section("who", t("who"), customerBox(desk, view)));
     show(places.person, view.ticket.id, () => section("person", t("person"), personBox(desk, view)));

@@ -1,6 +1,7 @@
 // The conversation: what both sides said, what became of our answers, and the reply box.
 import { ask, h, moment, notice, say, show, span, t } from "./dom.js";
 import { call, newId, put } from "./door.js";
+import { hides, revealLink } from "./keys.js";
 import { makeSuggestions } from "./suggest.js";
 import { channelName, dueOf, stateTag, title } from "./queue.js";
 
@@ -53,7 +54,7 @@ function unfold(words, make) {
   return { button, place };
 }
 
-function theirTools(ticket, message) {
+function theirTools(desk, ticket, message) {
   const base = `/api/v1/tickets/${ticket.id}/messages/${message.id}`;
   const folds = [];
   if (message.text_full) folds.push(unfold(t("message.full"), () => h("pre.full", null, message.text_full)));
@@ -69,7 +70,8 @@ function theirTools(ticket, message) {
   const raw = ticket.channel === "email" && !message.withdrawn_at && h("a.link", { href: `${base}/raw`, download: true }, t("message.raw"));
   return [
     message.attachments.length > 0 && h("div.files", null, message.attachments.map((file) => fileLink(base, file))),
-    (folds.length > 0 || raw) && h("div.tools", null, folds.map((fold) => fold.button), raw),
+    (folds.length > 0 || raw || hides(message)) && h("div.tools", null,
+      hides(message) && revealLink(desk, ticket, message), folds.map((fold) => fold.button), raw),
     folds.map((fold) => fold.place),
   ];
 }
@@ -110,7 +112,7 @@ function bubble(desk, ticket, message) {
     ours
       ? [message.attachments.length > 0 && h("div.files", null, message.attachments.map((file) =>
           fileLink(`/api/v1/tickets/${ticket.id}/messages/${message.id}`, file))), fate(desk, ticket, message)]
-      : theirTools(ticket, message));
+      : theirTools(desk, ticket, message));
 }
 
 /** Draws the log: a message that has not changed keeps its element, unfolded or not. */

@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 import structlog
 
+from classifier.spans import spans
 from config.settings import Settings, load_taxonomy
 from desk.app import create_app
 from desk.services import DeskOptions, DeskServices, Route
@@ -65,6 +66,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         waiting=Explaining(base.store, ruling).waiting,
         rules=make_publishing(settings, base.store, ruling, taxonomy),
         watch=watch,
+        spans=spans,
         suggest=_suggesting(settings, base).suggest,
         bundle_work=BundleWork(base.store, settings.data_dir / "bundles", taxonomy),
         preview=Previews(),

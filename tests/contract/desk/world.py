@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from argon2 import PasswordHasher
 
+from classifier.spans import spans
 from config.sections import Hours
 from desk.services import DeskOptions, DeskServices, Route
 from models.agent import Presence, Role
@@ -300,6 +301,7 @@ async def world(
         rules=office(store),
         bundle_work=Rack(store),
         preview=Previews(),
+        spans=spans,
         suggest=Suggesting(
             store, folder / "bundles", store.db._clock, SuggestOptions(100, 3, 0.2)
         ).suggest,

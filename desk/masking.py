@@ -1,0 +1,58 @@
+"""What customers write, with their telephone numbers masked until somebody asks, and says so."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from models.customer import masked
+from models.store.conversations import Entry
+
+FindSpans = Callable[[str], Sequence[tuple[str, int, int]]]
+"""Key information in a text: kind, start, end (excluded), from left to right."""
+
+_MASKED = frozenset({"phone"})
+_MOST_KEYS = 20
+"""Of one message: a long list is no key information."""
+
+
+def hidden(text: str, find: FindSpans) -> str:
+    """``text`` with its telephone numbers masked: 138****5678."""
+    parts, at = [], 0
+    for kind, start, end in find(text):
+        if kind in _MASKED:
+            parts += [text[at:start], masked(text[start:end])]
+            at = end
+    return "".join([*parts, text[at:]])
+
+
+def shown(entry: Entry, find: FindSpans) -> Entry:
+    """A line of the conversation as it is displayed. What we wrote is shown as it is."""
+    if entry.side == "us":
+        return entry
+    return replace(
+        entry,
+        text=hidden(entry.text, find),
+        text_full=hidden(entry.text_full, find),
+        versions=[version | {"text": hidden(version["text"], find)} for version in _each(entry)],
+    )
+
+
+def _each(entry: Entry) -> Iterator[dict[str, Any]]:
+    return (dict(version) for version in entry.versions)
+
+
+def keys_of(entry: Entry, find: FindSpans, *, revealed: bool = False) -> list[dict[str, Any]]:
+    """The key information of a customer's message, each once; ``revealed``: nothing masked."""
+    if entry.side == "us" or entry.withdrawn_at is not None:
+        return []
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for kind, start, end in find(entry.text):
+        text, hide = entry.text[start:end], kind in _MASKED and not revealed
+        told = masked(text) if hide else text
+        found.setdefault((kind, text), {"kind": kind, "text": told, "masked": hide})
+    return list(found.values())[:_MOST_KEYS]
+
+
+def hides_something(entry: Entry, find: FindSpans) -> bool:
+    """Whether what is displayed of a message is less than what was written."""
+    return shown(entry, find) != replace(entry, versions=list(_each(entry)))
