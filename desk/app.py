@@ -9,6 +9,7 @@ from desk import (
     auth,
     bundles,
     chatting,
+    clocks,
     customers,
     files,
     incidents,
@@ -31,6 +32,7 @@ from desk.services import SERVICES, DeskServices
 DOORS = (
     auth,
     tickets,
+    clocks,
     transfers,
     life,
     merging,

@@ -6,6 +6,7 @@ from typing import Any
 from desk.masking import FindSpans, keys_of, shown
 from desk.services import Explain, Waits, Words
 from models.agent import Agent
+from models.clocks import ClockKind, Run
 from models.customer import masked
 from models.message import Sender
 from models.routing import Needs
@@ -101,6 +102,8 @@ def ticket_json(
         "updated_at": ticket.updated_at,
         "due_at": ticket.due_at,
         "late": ticket.late,
+        "escalation": ticket.escalation,
+        "pressed": ticket.pressed,
         "queued_at": ticket.queued_at,
         "first_answer_at": ticket.first_answer_at,
         "resolved_at": ticket.resolved_at,
@@ -339,6 +342,31 @@ def history_json(
         for row in audits
     ]
     return sorted(lines, key=lambda line: line["at"])
+
+
+def clock_json(run: Run) -> Json:
+    """A clock; ``state`` is its outcome, once it has stopped."""
+    state = "running" if run.since is not None else "paused"
+    return {
+        "id": run.id,
+        "clock": run.kind,
+        "state": run.outcome or state,
+        "target": run.target,
+        "hours": run.hours,
+        "started_at": run.started_at,
+        "due_at": run.due_at,
+        "elapsed": run.elapsed,
+        "turns": run.turns,
+        "warned_at": run.warned_at,
+        "breached_at": run.breached_at,
+        "stopped_at": run.stopped_at,
+    }
+
+
+def clocks_json(runs: Sequence[Run]) -> list[Json]:
+    """What the page of a ticket shows: of each clock the latest run."""
+    latest = {run.kind: run for run in runs}
+    return [clock_json(latest[kind]) for kind in ClockKind if kind in latest]
 
 
 def event_json(event: Event) -> Json:

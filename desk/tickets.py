@@ -14,6 +14,7 @@ from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import (
     Json,
     actions,
+    clocks_json,
     customer_json,
     decision_json,
     entry_json,
@@ -216,6 +217,7 @@ async def show(request: web.Request) -> web.Response:
             "actions": actions(ticket, person.agent, supervises=supervises, offer=offer),
             "customer": customer_json(senders.get(identity), await _blocked(services, identity)),
             "labels": labels_json(ticket, services.taxonomy, names),
+            "clocks": clocks_json(await store.clocks.of(ticket.id)),
             "messages": [
                 entry_json(
                     entry, senders=senders, names=names, waits_because=problem, find=services.spans

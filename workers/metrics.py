@@ -71,6 +71,16 @@ async def _collect(store: Store, registry: CollectorRegistry) -> None:
     await _queues(store, registry)
     registry.register(_Stages(await store.measures.stage_times()))
     await _invariants(store, registry)
+    clocks = Gauge(
+        "shouli_clock_breaches", "Clocks past their target, ever", ["clock"], registry=registry
+    )
+    for kind, count in (await store.clocks.breaches()).items():
+        clocks.labels(kind).set(count)
+    escalated = Gauge(
+        "shouli_tickets_escalated", "Open tickets by level", ["level"], registry=registry
+    )
+    for level, count in (await store.clocks.escalated()).items():
+        escalated.labels(str(level)).set(count)
     webhooks = Gauge("shouli_webhook_events", "Owed or failed", ["state"], registry=registry)
     found = await store.webhooks.all()
     webhooks.labels("due").set(sum(one.due for one in found))

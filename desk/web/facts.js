@@ -1,6 +1,7 @@
 // Beside the conversation: what it is about and why, why it came here, who the customer is.
 import { h, has, moment, notice, say, show, t } from "./dom.js";
 import { call } from "./door.js";
+import { clockList } from "./clocks.js";
 import { chips, hasChips } from "./keys.js";
 import { channelName } from "./queue.js";
 
@@ -187,7 +188,7 @@ function section(id, heading, content) {
 
 /** The pane of facts; draw(view) shows what is new, part by part. */
 export function makeFacts(desk) {
-  const places = Object.fromEntries(["labels", "keys", "why", "who", "person", "related", "history"].map((name) => [name, h("div", null)]));
+  const places = Object.fromEntries(["clocks", "labels", "keys", "why", "who", "person", "related", "history"].map((name) => [name, h("div", null)]));
   const pane = h("aside.facts", { "aria-label": t("facts") },
     h("div.facts-head", null,
       h("button.back.quiet", { type: "button", onclick: () => desk.look("talk") }, `‹ ${t("talk.show")}`)),
@@ -195,6 +196,8 @@ export function makeFacts(desk) {
   let unfolded = false;
   pane.draw = (view) => {
     const { names } = desk.state;
+    show(places.clocks, [view.clocks, view.ticket.escalation, view.ticket.pressed], () =>
+      view.clocks.length > 0 && section("clocks", t("clocks"), clockList(view)));
     show(places.labels, [view.labels, view.actions], () =>
       section("labels", t("labels"), view.labels.length
         ? view.labels.map((label) => labelRow(desk, view, label))

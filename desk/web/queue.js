@@ -1,4 +1,5 @@
 // The lists: mine, waiting, and (for those who supervise) all.
+import { pressureChips } from "./clocks.js";
 import { countdown, h, has, moment, say, show, span, now, t } from "./dom.js";
 
 export function title(ticket) {
@@ -40,6 +41,7 @@ function card(ticket, { names, openId, open, fresh }) {
         dueOf(ticket) ?? moment(ticket.updated_at)),
       h("span.card-title", null, title(ticket)),
       h("span.card-labels", null,
+        pressureChips(ticket),
         ticket.labels.map((label) =>
           h(`span.chip${label.accepted ? "" : ".unsure"}${label.value === "紧急" ? ".urgent" : ""}`, null,
             say(label.value_name) + (label.accepted ? "" : "?"))))));

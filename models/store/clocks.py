@@ -6,11 +6,12 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from models.clocks import Case, ClockKind, Facts, Mark, Run
+from models.clocks import LEVEL_NAMES, Case, ClockKind, Facts, Mark, Run
 from models.store.custody import lock
 from models.store.database import Database, Fields, Tx
 from models.store.timers import set_timers, stop_timers
 from models.tables import clock, clock_event, conversation, cursor, customer, event, ticket
+from models.ticket import OPEN_STATES
 
 TIMER = "clock"
 """The kind of the one timer that a ticket's clocks share."""
@@ -97,6 +98,18 @@ class Clocks:
         async with self._db.read() as conn:
             found: dict[str, int] = {row[0]: row[1] for row in await conn.execute(query)}
         return {str(kind): found.get(kind, 0) for kind in ClockKind}
+
+    async def escalated(self) -> dict[int, int]:
+        """How many open tickets stand at each level of escalation, 1 to 3."""
+        t = ticket.c
+        query = (
+            select(t.escalation, func.count())
+            .where(t.state.in_(sorted(OPEN_STATES)), t.escalation > 0)
+            .group_by(t.escalation)
+        )
+        async with self._db.read() as conn:
+            found: dict[int, int] = {row[0]: row[1] for row in await conn.execute(query)}
+        return {level: found.get(level, 0) for level in range(1, len(LEVEL_NAMES) + 1)}
 
 
 async def load_cases(
