@@ -378,6 +378,37 @@ class Incidents(Section):
         return Alarm(self.at_least, 60.0 * self.window_minutes, self.similarity)
 
 
+class FollowUps(Section):
+    """回访 / Calling customers back after a ticket was resolved."""
+
+    within_hours: dict[str, float] = Field(
+        description="按紧急程度：解决后最迟几小时回访；没写的不回访 "
+        "/ By urgency: hours after the resolution at the latest; none for one that is not named."
+    )
+    complaints_within_hours: float = Field(
+        gt=0, description="投诉一律回访，最迟几小时 / Complaints always are, within so many hours."
+    )
+    begin_share: float = Field(
+        ge=0,
+        lt=1,
+        description="过了期限的这一部分后进入队列 "
+        "/ It enters the queue after this share of the time.",
+    )
+    units: int = Field(
+        ge=1, le=100, description="占用几个容量单位 / Units of capacity that one takes."
+    )
+    attempts: int = Field(ge=1, le=20, description="最多尝试几次 / Attempts at the most.")
+    again_hours: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        min_length=1,
+        description="没联系上，几小时后再试：第一次、第二次……；最后一个一直用 "
+        "/ Hours until the next attempt: after the first, the second …; the last one repeats.",
+    )
+    review: bool = Field(
+        description="不满意或未解决的交班长决定是否重开 "
+        "/ A low result goes to a supervisor, who may reopen the ticket."
+    )
+
+
 class Log(Section):
     """日志 / Logs."""
 

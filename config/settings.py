@@ -22,6 +22,7 @@ from config.problems import Problem, explain
 from config.sections import (
     Acknowledgement,
     Desk,
+    FollowUps,
     Hours,
     Incidents,
     Intake,
@@ -107,6 +108,7 @@ class Settings(Section):
     hours: Hours
     incidents: Incidents
     clocks: Clocks
+    follow_ups: FollowUps
     log: Log
     metrics: Metrics
 

@@ -212,6 +212,37 @@ class Redeliver(Body):
     """One event; without it, all that failed."""
 
 
+class FollowUpFilter(Body):
+    """The query of the list of follow-ups."""
+
+    which: Literal["mine", "open", "all", "review"] = "mine"
+    ticket: Id | None = None
+
+
+class RecordFollowUp(Body):
+    """An attempt that a person made, and what came of it; ``score`` 5 is very satisfied."""
+
+    client_id: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{8,64}$")]
+    reached: bool
+    channel: Annotated[str, Field(pattern=r"^[a-z_]{1,32}$")] = "phone"
+    content: Annotated[Line, Field(max_length=5000)] = ""
+    score: Annotated[int, Field(ge=1, le=5)] | None = None
+    solved: bool | None = None
+
+
+class WriteFollowUp(Body):
+    """A question to the customer, in one of their conversations."""
+
+    client_id: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{8,64}$")]
+    conversation: Id
+    text: Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=5000)]
+
+
+class ReviewFollowUp(Body):
+    reopen: bool
+    note: Why
+
+
 class IncidentFilter(Body):
     """The query of the list of incidents."""
 

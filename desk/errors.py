@@ -67,6 +67,13 @@ CONFLICTS: Mapping[str, str] = {
     "a retraining is waiting or running already": "已有一次训练在等待或进行。",
     "the gate did not pass; overrule it with a reason": ("关口没有通过；确要启用，请写明理由。"),
     "this retraining has ended": "这次训练已经结束。",
+    "this follow-up is not waiting; look at it again": "这个回访任务不在等待中，请刷新后再看。",
+    "this follow-up is not in your hands any more; look at it again": (
+        "这个回访任务已不在您手上，请刷新后再看。"
+    ),
+    "whoever handled this complaint does not call back about it": "投诉须由经办人以外的人回访。",
+    "customers are left in peace at this hour": "现在是免打扰时间，请稍后再联系客户。",
+    "this follow-up waits for no review": "这次回访没有待复核的结果。",
     "this incident is closed": "这个事件已经结束。",
     "somebody else than the author must approve it": "须由起草人以外的人批准。",
     "this ticket is on offer already; withdraw that first": "这张工单已在转派，请先撤回。",

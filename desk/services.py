@@ -8,6 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from desk.masking import FindSpans
+from models.follow_up import Plan
 from models.ports import Bus, Clock, Doorbell
 from models.routing import Line, Needs
 from models.store import Store
@@ -177,6 +178,7 @@ class DeskServices:
     ``spans``: key information in a text.
     ``suggest``: answers by example.
     ``watch``: what is seen of the classifier at work.
+    ``plan``: when customers are called back.
     ``metrics``: the handler of /metrics, if it is served here.
     """
 
@@ -195,6 +197,7 @@ class DeskServices:
     preview: Callable[[bytes, str], Awaitable[bytes | None]]
     watch: Watch
     delivery_problem: Callable[[str], str | None]
+    plan: Plan
     options: DeskOptions = DeskOptions()
     metrics: Handler | None = None
 

@@ -61,6 +61,8 @@ async def seen(request: web.Request) -> Ticket:
         return ticket
     if any(row["agent_id"] == person.id for row in await store.tickets.decisions(ticket.id)):
         return ticket
+    if await store.follow_ups.concerns(ticket.id, person.id):
+        return ticket
     if await _offered(store, ticket, person) or await _absorbed(store, ticket, person):
         return ticket
     raise NotFound("no such ticket")

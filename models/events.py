@@ -167,6 +167,19 @@ OTHERS: dict[str, Kind] = {
     "improvement.done": Kind("改进完成", "it is done", ("improvement", "by")),
     "improvement.cancelled": Kind("改进取消", "it will not be done", ("improvement", "by")),
     "improvement.late": Kind("改进超期", "its time has run out", ("improvement", "due_at")),
+    "follow_up.due": Kind("回访任务进入队列", "a follow-up waits", ("follow_up",)),
+    "follow_up.assigned": Kind("回访任务到了某人手上", "somebody calls back", ("follow_up",)),
+    "follow_up.moved": Kind(
+        "回访任务的其他状态改变",
+        "any other change of a follow-up's state",
+        ("follow_up", "before", "state"),
+    ),
+    "follow_up.low": Kind(
+        "回访结果不好，等班长决定", "a low result waits for a supervisor", ("follow_up",)
+    ),
+    "follow_up.reviewed": Kind(
+        "班长已决定是否重开", "a supervisor has decided", ("follow_up", "outcome")
+    ),
     "envelope.parked": Kind("一个信封停放待查", "an envelope was parked", ("envelope",)),
 }
 """What happens beside a change of state."""

@@ -4,20 +4,24 @@ import time
 from collections.abc import Mapping, Sequence
 
 from config.settings import Settings
-from models.store import clocks, ending, helping, improvements, incidents, transfers
+from models.store import calling_back, clocks, ending, helping, improvements, incidents, transfers
 from models.store.followers import Follower
 from models.store.likenesses import noticing
 from models.store.measures import STAGES
 from models.store.timers import Effect
 from router.clocks import Timekeeper
 from workers.hours import calendars
+from workers.planning import follow_up_plan
 from workers.timekeeping import Timekeeping
 
 
 def make_effects(settings: Settings) -> Mapping[str, Effect]:
     """Every kind of timer that the clock knows, a line each; one that is not here waits."""
+    plan = follow_up_plan(settings)
     return {
         incidents.TELL: incidents.tell,
+        calling_back.BEGIN: calling_back.beginning(plan),
+        calling_back.AGAIN: calling_back.trying_again(plan),
         transfers.TIMER: transfers.expire,
         ending.TIMER: ending.close_due,
         clocks.TIMER: _timekeeping(settings).fire,
@@ -31,6 +35,7 @@ def make_followers(settings: Settings) -> Sequence[Follower]:
     return (
         STAGES,
         helping.HELPERS,
+        calling_back.following_up(follow_up_plan(settings)),
         noticing(settings.incidents.alarm, settings.incidents.compared, settings.incidents.alert),
         ending.closing(settings.life.close_days * 86400.0),
         _timekeeping(settings).follower(),

@@ -9,6 +9,7 @@ from models.store.agents import Agents
 from models.store.blobs import Blobs, FileBlobs, TableBlobs
 from models.store.boards import Boards
 from models.store.bundles import Bundles
+from models.store.calling_back import CallBacks
 from models.store.calls import Calls
 from models.store.canned import Canned
 from models.store.clocks import Clocks
@@ -22,6 +23,7 @@ from models.store.envelopes import Envelopes
 from models.store.events import Events
 from models.store.examples import Examples
 from models.store.files import Files
+from models.store.follow_ups import FollowUps
 from models.store.followers import Followers
 from models.store.helping import Helping
 from models.store.improvements import Improvements
@@ -91,6 +93,8 @@ class Store:
     calls: Calls
     files: Files
     incidents: Incidents
+    follow_ups: FollowUps
+    call_backs: CallBacks
     rules: RuleVersions
     webhooks: Webhooks
     corrections: Corrections
@@ -164,6 +168,8 @@ def open_store(
         calls=Calls(db),
         files=Files(db, blobs),
         incidents=Incidents(db),
+        follow_ups=FollowUps(db),
+        call_backs=CallBacks(db),
         rules=RuleVersions(db),
         webhooks=Webhooks(db, vault),
         corrections=Corrections(db),

@@ -9,6 +9,7 @@ from sqlalchemy import delete, select, update
 
 from models.agent import Presence
 from models.errors import Conflict, NotFound
+from models.store import calling_back
 from models.store.custody import (
     end_assignment,
     load,
@@ -110,5 +111,9 @@ async def offers(tx: Tx, agent_id: str, _to: str | None) -> int:
     return len(found)
 
 
-HANDED_OVER: Mapping[str, HandOver] = {"tickets": tickets, "offers": offers}
+HANDED_OVER: Mapping[str, HandOver] = {
+    "tickets": tickets,
+    "offers": offers,
+    "follow_ups": calling_back.hand_over,
+}
 """By what is handed over, in the order in which it is: a line for each kind of thing."""

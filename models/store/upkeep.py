@@ -4,12 +4,13 @@ from collections.abc import Callable
 
 from sqlalchemy import func, literal_column, or_, select, text, update
 
+from models.follow_up import FollowUpState
 from models.routing import Needs, Position, Waiting
 from models.store.custody import lock_agents, requeue, set_presence, tell
 from models.store.database import Database, Fields, Tx
 from models.store.helping import helping_load
 from models.store.waiting import as_waiting
-from models.tables import agent, ticket
+from models.tables import agent, follow_up, ticket
 from models.ticket import LOADED_STATES, TicketState
 
 
@@ -102,18 +103,25 @@ class Upkeep:
         return lost
 
     async def recount(self) -> list[tuple[str, int, int]]:
-        """Recomputes every agent's load from what they have and where they help.
+        """Recomputes every agent's load from what they have, where they help, and whom they call.
 
         Returns (agent, was, is) where it differed.
 
         A difference is an alarm: some path changed one without the other.
         """
         t, a = ticket.c, agent.c
-        load = (
+        held = (
             select(func.coalesce(func.sum(t.units), 0))
             .where(t.owner_id == a.id, t.state.in_(sorted(LOADED_STATES)))
             .scalar_subquery()
-        ) + helping_load(a.id)
+        )
+        f = follow_up.c
+        calls = (
+            select(func.coalesce(func.sum(f.units), 0))
+            .where(f.owner_id == a.id, f.state == FollowUpState.ACTIVE)
+            .scalar_subquery()
+        )
+        load = held + helping_load(a.id) + calls
         async with self._db.write() as tx:
             # Claims lock the ticket first; the agents are locked only to write.
             query = select(a.id, a.used, load.label("load")).where(a.used != load)

@@ -20,6 +20,7 @@ QUERIES = {
     bodies.NewUpload,
     bodies.WebhookLog,
     bodies.IncidentFilter,
+    bodies.FollowUpFilter,
 }
 
 BODIES = {
@@ -73,6 +74,7 @@ def test_queries_are_as_documented(document: dict[str, Any]) -> None:
 
     assert names("/api/v1/tickets") == set(bodies.TicketFilter.model_fields)
     assert names("/api/v1/incidents") == set(bodies.IncidentFilter.model_fields)
+    assert names("/api/v1/follow-ups") == set(bodies.FollowUpFilter.model_fields)
     assert names("/api/v1/tickets/{ticket}") == set(bodies.After.model_fields)
     assert names("/api/v1/rules/{number}/diff") == set(bodies.Against.model_fields)
     assert names("/api/v1/webhooks/{webhook}/events") == set(bodies.WebhookLog.model_fields)

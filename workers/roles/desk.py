@@ -17,6 +17,7 @@ from router.policy import rekeyed
 from workers.bundle_work import BundleWork
 from workers.explaining import Explaining, explained
 from workers.metrics import metrics_handler
+from workers.planning import follow_up_plan
 from workers.preview import Previews
 from workers.roles.door import serving, until_told
 from workers.suggesting import Suggesting, SuggestOptions
@@ -70,6 +71,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         suggest=_suggesting(settings, base).suggest,
         bundle_work=BundleWork(base.store, settings.data_dir / "bundles", taxonomy),
         preview=Previews(),
+        plan=follow_up_plan(settings),
         delivery_problem=lambda name: _problem(channels, name),
         options=DeskOptions(
             version=version("shouli"),

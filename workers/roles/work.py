@@ -22,6 +22,7 @@ from workers import heap
 from workers.acknowledging import Acknowledging
 from workers.asides import Asides
 from workers.broker import Actor, WorkerPool
+from workers.calling_back import CallingBack
 from workers.deliver import Deliverer
 from workers.dispatch import Dispatcher
 from workers.fetching import Fetcher
@@ -29,6 +30,7 @@ from workers.hours import warn
 from workers.labelling import Labelling
 from workers.parser import Parser
 from workers.pipeline import Limits, Pipeline
+from workers.planning import follow_up_plan
 from workers.retrain import Options, Retrainer
 from workers.serving import RELOAD_SECONDS, Serving
 from workers.shadowing import Shadowing
@@ -115,6 +117,7 @@ async def _worker(
             Signing(classifier.sign, settings.incidents.compared),
         )
         dispatcher = Dispatcher(base.store, ruling)
+        calling_back = CallingBack(base.store, ruling, follow_up_plan(settings))
         deliverer = Deliverer(base.store, channels, stopping=stopping)
         fetcher = Fetcher(base.store, channels, stopping)
         announcing = Announcing(base.store, stopping)
@@ -157,6 +160,7 @@ async def _worker(
             # Who publishes rules rings for this.
             await ruling.refresh()
             await dispatcher.run()
+            await calling_back.run()
 
         actors: dict[str, Actor] = {
             "drain.live": _forgiving(lambda: pipeline.drain(Lane.LIVE)),

@@ -17,6 +17,7 @@ from config.sections import Hours
 from desk.services import DeskOptions, DeskServices, Route
 from models.agent import Presence, Role
 from models.errors import Rejected
+from models.follow_up import Plan
 from models.message import Attachment, Lane, ReplyRoute, Sender
 from models.routing import Needs, Rules, Targets
 from models.store import Store, open_store
@@ -102,6 +103,17 @@ LABELS = Labels(
     bundle="b1",
 )
 
+
+PLAN = Plan(
+    within={"紧急": 86400.0},
+    complaints_within=86400.0,
+    begin_share=0.0,
+    units=1,
+    attempts=3,
+    again=(3600.0,),
+    review=True,
+)
+"""Followed up at once."""
 
 RULES = Rules(
     version="file",
@@ -306,6 +318,7 @@ async def world(
             store, folder / "bundles", store.db._clock, SuggestOptions(100, 3, 0.2)
         ).suggest,
         watch=WatchReport(store, TAXONOMY, ZoneInfo("Asia/Shanghai"), Limits(0.25, 0.8)),
+        plan=PLAN,
         delivery_problem=problems.get,
         options=options or DeskOptions(version="test"),
     )

@@ -1,0 +1,220 @@
+"""Follow-ups (回访): mine and those that wait, recording what was said, writing, reviewing."""
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from desk import bodies
+from desk.auth import API, ID, Person, who
+from desk.errors import Refusal
+from desk.services import SERVICES, DeskServices, Words
+from desk.shapes import Json
+from desk.tickets import names_of, needs_of
+from models.agent import Presence, Role
+from models.errors import NotFound
+from models.follow_up import OPEN_STATES, STATE_NAMES, FollowUpState, Said
+from models.store.follow_ups import Attempt, FollowUp
+from models.store.joins import Talk
+
+
+async def listed(request: web.Request) -> web.Response:
+    """An agent's own and those that wait; a supervisor sees everybody's."""
+    person, services = who(request), request.app[SERVICES]
+    asked, store = bodies.query(request, bodies.FollowUpFilter), services.store.follow_ups
+    states = sorted(OPEN_STATES) if asked.which == "open" else ()
+    if asked.which == "mine":
+        found = await store.page(states=[FollowUpState.ACTIVE], owner=person.id)
+    elif asked.which == "review":
+        who(request, Role.SUPERVISOR)
+        found = await store.page(review="open")
+    elif person.ranks(Role.SUPERVISOR):
+        found = await store.page(states=states, ticket_id=asked.ticket)
+    else:
+        found = await store.page(states=[FollowUpState.WAITING], ticket_id=asked.ticket)
+    names = await names_of(services)
+    return web.json_response(
+        {
+            "now": services.clock(),
+            "follow_ups": [_json(one, person, names) for one in found],
+        }
+    )
+
+
+async def _seen(request: web.Request) -> FollowUp:
+    """Raises ``NotFound``: no such follow-up, or none of the caller's business."""
+    person = who(request)
+    found = await request.app[SERVICES].store.follow_ups.get(request.match_info["follow_up"])
+    if found.owner_id == person.id or person.ranks(Role.SUPERVISOR):
+        return found
+    if found.state == FollowUpState.WAITING:
+        return found
+    raise NotFound("no such follow-up")
+
+
+async def show(request: web.Request) -> web.Response:
+    person, services, found = who(request), request.app[SERVICES], await _seen(request)
+    names = await names_of(services)
+    attempts = await services.store.follow_ups.attempts(found.id)
+    return web.json_response(
+        {
+            "follow_up": _json(found, person, names),
+            "why": await _why(services, found, names),
+            "attempts": [_attempt_json(each, names) for each in attempts],
+            "ways": await _ways(services, found),
+        }
+    )
+
+
+async def _why(services: DeskServices, found: FollowUp, names: Mapping[str, str]) -> Json | None:
+    """Why the router gave it to whoever has it; None where a person did."""
+    if found.decision is None or found.decision["agent_id"] not in names:
+        return None
+    needs = await needs_of(services, found.skill_class)
+    return Words(*services.explain(found.decision, needs, names))._asdict()
+
+
+async def _ways(services: DeskServices, found: FollowUp) -> list[Json]:
+    """The customer's conversations, the newest of each channel: where they can be written to."""
+    person = await services.store.joins.person(found.customer_id)
+    newest: dict[str, Talk] = {}
+    for talk in person.talks:
+        newest.setdefault(talk.channel, talk)
+    return [
+        {
+            "conversation": talk.id,
+            "channel": channel,
+            "problem": services.delivery_problem(channel),
+        }
+        for channel, talk in sorted(newest.items())
+    ]
+
+
+async def take(request: web.Request) -> web.Response:
+    asked, found = await bodies.read(request, bodies.Take), await _seen(request)
+    person, services = who(request), request.app[SERVICES]
+    receiver = asked.agent or person.id
+    if receiver != person.id:
+        who(request, Role.SUPERVISOR)
+        try:
+            await services.store.agents.get(receiver)
+        except NotFound as error:
+            words = Words("没有这位坐席。", "There is no such agent.")
+            raise Refusal(422, "invalid_field", words, field="agent") from error
+    supervises = person.ranks(Role.SUPERVISOR)
+    if not supervises and person.agent.presence != Presence.READY:
+        words = Words("请先将自己设为就绪，再接手。", "Set yourself ready before you take one.")
+        raise Refusal(409, "not_ready", words)
+    await services.store.follow_ups.take(found.id, receiver, person.id, forced=supervises)
+    return await _after(request, found.id)
+
+
+async def record(request: web.Request) -> web.Response:
+    asked, found = await bodies.read(request, bodies.RecordFollowUp), await _seen(request)
+    services = request.app[SERVICES]
+    said = Said(asked.reached, asked.content, asked.score, asked.solved)
+    await services.store.follow_ups.record(
+        found.id, who(request).id, asked.client_id, said, services.plan, asked.channel
+    )
+    return await _after(request, found.id)
+
+
+async def write(request: web.Request) -> web.Response:
+    asked, found = await bodies.read(request, bodies.WriteFollowUp), await _seen(request)
+    services = request.app[SERVICES]
+    person = await services.store.joins.person(found.customer_id)
+    if asked.conversation not in {talk.id for talk in person.talks}:
+        raise NotFound("no such conversation of this customer")
+    await services.store.follow_ups.write(
+        found.id,
+        who(request).id,
+        asked.client_id,
+        asked.conversation,
+        asked.text,
+        services.plan,
+    )
+    await services.doorbell.ring("deliver")
+    return await _after(request, found.id)
+
+
+async def review(request: web.Request) -> web.Response:
+    person, services = who(request, Role.SUPERVISOR), request.app[SERVICES]
+    asked, found = await bodies.read(request, bodies.ReviewFollowUp), await _seen(request)
+    store = services.store.follow_ups
+    await store.review(found.id, person.id, asked.note, reopen=asked.reopen)
+    return await _after(request, found.id)
+
+
+async def _after(request: web.Request, follow_up_id: str) -> web.Response:
+    """What is known now; whoever had it may have room for something else."""
+    services = request.app[SERVICES]
+    await services.doorbell.ring("dispatch")
+    found = await services.store.follow_ups.get(follow_up_id)
+    names = await names_of(services)
+    return web.json_response({"follow_up": _json(found, who(request), names)})
+
+
+def _json(one: FollowUp, person: Person, names: Mapping[str, str]) -> Json:
+    zh, en = STATE_NAMES[one.state]
+    return {
+        "id": one.id,
+        "ticket": {
+            "id": one.ticket_id,
+            "number": one.number,
+            "subject": one.subject,
+            "channel": one.channel,
+        },
+        "state": one.state,
+        "state_name": {"zh": zh, "en": en},
+        "urgency": one.urgency,
+        "complaint": one.complaint,
+        "created_at": one.created_at,
+        "due_at": one.due_at,
+        "attempts": one.attempts,
+        "owner": names.get(one.owner_id or ""),
+        "handler": names.get(one.handler_id or ""),
+        "ended_at": one.ended_at,
+        "score": one.score,
+        "solved": one.solved,
+        "review": one.review,
+        "reviewed_by": names.get(one.reviewed_by or ""),
+        "review_note": one.review_note,
+        "actions": _actions(one, person),
+    }
+
+
+def _actions(one: FollowUp, person: Person) -> list[str]:
+    """What a person may do with it now."""
+    mine = one.state == FollowUpState.ACTIVE and one.owner_id == person.id
+    supervises = person.ranks(Role.SUPERVISOR)
+    possible = {
+        "take": one.state == FollowUpState.WAITING and person.id not in one.excluded,
+        "assign": supervises and one.state in {FollowUpState.WAITING, FollowUpState.ACTIVE},
+        "record": mine,
+        "write": mine,
+        "review": supervises and one.review == "open",
+    }
+    return [action for action, can in possible.items() if can]
+
+
+def _attempt_json(each: Attempt, names: Mapping[str, str]) -> Json:
+    return {
+        "at": each.at,
+        "agent": names.get(each.agent_id or ""),
+        "channel": each.channel,
+        "reached": each.reached,
+        "content": each.content,
+        "score": each.score,
+        "solved": each.solved,
+    }
+
+
+def routes() -> list[web.RouteDef]:
+    one = f"{API}follow-ups/{{follow_up:{ID}}}"
+    return [
+        web.get(f"{API}follow-ups", listed),
+        web.get(one, show),
+        web.post(f"{one}/take", take),
+        web.post(f"{one}/record", record),
+        web.post(f"{one}/write", write),
+        web.post(f"{one}/review", review),
+    ]
