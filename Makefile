@@ -68,6 +68,7 @@ campaign: $(VENV)/dev.stamp
 	@STORM_AGENTS=200 STORM_TICKETS=5000 $(PYTEST) -s tests/flow/test_routing_storm.py
 	@CLOCK_HISTORIES=1000 $(PYTEST) tests/contract/workers/test_clock_histories.py
 	@HISTORIES=2000 $(PYTEST) -s tests/contract/workers/test_histories.py
+	@LIVES=500 $(PYTEST) -s tests/contract/workers/test_lives.py
 	@RETRAIN_KILLS=20 $(PYTEST) tests/contract/workers/test_retrain.py
 
 test-peers: $(VENV)/dev.stamp

@@ -84,6 +84,10 @@ WAYS: dict[tuple[TicketState, TicketState], tuple[str, str]] = {
         "客户补充，或班长恢复",
         "the customer adds to it, or a supervisor reopens",
     ),
+    (_S.RETURNED, _S.ACTIVE): (
+        "客户补充，原坐席继续",
+        "the customer adds to it, for the same agent",
+    ),
     (_S.RETURNED, _S.CLOSED): ("到期或班长关闭", "closed by the clock or a supervisor"),
     (_S.INVALID, _S.WAITING): ("恢复", "not junk after all"),
     (_S.INVALID, _S.CLOSED): ("到期或班长关闭", "closed by the clock or a supervisor"),
