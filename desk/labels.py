@@ -47,7 +47,14 @@ async def correct(request: web.Request) -> web.Response:
     services, person = request.app[SERVICES], who(request)
     _check(services.taxonomy, asked)
     ticket = await touched(request)
-    await services.store.tickets.correct(ticket.id, person.id, asked.facet, asked.value)
+    rules = await services.in_force()
+    await services.store.tickets.correct(
+        ticket.id,
+        person.id,
+        asked.facet,
+        asked.value,
+        lambda labels: services.filing(labels, rules),
+    )
     ticket = await services.store.tickets.get(ticket.id)
     if ticket.state == TicketState.WAITING:
         await services.store.tickets.reclass(ticket.id, *await services.reroute(ticket))

@@ -2,19 +2,22 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Any, NamedTuple, Protocol
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from desk.masking import FindSpans
+from models.complaint import Filing
 from models.follow_up import Plan
 from models.ports import Bus, Clock, Doorbell
-from models.routing import Line, Needs
+from models.routing import Line, Needs, Rules
 from models.store import Store
 from models.store.rules import Publication
 from models.store.tickets import Ticket
 from models.store.waiting import Rekey
+from models.ticket import Labels
 from models.training import Taxonomy
 
 
@@ -174,6 +177,9 @@ class DeskServices:
     ``reroute``: where a ticket belongs by its (corrected) labels. ``delivery_problem``: why
     answers on a channel wait, as a sentence with the remedy, or None when they do not.
     ``bundle_work``: what only those can do with bundles who know the classifier.
+    ``in_force``: the general rules that hold now. ``filing``: what is filed of a complaint with
+    these labels under these rules, None where they call it none.
+    ``zone``: the time zone of the house, in which a month begins.
     ``preview``: a small WebP of a picture with this MIME type, None where none can be made.
     ``spans``: key information in a text.
     ``suggest``: answers by example.
@@ -198,6 +204,9 @@ class DeskServices:
     watch: Watch
     delivery_problem: Callable[[str], str | None]
     plan: Plan
+    in_force: Callable[[], Awaitable[Rules]]
+    filing: Callable[[Labels, Rules], Filing | None]
+    zone: tzinfo
     options: DeskOptions = DeskOptions()
     metrics: Handler | None = None
 

@@ -26,6 +26,7 @@ from desk.shapes import (
     waits_json,
 )
 from models.agent import Presence, Role
+from models.complaint import SKILL_PREFIX
 from models.errors import NotFound
 from models.message import Sender
 from models.routing import TRIAGE, Needs
@@ -47,8 +48,8 @@ _PREVIEW = 80
 async def seen(request: web.Request) -> Ticket:
     """The ticket of the path, if the caller may see it.
 
-    Agents see what waits, what is or was theirs, what is offered to them, and what was merged
-    into theirs.
+    Agents see what waits, what is or was theirs, what is offered to them, what was merged
+    into theirs, and what they or their department help with.
 
     Raises:
         NotFound: no such ticket, or it is none of the caller's business.
@@ -65,7 +66,15 @@ async def seen(request: web.Request) -> Ticket:
         return ticket
     if await _offered(store, ticket, person) or await _absorbed(store, ticket, person):
         return ticket
+    if await store.helping.sees(ticket.id, person.id, departments_of(person)):
+        return ticket
     raise NotFound("no such ticket")
+
+
+def departments_of(person: Person) -> set[str]:
+    """The departments that a person is of: by their skills."""
+    mine = (skill for skill in person.agent.skills if skill.startswith(SKILL_PREFIX))
+    return {skill.removeprefix(SKILL_PREFIX) for skill in mine}
 
 
 async def _offered(store: Store, ticket: Ticket, person: Person) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from models.complaint import Filing, filing
 from models.routing import Department, Needs, Rules
 from models.ticket import Labels
 from router.needs import department, needs, sent_to, target, targets_of
@@ -79,6 +80,12 @@ def place(case: Case, rules: Rules, calendar: Calendar) -> Place:
         interrupts=urgency in rules.interrupting,
         department=laid_at,
     )
+
+
+def filed(labels: Labels, rules: Rules) -> Filing | None:
+    """What is filed of a ticket with these labels; None where they call it no complaint."""
+    values = {name: label.value for name, label in labels.facets.items()}
+    return filing(labels, department(values, rules), rules.repeat_days)
 
 
 def _taking(name: str, case: Case, rules: Rules) -> Department | None:

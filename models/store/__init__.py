@@ -32,6 +32,7 @@ from models.store.invariants import Invariants
 from models.store.joins import Joins
 from models.store.leases import Leases
 from models.store.leaving import Leaving
+from models.store.ledger import Ledger
 from models.store.measures import Measures
 from models.store.merging import Merging
 from models.store.notes import Notes
@@ -109,6 +110,7 @@ class Store:
     improvements: Improvements
     helping: Helping
     notes: Notes
+    ledger: Ledger
 
     async def close(self) -> None:
         await self.db.close()
@@ -184,4 +186,5 @@ def open_store(
         improvements=Improvements(db),
         helping=Helping(db),
         notes=Notes(db),
+        ledger=Ledger(db),
     )

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from openapi_spec_validator import validate
 
-from desk import bodies
+from desk import bodies, complaint_bodies
 from desk.app import DOORS
 from tests.contract.desk.spec import Spec
 
@@ -21,11 +21,13 @@ QUERIES = {
     bodies.WebhookLog,
     bodies.IncidentFilter,
     bodies.FollowUpFilter,
+    complaint_bodies.LedgerQuery,
 }
 
 BODIES = {
     name: model
-    for name, model in inspect.getmembers(bodies, inspect.isclass)
+    for module in (bodies, complaint_bodies)
+    for name, model in inspect.getmembers(module, inspect.isclass)
     if issubclass(model, bodies.Body) and model not in {bodies.Body, *QUERIES}
 }
 
@@ -76,6 +78,7 @@ def test_queries_are_as_documented(document: dict[str, Any]) -> None:
     assert names("/api/v1/incidents") == set(bodies.IncidentFilter.model_fields)
     assert names("/api/v1/follow-ups") == set(bodies.FollowUpFilter.model_fields)
     assert names("/api/v1/tickets/{ticket}") == set(bodies.After.model_fields)
+    assert names("/api/v1/complaints/ledger") == set(complaint_bodies.LedgerQuery.model_fields)
     assert names("/api/v1/rules/{number}/diff") == set(bodies.Against.model_fields)
     assert names("/api/v1/webhooks/{webhook}/events") == set(bodies.WebhookLog.model_fields)
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import version
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -12,7 +13,9 @@ from config.settings import Settings, load_taxonomy
 from desk.app import create_app
 from desk.services import DeskOptions, DeskServices, Route
 from models.ports import Channel
+from models.routing import Rules
 from models.store.tickets import Ticket
+from router.place import filed
 from router.policy import rekeyed
 from workers.bundle_work import BundleWork
 from workers.explaining import Explaining, explained
@@ -54,6 +57,10 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         rekey = partial(rekeyed, rules=ruling.book.general)
         return Route(place.needs, place.target, place.clock_at, rekey)
 
+    async def in_force() -> Rules:
+        await ruling.refresh()
+        return ruling.book.general
+
     watch = make_watch(settings, base.store, taxonomy)
     metrics = metrics_handler(base.store, settings.hours, watch)
     return DeskServices(
@@ -73,6 +80,9 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         preview=Previews(),
         plan=follow_up_plan(settings),
         delivery_problem=lambda name: _problem(channels, name),
+        in_force=in_force,
+        filing=filed,
+        zone=ZoneInfo(settings.hours.time_zone),
         options=DeskOptions(
             version=version("shouli"),
             session_hours=settings.desk.session_hours,

@@ -19,13 +19,14 @@ from models.agent import Presence, Role
 from models.errors import Rejected
 from models.follow_up import Plan
 from models.message import Attachment, Lane, ReplyRoute, Sender
-from models.routing import Needs, Rules, Targets
+from models.routing import Department, Needs, Rules, Targets
 from models.store import Store, open_store
 from models.store.database import Event
 from models.store.tickets import Ticket
 from models.tail import EVENTS
 from models.ticket import Label, Labels, Reason
 from models.training import ClassSpec, FacetSpec, Taxonomy
+from router.place import filed
 from router.sla import Calendars
 from tests.contract.store import makers
 from tests.databases import migrated_sqlite
@@ -120,6 +121,10 @@ RULES = Rules(
     required_facets=("domain",),
     targets={lane: Targets(by_urgency={"紧急": 60.0}, default=300.0) for lane in ("live", "mail")},
     units={"live": 2, "mail": 1},
+    departments={
+        "物流部": Department(en="Logistics", seconds=7200.0, domains=("物流",)),
+        "财务部": Department(en="Finance", seconds=3600.0),
+    },
 )
 HOURS = Hours(
     time_zone="UTC", country="", periods={"monday": ("09:00-18:00",)}, holidays=(), workdays={},
@@ -164,6 +169,10 @@ class Rung:
 
     async def ring(self, work: str) -> None:
         self.work.append(work)
+
+
+async def in_force() -> Rules:
+    return RULES
 
 
 async def reroute(ticket: Ticket) -> Route:
@@ -275,7 +284,10 @@ class World:
         await makers.thread(self.store, e, **options)
         (unlabelled,) = await self.store.queue.unlabelled(10)
         units = 1 if mail else 2
-        routed = makers.routed(unlabelled, needs, labels=labels, target=target, units=units)
+        routed = makers.routed(
+            unlabelled, needs, labels=labels, target=target, units=units,
+            filing=filed(labels, RULES),
+        )  # fmt: skip
         await self.store.queue.route([routed])
         return unlabelled.ticket_id
 
@@ -320,6 +332,9 @@ async def world(
         watch=WatchReport(store, TAXONOMY, ZoneInfo("Asia/Shanghai"), Limits(0.25, 0.8)),
         plan=PLAN,
         delivery_problem=problems.get,
+        in_force=in_force,
+        filing=filed,
+        zone=ZoneInfo("Asia/Shanghai"),
         options=options or DeskOptions(version="test"),
     )
     yield World(store, services, bell, problems)
