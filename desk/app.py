@@ -7,6 +7,7 @@ from aiohttp import web
 from desk import (
     agents,
     auth,
+    board,
     bundles,
     chatting,
     clocks,
@@ -53,6 +54,7 @@ DOORS = (
     bundles,
     agents,
     queues,
+    board,
     rules,
     webhooks,
     push,
@@ -68,6 +70,7 @@ def create_app(services: DeskServices) -> web.Application:
     app[auth.PASSWORDS] = auth.Passwords()
     app[auth.ATTEMPTS] = auth.Attempts(services.clock)
     app[push.HUB] = push.Hub(services)
+    app[board.BOARD] = board.Board()
     pages.prepare(app)
     for door in DOORS:
         app.add_routes(door.routes())

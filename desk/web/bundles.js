@@ -52,7 +52,7 @@ function draw(page, known, tools) {
     h("header.bundles-head", null,
       h("h1", null, t("bundles.title")), h("span.spread", null),
       h("button.quiet", { type: "button", onclick: () => tools.act(() => openCanned(tools.desk)) }, t("canned.title")),
-      h("button.quiet", { type: "button", onclick: () => tools.desk.closeBundles() }, t("bundles.back"))),
+      h("button.quiet", { type: "button", onclick: () => tools.desk.closePage() }, t("bundles.back"))),
     h("div.bundles-grid", null,
       h("div.column", null, training(known, latest, tools), rack(known, tools)),
       h("div.column.wide", null,

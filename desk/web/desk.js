@@ -1,4 +1,5 @@
 // The desk: what is known, and what happens when something new becomes known.
+import { makeBoard } from "./board.js";
 import { makeBundles } from "./bundles.js";
 import { h, lang, notice, say, setNow, show, speak, switchLanguage, t, tick } from "./dom.js";
 import { call, Line } from "./door.js";
@@ -63,29 +64,31 @@ class Desk {
       h("header.top", null,
         h("span.brand", null, h("img", { src: "/desk/icon.svg", alt: "", width: "24", height: "24" }), t("brand")),
         this.lamp, h("span.spread", null), this.load, this.presence,
+        h("button.quiet", { type: "button", onclick: () => this.openPage(makeBoard) }, t("board.open")),
         me.role !== "agent" && h("button.quiet", { type: "button", onclick: () => this.act(() => openRules(this), { quiet: true }) }, t("rules")),
-        me.role === "admin" && h("button.quiet", { type: "button", onclick: () => this.openBundles() }, t("bundles.open")),
+        me.role === "admin" && h("button.quiet", { type: "button", onclick: () => this.openPage(makeBundles) }, t("bundles.open")),
         h("button.quiet.language", { type: "button", lang: lang() === "zh" ? "en" : "zh-CN", onclick: () => this.translate() }, t("language")),
         h("span.me", null, me.name, h("small", null, say(names.roles[me.role]))),
         h("button.quiet", { type: "button", onclick: () => this.leave() }, t("logout"))),
       this.rooms);
     this.seat();
-    if (this.bundles) this.openBundles();
+    if (this.page) this.openPage(this.page.make);
   }
 
-  // -- classifier models, for admins -------------------------------------------------
+  // -- pages beside the tickets: the board, classifier models --------------------------
 
-  openBundles() {
-    this.bundles?.leave();
-    const page = makeBundles(this);
-    (this.bundles?.isConnected ? this.bundles : this.rooms).replaceWith(page);
-    this.bundles = page;
+  openPage(make) {
+    this.page?.leave();
+    const page = make(this);
+    page.make = make;
+    (this.page?.isConnected ? this.page : this.rooms).replaceWith(page);
+    this.page = page;
   }
 
-  closeBundles() {
-    this.bundles.leave();
-    this.bundles.replaceWith(this.rooms);
-    this.bundles = null;
+  closePage() {
+    this.page.leave();
+    this.page.replaceWith(this.rooms);
+    this.page = null;
   }
 
   /** Puts the panes of the open ticket in their places. */

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, literal_column, or_, select, text, tuple_
+from sqlalchemy import Double, false, func, literal, literal_column, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.routing import Needs
@@ -117,7 +117,7 @@ class Boards:
         now = await self._db.now()
 
         async def found(conn: AsyncConnection) -> list[QueueState]:
-            counted = await _counted(conn)
+            counted = await _counted(conn, now)
             paces = await _paces(conn, {name: c["oldest"] for name, c in counted.items()}, now)
             heads = await _first(conn, list(counted), first) if first else {}
             known = {row.name: row.needs for row in await conn.execute(select(skill_class))}
@@ -154,19 +154,20 @@ class Boards:
         return await self._db.look(found)
 
 
-async def _counted(conn: AsyncConnection) -> dict[str, dict[str, Any]]:
+async def _counted(conn: AsyncConnection, now: float) -> dict[str, dict[str, Any]]:
     t = ticket.c
     urgency = t.labels["facets"]["urgency"]["value"].as_string().label("urgency")
+    late = func.coalesce(t.clock_at + t.target <= literal(now, Double), false()).label("late")
     query = (
         select(
             t.skill_class,
             urgency,
-            t.late,
+            late,
             func.count().label("waiting"),
             func.min(t.queued_at).label("oldest"),
         )
         .where(_WAITING, t.skill_class.is_not(None))
-        .group_by(t.skill_class, urgency, t.late)
+        .group_by(t.skill_class, urgency, late)
     )
     found: dict[str, dict[str, Any]] = {}
     for row in await conn.execute(query):

@@ -6,6 +6,7 @@ from models.store.envelopes import Leased
 from tests.contract.desk.conftest import Visit
 from tests.contract.desk.world import World
 from tests.contract.store import makers
+from tests.contract.store.conftest import FakeClock
 
 NEW = {"login": "zhao", "name": "赵", "role": "agent", "password": "a long password"}
 
@@ -128,3 +129,26 @@ async def test_probes(house: World, visit: Visit) -> None:
     client = (await visit()).client
     assert await (await client.get("/healthz")).json() == {"status": "ok", "version": "test"}
     assert await (await client.get("/readyz")).json() == {"status": "ready"}
+
+
+async def test_the_board_is_everybodys_and_says_what_is_not_known(
+    house: World, visit: Visit, clock: FakeClock
+) -> None:
+    await house.person("li")
+    agent = await visit("li")
+    empty = (await agent.get("/board")).json
+    assert (empty["queues"], empty["people"]) == ([], {"ready": 1})
+    first = await makers.waiting(house.store, "a")
+    await makers.waiting(house.store, "b")
+    assert (await agent.get("/board")).json == empty, "read every two seconds at most"
+    clock.pass_(2)
+    board = (await agent.get("/board")).json
+    (queue,) = board["queues"]
+    assert queue["skills"] == [["domain:物流", 1]]
+    assert (queue["waiting"], queue["late"], queue["by_urgency"]) == (2, 0, {"重要": 2})
+    assert (queue["an_hour"], queue["wait"]) == (None, None)
+    listed = queue["first"]
+    assert [ticket["position"] for ticket in listed] == [1, 2]
+    assert first in {ticket["id"] for ticket in listed}
+    assert listed[0]["due_at"] == clock() - 2 + 300.0
+    assert (await (await visit()).get("/board")).status == 401

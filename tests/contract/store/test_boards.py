@@ -42,6 +42,10 @@ async def test_a_board_counts_by_class_and_urgency_and_lists_the_first(
     ]
     assert mine.first[0].due_at == clock() + 60
     assert board[OTHER.skill_class].waiting == 1
+    clock.pass_(55 + 1)
+    assert {q.name: q.late for q in await store.boards.queues()}[NEEDS.skill_class] == 0
+    clock.pass_(4)
+    assert {q.name: q.late for q in await store.boards.queues()}[NEEDS.skill_class] == 1
 
 
 async def test_a_place_follows_the_key_and_its_wait_the_measured_pace(
