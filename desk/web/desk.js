@@ -6,10 +6,18 @@ import { call, Line } from "./door.js";
 import { makeFacts } from "./facts.js";
 import { unmask } from "./keys.js";
 import { drawQueue, makeQueue, title } from "./queue.js";
+import { openFollowUps } from "./followups.js";
+import { openIncidents } from "./incidents.js";
 import { openRules } from "./rules.js";
 import { makeTalk } from "./talk.js";
 
 const app = document.getElementById("app");
+
+/** What a person is told of at once, by the kind of event that is addressed to them. */
+const ALERTS = {
+  "incident.alert": (event) => (event.data.drill ? "incidents.alert.drill" : "incidents.alert"),
+  "follow_up.assigned": () => "followups.assigned",
+};
 
 class Desk {
   constructor(me, names) {
@@ -65,6 +73,8 @@ class Desk {
         h("span.brand", null, h("img", { src: "/desk/icon.svg", alt: "", width: "24", height: "24" }), t("brand")),
         this.lamp, h("span.spread", null), this.load, this.presence,
         h("button.quiet", { type: "button", onclick: () => this.openPage(makeBoard) }, t("board.open")),
+        h("button.quiet", { type: "button", onclick: () => this.act(() => openFollowUps(this), { quiet: true }) }, t("followups")),
+        h("button.quiet", { type: "button", onclick: () => this.act(() => openIncidents(this), { quiet: true }) }, t("incidents")),
         me.role !== "agent" && h("button.quiet", { type: "button", onclick: () => this.act(() => openRules(this), { quiet: true }) }, t("rules")),
         me.role === "admin" && h("button.quiet", { type: "button", onclick: () => this.openPage(makeBundles) }, t("bundles.open")),
         h("button.quiet.language", { type: "button", lang: lang() === "zh" ? "en" : "zh-CN", onclick: () => this.translate() }, t("language")),
@@ -144,6 +154,10 @@ class Desk {
         speak(t("new.message"));
       }
       if (event.kind === "agent.overstayed" && event.agent_id === state.me.id) notice(t("presence.overstayed"));
+      if (event.agent_id === state.me.id && ALERTS[event.kind]) {
+        notice(t(ALERTS[event.kind](event)), "bad");
+        speak(t(ALERTS[event.kind](event)));
+      }
       if (event.kind === "ticket.assigned" && event.data.owner === state.me.id) {
         this.arriving = event.data.state === "offered" ? "new.offer" : "new.ticket";
         this.arrived = event.ticket_id;

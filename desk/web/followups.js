@@ -1,0 +1,146 @@
+// Follow-ups: mine, those that wait, and for supervisors those whose result was low.
+import { ask, countdown, h, moment, say, t } from "./dom.js";
+import { call } from "./door.js";
+import { Panes, part } from "./panes.js";
+
+const SCORES = [5, 4, 3, 2, 1];
+
+export async function openFollowUps(desk, chosen) {
+  const view = new FollowUps(desk);
+  view.chosen = chosen;
+  await view.open();
+}
+
+class FollowUps extends Panes {
+  constructor(desk) {
+    super(desk, { id: "followups", title: t("followups") });
+    this.supervises = desk.state.me.role !== "agent";
+    this.which = "mine";
+  }
+
+  async read() {
+    const { follow_ups } = await call("GET", `/follow-ups?which=${this.which}`);
+    const choices = this.supervises ? ["mine", "open", "review", "all"] : ["mine", "open"];
+    this.head.replaceChildren(...choices.map((which) => h(`button.tab${which === this.which ? ".current" : ""}`,
+      { type: "button", "aria-pressed": which === this.which ? "true" : "false", onclick: () => this.act(() => this.turn(which)) }, t(`followups.${which}`))));
+    if (!follow_ups.some((one) => one.id === this.chosen)) this.chosen = follow_ups[0]?.id;
+    this.draw(follow_ups, card, t("followups.none"));
+    if (this.chosen) await this.show();
+    else this.detail.replaceChildren(h("p.small", null, t("followups.about")));
+  }
+
+  async turn(which) {
+    this.which = which;
+    this.chosen = null;
+    await this.read();
+  }
+
+  async choose(id) {
+    this.chosen = id;
+    await this.read();
+  }
+
+  async show() {
+    const view = await call("GET", `/follow-ups/${this.chosen}`);
+    const one = view.follow_up;
+    const may = (action) => one.actions.includes(action);
+    const open = one.ended_at === null;
+    this.detail.replaceChildren(...[
+      h("div.row", null, h("h3", null, one.ticket.subject || t("untitled")), h("span.tag", null, say(one.state_name)), one.complaint && h("span.chip.urgent", null, t("followups.complaint"))),
+      h("p.small", null, t("number", { number: one.ticket.number }), " · ",
+        h("button.link", { type: "button", onclick: () => this.visit(one.ticket.id) }, t("followups.ticket"))),
+      h("div.row", null,
+        may("take") && this.action(t("followups.take"), () => this.post("take"), "button.primary"),
+        may("record") && this.action(t("followups.record"), () => this.record(), "button.primary"),
+        may("write") && this.action(t("followups.write"), () => this.write(view.ways)),
+        may("review") && this.action(t("followups.review.result"), () => this.review(), "button.primary")),
+      h("dl.pairs", null,
+        pair(t("followups.due"), open ? countdown(one.due_at, { before: "due.in", after: "due.over", warn: 3600 }) : moment(one.due_at)),
+        one.urgency && pair(t("followups.urgency"), one.urgency),
+        one.handler && pair(t("followups.handler"), one.handler),
+        one.owner && pair(t("followups.owner"), one.owner),
+        one.score && pair(t("followups.score"), t(`followups.score.${one.score}`)),
+        one.solved !== null && pair(t("followups.solved"), t(`followups.solved.${one.solved}`)),
+        one.review && pair(t("followups.review.result"), [t(`followups.review.${one.review}`), one.review_note && `：${one.review_note}`])),
+      view.why && part(t("followups.why"), h("p.words", null, say(view.why))),
+      part(t("followups.attempts"), view.attempts.length ? h("ol.attempts", null, view.attempts.map(attempt)) : h("p.small", null, t("followups.attempts.none"))),
+    ].filter(Boolean));
+  }
+
+  visit(ticketId) {
+    this.dialog.close();
+    this.desk.open(ticketId);
+  }
+
+  async post(action, body) {
+    await call("POST", `/follow-ups/${this.chosen}/${action}`, body);
+    if (action === "take") this.which = "mine";
+    await this.read();
+  }
+
+  async record() {
+    const choice = (name, options) => h("select", { name }, options.map(([value, text]) => h("option", { value }, text)));
+    const answer = await ask({
+      title: t("followups.record"), submit: t("followups.record"),
+      fields: [
+        h("label.field", null, t("followups.reached"), choice("reached", [["yes", t("followups.reached.true")], ["no", t("followups.reached.false")]])),
+        h("label.field", null, t("followups.solved"), choice("solved", [["", t("followups.unsaid")], ["yes", t("followups.solved.true")], ["no", t("followups.solved.false")]])),
+        h("label.field", null, t("followups.score"), choice("score", [["", t("followups.unsaid")], ...SCORES.map((score) => [score, t(`followups.score.${score}`)])])),
+        h("label.field", null, t("followups.content"), h("textarea", { name: "content", rows: "4", maxlength: "5000" })),
+      ],
+    });
+    if (!answer) return;
+    const reached = answer.get("reached") === "yes";
+    const solved = { yes: true, no: false }[answer.get("solved")] ?? null;
+    await this.post("record", {
+      client_id: crypto.randomUUID(), reached, content: answer.get("content"),
+      solved: reached ? solved : null, score: reached && answer.get("score") ? Number(answer.get("score")) : null,
+    });
+  }
+
+  async write(ways) {
+    const answer = await ask({
+      title: t("followups.write"), text: t("followups.write.text"), submit: t("followups.write"),
+      fields: [
+        h("label.field", null, t("followups.channel"), h("select", { name: "conversation" }, ways.map((way) => h("option", { value: way.conversation }, way.channel)))),
+        ways.filter((way) => way.problem).map((way) => h("p.flag", null, `${way.channel}：${say(way.problem)}`)),
+        h("label.field", null, t("followups.content"), h("textarea", { name: "text", rows: "4", required: true, maxlength: "5000" })),
+      ],
+    });
+    if (!answer) return;
+    await this.post("write", { client_id: crypto.randomUUID(), conversation: answer.get("conversation"), text: answer.get("text") });
+  }
+
+  async review() {
+    const answer = await ask({
+      title: t("followups.review.result"), submit: t("followups.review.submit"),
+      fields: [
+        h("label.field", null, t("followups.review.decision"), h("select", { name: "reopen" }, h("option", { value: "yes" }, t("followups.review.reopen")), h("option", { value: "no" }, t("followups.review.keep")))),
+        h("label.field", null, t("followups.review.note"), h("textarea", { name: "note", rows: "3", required: true, maxlength: "500" })),
+      ],
+    });
+    if (!answer) return;
+    await this.post("review", { reopen: answer.get("reopen") === "yes", note: answer.get("note") });
+  }
+}
+
+function pair(name, value) {
+  return h("div", null, h("dt", null, name), h("dd", null, value));
+}
+
+function card(one) {
+  return [
+    h("span.card-top", null, h("span.tag", null, say(one.state_name)), one.complaint && h("span.chip.urgent", null, t("followups.complaint")), h("span.spread", null),
+      one.ended_at === null ? countdown(one.due_at, { before: "due.in", after: "due.over", warn: 3600 }) : moment(one.ended_at)),
+    h("span.card-title", null, one.ticket.subject || t("untitled")),
+    h("span.small", null, one.ticket.number, one.attempts > 0 && ` · ${t("followups.tried", { n: one.attempts })}`),
+  ];
+}
+
+function attempt(tried) {
+  const said = [tried.score && t(`followups.score.${tried.score}`), tried.solved !== null && t(`followups.solved.${tried.solved}`)].filter(Boolean).join(" · ");
+  return h("li", null,
+    h("span.card-top", null, moment(tried.at), tried.agent, h("span.chip", null, tried.channel === "phone" ? t("followups.phone") : tried.channel),
+      h("span.tag", null, t(`followups.reached.${tried.reached}`)), said),
+    tried.content && h("p.words", null, tried.content));
+}

@@ -1,0 +1,50 @@
+// A view over the desk: a list, and what is known of the one that was chosen.
+import { h, notice, t } from "./dom.js";
+
+export class Panes {
+  constructor(desk, { id, title, tools = [] }) {
+    this.desk = desk;
+    this.list = h("ul.cards", null);
+    this.detail = h("section.rules-detail", { "aria-live": "polite" });
+    this.head = h("nav.panes-head", null);
+    this.dialog = h("dialog.rules", { "aria-labelledby": `${id}-title`, id },
+      h("header.row", null,
+        h("h2", { id: `${id}-title` }, title), h("span.spread", null), tools,
+        h("button.quiet", { type: "button", onclick: () => this.dialog.close() }, t("panes.close"))),
+      h("div.rules-rooms", null, h("nav", { "aria-label": title }, this.head, this.list), this.detail));
+    this.dialog.addEventListener("close", () => this.dialog.remove());
+    document.body.append(this.dialog);
+  }
+
+  async open() {
+    await this.read();
+    this.dialog.showModal();
+  }
+
+  /** Shows the list, and the chosen one again; nothing chosen shows ``none``. */
+  draw(items, card, none) {
+    this.list.replaceChildren(...items.map((item) => h("li", null,
+      h(`button.card${item.id === this.chosen ? ".current" : ""}`,
+        { type: "button", "data-id": item.id, onclick: () => this.act(() => this.choose(item.id)) },
+        card(item)))));
+    if (!items.length) this.list.append(h("li.empty", null, none));
+  }
+
+  async act(work) {
+    try {
+      await work();
+    } catch (error) {
+      if (error.status === undefined) throw error;
+      notice(error.message, "bad");
+    }
+  }
+
+  action(words, work, kind = "button.quiet") {
+    return h(kind, { type: "button", onclick: () => this.act(work) }, words);
+  }
+}
+
+/** A heading and what stands under it; nothing where there is nothing. */
+export function part(title, ...children) {
+  return h("section", null, h("h4", null, title), children);
+}
