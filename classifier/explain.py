@@ -42,27 +42,39 @@ class Explained(NamedTuple):
     contributions: list[Contribution]
 
 
+class _Read(NamedTuple):
+    """What a person reads for a feature: nothing, a word, several cue words."""
+
+    kind: str
+    texts: Sequence[str]
+
+
 class _Grouped(NamedTuple):
     """Features by what a person reads for them: “投诉” as word, characters and cue is one.
 
-    ``features``, ``groups`` and ``shares`` belong together: a feature that reads as several
-    texts is divided among them. ``worth`` is what a person gets from reading a text, 0 to 1.
+    ``parts`` says which feature (a position in ``features``) belongs to which text, and with what
+    share: one that reads as several texts is divided among them. ``worth`` is what a person gets
+    from reading a text, 0 to 1.
+
+    Plain lists: of the few dozen that are looked at, numpy would take longer to hear.
     """
 
     texts: list[str]
     kinds: list[str]
-    features: Integers
-    groups: Integers
-    shares: Floats
-    worth: Floats
+    worth: list[float]
+    features: list[int]
+    parts: list[tuple[int, int, float]]
 
-    def sums(self, weights: Floats) -> Floats:
+    def sums(self, weights: Floats) -> list[float]:
         """The weight of each text."""
-        parts = weights[self.features] * self.shares
-        return np.bincount(self.groups, parts, minlength=len(self.texts)).astype(np.float64)
+        sums = [0.0] * len(self.texts)
+        spoken = weights[self.features].tolist()
+        for feature, text, share in self.parts:
+            sums[text] += spoken[feature] * share
+        return sums
 
-    def contribution(self, at: int, sums: Floats) -> Contribution:
-        return Contribution(self.kinds[at], self.texts[at], float(sums[at]))
+    def contribution(self, at: int, sums: Sequence[float]) -> Contribution:
+        return Contribution(self.kinds[at], self.texts[at], sums[at])
 
 
 class Explanation:
@@ -70,7 +82,7 @@ class Explanation:
 
     def __init__(
         self,
-        names: list[tuple[str, str]],
+        reader: "_Reader",
         analysis: Analysis,
         columns: Integers,
         weights: Mapping[str, Floats],
@@ -81,9 +93,9 @@ class Explanation:
         is the log-odds before the calibration bends them.
         """
         self.weights = weights
-        self._names = names
+        self._reader = reader
         self._analysis = analysis
-        self._columns = columns.tolist()
+        self._columns = columns
 
     def all(self, facet: str) -> list[Contribution]:
         """Every contribution to the decided class, merged by what a person reads, large first."""
@@ -99,51 +111,70 @@ class Explanation:
         """
         grouped = self._strongest
         sums = grouped.sums(self.weights[facet])
-        rank = np.abs(sums) * grouped.worth * np.where(sums > 0, 1.0, 0.5)
-        order = np.argsort(-rank, kind="stable")[:count].tolist()
+        rank = [
+            (each if each > 0 else -0.5 * each) * worth
+            for each, worth in zip(sums, grouped.worth, strict=True)
+        ]
+        order = sorted(range(len(rank)), key=rank.__getitem__, reverse=True)[:count]
         return [grouped.contribution(at, sums) for at in order]
 
     @cached_property
     def _strongest(self) -> _Grouped:
         """The features that weigh most in any facet: read once, though every facet asks."""
-        sizes = np.abs(np.stack(list(self.weights.values())))
         if len(self._columns) <= _CANDIDATES:
             return self._grouped(range(len(self._columns)))
-        large = np.argpartition(sizes, -_CANDIDATES, axis=1)[:, -_CANDIDATES:]
-        return self._grouped(np.unique(large).tolist())
+        strongest: set[int] = set()
+        for weights in self.weights.values():
+            strongest.update(np.abs(weights).argpartition(-_CANDIDATES)[-_CANDIDATES:].tolist())
+        return self._grouped(sorted(strongest))
 
     def _grouped(self, features: Iterable[int]) -> _Grouped:
+        chosen = list(features)
         words = f"{_BETWEEN}{_BETWEEN.join(self._analysis.words)}{_BETWEEN}"
         groups: dict[str, int] = {}
         kinds: list[str] = []
-        entries: list[tuple[int, int, float]] = []
-        for feature in features:
-            block, name = self._names[self._columns[feature]]
-            kind, texts = _read(block, name, self._analysis, words)
+        parts: list[tuple[int, int, float]] = []
+        for at, column in enumerate(self._columns[chosen].tolist()):
+            kind, texts = self._reader(column, self._analysis, words)
             for text in texts:
                 group = groups.setdefault(text, len(groups))
                 if group == len(kinds):
                     kinds.append(kind)
                 elif _RANKS[kind] < _RANKS[kinds[group]]:
                     kinds[group] = kind
-                entries.append((feature, group, 1.0 / len(texts)))
+                parts.append((at, group, 1.0 / len(texts)))
         texts = list(groups)
-        table = np.array(entries, np.float64).reshape(-1, 3)
-        return _Grouped(
-            texts,
-            kinds,
-            table[:, 0].astype(np.int64),
-            table[:, 1].astype(np.int64),
-            table[:, 2],
-            np.array([_worth(kind, text) for kind, text in zip(kinds, texts, strict=True)]),
-        )
+        worth = [_worth(kind, text) for kind, text in zip(kinds, texts, strict=True)]
+        return _Grouped(texts, kinds, worth, chosen, parts)
+
+
+class _Reader:
+    """Reads features for people. What does not depend on the message is read once."""
+
+    def __init__(self, names: Sequence[tuple[str, str]]) -> None:
+        """``names``: block and name of every column."""
+        self._names = names
+        self._known: dict[int, _Read] = {}
+
+    def __call__(self, column: int, analysis: Analysis, words: str) -> _Read:
+        """``words`` are those of ``analysis``, with ``_BETWEEN`` around each."""
+        known = self._known.get(column)
+        if known is not None:
+            return known
+        block, name = self._names[column]
+        if block == "cue":
+            return _Read("cue", list(dict.fromkeys(analysis.cues[name])))
+        if block == "char" and _LETTER.search(name):
+            return _read_characters(name.strip(), words)
+        known = self._known[column] = _read(block, name)
+        return known
 
 
 class Explainer:
     """Makes explanations over one bundle."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self._names = bundle.vocabulary.names()
+        self._reader = _Reader(bundle.vocabulary.names())
         self._heads = bundle.heads
         self._slopes = np.asarray(bundle.slopes)
         self._means = np.stack(
@@ -171,7 +202,7 @@ class Explainer:
         for row, analysis in enumerate(analyses):
             span = slice(rows.starts[row], rows.starts[row + 1])
             parts = {facet: values[span] for facet, values in spoken.items()}
-            yield Explanation(self._names, analysis, rows.columns[span], parts)
+            yield Explanation(self._reader, analysis, rows.columns[span], parts)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -180,29 +211,25 @@ def shown(text: str) -> str:
     return _STAND_IN.sub(lambda found: f"〔{STAND_INS[found.group()][0]}〕", text)
 
 
-def _read(block: str, name: str, analysis: Analysis, words: str) -> tuple[str, list[str]]:
-    """A feature's kind and what a person reads for it: nothing, a word, several cue words."""
-    if block == "cue":
-        return "cue", list(dict.fromkeys(analysis.cues[name]))
+def _read(block: str, name: str) -> _Read:
+    """What reads alike in every message."""
     if block == "shape":
-        return "shape", [_read_shape(name)]
+        return _Read("shape", [_read_shape(name)])
     if not _LETTER.search(name):
-        return "word", []
-    if block == "char":
-        return _read_characters(name.strip(), words)
+        return _Read("word", [])
     if block == "skip":
-        return "word", [shown(name.replace(" ", "…"))]
+        return _Read("word", [shown(name.replace(" ", "…"))])
     latin = any("a" <= character <= "z" for character in name)
-    return "word", [shown(name if latin else name.replace(" ", ""))]
+    return _Read("word", [shown(name if latin else name.replace(" ", ""))])
 
 
-def _read_characters(piece: str, words: str) -> tuple[str, list[str]]:
+def _read_characters(piece: str, words: str) -> _Read:
     """A run of characters is read as the word it lies in; across words, as it stands."""
     at = words.find(piece)
     if at >= 0:
         word = words[words.rindex(_BETWEEN, 0, at) + 1 : words.index(_BETWEEN, at)]
-        return "word", [shown(word)]
-    return "chars", [shown(piece)] if len(piece) > 1 else []
+        return _Read("word", [shown(word)])
+    return _Read("chars", [shown(piece)] if len(piece) > 1 else [])
 
 
 def _read_shape(name: str) -> str:

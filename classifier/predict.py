@@ -171,6 +171,8 @@ class Classifier:
         by_facet = self.probabilities(batch.scores)
         decided = self._decide(by_facet)
         explanations = self._explanations(batch, decided)
+        # Of a dozen numbers numpy would take longer to hear than to sort them.
+        shares = {facet: found.tolist() for facet, found in by_facet.items()}
         for row, (analysis, explanation) in enumerate(
             zip(batch.analyses, explanations, strict=True)
         ):
@@ -179,7 +181,7 @@ class Classifier:
                 head.facet: self._with_floors(
                     self._by_model(
                         head,
-                        by_facet[head.facet][row],
+                        shares[head.facet][row],
                         int(decided[head.facet][row]),
                         explanation.top(head.facet, _REASONS),
                         readable=bool(analysis.words),
@@ -194,7 +196,7 @@ class Classifier:
     def _by_model(
         self,
         head: Head,
-        probabilities: Floats,
+        probabilities: Sequence[float],
         at: int,
         contributions: Sequence[Contribution],
         *,
@@ -203,16 +205,15 @@ class Classifier:
         if not readable:
             # Nothing was said, so nothing is known: a guess by length alone would mislead.
             return Label(value=head.classes[at], confidence=0.0, accepted=False)
-        confidence = float(probabilities[at])
-        ranking = np.argsort(-probabilities, kind="stable").tolist()
+        confidence = probabilities[at]
+        ranking = sorted(range(len(probabilities)), key=probabilities.__getitem__, reverse=True)
         others = [other for other in ranking if other != at]
         return Label(
             value=head.classes[at],
             confidence=confidence,
             accepted=confidence >= self._taxonomy.facets[head.facet].threshold,
             alternatives=tuple(
-                (head.classes[other], float(probabilities[other]))
-                for other in others[:_ALTERNATIVES]
+                (head.classes[other], probabilities[other]) for other in others[:_ALTERNATIVES]
             ),
             reasons=tuple(
                 Reason(kind=part.kind, text=part.text, weight=round(part.weight, 4))

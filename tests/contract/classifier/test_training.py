@@ -222,6 +222,33 @@ def test_explanation_adds_up(classifier: Classifier, bundle: Bundle) -> None:
         assert sum(explained[head.facet].probabilities.values()) == pytest.approx(1)
 
 
+def test_the_few_reasons_shown_are_the_strongest_by_the_plain_definition(
+    classifier: Classifier,
+) -> None:
+    """A message's words read after others' have been: nothing of those may stay."""
+    for item in [*_NEW, *(example.item for example in _examples())]:
+        (batch,) = classifier.batches([item])
+        decided = classifier._decide(classifier.probabilities(batch.scores))
+        (explanation,) = classifier._explanations(batch, decided)
+        for head in classifier.heads:
+            grouped = explanation._strongest
+            weights = np.zeros(len(grouped.texts))
+            spoken = explanation.weights[head.facet]
+            for feature, text, share in grouped.parts:
+                weights[text] += spoken[grouped.features[feature]] * share
+            rank = np.abs(weights) * grouped.worth * np.where(weights > 0, 1.0, 0.5)
+            wanted = np.argsort(-rank, kind="stable")[:5]
+            found = explanation.top(head.facet, 5)
+            assert [part.text for part in found] == [grouped.texts[at] for at in wanted]
+            assert [part.weight for part in found] == [weights[at] for at in wanted]
+        said = f"{item.subject} {item.text}".lower()
+        plain = {text for text in grouped.texts if text.isalpha() and text.islower()}
+        assert all(word in said for word in plain if word not in _CUES)
+
+
+_CUES = {cue for spec in TAXONOMY.facets.values() for c in spec.classes.values() for cue in c.cues}
+
+
 @pytest.mark.parametrize(
     "text",
     [
