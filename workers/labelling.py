@@ -97,6 +97,8 @@ class Labelling:
             )
             for facet, value in self._declared.get(source, {}).items()
         }
+        if not declared and not ticket.corrected:
+            return labels
         facets = {**labels.facets, **declared, **ticket.corrected}
         return labels.model_copy(update={"facets": facets})
 

@@ -312,8 +312,11 @@ class Agents:
             )
             .group_by(t.owner_id)
         )
-        async with self._db.read() as conn:
+
+        async def found(conn: AsyncConnection) -> dict[str, int]:
             return {row.owner_id: row.units for row in await conn.execute(query)}
+
+        return await self._db.look(found)
 
 
 def _agent(row: Fields) -> Agent:

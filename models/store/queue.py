@@ -182,8 +182,9 @@ class Queue:
 
     @staticmethod
     def _enter(tx: Tx, r: Routed, row: Fields, rekey: Rekey | None) -> dict[str, Any]:
-        facets = r.labels.facets | _corrected(row["labels"])
-        labels = r.labels.model_copy(update={"facets": facets})
+        labels, corrected = r.labels, _corrected(row["labels"])
+        if corrected:
+            labels = labels.model_copy(update={"facets": labels.facets | corrected})
         change = dict(row) | {
             "labels": Encoded(labels.model_dump_json()),
             "lang": r.lang,
@@ -278,21 +279,12 @@ class Queue:
 
     async def interrupting(self, limit: int) -> list[Waiting]:
         """The first waiting tickets that may take the place of interruptible work."""
-        t, s = ticket.c, skill_class.c
-        query = (
-            select(ticket, s.needs)
-            .join(skill_class, s.name == t.skill_class)
-            # In the words of the partial index: only then the database sees that it will do.
-            .where(
-                t.state == literal_column(f"'{TicketState.WAITING}'"),
-                literal_column("ticket.interrupts"),
-            )
-            .order_by(t.sort_key, t.id)
-            .limit(limit)
-        )
-        async with self._db.read() as conn:
-            rows = (await conn.execute(query)).mappings().all()
-        return [as_waiting(row, load_needs(row["needs"])) for row in rows]
+
+        async def found(conn: AsyncConnection) -> list[Waiting]:
+            rows = await conn.execute(_INTERRUPTING, {"most": limit})
+            return [as_waiting(row, load_needs(row["needs"])) for row in rows.mappings()]
+
+        return await self._db.look(found)
 
     async def claim(
         self,
@@ -465,6 +457,18 @@ def _heads() -> CompoundSelect[Any]:
 
 _HEADS = _heads()
 """Made once: making it takes longer than running it."""
+
+_INTERRUPTING = (
+    select(ticket, skill_class.c.needs)
+    .join(skill_class, skill_class.c.name == ticket.c.skill_class)
+    # In the words of the partial index: only then the database sees that it will do.
+    .where(
+        ticket.c.state == literal_column(f"'{TicketState.WAITING}'"),
+        literal_column("ticket.interrupts"),
+    )
+    .order_by(ticket.c.sort_key, ticket.c.id)
+    .limit(bindparam("most", type_=Integer))
+)
 
 
 async def head_rows(conn: AsyncConnection, names: Sequence[str], depth: int) -> list[Fields]:
