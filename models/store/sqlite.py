@@ -9,8 +9,9 @@ import contextlib
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
+from itertools import chain
 from typing import Any, Self, TypeVar
 
 import aiosqlite
@@ -110,17 +111,17 @@ class Connection(aiosqlite.Connection):
         if self.in_transaction:
             await super().rollback()
 
-    async def insert(self, statement: str, rows: Sequence[Sequence[Any]]) -> int:
+    async def insert(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> int:
         """A transaction of its own, in one trip; returns how many rows it inserted."""
         trip: Any = self._execute
-        inserted: int = await trip(self._insert, statement, rows)
+        inserted: int = await trip(self._insert, statements)
         return inserted
 
-    def _insert(self, statement: str, rows: Sequence[Sequence[Any]]) -> int:
+    def _insert(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> int:
         driver = self._conn
         _begin_writing(driver, self.patience)
         try:
-            inserted = driver.executemany(statement, rows).rowcount
+            inserted = sum(driver.execute(text, values).rowcount for text, values in statements)
             driver.execute("COMMIT")
         except BaseException:
             if driver.in_transaction:
@@ -158,6 +159,13 @@ def _driven(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     raise AssertionError("unreachable")
 
 
+_SIZES = (32, 8, 2, 1)
+"""Rows a statement: few enough sizes that the driver keeps all statements compiled."""
+
+_STATEMENTS = 512
+"""Compiled statements that a connection keeps; the driver's own 128 are too few for all sizes."""
+
+
 class Prepared:
     """A statement for many rows, compiled once: SQLAlchemy's own way costs more than it does."""
 
@@ -167,6 +175,9 @@ class Prepared:
         self.text = str(compiled)
         assert isinstance(compiled, SQLCompiler)
         written = [columns[name] for name in compiled.positiontup or ()]
+        self._head, _, rest = self.text.partition(" VALUES ")
+        self._group, closing, self._tail = rest.partition(")")
+        self._group += closing
         self._writers = [
             (column.key, column.type.dialect_impl(_DIALECT).bind_processor(_DIALECT))
             for column in written
@@ -177,6 +188,24 @@ class Prepared:
         return tuple(
             [row[name] if write is None else write(row[name]) for name, write in self._writers]
         )
+
+    def together(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """An INSERT's rows in few statements, each with its values.
+
+        The driver gives the interpreter away around each statement, and where others compute it
+        gets it back only when they let go: row by row, a batch holds the write lock for as long
+        as they please.
+        """
+        start = 0
+        for size in _SIZES:
+            while len(rows) - start >= size:
+                values = [self.values(row) for row in rows[start : start + size]]
+                start += size
+                yield self._of(size), tuple(chain.from_iterable(values))
+
+    def _of(self, size: int) -> str:
+        groups = ", ".join([self._group] * size)
+        return f"{self._head} VALUES {groups}{self._tail}"
 
 
 @lru_cache(maxsize=256)
@@ -199,6 +228,7 @@ def change(table: Table, names: tuple[str, ...]) -> Prepared:
 
 def connect(database: str, **options: Any) -> Connection:
     """A connection for SQLAlchemy's ``async_creator_fn``; ``options`` are sqlite3's."""
+    options.setdefault("cached_statements", _STATEMENTS)
     made = Connection(partial(sqlite3.connect, database, **options), iter_chunk_size=64)
     # As SQLAlchemy does for those it makes itself: an exit must not wait for the thread.
     made._thread.daemon = True

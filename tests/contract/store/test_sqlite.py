@@ -57,6 +57,35 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return made
 
 
+@pytest.mark.parametrize("count", [1, 2, 9, 75])
+async def test_rows_inserted_together_are_what_single_ones_would_be(
+    tmp_path: Path, trips: list[str], count: int
+) -> None:
+    rows = [
+        {"id": n, "json": {"n": [n, "“”"]}, "flag": n % 2 == 0, "at": n / 3, "raw": b"\0" * n}
+        for n in range(count)
+    ]
+    found = []
+    for name in ("together", "singly"):
+        db = Database(f"sqlite+aiosqlite:///{tmp_path / name}.db")
+        async with db.write() as tx:
+            await tx.conn.run_sync(ODD.metadata.create_all)
+            await tx.insert(ODD, rows[-1:])
+        trips.clear()
+        async with db.write() as tx:
+            for part in [rows] if name == "together" else [[row] for row in rows]:
+                await tx.insert(ODD, part, new_only=True)
+        made = sum("INSERT INTO odd" in trip for trip in trips)
+        assert made <= count // 32 + 10 if name == "together" else made == count
+        async with db.read() as conn:
+            found.append((await conn.execute(ODD.select().order_by(ODD.c.id))).all())
+        again = [*rows, {**rows[0], "id": count}, {**rows[0], "id": count}]
+        assert await db.insert_new(ODD, again) == 1
+        await db.close()
+    assert found[0] == found[1]
+    assert len(found[0]) == count
+
+
 async def test_a_write_makes_a_trip_for_each_statement(db: Database, trips: list[str]) -> None:
     for number in range(2):
         async with db.write() as tx:
