@@ -42,6 +42,11 @@ _LABEL_TOGETHER = 16
 """Tickets of envelopes that were leased alone: only reading and threading has to be done alone,
 and what a dead worker left behind is made up for twice as fast."""
 
+_FLOOD = 16
+"""Mails in a batch that is not full: more are coming."""
+
+_GATHER_SECONDS = 0.2
+
 _ATTEMPT_PAUSE = 2.0
 """Seconds between two lone attempts: what is out of order for a moment may be in order then."""
 
@@ -110,12 +115,21 @@ class Pipeline:
                     threaded = []
                     if len(leased.envelopes) < self._limits.batch:
                         await behind
+                        await self._gather(lane, len(leased.envelopes))
                 await behind
                 await self._labelled(threaded)
             finally:
                 behind.cancel()
                 await asyncio.gather(behind, return_exceptions=True)
         return count
+
+    async def _gather(self, lane: Lane, count: int) -> None:
+        """In a flood that is keeping up with itself, lets a batch grow before it is leased.
+
+        What a batch costs by itself is then shared by many; nobody sits and waits for mail.
+        """
+        if lane is Lane.MAIL and count >= _FLOOD and not self._stopping():
+            await asyncio.sleep(_GATHER_SECONDS)
 
     async def _lease(self, lane: Lane) -> Leased | None:
         if self._stopping():

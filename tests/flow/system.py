@@ -106,6 +106,8 @@ class System:
                 "SHOULI_CHANNELS__EMAIL__PORT": str(self.smtp_port),
                 "SHOULI_HOURS__PERIODS": ALWAYS_OPEN,
                 "SHOULI_LOG__FORMAT": "json",
+                # Each takes seconds of CPU to start; where two matter, a test asks for them.
+                "SHOULI_PIPELINE__PROCESSES": "1",
                 MARK: str(home),
                 **settings,
             }

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -51,6 +52,9 @@ _RULES_SECONDS = 2.0
 _SETTLE_SECONDS = 3.0
 """What answers on their way get to arrive when the process stops, of its ten seconds."""
 
+_NICE = 5
+"""The doors go first: a flood is taken in at once, and then sorted in full batches."""
+
 _SWITCH_SECONDS = 0.001
 """How long a thread may compute while another wants to: a batch that is being labelled would
 keep a chat waiting for 5 ms, the default, at each of its steps."""
@@ -62,6 +66,7 @@ def run(settings: Settings) -> None:
         asyncio.run(_refuse(settings))
         return
     sys.setswitchinterval(_SWITCH_SECONDS)
+    os.nice(_NICE)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

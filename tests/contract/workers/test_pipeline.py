@@ -47,7 +47,7 @@ from workers.dispatch import Dispatcher
 from workers.fetching import Fetcher
 from workers.labelling import Labelling
 from workers.parser import Outcome, Parser
-from workers.pipeline import Limits, Pipeline
+from workers.pipeline import _GATHER_SECONDS, Limits, Pipeline
 from workers.ruling import Ruling
 from workers.wording import Wording
 
@@ -407,6 +407,38 @@ async def test_a_worker_that_is_stopping_begins_no_other_batch(store: Store) -> 
     lease = await store.envelopes.lease(Lane.LIVE, 20, 30.0)
     assert lease is not None
     assert len(lease.envelopes) == 12
+
+
+@pytest.mark.parametrize(("lane", "batches"), [(Lane.MAIL, [16, 2]), (Lane.LIVE, [16, 1, 1])])
+async def test_a_flood_of_mail_gathers_into_fuller_batches(
+    system: System, monkeypatch: pytest.MonkeyPatch, lane: Lane, batches: list[int]
+) -> None:
+    """What came while a batch was read is not taken by itself where more is to be expected."""
+    store, thread = system.store, system.pipeline._thread
+    more = iter(range(1, 3))
+    sizes: list[int] = []
+    monkeypatch.setattr(system.pipeline, "_limits", Limits(128, 30.0, 3))
+
+    async def another() -> None:
+        for number in more:
+            await store.envelopes.accept([envelope(f"m{number}", lane=lane)])
+            return
+
+    async def read(leased: Leased) -> list[str]:
+        sizes.append(len(leased.envelopes))
+        ticket_ids = await thread(leased)
+        await another()
+        return ticket_ids
+
+    async def sleep(seconds: float) -> None:
+        assert seconds == _GATHER_SECONDS
+        await another()
+
+    monkeypatch.setattr(system.pipeline, "_thread", read)
+    monkeypatch.setattr("workers.pipeline.asyncio.sleep", sleep)
+    await store.envelopes.accept([envelope(f"k{i}", lane=lane) for i in range(16)])
+    await system.pipeline.drain(lane)
+    assert sizes == batches
 
 
 async def test_a_greeting_waits_for_its_content(system: System, clock: FakeClock) -> None:
