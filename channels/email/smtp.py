@@ -9,7 +9,7 @@ import logging
 import ssl
 from collections import Counter
 from collections.abc import Coroutine, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from channels.email.authenticate import Authenticator
@@ -43,6 +43,8 @@ class Server:
         """``authenticator`` is asked about senders whom nobody else has checked."""
         self.options = options
         self._authenticator = authenticator
+        # Asked for each mail, and the same for all of a peer's.
+        self._unproven = lru_cache(maxsize=1024)(options.unproven)
         self.connections: set[_Connection] = set()
         self._accept = accept
         self._clock = clock
@@ -150,7 +152,7 @@ class Server:
 
     async def receive(self, facts: dict[str, Any], recipients: Sequence[str], raw: bytes) -> str:
         """Asks who it is from where that is open, commits, and returns the reply."""
-        if self._authenticator is not None and self.options.unproven(facts["peer"]):
+        if self._authenticator is not None and self._unproven(facts["peer"]):
             verdict = await self._authenticator.verdict(
                 raw, facts["peer"], facts["helo"], facts["mail_from"]
             )
