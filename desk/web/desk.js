@@ -15,8 +15,8 @@ const app = document.getElementById("app");
 
 /** What a person is told of at once, by the kind of event that is addressed to them. */
 const ALERTS = {
-  "incident.alert": (event) => (event.data.drill ? "incidents.alert.drill" : "incidents.alert"),
-  "follow_up.assigned": () => "followups.assigned",
+  "incident.alert": (event) => (event.data.drill ? ["incidents.alert.drill", "good"] : ["incidents.alert", "bad"]),
+  "follow_up.assigned": () => ["followups.assigned", "good"],
 };
 
 class Desk {
@@ -155,8 +155,9 @@ class Desk {
       }
       if (event.kind === "agent.overstayed" && event.agent_id === state.me.id) notice(t("presence.overstayed"));
       if (event.agent_id === state.me.id && ALERTS[event.kind]) {
-        notice(t(ALERTS[event.kind](event)), "bad");
-        speak(t(ALERTS[event.kind](event)));
+        const [words, kind] = ALERTS[event.kind](event);
+        notice(t(words), kind);
+        speak(t(words));
       }
       if (event.kind === "ticket.assigned" && event.data.owner === state.me.id) {
         this.arriving = event.data.state === "offered" ? "new.offer" : "new.ticket";

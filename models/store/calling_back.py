@@ -20,7 +20,7 @@ from models.store.followers import Follower
 from models.store.settling import handlers
 from models.store.timers import Effect, Timer, set_timer, stop_timer
 from models.store.waiting import load_needs
-from models.tables import complaint, follow_up, follow_up_attempt, skill_class, ticket
+from models.tables import complaint, follow_up, follow_up_attempt, message, skill_class, ticket
 from models.ticket import TicketState
 
 BEGIN, AGAIN = "follow_up.begin", "follow_up.again"
@@ -46,9 +46,11 @@ def following_up(plan: Plan) -> Follower:
             if event.kind == "message.in" and event.data.get("what") == "message":
                 await _answered(tx, event)
         for ticket_id, event in last.items():
-            if event.data["state"] == TicketState.RESOLVED:
+            # One from before states were told says nothing of them.
+            state = event.data.get("state")
+            if state == TicketState.RESOLVED:
                 await _plan(tx, ticket_id, event.at, plan)
-            elif event.data["state"] != TicketState.CLOSED:
+            elif state not in {None, TicketState.CLOSED}:
                 await _drop(tx, ticket_id)
 
     return Follower("follow-ups", frozenset({*STATE_CHANGES, "message.in"}), act)
@@ -96,7 +98,9 @@ async def _drop(tx: Tx, ticket_id: str) -> None:
 
 async def _answered(tx: Tx, event: Event) -> None:
     """The customer has answered what they were written: somebody writes down what it says."""
-    f, x = follow_up.c, follow_up_attempt.c
+    f, x, m = follow_up.c, follow_up_attempt.c, message.c
+    # No stranger, and no machine that says that they are away.
+    said = select(m.id).where(m.id == event.data["message"], m.auto == "none", ~m.quarantined)
     query = (
         select(follow_up, x.id.label("attempt_id"))
         .join(follow_up_attempt, x.follow_up_id == f.id)
@@ -104,6 +108,7 @@ async def _answered(tx: Tx, event: Event) -> None:
             x.conversation_id == event.conversation_id,
             x.reached.is_(None),
             f.state == FollowUpState.ASKED,
+            said.exists(),
         )
         .with_for_update(of=follow_up)
     )

@@ -82,7 +82,7 @@ async def _recounted(tx: Tx, events: Sequence[Event], compared: Collection[str])
         e.ticket_id
         for e in events
         if e.kind == "ticket.corrected"
-        or (e.kind == "ticket.moved" and e.data["state"] == TicketState.INVALID)
+        or (e.kind == "ticket.moved" and e.data.get("state") == TicketState.INVALID)
     }
     if not judged:
         return

@@ -248,6 +248,10 @@ async def test_written_to_and_answered(store: Store, clock: FakeClock) -> None:
     assert len(await store.outbound.page()) == 1
     assert (await _only(store)).state == "asked"
     assert await _used(store, han) == 0
+    away = makers.envelope("away", now=clock.now)
+    await makers.thread(store, away, conversation_key="talk", text="我在休假", auto="auto_reply")
+    await _tick(store, clock, 60.0)
+    assert (await _only(store)).state == "asked"
     e = makers.envelope("answer", now=clock.now)
     await makers.thread(store, e, conversation_key="talk", text="解决了，还有一个问题")
     await _tick(store, clock, 60.0)
