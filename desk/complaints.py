@@ -9,6 +9,7 @@ from desk import bodies
 from desk import complaint_bodies as asking
 from desk.auth import API, ID, who
 from desk.errors import Refusal
+from desk.masking import FindSpans, hidden
 from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import Json
 from desk.tickets import names_of, needs_of, seen, touched
@@ -63,7 +64,7 @@ async def _shown(request: web.Request, ticket_id: str, status: int = 200) -> web
     handlers = await store.complaints.handlers(ticket_id)
     return web.json_response(
         {
-            "complaint": _complaint_json(found, names),
+            "complaint": _complaint_json(found, names, services.spans),
             "gaps": [_gap_json(gap) for gap in await store.complaints.gaps(ticket_id)],
             "handled": who(request).id in handlers,
             "repeated": [
@@ -82,9 +83,11 @@ def _gap_json(gap: Gap) -> Json:
     return {"gap": gap, "name": Words(*GAP_NAMES[gap])._asdict()}
 
 
-def _complaint_json(found: Complaint, names: Mapping[str, str]) -> Json:
-    """As everybody sees it: who complains masked, people with their names."""
+def _complaint_json(found: Complaint, names: Mapping[str, str], find: FindSpans) -> Json:
+    """As everybody sees it: what identifies a customer masked, people with their names."""
     shown = asdict(found)
+    for key in ("matter", "customer_said"):
+        shown[key] = hidden(shown[key], find)
     del shown["withdrawn_at"]
     shown["complainant"] = masked(found.complainant)
     for key in ("matter_by", "department_by", "repeat_by", "reviewed_by", "called_back_by"):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, tzinfo
 
 from aiohttp import web
@@ -10,6 +10,7 @@ from aiohttp import web
 from desk import bodies
 from desk.auth import API, who
 from desk.complaint_bodies import LedgerQuery
+from desk.masking import FindSpans, hidden
 from desk.services import SERVICES
 from models.agent import Role
 from models.store.ledger import Entry
@@ -27,6 +28,15 @@ def month_span(month: str, zone: tzinfo) -> tuple[float, float]:
     return first.timestamp(), after.timestamp()
 
 
+def covered(entry: Entry, find: FindSpans) -> Entry:
+    """As it is passed around: telephone numbers in what the customer wrote are masked."""
+    return replace(
+        entry,
+        matter=hidden(entry.matter, find),
+        customer_said=hidden(entry.customer_said, find),
+    )
+
+
 async def ledger(request: web.Request) -> web.Response:
     """For supervisors; taking it out is written down."""
     person, services = who(request, Role.SUPERVISOR), request.app[SERVICES]
@@ -35,6 +45,7 @@ async def ledger(request: web.Request) -> web.Response:
     entries = await services.store.ledger.entries(
         since, until, cause=asked.cause, department=asked.department, product=asked.product
     )
+    entries = [covered(entry, services.spans) for entry in entries]
     if asked.format == "json":
         return web.json_response({"complaints": [asdict(entry) for entry in entries]})
     async with services.store.db.write() as tx:

@@ -39,7 +39,8 @@ def ledger(
     """一个月的投诉写成表格 / A month of complaints as a spreadsheet."""
     import re
 
-    from desk.ledger import month_span
+    from classifier.spans import spans
+    from desk.ledger import covered, month_span
     from desk.sheets import as_csv, as_xlsx
     from workers.wiring import make_store
 
@@ -61,7 +62,7 @@ def ledger(
                 await tx.audit(None, "complaint.ledger", month, format=to.suffix[1:])
         finally:
             await store.close()
-        to.write_bytes(writers[to.suffix](entries, zone))
+        to.write_bytes(writers[to.suffix]([covered(entry, spans) for entry in entries], zone))
         return len(entries)
 
     count = asyncio.run(write())

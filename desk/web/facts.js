@@ -3,6 +3,8 @@ import { h, has, moment, notice, say, show, t } from "./dom.js";
 import { call } from "./door.js";
 import { clockList } from "./clocks.js";
 import { chips, hasChips } from "./keys.js";
+import { complaintCard } from "./complaint.js";
+import { noteList, taskList } from "./helping.js";
 import { channelName } from "./queue.js";
 
 function percent(p) {
@@ -186,16 +188,49 @@ function section(id, heading, content) {
   return h("section.fact", { "aria-labelledby": `fact-${id}` }, h("h2", { id: `fact-${id}` }, heading), content);
 }
 
+/** What is asked for beside the ticket itself, whenever something has happened to it. */
+function makeBeside(desk, places) {
+  const box = { ticket: null, view: null, help: null, path: "" };
+  let seen = "";
+  const draw = () => {
+    if (!box.help) return;
+    show(places.complaint, [box.view, box.ticket.owner], () => box.view && section("complaint", t("complaint"), complaintCard(desk, box)));
+    show(places.tasks, [box.help.tasks, box.help.helpers, box.ticket.owner], () => section("tasks", t("tasks"), taskList(desk, box)));
+    show(places.notes, [box.help.notes, box.ticket.id], () => section("notes", t("notes"), noteList(desk, box)));
+  };
+  box.read = async () => {
+    const { id } = box.ticket;
+    const complaint = call("GET", `/tickets/${id}/complaint`).catch((error) => {
+      if (error.status === 404) return null; // it is none
+      throw error;
+    });
+    [box.view, box.help] = await Promise.all([complaint, call("GET", `/tickets/${id}/helping`)]);
+    draw();
+  };
+  return (view) => {
+    box.ticket = view.ticket;
+    box.path = `/tickets/${view.ticket.id}/complaint`;
+    const now = `${view.ticket.id}/${view.history.length}`;
+    if (now === seen) draw();
+    else {
+      seen = now;
+      desk.act(box.read, { quiet: true });
+    }
+  };
+}
+
 /** The pane of facts; draw(view) shows what is new, part by part. */
 export function makeFacts(desk) {
-  const places = Object.fromEntries(["clocks", "labels", "keys", "why", "who", "person", "related", "history"].map((name) => [name, h("div", null)]));
+  const places = Object.fromEntries(["clocks", "complaint", "tasks", "notes", "labels", "keys", "why", "who", "person", "related", "history"].map((name) => [name, h("div", null)]));
   const pane = h("aside.facts", { "aria-label": t("facts") },
     h("div.facts-head", null,
       h("button.back.quiet", { type: "button", onclick: () => desk.look("talk") }, `‹ ${t("talk.show")}`)),
     Object.values(places));
   let unfolded = false;
+  const beside = makeBeside(desk, places);
   pane.draw = (view) => {
     const { names } = desk.state;
+    beside(view);
     show(places.clocks, [view.clocks, view.ticket.escalation, view.ticket.pressed], () =>
       view.clocks.length > 0 && section("clocks", t("clocks"), clockList(view)));
     show(places.labels, [view.labels, view.actions], () =>

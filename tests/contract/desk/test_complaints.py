@@ -126,9 +126,12 @@ async def test_who_complains_is_masked_and_its_reveal_is_written_down(
     house: World, visit: Visit
 ) -> None:
     await people(house)
-    ticket = await house.ticket()
+    ticket = await house.ticket(text="没收到货，请打13900002222")
     chen, path = await visit("chen"), f"/tickets/{ticket}/complaint"
     shown = await chen.call("PATCH", path, {"complainant": "13800001111"})
+    assert shown.json["complaint"]["matter"] == "没收到货，请打139****2222"
+    (line,) = (await chen.get("/complaints/ledger?month=2027-01")).json["complaints"]
+    assert line["matter"] == "没收到货，请打139****2222"
     assert shown.json["complaint"]["complainant"] == "138****1111"
     assert (await chen.post(f"{path}/reveal")).json == {"complainant": "13800001111"}
     actions = [row["action"] for row in await house.store.tickets.history(ticket)]

@@ -1,0 +1,163 @@
+// The complaint on a ticket: its fields, what it lacks to be closed, who reviews and calls back.
+import { ask, h, moment, notice, say, t } from "./dom.js";
+import { call } from "./door.js";
+
+const WORDS_SAID = ["satisfied", "accepted", "rejected"];
+
+/** A change of the complaint: done, said to be saved, and drawn anew. */
+function act(desk, box, work) {
+  return desk.act(async () => {
+    await work();
+    notice(t("complaint.saved"));
+    await box.read();
+  });
+}
+
+function field(name, label, value, options = {}) {
+  const { long, list, ...rest } = options;
+  const input = list
+    ? h("select", { name }, list.map(([key, text]) => h("option", { value: key, selected: key === value }, text)))
+    : h(long ? "textarea" : "input", { name, value: value ?? "", rows: long ? "3" : undefined, maxlength: long ? "4000" : "64", ...rest });
+  return h("label.field", null, label, input);
+}
+
+async function edit(desk, box) {
+  const { complaint } = box.view;
+  const { departments } = await call("GET", "/departments");
+  const named = [["", t("complaint.none")], ...departments.map((one) => [one.department, say(one.name)])];
+  const said = await ask({
+    title: t("complaint.edit"),
+    fields: [
+      field("department", t("complaint.department"), complaint.department, { list: named }),
+      field("cause", t("complaint.cause"), complaint.cause),
+      field("product", t("complaint.product"), complaint.product),
+      field("complainant", t("complaint.complainant.new"), ""),
+      field("matter", t("complaint.matter"), complaint.matter, { long: true }),
+      field("outcome", t("complaint.outcome"), complaint.outcome, { long: true }),
+      field("responsibility", t("complaint.responsibility"), complaint.responsibility, { long: true }),
+    ],
+    submit: t("complaint.save"),
+  });
+  if (!said) return;
+  // Only what was changed: what is shown may be masked.
+  const changed = Object.fromEntries([...said].filter(([name, value]) => value !== (complaint[name] ?? "") && (name !== "complainant" || value)));
+  if (Object.keys(changed).length) await act(desk, box, () => call("PATCH", box.path, changed));
+}
+
+async function hear(desk, box) {
+  const said = await ask({
+    title: t("complaint.hear"),
+    fields: [
+      field("word", t("complaint.word"), "accepted", { list: WORDS_SAID.map((word) => [word, t(`complaint.word.${word}`)]) }),
+      field("said", t("complaint.said"), "", { long: true }),
+    ],
+    submit: t("complaint.save"),
+  });
+  if (said) await act(desk, box, () => call("POST", `${box.path}/word`, Object.fromEntries(said)));
+}
+
+async function judge(desk, box, action, names) {
+  const said = await ask({
+    title: t(`complaint.${action}`),
+    fields: [
+      field("yes", t(`complaint.${action}.result`), "yes", { list: ["yes", "no"].map((key) => [key, t(`complaint.${action}.${key}`)]) }),
+      field("words", t("complaint.words"), "", { long: true }),
+    ],
+    submit: t("complaint.save"),
+  });
+  if (!said) return;
+  const body = { [names.flag]: said.get("yes") === "yes", words: said.get("words") };
+  await act(desk, box, () => call("POST", `${box.path}/${names.path}`, body));
+}
+
+async function major(desk, box) {
+  const now = !box.view.complaint.major;
+  const said = await ask({
+    title: t(now ? "complaint.major.set" : "complaint.major.unset"), text: now ? t("complaint.major.text") : "",
+    fields: [field("why", t("complaint.why"), "", { required: true })], submit: t("complaint.save"), danger: now,
+  });
+  if (said) await act(desk, box, () => call("POST", `${box.path}/major`, { major: now, why: said.get("why") }));
+}
+
+async function improve(desk, box) {
+  const { agents } = await call("GET", "/agents");
+  const said = await ask({
+    title: t("improvement.new"),
+    fields: [
+      field("text", t("improvement.text"), "", { long: true, required: true }),
+      field("owner", t("improvement.owner"), "", { list: agents.map((agent) => [agent.id, agent.name]) }),
+      field("due", t("improvement.due"), "", { type: "date", required: true }),
+    ],
+    submit: t("complaint.save"),
+  });
+  if (!said) return;
+  const body = { text: said.get("text"), owner: said.get("owner"), due_at: new Date(`${said.get("due")}T23:59:59`).getTime() / 1000 };
+  await act(desk, box, () => call("POST", `${box.path}/improvements`, body));
+}
+
+async function prove(desk, box, one) {
+  const said = await ask({
+    title: t("improvement.prove"), text: one.text,
+    fields: [field("proof", t("improvement.proof"), "", { long: true, required: true })], submit: t("complaint.save"),
+  });
+  if (said) await act(desk, box, () => call("POST", `/improvements/${one.id}/done`, { proof: said.get("proof") }));
+}
+
+function row(label, value) {
+  return value && [h("dt", null, label), h("dd", null, value)];
+}
+
+function rows({ complaint }) {
+  const word = complaint.customer_word && [say(complaint.customer_word_name), complaint.customer_said].filter(Boolean).join("：");
+  const reviewed = complaint.reviewed_by && [
+    `${complaint.reviewed_by.name} · ${t(complaint.review_passed ? "complaint.review.yes" : "complaint.review.no")} · `, moment(complaint.reviewed_at)];
+  const called = complaint.called_back_by && [
+    `${complaint.called_back_by.name} · ${t(complaint.reached ? "complaint.call.yes" : "complaint.call.no")} · `, moment(complaint.called_back_at)];
+  return h("dl.complaint", null,
+    row(t("complaint.at"), moment(complaint.complained_at)),
+    row(t("complaint.complainant"), complaint.complainant || t("complaint.sender")),
+    row(t("complaint.matter"), complaint.matter),
+    row(t("complaint.department"), complaint.department || t("complaint.none")),
+    row(t("complaint.cause"), complaint.cause),
+    row(t("complaint.product"), complaint.product),
+    row(t("complaint.outcome"), complaint.outcome),
+    row(t("complaint.responsibility"), complaint.responsibility),
+    row(t("complaint.word"), word), row(t("complaint.review"), reviewed), row(t("complaint.call"), called));
+}
+
+function measures(desk, box) {
+  return box.view.improvements.length > 0 && h("ul.tasks", null, box.view.improvements.map((one) =>
+    h(`li.task.${one.state}${one.late_at && one.state === "open" ? ".late" : ""}`, null,
+      h("span", null, one.text),
+      h("small", null, `${one.owner.name} · `, moment(one.due_at), ` · ${t(`task.${one.state}`)}`),
+      one.proof && h("small", null, one.proof),
+      one.state === "open" && (one.owner.id === desk.state.me.id || desk.state.me.role !== "agent") &&
+        h("button.link", { type: "button", onclick: () => prove(desk, box, one) }, t("improvement.prove")))));
+}
+
+/** The card; null-like when the ticket is no complaint. */
+export function complaintCard(desk, box) {
+  const { complaint, gaps, handled, repeated } = box.view;
+  const supervises = desk.state.me.role !== "agent";
+  const mine = box.ticket.owner?.id === desk.state.me.id || supervises || !box.ticket.owner;
+  const button = (key, go) => h("button.link", { type: "button", "data-complaint": key, onclick: () => desk.act(() => go(desk, box)) }, t(`complaint.${key}`));
+  return [
+    h("p.card-labels", null,
+      complaint.major && h("span.chip.urgent", null, t("complaint.major")),
+      complaint.repeat_of && h("span.chip.unsure", null, t("complaint.repeat"))),
+    rows(box.view),
+    repeated.length > 0 && h("p.small", null, t("complaint.repeated"), " ",
+      repeated.map((one) => h("button.link", { type: "button", onclick: () => desk.open(one.id) }, one.number))),
+    gaps.length > 0
+      ? h("div.gaps", { role: "note" }, h("strong", null, t("complaint.gaps")), h("ul", null, gaps.map((gap) => h("li", { "data-gap": gap.gap }, say(gap.name)))))
+      : h("p.settled", null, t("complaint.settled")),
+    measures(desk, box),
+    h("div.tools", null,
+      mine && button("edit", edit),
+      mine && button("hear", hear),
+      !handled && button("call", (d, b) => judge(d, b, "call", { flag: "reached", path: "call-back" })),
+      supervises && !handled && button("review", (d, b) => judge(d, b, "review", { flag: "passed", path: "review" })),
+      mine && (supervises || !complaint.major) && button(complaint.major ? "major.unset" : "major.set", major),
+      mine && button("improve", improve)),
+  ];
+}

@@ -1,0 +1,98 @@
+// Who helps with a ticket, what they are asked to do, and notes that no customer sees.
+import { ask, h, moment, notice, say, t } from "./dom.js";
+import { call } from "./door.js";
+
+async function openTask(desk, box) {
+  const [{ departments }, { agents }] = await Promise.all([call("GET", "/departments"), call("GET", "/agents")]);
+  const owner = box.ticket.owner?.id;
+  const said = await ask({
+    title: t("task.new"), text: t("task.new.text"),
+    fields: [
+      h("label.field", null, t("task.title"), h("textarea", { name: "title", rows: "3", maxlength: "4000", required: true })),
+      h("label.field", null, t("task.who"), h("select", { name: "to" },
+        h("optgroup", { label: t("task.departments") }, departments.map((one) =>
+          h("option", { value: `department/${one.department}` }, say(one.name)))),
+        h("optgroup", { label: t("task.people") }, agents.filter((agent) => agent.id !== owner).map((agent) =>
+          h("option", { value: `agent/${agent.id}` }, agent.name))))),
+      h("label.field", null, t("task.due"), h("input", { name: "due", type: "datetime-local" })),
+    ],
+    submit: t("task.new"),
+  });
+  if (!said) return;
+  const [kind, ...rest] = said.get("to").split("/");
+  const body = { title: said.get("title"), [kind]: rest.join("/") };
+  if (said.get("due")) body.due_at = new Date(said.get("due")).getTime() / 1000;
+  await call("POST", `/tickets/${box.ticket.id}/subtasks`, body);
+  await box.read();
+}
+
+async function endTask(desk, box, task, done) {
+  const said = await ask({
+    title: t(done ? "task.finish" : "task.cancel"), text: task.title,
+    fields: [h("label.field", null, t(done ? "task.result" : "complaint.why"),
+      h("textarea", { name: "words", rows: "3", maxlength: done ? "4000" : "500", required: true }))],
+    submit: t(done ? "task.finish" : "task.cancel"),
+  });
+  if (!said) return;
+  const path = `/tickets/${box.ticket.id}/subtasks/${task.id}`;
+  await (done ? call("POST", `${path}/done`, { result: said.get("words") }) : call("POST", `${path}/cancel`, { why: said.get("words") }));
+  await box.read();
+}
+
+function taskItem(desk, box, task) {
+  const { me } = desk.state;
+  const ours = box.ticket.owner?.id === me.id || me.role !== "agent";
+  const whose = [task.department, task.assignee?.name].filter(Boolean).join(" · ");
+  const open = task.state === "open";
+  const late = open && task.late_at;
+  const member = Object.keys(me.skills).includes(`dept:${task.department}`);
+  const mine = task.assignee ? task.assignee.id === me.id : member;
+  const button = (key, go) => h("button.link", { type: "button", onclick: () => desk.act(go) }, t(key));
+  return h(`li.task.${task.state}${late ? ".late" : ""}`, null,
+    h("span", null, task.title),
+    h("small", null, `${whose} · `, open && t("task.until"), open && " ", open && moment(task.due_at), open ? (late ? ` · ${t("task.late")}` : "") : t(`task.${task.state}`)),
+    task.result && h("p.result", null, task.result),
+    open && h("div.tools", null,
+      !task.assignee && member && button("task.take", async () => {
+        await call("POST", `/tickets/${box.ticket.id}/subtasks/${task.id}/take`);
+        await box.read();
+      }),
+      (mine || ours) && button("task.finish", () => endTask(desk, box, task, true)),
+      ours && button("task.cancel", () => endTask(desk, box, task, false))));
+}
+
+export function taskList(desk, box) {
+  const { helpers, tasks } = box.help;
+  const ours = !box.ticket.owner || box.ticket.owner.id === desk.state.me.id || desk.state.me.role !== "agent";
+  return [
+    helpers.length > 0 && h("p.small", null, t("helpers", { names: helpers.map((one) => one.agent.name).join("、") })),
+    tasks.length > 0 && h("ul.tasks", null, tasks.map((task) => taskItem(desk, box, task))),
+    ours && h("div.tools", null, h("button.link", { type: "button", "data-task": "new", onclick: () => desk.act(() => openTask(desk, box)) }, t("task.new"))),
+  ];
+}
+
+const drafts = new Map(); // ticket id -> a note that is being written
+
+export function noteList(desk, box) {
+  const { id } = box.ticket;
+  const text = h("textarea", {
+    rows: "2", maxlength: "4000", placeholder: t("note.placeholder"), "aria-label": t("note.write"),
+    value: drafts.get(id) ?? "", oninput: () => drafts.set(id, text.value),
+  });
+  const form = h("form.note-form", { onsubmit: (event) => {
+    event.preventDefault();
+    if (!text.value.trim()) return;
+    desk.act(async () => {
+      await call("POST", `/tickets/${id}/notes`, { text: text.value });
+      drafts.delete(id);
+      notice(t("note.written"));
+      await box.read();
+    });
+  } }, text, h("div.row.end", null, h("button.quiet", { type: "submit" }, t("note.write"))));
+  return [
+    h("p.internal", { role: "note" }, t("note.internal")),
+    box.help.notes.length > 0 && h("ul.notes", null, box.help.notes.map((note) => h("li.note", null,
+      h("small", null, h("strong", null, note.agent.name), " ", moment(note.at)), h("p", null, note.text)))),
+    form,
+  ];
+}
