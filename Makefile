@@ -66,6 +66,7 @@ campaign: $(VENV)/dev.stamp
 	@CRASH_KILLS=100 $(PYTEST) -s tests/flow/test_crash.py
 	@CRASH_CELLS=20 $(PYTEST) -s tests/flow/test_crash_cells.py
 	@STORM_AGENTS=200 STORM_TICKETS=5000 $(PYTEST) -s tests/flow/test_routing_storm.py
+	@CLOCK_KILLS=20 $(PYTEST) -s tests/flow/test_clock_kills.py
 	@CLOCK_HISTORIES=1000 $(PYTEST) tests/contract/workers/test_clock_histories.py
 	@HISTORIES=2000 $(PYTEST) -s tests/contract/workers/test_histories.py
 	@LIVES=500 $(PYTEST) -s tests/contract/workers/test_lives.py

@@ -43,6 +43,12 @@ class Clocks(Section):
         description="第几次催单升到班长、主管、经理；空为不升级 "
         "/ How many times they press until it goes to level 1, 2 and 3; empty: never.",
     )
+    widen_to: str = Field(
+        description="工单升级且在等待时，有此技能的人也可接；空为不放宽。"
+        "分单规则已有溢出组的，用那个组 "
+        "/ A skill whose holders may take an escalated ticket that waits, too; empty: nobody "
+        "more. Where the routing rules name an overflow group, that one stays."
+    )
     targets: tuple[ClockTarget, ...] = Field(
         description="时限，按先后取第一个符合的；没有符合的，该时钟不走（首次人工答复按分单规则） "
         "/ Targets, the first that fits counts; without one that clock does not run (the first "
@@ -83,4 +89,5 @@ class Clocks(Section):
             pausing={kind: frozenset(map(str, states)) for kind, states in self.pausing.items()},
             press_after={str(lane): seconds for lane, seconds in self.press_after.items()},
             press_levels=self.press_levels,
+            widen_to=self.widen_to,
         )

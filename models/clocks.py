@@ -169,6 +169,7 @@ class ClockPolicy:
     pausing: Mapping[ClockKind, frozenset[str]]
     press_after: Mapping[str, float]
     press_levels: tuple[int, ...]
+    widen_to: str = ""
 
     def target(self, kind: ClockKind, facts: Facts) -> ClockTarget | None:
         """The first that is meant for such a ticket; None where that clock does not run."""

@@ -38,6 +38,11 @@ class Timekeeper:
         self._policy = policy
         self._calendars = calendars
 
+    @property
+    def widen_to(self) -> str:
+        """The skill whose holders may take escalated tickets, too; “” is nobody."""
+        return self._policy.widen_to
+
     # -- what happens ------------------------------------------------------------------
 
     def placed(self, case: Case, at: float, facts: Facts) -> None:

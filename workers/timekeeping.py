@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from models.clocks import Case
-from models.store.clocks import TIMER, behind, load_cases, save_cases, with_labels
+from models.store.clocks import TIMER, behind, load_cases, save_cases, widen, with_labels
 from models.store.database import Event, Tx
 from models.store.followers import Follower
 from models.store.timers import Timer, set_timer
@@ -81,6 +81,10 @@ class Timekeeping:
         due = {id_: self._due(case) for id_, case in cases.items()}
         moved = {id_: at for id_, at in due.items() if id_ not in before or at != before[id_]}
         await save_cases(tx, list(cases.values()), moved)
+        if self._keeper.widen_to:
+            raised = [c for c in cases.values() if any(m.what == "escalated" for m in c.marks)]
+            for case in sorted(raised, key=lambda case: case.ticket_id):
+                await widen(tx, case.ticket_id, self._keeper.widen_to)
 
     def _due(self, case: Case) -> float | None:
         return self._keeper.next_moment(case)

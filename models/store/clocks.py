@@ -1,17 +1,30 @@
 """The clocks of tickets as they are kept: read for whoever moves them, written with what came."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import func, select
 
 from models.clocks import LEVEL_NAMES, Case, ClockKind, Facts, Mark, Run
+from models.routing import LATE_TWICE_STEP
 from models.store.custody import lock
 from models.store.database import Database, Fields, Tx
+from models.store.moves import locked
+from models.store.ticket_labels import reclassed
 from models.store.timers import set_timers, stop_timers
-from models.tables import clock, clock_event, conversation, cursor, customer, event, ticket
-from models.ticket import OPEN_STATES
+from models.store.waiting import load_needs
+from models.tables import (
+    clock,
+    clock_event,
+    conversation,
+    cursor,
+    customer,
+    event,
+    skill_class,
+    ticket,
+)
+from models.ticket import OPEN_STATES, TicketState
 
 TIMER = "clock"
 """The kind of the one timer that a ticket's clocks share."""
@@ -168,6 +181,25 @@ async def save_cases(tx: Tx, cases: Sequence[Case], timers: Mapping[str, float |
     await tx.update_each(ticket, ("escalation", "pressed"), rows)
     await set_timers(tx, TIMER, {id_: due for id_, due in timers.items() if due is not None})
     await stop_timers(tx, TIMER, [id_ for id_, due in timers.items() if due is None])
+
+
+async def widen(tx: Tx, ticket_id: str, skill: str) -> None:
+    """Lets the holders of ``skill`` take a waiting ticket as well, from now on.
+
+    Nothing happens to one that somebody has, or that has an overflow group already: whoever may
+    take a ticket still may afterwards.
+    """
+    row = await locked(tx, ticket_id)
+    if row["state"] != TicketState.WAITING or row["skill_class"] is None:
+        return
+    stored = select(skill_class.c.needs).where(skill_class.c.name == row["skill_class"])
+    needs = load_needs((await tx.conn.execute(stored)).scalar_one())
+    if needs.overflow:
+        return
+    place = {"relax_step": max(row["relax_step"], LATE_TWICE_STEP - 1), "next_step_at": tx.now}
+    wider = replace(needs, overflow=skill)
+    await reclassed(tx, ticket_id, wider, by_hand=row["by_hand"], place=place)
+    tx.emit("ticket.rerouted", ticket=ticket_id, skill_class=wider.skill_class)
 
 
 async def behind(tx: Tx, ticket_id: str, follower: str, kinds: Collection[str]) -> bool:

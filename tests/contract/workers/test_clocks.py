@@ -14,7 +14,7 @@ from models.ticket import TicketState
 from router.clocks import Timekeeper
 from router.sla import Calendar, Calendars
 from tests.contract.store.conftest import FakeClock
-from tests.contract.store.makers import envelope, owned, routed, thread, waiting
+from tests.contract.store.makers import NEEDS, envelope, owned, routed, thread, waiting
 from workers.timekeeping import Timekeeping
 
 K = ClockKind
@@ -174,6 +174,24 @@ async def test_it_warns_breaches_and_escalates_once_each(house: House, clock: Fa
         "acknowledgement": 0, "first_answer": 1, "next_answer": 0, "average_answer": 0,
         "resolution": 0,
     }  # fmt: skip
+
+
+async def test_an_escalated_ticket_may_be_taken_by_more_people(
+    house: House, clock: FakeClock
+) -> None:
+    waits = await waiting(house.store, target=TARGET)
+    held, _ = await owned(house.store, "k2", target=TARGET)
+    clock.pass_(2 * HOUR)
+    policy = replace(POLICY, widen_to="group:升级")
+    keeping = Timekeeping(Timekeeper(policy, Calendars(Calendar.of("UTC", {}))))
+    for _ in range(2):
+        await house.store.followers.catch_up(keeping.follower(), await house.store.events.last())
+        assert await house.store.timers.fire_due({TIMER: keeping.fire}) == []
+    found = await house.store.queue.waiting(waits)
+    assert found is not None
+    assert (found.needs, found.relax_step) == (replace(NEEDS, overflow="group:升级"), 3)
+    assert len(await house.told("ticket.rerouted")) == 1
+    assert (await house.store.tickets.get(held)).state == "active"
 
 
 async def test_after_a_stop_of_a_day_everything_is_noted_as_it_was(
