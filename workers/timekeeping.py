@@ -49,7 +49,8 @@ class Timekeeping:
         of_tickets = [event for event in events if event.ticket_id is not None]
         ids = {str(event.ticket_id) for event in of_tickets}
         first = {e.ticket_id for e in of_tickets if e.kind in {"ticket.created", "ticket.queued"}}
-        labelled = {e.ticket_id for e in of_tickets if e.kind in _LABELLING}
+        # Of a new one there are no labels to be read yet, or its next event brings them.
+        labelled = {e.ticket_id for e in of_tickets if e.kind in _LABELLING or _is_new(e)}
         cases = await load_cases(
             tx, ids, fresh=[i for i in first if i], labelled=[i for i in labelled if i]
         )
@@ -93,7 +94,7 @@ class Timekeeping:
 
     def _created(self, case: Case, event: Event) -> None:
         """One that is split off has its labels; every other gets them first."""
-        if event.data.get("state") not in {"new", "invalid"}:
+        if not _is_new(event):
             self._keeper.placed(case, event.at, case.facts)
 
     def _labelled(self, case: Case, event: Event) -> None:
@@ -124,3 +125,8 @@ class Timekeeping:
     def _moved(self, case: Case, event: Event) -> None:
         state = str(event.data.get("state") or _STATES[event.kind])
         self._keeper.moved(case, event.at, state, event.agent_id)
+
+
+def _is_new(event: Event) -> bool:
+    """Whether a ticket has just come, and waits for its labels."""
+    return event.kind == "ticket.created" and event.data.get("state") in {"new", "invalid"}
