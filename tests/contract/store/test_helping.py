@@ -119,6 +119,7 @@ async def test_what_is_late_is_told_once(store: Store, clock: FakeClock) -> None
     late = await store.helping.open(ticket_id, owner, title="查", assignee_id=helper, due_at=due)
     done = await store.helping.open(ticket_id, owner, title="查", assignee_id=helper, due_at=due)
     await store.helping.finish(done, helper, "好")
+    assert await store.timers.of(done) == []
     clock.pass_(3600)
     for _ in range(2):
         assert await store.timers.fire_due({DUE: subtask_due}) == []

@@ -28,7 +28,7 @@ from models.message import (
     Trust,
 )  # fmt: skip
 from models.ports import Door
-from models.routing import TRIAGE, Rules, Targets
+from models.routing import TRIAGE, Department, Rules, Targets
 from models.store import Store
 from models.store.envelopes import Leased
 from models.store.queue import Unlabelled
@@ -56,6 +56,7 @@ RULES = Rules(
     required_facets=("domain",),
     targets={lane: Targets(by_urgency={"紧急": 60.0}, default=300.0) for lane in ("live", "mail")},
     units={"live": 2, "mail": 1},
+    departments={"物流部": Department(en="Logistics", seconds=3600.0, domains=("物流",))},
 )
 
 
@@ -106,6 +107,7 @@ class FakeChannel:
 class FakeClassifier:
     def __init__(self) -> None:
         self.urgency = "一般"
+        self.type = "投诉"
         self.accepted = True
         self.seen: list[str] = []
 
@@ -113,7 +115,7 @@ class FakeClassifier:
         self.seen += [t.text for t in tickets]
         label = Labels(
             facets={
-                "type": Label(value="投诉", confidence=0.9, accepted=self.accepted),
+                "type": Label(value=self.type, confidence=0.9, accepted=self.accepted),
                 "domain": Label(value="物流", confidence=0.9, accepted=self.accepted),
                 "urgency": Label(value=self.urgency, confidence=0.9, accepted=True),
             },
@@ -177,7 +179,7 @@ class System:
             self.classifier,
             self.ruling,
             acknowledging,
-            {"webchat/complaints": {"type": "建议"}},
+            {"webchat/complaints": {"type": "建议"}, "webchat/form": {"type": "投诉"}},
             lambda tickets, found: self.noted.extend(
                 (t.text, labels.facets["type"].value)
                 for t, (labels, _) in zip(tickets, found, strict=True)
@@ -864,6 +866,20 @@ async def test_a_source_may_decide_a_label_whatever_the_classifier_says(system: 
     found = (await system.store.tickets.get(declared.id)).labels
     assert found is not None
     assert (found.facets["type"].value, found.facets["type"].by) == ("投诉", person)
+
+
+async def test_a_form_for_complaints_makes_one_whatever_the_classifier_says(
+    system: System,
+) -> None:
+    system.classifier.type = "咨询"
+    await system.bring(
+        envelope("a", said(text="没收到货"), account="form"),
+        envelope("b", said(text="没收到货", sender="other"), account="site"),
+    )
+    found = await system.store.ledger.entries(0.0, 1e11)
+    assert [(one.matter, one.department, one.domain) for one in found] == [
+        ("没收到货", "物流部", "物流")
+    ]
 
 
 async def test_every_attempt_to_send_is_written_down_and_can_be_repeated(system: System) -> None:
