@@ -76,6 +76,11 @@ def test_good_rules_are_left_alone() -> None:
         ({"overflow": {"domain:物流": "triage", "triage": "domain:物流"}}, {}, "overflow"),
         ({"tier_factor": {"gold": 0.0}}, {}, "tier_factor.gold"),
         ({"interrupting": ("特急",)}, {}, "interrupting.特急"),
+        ({"departments": {"甲": {"en": "A", "seconds": 60.0, "takes": True}}}, {},
+         "departments.甲.takes"),
+        ({"departments": {"甲": {"en": "A", "seconds": 60.0, "domains": ("保险",)}}}, {},
+         "departments.甲.domains.保险"),
+        ({"departments": {"甲": {"en": "A", "seconds": 1.0}}}, {}, "departments.甲.seconds"),
     ],
 )  # fmt: skip
 def test_each_mistake_is_an_error_that_says_where(

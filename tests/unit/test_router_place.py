@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from models.routing import Line, Rulebook, Rules, Targets
+from models.routing import Department, Line, Rulebook, Rules, Targets
 from models.ticket import Label, Labels
-from router.place import Case, Place, place
+from router.place import Case, Place, filed, place
 from router.sla import Calendar, Calendars
 
 WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday")
@@ -118,3 +118,57 @@ def test_the_first_team_and_the_newest_line_that_fit_count() -> None:
     assert book.of("email", "y", "").version == "8"
     assert book.of("webchat", "y", "").version == "7"
     assert [book.version(v).version for v in ("8", "gone")] == ["8", "7"]
+
+
+DEPARTMENTS = {
+    "品控部": Department(en="Quality", seconds=7200.0, domains=("产品",)),
+    "物流部": Department(en="Logistics", seconds=3600.0, domains=("物流",), takes=True),
+}
+
+
+def complained(domain: str, **options: Any) -> Place:
+    labels = {"domain": domain, "type": "投诉", "urgency": "一般"}
+    rules = RULES.model_copy(update={"departments": DEPARTMENTS})
+    return placed("2026-11-25T17:30", rules, **{"labels": labels} | options)
+
+
+def test_a_department_that_takes_complaints_has_them_with_its_own_deadline() -> None:
+    where = complained("物流", lang="en")
+    assert where.department == "物流部"
+    assert where.needs.skill_class == "dept:物流部:1+lang:en:1!"
+    assert (where.clock_at, where.target) == (at("2026-11-25T17:30"), 3600.0), "natural hours"
+
+
+def test_a_department_that_does_not_is_only_written_down() -> None:
+    where = complained("产品")
+    assert (where.department, where.needs.skill_class) == ("品控部", "domain:产品:1")
+    assert where.target == 600.0
+
+
+def test_nobody_is_responsible_for_an_unknown_domain_or_an_inquiry() -> None:
+    assert complained("售后").department == ""
+    inquiry = complained("物流", labels={"domain": "物流", "type": "咨询"})
+    assert (inquiry.department, inquiry.needs.skill_class) == ("", "domain:物流:1")
+
+
+def test_what_the_classifier_would_not_say_goes_to_people_not_to_a_department() -> None:
+    assert complained("物流", accepted=False).needs.skill_class == "triage:1"
+
+
+def test_what_is_filed_is_what_the_labels_say() -> None:
+    rules = RULES.model_copy(update={"departments": DEPARTMENTS})
+
+    def labels(accepted: bool) -> Labels:
+        given = {"type": "投诉", "domain": "物流"}
+        return Labels(
+            facets={
+                name: Label(value=value, confidence=0.9, accepted=accepted)
+                for name, value in given.items()
+            },
+            bundle="b",
+        )
+
+    made = filed(labels(True), rules)
+    assert made is not None
+    assert (made.department, made.domain, made.repeat_seconds) == ("物流部", "物流", 30 * 86400.0)
+    assert filed(labels(False), rules) is None
