@@ -33,6 +33,7 @@ from classifier.text import (
     code_points,
     language_of,
     normalize,
+    with_words,
 )
 from classifier.text import words as cut_words
 from models.training import Taxonomy
@@ -200,7 +201,7 @@ class Analyser:
     """Takes messages apart: everything that needs the taxonomy's cues but no training."""
 
     def __init__(self, taxonomy: Taxonomy, cut: Cut) -> None:
-        self._cut = cut
+        self._cut = with_words(cut, map(normalize, taxonomy.words))
         self._groups: dict[str, list[str]] = {}
         for facet, spec in taxonomy.facets.items():
             for value, class_spec in spec.classes.items():

@@ -6,7 +6,7 @@ import re
 import tempfile
 import unicodedata
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -197,6 +197,27 @@ def default_cut() -> Cut:
         return reference_cut()
     cut: Cut = rjieba.cut
     return cut
+
+
+def with_words(cut: Cut, own: Iterable[str]) -> Cut:
+    """``cut``, but for ``own`` words, which are never cut apart: the longest that begins first.
+
+    Found before anything else is cut, so that jieba and its accelerator stay equal.
+    """
+    longest_first = sorted(set(own), key=lambda word: (-len(word), word))
+    if not longest_first:
+        return cut
+    known = re.compile("|".join(map(re.escape, longest_first)))
+
+    def cut_around(text: str) -> Iterator[str]:
+        at = 0
+        for match in known.finditer(text):
+            yield from cut(text[at : match.start()])
+            yield match.group()
+            at = match.end()
+        yield from cut(text[at:])
+
+    return cut_around
 
 
 # Only what jieba's own dictionary covers goes to it: on anything else jieba and rjieba differ.

@@ -1,10 +1,11 @@
 """What the classifier learns from, and what is known about a trained bundle."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
 class ClassSpec(BaseModel):
@@ -63,14 +64,31 @@ class FloorSpec(BaseModel):
     sets: dict[str, str] = Field(description="Facet to the class it is at least.")
 
 
+_WORD = re.compile("[\u4e00-\u9fd5]{2,20}")
+
+
 class Taxonomy(BaseModel):
     """Facets, classes and floors: ``taxonomy.toml``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: str
+    words: tuple[str, ...] = Field(
+        (), description="The trade's own words, never cut apart: 2 to 20 Chinese characters each."
+    )
     facets: dict[str, FacetSpec]
     floors: dict[str, FloorSpec] = {}
+
+    @field_validator("words")
+    @classmethod
+    def _chinese(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [word for word in words if not _WORD.fullmatch(word)]
+        if wrong:
+            raise ValueError(
+                f"words 只能是 2 到 20 个汉字：{'、'.join(wrong)}"
+                f" / words are 2 to 20 Chinese characters each: {', '.join(wrong)}"
+            )
+        return words
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,16 @@ from classifier.text import (
     PHONE,
     STAND_INS,
     URL,
+    Cut,
     default_cut,
     is_greeting,
     language,
     normalize,
     reference_cut,
+    with_words,
     words,
 )
+from models.training import Taxonomy
 
 
 @pytest.mark.parametrize(
@@ -199,3 +202,33 @@ def test_stand_ins_are_private_and_named_twice() -> None:
         assert unicodedata.category(character) == "Co"
         assert zh
         assert en
+
+
+@pytest.mark.parametrize("cut", [default_cut(), reference_cut()])
+def test_the_trades_own_words_are_never_cut_apart(cut: Cut) -> None:
+    own = with_words(cut, ["权益包", "包月权益包"])
+    normal = normalize("我的權益包没到账，包月权益包呢？权益包\n权益包")
+    found = words(normal, own)
+    assert [word for word in found if "权益" in word] == [
+        "权益包",
+        "包月权益包",
+        "权益包",
+        "权益包",
+    ]
+    assert "".join(found) == "我的权益包没到账包月权益包呢权益包权益包"
+    assert with_words(cut, []) is cut
+
+
+def test_both_cutters_stay_equal_around_own_words() -> None:
+    normal = normalize("请问花呗分期的手续费怎么退，我在你们平台办了两次花呗分期")
+    both = [
+        words(normal, with_words(cut, ["花呗分期"])) for cut in (default_cut(), reference_cut())
+    ]
+    assert both[0] == both[1]
+    assert both[0].count("花呗分期") == 2
+
+
+@pytest.mark.parametrize("word", ["包", "VIP套餐", "", "字" * 21])
+def test_an_own_word_is_chinese(word: str) -> None:
+    with pytest.raises(ValueError, match="2 to 20 Chinese characters"):
+        Taxonomy(version="t", words=(word,), facets={})

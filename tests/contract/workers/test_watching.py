@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from classifier import bundles
 from classifier.examples import Example
 from classifier.features import FeatureConfig
+from classifier.predict import Classifier
 from classifier.text import Text
 from classifier.train import TrainConfig, train
 from config.settings import load
@@ -275,3 +276,22 @@ def test_what_a_bundle_was_trained_on_is_on_its_card() -> None:
     known = trained_on({"metrics": CHAMPION.card.metrics}, ["email"])
     assert sum(known["label", "type", "email"].values()) == 2 * len(THINGS)
     assert sum(known["confidence", "type", ""].values()) == 2 * len(THINGS)
+
+
+def test_the_trades_own_words_are_learnt_and_are_part_of_the_bundle(tmp_path: Path) -> None:
+    data = [
+        Example(Text(f"权益包{thing}{tail}"), {"type": kind})
+        for kind, tail in (("咨询", "怎么办理"), ("投诉", "太差了"))
+        for thing in THINGS
+    ]
+    config = TrainConfig(features=FeatureConfig(min_count=1))
+    plain = train(data, TAXONOMY, config, now=0.0)
+    own = train(data, TAXONOMY.model_copy(update={"words": ("权益包",)}), config, now=0.0)
+    assert "权益包" not in plain.vocabulary.terms["word"]
+    assert "权益包" in own.vocabulary.terms["word"]
+    folders = [bundles.save(each, tmp_path) for each in (plain, own)]
+    assert folders[0].name != folders[1].name
+    # The champion serves on with its own words, whatever the taxonomy says since.
+    loaded = Classifier.load(folders[1], TAXONOMY)
+    assert loaded.unknown([Text("权益包")]) == [0.0]
+    assert Classifier.load(folders[0], own.taxonomy).unknown([Text("权益包")]) == [0.0]
