@@ -40,6 +40,7 @@ CONFLICTS: Mapping[str, str] = {
     "this ticket is not in your hands any more; look at it again": (
         "这张工单已不在您手上，请刷新后再看。"
     ),
+    "this ticket has not ended; rate it when it is resolved": "工单还没有解决，解决后再录入评价。",
     "this ticket is not waiting; look at it again": "这张工单不在等待中，请刷新后再看。",
     "the agent has no free capacity for this ticket": "该坐席未就绪或已满负荷，接不了这张工单。",
     "this answer is on its way, or would be shown twice": (
@@ -118,6 +119,7 @@ CONFLICTS: Mapping[str, str] = {
 """Chinese for the store's conflicts; a test keeps the list complete."""
 
 _REJECTED: Mapping[str, str] = {
+    "it is too late to rate this one": "评价已截止。",
     "an answer carries files that you uploaded for this ticket, ten at most": (
         "答复只能带您为这张工单上传的文件，最多十个。"
     ),

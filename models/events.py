@@ -180,6 +180,19 @@ OTHERS: dict[str, Kind] = {
     "follow_up.reviewed": Kind(
         "班长已决定是否重开", "a supervisor has decided", ("follow_up", "outcome")
     ),
+    "satisfaction.asked": Kind(
+        "问了客户是否满意", "a customer was asked how content they are", ("survey",)
+    ),
+    "satisfaction.answered": Kind(
+        "客户评价了，或改了评价",
+        "a customer rated us, or changed the rating",
+        ("survey", "score", "solved"),
+    ),
+    "satisfaction.low": Kind(
+        "评价不满意，等待班长回访（每次评价只说一次）",
+        "a low rating, told once: a supervisor gets back to the customer",
+        ("survey", "score", "solved"),
+    ),
     "envelope.parked": Kind("一个信封停放待查", "an envelope was parked", ("envelope",)),
 }
 """What happens beside a change of state."""

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Score(IntEnum):
-    """The scale, by label; the numbers are for means, never for customers (see ``KEYS``)."""
+    """The scale, by label; the numbers are for means, never for customers (see ``Keys``)."""
 
     VERY_SATISFIED = 5
     SATISFIED = 4

@@ -5,7 +5,7 @@ ticket, reopen none, and use nobody's capacity.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ from models.store.database import Tx
 from models.store.progress import PREFIX, Question, questions, standings
 from models.store.threads import Incoming
 from models.texts import Said, combined, language_of
+from workers.rating import Rates, Rating
 from workers.standing import told
 from workers.wording import Wording
 
@@ -32,27 +33,37 @@ _REPLY = re.compile(r"^(?:\s*(?:re|回复|答复|fwd?)\s*[:：])+", re.IGNORECAS
 class Asides:
     """Finds them before a ticket is made, and answers them."""
 
-    def __init__(self, wording: Wording, progress: Progress, zone: ZoneInfo) -> None:
+    def __init__(self, wording: Wording, rates: Rates, progress: Progress, zone: ZoneInfo) -> None:
         """``zone``: in which times are told."""
         self._wording = wording
+        self._rates = rates
         self._progress = progress
         self._zone = zone
 
-    async def sort(self, tx: Tx, incoming: Sequence[Incoming]) -> list[Incoming]:
-        """The same messages, with those marked that are asides."""
-        del tx
-        return [replace(i, aside=True) if _asked(i.message) else i for i in incoming]
+    async def sort(
+        self, tx: Tx, incoming: Sequence[Incoming]
+    ) -> tuple[list[Incoming], Mapping[str, Rating]]:
+        """The same messages, with those marked that are asides; and the ratings by message."""
+        ratings = await self._rates.found(tx, incoming)
+        marked = [
+            replace(i, aside=True) if i.message.id in ratings or _asked(i.message) else i
+            for i in incoming
+        ]
+        return marked, ratings
 
-    async def act(self, tx: Tx, incoming: Sequence[Incoming]) -> bool:
+    async def act(
+        self, tx: Tx, incoming: Sequence[Incoming], ratings: Mapping[str, Rating]
+    ) -> bool:
         """Answers the asides among messages that are stored now; whether there were any."""
-        asides = [i for i in incoming if i.aside]
-        if not asides:
+        by_id = {i.message.id: i for i in incoming if i.aside}
+        if not by_id:
             return False
-        by_id = {i.message.id: i for i in asides}
         for question in await questions(tx, by_id):
             item = by_id[question.message_id]
             asked = _asked(item.message)
-            if asked is not None and question.answered < self._most(question, item.lane):
+            if question.message_id in ratings:
+                await self._rates.answer(tx, question, ratings[question.message_id])
+            elif asked is not None and question.answered < self._most(question, item.lane):
                 await self._answer(tx, question, asked)
         return True
 

@@ -9,7 +9,7 @@ import structlog
 
 from models.errors import NotFound, Temporary
 from models.message import OutboundMessage, SendResult
-from models.ports import Channel
+from models.ports import Channel, OffersChoices
 from models.store import Store
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -27,6 +27,14 @@ _LOOK_SECONDS = 1.0
 _AGAIN_SECONDS = 60.0
 _MAX_ATTEMPTS = 20
 _SETTLE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+def _spelled(message: OutboundMessage, channel: Channel) -> OutboundMessage:
+    """With its choices in the text, for a channel that has no buttons."""
+    if not message.choices or isinstance(channel, OffersChoices):
+        return message
+    listed = " / ".join(choice.label for choice in message.choices)
+    return replace(message, text=f"{message.text}\n{listed}")
 
 
 class Deliverer:
@@ -130,7 +138,7 @@ class Deliverer:
         channel = self._channels[message.channel]
         try:
             async with asyncio.timeout(self._patience):
-                result = await channel.send(await self._with_files(message))
+                result = await channel.send(await self._with_files(_spelled(message, channel)))
         except NotFound as error:
             return SendResult("failed", error=f"附件已不存在 / A file is gone: {error}")
         except Temporary as error:

@@ -10,6 +10,7 @@ from models.store.likenesses import noticing
 from models.store.measures import STAGES
 from models.store.timers import Effect
 from router.clocks import Timekeeper
+from workers import voice
 from workers.hours import calendars
 from workers.planning import follow_up_plan
 from workers.timekeeping import Timekeeping
@@ -27,6 +28,7 @@ def make_effects(settings: Settings) -> Mapping[str, Effect]:
         clocks.TIMER: _timekeeping(settings).fire,
         helping.DUE: helping.subtask_due,
         improvements.DUE: improvements.improvement_due,
+        **voice.effects(settings),
     }
 
 
@@ -39,6 +41,7 @@ def make_followers(settings: Settings) -> Sequence[Follower]:
         noticing(settings.incidents.alarm, settings.incidents.compared, settings.incidents.alert),
         ending.closing(settings.life.close_days * 86400.0),
         _timekeeping(settings).follower(),
+        *voice.followers(settings),
     )
 
 

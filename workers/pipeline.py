@@ -11,6 +11,7 @@ import structlog
 
 from classifier.courtesy import is_courtesy
 from classifier.pressing import is_pressing
+from classifier.satisfaction import is_survey_answer
 from classifier.text import is_greeting
 from models.errors import Conflict, NotFound, Permanent, Temporary
 from models.ids import uuid7
@@ -211,9 +212,9 @@ class Pipeline:
     async def _store_and_answer(
         self, tx: Tx, token: str, envelope_ids: Sequence[str], incoming: Sequence[Incoming]
     ) -> tuple[list[str], bool]:
-        found = await self._asides.sort(tx, incoming)
+        found, ratings = await self._asides.sort(tx, incoming)
         ticket_ids = await self._store.threads.thread(tx, token, envelope_ids, found)
-        return ticket_ids, await self._asides.act(tx, found)
+        return ticket_ids, await self._asides.act(tx, found, ratings)
 
     async def _normalized(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
         """What is in the first of these: as many as were read in time."""
@@ -242,7 +243,7 @@ class Pipeline:
 
 
 def _is_hollow(text: str) -> bool:
-    return is_greeting(text) or is_courtesy(text)
+    return is_greeting(text) or is_courtesy(text) or is_survey_answer(text)
 
 
 def _normalized_here(channel: Channel, envelope: Envelope) -> Outcome:

@@ -149,6 +149,11 @@ def secrets(settings: Settings) -> dict[str, bytes]:
     return {name: vault.derive(f"channel:{name}") for name in settings.channels}
 
 
+def survey_secret(settings: Settings) -> bytes:
+    """What links to the page for rating are marked with."""
+    return Vault(master_key(settings)).derive("survey")
+
+
 def make_channels(settings: Settings) -> dict[str, Channel]:
     """The channels that are open by the settings.
 

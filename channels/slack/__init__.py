@@ -16,7 +16,7 @@ __all__ = ["Options", "SlackChannel", "create"]
 
 
 class SlackChannel:
-    """One app in one workspace. Implements ``models.ports.Channel`` and ``Fetches``.
+    """One app in one workspace. Implements ``Channel``, ``Fetches`` and ``OffersChoices``.
 
     The libraries are imported where they are first used.
     """
@@ -25,6 +25,7 @@ class SlackChannel:
     lane = Lane.LIVE
     isolated = False
     repeatable = False
+    offers_choices = True
 
     def __init__(self, options: Options) -> None:
         self._options = options

@@ -1,6 +1,6 @@
 """Slack's Web API through slack_sdk's client: what was sent, and what was not."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from channels.slack.options import Options
 from models.errors import Permanent, Temporary
-from models.message import Attachment, File, OutboundMessage, SendResult
+from models.message import Attachment, Choice, File, OutboundMessage, SendResult
 from models.voice import Pacer, characters, in_turn, retry_after, split
 
 MAX_CHARACTERS = 4000
@@ -56,10 +56,12 @@ class Api:
         """An answer, in as many messages as its length and its files need."""
         place, _, thread = outbound.route.address.partition("/")
         where = {"channel": place, "thread_ts": thread or None}
+        said = split(outbound.text, MAX_CHARACTERS, characters)
+        parts = [part for part in said if part.strip()]
         steps: list[Callable[[], Awaitable[Any]]] = [
-            partial(self._say, part, where)
-            for part in split(outbound.text, MAX_CHARACTERS, characters)
-            if part.strip()
+            # Buttons stand under the last of the words.
+            partial(self._say, part, where, outbound.choices if part is parts[-1] else ())
+            for part in parts
         ]
         for file in outbound.attachments:
             content = outbound.files.get(file.sha256 or "", b"")
@@ -70,10 +72,13 @@ class Api:
         await self._pacer.wait(place)
         return await _attempt(step)
 
-    async def _say(self, text: str, where: Mapping[str, Any]) -> Any:
+    async def _say(
+        self, text: str, where: Mapping[str, Any], choices: Sequence[Choice] = ()
+    ) -> Any:
         escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        shown = {**where, "blocks": _blocks(escaped, choices)} if choices else where
         return await self.client.chat_postMessage(
-            text=escaped, unfurl_links=False, unfurl_media=False, **where
+            text=escaped, unfurl_links=False, unfurl_media=False, **shown
         )
 
     async def _upload(self, file: Attachment, content: bytes, where: Mapping[str, Any]) -> Any:
@@ -128,6 +133,24 @@ class Api:
         )  # fmt: skip
         async for message in _pages(call, "messages"):
             yield message
+
+
+def _blocks(text: str, choices: Sequence[Choice]) -> list[dict[str, Any]]:
+    """The words, and a button for each choice (Block Kit: at most 3000 characters a section)."""
+    sections = [
+        {"type": "section", "text": {"type": "mrkdwn", "text": part, "verbatim": True}}
+        for part in split(text, 3000, characters)
+    ]
+    buttons = [
+        {
+            "type": "button",
+            "action_id": f"choice-{number}",
+            "value": choice.value,
+            "text": {"type": "plain_text", "text": choice.label[:75]},
+        }
+        for number, choice in enumerate(choices)
+    ]
+    return [*sections, {"type": "actions", "elements": buttons}]
 
 
 async def _pages(

@@ -1,5 +1,7 @@
 """Slack's Events API: slack-bolt verifies, we store, and only then Slack hears 200."""
 
+import json
+
 import structlog
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
@@ -10,7 +12,7 @@ from slack_bolt.response import BoltResponse
 
 from channels.slack.api import Api
 from channels.slack.options import Options
-from channels.slack.receiving import envelope
+from channels.slack.receiving import PRESSED, envelope
 from models.errors import Temporary
 from models.ports import Door
 
@@ -35,10 +37,12 @@ class _Store(AsyncMiddleware):
         next,  # noqa: A002
     ) -> BoltResponse | None:
         del resp
-        if req.body.get("type") != "event_callback":
+        if req.body.get("type") not in {"event_callback", PRESSED}:
             await next()  # url_verification is bolt's own
             return None
         raw = req.raw_body.encode()
+        if req.body["type"] == PRESSED:  # posted as a form, of which bolt has read the JSON
+            raw = json.dumps(req.body, ensure_ascii=False, sort_keys=True).encode()
         try:
             made = envelope(self._options, req.body, raw, self._door.clock())
             await self._door.accept([made])
@@ -49,7 +53,7 @@ class _Store(AsyncMiddleware):
 
 
 class Events:
-    """``POST /slack/events``."""
+    """``POST /slack/events``, for events and for buttons that are pressed."""
 
     def __init__(self, options: Options, api: Api, door: Door) -> None:
         assert options.signing_secret is not None

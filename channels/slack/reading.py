@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from channels.slack.receiving import PRESSED
 from models.errors import Permanent
 from models.ids import uuid7
 from models.message import (
@@ -38,16 +39,42 @@ def read(envelope: Envelope, *, mentions_only: bool) -> list[Normalized]:
     """
     try:
         body = json.loads(envelope.body)
+        if body.get("type") == PRESSED:
+            body = _as_event(body)
         event = body["event"]
         kind = event["type"]
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise Permanent(f"not an event of Slack: {type(error).__name__}") from error
     if kind not in {"message", "app_mention"}:
         return []
-    reader = _Reader(envelope, body, event, mentions_only and kind == "message")
+    listening = mentions_only and kind == "message" and "choice" not in event
+    reader = _Reader(envelope, body, event, listening)
     if reader.overheard and not reader.in_thread:
         return []
     return list(reader.messages())
+
+
+def _as_event(pressed: Mapping[str, Any]) -> dict[str, Any]:
+    """A button that was pressed, as the message that its label would be, in the same thread.
+
+    Raises:
+        KeyError, IndexError: nothing was pressed.
+    """
+    action, place = pressed["actions"][0], pressed["channel"]["id"]
+    shown = pressed.get("message") or {}
+    # Who is asked outside a thread answers outside it; what opened a thread is its name.
+    thread = shown.get("thread_ts")
+    event = {
+        "type": "message",
+        "channel": place,
+        "channel_type": "im" if place.startswith("D") else "channel",
+        "user": pressed["user"]["id"],
+        "text": html.escape(str(action["text"]["text"]), quote=False),
+        "ts": str(action["action_ts"]),
+        "choice": str(action["value"]),
+        **({"thread_ts": thread} if thread else {}),
+    }
+    return {"team_id": (pressed.get("team") or {}).get("id", ""), "event": event}
 
 
 class _Reader:
@@ -153,6 +180,8 @@ class _Reader:
         refs = {one.id: {"url": url} for one, url in files if one.state == "pending"}
         if refs:
             meta["files"] = refs
+        if "choice" in self._event:
+            meta["choice"] = self._event["choice"]
         if not self.direct:
             meta["shared"] = True  # colleagues may join a thread: they are no strangers
         if self.overheard:

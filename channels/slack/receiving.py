@@ -9,6 +9,9 @@ from channels.slack.options import Options
 from models.ids import uuid7
 from models.message import Envelope, Lane
 
+PRESSED = "block_actions"
+"""The type of what Slack tells when a button is pressed."""
+
 
 def envelope(options: Options, body: Mapping[str, Any], raw: bytes, now: float) -> Envelope:
     """``raw`` are the bytes as they came, ``body`` the same read."""

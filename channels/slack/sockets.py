@@ -16,7 +16,7 @@ from slack_sdk.socket_mode.response import SocketModeResponse
 
 from channels.slack.api import Api
 from channels.slack.options import Options
-from channels.slack.receiving import envelope
+from channels.slack.receiving import PRESSED, envelope
 from models.errors import Temporary
 from models.ports import Door
 
@@ -68,7 +68,7 @@ class Sockets:
 
     async def _hear(self, client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
         """Not acknowledged when it is not stored: Slack then sends it again."""
-        if request.type == "events_api":
+        if request.type == "events_api" or request.payload.get("type") == PRESSED:
             raw = json.dumps(request.payload, ensure_ascii=False, sort_keys=True).encode()
             made = envelope(self._options, request.payload, raw, self._door.clock())
             try:

@@ -16,7 +16,7 @@ __all__ = ["Options", "TelegramChannel", "create"]
 
 
 class TelegramChannel:
-    """One bot. Implements ``models.ports.Channel`` and ``Fetches``.
+    """One bot. Implements ``models.ports``: ``Channel``, ``Fetches``, ``OffersChoices``.
 
     The library is imported where it is first used: the HTTP client alone takes a while.
     """
@@ -25,6 +25,7 @@ class TelegramChannel:
     lane = Lane.LIVE
     isolated = False
     repeatable = False
+    offers_choices = True
 
     def __init__(self, options: Options, secret: bytes) -> None:
         self._options = options

@@ -4,17 +4,25 @@
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
-from telegram import Bot, InputFile, Message, ReplyParameters
+from telegram import (
+    Bot,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    InputFile,
+    Message,
+    ReplyParameters,
+)
 from telegram.error import (
     BadRequest,
     ChatMigrated,
@@ -41,7 +49,7 @@ MAX_UNITS = 4096
 MAX_FILE_BYTES = 20 * 1024 * 1024
 """What getFile gives to a bot."""
 
-_WANTED = '["message","edited_message"]'
+_WANTED = '["message","edited_message","callback_query"]'
 
 _SLOWEST = 20_000
 """Bytes a second of a file on its way, at the least."""
@@ -122,6 +130,14 @@ class Api:
             for part in split(outbound.text, MAX_UNITS, utf16_units)
             if part.strip()
         ]
+        if outbound.choices and steps:
+            # The buttons stand under the last of the words, each in a row of its own.
+            rows = [
+                [InlineKeyboardButton(one.label, callback_data=one.value)]
+                for one in outbound.choices
+            ]
+            last, size = steps[-1]
+            steps[-1] = (partial(last, reply_markup=InlineKeyboardMarkup(rows)), size)
         for file in outbound.attachments:
             content = InputFile(outbound.files.get(file.sha256 or "", b""), file.name)
             steps.append((partial(self._bot.send_document, int(chat), content), file.size))
@@ -144,6 +160,13 @@ class Api:
         except TimeoutError as error:
             return SendResult("unknown", error=type(error).__name__)
         return SendResult("sent", str(sent.message_id))
+
+    async def noticed(self, updates: Sequence[Mapping[str, Any]]) -> None:
+        """Ends the waiting of who has pressed a button; where that fails, it ends by itself."""
+        for update in updates:
+            if "callback_query" in update:
+                with contextlib.suppress(TelegramError):
+                    await self._bot.answer_callback_query(str(update["callback_query"]["id"]))
 
     async def fetch(self, file_id: str) -> File:
         try:

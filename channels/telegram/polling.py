@@ -137,3 +137,4 @@ class Polling:
         ]
         await store(self._door, made)
         self._stored = max(int(one["update_id"]) for one in updates)
+        await self._api.noticed(updates)

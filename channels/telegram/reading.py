@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from telegram import Message, Update
+from telegram import CallbackQuery, Message, Update
 
 from models.errors import Permanent
 from models.ids import uuid7
@@ -22,7 +22,7 @@ from models.message import (
 
 _FILES = ("document", "voice", "audio", "video", "video_note", "animation", "sticker")
 
-_KINDS = frozenset({"message", "edited_message"})
+_KINDS = frozenset({"message", "edited_message", "callback_query"})
 
 _START = re.compile(r"/start(?:@\w+)?(?:\s|$)")
 
@@ -39,6 +39,8 @@ def read(envelope: Envelope, username: str) -> list[Normalized]:
         told = json.loads(envelope.body)
         if not _KINDS & told.keys() and "update_id" in told:
             return []
+        if "callback_query" in told:
+            return _pressed(envelope, told["callback_query"])
         update = Update.de_json(told, None)
     except Exception as error:  # the library's own parser, on what a stranger may have made
         raise Permanent(f"not an update of Telegram: {type(error).__name__}") from error
@@ -49,6 +51,30 @@ def read(envelope: Envelope, username: str) -> list[Normalized]:
     found = _normalized(envelope, message, revision)
     # Joining, pinning and the like say nothing.
     return [found] if found.message.text or found.message.attachments else []
+
+
+def _pressed(envelope: Envelope, told: dict[str, Any]) -> list[Normalized]:
+    """A button that was pressed, as the message that its label would be.
+
+    Telegram gives it no number of a message; the query has an id of its own.
+    """
+    query = CallbackQuery.de_json(told, None)
+    shown = query.message
+    if shown is None or not query.data:
+        return []
+    rows = (told["message"].get("reply_markup") or {}).get("inline_keyboard") or ()
+    labels = {b.get("callback_data"): str(b["text"]) for row in rows for b in row}
+    label = labels.get(query.data, query.data)
+    at = datetime.fromtimestamp(envelope.received_at, UTC)
+    who, where = query.from_user, shown.chat
+    said = Message(message_id=shown.message_id, date=at, chat=where, from_user=who, text=label)
+    found = _normalized(envelope, said, 0)
+    named = {
+        "external_id": f"{shown.chat.id}:press:{query.id}",
+        "order_key": f"{shown.message_id:020}:{query.id}"[:64],
+        "meta": found.message.meta | {"choice": query.data},
+    }
+    return [Normalized(found.message.model_copy(update=named), {})]
 
 
 def _revision(update: Update, message: Message) -> int:

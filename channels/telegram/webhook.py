@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 
 import structlog
 from aiohttp import web
@@ -46,6 +47,7 @@ class Webhook:
         try:
             made = envelope(self._options, await request.read(), self._door.clock())
             await store(self._door, [made])
+            await self._api.noticed([json.loads(made.body)])
         except Rejected as error:
             return web.Response(status=400, text=str(error))
         except Temporary:

@@ -25,6 +25,7 @@ class WebchatChannel:
     lane = Lane.LIVE
     isolated = False
     repeatable = True
+    offers_choices = True
 
     def __init__(self, options: Options, secret: bytes) -> None:
         self._options = options

@@ -56,10 +56,14 @@ class _Stored(_Frame):
 
 
 class Msg(_Stored):
-    """What the visitor wrote; ``files`` are ids that an upload returned."""
+    """What the visitor wrote; ``files`` are ids that an upload returned.
+
+    ``choice``: the value of the button that was pressed; ``text`` is then its label.
+    """
 
     type: Literal["msg"]
     text: str
+    choice: str | None = Field(None, max_length=64)
     files: list[Annotated[str, Field(max_length=2048)]] = Field([], max_length=MOST_FILES)
 
 
@@ -266,6 +270,8 @@ def event(entry: Entry, link: Callable[[Mapping[str, Any]], str]) -> dict[str, A
             {name: file[name] for name in ("name", "mime", "size")} | {"url": link(file)}
             for file in files
         ]
+    if entry.choices:
+        frame["choices"] = list(entry.choices)
     if entry.external_id is not None:
         # “<conversation>:<client_id>”, see ``reception.message_key``.
         frame["client_id"] = entry.external_id.rpartition(":")[2]

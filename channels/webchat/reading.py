@@ -52,6 +52,8 @@ def normalize(envelope: Envelope) -> list[Normalized]:
     else:
         place = _in_the_chat(key, envelope)
     meta = {name: envelope.transport[name] for name in ("page",) if name in envelope.transport}
+    if isinstance(frame, Msg) and frame.choice:
+        meta["choice"] = frame.choice
     if isinstance(frame, Contact) and frame.phone:
         meta["callback"] = {"phone": frame.phone}
     message = InboundMessage(

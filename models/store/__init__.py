@@ -14,6 +14,7 @@ from models.store.calls import Calls
 from models.store.canned import Canned
 from models.store.clocks import Clocks
 from models.store.complaints import Complaints
+from models.store.contentment import Satisfaction
 from models.store.conversations import Conversations
 from models.store.corrections import Corrections
 from models.store.cursors import Cursors
@@ -44,6 +45,7 @@ from models.store.retrainings import Retrainings
 from models.store.rules import RuleVersions
 from models.store.sealing import Vault
 from models.store.shadows import Shadows
+from models.store.surveys import Surveys
 from models.store.threads import Threads
 from models.store.tickets import Tickets
 from models.store.timers import Timers
@@ -111,6 +113,8 @@ class Store:
     helping: Helping
     notes: Notes
     ledger: Ledger
+    surveys: Surveys
+    satisfaction: Satisfaction
 
     async def close(self) -> None:
         await self.db.close()
@@ -187,4 +191,6 @@ def open_store(
         helping=Helping(db),
         notes=Notes(db),
         ledger=Ledger(db),
+        surveys=Surveys(db),
+        satisfaction=Satisfaction(db),
     )

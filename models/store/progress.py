@@ -52,6 +52,7 @@ class Standing:
     state: str
     agent: str | None
     due_at: float | None
+    target: float | None
     first_answer_at: float | None
     wake_at: float | None
     resolved_at: float | None
@@ -152,6 +153,7 @@ def _standing(row: Any) -> Standing:
         state=row.state,
         agent=row.alias,
         due_at=due,
+        target=row.target,
         first_answer_at=row.first_answer_at,
         wake_at=row.wake_at,
         resolved_at=row.resolved_at,

@@ -6,12 +6,13 @@ import structlog
 from aiohttp import web
 
 from config.settings import Settings, load_taxonomy
+from desk.rating import Links, RatingPage
 from models.ports import Door
 from workers import heap
 from workers.intake import Intake, disk_watermark
 from workers.metrics import health_routes, metrics_handler
 from workers.roles.door import serving, until_told
-from workers.wiring import make_channels, make_watch, opened
+from workers.wiring import make_channels, make_watch, opened, survey_secret
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -31,6 +32,9 @@ async def run(settings: Settings) -> None:
         door = Door(accepting.accept, app, base.store, base.bus, time.time)
         channels = make_channels(settings)
         app.add_routes(health_routes(base.store))
+        links = Links(survey_secret(settings), settings.satisfaction.link_base)
+        change = 3600.0 * settings.satisfaction.change_hours
+        app.add_routes(RatingPage(base.store, links, time.time, change).routes())
         if settings.metrics.enabled:
             watch = make_watch(settings, base.store, load_taxonomy(settings))
             metrics = metrics_handler(base.store, settings.hours, watch)

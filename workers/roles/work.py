@@ -32,6 +32,7 @@ from workers.labelling import Labelling
 from workers.parser import Parser
 from workers.pipeline import Limits, Pipeline
 from workers.planning import follow_up_plan
+from workers.rating import Rates
 from workers.retrain import Options, Retrainer
 from workers.serving import RELOAD_SECONDS, Serving
 from workers.shadowing import Shadowing
@@ -136,7 +137,9 @@ async def _worker(
             if fetcher.wanted:
                 await base.doorbell.ring("fetch")
 
-        asides = Asides(wording, settings.progress, ZoneInfo(settings.hours.time_zone))
+        rates = Rates(wording, settings.satisfaction)
+        zone = ZoneInfo(settings.hours.time_zone)
+        asides = Asides(wording, rates, settings.progress, zone)
         pipeline = Pipeline(
             base.store,
             channels,

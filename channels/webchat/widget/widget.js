@@ -25,7 +25,7 @@
       too_long: (n) => `最多 ${n} 字，请分几条发送`,
       failed: { too_long: "太长，未发送", empty: "没有内容，未发送", origin: "本网站未获准使用在线客服" },
       refused: "未发送，请重新输入",
-      read: "已读", typing: "客服正在输入…", attach: "发送文件", file: (n) => `${n} 上传中…`, drop: (n) => `去掉 ${n}`,
+      read: "已读", choices: "请选择", typing: "客服正在输入…", attach: "发送文件", file: (n) => `${n} 上传中…`, drop: (n) => `去掉 ${n}`,
       big: (n) => `文件最大 ${n} MB`, lost_file: (n) => `${n} 没有上传成功，请重试`, signed: "登录已过期，请刷新页面",
       away: "现在没有客服在线。您可以直接留言，也可以留下联系方式，我们会尽快答复。", leave: "留下联系方式",
       email: "邮箱", phone: "电话", or: "填一项即可", what: "您的问题", submit: "提交", back: "返回",
@@ -47,7 +47,7 @@
       too_long: (n) => `At most ${n} characters; send it in parts`,
       failed: { too_long: "Too long, not sent", empty: "Empty, not sent", origin: "This site may not use the chat" },
       refused: "Not sent; please write it again",
-      read: "Read", typing: "The agent is writing…", attach: "Send a file", file: (n) => `Uploading ${n}…`, drop: (n) => `Remove ${n}`,
+      read: "Read", choices: "Choose one", typing: "The agent is writing…", attach: "Send a file", file: (n) => `Uploading ${n}…`, drop: (n) => `Remove ${n}`,
       big: (n) => `Files are at most ${n} MB`, lost_file: (n) => `${n} was not uploaded; try again`, signed: "Your sign-in has expired; reload the page",
       away: "Nobody is online just now. Write anyway, or leave an address and we will get back to you.", leave: "Leave an address",
       email: "E-mail", phone: "Telephone", or: "One of them will do", what: "Your question", submit: "Submit", back: "Back",
@@ -380,9 +380,9 @@
       this.view.turn(position, wait);
     }
 
-    say(text, files = []) {
+    say(text, files = [], choice = null) {
       const id = uuid();
-      const message = { text, at: Date.now(), stored: false, files };
+      const message = { text, at: Date.now(), stored: false, files, ...(choice && { choice }) };
       this.out.set(id, message);
       this.keep(id, message);
       this.view.pending(this.out);
@@ -406,7 +406,8 @@
       if (this.link.up) this.flying.add(id);
       if (message.contact) return this.link.send({ ...message.contact, client_id: id });
       const files = (message.files ?? []).map((file) => file.id);
-      this.link.send({ type: "msg", client_id: id, text: message.text, ...(files.length && { files }) });
+      const { text, choice } = message;
+      this.link.send({ type: "msg", client_id: id, text, ...(files.length && { files }), ...(choice && { choice }) });
     }
 
     /** Leaves an address or a number: stored like a message, and resent like one. */
@@ -890,9 +891,24 @@
       } else {
         this.writes.textContent = "";
       }
+      this.offer(mine ? null : item, event.choices);
       this.place(item);
       if (near || mine) this.scroll();
       if (event.seq >= this.until) this.log.setAttribute("aria-live", "polite");
+    }
+
+    /** Answers that can be pressed stand under the last word only; who writes does without. */
+    offer(item, choices = []) {
+      this.choices?.remove();
+      if (!item || !choices.length) return;
+      const press = ({ value, label }) => {
+        this.offer(null);
+        this.chat.say(label, [], value);
+        this.field.focus({ preventScroll: true });
+      };
+      this.choices = element("div", { class: "choices", role: "group", "aria-label": t.choices },
+        ...choices.map((one) => element("button", { type: "button", onclick: () => press(one) }, one.label)));
+      item.append(this.choices);
     }
 
     place(item) {

@@ -95,6 +95,10 @@ class Driver:
         """The texts of what the platform was given to show, in order."""
         return []
 
+    def buttons(self, platform: Platform) -> list[tuple[str, str]]:
+        """(label, value) of every button that the platform was given to show."""
+        return []
+
     def outcomes(self) -> Mapping[str, Expected]:
         """Misdeeds, and what has become of an answer after each."""
         return {}

@@ -1,8 +1,11 @@
 """Answering: within the platform's limits, and what became of each attempt."""
 
+from typing import Any
+
 import pytest
 
-from models.message import SendResult
+from models.message import Choice, SendResult
+from models.ports import OffersChoices
 from tests.contract.channels.drivers import DRIVERS
 from tests.contract.channels.kit import Driver, Expected
 from tests.contract.channels.platform import platform
@@ -14,10 +17,12 @@ FORGETFUL = [d for d in SPEAKING if not d.create("http://127.0.0.1:9").repeatabl
 CASES = [(driver, name) for driver in SPEAKING for name in driver.outcomes()]
 
 
-async def attempt(driver: Driver, url: str, text: str = "已为您退款。") -> SendResult:
+async def attempt(
+    driver: Driver, url: str, text: str = "已为您退款。", **changes: Any
+) -> SendResult:
     channel = driver.create(url)
     try:
-        return await channel.send(driver.answer(text))
+        return await channel.send(driver.answer(text, **changes))
     finally:
         await channel.close()
 
@@ -63,3 +68,25 @@ async def test_what_was_said_in_part_is_not_said_again(driver: Driver) -> None:
         result = await attempt(driver, fake.url, text)
     assert result.state == "unknown"
     assert "1/" in result.error
+
+
+OFFERING = [d for d in SPEAKING if isinstance(d.create("http://127.0.0.1:9"), OffersChoices)]
+
+
+@pytest.mark.parametrize("driver", OFFERING, ids=lambda driver: driver.label)
+async def test_choices_are_buttons_under_the_last_words(driver: Driver) -> None:
+    choices = [
+        Choice(value="rate:1:5", label="非常满意"),
+        Choice(value="rate:1:1", label="不满意 & 差"),
+    ]
+    text = "请问您满意吗？\n" * 700
+    async with platform(driver) as fake:
+        result = await attempt(driver, fake.url, text, choices=choices)
+        assert "".join(driver.said(fake)) == text
+        shown = driver.buttons(fake)
+    assert result.state == "sent"
+    assert shown == [(choice.label, choice.value) for choice in choices]
+
+
+def test_the_platforms_with_buttons_are_known() -> None:
+    assert {driver.channel for driver in OFFERING} == {"slack", "telegram"}

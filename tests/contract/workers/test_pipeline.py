@@ -48,6 +48,7 @@ from workers.fetching import Fetcher
 from workers.labelling import Labelling
 from workers.parser import Outcome, Parser
 from workers.pipeline import _GATHER_SECONDS, Limits, Pipeline
+from workers.rating import Rates
 from workers.ruling import Ruling
 from workers.wording import Wording
 
@@ -109,6 +110,7 @@ class FakeClassifier:
         self.urgency = "一般"
         self.type = "投诉"
         self.accepted = True
+        self.lang = "zh"
         self.seen: list[str] = []
 
     def __call__(self, tickets: Sequence[Unlabelled]) -> list[tuple[Labels, str]]:
@@ -121,7 +123,7 @@ class FakeClassifier:
             },
             bundle="b",
         )
-        return [(label, "zh") for _ in tickets]
+        return [(label, self.lang) for _ in tickets]
 
 
 def acknowledgement(**options: Any) -> Acknowledgement:
@@ -192,7 +194,12 @@ class System:
             channels,
             parser,
             labelling,
-            Asides(wording(), progress(), ZoneInfo("Asia/Shanghai")),
+            Asides(
+                wording(),
+                Rates(wording(), SETTINGS.satisfaction),
+                progress(),
+                ZoneInfo("Asia/Shanghai"),
+            ),
             Limits(8, 30.0, 3),
             self.dispatcher.run,
             self.answered,

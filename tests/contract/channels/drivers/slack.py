@@ -82,6 +82,15 @@ class _Slack(Driver):
         assert {one.fields["thread_ts"] for one in posted} == {"1764036000.000100"}
         return [str(one.fields["text"]) for one in posted]
 
+    def buttons(self, platform: Platform) -> list[tuple[str, str]]:
+        rows = [
+            one.fields["blocks"]
+            for one in platform.of("/chat.postMessage")
+            if "blocks" in one.fields
+        ]
+        buttons = [b for blocks in rows for b in blocks[-1]["elements"]]
+        return [(b["text"]["text"], b["value"]) for b in buttons]
+
     def outcomes(self) -> Mapping[str, Expected]:
         retry, failed, unknown = (frozenset({word}) for word in ("retry", "failed", "unknown"))
         flood = said_no("ratelimited", 429, **{"Retry-After": "31"})

@@ -81,6 +81,15 @@ class _Telegram(Driver):
     def said(self, platform: Platform) -> list[str]:
         return [str(one.fields["text"]) for one in platform.of("/sendMessage")]
 
+    def buttons(self, platform: Platform) -> list[tuple[str, str]]:
+        markups = [
+            json.loads(str(one.fields["reply_markup"]))
+            for one in platform.of("/sendMessage")
+            if "reply_markup" in one.fields
+        ]
+        buttons = [b for markup in markups for row in markup["inline_keyboard"] for b in row]
+        return [(b["text"], b["callback_data"]) for b in buttons]
+
     def outcomes(self) -> Mapping[str, Expected]:
         retry, failed, unknown = (frozenset({word}) for word in ("retry", "failed", "unknown"))
         flood = failure(429, "Too Many Requests: retry after 17", retry_after=17)
