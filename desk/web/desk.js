@@ -270,6 +270,7 @@ class Desk {
 
   skillName(skill) {
     const [facet, value] = skill.split(/:(.*)/s);
+    if (facet === "team") return t("team", { name: value });
     const spec = this.state.names.facets.find((found) => found.facet === facet);
     const named = spec?.classes.find((choice) => choice.value === value);
     return named ? `${say(spec.name)}：${say(named.name)}` : skill;

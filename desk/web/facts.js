@@ -5,6 +5,7 @@ import { clockList } from "./clocks.js";
 import { chips, hasChips } from "./keys.js";
 import { complaintCard } from "./complaint.js";
 import { noteList, taskList } from "./helping.js";
+import { linked } from "./life.js";
 import { channelName } from "./queue.js";
 
 function percent(p) {
@@ -221,7 +222,7 @@ function makeBeside(desk, places) {
 
 /** The pane of facts; draw(view) shows what is new, part by part. */
 export function makeFacts(desk) {
-  const places = Object.fromEntries(["clocks", "complaint", "tasks", "notes", "labels", "keys", "why", "who", "person", "related", "history"].map((name) => [name, h("div", null)]));
+  const places = Object.fromEntries(["clocks", "complaint", "tasks", "notes", "labels", "keys", "why", "who", "person", "links", "related", "history"].map((name) => [name, h("div", null)]));
   const pane = h("aside.facts", { "aria-label": t("facts") },
     h("div.facts-head", null,
       h("button.back.quiet", { type: "button", onclick: () => desk.look("talk") }, `‹ ${t("talk.show")}`)),
@@ -241,6 +242,10 @@ export function makeFacts(desk) {
     show(places.why, [view.decisions, view.waits?.text], () => section("why", t("why"), why(view)));
     show(places.who, [view.ticket.id, view.customer], () => section("who", t("who"), customerBox(desk, view)));
     show(places.person, view.ticket.id, () => section("person", t("person"), personBox(desk, view)));
+    show(places.links, [view.links, view.actions], () => {
+      const rows = linked(desk, view);
+      return rows.length > 0 && section("links", t("links"), rows);
+    });
     show(places.related, view.related, () => view.related.length > 0 &&
       section("related", t("related"), view.related.map((other) =>
         h("button.link.related", { type: "button", onclick: () => desk.open(other.id) },

@@ -1,5 +1,6 @@
 // The conversation: what both sides said, what became of our answers, and the reply box.
 import { ask, h, moment, notice, say, show, span, t } from "./dom.js";
+import { LIFE, offerText } from "./life.js";
 import { call, newId, put } from "./door.js";
 import { hides, revealLink } from "./keys.js";
 import { makeSuggestions } from "./suggest.js";
@@ -155,7 +156,7 @@ async function transfer(desk, ticket) {
     h("optgroup", { label: t("ask.transfer.skills") }, names.skills.map((skill) =>
       h("option", { value: `skill/${skill}` }, desk.skillName(skill)))));
   const said = await ask({
-    title: t("ask.transfer"),
+    title: t("ask.transfer"), text: t("ask.transfer.text"),
     fields: [
       h("label.field", null, t("ask.transfer.to"), choice),
       h("label.field", null, t("ask.transfer.note"), h("textarea", { name: "note", rows: "3", maxlength: "500" })),
@@ -187,11 +188,24 @@ async function snooze(desk, ticket) {
   if (said) await desk.act(() => call("POST", `/tickets/${ticket.id}/snooze`, { seconds: Number(said.get("seconds")) }));
 }
 
-const ASKED = { decline, transfer, snooze, junk };
+const ASKED = { decline, transfer, snooze, junk, ...LIFE };
 
 function moveButton(desk, ticket, action, look = "") {
   const go = ASKED[action] ?? (() => desk.act(() => call("POST", `/tickets/${ticket.id}/${action}`)));
   return h(`button${look}`, { type: "button", "data-do": action, onclick: () => desk.act(() => go(desk, ticket)) }, t(`do.${action}`));
+}
+
+const SELDOM = ["return", "merge", "unmerge", "split", "close", "reopen", "junk", "unjunk"];
+
+/** What is done seldom, out of the way of what is done all day. */
+function more(desk, ticket, actions) {
+  const seldom = SELDOM.filter((action) => actions.includes(action));
+  return seldom.length > 0 && h("details.more", {
+    onclick: (event) => { if (event.target.closest("button")) event.currentTarget.open = false; },
+    onkeydown: (event) => { if (event.key === "Escape") event.currentTarget.open = false; },
+  },
+  h("summary.quiet", null, t("moves.more")),
+  h("div.menu", null, seldom.map((action) => moveButton(desk, ticket, action, ".quiet"))));
 }
 
 function drawHead(head, desk, view) {
@@ -206,13 +220,15 @@ function drawHead(head, desk, view) {
         h("span", null, channelName(ticket.channel)),
         h("span.number", null, t("number", { number: ticket.number })))),
     h("div.moves", null,
-      ["transfer", "pend", "snooze", "resolve", "junk", "unjunk"].filter((a) => actions.includes(a)).map((a) =>
-        moveButton(desk, ticket, a, ".quiet"))),
+      ["transfer", "withdraw", "pend", "snooze", "help", "resume", "resolve"].filter((a) => actions.includes(a)).map((a) =>
+        moveButton(desk, ticket, a, ".quiet")),
+      more(desk, ticket, actions)),
     h("button.quiet.to-facts", { type: "button", onclick: () => desk.look("facts") }, t("facts.show")),
   ]);
 }
 
 function barText({ ticket, actions }, desk) {
+  if (ticket.transfer) return offerText(desk, ticket);
   if (actions.includes("accept")) return t("bar.offered");
   const free = { waiting: "bar.waiting", pending: "bar.pending", snoozed: "bar.snoozed" }[ticket.state];
   if (actions.includes("take") && free) return t(free);
@@ -224,11 +240,13 @@ function barText({ ticket, actions }, desk) {
 
 function drawBar(bar, desk, view) {
   const { ticket, actions } = view;
-  bar.hidden = actions.includes("reply");
-  show(bar, [ticket.id, ticket.state, ticket.owner, actions], () => [
+  bar.hidden = actions.includes("reply") && !ticket.transfer;
+  show(bar, [ticket.id, ticket.state, ticket.owner, ticket.transfer, actions], () => [
     h("p", null, barText(view, desk)),
     h("div.row", null,
       actions.includes("decline") && moveButton(desk, ticket, "decline", ".quiet"),
+      actions.includes("refuse") && moveButton(desk, ticket, "refuse", ".quiet"),
+      actions.includes("receive") && moveButton(desk, ticket, "receive", ".primary"),
       actions.includes("accept") && moveButton(desk, ticket, "accept", ".primary"),
       actions.includes("take") && moveButton(desk, ticket, "take", ".primary")),
   ]);

@@ -1,0 +1,115 @@
+// The ends of a ticket and the ways back, transfers on offer, and two tickets that are one.
+import { ask, countdown, h, moment, notice, say, t } from "./dom.js";
+import { call, newId } from "./door.js";
+import { channelName } from "./queue.js";
+
+const LONGEST = 60; // characters of a message in a list of choices
+
+async function because(action) {
+  const input = h("input", { name: "reason", required: true, maxlength: "500" });
+  const said = await ask({
+    title: t(`ask.${action}`), text: t(`ask.${action}.text`),
+    fields: [h("label.field", null, t("ask.decline.reason"), input)], submit: t(`do.${action}`),
+  });
+  return said && { reason: said.get("reason") };
+}
+
+const reasoned = (action, path = action) => async (desk, ticket) => {
+  const body = await because(action);
+  if (body) await desk.act(() => call("POST", `/tickets/${ticket.id}/${path}`, body));
+};
+
+async function help(desk, ticket) {
+  const note = h("textarea", { name: "note", rows: "3", maxlength: "500" });
+  const said = await ask({
+    title: t("ask.help"), text: t("ask.help.text"),
+    fields: [h("label.field", null, t("ask.help.note"), note)], submit: t("do.help"),
+  });
+  if (said) await desk.act(() => call("POST", `/tickets/${ticket.id}/help`, { note: said.get("note") }));
+}
+
+async function close(desk, ticket) {
+  const said = await ask({ title: t("ask.close"), text: t("ask.close.text"), submit: t("do.close") });
+  if (said) await desk.act(() => call("POST", `/tickets/${ticket.id}/close`));
+}
+
+async function merge(desk, ticket) {
+  const others = desk.state.mine.filter((other) => other.id !== ticket.id && other.state !== "offered");
+  const input = h("input", { name: "into", required: true, inputmode: "numeric", maxlength: "36", list: "merge-into" });
+  const known = h("datalist", { id: "merge-into" }, others.map((other) => h("option", { value: other.number }, other.subject || other.preview)));
+  const said = await ask({
+    title: t("ask.merge"), text: t("ask.merge.text"),
+    fields: [h("label.field", null, t("ask.merge.into"), input), known], submit: t("do.merge"),
+  });
+  if (said) await desk.act(() => call("POST", `/tickets/${ticket.id}/merge`, { into: said.get("into").trim() }));
+}
+
+async function split(desk, ticket) {
+  const own = desk.state.view.messages.filter((message) =>
+    message.side === "customer" && message.kind === "message" && message.ticket_id === ticket.id && !message.withdrawn_at);
+  const boxes = own.map((message) => h("label.check", null,
+    h("input", { type: "checkbox", name: "messages", value: message.id }),
+    h("span", null, message.text.slice(0, LONGEST) || t("untitled"), " ", moment(message.at))));
+  const said = await ask({ title: t("ask.split"), text: t("ask.split.text"), fields: [h("div.choices", null, boxes)], submit: t("do.split") });
+  const messages = said ? said.getAll("messages") : [];
+  if (!messages.length) return;
+  await desk.act(async () => {
+    const made = await call("POST", `/tickets/${ticket.id}/split`, { messages });
+    notice(t("split.done", { number: made.number }));
+  });
+}
+
+/** Moves that ask something first, or have another path than their name. */
+export const LIFE = {
+  help, close, merge, split,
+  return: reasoned("return"),
+  reopen: reasoned("reopen"),
+  refuse: reasoned("refuse", "transfer/decline"),
+  receive: (desk, ticket) => desk.act(() => call("POST", `/tickets/${ticket.id}/transfer/accept`)),
+  withdraw: (desk, ticket) => desk.act(() => call("POST", `/tickets/${ticket.id}/transfer/withdraw`)),
+};
+
+/** What is on offer, to whom and for how long; null when nothing is. */
+export function offerText(desk, { transfer }) {
+  if (!transfer) return null;
+  const to = transfer.to?.name ?? desk.skillName(transfer.skill);
+  const mine = transfer.from.id === desk.state.me.id;
+  return [
+    t(mine ? "bar.offering" : "bar.offeredby", { name: mine ? to : transfer.from.name }),
+    transfer.note && `「${transfer.note}」`, " ",
+    countdown(transfer.until, { before: "offer.left", warn: 60 }),
+  ];
+}
+
+/** The tickets that this one is bound to; what was said in those merged into it. */
+export function linked(desk, { links, ticket, actions }) {
+  const line = (kind) => links[kind] && h("p", null, t(`links.${kind}`), " ", other(desk, links[kind]));
+  const rows = ["merged_into", "split_from", "predecessor"].map(line);
+  return [...rows, links.parts.map((part) => partBox(desk, ticket, part, actions))].flat().filter(Boolean);
+}
+
+function other(desk, bound) {
+  return h("button.link.related", { type: "button", onclick: () => desk.open(bound.id) },
+    `${bound.number} · ${say(desk.state.names.states[bound.state])}`);
+}
+
+function partBox(desk, ticket, part, actions) {
+  const answer = actions.includes("reply") && part.elsewhere && h("button.link", { type: "button", onclick: () => reply(desk, ticket, part) }, t("links.reply"));
+  const undo = h("button.link", { type: "button", onclick: () => desk.act(() => call("POST", `/tickets/${part.id}/unmerge`)) }, t("do.unmerge"));
+  return h("details.part", null,
+    h("summary", null, t("links.part"), ` ${part.number} · ${channelName(part.channel)}`),
+    h("ol.part-log", null, part.messages.map((message) => h("li", null,
+      h("p.small", null, h("strong", null, message.author || t(message.side === "us" ? "us" : "customer")), " ", moment(message.at)),
+      h("div.bubble", null, message.withdrawn_at ? t("message.withdrawn") : message.text)))),
+    h("div.tools", null, answer, undo));
+}
+
+async function reply(desk, ticket, part) {
+  const id = newId();
+  const text = h("textarea", { name: "text", rows: "4", required: true, maxlength: "20000" });
+  const said = await ask({
+    title: t("links.reply.title", { channel: channelName(part.channel) }),
+    fields: [h("label.field", null, t("reply.label"), text)], submit: t("reply.send"),
+  });
+  if (said) await desk.act(() => call("POST", `/tickets/${ticket.id}/reply`, { text: said.get("text"), client_id: id, part: part.id }));
+}

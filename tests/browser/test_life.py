@@ -1,0 +1,99 @@
+"""The moves of a ticket's life, by their buttons."""
+
+import re
+
+from playwright.async_api import Page, expect
+
+from models.agent import Role
+from tests.browser.test_desk import app, house, page, sign_in, url
+from tests.contract.desk.world import World
+from tests.contract.store import makers
+
+__all__ = ["app", "house", "page", "url"]
+
+
+async def more(page: Page, name: str) -> None:
+    await page.locator("details.more > summary").click()
+    await page.locator(".menu").get_by_role("button", name=name, exact=True).click()
+
+
+async def test_a_transfer_is_offered_withdrawn_and_taken_over(
+    page: Page, url: str, house: World
+) -> None:
+    me, other = await house.person("li"), await house.person("wang", name="小王")
+    ticket = await house.ticket()
+    await house.give(ticket, me)
+    await sign_in(page, url)
+    await page.locator(".card").click()
+    await page.get_by_role("button", name="转派").click()
+    await page.get_by_label("转给").select_option(f"agent/{other}")
+    await page.get_by_label("给对方的说明").fill("请跟进")
+    await page.get_by_role("dialog").get_by_role("button", name="转派").click()
+    await expect(page.locator(".bar")).to_contain_text("已转给小王")
+    await page.get_by_role("button", name="撤回转派").click()
+    await expect(page.get_by_role("button", name="转派", exact=True)).to_be_visible()
+    await house.store.transfers.offer(ticket, me, 600.0, to=other, note="请跟进")
+    await page.get_by_role("button", name="退出").click()
+    await sign_in(page, url, "wang")
+    await page.locator(".card").click()
+    await expect(page.locator(".bar")).to_contain_text("「请跟进」")
+    await page.get_by_role("button", name="接受").click()
+    await expect(page.locator("#reply-text")).to_be_visible()
+    assert (await house.store.tickets.get(ticket)).owner_id == other
+
+
+async def test_helpers_return_and_the_way_back(page: Page, url: str, house: World) -> None:
+    me = await house.person("li", Role.SUPERVISOR)
+    ticket = await house.ticket()
+    await house.give(ticket, me)
+    await sign_in(page, url)
+    await page.locator(".card").click()
+    await page.get_by_role("button", name="协办").click()
+    await page.get_by_role("dialog").get_by_role("button", name="协办").click()
+    await expect(page.locator(".head .tag")).to_have_text("协办中")
+    await page.get_by_role("button", name="继续处理").click()
+    await more(page, "退回")
+    await page.get_by_label("原因").fill("不归我们管")
+    await page.get_by_role("dialog").get_by_role("button", name="退回").click()
+    await expect(page.locator(".head .tag")).to_have_text("已退回")
+    await more(page, "重开")
+    await page.get_by_label("原因").fill("查过了")
+    await page.get_by_role("dialog").get_by_role("button", name="重开").click()
+    await expect(page.locator(".head .tag")).to_have_text("待分配")
+    await page.get_by_role("button", name="解决", exact=True).click()
+    await more(page, "关闭工单")
+    await page.get_by_role("dialog").get_by_role("button", name="关闭工单").click()
+    await expect(page.locator(".head .tag")).to_have_text("已关闭")
+
+
+async def test_two_tickets_become_one_and_one_becomes_two(
+    page: Page, url: str, house: World
+) -> None:
+    me = await house.person("li")
+    kept, gone = await house.ticket(), await house.ticket("k2", text="快递在哪")
+    for ticket in (kept, gone):
+        await house.give(ticket, me)
+    await makers.thread(
+        house.store, makers.envelope("b"), conversation_key="talk-k1", text="发票抬头错了"
+    )
+    await sign_in(page, url)
+    await page.locator(f'[data-ticket="{gone}"]').click()
+    await more(page, "合并")
+    await page.get_by_label("留下的工单号").fill((await house.store.tickets.get(kept)).number)
+    await page.get_by_role("dialog").get_by_role("button", name="合并").click()
+    await page.locator(f'[data-ticket="{kept}"]').click()
+    await page.locator("details.part > summary").click()
+    await expect(page.locator(".part-log")).to_contain_text("快递在哪")
+    await page.get_by_role("button", name="在那边的会话里答复").click()
+    await page.get_by_role("dialog").get_by_role("textbox").fill("明天到")
+    await page.get_by_role("dialog").get_by_role("button", name="发送").click()
+    await page.locator("details.part > summary").click()
+    await expect(page.locator(".part-log")).to_contain_text("明天到")
+    await page.locator(".part").get_by_role("button", name="撤销合并").click()
+    await expect(page.locator(".part")).to_have_count(0)
+    assert (await house.store.tickets.get(gone)).state == "waiting"
+    await more(page, "拆分")
+    await page.get_by_role("checkbox", name=re.compile("发票抬头错了")).check()
+    await page.get_by_role("dialog").get_by_role("button", name="拆分").click()
+    await expect(page.get_by_text(re.compile("已拆出工单"))).to_be_visible()
+    assert len(await house.store.tickets.page(states=["new"])) == 1
