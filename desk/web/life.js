@@ -3,6 +3,7 @@ import { ask, countdown, h, moment, notice, say, t } from "./dom.js";
 import { call, newId } from "./door.js";
 import { channelName } from "./queue.js";
 
+const unfolded = new Set(); // ids of merged tickets whose messages are shown
 const LONGEST = 60; // characters of a message in a list of choices
 
 async function because(action) {
@@ -96,7 +97,8 @@ function other(desk, bound) {
 function partBox(desk, ticket, part, actions) {
   const answer = actions.includes("reply") && part.elsewhere && h("button.link", { type: "button", onclick: () => reply(desk, ticket, part) }, t("links.reply"));
   const undo = h("button.link", { type: "button", onclick: () => desk.act(() => call("POST", `/tickets/${part.id}/unmerge`)) }, t("do.unmerge"));
-  return h("details.part", null,
+  const keep = (event) => unfolded[event.target.open ? "add" : "delete"](part.id);
+  return h("details.part", { open: unfolded.has(part.id), ontoggle: keep },
     h("summary", null, t("links.part"), ` ${part.number} · ${channelName(part.channel)}`),
     h("ol.part-log", null, part.messages.map((message) => h("li", null,
       h("p.small", null, h("strong", null, message.author || t(message.side === "us" ? "us" : "customer")), " ", moment(message.at)),

@@ -14,6 +14,9 @@ from tests.contract.desk.world import World
 from tests.contract.store import makers
 
 _S = TicketState
+CALM = makers.labels(type="咨询")
+"""A complaint has conditions before it is closed."""
+
 SAID = {"reason": "说明"}
 TO: dict[TicketState, tuple[str, dict | None]] = {
     _S.PENDING: ("pend", None),
@@ -64,9 +67,9 @@ class Walker:
 
     async def fresh(self) -> str:
         queue = self.house.store.queue
-        await queue.route([makers.routed(due) for due in await queue.unlabelled(50)])
+        await queue.route([makers.routed(due, labels=CALM) for due in await queue.unlabelled(50)])
         key = f"w{len(self.keys)}"
-        ticket = await self.house.ticket(key)
+        ticket = await self.house.ticket(key, labels=CALM)
         self.keys[ticket] = f"talk-{key}"
         return ticket
 
@@ -104,7 +107,7 @@ class Walker:
             await makers.thread(self.house.store, e, conversation_key=talk, text="还有一件事")
         elif (at, to) == (_S.NEW, _S.WAITING):
             (due,) = await self.house.store.queue.unlabelled(1, [ticket])
-            await self.house.store.queue.route([makers.routed(due)])
+            await self.house.store.queue.route([makers.routed(due, labels=CALM)])
         elif (at, to) == (_S.WAITING, _S.OFFERED):
             await self.house.give(ticket, self.me, offer=20.0)
         elif to == _S.MERGED:
@@ -130,7 +133,7 @@ class Walker:
 async def walker(house: World, visit: Visit) -> Walker:
     me, _ = await house.person("li"), await house.person("boss", Role.SUPERVISOR)
     await house.store.agents.change(me, None, capacity=100)
-    survivor = await house.ticket("survivor")
+    survivor = await house.ticket("survivor", labels=CALM)
     await house.give(survivor, me)
     return Walker(house, await visit("li"), await visit("boss"), me, survivor)
 

@@ -10,8 +10,11 @@ from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
 
 
+CALM = makers.labels(type="咨询")
+
+
 async def mine(house: World, visit: Visit) -> tuple[str, Desk, str]:
-    me, ticket = await house.person("li"), await house.ticket()
+    me, ticket = await house.person("li"), await house.ticket(labels=CALM)
     await house.give(ticket, me)
     return ticket, await visit("li"), me
 
@@ -89,7 +92,7 @@ async def test_what_a_complaint_lacks_is_said_in_words(house: World, visit: Visi
 
 async def test_two_become_one_and_two_again(house: World, visit: Visit, clock: FakeClock) -> None:
     ticket, desk, _ = await mine(house, visit)
-    other = await house.ticket("k2")
+    other = await house.ticket("k2", labels=CALM)
     number = (await house.store.tickets.get(ticket)).number
     merged = await desk.post(f"/tickets/{other}/merge", {"into": number})
     assert merged.json["ticket"]["state"] == "merged"
@@ -110,7 +113,7 @@ async def test_nothing_is_merged_into_anothers_ticket(
 ) -> None:
     ticket, desk, _ = await mine(house, visit)
     if into == "theirs":
-        into = await house.ticket("k2")
+        into = await house.ticket("k2", labels=CALM)
         await house.give(into, await house.person("wang"))
     refused = await desk.post(f"/tickets/{ticket}/merge", {"into": into})
     assert (refused.status, refused.json["field"]) == (422, "into")
