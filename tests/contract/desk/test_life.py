@@ -9,7 +9,6 @@ from tests.contract.desk.world import World
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
 
-
 CALM = makers.labels(type="咨询")
 
 
