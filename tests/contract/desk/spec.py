@@ -7,6 +7,9 @@ from typing import Any
 import yaml
 from openapi_schema_validator import OAS31Validator
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The one in C, where PyYAML was built with it: ten times as fast."""
+
 PATH = Path(__file__).parents[3] / "docs" / "openapi.yaml"
 
 
@@ -14,7 +17,7 @@ class Spec:
     """The document, with its references resolved."""
 
     def __init__(self) -> None:
-        self.document: dict[str, Any] = yaml.safe_load(PATH.read_text(encoding="utf-8"))
+        self.document: dict[str, Any] = yaml.load(PATH.read_text(encoding="utf-8"), _LOADER)
         self._paths = [
             (re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), path, operations)
             for path, operations in self.document["paths"].items()
