@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from random import randrange
 
 import structlog
 
@@ -84,18 +85,26 @@ class Dispatcher:
         return given
 
     async def _round(self, heads: Sequence[Waiting], roster: Roster) -> tuple[int, int]:
-        """(claims won, claims tried) with one view of heads and agents."""
+        """(claims won, claims tried) with one view of heads and agents.
+
+        Several dispatchers decide the same at the same time. Each begins somewhere else in what
+        was decided, and stops where it meets another: what follows has been given away.
+        """
         now = await self._store.db.now()
         decisions = assign(heads, roster, now, self._rules)
         told = {head.ticket_id: head for head in heads}
-        won = 0
-        for decision in decisions:
+        begin = randrange(len(decisions)) if decisions else 0  # noqa: S311  no secret
+        won, lost = 0, 0
+        for decision in decisions[begin:] + decisions[:begin]:
             rules = self._ruling.book.version(decision.rules_version)
             offer = rules.offer_seconds.get(told[decision.ticket_id].lane)
-            won += await self._store.queue.claim(decision, offer, rules.interruptible)
+            if not await self._store.queue.claim(decision, offer, rules.interruptible):
+                lost = 1
+                break
+            won += 1
         if decisions:
-            _log.info("assigned", won=won, lost=len(decisions) - won)
-        return won, len(decisions)
+            _log.info("assigned", won=won, lost=lost)
+        return won, won + lost
 
     async def _pass_on(self) -> int:
         """What is offered to a skill or a team goes to who is free, where lanes accept at once.

@@ -114,7 +114,10 @@ async def test_a_storm_breaks_no_invariant(
     history = await History.read(store)
     p50, p95 = (quantile(history.waits, share) for share in (0.5, 0.95))
     late = [f"{quantile(costs.lags, share):.3f} s" for share in (0.5, 0.95)]
-    print(f"\nCPU seconds: {costs.spent()}; the simulator's own loop is late by p50, p95 {late}")
+    rounds = [entry for entry in system.log() if entry.get("event") == "assigned"]
+    claims = {name: sum(entry[name] for entry in rounds) for name in ("won", "lost")}
+    print(f"\n{len(rounds)} rounds of the two dispatchers, claims {claims}")
+    print(f"CPU seconds: {costs.spent()}; the simulator's own loop is late by p50, p95 {late}")
     print(
         f"\n{TICKETS} tickets, {AGENTS} agents, {took:.1f} s, {watch.looks} looks, {dict(seen)};"
         f" freed capacity to next offer: n={len(history.waits)} p50 {p50:.3f} s p95 {p95:.3f} s"
