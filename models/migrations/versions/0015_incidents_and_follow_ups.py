@@ -21,7 +21,9 @@ def upgrade() -> None:
         sa.Column("urgency", sa.String(64), server_default="", nullable=False),
         sa.Column("complaint", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("handler_id", sa.String(36)),
-        sa.Column("excluded", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column(
+            "excluded", sa.JSON(), server_default="[]", nullable=False, comment="Who may not call."
+        ),
         sa.Column("skill_class", sa.String(512)),
         sa.Column("units", sa.Integer(), server_default=sa.text("1"), nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),

@@ -15,17 +15,30 @@ depends_on = None
 def upgrade() -> None:
     for table in ("message", "outbound"):
         _may_have_no_ticket(table)
-    op.add_column("outbound", sa.Column("template", sa.Text()))
-    op.add_column("outbound", sa.Column("choices", sa.JSON(none_as_null=True)))
-    op.add_column("agent", sa.Column("alias", sa.String(32)))
+    op.add_column(
+        "outbound",
+        sa.Column(
+            "template", sa.Text(), comment="Name, language and version of what it was made from."
+        ),
+    )
+    op.add_column(
+        "outbound",
+        sa.Column("choices", sa.JSON(none_as_null=True), comment="models.message.Choice"),
+    )
+    op.add_column(
+        "agent",
+        sa.Column(
+            "alias", sa.String(32), comment="花名或工号: what customers see; never the name."
+        ),
+    )
     _wording()
     _survey()
     op.create_table(
         "telling",
         sa.Column("ticket_id", sa.String(36), nullable=False),
-        sa.Column("state", sa.String(12)),
+        sa.Column("state", sa.String(12), comment="The state that the customer was last told."),
         sa.Column("told_at", sa.Double()),
-        sa.Column("late_for", sa.Double()),
+        sa.Column("late_for", sa.Double(), comment="The promise that was told to be late."),
         sa.ForeignKeyConstraint(["ticket_id"], ["ticket.id"], name=op.f("fk_telling_ticket_id")),
         sa.PrimaryKeyConstraint("ticket_id", name=op.f("pk_telling")),
     )
@@ -57,15 +70,17 @@ def _wording() -> None:
     op.create_table(
         "wording",
         sa.Column("id", sa.String(36), nullable=False),
-        sa.Column("name", sa.String(48), nullable=False),
+        sa.Column("name", sa.String(48), nullable=False, comment="models.texts.TEXTS"),
         sa.Column("lang", sa.String(2), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column(
+            "number", sa.Integer(), nullable=False, comment="1, 2, 3 … of a name and language."
+        ),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("why", sa.Text(), nullable=False),
         sa.Column("drafted_by", sa.String(36)),
         sa.Column("drafted_at", sa.Double(), nullable=False),
         sa.Column("published_by", sa.String(36)),
-        sa.Column("published_at", sa.Double()),
+        sa.Column("published_at", sa.Double(), comment="The latest of these is said."),
         sa.ForeignKeyConstraint(["drafted_by"], ["agent.id"], name=op.f("fk_wording_drafted_by")),
         sa.ForeignKeyConstraint(
             ["published_by"], ["agent.id"], name=op.f("fk_wording_published_by")
@@ -83,26 +98,28 @@ def _survey() -> None:
         sa.Column("ticket_id", sa.String(36), nullable=False),
         sa.Column("conversation_id", sa.String(36), nullable=False),
         sa.Column("customer_id", sa.String(36), nullable=False),
-        sa.Column("resolved_at", sa.Double()),
+        sa.Column("resolved_at", sa.Double(), comment="The resolution that it is about."),
         sa.Column("agent_id", sa.String(36)),
         sa.Column("channel", sa.String(32), nullable=False),
         sa.Column("domain", sa.String(64), nullable=False),
         sa.Column("tier", sa.String(16), nullable=False),
         sa.Column("region", sa.String(64), nullable=False),
         sa.Column("lang", sa.String(2), nullable=False),
-        sa.Column("keys", sa.JSON(), nullable=False),
-        sa.Column("asked_at", sa.Double()),
+        sa.Column("keys", sa.JSON(), nullable=False, comment="Digits that the question offered."),
+        sa.Column("asked_at", sa.Double(), comment="Null: nobody asked, a caller said so."),
         sa.Column("expires_at", sa.Double(), nullable=False),
-        sa.Column("score", sa.Integer()),
+        sa.Column("score", sa.Integer(), comment="models.satisfaction.Score"),
         sa.Column("solved", sa.Boolean()),
         sa.Column("words", sa.Text(), server_default="", nullable=False),
-        sa.Column("via", sa.String(8)),
+        sa.Column("via", sa.String(8), comment="choice, words, link or caller."),
         sa.Column("entered_by", sa.String(36)),
         sa.Column("answered_at", sa.Double()),
         sa.Column("changed_at", sa.Double()),
         sa.Column("changes", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("low_at", sa.Double()),
-        sa.Column("unclear_at", sa.Double()),
+        sa.Column("low_at", sa.Double(), comment="When a low answer was told, once."),
+        sa.Column(
+            "unclear_at", sa.Double(), comment="When words were asked for instead of a digit."
+        ),
         sa.CheckConstraint("score BETWEEN 1 AND 5", name=op.f("ck_survey_score")),
         sa.ForeignKeyConstraint(["ticket_id"], ["ticket.id"], name=op.f("fk_survey_ticket_id")),
         sa.ForeignKeyConstraint(
