@@ -235,7 +235,7 @@ class Incidents:
             )
             .outerjoin(ticket, t.id == m.ticket_id)
             .where(m.incident_id == incident_id)
-            .order_by(m.id)
+            .order_by(m.joined_at, t.number, m.name, m.id)
             .limit(limit)
         )  # fmt: skip
         async with self._db.read() as conn:
@@ -335,7 +335,8 @@ class Incidents:
         """Opens an incident of simulated members, who are never written to; returns its id."""
         async with self._db.write() as tx:
             opened = await open_incident(tx, middle=b"", title=title, by=by, drill=True)
-            names = [f"演练客户 {n} / Drill customer {n}" for n in range(1, members + 1)]
+            serials = [f"{n:0{len(str(members))}}" for n in range(1, members + 1)]
+            names = [f"演练客户 {serial} / Drill customer {serial}" for serial in serials]
             await add_members(tx, opened, [NewMember(None, name) for name in names])
             await alert(tx, opened, alerted, members=members, drill=True)
             await tx.audit(by, "incident.drill", opened, members=members)
