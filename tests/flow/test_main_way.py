@@ -5,6 +5,7 @@ from typing import Any
 import aiohttp
 
 from tests.flow.clients import (
+    Agent,
     Relay,
     Visitor,
     at_the_desk,
@@ -27,7 +28,7 @@ async def test_a_complaint_by_mail_from_the_first_250_to_resolved(
     system: System, relay: Relay
 ) -> None:
     wang = "wang@qq.example"
-    async with at_the_desk(system, "lilei", "hanmeimei", "chen") as (lilei, han, _):
+    async with at_the_desk(system, "lilei", "hanmeimei", "chen") as (lilei, han, chen):
         raw = letter(wang, COMPLAINT, subject="投诉快递")
         envelope = await post_until_stored(system.smtp_port, wang, raw)
         ticket = await lilei.mine("the complaint", lambda t: COMPLAINT in texts(t))
@@ -75,9 +76,42 @@ async def test_a_complaint_by_mail_from_the_first_250_to_resolved(
         assert [m["side"] for m in ticket["messages"]] == ["customer", "us", "us", "customer"]
         assert not any(m["quarantined"] for m in ticket["messages"])
 
+        await _helped(lilei, han, ticket_id)
         await lilei.must("POST", f"tickets/{ticket_id}/resolve")
         assert (await lilei.ticket(ticket_id))["ticket"]["state"] == "resolved"
         assert ticket_id not in [t["id"] for t in await lilei.queue()]
+        await _closed(lilei, han, chen, ticket_id)
+        assert all("内部" not in mail.text for mail in relay.to(wang))
+
+
+async def _helped(owner: Agent, helper: Agent, ticket_id: str) -> None:
+    """A colleague does a sub-task and writes a note; the ticket stays its owner's."""
+    path = f"tickets/{ticket_id}"
+    body = {"title": "内部：查仓库", "agent": helper.id}
+    (task,) = (await owner.must("POST", f"{path}/subtasks", body))["tasks"]
+    assert (await owner.ticket(ticket_id))["ticket"]["state"] == "helping"
+    await helper.must("POST", f"{path}/notes", {"text": "内部：仓库已发货"})
+    await helper.must("POST", f"{path}/subtasks/{task['id']}/done", {"result": "内部：已发"})
+    back = (await owner.ticket(ticket_id))["ticket"]
+    assert (back["state"], back["owner"]["id"]) == ("active", owner.id)
+
+
+async def _closed(handler: Agent, caller: Agent, boss: Agent, ticket_id: str) -> None:
+    """The complaint is closed when nothing is missing, and not before."""
+    path = f"tickets/{ticket_id}/complaint"
+    filed = (await boss.must("GET", path))["complaint"]
+    assert filed["department"] == "物流部"
+    early = await boss.ask("POST", f"tickets/{ticket_id}/close")
+    assert (early.status, early.body["code"]) == (409, "unsettled")
+    settled = {"outcome": "今天送达", "responsibility": "承运商", "cause": "延误"}
+    await handler.must("PATCH", path, settled)
+    await handler.must("POST", f"{path}/word", {"word": "accepted", "said": "收到就好"})
+    refused = await handler.ask("POST", f"{path}/call-back", {"reached": True})
+    assert refused.status == 409
+    await caller.must("POST", f"{path}/call-back", {"reached": True, "words": "客户认可"})
+    done = await boss.must("POST", f"{path}/review", {"passed": True, "words": "同意"})
+    assert done["gaps"] == []
+    await boss.must("POST", f"tickets/{ticket_id}/close")
 
 
 async def test_a_chat_is_acknowledged_answered_and_shown(
