@@ -1,31 +1,21 @@
 """The ledger of complaints, by month, cause, department and product."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import datetime, tzinfo
 
 from aiohttp import web
 
 from desk import bodies
 from desk.auth import API, who
 from desk.complaint_bodies import LedgerQuery
+from desk.ledger_file import as_csv, as_xlsx
 from desk.masking import FindSpans, hidden
 from desk.services import SERVICES
+from desk.sheets import MIMES, month_span
 from models.agent import Role
 from models.store.ledger import Entry
 
-_MIME = {
-    "csv": "text/csv",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
-
-
-def month_span(month: str, zone: tzinfo) -> tuple[float, float]:
-    """From when to when a month “2026-11” is, in seconds since the epoch."""
-    first = datetime.strptime(month, "%Y-%m").replace(tzinfo=zone)
-    after = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
-    return first.timestamp(), after.timestamp()
+_WRITERS = {"csv": as_csv, "xlsx": as_xlsx}
 
 
 def covered(entry: Entry, find: FindSpans) -> Entry:
@@ -50,20 +40,13 @@ async def ledger(request: web.Request) -> web.Response:
         return web.json_response({"complaints": [asdict(entry) for entry in entries]})
     async with services.store.db.write() as tx:
         await tx.audit(person.id, "complaint.ledger", asked.month, format=asked.format)
-    content = await asyncio.to_thread(_written, asked.format, entries, services.zone)
+    content = await asyncio.to_thread(_WRITERS[asked.format], entries, services.zone)
     name = f"complaints-{asked.month}.{asked.format}"
     return web.Response(
         body=content,
-        content_type=_MIME[asked.format],
+        content_type=MIMES[asked.format],
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
-
-
-def _written(form: str, entries: Sequence[Entry], zone: tzinfo) -> bytes:
-    # Here, because the library brings NumPy along, which no desk needs otherwise.
-    from desk.sheets import as_csv, as_xlsx
-
-    return (as_csv if form == "csv" else as_xlsx)(entries, zone)
 
 
 def routes() -> list[web.RouteDef]:

@@ -37,6 +37,7 @@ def colleague_json(agent: Agent) -> Json:
         "role": agent.role,
         "presence": agent.presence,
         "capacity": agent.capacity,
+        "team": agent.team,
         "used": agent.used,
         "skills": agent.skills,
     }

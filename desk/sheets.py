@@ -1,97 +1,50 @@
-"""The ledger of complaints as files that people open in a spreadsheet: CSV and .xlsx."""
+"""Tables as files that people open in a spreadsheet: CSV and .xlsx."""
 
 import csv
 import io
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
-from operator import attrgetter
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from openpyxl import Workbook
-from openpyxl.styles import Alignment, Font, PatternFill
-from openpyxl.utils import get_column_letter
-from openpyxl.worksheet.worksheet import Worksheet
-
-from models.complaint import WORD_NAMES
-from models.store.ledger import Entry
-from models.ticket import STATE_NAMES, TicketState
+if TYPE_CHECKING:
+    from openpyxl.worksheet.worksheet import Worksheet
 
 Cell = str | int | float | datetime | None
+
+MIMES = {
+    "csv": "text/csv",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 
 _NO_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for a formula where a cell begins with it (OWASP, CSV injection)."""
 
-COLUMNS: Mapping[str, tuple[str, str]] = {
-    "number": ("工单号", "Ticket"),
-    "complained_at": ("投诉时间", "Complained at"),
-    "channel": ("渠道", "Channel"),
-    "state": ("状态", "State"),
-    "matter": ("投诉事项", "Matter"),
-    "domain": ("业务域", "Domain"),
-    "cause": ("原因", "Cause"),
-    "department": ("责任部门", "Department"),
-    "product": ("产品", "Product"),
-    "major": ("重大", "Major"),
-    "repeats": ("重复于", "Repeats"),
-    "owner": ("处理人", "Handler"),
-    "first_answer_at": ("首次答复", "First answer"),
-    "outcome": ("处理结果", "Outcome"),
-    "responsibility": ("责任认定", "Responsibility"),
-    "customer_word": ("客户意见", "Customer's word"),
-    "customer_said": ("客户原话", "Customer said"),
-    "reviewed_by": ("复核人", "Reviewed by"),
-    "reviewed_at": ("复核时间", "Reviewed at"),
-    "review_passed": ("复核通过", "Passed"),
-    "called_back_by": ("回访人", "Called back by"),
-    "called_back_at": ("回访时间", "Called back at"),
-    "reached": ("回访接通", "Reached"),
-    "tasks": ("子任务", "Sub-tasks"),
-    "tasks_done": ("已完成子任务", "Sub-tasks done"),
-    "improvements": ("改进措施", "Improvements"),
-    "improvements_done": ("已完成改进", "Improvements done"),
-    "resolved_at": ("解决时间", "Resolved at"),
-}
 
-_GROUPS = {
-    "department": "责任部门 / Department",
-    "cause": "原因 / Cause",
-    "product": "产品 / Product",
-}
+class Sheet(NamedTuple):
+    """One table. ``formats`` are number formats of its columns, “” for none."""
+
+    title: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    formats: Sequence[str] = ()
 
 
-def _shown(name: str, entry: Entry, zone: tzinfo) -> Cell:
-    value = getattr(entry, name)
-    if value is None:
-        return None
-    if name.endswith("_at"):
-        return datetime.fromtimestamp(value, UTC).astimezone(zone).replace(tzinfo=None)
-    if isinstance(value, bool):
-        return "是 Yes" if value else "否 No"
-    if name == "state":
-        return " ".join(STATE_NAMES[TicketState(value)])
-    if name == "customer_word":
-        return " ".join(WORD_NAMES[value])
-    return value  # type: ignore[no-any-return]
+def month_span(month: str, zone: tzinfo) -> tuple[float, float]:
+    """From when to when a month “2026-11” is, in seconds since the epoch."""
+    first = datetime.strptime(month, "%Y-%m").replace(tzinfo=zone)
+    after = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
+    return first.timestamp(), after.timestamp()
 
 
-def _rows(entries: Sequence[Entry], zone: tzinfo) -> list[list[Cell]]:
-    return [[_shown(name, entry, zone) for name in COLUMNS] for entry in entries]
-
-
-def _heads() -> list[str]:
-    return [f"{zh} {en}" for zh, en in COLUMNS.values()]
-
-
-def as_csv(entries: Sequence[Entry], zone: tzinfo) -> bytes:
+def as_csv(sheet: Sheet) -> bytes:
     """UTF-8 with a byte order mark, without which Excel takes it for GBK; RFC 4180 lines.
 
     A cell that a spreadsheet would run as a formula begins with an apostrophe.
     """
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(_heads())
-    writer.writerows([_plain(cell) for cell in row] for row in _rows(entries, zone))
+    writer.writerow(sheet.heads)
+    writer.writerows([_plain(cell) for cell in row] for row in sheet.rows)
     return out.getvalue().encode("utf-8-sig")
 
 
@@ -103,49 +56,44 @@ def _plain(cell: Cell) -> Cell:
     return cell
 
 
-def as_xlsx(entries: Sequence[Entry], zone: tzinfo) -> bytes:
-    """A workbook: every complaint, and how many there are by department, cause and product."""
+def as_xlsx(sheets: Sequence[Sheet]) -> bytes:
+    """A workbook with these tables."""
+    # Here, because the library brings NumPy along, which no desk needs otherwise.
+    from openpyxl import Workbook
+
     book = Workbook()
-    sheet = book.worksheets[0]
-    sheet.title = "台账 Ledger"
-    _fill(sheet, _heads(), _rows(entries, zone))
-    summary = book.create_sheet("汇总 Summary")
-    _fill(summary, ["维度 By", "值 Value", "投诉 Complaints", "重大 Major", "重复 Repeated"], [
-        [title, value or "（未填 none）", *counts]
-        for key, title in _GROUPS.items()
-        for value, counts in sorted(_counted(entries, attrgetter(key)).items())
-    ])  # fmt: skip
+    book.remove(book.worksheets[0])
+    for sheet in sheets:
+        _fill(book.create_sheet(sheet.title), sheet)
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
 
 
-def _counted(
-    entries: Sequence[Entry], key: Callable[[Entry], str]
-) -> dict[str, tuple[int, int, int]]:
-    """By a key: how many complaints, of them major ones, and repeated ones."""
-    total = Counter(key(entry) for entry in entries)
-    major = Counter(key(entry) for entry in entries if entry.major)
-    repeated = Counter(key(entry) for entry in entries if entry.repeats)
-    return {name: (total[name], major[name], repeated[name]) for name in total}
+def _fill(page: "Worksheet", sheet: Sheet) -> None:
+    from openpyxl.styles import Font, PatternFill
+    from openpyxl.utils import get_column_letter
 
-
-def _fill(sheet: Worksheet, heads: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
-    sheet.append(list(heads))
-    for cell in sheet[1]:
+    page.append(list(sheet.heads))
+    for cell in page[1]:
         cell.font = Font(bold=True)
         cell.fill = PatternFill("solid", fgColor="E3F3F1")
-    for number, row in enumerate(rows, 2):
+    for number, row in enumerate(sheet.rows, 2):
         for column, value in enumerate(row, 1):
-            _write(sheet.cell(number, column), value)
-    sheet.freeze_panes = "B2"
-    sheet.auto_filter.ref = sheet.dimensions
-    for column, head in enumerate(heads, 1):
-        sheet.column_dimensions[get_column_letter(column)].width = max(14, len(head) + 4)
+            _write(page.cell(number, column), value)
+    for column, form in enumerate(sheet.formats, 1):
+        for number in range(2, len(sheet.rows) + 2):
+            page.cell(number, column).number_format = form or "General"
+    page.freeze_panes = "B2"
+    page.auto_filter.ref = page.dimensions
+    for column, head in enumerate(sheet.heads, 1):
+        page.column_dimensions[get_column_letter(column)].width = max(14, len(head) + 4)
 
 
 def _write(cell: Any, value: Cell) -> None:
     """Text stays text, whatever it begins with; what XML cannot hold is left out."""
+    from openpyxl.styles import Alignment
+
     if isinstance(value, str):
         cell.value = "".join(c for c in value if c in "\n\t" or ord(c) >= 32)
         cell.data_type = "s"

@@ -59,3 +59,4 @@ class Agent:
     capacity: int
     used: int
     skills: dict[str, int] = field(default_factory=dict)
+    team: str = ""

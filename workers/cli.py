@@ -20,6 +20,7 @@ from models.errors import ShouliError
 from workers import bundles_cli, watch_cli  # noqa: F401  each adds its commands
 from workers.classifier_cli import classifier_app
 from workers.complaints_cli import complaints_app
+from workers.figures_cli import figures_app
 from workers.incidents_cli import incidents_app
 from workers.records_cli import calls_app, deliveries_app
 from workers.rehearsing import simulate
@@ -49,6 +50,7 @@ app.add_typer(classifier_app, name="classifier")
 app.add_typer(deliveries_app, name="deliveries")
 app.add_typer(calls_app, name="calls")
 app.add_typer(complaints_app, name="complaints")
+app.add_typer(figures_app, name="figures")
 app.add_typer(incidents_app, name="incidents")
 app.add_typer(parked_app, name="parked")
 app.add_typer(rules_app, name="rules")

@@ -40,8 +40,9 @@ def ledger(
     import re
 
     from classifier.spans import spans
-    from desk.ledger import covered, month_span
-    from desk.sheets import as_csv, as_xlsx
+    from desk.ledger import covered
+    from desk.ledger_file import as_csv, as_xlsx
+    from desk.sheets import month_span
     from workers.wiring import make_store
 
     writers = {".csv": as_csv, ".xlsx": as_xlsx}

@@ -8,6 +8,7 @@ from models.store import calling_back, clocks, ending, helping, improvements, in
 from models.store.followers import Follower
 from models.store.likenesses import noticing
 from models.store.measures import STAGES
+from models.store.steps import KEEPING
 from models.store.timers import Effect
 from router.clocks import Timekeeper
 from workers import voice
@@ -38,6 +39,7 @@ def make_followers(settings: Settings) -> Sequence[Follower]:
         STAGES,
         helping.HELPERS,
         calling_back.following_up(follow_up_plan(settings)),
+        KEEPING,
         noticing(settings.incidents.alarm, settings.incidents.compared, settings.incidents.alert),
         ending.closing(settings.life.close_days * 86400.0),
         _timekeeping(settings).follower(),

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from channels import registry
 from config.reference import document
 from models.message import InboundMessage
+from workers.figures_page import figures_page
 from workers.life import events_page, states_page
 
 
@@ -34,6 +35,7 @@ def pages() -> Mapping[str, str]:
         "configuration.md": document(channels),
         "states.md": states_page(),
         "events.md": events_page(),
+        "figures.md": figures_page(),
         "schema/inbound-message.schema.json": message_schema(),
         **published,
     }

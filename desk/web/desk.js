@@ -4,6 +4,7 @@ import { makeBundles } from "./bundles.js";
 import { h, lang, notice, say, setNow, show, speak, switchLanguage, t, tick } from "./dom.js";
 import { call, Line } from "./door.js";
 import { makeFacts } from "./facts.js";
+import { makeFigures } from "./figures.js";
 import { unmask } from "./keys.js";
 import { drawQueue, makeQueue, title } from "./queue.js";
 import { openFollowUps } from "./followups.js";
@@ -76,6 +77,7 @@ class Desk {
         h("button.quiet", { type: "button", onclick: () => this.act(() => openFollowUps(this), { quiet: true }) }, t("followups")),
         h("button.quiet", { type: "button", onclick: () => this.act(() => openIncidents(this), { quiet: true }) }, t("incidents")),
         me.role !== "agent" && h("button.quiet", { type: "button", onclick: () => this.act(() => openRules(this), { quiet: true }) }, t("rules")),
+        me.role !== "agent" && h("button.quiet", { type: "button", onclick: () => this.openPage(makeFigures) }, t("figures.open")),
         me.role === "admin" && h("button.quiet", { type: "button", onclick: () => this.openPage(makeBundles) }, t("bundles.open")),
         h("button.quiet.language", { type: "button", lang: lang() === "zh" ? "en" : "zh-CN", onclick: () => this.translate() }, t("language")),
         h("span.me", null, me.name, h("small", null, say(names.roles[me.role]))),

@@ -23,6 +23,7 @@ from models.store.ending import Ending
 from models.store.envelopes import Envelopes
 from models.store.events import Events
 from models.store.examples import Examples
+from models.store.figures import Kpi
 from models.store.files import Files
 from models.store.follow_ups import FollowUps
 from models.store.followers import Followers
@@ -83,6 +84,7 @@ class Store:
     leaving: Leaving
     timers: Timers
     clocks: Clocks
+    kpi: Kpi
     followers: Followers
     outbound: Outbound
     agents: Agents
@@ -161,6 +163,7 @@ def open_store(
         leaving=Leaving(db),
         timers=Timers(db),
         clocks=Clocks(db),
+        kpi=Kpi(db),
         followers=Followers(db),
         outbound=Outbound(db, conversations),
         agents=Agents(db),

@@ -64,7 +64,7 @@ class Agents:
         return agent_id
 
     async def change(self, agent_id: str, by: str | None, **values: Any) -> None:
-        """Sets name, role, password, skills, capacity or disabled_at.
+        """Sets name, role, team, password, skills, capacity or disabled_at.
 
         A new password ends the person's sessions. What somebody has who is disabled goes to
         whoever comes next, as in ``Leaving.leave``.
@@ -91,6 +91,13 @@ class Agents:
         query = select(agent).where(agent.c.disabled_at.is_(None)).order_by(agent.c.login)
         async with self._db.read() as conn:
             return [_agent(row) for row in (await conn.execute(query)).mappings()]
+
+    async def names(self) -> dict[str, str]:
+        """Everybody's name by id, also of those who have left."""
+        async with self._db.read() as conn:
+            return {
+                row.id: row.name for row in await conn.execute(select(agent.c.id, agent.c.name))
+            }
 
     async def get(self, agent_id: str) -> Agent:
         """One person.
@@ -327,6 +334,7 @@ def _agent(row: Fields) -> Agent:
         role=Role(row["role"]),
         presence=Presence(row["presence"]),
         capacity=row["capacity"],
+        team=row["team"],
         used=row["used"],
         skills=row["skills"],
     )

@@ -20,6 +20,7 @@ from models.tables.conversations import (
 )
 from models.tables.coordination import counter, cursor, lease
 from models.tables.customers import customer, customer_link, identity, proof
+from models.tables.figures import presence_span, ticket_step
 from models.tables.follow_ups import follow_up, follow_up_attempt
 from models.tables.helping import helper, note, subtask
 from models.tables.incidents import complaint_likeness, incident, incident_member, incident_text
@@ -72,6 +73,7 @@ __all__ = [
     "metadata",
     "note",
     "outbound",
+    "presence_span",
     "proof",
     "retraining",
     "rules_publication",
@@ -83,6 +85,7 @@ __all__ = [
     "survey",
     "telling",
     "ticket",
+    "ticket_step",
     "timer",
     "transfer",
     "upload",

@@ -12,6 +12,7 @@ agent = Table(
     Column("name", Line(64), nullable=False),
     Column("alias", Line(32), comment="花名或工号: what customers see; never the name."),
     Column("role", String(16), nullable=False),
+    Column("team", Line(64), nullable=False, server_default="", comment="For figures."),
     Column("password", Text, nullable=False, comment="argon2id."),
     Column("skills", JSON, nullable=False, server_default="{}"),
     number("capacity", 6),

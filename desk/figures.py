@@ -1,0 +1,105 @@
+"""The figures (KPI): for programs as JSON, for people as a month's file."""
+
+import asyncio
+from datetime import date, datetime, time, timedelta, tzinfo
+from typing import Annotated, Any, Literal
+
+from aiohttp import web
+from pydantic import Field
+
+from desk import bodies
+from desk.auth import API, who
+from desk.errors import Refusal
+from desk.monthly import month_file, read_month
+from desk.services import SERVICES, Words
+from desk.sheets import MIMES
+from models.agent import Role
+from models.figures import FIGURES, Dimension, Figures, value_of
+from models.store.figures import MOST_PERIODS
+
+Every = Literal["whole", "day", "week", "month"]
+
+
+class FiguresQuery(bodies.Body):
+    """From the first day to the last, both included, in the time zone of the house."""
+
+    first: date
+    last: date
+    every: Every = "whole"
+    by: Dimension | None = None
+
+
+class MonthQuery(bodies.Body):
+    month: Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")]
+    format: Literal["xlsx", "csv"] = "xlsx"
+
+
+def days(first: date, last: date, every: Every, zone: tzinfo) -> list[float]:
+    """The bounds of periods, in seconds since the epoch; weeks begin on Monday."""
+    starts = [first]
+    while (following := _following(starts[-1], every)) is not None and following <= last:
+        starts.append(following)
+    return [
+        datetime.combine(day, time(), zone).timestamp()
+        for day in (*starts, last + timedelta(days=1))
+    ]
+
+
+def _following(day: date, every: Every) -> date | None:
+    match every:
+        case "day":
+            return day + timedelta(days=1)
+        case "week":
+            return day + timedelta(days=7 - day.weekday())
+        case "month":
+            return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+        case "whole":
+            return None
+
+
+async def figures(request: web.Request) -> web.Response:
+    who(request, Role.SUPERVISOR)
+    services, asked = request.app[SERVICES], bodies.query(request, FiguresQuery)
+    bounds = days(asked.first, asked.last, asked.every, services.zone)
+    if not 2 <= len(bounds) <= MOST_PERIODS + 1 or bounds[-1] <= bounds[0]:
+        words = Words(
+            f"期间要有 1 到 {MOST_PERIODS} 段，且先始后终。",
+            f"Ask for 1 to {MOST_PERIODS} periods, the first day before the last.",
+        )
+        raise Refusal(422, "periods", words, field="last")
+    found = await services.store.kpi.figures(bounds, asked.by)
+    names = await services.store.agents.names()
+    return web.json_response(
+        {
+            "bounds": bounds,
+            "figures": {name: figure._asdict() for name, figure in FIGURES.items()},
+            "rows": [_row(row, names if asked.by == "agent" else {}) for row in found],
+        }
+    )
+
+
+def _row(row: Figures, names: dict[str, str]) -> dict[str, Any]:
+    values = {name: value_of(row, name) for name in FIGURES}
+    return {
+        "period": row.period,
+        "group": row.group,
+        "name": names.get(row.group, row.group),
+        "values": values,
+    }
+
+
+async def month(request: web.Request) -> web.Response:
+    """A month's file; taking it out is written down."""
+    person, services = who(request, Role.SUPERVISOR), request.app[SERVICES]
+    asked = bodies.query(request, MonthQuery)
+    tables = await read_month(services.store, asked.month, services.zone)
+    async with services.store.db.write() as tx:
+        await tx.audit(person.id, "figures.month", asked.month, format=asked.format)
+    content = await asyncio.to_thread(month_file, tables, asked.format)
+    name = f"figures-{asked.month}.{asked.format}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return web.Response(body=content, content_type=MIMES[asked.format], headers=headers)
+
+
+def routes() -> list[web.RouteDef]:
+    return [web.get(f"{API}figures", figures), web.get(f"{API}figures/month", month)]

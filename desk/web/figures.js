@@ -1,0 +1,107 @@
+// The supervisors' page of figures: a period by day and by group, and the month's file.
+import { h, lang, span, t } from "./dom.js";
+import { line } from "./charts.js";
+import { call } from "./door.js";
+import { channelName } from "./queue.js";
+
+const DAY = 86_400_000;
+const DIMENSIONS = ["channel", "domain", "agent", "team"];
+const TILES = ["volume", "first_answer", "resolved", "resolution", "kept_first_answer", "reopen_rate", "complaint_rate", "occupancy"];
+const TRENDS = ["volume", "first_answer", "kept_first_answer", "reopen_rate"];
+
+const isoDay = (date) => `${date.getFullYear()}-${String(date.getMonth() + 1).padStart(2, "0")}-${String(date.getDate()).padStart(2, "0")}`;
+
+/** A figure as people read it; nothing where there was nothing to count it of. */
+export function shown(value, unit) {
+  if (value === null) return "–";
+  if (unit === "share") return `${(100 * value).toFixed(1)}%`;
+  return unit === "seconds" ? span(value) : value.toLocaleString();
+}
+
+export function makeFigures(desk) {
+  const page = h("main.bundles", { tabindex: "-1" });
+  const asked = { days: "30", by: "channel" };
+  let turn = 0;
+
+  async function read() {
+    const mine = ++turn;
+    const last = new Date();
+    const first = new Date(last - (Number(asked.days) - 1) * DAY);
+    const query = (more) => call("GET", `/figures?${new URLSearchParams({ first: isoDay(first), last: isoDay(last), ...more })}`);
+    try {
+      const [whole, daily, groups] = await Promise.all([query({}), query({ every: "day" }), query({ by: asked.by })]);
+      if (mine === turn) draw(page, { whole, daily, groups, last }, { desk, asked, read });
+    } catch (error) {
+      desk.complain(error);
+    }
+  }
+
+  page.leave = () => { turn += 1; };
+  read();
+  return page;
+}
+
+function draw(page, known, { desk, asked, read }) {
+  const choose = (name, values, words) => {
+    const select = h("select", { "aria-label": t(`figures.${name}`), onchange: () => { asked[name] = select.value; read(); } },
+      values.map((value) => h("option", { value, selected: value === asked[name] }, words(value))));
+    return h("label.then", null, h("span", null, t(`figures.${name}`)), select);
+  };
+  page.replaceChildren(
+    h("header.bundles-head", null,
+      h("h1", null, t("figures.title")), h("span.spread", null),
+      choose("days", ["7", "30", "90"], (days) => t("figures.last", { days })),
+      monthFile(known.last),
+      h("button.quiet", { type: "button", onclick: () => desk.closePage() }, t("bundles.back"))),
+    h("div.figures", null,
+      tiles(known.whole),
+      h("section.panel", null, h("h2", null, t("figures.trend")),
+        h("div.watch-grid", null, TRENDS.map((name) => trend(known.daily, name)))),
+      h("section.panel", null,
+        h("div.row", null, h("h2", null, t("figures.groups")), h("span.spread", null),
+          choose("by", DIMENSIONS, (by) => t(`figures.by.${by}`))),
+        table(known.groups, asked.by))));
+}
+
+function monthFile(last) {
+  const month = h("input", { type: "month", value: isoDay(last).slice(0, 7), "aria-label": t("figures.month") });
+  return h("form.row", { onsubmit: (event) => {
+    event.preventDefault();
+    if (month.value) location.assign(`/api/v1/figures/month?month=${month.value}`);
+  } }, month, h("button.quiet", { type: "submit" }, t("figures.file")));
+}
+
+const title = (figure) => (lang() === "zh" ? figure.zh : figure.en);
+
+function tiles({ figures, rows }) {
+  const [row] = rows;
+  return h("ul.tiles", null, TILES.map((name) => h("li.panel", { title: definition(figures[name]) },
+    h("span", null, title(figures[name])),
+    h("strong", null, shown(row.values[name], figures[name].unit)))));
+}
+
+const definition = (figure) => (lang() === "zh" ? figure.says_zh : figure.says_en);
+
+function trend({ bounds, figures, rows }, name) {
+  const { unit } = figures[name];
+  const points = rows.map((row) => ({ day: isoDay(new Date(bounds[row.period] * 1000)), value: row.values[name], alarm: false }));
+  return h("div.watch-card", null, h("h3", null, title(figures[name])),
+    line(points, { label: title(figures[name]), format: (value) => shown(unit === "count" ? Math.round(value) : value, unit), most: unit === "share" ? 1 : null }));
+}
+
+function table({ figures, rows }, by) {
+  const names = Object.keys(figures).filter((name) => rows.some((row) => row.values[name] !== null));
+  if (!rows.length) return h("p.empty", null, t("figures.none"));
+  const sorted = [...rows].sort((one, other) => other.values.volume - one.values.volume);
+  return h("div.apart", { tabindex: "0" }, h("table.duel.figures-table", null,
+    h("thead", null, h("tr", null, h("th", { scope: "col" }, t(`figures.by.${by}`)),
+      names.map((name) => h("th", { scope: "col", title: definition(figures[name]) }, title(figures[name]))))),
+    h("tbody", null, sorted.map((row) => h("tr", null,
+      h("th", { scope: "row" }, groupName(row, by)),
+      names.map((name) => h("td", null, shown(row.values[name], figures[name].unit))))))));
+}
+
+function groupName(row, by) {
+  if (!row.group) return t("figures.unknown");
+  return by === "channel" ? channelName(row.group) : row.name;
+}

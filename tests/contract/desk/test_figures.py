@@ -1,0 +1,111 @@
+"""The figures as programs and spreadsheets get them."""
+
+import csv
+import io
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from openpyxl import load_workbook
+
+from desk.figures import days
+from models.agent import Role
+from models.figures import FIGURES
+from models.store.steps import KEEPING
+from models.ticket import TicketState
+from tests.contract.desk.conftest import Visit
+from tests.contract.desk.world import World
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+async def one_ticket(house: World) -> str:
+    """Taken, answered and resolved by 小李."""
+    me = await house.person("li", name="小李")
+    await house.person("wang", Role.SUPERVISOR)
+    ticket = await house.ticket()
+    await house.give(ticket, me)
+    await house.store.tickets.reply(ticket, me, "您好", "client-1", TicketState.RESOLVED)
+    await house.store.followers.catch_up(KEEPING, await house.store.events.last())
+    return me
+
+
+async def today(house: World) -> date:
+    return datetime.fromtimestamp(await house.store.db.now(), UTC).astimezone(SHANGHAI).date()
+
+
+async def test_figures_by_group_and_period(house: World, visit: Visit) -> None:
+    me = await one_ticket(house)
+    last = await today(house)
+    first = last - timedelta(days=2)
+    desk = await visit("wang")
+    asked = f"/figures?first={first}&last={last}"
+    (whole,) = (await desk.get(asked)).json["rows"]
+    assert whole["values"]["volume"] == 1
+    assert whole["values"]["resolution_rate"] == 1.0
+    assert whole["values"]["complaint_rate"] == 1.0  # by its label
+    assert whole["values"]["repeat_rate"] == 0.0
+    assert whole["values"]["kept_resolution"] is None
+    daily = (await desk.get(f"{asked}&every=day")).json
+    assert [row["values"]["resolved"] for row in daily["rows"]] == [0, 0, 1]
+    assert len(daily["bounds"]) == 4
+    (mine,) = (await desk.get(f"{asked}&by=agent")).json["rows"]
+    assert (mine["group"], mine["name"], mine["values"]["handled"]) == (me, "小李", 1)
+
+
+async def test_who_may_ask_for_what(house: World, visit: Visit) -> None:
+    await one_ticket(house)
+    assert (
+        await (await visit("li")).get("/figures?first=2026-01-01&last=2026-01-02")
+    ).status == 403
+    assert (await (await visit("li")).get("/figures/month?month=2026-01")).status == 403
+    desk = await visit("wang")
+    for bad in (
+        "first=2026-01-02&last=2026-01-01",
+        "first=2026-01-01&last=2026-12-31&every=day",
+        "first=yesterday&last=2026-01-01",
+        "first=2026-01-01&last=2026-01-02&by=name",
+    ):
+        assert (await desk.get(f"/figures?{bad}")).status == 422
+    assert (await desk.get("/figures/month?month=2026-13")).status == 422
+
+
+async def test_a_months_file(house: World, visit: Visit) -> None:
+    await one_ticket(house)
+    month = f"{await today(house):%Y-%m}"
+    desk = await visit("wang")
+    answer = await desk.get(f"/figures/month?month={month}")
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="figures-{month}.xlsx"'
+    book = load_workbook(io.BytesIO(answer.raw))
+    assert len(book.worksheets) == 6
+    heads = [cell.value for cell in book.worksheets[0][1]]
+    row = dict(zip(heads, [cell.value for cell in book.worksheets[0][2]], strict=True))
+    assert row["受理量 Volume"] == 1
+    assert heads[1:] == [f"{figure.zh} {figure.en}" for figure in FIGURES.values()]
+    people = book["坐席 Agent"]
+    assert people["A2"].value == "小李"
+    shares = [cell.number_format for cell in book.worksheets[0][2]]
+    assert shares[1 + list(FIGURES).index("resolution_rate")] == "0.0%"
+    flat = (await desk.get(f"/figures/month?month={month}&format=csv")).raw
+    lines = list(csv.reader(io.StringIO(flat.decode("utf-8-sig"))))
+    assert lines[1][:3] == ["总览 Whole", month, "1"]
+    days_of = [line for line in lines if line[0].startswith("按日")]
+    assert len(days_of) in {28, 29, 30, 31}
+    audited = await house.store.tickets.history(month)
+    assert [line["action"] for line in audited] == ["figures.month", "figures.month"]
+
+
+@pytest.mark.parametrize(
+    ("every", "starts"),
+    [
+        ("whole", ["2026-10-30"]),
+        ("day", ["2026-10-30", "2026-10-31", "2026-11-01", "2026-11-02"]),
+        ("week", ["2026-10-30", "2026-11-02"]),
+        ("month", ["2026-10-30", "2026-11-01"]),
+    ],
+)
+def test_periods_are_of_the_calendar(every: str, starts: list[str]) -> None:
+    zone = ZoneInfo("America/New_York")  # where 1 November 2026 has 25 hours
+    bounds = days(date(2026, 10, 30), date(2026, 11, 2), every, zone)  # type: ignore[arg-type]
+    assert [f"{datetime.fromtimestamp(at, zone):%Y-%m-%d}" for at in bounds[:-1]] == starts
+    assert f"{datetime.fromtimestamp(bounds[-1], zone):%Y-%m-%d %H}" == "2026-11-03 00"

@@ -1,0 +1,417 @@
+"""Figures counted in SQL against a count by hand of the same rows, over random months.
+
+``FIGURE_TICKETS`` and ``FIGURE_MONTHS`` ask for more than make test has time for (make campaign:
+10 months of 5,000 tickets). Times are whole minutes, so that intervals can be counted by minute.
+"""
+
+import math
+import os
+import random
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select
+
+from models.agent import Presence
+from models.clocks import ClockKind
+from models.figures import DIMENSIONS, Dimension, Figures
+from models.store import Store
+from models.store.steps import KEEPING
+from models.tables import (
+    agent,
+    assignment,
+    clock,
+    complaint,
+    conversation,
+    customer,
+    identity,
+    outbound,
+    presence_span,
+    ticket,
+    ticket_step,
+)
+from models.ticket import OPEN_STATES, TicketState
+from tests.contract.store import makers
+from tests.contract.store.conftest import FakeClock
+
+TICKETS = int(os.environ.get("FIGURE_TICKETS", "250"))
+MONTHS = int(os.environ.get("FIGURE_MONTHS", "1"))
+
+MINUTE, DAY = 60, 86_400
+START = 1_798_761_600  # 2027-01-01, UTC
+BOUNDS = [START, START + 10 * DAY, START + 31 * DAY]
+CHANNELS = ("email", "webchat", "slack")
+DOMAINS = ("物流", "支付", "产品", None)
+TEAMS = ("华东", "华东", "海外", "")
+STATES = [state.value for state in TicketState if state != TicketState.MERGED]
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+class Month:
+    """Random rows as the tables hold them, of things that began before and end after, too."""
+
+    def __init__(self, seed: int, tickets: int) -> None:
+        self._draw = random.Random(seed)
+        self._last = 0
+        self.rows: Rows = defaultdict(list)
+        self._agents = [self._agent(number) for number in range(7)]
+        self._customers = [self._customer() for _ in range(max(8, tickets // 6))]
+        for _ in range(tickets):
+            self._ticket()
+
+    def _id(self) -> str:
+        self._last += 1
+        return str(UUID(int=self._last))
+
+    def _minute(self, low: float, high: float) -> float:
+        return float(self._draw.randrange(int(low), int(high), MINUTE))
+
+    def _chance(self, share: float) -> bool:
+        return self._draw.random() < share
+
+    def _agent(self, number: int) -> str:
+        one = self._id()
+        row = {"id": one, "login": f"a{number}", "name": f"A{number}", "role": "agent"}
+        row |= {"team": TEAMS[number % len(TEAMS)], "password": "", "created_at": 0.0}
+        self.rows["agent"].append(row)
+        at = self._minute(START - 2 * DAY, START + 2 * DAY)
+        while at < BOUNDS[-1] + DAY and (number or at < START):
+            until = at + self._minute(MINUTE, 18 * 3600)
+            last = self._chance(0.05)
+            presence = self._draw.choice(["ready", "busy", "meal", "offline"])
+            span = {"id": self._id(), "agent_id": one, "presence": presence}
+            span |= {"started_at": at, "ended_at": None if last else until}
+            self.rows["presence_span"].append(span)
+            if last:
+                break
+            at = until
+        return one
+
+    def _customer(self) -> tuple[str, str]:
+        who, known = self._id(), self._id()
+        self.rows["customer"].append({"id": who, "created_at": 0.0})
+        row = {"id": known, "customer_id": who, "channel": "email", "lookup": known}
+        self.rows["identity"].append(row | {"sealed": b"", "created_at": 0.0})
+        return who, known
+
+    def _ticket(self) -> None:
+        draw, one, talk = self._draw, self._id(), self._id()
+        channel, (who, known) = draw.choice(CHANNELS), draw.choice(self._customers)
+        created = self._minute(START - 9 * DAY, BOUNDS[-1] + 2 * DAY)
+        row = {"id": talk, "channel": channel, "account": "x", "key": talk}
+        self.rows["conversation"].append(row | {"identity_id": known, "created_at": created})
+        domain = draw.choice(DOMAINS)
+        labels = domain and {"facets": {"domain": {"value": domain}}, "bundle": "b"}
+        answered = self._chance(0.7)
+        first = created + self._minute(0, 3 * DAY) if answered else None
+        self.rows["ticket"].append(
+            {
+                "id": one, "number": one[-24:], "conversation_id": talk, "customer_id": who,
+                "channel": channel, "lane": "mail", "created_at": created,
+                "state": "merged" if self._chance(0.03) else "closed",
+                "updated_at": created, "junk": self._chance(0.05), "labels": labels,
+                "first_answer_at": first,
+            }
+        )  # fmt: skip
+        if first is not None:
+            self._answers(one, talk, channel, first)
+        self._assignments(one, created)
+        self._steps(one, created)
+        if self._chance(0.25):
+            self._complaint(one, created)
+        for _ in range(self._draw.randrange(3)):
+            self._clock(one, channel, created)
+
+    def _answers(self, ticket_id: str, talk: str, channel: str, first: float) -> None:
+        texts = [("ack", None, first - MINUTE), ("reply", self._draw.choice(self._agents), first)]
+        texts += [("reply", self._draw.choice(self._agents), first + 3600.0)]
+        for seq, (kind, writer, at) in enumerate(texts, 1):
+            one = self._id()
+            row = {"id": one, "conversation_id": talk, "ticket_id": ticket_id, "seq": seq}
+            row |= {"agent_id": writer, "client_id": one, "kind": kind, "text": ""}
+            self.rows["outbound"].append(row | {"channel": channel, "created_at": at})
+
+    def _assignments(self, ticket_id: str, at: float) -> None:
+        for epoch in range(self._draw.randrange(4)):
+            at += self._minute(0, 6 * 3600)
+            accepted = at + self._minute(0, 600) if self._chance(0.8) else None
+            ended = (accepted or at) + self._minute(0, 20 * 3600)
+            last = self._chance(0.1)
+            row = {"id": self._id(), "ticket_id": ticket_id, "epoch": epoch, "units": 1, "at": at}
+            row |= {"agent_id": self._draw.choice(self._agents), "decision": {}}
+            row |= {"accepted_at": accepted, "ended_at": None if last else ended}
+            self.rows["assignment"].append(row)
+            if last:
+                break
+            at = ended
+
+    def _steps(self, ticket_id: str, at: float) -> None:
+        before = "new"
+        for _ in range(self._draw.randrange(9)):
+            at += self._minute(0, 2 * DAY)
+            state = self._draw.choice([*STATES, "resolved", "resolved", "waiting"])
+            self._last += 1
+            who = self._draw.choice([*self._agents, None])
+            row = {"seq": self._last, "ticket_id": ticket_id, "at": at, "agent_id": who}
+            self.rows["ticket_step"].append(row | {"before": before, "state": state})
+            before = "merged" if self._chance(0.02) else state
+
+    def _complaint(self, ticket_id: str, at: float) -> None:
+        others = [row["id"] for row in self.rows["ticket"][:-1]]
+        repeat = self._draw.choice(others) if others and self._chance(0.3) else None
+        row = {"ticket_id": ticket_id, "opened_at": at, "updated_at": at, "complained_at": at}
+        row |= {"withdrawn_at": at if self._chance(0.1) else None, "repeat_of": repeat}
+        self.rows["complaint"].append(row)
+
+    def _clock(self, ticket_id: str, channel: str, at: float) -> None:
+        draw = self._draw
+        row = {"id": self._id(), "ticket_id": ticket_id, "kind": draw.choice(list(ClockKind))}
+        row |= {"channel": channel, "account": "x", "lane": "mail", "tier": "standard"}
+        # Labels of then, which may have been corrected since.
+        row |= {"domain": draw.choice(DOMAINS) or "", "type": "", "urgency": "", "target": 60.0}
+        row |= {"hours": "natural", "started_at": at + self._minute(0, DAY)}
+        row |= {"outcome": draw.choice(["met", "met", "missed", "ended", "void", None])}
+        row |= {"agent_id": draw.choice([*self._agents, None])}
+        self.rows["clock"].append(row)
+
+    async def store(self, store: Store) -> None:
+        tables = (agent, customer, identity, conversation, ticket, outbound, assignment)
+        for table in (*tables, ticket_step, presence_span, complaint, clock):
+            async with store.db.write() as tx:
+                await tx.insert(table, self.rows[table.name])
+
+
+class ByHand:
+    """The definitions of docs/figures.md, one row after the other."""
+
+    def __init__(self, rows: Rows, by: Dimension | None, now: float) -> None:
+        self._by, self._now = by, now
+        self._rows = rows
+        self._tickets = {
+            row["id"]: row
+            for row in rows["ticket"]
+            if not row["junk"] and row["state"] != "merged"
+        }
+        self._team = {row["id"]: row["team"] for row in rows["agent"]}
+        self.found: dict[tuple[int, str], dict[str, float]] = defaultdict(
+            lambda: defaultdict(float)
+        )
+
+    def count(self) -> dict[tuple[int, str], dict[str, float]]:
+        if self._by is None:
+            for number in range(len(BOUNDS) - 1):
+                self.found[number, ""]["volume"] += 0
+        self._arrivals()
+        self._answers()
+        self._handling()
+        self._changes()
+        self._clocks()
+        if self._by in {None, "agent", "team"}:
+            self._occupancy()
+        return self.found
+
+    def _group(self, row: Mapping[str, Any], person: str | None) -> str:
+        if self._by == "channel":
+            return str(row["channel"])
+        if self._by == "domain":
+            return self._domain(row)
+        if self._by == "agent":
+            return person or ""
+        return self._team[person] if self._by == "team" and person else ""
+
+    @staticmethod
+    def _domain(row: Mapping[str, Any]) -> str:
+        return row["labels"]["facets"]["domain"]["value"] if row["labels"] else ""
+
+    @staticmethod
+    def _period(at: float | None) -> int | None:
+        for number, (start, end) in enumerate(pairwise(BOUNDS)):
+            if at is not None and start <= at < end:
+                return number
+        return None
+
+    def _arrivals(self) -> None:
+        taken: set[tuple[int, str, str]] = set()
+        if self._by in {"agent", "team"}:
+            for row in self._rows["assignment"]:
+                period = self._period(row["accepted_at"])
+                if period is not None and row["ticket_id"] in self._tickets:
+                    mine = self._tickets[row["ticket_id"]]
+                    taken.add((period, self._group(mine, row["agent_id"]), mine["id"]))
+        else:
+            for row in self._tickets.values():
+                period = self._period(row["created_at"])
+                if period is not None:
+                    taken.add((period, self._group(row, None), row["id"]))
+        complaints = {
+            row["ticket_id"]: row for row in self._rows["complaint"] if not row["withdrawn_at"]
+        }
+        for period, group, ticket_id in taken:
+            found = self.found[period, group]
+            found["volume"] += 1
+            found["repeats"] += self._came_before(self._tickets[ticket_id])
+            found["complaints"] += ticket_id in complaints
+            repeat = complaints.get(ticket_id, {}).get("repeat_of")
+            found["repeated_complaints"] += repeat is not None
+
+    def _came_before(self, mine: Mapping[str, Any]) -> bool:
+        return any(
+            row["customer_id"] == mine["customer_id"]
+            and self._domain(row) == self._domain(mine)
+            and 0 < mine["created_at"] - row["created_at"] <= 7 * DAY
+            for row in self._tickets.values()
+        )
+
+    def _answers(self) -> None:
+        waits: dict[tuple[int, str], list[float]] = defaultdict(list)
+        writers: dict[str, str] = {}
+        for row in sorted(self._rows["outbound"], key=lambda row: row["created_at"]):
+            if row["kind"] == "reply":
+                writers.setdefault(row["ticket_id"], row["agent_id"])
+        for row in self._tickets.values():
+            period = self._period(row["first_answer_at"])
+            if period is not None:
+                group = self._group(row, writers[row["id"]])
+                waits[period, group].append(row["first_answer_at"] - row["created_at"])
+        for key, seconds in waits.items():
+            found = self.found[key]
+            found["answered"], found["first_answer_sum"] = len(seconds), sum(seconds)
+            found["first_answer_p90"] = sorted(seconds)[math.ceil(len(seconds) * 9 / 10) - 1]
+
+    def _handling(self) -> None:
+        tickets: dict[tuple[int, str], set[str]] = defaultdict(set)
+        for row in self._rows["assignment"]:
+            period = self._period(row["ended_at"])
+            mine = self._tickets.get(row["ticket_id"])
+            if period is None or mine is None or row["accepted_at"] is None:
+                continue
+            key = period, self._group(mine, row["agent_id"])
+            tickets[key].add(mine["id"])
+            self.found[key]["handling_sum"] += row["ended_at"] - row["accepted_at"]
+        for key, ids in tickets.items():
+            self.found[key]["handled"] = len(ids)
+
+    def _changes(self) -> None:
+        last: dict[tuple[int, str, str], float] = {}
+        reopened: set[tuple[int, str, str]] = set()
+        for row in self._rows["ticket_step"]:
+            period, mine = self._period(row["at"]), self._tickets.get(row["ticket_id"])
+            if period is None or mine is None:
+                continue
+            key = period, self._group(mine, row["agent_id"]), mine["id"]
+            if row["state"] == "resolved" and row["before"] not in {"resolved", "merged"}:
+                last[key] = max(last.get(key, 0.0), row["at"])
+            if row["before"] in {"resolved", "closed"} and row["state"] in OPEN_STATES:
+                reopened.add(key)
+        for (period, group, ticket_id), at in last.items():
+            found = self.found[period, group]
+            found["resolved"] += 1
+            found["resolution_sum"] += at - self._tickets[ticket_id]["created_at"]
+        for period, group, _ in reopened:
+            self.found[period, group]["reopened"] += 1
+
+    def _clocks(self) -> None:
+        for row in self._rows["clock"]:
+            period, mine = self._period(row["started_at"]), self._tickets.get(row["ticket_id"])
+            if period is None or mine is None or row["outcome"] not in {"met", "missed"}:
+                continue
+            group = self._group(mine, row["agent_id"])
+            group = row["domain"] if self._by == "domain" else group
+            self.found[period, group][f"{row['kind']} {row['outcome']}"] += 1
+
+    def _occupancy(self) -> None:
+        for one in self._team:
+            spans = [r for r in self._rows["presence_span"] if r["agent_id"] == one]
+            held = [r for r in self._rows["assignment"] if r["agent_id"] == one]
+            present = self._minutes(
+                (r["started_at"], r["ended_at"]) for r in spans if r["presence"] != "offline"
+            )
+            busy = self._minutes(
+                (r["accepted_at"], r["ended_at"]) for r in held if r["accepted_at"] is not None
+            )
+            for number, (start, end) in enumerate(pairwise(BOUNDS)):
+                inside = {m for m in present if start <= m * MINUTE < end}
+                if inside:
+                    found = self.found[number, self._group({}, one)]
+                    found["signed_in_seconds"] += MINUTE * len(inside)
+                    found["occupied_seconds"] += MINUTE * len(inside & busy)
+
+    def _minutes(self, intervals: Iterator[tuple[float, float | None]]) -> set[int]:
+        minutes: set[int] = set()
+        for start, end in intervals:
+            until = min(BOUNDS[-1], self._now, end if end is not None else math.inf)
+            minutes.update(range(int(max(start, START)) // MINUTE, int(until) // MINUTE))
+        return minutes
+
+
+def differences(
+    found: Sequence[Figures], by_hand: Mapping[tuple[int, str], Mapping[str, float]]
+) -> list[str]:
+    told = {(f.period, f.group): f for f in found}
+    unlike = [f"only by hand: {key}" for key in by_hand.keys() - told.keys()]
+    unlike += [f"only in SQL: {key}" for key in told.keys() - by_hand.keys()]
+    for key in told.keys() & by_hand.keys():
+        counted = {f"{kind} met": n for kind, (n, _) in told[key].clocks.items() if n}
+        counted |= {f"{kind} missed": n for kind, (_, n) in told[key].clocks.items() if n}
+        by_clock = {name: n for name, n in by_hand[key].items() if " " in name}
+        if counted != by_clock:
+            unlike.append(f"{key}: {counted}, by hand {by_clock}")
+        for name in Figures.__dataclass_fields__.keys() - {"period", "group", "clocks"}:
+            mine, theirs = getattr(told[key], name) or 0.0, by_hand[key].get(name, 0.0)
+            if not math.isclose(mine, theirs, rel_tol=1e-9):
+                unlike.append(f"{key} {name}: {mine}, by hand {theirs}")
+    return unlike
+
+
+@pytest.mark.parametrize("seed", range(MONTHS))
+async def test_a_random_month(store: Store, clock: FakeClock, seed: int) -> None:
+    month = Month(seed, TICKETS)
+    await month.store(store)
+    clock.now = float(BOUNDS[-1] - 5 * DAY)  # the last period is not over
+    for by in (None, *DIMENSIONS):
+        started = time.perf_counter()
+        found = await store.kpi.figures(BOUNDS, by)
+        print(f"{TICKETS} tickets by {by}: {time.perf_counter() - started:.2f} s")
+        assert differences(found, ByHand(month.rows, by, clock.now).count()) == []
+
+
+async def test_what_happens_is_kept_for_figures(store: Store, clock: FakeClock) -> None:
+    """Through the store's own moves: taken, answered, resolved, reopened."""
+    ticket_id = await makers.waiting(store)
+    me = await makers.agent(store)
+    await store.agents.present(me, Presence.READY)
+    clock.pass_(100.0)
+    await store.queue.claim(await makers.decision(store, ticket_id, me), None)
+    clock.pass_(60.0)
+    await store.tickets.reply(ticket_id, me, "您好", "client-1", TicketState.RESOLVED)
+    clock.pass_(3600.0)
+    await makers.thread(
+        store, makers.envelope("k9", now=clock.now), conversation_key="talk-k1", text="还没好"
+    )
+    await store.agents.present(me, Presence.OFFLINE)
+    await store.followers.catch_up(KEEPING, await store.events.last())
+    (figures,) = [
+        found
+        for found in await store.kpi.figures([clock.now - DAY, clock.now + DAY], "agent")
+        if found.group == me
+    ]
+    assert (figures.volume, figures.answered, figures.handled) == (1, 1, 1)
+    assert (figures.resolved, figures.reopened) == (1, 1)
+    assert figures.handling == 60.0
+    assert figures.resolution == figures.first_answer
+    assert figures.occupied_seconds == 60.0
+    async with store.db.read() as conn:
+        spans = (await conn.execute(select(presence_span.c.presence))).scalars().all()
+    assert sorted(spans)[-1] == "ready"
+
+
+async def test_how_many_periods(store: Store) -> None:
+    for bounds in ([], [1.0], list(map(float, range(200)))):
+        with pytest.raises(ValueError, match="bounds"):
+            await store.kpi.figures(bounds)
