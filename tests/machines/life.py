@@ -364,8 +364,6 @@ class Life(RuleBasedStateMachine):
         """One step nearer to the end."""
         await self._route()
         ends, me = self.store.ending, one.owner_id or ""
-        if one.id in self.complaints:
-            await self._settle(one.id)
         match one.state:
             case _S.WAITING:
                 await ends.settle(one.id, self.boss)
@@ -376,4 +374,7 @@ class Life(RuleBasedStateMachine):
             case _S.MERGED:
                 await self.store.merging.undo(one.id, self.boss)
             case _S.RESOLVED | _S.RETURNED | _S.INVALID:
-                await ends.close(one.id, self.boss)
+                try:
+                    await ends.close(one.id, self.boss)
+                except ending.Unsettled:
+                    await self._settle(one.id)

@@ -86,8 +86,8 @@ def test_no_walk_leads_astray(life: type[Life]) -> None:
     print(
         f"{LIVES} walks of {STEPS} steps, {moves} moves; never: {WAYS.keys() - life.taken.keys()}"
     )
-    # Four walks of fifty steps take most of them; that a walk goes nowhere must be seen.
-    assert len(life.taken) > len(WAYS) // 2
+    # That walks go nowhere must be seen; that each move can be taken is tested at the desk's door.
+    assert len(life.taken) > len(WAYS) // 3
 
 
 def dead_end(patch: Patch) -> None:
