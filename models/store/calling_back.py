@@ -38,7 +38,7 @@ _LEAST_TARGET = 3600.0
 
 
 def following_up(plan: Plan) -> Follower:
-    """Plans one when a ticket is resolved, drops it on a reopening, and sees answers."""
+    """Plans one at a resolution or a low rating, drops it on a reopening, and sees answers."""
 
     async def act(tx: Tx, events: Sequence[Event]) -> None:
         last = {e.ticket_id: e for e in events if e.ticket_id and e.kind in STATE_CHANGES}
@@ -52,8 +52,13 @@ def following_up(plan: Plan) -> Follower:
                 await _plan(tx, ticket_id, event.at, plan)
             elif state not in {None, TicketState.CLOSED}:
                 await _drop(tx, ticket_id)
+        for event in events:  # last: it comes sooner than what the resolution planned
+            if event.kind == "satisfaction.low" and event.ticket_id:
+                await _unhappy(tx, event.ticket_id, plan)
 
-    return Follower("follow-ups", frozenset({*STATE_CHANGES, "message.in"}), act)
+    return Follower(
+        "follow-ups", frozenset({*STATE_CHANGES, "message.in", "satisfaction.low"}), act
+    )
 
 
 async def _plan(tx: Tx, ticket_id: str, resolved_at: float, plan: Plan) -> None:
@@ -73,6 +78,16 @@ async def _plan(tx: Tx, ticket_id: str, resolved_at: float, plan: Plan) -> None:
         "urgency": given.get("urgency", ""),
     }
     await set_timer(tx, BEGIN, ticket_id, begin, data)
+
+
+async def _unhappy(tx: Tx, ticket_id: str, plan: Plan) -> None:
+    """不满意回访: at once, whatever the urgency, and within the time of a complaint."""
+    data = {
+        "due_at": tx.now + plan.complaints_within,
+        "complaint": await _is_complaint(tx, ticket_id),
+        "urgency": "",
+    }
+    await set_timer(tx, BEGIN, ticket_id, plan.spare(tx.now), data)
 
 
 async def _is_complaint(tx: Tx, ticket_id: str) -> bool:

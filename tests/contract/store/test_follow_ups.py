@@ -10,6 +10,7 @@ from models.agent import Role
 from models.errors import Conflict, NotFound
 from models.follow_up import FollowUpState, Plan, Said
 from models.routing import Candidate, Decision
+from models.satisfaction import Answer, Score
 from models.store import Store
 from models.store.calling_back import AGAIN, BEGIN, beginning, following_up, trying_again
 from models.store.follow_ups import FollowUp
@@ -308,3 +309,28 @@ async def test_a_complaint_s_call_back_counts_for_its_closing(
     async with store.db.read() as conn:
         kept = (await conn.execute(select(complaint))).mappings().one()
     assert (kept["called_back_by"], kept["reached"], kept["call_back"]) == (han, True, "客户认可")
+
+
+async def test_who_is_not_content_is_called_back_at_once(store: Store, clock: FakeClock) -> None:
+    start = clock.now
+    ticket_id = await _resolved(store)
+    by = (await store.tickets.get(ticket_id)).owner_id or ""
+    await store.surveys.enter(ticket_id, Answer(Score.DISSATISFIED), by, DAY, DAY)
+    QUIET_UNTIL.append(start + HOUR)
+    await _tick(store)
+    assert await store.follow_ups.page() == []
+    await _tick(store, clock, HOUR)
+    found = await _only(store)
+    assert (found.ticket_id, found.due_at) == (ticket_id, start + DAY)
+    await _tick(store, clock, 2 * DAY)
+    assert len(await store.follow_ups.page()) == 1
+
+
+async def test_who_is_content_is_called_back_when_it_was_planned(
+    store: Store, clock: FakeClock
+) -> None:
+    ticket_id = await _resolved(store)
+    by = (await store.tickets.get(ticket_id)).owner_id or ""
+    await store.surveys.enter(ticket_id, Answer(Score.NEUTRAL), by, DAY, DAY)
+    await _tick(store, clock, HOUR)
+    assert await store.follow_ups.page() == []
