@@ -1,13 +1,13 @@
 """What figures are counted from: steps of tickets, times of presence, teams.
 
-Revision 0019, after 0013.
+Revision 0019, after 0018.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0019"
-down_revision = "0013"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 

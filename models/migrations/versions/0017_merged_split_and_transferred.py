@@ -1,13 +1,13 @@
 """Tickets that were merged, split off or follow another, and transfers that are offered.
 
-Revision 0012, after 0015: numbers were given out before the work was done.
+Revision 0017, after 0016.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0012"
-down_revision = "0015"
+revision = "0017"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 

@@ -1,13 +1,13 @@
 """How long each stage takes, and which invariants are broken.
 
-Revision 0018, after 0016.
+Revision 0015, after 0014.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0018"
-down_revision = "0016"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 

@@ -1,13 +1,13 @@
 """Figures of the classifier by day, a challenger in shadow, and canned answers.
 
-Revision 0017, after 0014.
+Revision 0013, after 0012.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0017"
-down_revision = "0014"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 

@@ -1,13 +1,13 @@
 """Texts in versions, surveys, news of progress; a question may be answered without a ticket.
 
-Revision 0016, after 0017.
+Revision 0014, after 0013.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0016"
-down_revision = "0017"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 

@@ -1,13 +1,13 @@
 """Incidents and follow-ups: complaints about one matter, and calling customers back.
 
-Revision 0015, after 0018.
+Revision 0016, after 0015.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0015"
-down_revision = "0018"
+revision = "0016"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 

@@ -1,12 +1,12 @@
 """Complaints in a table of their own, improvements, helpers, sub-tasks and internal notes.
 
-Revision 0014, after 0011. ``ticket.complaint`` was never written.
+Revision 0012, after 0011. ``ticket.complaint`` was never written.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0014"
+revision = "0012"
 down_revision = "0011"
 branch_labels = None
 depends_on = None
