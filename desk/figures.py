@@ -21,10 +21,14 @@ Every = Literal["whole", "day", "week", "month"]
 
 
 class FiguresQuery(bodies.Body):
-    """From the first day to the last, both included, in the time zone of the house."""
+    """From the first day to the last, both included, in the time zone of the house.
 
-    first: date
-    last: date
+    Without the last, up to today; without the first, so many ``days``.
+    """
+
+    first: date | None = None
+    last: date | None = None
+    days: Annotated[int, Field(ge=1, le=366)] = 30
     every: Every = "whole"
     by: Dimension | None = None
 
@@ -34,15 +38,17 @@ class MonthQuery(bodies.Body):
     format: Literal["xlsx", "csv"] = "xlsx"
 
 
-def days(first: date, last: date, every: Every, zone: tzinfo) -> list[float]:
-    """The bounds of periods, in seconds since the epoch; weeks begin on Monday."""
+def first_days(first: date, last: date, every: Every) -> list[date]:
+    """With which days periods begin; weeks begin on Monday."""
     starts = [first]
     while (following := _following(starts[-1], every)) is not None and following <= last:
         starts.append(following)
-    return [
-        datetime.combine(day, time(), zone).timestamp()
-        for day in (*starts, last + timedelta(days=1))
-    ]
+    return starts
+
+
+def midnight(day: date, zone: tzinfo) -> float:
+    """When a day begins, in seconds since the epoch."""
+    return datetime.combine(day, time(), zone).timestamp()
 
 
 def _following(day: date, every: Every) -> date | None:
@@ -60,18 +66,22 @@ def _following(day: date, every: Every) -> date | None:
 async def figures(request: web.Request) -> web.Response:
     who(request, Role.SUPERVISOR)
     services, asked = request.app[SERVICES], bodies.query(request, FiguresQuery)
-    bounds = days(asked.first, asked.last, asked.every, services.zone)
-    if not 2 <= len(bounds) <= MOST_PERIODS + 1 or bounds[-1] <= bounds[0]:
+    last = asked.last or datetime.fromtimestamp(services.clock(), services.zone).date()
+    first = asked.first or last - timedelta(days=asked.days - 1)
+    starts = first_days(first, last, asked.every)
+    if len(starts) > MOST_PERIODS or last < first:
         words = Words(
             f"期间要有 1 到 {MOST_PERIODS} 段，且先始后终。",
             f"Ask for 1 to {MOST_PERIODS} periods, the first day before the last.",
         )
         raise Refusal(422, "periods", words, field="last")
+    bounds = [midnight(day, services.zone) for day in (*starts, last + timedelta(days=1))]
     found = await services.store.kpi.figures(bounds, asked.by)
     names = await services.store.agents.names()
     return web.json_response(
         {
-            "bounds": bounds,
+            "starts": [f"{day}" for day in starts],
+            "last": f"{last}",
             "figures": {name: figure._asdict() for name, figure in FIGURES.items()},
             "rows": [_row(row, names if asked.by == "agent" else {}) for row in found],
         }

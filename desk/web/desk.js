@@ -72,13 +72,7 @@ class Desk {
       h("a.skip", { href: "#talk" }, t("skip")),
       h("header.top", null,
         h("span.brand", null, h("img", { src: "/desk/icon.svg", alt: "", width: "24", height: "24" }), t("brand")),
-        this.lamp, h("span.spread", null), this.load, this.presence,
-        h("button.quiet", { type: "button", onclick: () => this.openPage(makeBoard) }, t("board.open")),
-        h("button.quiet", { type: "button", onclick: () => this.act(() => openFollowUps(this), { quiet: true }) }, t("followups")),
-        h("button.quiet", { type: "button", onclick: () => this.act(() => openIncidents(this), { quiet: true }) }, t("incidents")),
-        me.role !== "agent" && h("button.quiet", { type: "button", onclick: () => this.act(() => openRules(this), { quiet: true }) }, t("rules")),
-        me.role !== "agent" && h("button.quiet", { type: "button", onclick: () => this.openPage(makeFigures) }, t("figures.open")),
-        me.role === "admin" && h("button.quiet", { type: "button", onclick: () => this.openPage(makeBundles) }, t("bundles.open")),
+        this.lamp, this.ways(), h("span.spread", null), this.load, this.presence,
         h("button.quiet.language", { type: "button", lang: lang() === "zh" ? "en" : "zh-CN", onclick: () => this.translate() }, t("language")),
         h("span.me", null, me.name, h("small", null, say(names.roles[me.role]))),
         h("button.quiet", { type: "button", onclick: () => this.leave() }, t("logout"))),
@@ -88,6 +82,21 @@ class Desk {
   }
 
   // -- pages beside the tickets: the board, classifier models --------------------------
+
+  /** What there is beside one's tickets, by what one may see. */
+  ways() {
+    const { role } = this.state.me;
+    const leads = role !== "agent";
+    const way = (key, onclick) => h("button.way", { type: "button", onclick }, t(key));
+    const over = (open) => () => this.act(() => open(this), { quiet: true });
+    return h("nav.ways", { "aria-label": t("ways") },
+      way("board.open", () => this.openPage(makeBoard)),
+      way("followups", over(openFollowUps)),
+      way("incidents", over(openIncidents)),
+      leads && way("rules", over(openRules)),
+      leads && way("figures.open", () => this.openPage(makeFigures)),
+      role === "admin" && way("bundles.open", () => this.openPage(makeBundles)));
+  }
 
   openPage(make) {
     this.page?.leave();

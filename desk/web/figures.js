@@ -4,12 +4,9 @@ import { line } from "./charts.js";
 import { call } from "./door.js";
 import { channelName } from "./queue.js";
 
-const DAY = 86_400_000;
 const DIMENSIONS = ["channel", "domain", "agent", "team"];
 const TILES = ["volume", "first_answer", "resolved", "resolution", "kept_first_answer", "reopen_rate", "complaint_rate", "occupancy"];
 const TRENDS = ["volume", "first_answer", "kept_first_answer", "reopen_rate"];
-
-const isoDay = (date) => `${date.getFullYear()}-${String(date.getMonth() + 1).padStart(2, "0")}-${String(date.getDate()).padStart(2, "0")}`;
 
 /** A figure as people read it; nothing where there was nothing to count it of. */
 export function shown(value, unit) {
@@ -25,12 +22,11 @@ export function makeFigures(desk) {
 
   async function read() {
     const mine = ++turn;
-    const last = new Date();
-    const first = new Date(last - (Number(asked.days) - 1) * DAY);
-    const query = (more) => call("GET", `/figures?${new URLSearchParams({ first: isoDay(first), last: isoDay(last), ...more })}`);
+    // Days are those of the house, which the server knows.
+    const query = (more) => call("GET", `/figures?${new URLSearchParams({ days: asked.days, ...more })}`);
     try {
       const [whole, daily, groups] = await Promise.all([query({}), query({ every: "day" }), query({ by: asked.by })]);
-      if (mine === turn) draw(page, { whole, daily, groups, last }, { desk, asked, read });
+      if (mine === turn) draw(page, { whole, daily, groups }, { desk, asked, read });
     } catch (error) {
       desk.complain(error);
     }
@@ -51,7 +47,7 @@ function draw(page, known, { desk, asked, read }) {
     h("header.bundles-head", null,
       h("h1", null, t("figures.title")), h("span.spread", null),
       choose("days", ["7", "30", "90"], (days) => t("figures.last", { days })),
-      monthFile(known.last),
+      monthFile(known.whole.last),
       h("button.quiet", { type: "button", onclick: () => desk.closePage() }, t("bundles.back"))),
     h("div.figures", null,
       tiles(known.whole),
@@ -64,7 +60,7 @@ function draw(page, known, { desk, asked, read }) {
 }
 
 function monthFile(last) {
-  const month = h("input", { type: "month", value: isoDay(last).slice(0, 7), "aria-label": t("figures.month") });
+  const month = h("input", { type: "month", value: last.slice(0, 7), "aria-label": t("figures.month") });
   return h("form.row", { onsubmit: (event) => {
     event.preventDefault();
     if (month.value) location.assign(`/api/v1/figures/month?month=${month.value}`);
@@ -82,11 +78,11 @@ function tiles({ figures, rows }) {
 
 const definition = (figure) => (lang() === "zh" ? figure.says_zh : figure.says_en);
 
-function trend({ bounds, figures, rows }, name) {
+function trend({ starts, figures, rows }, name) {
   const { unit } = figures[name];
-  const points = rows.map((row) => ({ day: isoDay(new Date(bounds[row.period] * 1000)), value: row.values[name], alarm: false }));
+  const points = rows.map((row) => ({ day: starts[row.period], value: row.values[name], alarm: false }));
   return h("div.watch-card", null, h("h3", null, title(figures[name])),
-    line(points, { label: title(figures[name]), format: (value) => shown(unit === "count" ? Math.round(value) : value, unit), most: unit === "share" ? 1 : null }));
+    line(points, { label: title(figures[name]), format: (value) => (unit === "share" ? `${Math.round(100 * value)}%` : shown(Math.round(value), unit)), most: unit === "share" ? 1 : null }));
 }
 
 function table({ figures, rows }, by) {

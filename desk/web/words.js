@@ -337,6 +337,7 @@ export const WORDS = {
   "history.ticket.unjunk": ["{name}恢复", "{name} unmarked junk"],
   "history.message.raw": ["{name}下载原文", "{name} downloaded the raw message"],
   "history.message.attachment": ["{name}下载附件", "{name} downloaded an attachment"],
+  "ways": ["其他页面", "Other pages"],
   "figures.open": ["报表", "Figures"],
   "figures.title": ["报表", "Figures"],
   "figures.days": ["期间", "Period"],

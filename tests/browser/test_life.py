@@ -34,6 +34,7 @@ async def test_a_transfer_is_offered_withdrawn_and_taken_over(
     await expect(page.get_by_role("button", name="转派", exact=True)).to_be_visible()
     await house.store.transfers.offer(ticket, me, 600.0, to=other, note="请跟进")
     await page.get_by_role("button", name="退出").click()
+    await expect(page.get_by_role("heading", name="登录坐席台")).to_be_visible()
     await sign_in(page, url, "wang")
     await page.locator(".card").click()
     await expect(page.locator(".bar")).to_contain_text("「请跟进」")

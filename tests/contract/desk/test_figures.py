@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from openpyxl import load_workbook
 
-from desk.figures import days
+from desk.figures import Every, first_days, midnight
 from models.agent import Role
 from models.figures import FIGURES
 from models.store.steps import KEEPING
@@ -48,7 +48,11 @@ async def test_figures_by_group_and_period(house: World, visit: Visit) -> None:
     assert whole["values"]["kept_resolution"] is None
     daily = (await desk.get(f"{asked}&every=day")).json
     assert [row["values"]["resolved"] for row in daily["rows"]] == [0, 0, 1]
-    assert len(daily["bounds"]) == 4
+    assert daily["starts"] == [f"{first + timedelta(days=n)}" for n in range(3)]
+    # Without dates: up to today, where the house is.
+    lately = (await desk.get("/figures?days=3&every=day")).json
+    assert (lately["starts"], lately["last"]) == (daily["starts"], f"{last}")
+    assert lately["rows"] == daily["rows"]
     (mine,) = (await desk.get(f"{asked}&by=agent")).json["rows"]
     assert (mine["group"], mine["name"], mine["values"]["handled"]) == (me, "小李", 1)
 
@@ -104,8 +108,12 @@ async def test_a_months_file(house: World, visit: Visit) -> None:
         ("month", ["2026-10-30", "2026-11-01"]),
     ],
 )
-def test_periods_are_of_the_calendar(every: str, starts: list[str]) -> None:
-    zone = ZoneInfo("America/New_York")  # where 1 November 2026 has 25 hours
-    bounds = days(date(2026, 10, 30), date(2026, 11, 2), every, zone)  # type: ignore[arg-type]
-    assert [f"{datetime.fromtimestamp(at, zone):%Y-%m-%d}" for at in bounds[:-1]] == starts
-    assert f"{datetime.fromtimestamp(bounds[-1], zone):%Y-%m-%d %H}" == "2026-11-03 00"
+def test_periods_are_of_the_calendar(every: Every, starts: list[str]) -> None:
+    found = first_days(date(2026, 10, 30), date(2026, 11, 2), every)
+    assert [f"{day}" for day in found] == starts
+
+
+def test_a_day_may_have_25_hours() -> None:
+    zone = ZoneInfo("America/New_York")
+    begins, ends = midnight(date(2026, 11, 1), zone), midnight(date(2026, 11, 2), zone)
+    assert ends - begins == 25 * 3600
