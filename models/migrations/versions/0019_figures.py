@@ -13,7 +13,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    team = sa.Column("team", sa.String(64), server_default="", nullable=False)
+    team = sa.Column(
+        "team", sa.String(64), server_default="", nullable=False, comment="For figures."
+    )
     op.add_column("agent", team)
     op.create_table(
         "ticket_step",

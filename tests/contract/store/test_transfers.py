@@ -153,7 +153,8 @@ async def test_who_leaves_hands_everything_to_one_person(store: Store) -> None:
     await store.tickets.snooze(snoozed, leaver, 600.0)
     await store.tickets.ask_help(helping, leaver, "")
     heir = await agent(store, "han", capacity=2)
-    assert await store.leaving.leave(leaver, None, heir) == {"tickets": 4, "offers": 0}
+    counted = await store.leaving.leave(leaver, None, heir)
+    assert {what: n for what, n in counted.items() if n} == {"tickets": 4}
     states = {}
     for ticket_id in (active, pending, snoozed, helping):
         assert await owner(store, ticket_id) == heir
@@ -180,7 +181,8 @@ async def test_who_leaves_without_an_heir_leaves_nothing_behind(
     offered, other = await owned(store, "k3", "han")
     await store.transfers.offer(offered, other, 600.0, to=leaver)
     clock.pass_(60)
-    assert await store.leaving.leave(leaver, None) == {"tickets": 2, "offers": 1}
+    counted = await store.leaving.leave(leaver, None)
+    assert {what: n for what, n in counted.items() if n} == {"tickets": 2, "offers": 1}
     for ticket_id in (active, pending):
         found = await store.tickets.get(ticket_id)
         assert (found.state, found.owner_id) == ("waiting", None)

@@ -1,11 +1,14 @@
 """The clock sees a ticket that waits beside somebody free, and /metrics tells of it."""
 
+from zoneinfo import ZoneInfo
+
 from aiohttp.test_utils import make_mocked_request
 
 from config.sections import Hours
 from models.agent import Presence
 from models.store import Store
 from models.store.measures import STAGES
+from models.training import Taxonomy
 from router.sla import Calendars
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import NEEDS, agent, decision, waiting
@@ -14,15 +17,20 @@ from workers.dispatch import Dispatcher
 from workers.invariants import Watch
 from workers.metrics import metrics_handler
 from workers.ruling import Ruling
+from workers.watch_report import Limits, WatchReport
 
 HOURS = Hours(
     time_zone="UTC", country="", periods={}, holidays=(), workdays={}, makeup_like="monday",
     teams={},
 )  # fmt: skip
 
+NOTHING = Taxonomy(version="t", facets={})
+
 
 async def _metrics(store: Store) -> list[str]:
-    response = await metrics_handler(store, HOURS)(make_mocked_request("GET", "/metrics"))
+    watch = WatchReport(store, NOTHING, ZoneInfo("UTC"), Limits(0.25, 0.8))
+    handle = metrics_handler(store, HOURS, watch)
+    response = await handle(make_mocked_request("GET", "/metrics"))
     return bytes(response.body).decode().splitlines()  # type: ignore[attr-defined]
 
 
