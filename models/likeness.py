@@ -7,6 +7,7 @@ import hashlib
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 Likeness = Mapping[int, float]
 """Hashed feature to weight; of length one, or empty."""
@@ -81,40 +82,87 @@ _ROUNDS = 4
 """Looks for the matter around the middle of what was found before; it seldom takes three."""
 
 
-def same_matter(new: Complaint, others: Sequence[Complaint], alarm: Alarm) -> list[Complaint]:
-    """The complaints about the matter of ``new``, itself included; none where they are too few.
+class Window:
+    """The complaints of a window, compared all at once: arrays of their features.
 
-    Those near to ``new`` give a first middle, those near to that another one, and so on.
+    NumPy is loaded by who compares, which is the clock: no other process needs it here.
     """
-    around = [each for each in others if abs(each.at - new.at) <= alarm.window]
-    within = [new, *(each for each in around if each.ticket_id != new.ticket_id)]
-    if _customers(within) < alarm.at_least:
-        return []
-    found = [e for e in within if cosine(new.alike, e.alike) >= _NEAR * alarm.similarity]
-    for _ in range(_ROUNDS):
-        before, found = found, _around(found, within, alarm.similarity)
-        if found == before:
-            break
-    found = _together(found, new.at, alarm.window)
-    return found if new in found and _customers(found) >= alarm.at_least else []
+
+    def __init__(self, complaints: Sequence[Complaint]) -> None:
+        import numpy as np
+
+        self._np = np
+        self._of = list(complaints)
+        self._at = np.array([each.at for each in self._of], dtype=float)
+        self._customer = _codes(each.customer_id for each in self._of)
+        self._place = {each.ticket_id: n for n, each in enumerate(self._of)}
+        self._there = np.ones(len(self._of), dtype=bool)
+        features = [each.alike for each in self._of]
+        sizes = np.array([len(alike) for alike in features], dtype=np.intp)
+        self._row = np.repeat(np.arange(len(features)), sizes)
+        keys = np.fromiter((key for alike in features for key in alike), dtype=np.int64)
+        names, self._column = np.unique(keys, return_inverse=True)
+        self._columns = len(names)
+        values = (weight for alike in features for weight in alike.values())
+        self._value = np.fromiter(values, dtype=float)
+        self._own = np.bincount(self._row, self._value**2, minlength=len(self._of))
+
+    def drop(self, ticket_ids: Iterable[str]) -> None:
+        """These belong to an incident now."""
+        for ticket_id in ticket_ids:
+            self._there[self._place[ticket_id]] = False
+
+    def same_matter(self, new: Complaint, alarm: Alarm) -> list[Complaint]:
+        """The complaints about the matter of ``new``, which is one of them; none where too few.
+
+        Those near to ``new`` give a first middle, those near to that another one, and so on.
+        """
+        np, mine = self._np, self._place[new.ticket_id]
+        within = self._there & (np.abs(self._at - new.at) <= alarm.window)
+        if len(np.unique(self._customer[within])) < alarm.at_least:
+            return []
+        alone = np.zeros(len(self._of), dtype=bool)
+        alone[mine] = True
+        found = within & (self._dots(self._total(alone)) >= _NEAR * alarm.similarity)
+        found[mine] = True
+        if found.sum() == 1:
+            return []
+        for _ in range(_ROUNDS):
+            before, found = found, self._around(found, within, alarm.similarity)
+            if (found == before).all():
+                break
+        near = [self._of[n] for n in np.flatnonzero(found)]
+        near = _together(near, new.at, alarm.window)
+        return near if new in near and _customers(near) >= alarm.at_least else []
+
+    def _around(self, found: Any, within: Any, similarity: float) -> Any:
+        """Everybody who is near to the middle of those found, nobody counting for themselves."""
+        total = self._total(found)
+        square, dots = float(total @ total), self._dots(total)
+        rest = self._np.where(found, square - 2 * dots + self._own, square)
+        dots = dots - self._np.where(found, self._own, 0.0)
+        near = dots >= similarity * self._np.sqrt(self._np.maximum(rest, 0.0))
+        return within & near & (rest > _NOTHING)
+
+    def _total(self, chosen: Any) -> Any:
+        """The sum of those chosen, by feature."""
+        weights = self._value * chosen[self._row]
+        return self._np.bincount(self._column, weights, minlength=self._columns)
+
+    def _dots(self, total: Any) -> Any:
+        """What each has in common with ``total``."""
+        weights = self._value * total[self._column]
+        return self._np.bincount(self._row, weights, minlength=len(self._of))
 
 
-def _around(
-    found: Sequence[Complaint], within: Sequence[Complaint], similarity: float
-) -> list[Complaint]:
-    """Everybody who is near to the middle of those found, of whom nobody counts for themselves."""
-    total = _sum(each.alike for each in found)
-    square = sum(weight * weight for weight in total.values())
-    inside = {each.ticket_id for each in found}
-    near = []
-    for each in within:
-        dot, rest = sum(w * total.get(key, 0.0) for key, w in each.alike.items()), square
-        if each.ticket_id in inside:
-            own = sum(weight * weight for weight in each.alike.values())
-            dot, rest = dot - own, square - 2 * dot + own
-        if rest > 0 and dot >= similarity * rest**0.5:
-            near.append(each)
-    return near
+_NOTHING = 1e-9
+"""What rounding leaves where nobody else is left."""
+
+
+def _codes(names: Iterable[str]) -> Any:
+    import numpy as np
+
+    return np.unique(list(names), return_inverse=True)[1]
 
 
 def _together(found: Sequence[Complaint], at: float, window: float) -> list[Complaint]:

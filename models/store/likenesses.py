@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 
 from models import likeness
-from models.likeness import Alarm, Complaint, Likeness
+from models.likeness import Alarm, Complaint, Likeness, Window
 from models.store.database import Event, Fields, Tx
 from models.store.followers import Follower
 from models.store.incidents import NewMember, add_members, alert, open_incident
@@ -118,13 +118,15 @@ class _Round:
         self._tx = tx
         self._alarm = alarm
         self._alerted = alerted
-        self._free: dict[str, Complaint] = {}
+        self._free: set[str] = set()
+        self._window = Window(())
         self._open: dict[str, Likeness] = {}
 
     async def run(self, new: Sequence[Complaint]) -> None:
         c, window = complaint_likeness.c, self._alarm.window
         around = (c.at >= new[0].at - window, c.at <= new[-1].at + window)
-        self._free = {each.ticket_id: each for each in await _free(self._tx, *around)}
+        free = await _free(self._tx, *around)
+        self._free, self._window = {each.ticket_id for each in free}, Window(free)
         self._open = await self._opened()
         for each in new:
             if each.ticket_id in self._free and not await self._joins(each):
@@ -152,7 +154,7 @@ class _Round:
         return True
 
     async def _opens(self, new: Complaint) -> None:
-        found = likeness.same_matter(new, list(self._free.values()), self._alarm)
+        found = self._window.same_matter(new, self._alarm)
         if not found:
             return
         centre = likeness.middle(each.alike for each in found)
@@ -170,8 +172,8 @@ class _Round:
 
     async def _add(self, incident_id: str, found: Sequence[Complaint]) -> None:
         ids = [each.ticket_id for each in found]
-        for ticket_id in ids:
-            del self._free[ticket_id]
+        self._free.difference_update(ids)
+        self._window.drop(ids)
         await add_members(self._tx, incident_id, [NewMember(ticket_id) for ticket_id in ids])
         c = complaint_likeness.c
         taken = update(complaint_likeness).where(c.ticket_id.in_(ids))

@@ -1,16 +1,22 @@
 """What makes many complaints one matter, and what does not."""
 
+import random
+from collections.abc import Sequence
+
+import pytest
+
+from models import likeness as likenesses
 from models.likeness import (
     MOST_OF_TEXT,
     Alarm,
     Complaint,
+    Window,
     cosine,
     dump,
     feature,
     likeness,
     load,
     middle,
-    same_matter,
 )
 
 ALARM = Alarm(at_least=4, window=600.0, similarity=0.2)
@@ -19,6 +25,12 @@ ALARM = Alarm(at_least=4, window=600.0, similarity=0.2)
 def _said(name: str, *words: str, at: float = 0.0, customer: str = "") -> Complaint:
     alike = likeness({feature(word): 1.0 for word in words})
     return Complaint(name, customer or name, at, alike)
+
+
+def same_matter(new: Complaint, others: Sequence[Complaint], alarm: Alarm) -> list[Complaint]:
+    """Among these and itself."""
+    known = {each.ticket_id: each for each in (*others, new)}
+    return Window(list(known.values())).same_matter(new, alarm)
 
 
 def _names(found: list[Complaint]) -> set[str]:
@@ -69,3 +81,64 @@ def test_they_lie_within_one_window_whatever_their_order() -> None:
     assert "late" not in _names(same_matter(METRO[0], [late, *reversed(METRO)], ALARM))
     early = same_matter(METRO[0], [late, *reversed(METRO)], ALARM)
     assert _names(early) == {"m0", "m1", "m2", "m3", "m4"}
+
+
+def one_by_one(new: Complaint, others: Sequence[Complaint], alarm: Alarm) -> list[Complaint]:
+    """``Window.same_matter``, with dictionaries: what it has to agree with."""
+    around = [each for each in others if abs(each.at - new.at) <= alarm.window]
+    within = [new, *(each for each in around if each.ticket_id != new.ticket_id)]
+    if likenesses._customers(within) < alarm.at_least:
+        return []
+    found = [
+        e for e in within if cosine(new.alike, e.alike) >= likenesses._NEAR * alarm.similarity
+    ]
+    for _ in range(likenesses._ROUNDS):
+        before, found = found, around_one_by_one(found, within, alarm.similarity)
+        if found == before:
+            break
+    found = likenesses._together(found, new.at, alarm.window)
+    return found if new in found and likenesses._customers(found) >= alarm.at_least else []
+
+
+def around_one_by_one(
+    found: Sequence[Complaint], within: Sequence[Complaint], similarity: float
+) -> list[Complaint]:
+    total = likenesses._sum(each.alike for each in found)
+    square = sum(weight * weight for weight in total.values())
+    inside = {each.ticket_id for each in found}
+    near = []
+    for each in within:
+        dot, rest = sum(w * total.get(key, 0.0) for key, w in each.alike.items()), square
+        if each.ticket_id in inside:
+            own = sum(weight * weight for weight in each.alike.values())
+            dot, rest = dot - own, square - 2 * dot + own
+        if rest > 0 and dot >= similarity * rest**0.5:
+            near.append(each)
+    return near
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_all_at_once_is_as_one_by_one(seed: int) -> None:
+    draw = random.Random(seed)
+    words = [f"词{n}" for n in range(40)]
+    said = []
+    for n in range(60):
+        about = draw.choice(["停运", "涨价", ""])
+        chosen = draw.sample(words, draw.randrange(0, 6)) + [about] * bool(about)
+        at, customer = draw.uniform(0, 1500), f"c{draw.randrange(25)}"
+        said.append(_said(f"t{n}", *chosen, at=at, customer=customer))
+    window, gone = Window(said), set()
+    found_any = False
+    for each in draw.sample(said, 40):
+        if each.ticket_id in gone:
+            continue
+        left = [other for other in said if other.ticket_id not in gone]
+        alike = draw.choice([0.1, 0.2, 0.35])
+        alarm = Alarm(at_least=draw.choice([2, 4]), window=600.0, similarity=alike)
+        found = window.same_matter(each, alarm)
+        assert _names(found) == _names(one_by_one(each, left, alarm))
+        found_any = found_any or bool(found)
+        if found and draw.random() < 0.3:
+            window.drop(_names(found))
+            gone |= _names(found)
+    assert found_any
