@@ -4,7 +4,7 @@ They are no tickets (docs/decisions/0015): they wait in a table of their own, an
 gives them away as it gives tickets, by the skills that the ticket needed, when no ticket waits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 
 from sqlalchemy import func, select, update
@@ -20,7 +20,15 @@ from models.store.followers import Follower
 from models.store.settling import handlers
 from models.store.timers import Effect, Timer, set_timer, stop_timer
 from models.store.waiting import load_needs
-from models.tables import complaint, follow_up, follow_up_attempt, message, skill_class, ticket
+from models.tables import (
+    complaint,
+    follow_up,
+    follow_up_attempt,
+    message,
+    skill_class,
+    ticket,
+    timer,
+)
 from models.ticket import TicketState
 
 BEGIN, AGAIN = "follow_up.begin", "follow_up.again"
@@ -42,15 +50,17 @@ def following_up(plan: Plan) -> Follower:
 
     async def act(tx: Tx, events: Sequence[Event]) -> None:
         last = {e.ticket_id: e for e in events if e.ticket_id and e.kind in STATE_CHANGES}
+        asked = await _asked(tx, events)
         for event in events:
-            if event.kind == "message.in" and event.data.get("what") == "message":
+            if event.conversation_id in asked and event.data.get("what") == "message":
                 await _answered(tx, event)
+        planned = await _planned(tx, last)
         for ticket_id, event in last.items():
             # One from before states were told says nothing of them.
             state = event.data.get("state")
             if state == TicketState.RESOLVED:
                 await _plan(tx, ticket_id, event.at, plan)
-            elif state not in {None, TicketState.CLOSED}:
+            elif ticket_id in planned and state not in {None, TicketState.CLOSED}:
                 await _drop(tx, ticket_id)
         for event in events:  # last: it comes sooner than what the resolution planned
             if event.kind == "satisfaction.low" and event.ticket_id:
@@ -59,6 +69,22 @@ def following_up(plan: Plan) -> Follower:
     return Follower(
         "follow-ups", frozenset({*STATE_CHANGES, "message.in", "satisfaction.low"}), act
     )
+
+
+async def _asked(tx: Tx, events: Sequence[Event]) -> set[str]:
+    """The conversations in which somebody was written to: of most messages there is none."""
+    x = follow_up_attempt.c
+    talks = {e.conversation_id for e in events if e.kind == "message.in" and e.conversation_id}
+    query = select(x.conversation_id).where(x.conversation_id.in_(talks), x.reached.is_(None))
+    return set((await tx.conn.execute(query)).scalars()) if talks else set()
+
+
+async def _planned(tx: Tx, ticket_ids: Collection[str]) -> set[str]:
+    """Of these tickets, those that have a follow-up, or that one is planned for."""
+    f, t = follow_up.c, timer.c
+    made = select(f.ticket_id).where(f.ticket_id.in_(ticket_ids))
+    begins = select(t.subject).where(t.kind == BEGIN, t.subject.in_(ticket_ids))
+    return {*(await tx.conn.execute(made.union_all(begins))).scalars()} if ticket_ids else set()
 
 
 async def _plan(tx: Tx, ticket_id: str, resolved_at: float, plan: Plan) -> None:
