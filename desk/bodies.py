@@ -152,7 +152,8 @@ class ChangeAgent(Body):
     password: Password | None = None
     skills: Skills | None = None
     capacity: Capacity | None = None
-    team: Annotated[str, Field(max_length=64)] | None = None
+    team: Annotated[Line, Field(max_length=64)] | None = None
+    alias: Annotated[Line, Field(max_length=32)] | None = None
     shift_ends_at: Annotated[float, Field(ge=0)] | None = None
     """Seconds since the epoch; 0 for no end."""
 

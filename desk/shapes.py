@@ -38,6 +38,7 @@ def colleague_json(agent: Agent) -> Json:
         "presence": agent.presence,
         "capacity": agent.capacity,
         "team": agent.team,
+        "alias": agent.alias,
         "used": agent.used,
         "skills": agent.skills,
     }

@@ -49,6 +49,7 @@ class Agent:
     """A person at the desk. ``skills`` maps a skill (“domain:物流”, “lang:en”) to 1–5.
 
     ``capacity`` and ``used`` are units of work; what a channel costs is in ``routing.toml``.
+    ``alias`` (花名 or 工号) is what customers see; without one, no name at all.
     """
 
     id: str
@@ -60,3 +61,4 @@ class Agent:
     used: int
     skills: dict[str, int] = field(default_factory=dict)
     team: str = ""
+    alias: str = ""

@@ -64,7 +64,7 @@ class Agents:
         return agent_id
 
     async def change(self, agent_id: str, by: str | None, **values: Any) -> None:
-        """Sets name, role, team, password, skills, capacity or disabled_at.
+        """Sets name, alias, role, team, password, skills, capacity or disabled_at.
 
         A new password ends the person's sessions. What somebody has who is disabled goes to
         whoever comes next, as in ``Leaving.leave``.
@@ -335,6 +335,7 @@ def _agent(row: Fields) -> Agent:
         presence=Presence(row["presence"]),
         capacity=row["capacity"],
         team=row["team"],
+        alias=row["alias"] or "",
         used=row["used"],
         skills=row["skills"],
     )

@@ -21,6 +21,8 @@ async def test_an_admin_adds_changes_and_disables(house: World, visit: Visit) ->
     path = f"/agents/{made.json['id']}"
     changed = await admin.call("PATCH", path, {"role": "supervisor", "password": "another one"})
     assert changed.json["role"] == "supervisor"
+    named = await admin.call("PATCH", path, {"alias": "8号", "team": "华东"})
+    assert (named.json["alias"], named.json["team"]) == ("8号", "华东")
     stranger = await visit()
     body = {"login": "zhao", "password": "another one"}
     assert (await stranger.post("/login", body)).status == 200
