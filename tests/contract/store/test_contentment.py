@@ -1,0 +1,94 @@
+"""Figures of satisfaction counted in SQL against a count by hand of the same random surveys."""
+
+import random
+from collections import defaultdict
+from typing import Any
+
+import pytest
+
+from models.store import Store
+from models.store.contentment import DIMENSIONS, Contentment, Dimension
+from models.tables import agent, conversation, customer, identity, survey, ticket
+from tests.contract.store.test_figures import BOUNDS, DAY, START, Month
+
+SURVEYS = 400
+
+Counts = dict[tuple[int, tuple[str, ...]], dict[str, int]]
+
+
+def surveys(month: Month, seed: int) -> list[dict[str, Any]]:
+    """Asked, answered, asked in vain, and told by a caller whom nobody asked."""
+    draw, rows = random.Random(seed), []
+    tickets = month.rows["ticket"]
+    people = [row["id"] for row in month.rows["agent"]]
+    for number in range(SURVEYS):
+        mine = draw.choice(tickets)
+        at = START - 3 * DAY + draw.random() * 40 * DAY
+        asked = draw.random() < 0.8
+        answered = not asked or draw.random() < 0.6
+        scored = answered and draw.random() < 0.9
+        rows.append(
+            {
+                "id": f"{number:036d}", "ticket_id": mine["id"],
+                "conversation_id": mine["conversation_id"], "customer_id": mine["customer_id"],
+                "resolved_at": float(number), "channel": draw.choice(["email", "webchat"]),
+                "agent_id": draw.choice([*people, None]), "domain": draw.choice(["物流", ""]),
+                "tier": draw.choice(["standard", "vip"]), "region": draw.choice(["华东", ""]),
+                "lang": "zh", "keys": {}, "asked_at": at if asked else None,
+                "expires_at": at + 7 * DAY, "score": draw.randint(1, 5) if scored else None,
+                "solved": draw.choice([True, False, None]) if answered else None,
+                # An answer may come in another period: the survey belongs to its question.
+                "answered_at": at + draw.random() * 5 * DAY if answered else None,
+            }
+        )  # fmt: skip
+    return rows
+
+
+def by_hand(rows: list[dict[str, Any]], by: tuple[Dimension, ...]) -> Counts:
+    found: Counts = defaultdict(lambda: defaultdict(int))
+    for row in rows:
+        at = row["asked_at"] if row["asked_at"] is not None else row["answered_at"]
+        inside = [n for n in range(len(BOUNDS) - 1) if BOUNDS[n] <= at < BOUNDS[n + 1]]
+        if not inside:
+            continue
+        columns = ["agent_id" if name == "agent" else name for name in by]
+        counts = found[inside[0], tuple(row[name] or "" for name in columns)]
+        score = row["score"]
+        counts["asked"] += row["asked_at"] is not None
+        counts["replied"] += row["asked_at"] is not None and score is not None
+        counts["answers"] += score is not None
+        counts["content"] += score in {4, 5}
+        counts["low"] += score in {1, 2}
+        counts["total"] += score or 0
+        counts["solved"] += row["solved"] is True
+        counts["unsolved"] += row["solved"] is False
+    return found
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_random_surveys(store: Store, seed: int) -> None:
+    month = Month(seed, 60)
+    rows = surveys(month, seed)
+    for table in (agent, customer, identity, conversation, ticket):
+        async with store.db.write() as tx:
+            await tx.insert(table, month.rows[table.name])
+    async with store.db.write() as tx:
+        await tx.insert(survey, rows)
+    single: list[tuple[Dimension, ...]] = [(name,) for name in DIMENSIONS]
+    for by in [(), *single, ("channel", "agent", "tier")]:
+        found = await store.satisfaction.figures(BOUNDS, by)
+        told = {
+            (one.period, one.by): {
+                name: getattr(one, name)
+                for name in Contentment.__dataclass_fields__.keys() - {"period", "by"}
+            }
+            for one in found
+        }
+        assert told == {key: dict(counts) for key, counts in by_hand(rows, by).items()}
+
+
+async def test_the_shares(store: Store) -> None:
+    counts = {"asked": 10, "replied": 4, "answers": 5, "content": 3, "low": 1, "total": 18}
+    one = Contentment(0, (), **counts, solved=2, unsolved=2)
+    assert (one.rate, one.mean, one.participation, one.solved_rate) == (0.6, 3.6, 0.4, 0.5)
+    assert await store.satisfaction.figures(BOUNDS) == []
