@@ -9,7 +9,7 @@ from desk.sheets import Cell, Sheet, month_span
 from models.figures import DIMENSION_NAMES, FIGURES, Dimension, Figures, value_of
 from models.store import Store
 
-_FORMATS = {"count": "#,##0", "share": "0.0%", "seconds": "[h]:mm:ss"}
+_FORMATS = {"count": "#,##0", "share": "0.0%", "seconds": "[h]:mm:ss", "score": "0.00"}
 _DAY_SECONDS = 86_400
 
 _UNKNOWN = "（未知 unknown）"

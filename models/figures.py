@@ -44,6 +44,11 @@ class Figures:
     reopened: int = 0
     signed_in_seconds: float = 0.0
     occupied_seconds: float = 0.0
+    asked: int = 0
+    replied: int = 0
+    rated: int = 0
+    content: int = 0
+    score_sum: int = 0
     clocks: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Kind of clock to how many of its runs were (met, missed)."""
 
@@ -92,6 +97,21 @@ class Figures:
         """占用率: with a ticket in hand, of the time signed in; people and teams only."""
         return _share(self.occupied_seconds, self.signed_in_seconds)
 
+    @property
+    def satisfaction(self) -> float | None:
+        """满意率: very satisfied and satisfied, of all ratings."""
+        return _share(self.content, self.rated)
+
+    @property
+    def score(self) -> float | None:
+        """平均分: the mean rating, 1 to 5."""
+        return _share(self.score_sum, self.rated)
+
+    @property
+    def participation(self) -> float | None:
+        """参评率: surveys answered, of those that were sent."""
+        return _share(self.replied, self.asked)
+
     def kept(self, kind: ClockKind) -> float | None:
         """达标率: runs of a clock that were met, of those that ended met or missed."""
         met, missed = self.clocks.get(kind, (0, 0))
@@ -105,12 +125,12 @@ def _share(part: float, whole: float) -> float | None:
 class Figure(NamedTuple):
     """What one figure is called, how it is shown, and its definition, in both languages.
 
-    ``unit``: “count”, “share” (of 1) or “seconds”.
+    ``unit``: “count”, “share” (of 1), “seconds” or “score” (1 to 5).
     """
 
     zh: str
     en: str
-    unit: Literal["count", "share", "seconds"]
+    unit: Literal["count", "share", "seconds", "score"]
     says_zh: str
     says_en: str
 
@@ -187,6 +207,19 @@ FIGURES: Mapping[str, Figure] = {
         "登录期间手上有工单的时间 ÷ 登录时间（离线除外）；只按整体、坐席、班组",
         "time with a ticket in hand, of the time signed in (all but offline); only as a whole, "
         "by agent and by team",
+    ),
+    "satisfaction": Figure(
+        "满意率", "Satisfaction", "share",
+        "期间内发出（或来电者直接给出）的评价中，非常满意和满意的比例；领域与坐席按询问时",
+        "very satisfied and satisfied, of the ratings whose survey was sent in the period, or "
+        "that a caller gave in it; domain and agent are those of then",
+    ),
+    "score": Figure(
+        "平均分", "Mean rating", "score", "同上，1 到 5 分的平均", "the mean of the same, 1 to 5"
+    ),
+    "participation": Figure(
+        "参评率", "Participation", "share", "期间内发出的询问中得到评价的比例",
+        "of the surveys sent in the period, those that were answered",
     ),
     **{
         f"kept_{kind}": Figure(

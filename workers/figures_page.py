@@ -18,8 +18,8 @@ labels of today. By {english}. A share of nothing is shown as nothing, not as 0.
 """
 
 _TAIL = """
-满意率、平均分、参评率另见 [customers.md](customers.md)，同一份月报里有；电话 4 声接听率见
-`shouli calls`。 / For satisfaction see customers.md; it stands in the same monthly file.
+评价怎样得来，见 [customers.md](customers.md)；电话 4 声接听率见 `shouli calls`。
+/ How ratings come about: customers.md. For calls answered within four rings: `shouli calls`.
 
 `shouli figures month --month 2026-11 --out F.xlsx`（或 .csv）写月报；
 `GET /api/v1/figures` 给程序，坐席台“报表”页给班长。

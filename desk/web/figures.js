@@ -5,13 +5,14 @@ import { call } from "./door.js";
 import { channelName } from "./queue.js";
 
 const DIMENSIONS = ["channel", "domain", "agent", "team"];
-const TILES = ["volume", "first_answer", "resolved", "resolution", "kept_first_answer", "reopen_rate", "complaint_rate", "occupancy"];
+const TILES = ["volume", "first_answer", "resolved", "resolution", "kept_first_answer", "reopen_rate", "complaint_rate", "satisfaction", "occupancy"];
 const TRENDS = ["volume", "first_answer", "kept_first_answer", "reopen_rate"];
 
 /** A figure as people read it; nothing where there was nothing to count it of. */
 export function shown(value, unit) {
   if (value === null) return "–";
   if (unit === "share") return `${(100 * value).toFixed(1)}%`;
+  if (unit === "score") return value.toFixed(2);
   return unit === "seconds" ? span(value) : value.toLocaleString();
 }
 

@@ -1,6 +1,6 @@
 """Counting the figures of a service centre (KPI) in SQL; ``models.figures`` defines each."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from itertools import pairwise
@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.figures import REPEAT_SECONDS, Dimension, Figures
+from models.store import contentment
 from models.store.database import Database
 from models.tables import (
     agent,
@@ -66,6 +67,7 @@ class Kpi:
             for query in _queries(bounds, by):
                 _add(found, (await conn.execute(query)).mappings())
             _add(found, _by_clock((await conn.execute(_clocks(bounds, by))).mappings()))
+            _add(found, await _ratings(conn, bounds, by))
             for number, (start, end) in enumerate(pairwise(bounds)):
                 if by is None or by in _PEOPLE:
                     _add(found, await _occupancy(conn, number, start, min(end, now), by))
@@ -339,6 +341,32 @@ def _by_clock(rows: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
         found[key][str(row["kind"])] = int(row["met"]), int(row["missed"])
     for (period, group), clocks in found.items():
         yield {"period": period, "group": group, "clocks": clocks}
+
+
+# -- satisfaction ----------------------------------------------------------------------
+
+
+async def _ratings(
+    conn: AsyncConnection, bounds: Sequence[float], by: Dimension | None
+) -> Iterable[Mapping[str, Any]]:
+    """As ``models.store.contentment`` counts them; a team's are its people's."""
+    teams = {}
+    if by == "team":
+        teams = {row.id: row.team for row in await conn.execute(select(agent.c.id, agent.c.team))}
+    per: contentment.Dimension | None = "agent" if by == "team" else by
+    found: dict[tuple[int, str], Counter[str]] = defaultdict(Counter)
+    for one in await contentment.figures(conn, bounds, () if per is None else (per,)):
+        name = one.by[0] if one.by else ""
+        found[one.period, teams.get(name, "") if by == "team" else name].update(
+            asked=one.asked,
+            replied=one.replied,
+            rated=one.answers,
+            content=one.content,
+            score_sum=one.total,
+        )
+    return [
+        {"period": period, "group": group, **counts} for (period, group), counts in found.items()
+    ]
 
 
 # -- occupancy -------------------------------------------------------------------------

@@ -87,6 +87,31 @@ async def test_random_surveys(store: Store, seed: int) -> None:
         assert told == {key: dict(counts) for key, counts in by_hand(rows, by).items()}
 
 
+@pytest.mark.parametrize("by", [None, "channel", "domain", "agent", "team"])
+async def test_they_stand_among_the_others(store: Store, by: str | None) -> None:
+    month = Month(7, 60)
+    rows = surveys(month, 7)
+    for table in (agent, customer, identity, conversation, ticket):
+        async with store.db.write() as tx:
+            await tx.insert(table, month.rows[table.name])
+    async with store.db.write() as tx:
+        await tx.insert(survey, rows)
+    teams = {row["id"]: row["team"] for row in month.rows["agent"]}
+    wanted: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
+    dimension: Any = "agent" if by == "team" else by
+    for (period, of), counts in by_hand(rows, (dimension,) if by else ()).items():
+        name = of[0] if of else ""
+        group = teams.get(name, "") if by == "team" else name
+        names = ("asked", "replied", "answers", "content", "total")
+        sums = [counts[name] for name in names]
+        wanted[period, group] = [a + b for a, b in zip(wanted[period, group], sums, strict=True)]
+    found = {
+        (f.period, f.group): [f.asked, f.replied, f.rated, f.content, f.score_sum]
+        for f in await store.kpi.figures(BOUNDS, by)  # type: ignore[arg-type]
+    }
+    assert {key: counts for key, counts in found.items() if any(counts)} == dict(wanted)
+
+
 async def test_the_shares(store: Store) -> None:
     counts = {"asked": 10, "replied": 4, "answers": 5, "content": 3, "low": 1, "total": 18}
     one = Contentment(0, (), **counts, solved=2, unsolved=2)
