@@ -156,6 +156,7 @@ class DeskOptions:
     ``origins``: exact origins (“https://desk.example.com”) that browsers may come from; when
     empty, only pages of the host that is being asked. ``second_person``: whoever wrote a text for
     an incident may not approve it; ``incident_alert``: roles that are told of a drill.
+    ``survey_seconds``: how long one may be answered; ``survey_change_seconds``: or changed.
     """
 
     version: str = ""
@@ -167,6 +168,8 @@ class DeskOptions:
     beat_seconds: float = 10.0
     ping_seconds: float = 25.0
     transfer_seconds: float = 600.0
+    survey_seconds: float = 7 * 86400.0
+    survey_change_seconds: float = 86400.0
 
 
 @dataclass(frozen=True, slots=True)

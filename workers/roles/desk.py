@@ -90,6 +90,8 @@ def _services(settings: Settings, base: Base) -> DeskServices:
             second_person=settings.incidents.second_person,
             incident_alert=settings.incidents.alert,
             transfer_seconds=settings.life.transfer_minutes * 60.0,
+            survey_seconds=settings.satisfaction.valid_days * 86400.0,
+            survey_change_seconds=settings.satisfaction.change_hours * 3600.0,
         ),
         metrics=metrics if settings.metrics.enabled else None,
     )
