@@ -197,9 +197,12 @@ class Desk {
 
   async readQueue() {
     const { state } = this;
+    const before = state.waiting;
     const [queue, me] = await Promise.all([call("GET", "/queue"), call("GET", "/me")]);
     setNow(queue.now);
-    Object.assign(state, { mine: queue.tickets, waiting: queue.waiting, me });
+    Object.assign(state, { mine: queue.tickets, me });
+    // What the live line said meanwhile is newer than this answer.
+    if (state.waiting === before) state.waiting = queue.waiting;
     if (state.tab === "waiting") {
       const { tickets } = await call("GET", "/tickets?state=waiting&limit=200");
       state.listed = tickets.sort((a, b) => (a.due_at ?? Infinity) - (b.due_at ?? Infinity));
