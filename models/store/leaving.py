@@ -1,4 +1,4 @@
-"""Who leaves hands over everything: nothing open is left with somebody who is not there.
+"""Who leaves hands over their tickets, transfers and follow-ups. Sub-tasks are not handed on yet.
 
 What belongs to people beside tickets hands itself over here, too: a line in ``HANDED_OVER``.
 """
