@@ -50,6 +50,7 @@ Skills = dict[
 ]
 Password = Annotated[str, Field(min_length=10, max_length=1024)]
 Capacity = Annotated[int, Field(ge=0, le=100)]
+Month = Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")]
 
 
 class Body(BaseModel):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from desk.bodies import Body, Id, Line, Why, _wordy
+from desk.bodies import Body, Id, Line, Month, Why, _wordy
 from models.complaint import Word
 
 Moment = Annotated[float, Field(ge=0, le=1e11)]
@@ -100,7 +100,7 @@ class NewNote(Body):
 class LedgerQuery(Body):
     """The query of the ledger; a filter that is absent does not restrict."""
 
-    month: Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")]
+    month: Month
     format: Literal["json", "csv", "xlsx"] = "json"
     cause: Short | None = None
     department: Short | None = None

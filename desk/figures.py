@@ -34,7 +34,7 @@ class FiguresQuery(bodies.Body):
 
 
 class MonthQuery(bodies.Body):
-    month: Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")]
+    month: bodies.Month
     format: Literal["xlsx", "csv"] = "xlsx"
 
 

@@ -12,9 +12,8 @@ from zoneinfo import ZoneInfo
 from classifier.progress import ProgressQuestion, progress_question
 from config.contact import Progress
 from models.message import InboundMessage, Lane
-from models.store.conversations import append
 from models.store.database import Tx
-from models.store.progress import PREFIX, Question, questions, standings
+from models.store.progress import PREFIX, Question, answered, questions, standings
 from models.store.threads import Incoming
 from models.texts import Said, combined, language_of
 from workers.rating import Rates, Rating
@@ -73,16 +72,7 @@ class Asides:
 
     async def _answer(self, tx: Tx, question: Question, asked: ProgressQuestion) -> None:
         said = await self._progress_of(tx, question, asked)
-        await append(
-            tx,
-            conversation_id=question.conversation_id,
-            ticket_id=question.ticket_id,
-            kind="notice",
-            text=said.text,
-            client_id=f"{PREFIX}{question.message_id}",
-            agent_id=None,
-            template=said.template,
-        )
+        await answered(tx, question, said, f"{PREFIX}{question.message_id}")
 
     async def _progress_of(self, tx: Tx, question: Question, asked: ProgressQuestion) -> Said:
         proven = question.level in _PROVEN

@@ -22,7 +22,8 @@ from models.errors import Permanent, ShouliError
 from models.store import Store
 from models.training import Retraining
 from workers.bundle_work import BundleWork
-from workers.classifier_cli import ConfigOption, classifier_app
+from workers.classifier_cli import classifier_app
+from workers.options import ConfigOption
 from workers.watch_telling import shadow_of, tell_shadow
 
 _T = TypeVar("_T")

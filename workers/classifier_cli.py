@@ -26,6 +26,7 @@ from classifier.text import Text
 from config.settings import load, load_taxonomy
 from models.errors import Permanent, ShouliError
 from models.ticket import Labels
+from workers.options import ConfigOption
 
 classifier_app = typer.Typer(
     help="分类器：训练、评测、预测、解释 / The classifier: train, judge, ask, explain.",
@@ -41,10 +42,6 @@ DataOption = Annotated[
 ]
 FacetsOption = Annotated[
     str, typer.Option(help="只用这些维度，逗号分隔 / Only these facets, comma separated.")
-]
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", help="设置文件 / Settings file (default: ./shouli.toml)."),
 ]
 StrangerOption = Annotated[
     str, typer.Option(help="表示“都不是”的标签 / Label of messages that are of no class.")

@@ -22,6 +22,7 @@ from workers.classifier_cli import classifier_app
 from workers.complaints_cli import complaints_app
 from workers.figures_cli import figures_app
 from workers.incidents_cli import incidents_app
+from workers.options import ConfigOption
 from workers.records_cli import calls_app, deliveries_app
 from workers.rehearsing import simulate
 from workers.rules_cli import rules_app
@@ -57,10 +58,6 @@ app.add_typer(rules_app, name="rules")
 app.command("simulate")(simulate)
 app.add_typer(route_app, name="route")
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", help="设置文件 / Settings file (default: ./shouli.toml)."),
-]
 out = Console(highlight=False)
 
 

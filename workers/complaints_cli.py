@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -10,11 +9,10 @@ import typer
 from rich.console import Console
 
 from config.settings import load
+from workers.options import ConfigOption, MonthOption, SpreadsheetOption
 
 complaints_app = typer.Typer(help="投诉台账 / The ledger of complaints.", no_args_is_help=True)
 out = Console(highlight=False)
-
-_MONTH = r"^20\d\d-(0[1-9]|1[0-2])$"
 
 
 @complaints_app.callback()
@@ -24,21 +22,16 @@ def complaints_group() -> None:
 
 @complaints_app.command("ledger")
 def ledger(
-    month: Annotated[str, typer.Option(help="月份 / Month, as 2026-11.")],
-    to: Annotated[Path, typer.Option("--out", help="文件，.csv 或 .xlsx / File, .csv or .xlsx.")],
+    month: MonthOption,
+    to: SpreadsheetOption,
     cause: Annotated[str | None, typer.Option(help="只要这个原因 / This cause only.")] = None,
     department: Annotated[
         str | None, typer.Option(help="只要这个责任部门 / This department only.")
     ] = None,
     product: Annotated[str | None, typer.Option(help="只要这个产品 / This product only.")] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", "-c", help="设置文件 / Settings file (default: ./shouli.toml)."),
-    ] = None,
+    config: ConfigOption = None,
 ) -> None:
     """一个月的投诉写成表格 / A month of complaints as a spreadsheet."""
-    import re
-
     from classifier.spans import spans
     from desk.ledger import covered
     from desk.ledger_file import as_csv, as_xlsx
@@ -46,10 +39,6 @@ def ledger(
     from workers.wiring import make_store
 
     writers = {".csv": as_csv, ".xlsx": as_xlsx}
-    if not re.fullmatch(_MONTH, month):
-        raise typer.BadParameter(f"{month}: 写成 2026-11 / write it as 2026-11")
-    if to.suffix not in writers:
-        raise typer.BadParameter(f"{to.name}: .csv 或 .xlsx / .csv or .xlsx")
     settings = load(config, environ=os.environ)
     zone = ZoneInfo(settings.hours.time_zone)
 

@@ -2,20 +2,16 @@
 
 import asyncio
 import os
-import re
-from pathlib import Path
-from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
 
 from config.settings import load
+from workers.options import ConfigOption, MonthOption, SpreadsheetOption
 
 figures_app = typer.Typer(help="报表 / Figures.", no_args_is_help=True)
 out = Console(highlight=False)
-
-_MONTH = r"^20\d\d-(0[1-9]|1[0-2])$"
 
 
 @figures_app.callback()
@@ -25,21 +21,14 @@ def figures_group() -> None:
 
 @figures_app.command("month")
 def month(
-    month: Annotated[str, typer.Option(help="月份 / Month, as 2026-11.")],
-    to: Annotated[Path, typer.Option("--out", help="文件，.csv 或 .xlsx / File, .csv or .xlsx.")],
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", "-c", help="设置文件 / Settings file (default: ./shouli.toml)."),
-    ] = None,
+    month: MonthOption,
+    to: SpreadsheetOption,
+    config: ConfigOption = None,
 ) -> None:
     """一个月的报表写成表格 / A month's figures as a spreadsheet."""
     from desk.monthly import month_file, read_month
     from workers.wiring import make_store
 
-    if not re.fullmatch(_MONTH, month):
-        raise typer.BadParameter(f"{month}: 写成 2026-11 / write it as 2026-11")
-    if to.suffix not in {".csv", ".xlsx"}:
-        raise typer.BadParameter(f"{to.name}: .csv 或 .xlsx / .csv or .xlsx")
     settings = load(config, environ=os.environ)
 
     async def write() -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from config.settings import load
+from workers.options import ConfigOption
 from workers.records_cli import as_time
 
 incidents_app = typer.Typer(
@@ -18,10 +18,6 @@ incidents_app = typer.Typer(
     no_args_is_help=True,
 )
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", help="设置文件 / Settings file (default: ./shouli.toml)."),
-]
 out = Console(highlight=False)
 
 

@@ -8,9 +8,8 @@ from config.contact import Satisfaction
 from models.errors import Rejected
 from models.message import Choice, InboundMessage
 from models.satisfaction import LOW, Answer
-from models.store.conversations import append
 from models.store.database import Tx
-from models.store.progress import Question
+from models.store.progress import Question, answered
 from models.store.surveys import Slot, Survey, Via, latest, note_unclear, record
 from models.store.threads import Incoming
 from models.texts import Said, combined
@@ -67,17 +66,7 @@ class Rates:
     async def answer(self, tx: Tx, question: Question, rating: Rating) -> None:
         """Writes a rating down and says thanks; or asks what is still to be known."""
         said, choices = await self._reply(tx, rating)
-        await append(
-            tx,
-            conversation_id=question.conversation_id,
-            ticket_id=question.ticket_id,
-            kind="notice",
-            text=said.text,
-            client_id=f"rated:{question.message_id}",
-            agent_id=None,
-            template=said.template,
-            choices=choices,
-        )
+        await answered(tx, question, said, f"rated:{question.message_id}", choices)
 
     async def _reply(self, tx: Tx, rating: Rating) -> tuple[Said, Sequence[Choice]]:
         survey = rating.survey

@@ -3,7 +3,6 @@
 import asyncio
 import os
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from config.settings import load
+from workers.options import ConfigOption
 
 deliveries_app = typer.Typer(
     help="答复的发送记录与重发 / What became of each attempt to send an answer; sending again.",
@@ -19,10 +19,6 @@ deliveries_app = typer.Typer(
 )
 calls_app = typer.Typer(help="电话 / Telephone calls.", no_args_is_help=True)
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", help="设置文件 / Settings file (default: ./shouli.toml)."),
-]
 out = Console(highlight=False)
 
 

@@ -24,6 +24,7 @@ from router.simulate import Shift
 from router.sla import Calendars
 from workers import logs
 from workers.hours import calendars
+from workers.options import ConfigOption
 from workers.picture import bound_sentences, percent, picture, short, span
 from workers.publishing import content_of, parsed
 from workers.rehearsal import Side, rehearse, with_skills
@@ -52,10 +53,6 @@ JsonOption = Annotated[bool, typer.Option("--json", help="输出 JSON / Print JS
 PictureOption = Annotated[Path | None, typer.Option(help="另存为 SVG 图 / Save as SVG.")]
 
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", help="设置文件 / Settings file (default: ./shouli.toml)."),
-]
 _MOST_CLASSES = 12
 
 

@@ -24,6 +24,7 @@ from models.store import Store
 from models.store.rules import Publication
 from router.review import Finding
 from workers import logs
+from workers.options import ConfigOption
 from workers.publishing import Publishing, content_of
 from workers.rehearsing import (
     Asked,
@@ -47,10 +48,6 @@ rules_app = typer.Typer(
 )
 out = Console(highlight=False)
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", help="设置文件 / Settings file (default: ./shouli.toml)."),
-]
 Why = Annotated[str, typer.Option(help="为什么，记入审计 / Why; kept in the audit.")]
 By = Annotated[
     str | None,

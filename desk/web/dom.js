@@ -71,6 +71,16 @@ export function notice(text, kind = "good") {
   setTimeout(() => box.remove(), kind === "bad" ? 8000 : 3500);
 }
 
+/** Does what somebody asked for, and shows them a refusal; a fault of ours is thrown. */
+export async function attempt(work) {
+  try {
+    await work();
+  } catch (error) {
+    if (error.status === undefined) throw error;
+    notice(error.message, "bad");
+  }
+}
+
 /** A modal form. Resolves to its FormData, or null when it was left. */
 export function ask({ title, text, fields = [], submit, danger = false }) {
   return new Promise((resolve) => {

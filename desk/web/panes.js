@@ -1,5 +1,5 @@
 // A view over the desk: a list, and what is known of the one that was chosen.
-import { h, notice, t } from "./dom.js";
+import { attempt, h, t } from "./dom.js";
 
 export class Panes {
   constructor(desk, { id, title, tools = [] }) {
@@ -30,13 +30,8 @@ export class Panes {
     if (!items.length) this.list.append(h("li.empty", null, none));
   }
 
-  async act(work) {
-    try {
-      await work();
-    } catch (error) {
-      if (error.status === undefined) throw error;
-      notice(error.message, "bad");
-    }
+  act(work) {
+    return attempt(work);
   }
 
   action(words, work, kind = "button.quiet") {

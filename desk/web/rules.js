@@ -1,5 +1,5 @@
 // The rules, for those who supervise: versions, what each changes, its review and rehearsal.
-import { ask, h, moment, notice, say, t } from "./dom.js";
+import { ask, attempt, h, moment, notice, say, t } from "./dom.js";
 import { call } from "./door.js";
 
 /** Opens the view over the desk; it goes with Escape or its button. */
@@ -113,13 +113,8 @@ class Rules {
     await this.read(made.number);
   }
 
-  async act(work) {
-    try {
-      await work();
-    } catch (error) {
-      if (error.status === undefined) throw error;
-      notice(error.message, "bad");
-    }
+  act(work) {
+    return attempt(work);
   }
 }
 

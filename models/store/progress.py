@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.message import Choice
+from models.store.conversations import append
 from models.store.database import Tx
 from models.tables import (
     agent,
@@ -17,6 +19,7 @@ from models.tables import (
     outbound,
     ticket,
 )
+from models.texts import Said
 from models.ticket import OPEN_STATES
 
 _OPEN = sorted(OPEN_STATES)
@@ -40,6 +43,23 @@ class Question:
     level: str
     lang: str
     answered: int
+
+
+async def answered(
+    tx: Tx, question: Question, said: Said, client_id: str, choices: Sequence[Choice] = ()
+) -> None:
+    """Says ``said`` where the question was asked; once, whatever comes twice."""
+    await append(
+        tx,
+        conversation_id=question.conversation_id,
+        ticket_id=question.ticket_id,
+        kind="notice",
+        text=said.text,
+        client_id=client_id,
+        agent_id=None,
+        template=said.template,
+        choices=choices,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -414,20 +414,12 @@ class _Plan:
         """Back to the queue: coming back needs a claim, first that of the former owner."""
         since = item.message.received_at.timestamp()
         tell(self._tx, "ticket.returned", case, TicketState.WAITING, None)
-        return {
-            "state": TicketState.WAITING,
-            "label_due": True,
-            "sticky_id": case["owner_id"] or case["sticky_id"],
-            "owner_id": None,
-            "epoch": case["epoch"] + 1,
+        return reopened(case, since) | {
             "queued_at": since,
             "clock_at": since,
             "sort_key": since + (case["target"] or 0.0),
             "late": False,
             "relax_step": 0,
-            "next_step_at": since,
-            "excluded": [],
-            "resolved_at": None,
         }
 
     @staticmethod

@@ -11,14 +11,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis.errors import Flaky
-from hypothesis.stateful import run_state_machine_as_test
 
 from models.store import custody, moves, open_store, tickets
 from models.store.custody import load
 from tests.contract.store.conftest import FakeClock
 from tests.machines.house import House
+from tests.machines.playing import play
 from workers.dispatch import Dispatcher
 
 HISTORIES = int(os.environ.get("HISTORIES", "20"))
@@ -53,22 +52,6 @@ def house(url: str, tmp_path: Path) -> Iterator[type[House]]:
         )
         for store in stores:
             runner.run(store.close())
-
-
-def play(house: type[House], histories: int, steps: int) -> None:
-    run_state_machine_as_test(
-        house,
-        settings=settings(
-            max_examples=histories,
-            stateful_step_count=steps,
-            deadline=None,
-            derandomize=histories <= 20,
-            phases=[Phase.generate],
-            database=None,
-            suppress_health_check=list(HealthCheck),
-            report_multiple_bugs=False,
-        ),
-    )
 
 
 def test_the_invariants_hold_over_histories(house: type[House]) -> None:

@@ -12,9 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis.errors import Flaky
-from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import update
 
 from models import ticket as table
@@ -23,6 +21,7 @@ from models.tables import assignment
 from models.ticket import WAYS, TicketState
 from tests.contract.store.conftest import FakeClock
 from tests.machines.life import STEPS, Life
+from tests.machines.playing import play
 
 LIVES = int(os.environ.get("LIVES", "4"))
 Patch = pytest.MonkeyPatch
@@ -61,25 +60,9 @@ def life(url: str, tmp_path: Path) -> Iterator[type[Life]]:
         runner.run(store.close())
 
 
-def play(life: type[Life], walks: int) -> None:
-    run_state_machine_as_test(
-        life,
-        settings=settings(
-            max_examples=walks,
-            stateful_step_count=1,
-            deadline=None,
-            derandomize=walks <= 20,
-            phases=[Phase.generate],
-            database=None,
-            suppress_health_check=list(HealthCheck),
-            report_multiple_bugs=False,
-        ),
-    )
-
-
 def test_no_walk_leads_astray(life: type[Life]) -> None:
     try:
-        play(life, LIVES)
+        play(life, LIVES, 1)
     finally:
         print(life.broken[:1])
     moves = sum(life.taken.values())
@@ -141,5 +124,5 @@ def test_a_planted_bug_is_found(
 ) -> None:
     plant(monkeypatch)
     with pytest.raises((AssertionError, Flaky)):
-        play(life, 20)
+        play(life, 20, 1)
     assert broken in life.broken[0]

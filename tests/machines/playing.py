@@ -1,0 +1,21 @@
+"""Playing a state machine as often as is asked for, and not looking for a smaller example."""
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+
+
+def play(machine: type[RuleBasedStateMachine], histories: int, steps: int) -> None:
+    """Few histories are always the same ones; many are new each time."""
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=histories,
+            stateful_step_count=steps,
+            deadline=None,
+            derandomize=histories <= 20,
+            phases=[Phase.generate],
+            database=None,
+            suppress_health_check=list(HealthCheck),
+            report_multiple_bugs=False,
+        ),
+    )
