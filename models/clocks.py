@@ -148,8 +148,6 @@ class Case:
     pressed: int
     runs: list[Run] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
-    timer_at: float | None = None
-    """When its timer is due, as it was read."""
 
     def open(self, *kinds: ClockKind) -> list[Run]:
         """Its runs that have not ended, of these kinds or of all."""

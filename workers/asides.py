@@ -13,8 +13,8 @@ from classifier.progress import ProgressQuestion, progress_question
 from config.contact import Progress
 from models.message import InboundMessage, Lane
 from models.store.database import Tx
+from models.store.incoming import Incoming
 from models.store.progress import PREFIX, Question, answered, questions, standings
-from models.store.threads import Incoming
 from models.texts import Said, combined, language_of
 from workers.rating import Rates, Rating
 from workers.standing import told

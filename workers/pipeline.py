@@ -28,7 +28,7 @@ from models.ports import Channel
 from models.store import Store
 from models.store.database import Tx
 from models.store.envelopes import Leased
-from models.store.threads import Incoming
+from models.store.incoming import Incoming
 from workers.asides import Asides
 from workers.labelling import Labelling
 from workers.parser import Outcome, Parser

@@ -10,16 +10,14 @@ holding them back would need a time to give up at (docs/decisions/0010).
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import ColumnElement, Table, literal, or_, select, union_all
 
 from models.message import InboundMessage
 from models.store.database import Fields, Tx
+from models.store.incoming import Incoming
 from models.tables import conversation, message, withdrawal
-
-if TYPE_CHECKING:
-    from models.store.threads import Incoming
 
 DELETED = 2**62
 """The revision under which a deletion is known: after every edit, and the same when repeated."""
@@ -57,7 +55,7 @@ def any_of(
     )
 
 
-async def at_home(tx: Tx, incoming: Sequence["Incoming"]) -> list["Incoming"]:
+async def at_home(tx: Tx, incoming: Sequence[Incoming]) -> list[Incoming]:
     """With each change of a stored message in the conversation of that message."""
     names = {name_of(i.message) for i in incoming if i.message.kind != "message"}
     if not names:
@@ -72,7 +70,7 @@ async def at_home(tx: Tx, incoming: Sequence["Incoming"]) -> list["Incoming"]:
     return [_moved(item, homes.get(name_of(item.message))) for item in incoming]
 
 
-def _moved(item: "Incoming", key: str | None) -> "Incoming":
+def _moved(item: Incoming, key: str | None) -> Incoming:
     if key is None or item.message.kind == "message":
         return item
     return replace(item, message=item.message.model_copy(update={"conversation_key": key}))
@@ -82,14 +80,14 @@ def _moved(item: "Incoming", key: str | None) -> "Incoming":
 class Batch:
     """What is new in a batch. ``originals`` are the stored rows that ``changes`` are about."""
 
-    news: list["Incoming"] = field(default_factory=list)
-    changes: list["Incoming"] = field(default_factory=list)
-    early: list["Incoming"] = field(default_factory=list)
+    news: list[Incoming] = field(default_factory=list)
+    changes: list[Incoming] = field(default_factory=list)
+    early: list[Incoming] = field(default_factory=list)
     originals: dict[Name, dict[str, Any]] = field(default_factory=dict)
     gone: set[Name] = field(default_factory=set)
 
 
-async def sort_out(tx: Tx, incoming: Sequence["Incoming"]) -> Batch:
+async def sort_out(tx: Tx, incoming: Sequence[Incoming]) -> Batch:
     """What no earlier envelope brought, in display order.
 
     To be called with the conversations locked, or an original and its edit in the hands of two
@@ -118,18 +116,18 @@ async def sort_out(tx: Tx, incoming: Sequence["Incoming"]) -> Batch:
     return batch
 
 
-def _turn(item: "Incoming") -> tuple[Any, ...]:
+def _turn(item: Incoming) -> tuple[Any, ...]:
     m = item.message
     return m.order_key, m.received_at, m.id
 
 
-def _first(group: Sequence["Incoming"]) -> "Incoming | None":
+def _first(group: Sequence[Incoming]) -> Incoming | None:
     """The version that is shown first: the message itself, or the earliest edit at hand."""
     versions = [i for i in group if i.message.kind != "delete"]
     return min(versions, key=lambda i: i.message.revision, default=None)
 
 
-def _standing_in(item: "Incoming") -> "Incoming":
+def _standing_in(item: Incoming) -> Incoming:
     if item.message.kind == "message":
         return item
     return replace(item, message=item.message.model_copy(update={"kind": "message"}))
@@ -160,7 +158,7 @@ async def _originals(tx: Tx, ids: Sequence[str]) -> dict[Name, dict[str, Any]]:
     return {(row["channel"], row["account"], row["external_id"]): row for row in rows}
 
 
-async def note_early(tx: Tx, early: Sequence["Incoming"]) -> None:
+async def note_early(tx: Tx, early: Sequence[Incoming]) -> None:
     """Deletions wait for the messages that they came before."""
     rows = [
         dict(zip(("channel", "account", "external_id"), name_of(i.message), strict=True))

@@ -10,8 +10,8 @@ from models.message import Envelope, InboundMessage, Lane, ReplyRoute, Sender
 from models.routing import Candidate, Decision, Needs
 from models.store import Store
 from models.store.envelopes import Leased
+from models.store.incoming import Incoming
 from models.store.queue import Routed, Unlabelled
-from models.store.threads import Incoming
 from models.ticket import Label, Labels
 
 NEEDS = Needs(required=(("domain:物流", 1),))

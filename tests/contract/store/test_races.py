@@ -9,7 +9,7 @@ import pytest
 from models.agent import Presence
 from models.errors import Conflict, Temporary
 from models.store import Store
-from models.store import threads as threads_module
+from models.store import plan as plan_module
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, decision, envelope, owned, thread, waiting
@@ -22,14 +22,14 @@ async def while_threading(
 ) -> None:
     """Threads a message of the conversation; ``move`` happens after the tickets were read."""
     moving: list[asyncio.Task[object]] = []
-    write = threads_module._Plan.store
+    write = plan_module.Plan.store
 
     async def late(plan: Any) -> None:
         moving.append(asyncio.ensure_future(move()))
         await asyncio.wait(moving, timeout=0.3)
         await write(plan)
 
-    monkeypatch.setattr(threads_module._Plan, "store", late)
+    monkeypatch.setattr(plan_module.Plan, "store", late)
     await thread(store, envelope("again"), conversation_key="talk-k1", **message)
     await asyncio.gather(*moving)
 

@@ -9,7 +9,7 @@ import pytest
 from models.message import Sender, SendResult
 from models.store import Store
 from models.store.conversations import Entry
-from models.store.threads import Incoming
+from models.store.incoming import Incoming
 from models.ticket import Label, Labels, Reason, TicketState
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import envelope, inbound, leased, owned, routed, thread, waiting

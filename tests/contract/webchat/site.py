@@ -17,7 +17,7 @@ from models.message import Attachment, Envelope, Lane, Receipt
 from models.ports import Channel, Door
 from models.store import Store, open_store
 from models.store.conversations import append
-from models.store.threads import Incoming
+from models.store.incoming import Incoming
 from models.tail import EVENTS
 from tests.databases import migrated_sqlite
 

@@ -43,7 +43,8 @@ def _dedupe_off() -> None:
     from models.message import Envelope, Receipt
     from models.store.database import Tx
     from models.store.envelopes import Envelopes
-    from models.store.threads import Incoming, Threads
+    from models.store.incoming import Incoming
+    from models.store.threads import Threads
 
     stored, threaded = Envelopes.accept, Threads.thread
 
