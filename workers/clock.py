@@ -9,6 +9,7 @@ from uuid import uuid4
 import structlog
 
 from models.errors import Temporary
+from models.message import Lane
 from models.ports import WORK, Doorbell
 from models.store import Store
 from models.store.followers import Follower
@@ -34,6 +35,13 @@ _PRESENCE_TICKS = 5
 _WATCH_TICKS = 10
 _FORGET_TICKS = 3600
 _KEEP_EVENTS_SECONDS = 14 * 86400.0
+
+_FLOOD = 128
+"""Mails that wait to be read: a worker's full batch, and so more work than workers get done."""
+
+_PATIENCE = 10.0
+"""Seconds that the consequences of a ticket wait in a flood, until it is routed: they reckon with
+the times of the events, and lose nothing but these seconds."""
 
 
 class Ticker:
@@ -74,7 +82,7 @@ class Ticker:
             (1, self._miss_agents),
             (1, self._rule),
             (1, self._wake),
-            *((1, partial(self._follow, follower)) for follower in followers),
+            (1, self._follow),
             (1, self._fire),
             (_PRESENCE_TICKS, self._limit_presence),
             (1, self._step),
@@ -160,8 +168,13 @@ class Ticker:
         for trouble in await self._store.timers.fire_due(self._effects):
             _log.error("timer failed", trouble=trouble)
 
-    async def _follow(self, follower: Follower) -> None:
-        await self._store.followers.catch_up(follower, await self._store.events.last())
+    async def _follow(self) -> None:
+        """In a flood of mail, routing goes first: for some seconds, and never longer."""
+        backlog = await self._store.envelopes.backlog()
+        names = [follower.name for follower in self._followers]
+        if backlog[Lane.MAIL] >= _FLOOD and await self._store.followers.lag(names) < _PATIENCE:
+            return
+        await self._store.followers.catch_up(self._followers, await self._store.events.last())
 
     async def _step(self) -> None:
         await self._store.upkeep.step(partial(position, rules=self._ruling.book.general))

@@ -47,6 +47,11 @@ def make_followers(settings: Settings) -> Sequence[Follower]:
     )
 
 
+def follower_names(settings: Settings) -> Sequence[str]:
+    """Under which it is written how far each has read."""
+    return [follower.name for follower in make_followers(settings)]
+
+
 def _timekeeping(settings: Settings) -> Timekeeping:
     hours = calendars(settings.hours, time.time())
     return Timekeeping(Timekeeper(settings.clocks.policy(), hours))

@@ -1,7 +1,7 @@
 """/metrics, /healthz and /readyz: what SQL says now, read when somebody asks."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from itertools import groupby
 
 from aiohttp import web
@@ -22,13 +22,24 @@ from workers.watch_report import WatchReport
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def metrics_handler(store: Store, hours: Hours, watch: WatchReport) -> Handler:
-    """Serves the figures of the whole system, the same from every process."""
+def metrics_handler(
+    store: Store, hours: Hours, watch: WatchReport, followers: Collection[str]
+) -> Handler:
+    """Serves the figures of the whole system, the same from every process.
+
+    ``followers``: the names of those who act on events.
+    """
 
     async def handle(_request: web.Request) -> web.StreamResponse:
         registry = CollectorRegistry()
         try:
             await _collect(store, registry)
+            behind = Gauge(
+                "shouli_followers_lag_seconds",
+                "Since when an event waits for those who act on it",
+                registry=registry,
+            )
+            behind.set(await store.followers.lag(followers))
             _calendars(hours, registry)
             await _classifier(watch, registry)
         except ShouliError as error:

@@ -4,17 +4,22 @@ How far one has read moves in the transaction in which it acts, so an event is a
 once, whatever dies in between. Who moves a ticket need not know who follows.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.errors import Temporary
 from models.store.cursors import moved_to
 from models.store.database import Database, Event, Tx
 from models.tables import cursor, event
 
-_BATCH = 1000
+_PAGE = 1000
+"""Events that are read at once, and acted on in one transaction at most."""
+
+_CHANNEL = "follower"
+"""Under which the table of cursors keeps how far each has read."""
 
 Act = Callable[[Tx, Sequence[Event]], Awaitable[None]]
 """What a follower does about a batch of events, oldest first.
@@ -32,59 +37,143 @@ class Follower:
     act: Act
 
 
+@dataclass(slots=True)
+class _Place:
+    """How far a follower has read, and how much of that is written down.
+
+    What does not concern it is not written down at each page.
+    """
+
+    follower: Follower
+    written: int
+    read: int
+
+
 class Followers:
     """A new follower begins with the oldest event that is kept: it looks at the times itself."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def catch_up(self, follower: Follower, last: int) -> int:
-        """Lets one act on everything up to number ``last``; returns how many events it saw.
+    async def catch_up(self, followers: Sequence[Follower], last: int) -> int:
+        """Lets each act on everything up to number ``last``; returns how many events they saw.
+
+        Those that have read equally far share one reading of the log. Each acts in transactions
+        of its own, and only where something concerns it.
 
         Raises:
             Temporary: the database is out of reach.
-            Exception: what it raised; it will see the same events again.
+            ExceptionGroup: what some raised; they will see the same events again. The others
+                have caught up.
         """
+        places = await self._places(followers)
+        failed: list[Exception] = []
         seen = 0
-        at = await self._position(follower)
-        while at < last:
-            at, batch = await self._step(follower, last)
-            seen += batch
+        while behind := [place for place in places if place.read < last]:
+            start = min(place.read for place in behind)
+            together = [place for place in behind if place.read == start]
+            page, end = await self._page(start, last, together)
+            for place in together:
+                concerning = [e for e in page if e.kind in place.follower.kinds]
+                place.read = end
+                if not concerning:
+                    continue
+                try:
+                    seen += await self._act(place, concerning)
+                except Temporary:
+                    raise
+                except Exception as error:  # noqa: BLE001  one's fault must not stop the others
+                    error.add_note(f"follower {place.follower.name}")
+                    failed.append(error)
+                    places.remove(place)
+        await self._write_down(places)
+        if failed:
+            raise ExceptionGroup("followers failed", failed)
         return seen
 
-    async def _position(self, follower: Follower) -> int:
+    async def lag(self, names: Collection[str]) -> float:
+        """Since how many seconds something has waited to be read by one of them; 0: nothing has.
+
+        Raises:
+            Temporary: the database is out of reach.
+        """
         async with self._db.read() as conn:
-            found = (await conn.execute(_position_of(follower.name))).scalar_one_or_none()
-        return int(found or 0)
+            written = await _written(conn, names)
+            least = min((written.get(name, 0) for name in names), default=0)
+            unread = select(event.c.at).where(event.c.seq > least).order_by(event.c.seq).limit(1)
+            since = (await conn.execute(unread)).scalar_one_or_none()
+        return 0.0 if since is None else max(0.0, await self._db.now() - since)
 
-    async def _step(self, follower: Follower, last: int) -> tuple[int, int]:
+    async def _places(self, followers: Iterable[Follower]) -> list[_Place]:
+        of_all = {follower.name: follower for follower in followers}
+        async with self._db.read() as conn:
+            written = await _written(conn, of_all)
+        if new := [name for name in of_all if name not in written]:
+            async with self._db.write() as tx:
+                start = {"channel": _CHANNEL, "value": 0, "updated_at": tx.now}
+                await tx.insert(cursor, [start | {"account": n} for n in new], new_only=True)
+        return [
+            _Place(follower, written=written.get(name, 0), read=written.get(name, 0))
+            for name, follower in of_all.items()
+        ]
+
+    async def _page(
+        self, start: int, last: int, places: Iterable[_Place]
+    ) -> tuple[list[Event], int]:
+        """The next events that concern any of these, and the number up to which those are all.
+
+        Numbers appear in the order of their commits: nothing comes in between later.
+        """
+        e = event.c
+        kinds = frozenset().union(*(place.follower.kinds for place in places))
+        query = (
+            select(event)
+            .where(e.seq > start, e.seq <= last, e.kind.in_(sorted(kinds)))
+            .order_by(e.seq)
+            .limit(_PAGE)
+        )
+        async with self._db.read() as conn:
+            page = [Event(*row) for row in await conn.execute(query)]
+        return page, page[-1].seq if len(page) == _PAGE else last
+
+    async def _act(self, place: _Place, events: Sequence[Event]) -> int:
+        """Returns how many events it acted on: none where somebody else has been before us."""
+        name = place.follower.name
         async with self._db.write() as tx:
-            # Locked: of two that catch up at once, the second goes on where the first ends.
-            start = {"channel": "follower", "account": follower.name, "value": 0}
-            await tx.insert(cursor, [start | {"updated_at": tx.now}], new_only=True)
-            query = _position_of(follower.name).with_for_update()
-            before = int((await tx.conn.execute(query)).scalar_one())
-            upto = select(event.c.seq).where(event.c.seq > before).order_by(event.c.seq)
-            upto = upto.limit(_BATCH)
-            newest = select(func.max(upto.subquery().c.seq))
-            # None: they were so old that they are gone.
-            position = int((await tx.conn.execute(newest)).scalar_one() or max(before, last))
-            wanted = (
-                select(event)
-                .where(
-                    event.c.seq > before,
-                    event.c.seq <= position,
-                    event.c.kind.in_(sorted(follower.kinds)),
+            (written,) = (await _locked(tx, [name])).values()
+            if written == place.written:
+                await place.follower.act(tx, events)
+                await moved_to(tx, _CHANNEL, name, place.read)
+        if written != place.written:
+            place.written = place.read = written
+            return 0
+        place.written = place.read
+        return len(events)
+
+    async def _write_down(self, places: Iterable[_Place]) -> None:
+        """How far those have read whom the last events did not concern."""
+        ahead = {p.follower.name: p for p in places if p.read > p.written}
+        if not ahead:
+            return
+        async with self._db.write() as tx:
+            written = await _locked(tx, ahead)
+            for end in {place.read for place in ahead.values()}:
+                names = [n for n, p in ahead.items() if (p.written, p.read) == (written[n], end)]
+                mine = (cursor.c.channel == _CHANNEL) & cursor.c.account.in_(names)
+                await tx.conn.execute(
+                    update(cursor).where(mine).values(value=end, updated_at=tx.now)
                 )
-                .order_by(event.c.seq)
-            )
-            events = [Event(*row) for row in await tx.conn.execute(wanted)]
-            if events:
-                await follower.act(tx, events)
-            await moved_to(tx, "follower", follower.name, position)
-        return position, len(events)
 
 
-def _position_of(name: str) -> Select[Any]:
+async def _locked(tx: Tx, names: Iterable[str]) -> dict[str, int]:
+    """How far each has read; of two that catch up at once, the second waits here."""
+    return await _written(tx.conn, names, locked=True)
+
+
+async def _written(
+    conn: AsyncConnection, names: Iterable[str], *, locked: bool = False
+) -> dict[str, int]:
     c = cursor.c
-    return select(c.value).where(c.channel == "follower", c.account == name)
+    query = select(c.account, c.value).where(c.channel == _CHANNEL, c.account.in_(sorted(names)))
+    query = query.order_by(c.account)
+    return dict((await conn.execute(query.with_for_update() if locked else query)).all())

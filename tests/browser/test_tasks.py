@@ -19,8 +19,7 @@ FOLLOWERS = (noticing(Alarm(3, 1800.0, 0.3), ("type:投诉",), ("supervisor",)),
 
 
 async def clock_turns(house: World) -> None:
-    for follower in FOLLOWERS:
-        await house.store.followers.catch_up(follower, await house.store.events.last())
+    await house.store.followers.catch_up(FOLLOWERS, await house.store.events.last())
     effects = {TELL: tell, BEGIN: beginning(PLAN)}
     assert await house.store.timers.fire_due(effects) == []
 

@@ -30,8 +30,7 @@ async def main(url: str, folder: Path, ahead: float) -> None:
     print("ready", flush=True)
     while True:
         try:
-            for follower in followers:
-                await store.followers.catch_up(follower, await store.events.last())
+            await store.followers.catch_up(followers, await store.events.last())
             for trouble in await store.timers.fire_due(effects):
                 print(trouble, flush=True)
         except Temporary:  # somebody who was killed holds the database for a moment

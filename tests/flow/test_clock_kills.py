@@ -98,8 +98,7 @@ async def _settle(store: Store, folder: Path) -> None:
     settings = load(environ={}, folder=folder)
     effects = make_effects(settings)
     for _ in range(4):
-        for follower in make_followers(settings):
-            await store.followers.catch_up(follower, await store.events.last())
+        await store.followers.catch_up(make_followers(settings), await store.events.last())
         while await store.timers.due(effects, 1):
             assert await store.timers.fire_due(effects) == []
 

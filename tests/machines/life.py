@@ -233,7 +233,7 @@ class Life(RuleBasedStateMachine):
     async def _tick(self) -> None:
         await self.store.upkeep.expire_offers()
         await self.store.upkeep.wake()
-        await self.store.followers.catch_up(FOLLOWER, await self.store.events.last())
+        await self.store.followers.catch_up([FOLLOWER], await self.store.events.last())
         assert await self.store.timers.fire_due(EFFECTS) == []
         for person in self.people:
             await self.store.agents.beat([person])

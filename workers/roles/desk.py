@@ -18,6 +18,7 @@ from models.store.tickets import Ticket
 from router.place import filed
 from router.policy import rekeyed
 from workers.bundle_work import BundleWork
+from workers.effects import follower_names
 from workers.explaining import Explaining, explained
 from workers.metrics import metrics_handler
 from workers.planning import follow_up_plan
@@ -62,7 +63,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         return ruling.book.general
 
     watch = make_watch(settings, base.store, taxonomy)
-    metrics = metrics_handler(base.store, settings.hours, watch)
+    metrics = metrics_handler(base.store, settings.hours, watch, follower_names(settings))
     return DeskServices(
         store=base.store,
         bus=base.bus,

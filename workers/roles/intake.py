@@ -9,6 +9,7 @@ from config.settings import Settings, load_taxonomy
 from desk.rating import Links, RatingPage
 from models.ports import Door
 from workers import heap
+from workers.effects import follower_names
 from workers.intake import Intake, disk_watermark
 from workers.metrics import health_routes, metrics_handler
 from workers.roles.door import serving, until_told
@@ -37,7 +38,7 @@ async def run(settings: Settings) -> None:
         app.add_routes(RatingPage(base.store, links, time.time, change).routes())
         if settings.metrics.enabled:
             watch = make_watch(settings, base.store, load_taxonomy(settings))
-            metrics = metrics_handler(base.store, settings.hours, watch)
+            metrics = metrics_handler(base.store, settings.hours, watch, follower_names(settings))
             app.router.add_get("/metrics", metrics)
         try:
             for channel in channels.values():

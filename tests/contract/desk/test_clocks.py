@@ -14,8 +14,7 @@ async def ticks(store: Store, folder: Path) -> None:
     """What the clock role does, with the defaults that come along."""
     settings = load(environ={}, folder=folder)
     last = await store.events.last()
-    for follower in make_followers(settings):
-        await store.followers.catch_up(follower, last)
+    await store.followers.catch_up(make_followers(settings), last)
     assert await store.timers.fire_due(make_effects(settings)) == []
 
 

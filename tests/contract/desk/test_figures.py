@@ -26,7 +26,7 @@ async def one_ticket(house: World) -> str:
     ticket = await house.ticket()
     await house.give(ticket, me)
     await house.store.tickets.reply(ticket, me, "您好", "client-1", TicketState.RESOLVED)
-    await house.store.followers.catch_up(KEEPING, await house.store.events.last())
+    await house.store.followers.catch_up([KEEPING], await house.store.events.last())
     return me
 
 

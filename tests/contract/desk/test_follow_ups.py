@@ -14,7 +14,7 @@ async def _due(house: World, clock: FakeClock) -> str:
     ticket_id = await house.ticket(mail=True)
     await house.give(ticket_id, li)
     await house.store.tickets.move(ticket_id, li, TicketState.RESOLVED)
-    await house.store.followers.catch_up(following_up(PLAN), await house.store.events.last())
+    await house.store.followers.catch_up([following_up(PLAN)], await house.store.events.last())
     clock.pass_(1.0)
     assert await house.store.timers.fire_due({BEGIN: beginning(PLAN)}) == []
     (found,) = await house.store.follow_ups.page()

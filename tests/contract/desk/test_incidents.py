@@ -23,7 +23,7 @@ async def _incident(house: World) -> str:
             sender=Sender(external_id=f"c{n}"),
             text="三号线停运了" if n else "三号线又停了，一个小时没动",
         )
-    await house.store.followers.catch_up(FOLLOWER, await house.store.events.last())
+    await house.store.followers.catch_up([FOLLOWER], await house.store.events.last())
     (found,) = await house.store.incidents.page()
     return found.id
 

@@ -16,7 +16,7 @@ FOLLOWER = ending.closing(7 * DAY)
 
 
 async def clock_ticks(store: Store) -> None:
-    await store.followers.catch_up(FOLLOWER, await store.events.last())
+    await store.followers.catch_up([FOLLOWER], await store.events.last())
     assert await store.timers.fire_due({ending.TIMER: ending.close_due}) == []
 
 

@@ -395,7 +395,7 @@ async def test_what_happens_is_kept_for_figures(store: Store, clock: FakeClock) 
         store, makers.envelope("k9", now=clock.now), conversation_key="talk-k1", text="还没好"
     )
     await store.agents.present(me, Presence.OFFLINE)
-    await store.followers.catch_up(KEEPING, await store.events.last())
+    await store.followers.catch_up([KEEPING], await store.events.last())
     (figures,) = [
         found
         for found in await store.kpi.figures([clock.now - DAY, clock.now + DAY], "agent")

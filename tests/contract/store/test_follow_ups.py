@@ -51,7 +51,7 @@ async def _tick(store: Store, clock: FakeClock | None = None, seconds: float = 0
     """The clock's turn, ``seconds`` later."""
     if clock is not None:
         clock.pass_(seconds)
-    await store.followers.catch_up(FOLLOWER, await store.events.last())
+    await store.followers.catch_up([FOLLOWER], await store.events.last())
     assert await store.timers.fire_due(EFFECTS) == []
 
 

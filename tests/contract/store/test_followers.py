@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from models.store import Store
+from models.store import Store, followers
 from models.store.database import Event, Tx
 from models.store.followers import Follower
 from tests.contract.store.conftest import FakeClock
@@ -38,7 +38,7 @@ async def _seen(store: Store, last: int) -> dict[int, int]:
 
 async def _catch_up(store: Store, act: Notes, name: str = "notes") -> int:
     follower = Follower(name, frozenset({"wanted"}), act)
-    return await store.followers.catch_up(follower, await store.events.last())
+    return await store.followers.catch_up([follower], await store.events.last())
 
 
 async def test_it_sees_what_it_wants_once(store: Store) -> None:
@@ -60,8 +60,9 @@ async def test_what_failed_is_seen_again_and_nothing_of_it_stays(store: Store) -
     await _say(store, "wanted", "wanted")
     notes = Notes()
     notes.failing = True
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ExceptionGroup) as caught:
         await _catch_up(store, notes)
+    assert caught.group_contains(RuntimeError)
     assert await _seen(store, 2) == {}
     notes.failing = False
     assert await _catch_up(store, notes) == 2
@@ -81,3 +82,58 @@ async def test_it_goes_past_what_is_forgotten(store: Store, clock: FakeClock) ->
     assert await _catch_up(store, Notes()) == 0
     await _say(store, "wanted")
     assert await _catch_up(store, Notes()) == 1
+
+
+async def test_one_that_fails_holds_nobody_up(store: Store) -> None:
+    await _say(store, "wanted", "other")
+    broken, well, apart = Notes(), Notes(), Notes()
+    broken.failing = True
+    wanted = frozenset({"wanted"})
+    three = [
+        Follower("broken", wanted, broken),
+        Follower("well", wanted, well),
+        Follower("apart", frozenset({"other"}), apart),
+    ]
+    with pytest.raises(ExceptionGroup) as caught:
+        await store.followers.catch_up(three, 2)
+    assert "follower broken" in caught.value.exceptions[0].__notes__
+    assert await _seen(store, 2) == {1: 1, 2: 1}
+    broken.failing = False
+    assert await store.followers.catch_up(three, 2) == 1
+    assert await _seen(store, 2) == {1: 2, 2: 1}
+
+
+async def test_pages_are_read_to_the_end(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(followers, "_PAGE", 3)
+    await _say(store, *["wanted"] * 4, *["other"] * 5, "wanted", "rare", "other")
+    rare = Notes()
+    both = [
+        Follower("notes", frozenset({"wanted"}), Notes()),
+        Follower("late", frozenset({"rare"}), rare),
+    ]
+    assert await store.followers.catch_up(both, 11) == 6
+    assert await _seen(store, 12) == dict.fromkeys((1, 2, 3, 4, 10, 11), 1)
+    assert await store.followers.catch_up(both, 12) == 0
+    # Both stand at the end, though the last events concerned neither of them.
+    assert await store.cursors.get("follower", "notes") == 12
+    assert await store.cursors.get("follower", "late") == 12
+
+
+async def test_one_who_comes_later_reads_what_the_others_have_read(store: Store) -> None:
+    await _say(store, "wanted", "wanted")
+    old = Follower("old", frozenset({"wanted"}), Notes())
+    assert await store.followers.catch_up([old], 1) == 1
+    new = Follower("new", frozenset({"wanted"}), Notes())
+    assert await store.followers.catch_up([old, new], 2) == 3
+    assert await _seen(store, 2) == {1: 2, 2: 2}
+
+
+async def test_the_lag_is_that_of_who_is_farthest_behind(store: Store, clock: FakeClock) -> None:
+    one = Follower("one", frozenset({"wanted"}), Notes())
+    assert await store.followers.lag(["one"]) == 0.0
+    await _say(store, "wanted", "wanted")
+    clock.pass_(7.0)
+    assert await store.followers.lag(["one"]) == 7.0
+    await store.followers.catch_up([one], 2)
+    assert await store.followers.lag(["one"]) == 0.0
+    assert await store.followers.lag(["one", "never ran"]) == 7.0

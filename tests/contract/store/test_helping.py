@@ -13,7 +13,7 @@ from tests.contract.store.makers import agent, owned
 
 
 async def follow(store: Store) -> None:
-    await store.followers.catch_up(HELPERS, await store.events.last())
+    await store.followers.catch_up([HELPERS], await store.events.last())
 
 
 async def state(store: Store, ticket_id: str) -> tuple[str, str | None]:

@@ -27,7 +27,7 @@ from tests.contract.store.makers import (
 
 
 async def _stages(store: Store) -> dict[str, tuple[int, float]]:
-    await store.followers.catch_up(STAGES, await store.events.last())
+    await store.followers.catch_up([STAGES], await store.events.last())
     found: dict[str, tuple[int, float]] = {}
     for row in await store.measures.stage_times():
         assert row.queue == NEEDS.skill_class

@@ -50,7 +50,7 @@ class House:
     async def tick(self) -> None:
         """A new process each time: nothing is kept in memory."""
         keeping = Timekeeping(Timekeeper(POLICY, self._always))
-        await self.store.followers.catch_up(keeping.follower(), await self.store.events.last())
+        await self.store.followers.catch_up([keeping.follower()], await self.store.events.last())
         assert await self.store.timers.fire_due({TIMER: keeping.fire}) == []
 
     async def runs(self, ticket_id: str, kind: ClockKind) -> list[Run]:
@@ -185,7 +185,7 @@ async def test_an_escalated_ticket_may_be_taken_by_more_people(
     policy = replace(POLICY, widen_to="group:升级")
     keeping = Timekeeping(Timekeeper(policy, Calendars(Calendar.of("UTC", {}))))
     for _ in range(2):
-        await house.store.followers.catch_up(keeping.follower(), await house.store.events.last())
+        await house.store.followers.catch_up([keeping.follower()], await house.store.events.last())
         assert await house.store.timers.fire_due({TIMER: keeping.fire}) == []
     found = await house.store.queue.waiting(waits)
     assert found is not None

@@ -29,7 +29,7 @@ NOTHING = Taxonomy(version="t", facets={})
 
 async def _metrics(store: Store) -> list[str]:
     watch = WatchReport(store, NOTHING, ZoneInfo("UTC"), Limits(0.25, 0.8))
-    handle = metrics_handler(store, HOURS, watch)
+    handle = metrics_handler(store, HOURS, watch, [STAGES.name])
     response = await handle(make_mocked_request("GET", "/metrics"))
     return bytes(response.body).decode().splitlines()  # type: ignore[attr-defined]
 
@@ -93,8 +93,10 @@ async def test_stages_are_a_histogram(store: Store, clock: FakeClock) -> None:
     assert f'shouli_queue_waiting_by_urgency{{queue="{queue}",urgency="重要"}} 1.0' in told
     assert not any(line.startswith("shouli_queue_expected_wait_seconds{") for line in told)
     assert await store.queue.claim(await decision(store, ticket_id, await agent(store)), None)
-    await store.followers.catch_up(STAGES, await store.events.last())
+    assert "shouli_followers_lag_seconds 40.0" in await _metrics(store)
+    await store.followers.catch_up([STAGES], await store.events.last())
     told = await _metrics(store)
+    assert "shouli_followers_lag_seconds 0.0" in told
     offered = f'queue="{queue}",stage="offered"'
     assert f'shouli_stage_seconds_bucket{{le="30.0",{offered}}} 0.0' in told
     assert f'shouli_stage_seconds_bucket{{le="60.0",{offered}}} 1.0' in told

@@ -70,7 +70,9 @@ async def test_a_missing_year_is_a_figure(store: Store) -> None:
     watch = WatchReport(
         store, Taxonomy(version="t", facets={}), ZoneInfo("UTC"), Limits(0.25, 0.8)
     )
-    response = await metrics_handler(store, hours, watch)(make_mocked_request("GET", "/metrics"))
+    response = await metrics_handler(store, hours, watch, ())(
+        make_mocked_request("GET", "/metrics")
+    )
     text = bytes(response.body).decode()  # type: ignore[attr-defined]
     for gap in gaps(hours, now):
         line = f'shouli_holidays_missing{{country="CN",team="centre",year="{gap.year}"}} 1.0'

@@ -41,7 +41,7 @@ class Centre:
     async def tick(self, seconds: float = 0.0) -> None:
         self.clock.pass_(seconds)
         last = await self.store.events.last()
-        await self.store.followers.catch_up(self.surveying.follower, last)
+        await self.store.followers.catch_up([self.surveying.follower], last)
         assert await self.store.timers.fire_due({ASK: self.surveying.ask}) == []
 
     async def resolved(self, talk: str = "t", **options: Any) -> Any:

@@ -31,7 +31,7 @@ class Centre:
     async def tick(self, seconds: float = 0.0) -> None:
         self.clock.pass_(seconds)
         last = await self.store.events.last()
-        await self.store.followers.catch_up(self.telling.follower, last)
+        await self.store.followers.catch_up([self.telling.follower], last)
         effects = {STATE: self.telling.tell_state, LATE: self.telling.tell_late}
         assert await self.store.timers.fire_due(effects) == []
 

@@ -259,7 +259,7 @@ async def test_corrections_that_pile_up_are_an_alarm_on_metrics(
     assert (point["labelled"], point["given"], point["changed"]) == (60, 15, 13)
     assert point["share"] == pytest.approx(1 - 13 / 60, abs=1e-3)
     settings = load(environ={})
-    handle = metrics_handler(house.store, settings.hours, house.report)
+    handle = metrics_handler(house.store, settings.hours, house.report, ())
     response: Any = await handle(make_mocked_request("GET", "/metrics"))
     figures = {
         (sample.name, sample.labels.get("kind"), sample.labels.get("facet")): sample.value
