@@ -12,6 +12,7 @@ Chinese characters are as long as a word, of letters it takes four.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
@@ -197,10 +198,19 @@ def _shapes(item: Text, normal: str) -> list[str]:
     return [*found, f"channel:{item.channel}"] if item.channel else found
 
 
+_RECENT = 256
+_LONGEST_RECENT = 2_000
+"""Characters of a text that is remembered: so all together take few megabytes."""
+
+
 class Analyser:
-    """Takes messages apart: everything that needs the taxonomy's cues but no training."""
+    """Takes messages apart: everything that needs the taxonomy's cues but no training.
+
+    Remembers the last ones: who labels a batch signs it next, and then counts its words.
+    """
 
     def __init__(self, taxonomy: Taxonomy, cut: Cut) -> None:
+        self._recent = lru_cache(maxsize=_RECENT)(self._take_apart)
         self._cut = with_words(cut, map(normalize, taxonomy.words))
         self._groups: dict[str, list[str]] = {}
         for facet, spec in taxonomy.facets.items():
@@ -210,6 +220,11 @@ class Analyser:
         self._phrases = Phrases(self._groups)
 
     def __call__(self, item: Text) -> Analysis:
+        if len(item.text) + len(item.subject) > _LONGEST_RECENT:
+            return self._take_apart(item)
+        return self._recent(item)
+
+    def _take_apart(self, item: Text) -> Analysis:
         subject = normalize(item.subject)
         body = normalize(item.text)
         normal = f"{subject} . {body}" if subject else body

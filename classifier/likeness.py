@@ -8,62 +8,70 @@ name of what has just broken down is what tells an incident from everyday compla
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache, partial
+from itertools import chain
+from operator import add
 
 from classifier.bundles import Bundle
 from classifier.features import Analyser, Analysis, is_han
-from classifier.text import STAND_INS, Text, default_cut
+from classifier.text import STAND_INS, Text
 from models.likeness import Likeness, feature, likeness
 
-_WORD_WEIGHT = 0.7
-"""Of a word, to 1 of a pair of characters: words are cut differently in different sentences."""
+_BLOCK_WEIGHT = {"word": 0.7, "char": 1.0}
+"""Words weigh less than pairs of characters: they are cut differently in different sentences."""
 
+_REMEMBERED = 1 << 16
+"""Terms whose feature is kept: a hash costs more than everything else that is done with one."""
 
 class Signer:
-    """Signs texts as the bundle weighs their features. Immutable."""
+    """Signs texts as the bundle weighs their features."""
 
-    def __init__(self, bundle: Bundle) -> None:
-        self._analyse = Analyser(bundle.taxonomy, default_cut())
+    def __init__(self, bundle: Bundle, analyse: Analyser) -> None:
+        """``analyse`` takes texts apart as for ``bundle``."""
+        self._analyse = analyse
         vocabulary = bundle.vocabulary
         weighted = vocabulary.names()[: len(vocabulary.idf)]
         self._idf = {
-            _name(block, term): float(idf)
-            for (block, term), idf in zip(weighted, vocabulary.idf, strict=True)
-            if _counts(block, term)
+            term: float(idf)
+            for term, idf in zip(weighted, vocabulary.idf, strict=True)
+            if _counts(*term)
         }
         self._rarest = max(self._idf.values(), default=1.0)
+        self._weighed = {
+            block: lru_cache(maxsize=_REMEMBERED)(partial(self._weigh, block))
+            for block in _BLOCK_WEIGHT
+        }
 
     def __call__(self, items: Sequence[Text]) -> list[Likeness]:
         return [self._sign(self._analyse(item)) for item in items]
 
     def _sign(self, analysis: Analysis) -> Likeness:
-        weights = {
-            feature(name): (1.0 + math.log(count)) * self._weight(name)
-            for name, count in Counter(_names(analysis)).items()
-        }
+        weights: dict[int, float] = {}
+        for block, terms in (("word", _words(analysis)), ("char", _pairs(analysis))):
+            weighed = self._weighed[block]
+            for term, count in Counter(terms).items():
+                key, weight = weighed(term)
+                weights[key] = weight if count == 1 else (1.0 + math.log(count)) * weight
         return likeness(weights)
 
-    def _weight(self, name: str) -> float:
-        idf = self._idf.get(name, self._rarest)
-        return idf * (_WORD_WEIGHT if name.startswith("word") else 1.0)
+    def _weigh(self, block: str, term: str) -> tuple[int, float]:
+        """The number that stands for a term, and what it weighs where it occurs once."""
+        weight = self._idf.get((block, term), self._rarest) * _BLOCK_WEIGHT[block]
+        return feature(f"{block}:{term}"), weight
 
 
-def _names(analysis: Analysis) -> Iterator[str]:
-    for word in analysis.words:
-        if _counts("word", word):
-            yield _name("word", word)
-    for piece in analysis.letters.split():
-        for at in range(len(piece) - 1):
-            pair = piece[at : at + 2]
-            if _counts("char", pair):
-                yield _name("char", pair)
+def _words(analysis: Analysis) -> list[str]:
+    return [word for word in analysis.words if word not in STAND_INS]
 
 
-def _name(block: str, term: str) -> str:
-    return f"{block}:{term}"
+def _pairs(analysis: Analysis) -> Iterator[str]:
+    """Of Chinese characters; a piece is of one script."""
+    pieces = [piece for piece in analysis.letters.split() if is_han(piece[0])]
+    return chain.from_iterable(map(add, piece, piece[1:]) for piece in pieces)
 
 
-def _counts(block: str, term: str) -> bool:
+def _counts(block: str, name: str) -> bool:
     """Whole words, and pairs of Chinese characters; no stand-in: every complaint has a number."""
     if block == "word":
-        return " " not in term and term not in STAND_INS
-    return block == "char" and len(term) == 2 and all(map(is_han, term))
+        return " " not in name and name not in STAND_INS
+    return block == "char" and len(name) == 2 and all(map(is_han, name))

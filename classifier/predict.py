@@ -64,7 +64,7 @@ class Classifier:
                 "of the taxonomy: train again."
             )
         self._bundle = bundle
-        self._analyse = Analyser(bundle.taxonomy, default_cut())
+        self.analyse = Analyser(bundle.taxonomy, default_cut())
         self._intercepts = np.asarray(bundle.intercepts)
         self._weights = np.asarray(bundle.weights).view(np.ndarray)
         self._extract = Extractor(bundle.vocabulary, bundle.config)
@@ -129,12 +129,12 @@ class Classifier:
 
     def unknown(self, items: Sequence[Text]) -> list[float | None]:
         """The share of each message's words that were not learnt; None where it has no words."""
-        return self._extract.unknown([self._analyse(item) for item in items])
+        return self._extract.unknown([self.analyse(item) for item in items])
 
     def batches(self, items: Sequence[Text]) -> Iterator[Batch]:
         """The messages with their features and scores, some at a time, in order."""
         for start in range(0, len(items), _CHUNK):
-            analyses = [self._analyse(item) for item in items[start : start + _CHUNK]]
+            analyses = [self.analyse(item) for item in items[start : start + _CHUNK]]
             rows = self._extract(analyses)
             for first, last in _spans(rows.starts):
                 yield self._scored(analyses[first:last], rows.part(first, last))

@@ -25,9 +25,9 @@ def feature(name: str) -> int:
 
 def likeness(weights: Mapping[int, float], most: int = MOST_OF_TEXT) -> Likeness:
     """The ``most`` heaviest features, brought to length one."""
-    heaviest = sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:most]
-    length = sum(weight * weight for _, weight in heaviest) ** 0.5
-    return {key: weight / length for key, weight in heaviest} if length else {}
+    heaviest = sorted([(-weight, key) for key, weight in weights.items()])[:most]
+    length = sum([weight * weight for weight, _ in heaviest]) ** 0.5
+    return {key: -weight / length for weight, key in heaviest} if length else {}
 
 
 def dump(alike: Likeness) -> bytes:

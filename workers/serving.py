@@ -87,7 +87,7 @@ class Serving:
         if classifier is None:
             return [{} for _ in tickets]
         if self._signer is None or self._signer[0] is not classifier:
-            self._signer = classifier, Signer(classifier.bundle)
+            self._signer = classifier, Signer(classifier.bundle, classifier.analyse)
         return self._signer[1]([text_of(ticket) for ticket in tickets])
 
     def _labels(self, texts: Sequence[Text]) -> list[Labels]:

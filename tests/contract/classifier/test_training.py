@@ -601,7 +601,7 @@ def test_a_message_without_any_known_feature_scores_zero() -> None:
 
 
 def test_texts_about_one_thing_are_signed_alike_and_by_what_is_rare(bundle: Bundle) -> None:
-    sign = Signer(bundle)
+    sign = Signer(bundle, Analyser(TAXONOMY, default_cut()))
     metro, again, other = sign(
         [
             Text("三号线停运，这箱苹果烂了，烦死了"),
