@@ -138,7 +138,8 @@ class Window:
     def _around(self, found: Any, within: Any, similarity: float) -> Any:
         """Everybody who is near to the middle of those found, nobody counting for themselves."""
         total = self._total(found)
-        square, dots = float(total @ total), self._dots(total)
+        # Not “@”: BLAS would wake threads, and while they spin everybody waits to write.
+        square, dots = float((total * total).sum()), self._dots(total)
         rest = self._np.where(found, square - 2 * dots + self._own, square)
         dots = dots - self._np.where(found, self._own, 0.0)
         near = dots >= similarity * self._np.sqrt(self._np.maximum(rest, 0.0))
