@@ -23,6 +23,7 @@ _BLOCK_WEIGHT = {"word": 0.7, "char": 1.0}
 _REMEMBERED = 1 << 16
 """Terms whose feature is kept: a hash costs more than everything else that is done with one."""
 
+
 class Signer:
     """Signs texts as the bundle weighs their features."""
 
