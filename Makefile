@@ -7,6 +7,9 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: help run demo test check coverage bench campaign test-peers test-browser lock clean
 
+# Bytecode is kept: compiling all anew costs each start, and each run of the tests, some seconds.
+export PYTHONDONTWRITEBYTECODE :=
+
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check
@@ -57,7 +60,7 @@ check: $(VENV)/dev.stamp
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(PYTEST) tests/unit
+	@$(PYTEST) -n 2 tests/unit
 
 bench: $(VENV)/dev.stamp
 	@$(BIN)/python -m bench.latency; latency=$$?; $(BIN)/python -m bench.flow && exit $$latency
