@@ -228,6 +228,7 @@ async def show(request: web.Request) -> web.Response:
             "actions": actions(ticket, person.agent, supervises=supervises, offer=offer),
             "customer": customer_json(senders.get(identity), await _blocked(services, identity)),
             "labels": labels_json(ticket, services.taxonomy, names),
+            "complaint": await store.complaints.filed(ticket.id),
             "clocks": clocks_json(await store.clocks.of(ticket.id)),
             "messages": [
                 entry_json(

@@ -1,6 +1,6 @@
 """The clocks of tickets, moved by what has happened and by time alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from models.clocks import Case
 from models.store.clocks import TIMER, behind, load_cases, save_cases, widen, with_labels
@@ -22,9 +22,15 @@ _STATES = {
 
 _LABELLING = frozenset({"ticket.queued", "ticket.labelled"})
 
+_REROUTING = frozenset({"ticket.rerouted", "ticket.labelled"})
+"""Into another queue, perhaps: who may take an escalated ticket has to be said again."""
+
 KINDS = frozenset(
-    {"ticket.created", "ticket.corrected", "message.in", "message.out", *_LABELLING, *_STATES}
-)
+    {
+        "ticket.created", "ticket.corrected", "message.in", "message.out",
+        *_LABELLING, *_REROUTING, *_STATES,
+    }
+)  # fmt: skip
 
 
 class Timekeeping:
@@ -37,6 +43,7 @@ class Timekeeping:
             "ticket.corrected": self._corrected,
             "message.in": self._asked,
             "message.out": self._told,
+            "ticket.rerouted": lambda _case, _event: None,
             **dict.fromkeys(_LABELLING, self._labelled),
             **dict.fromkeys(_STATES, self._moved),
         }
@@ -59,7 +66,8 @@ class Timekeeping:
             case = cases.get(str(event.ticket_id))
             if case is not None:
                 self._acts[event.kind](case, event)
-        await self._keep(tx, cases, before)
+        rerouted = {str(e.ticket_id) for e in of_tickets if e.kind in _REROUTING}
+        await self._keep(tx, cases, before, rerouted)
 
     async def fire(self, tx: Tx, timer: Timer) -> None:
         """Lets a ticket's clocks run until now: what fell due is marked, told and escalated."""
@@ -70,10 +78,14 @@ class Timekeeping:
             return
         for case in cases.values():
             self._keeper.advance(case, tx.now)
-        await self._keep(tx, cases, {})
+        await self._keep(tx, cases, {}, set())
 
     async def _keep(
-        self, tx: Tx, cases: Mapping[str, Case], before: Mapping[str, float | None]
+        self,
+        tx: Tx,
+        cases: Mapping[str, Case],
+        before: Mapping[str, float | None],
+        rerouted: Set[str],
     ) -> None:
         for case in cases.values():
             for run in case.runs:
@@ -83,9 +95,9 @@ class Timekeeping:
         moved = {id_: at for id_, at in due.items() if id_ not in before or at != before[id_]}
         await save_cases(tx, list(cases.values()), moved)
         if self._keeper.widen_to:
-            raised = [c for c in cases.values() if any(m.what == "escalated" for m in c.marks)]
-            for case in sorted(raised, key=lambda case: case.ticket_id):
-                await widen(tx, case.ticket_id, self._keeper.widen_to)
+            again = {id_ for id_ in rerouted if id_ in cases and cases[id_].escalation > 0}
+            for ticket_id in sorted(again | {c.ticket_id for c in cases.values() if _raised(c)}):
+                await widen(tx, ticket_id, self._keeper.widen_to)
 
     def _due(self, case: Case) -> float | None:
         return self._keeper.next_moment(case)
@@ -125,6 +137,10 @@ class Timekeeping:
     def _moved(self, case: Case, event: Event) -> None:
         state = str(event.data.get("state") or _STATES[event.kind])
         self._keeper.moved(case, event.at, state, event.agent_id)
+
+
+def _raised(case: Case) -> bool:
+    return any(mark.what == "escalated" for mark in case.marks)
 
 
 def _is_new(event: Event) -> bool:

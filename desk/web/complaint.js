@@ -70,6 +70,32 @@ async function judge(desk, box, action, names) {
   await act(desk, box, () => call("POST", `${box.path}/${names.path}`, body));
 }
 
+/** Into the queue of the department that answers for it, while nobody has it. */
+async function send(desk, box) {
+  const { departments } = await call("GET", "/departments");
+  const said = await ask({
+    title: t("complaint.send"), text: t("complaint.send.text"),
+    fields: [field("department", t("complaint.department"), box.view.complaint.department, { list: departments.map((one) => [one.department, say(one.name)]) })],
+    submit: t("complaint.send"),
+  });
+  if (said) await act(desk, box, () => call("POST", `${box.path}/send`, Object.fromEntries(said)));
+}
+
+/** To the complaint that it repeats; an empty number parts them. */
+async function link(desk, box) {
+  const said = await ask({
+    title: t("complaint.link"), text: t("complaint.link.text"),
+    fields: [field("first", t("complaint.link.number"), "", { inputmode: "numeric", maxlength: "36" })],
+    submit: t("complaint.save"),
+  });
+  if (said) await act(desk, box, () => call("POST", `${box.path}/link`, { first: said.get("first").trim() || null }));
+}
+
+async function reveal(desk, box) {
+  const { complainant } = await call("POST", `${box.path}/reveal`);
+  await ask({ title: t("complaint.complainant"), text: complainant, submit: t("close") });
+}
+
 async function major(desk, box) {
   const now = !box.view.complaint.major;
   const said = await ask({
@@ -154,6 +180,9 @@ export function complaintCard(desk, box) {
     measures(desk, box),
     h("div.tools", null,
       mine && button("edit", edit),
+      mine && box.ticket.state === "waiting" && button("send", send),
+      mine && button("link", link),
+      mine && complaint.complainant && button("reveal", reveal),
       mine && button("hear", hear),
       !handled && button("call", (d, b) => judge(d, b, "call", { flag: "reached", path: "call-back" })),
       supervises && !handled && button("review", (d, b) => judge(d, b, "review", { flag: "passed", path: "review" })),

@@ -7,6 +7,7 @@ import { complaintCard } from "./complaint.js";
 import { noteList, taskList } from "./helping.js";
 import { linked } from "./life.js";
 import { channelName } from "./queue.js";
+import { isRated, satisfactionCard } from "./satisfaction.js";
 
 function percent(p) {
   return `${Math.round(p * 100)}%`;
@@ -191,25 +192,25 @@ function section(id, heading, content) {
 
 /** What is asked for beside the ticket itself, whenever something has happened to it. */
 function makeBeside(desk, places) {
-  const box = { ticket: null, view: null, help: null, path: "" };
+  const box = { ticket: null, isComplaint: false, view: null, help: null, surveys: null, path: "" };
   let seen = "";
   const draw = () => {
     if (!box.help) return;
     show(places.complaint, [box.view, box.ticket.owner], () => box.view && section("complaint", t("complaint"), complaintCard(desk, box)));
+    show(places.satisfaction, box.surveys, () => box.surveys && section("satisfaction", t("satisfaction"), satisfactionCard(desk, box)));
     show(places.tasks, [box.help.tasks, box.help.helpers, box.ticket.owner], () => section("tasks", t("tasks"), taskList(desk, box)));
     show(places.notes, [box.help.notes, box.ticket.id], () => section("notes", t("notes"), noteList(desk, box)));
   };
   box.read = async () => {
-    const { id } = box.ticket;
-    const complaint = call("GET", `/tickets/${id}/complaint`).catch((error) => {
-      if (error.status === 404) return null; // it is none
-      throw error;
-    });
-    [box.view, box.help] = await Promise.all([complaint, call("GET", `/tickets/${id}/helping`)]);
+    const { id, state } = box.ticket;
+    const of = (topic) => call("GET", `/tickets/${id}/${topic}`);
+    [box.view, box.help, box.surveys] = await Promise.all([
+      box.isComplaint && of("complaint"), of("helping"), isRated(state) ? of("satisfaction").then((found) => found.surveys) : null]);
     draw();
   };
   return (view) => {
     box.ticket = view.ticket;
+    box.isComplaint = view.complaint;
     box.path = `/tickets/${view.ticket.id}/complaint`;
     const now = `${view.ticket.id}/${view.history.length}`;
     if (now === seen) draw();
@@ -222,7 +223,7 @@ function makeBeside(desk, places) {
 
 /** The pane of facts; draw(view) shows what is new, part by part. */
 export function makeFacts(desk) {
-  const places = Object.fromEntries(["clocks", "complaint", "tasks", "notes", "labels", "keys", "why", "who", "person", "links", "related", "history"].map((name) => [name, h("div", null)]));
+  const places = Object.fromEntries(["clocks", "complaint", "satisfaction", "tasks", "notes", "labels", "keys", "why", "who", "person", "links", "related", "history"].map((name) => [name, h("div", null)]));
   const pane = h("aside.facts", { "aria-label": t("facts") },
     h("div.facts-head", null,
       h("button.back.quiet", { type: "button", onclick: () => desk.look("talk") }, `‹ ${t("talk.show")}`)),

@@ -60,12 +60,13 @@ function draw(page, known, { desk, asked, read }) {
         table(known.groups, asked.by))));
 }
 
+/** The month as files: its figures, and its complaints. */
 function monthFile(last) {
   const month = h("input", { type: "month", value: last.slice(0, 7), "aria-label": t("figures.month") });
-  return h("form.row", { onsubmit: (event) => {
-    event.preventDefault();
-    if (month.value) location.assign(`/api/v1/figures/month?month=${month.value}`);
-  } }, month, h("button.quiet", { type: "submit" }, t("figures.file")));
+  const fetch = (path) => () => { if (month.value) location.assign(`/api/v1/${path}month=${month.value}`); };
+  return h("div.row", null, month,
+    h("button.quiet", { type: "button", onclick: fetch("figures/month?") }, t("figures.file")),
+    h("button.quiet", { type: "button", onclick: fetch("complaints/ledger?format=xlsx&") }, t("ledger.file")));
 }
 
 const title = (figure) => (lang() === "zh" ? figure.zh : figure.en);

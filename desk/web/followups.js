@@ -1,9 +1,8 @@
 // Follow-ups: mine, those that wait, and for supervisors those whose result was low.
 import { ask, countdown, h, moment, say, t } from "./dom.js";
-import { call } from "./door.js";
+import { call, newId } from "./door.js";
 import { Panes, part } from "./panes.js";
-
-const SCORES = [5, 4, 3, 2, 1];
+import { ratingFields, ratingOf, ratingWords } from "./satisfaction.js";
 
 export async function openFollowUps(desk, chosen) {
   const view = new FollowUps(desk);
@@ -79,23 +78,19 @@ class FollowUps extends Panes {
   }
 
   async record() {
-    const choice = (name, options) => h("select", { name }, options.map(([value, text]) => h("option", { value }, text)));
     const answer = await ask({
       title: t("followups.record"), submit: t("followups.record"),
       fields: [
-        h("label.field", null, t("followups.reached"), choice("reached", [["yes", t("followups.reached.true")], ["no", t("followups.reached.false")]])),
-        h("label.field", null, t("followups.solved"), choice("solved", [["", t("followups.unsaid")], ["yes", t("followups.solved.true")], ["no", t("followups.solved.false")]])),
-        h("label.field", null, t("followups.score"), choice("score", [["", t("followups.unsaid")], ...SCORES.map((score) => [score, t(`followups.score.${score}`)])])),
+        h("label.field", null, t("followups.reached"), h("select", { name: "reached" },
+          h("option", { value: "yes" }, t("followups.reached.true")), h("option", { value: "no" }, t("followups.reached.false")))),
+        ratingFields(),
         h("label.field", null, t("followups.content"), h("textarea", { name: "content", rows: "4", maxlength: "5000" })),
       ],
     });
     if (!answer) return;
     const reached = answer.get("reached") === "yes";
-    const solved = { yes: true, no: false }[answer.get("solved")] ?? null;
-    await this.post("record", {
-      client_id: crypto.randomUUID(), reached, content: answer.get("content"),
-      solved: reached ? solved : null, score: reached && answer.get("score") ? Number(answer.get("score")) : null,
-    });
+    const rating = reached ? ratingOf(answer) : { solved: null, score: null };
+    await this.post("record", { client_id: newId(), reached, content: answer.get("content"), ...rating });
   }
 
   async write(ways) {
@@ -108,7 +103,7 @@ class FollowUps extends Panes {
       ],
     });
     if (!answer) return;
-    await this.post("write", { client_id: crypto.randomUUID(), conversation: answer.get("conversation"), text: answer.get("text") });
+    await this.post("write", { client_id: newId(), conversation: answer.get("conversation"), text: answer.get("text") });
   }
 
   async review() {
@@ -138,9 +133,8 @@ function card(one) {
 }
 
 function attempt(tried) {
-  const said = [tried.score && t(`followups.score.${tried.score}`), tried.solved !== null && t(`followups.solved.${tried.solved}`)].filter(Boolean).join(" · ");
   return h("li", null,
     h("span.card-top", null, moment(tried.at), tried.agent, h("span.chip", null, tried.channel === "phone" ? t("followups.phone") : tried.channel),
-      h("span.tag", null, t(`followups.reached.${tried.reached}`)), said),
+      h("span.tag", null, t(`followups.reached.${tried.reached}`)), ratingWords(tried)),
     tried.content && h("p.words", null, tried.content));
 }

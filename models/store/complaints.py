@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, exists, select, update
 
 from models.complaint import Gap, Word
 from models.errors import Conflict, NotFound, Rejected
@@ -93,6 +93,13 @@ class Complaints:
         if row is None:
             raise NotFound("this ticket is no complaint")
         return self._complaint(row)
+
+    async def filed(self, ticket_id: str) -> bool:
+        """Whether a ticket is a complaint."""
+        mine = complaint.c.ticket_id == ticket_id
+        query = select(exists().where(mine, complaint.c.withdrawn_at.is_(None)))
+        async with self._db.read() as conn:
+            return bool((await conn.execute(query)).scalar_one())
 
     async def gaps(self, ticket_id: str) -> tuple[Gap, ...]:
         """What it still lacks before it may be closed (``models.complaint.gaps``)."""

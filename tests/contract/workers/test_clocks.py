@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from models.clocks import ClockKind, ClockPolicy, ClockTarget, Run
+from models.routing import Needs
 from models.store import Store
 from models.store.clocks import TIMER
 from models.store.database import Event
@@ -192,6 +193,31 @@ async def test_an_escalated_ticket_may_be_taken_by_more_people(
     assert (found.needs, found.relax_step) == (replace(NEEDS, overflow="group:升级"), 3)
     assert len(await house.told("ticket.rerouted")) == 1
     assert (await house.store.tickets.get(held)).state == "active"
+
+
+async def test_an_escalated_ticket_that_is_routed_anew_may_still_be_taken_by_more_people(
+    house: House, clock: FakeClock
+) -> None:
+    waits = await waiting(house.store, target=TARGET)
+    keeping = Timekeeping(
+        Timekeeper(replace(POLICY, widen_to="group:升级"), Calendars(Calendar.of("UTC", {})))
+    )
+
+    async def tick() -> None:
+        await house.store.followers.catch_up(keeping.follower(), await house.store.events.last())
+        assert await house.store.timers.fire_due({TIMER: keeping.fire}) == []
+
+    await tick()
+    clock.pass_(2 * HOUR)
+    await tick()
+    elsewhere = Needs(required=(("domain:支付", 1),))
+    await house.store.tickets.reclass(waits, elsewhere, TARGET)
+    await tick()
+    await tick()
+    found = await house.store.queue.waiting(waits)
+    assert found is not None
+    assert found.needs == replace(elsewhere, overflow="group:升级")
+    assert len(await house.told("ticket.rerouted")) == 3
 
 
 async def test_after_a_stop_of_a_day_everything_is_noted_as_it_was(
