@@ -259,6 +259,22 @@ class DraftText(Body):
     en: Annotated[Line, Field(max_length=5000)] = ""
 
 
+class TextPreview(Body):
+    """A template that somebody is writing."""
+
+    text: Annotated[Line, Field(max_length=2000)]
+
+
+class NewText(TextPreview):
+    """A new version of what customers get by themselves."""
+
+    why: Why
+
+
+class PublishText(Body):
+    number: Annotated[int, Field(ge=1, lt=2**31)]
+
+
 class CloseIncident(Body):
     summary: Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=5000)]
 

@@ -17,6 +17,7 @@ from models.store import Store
 from models.store.rules import Publication
 from models.store.tickets import Ticket
 from models.store.waiting import Rekey
+from models.texts import Language
 from models.ticket import Labels
 from models.training import Taxonomy
 
@@ -187,6 +188,8 @@ class DeskServices:
     ``spans``: key information in a text.
     ``suggest``: answers by example.
     ``watch``: what is seen of the classifier at work.
+    ``texts``: what customers get by themselves where nothing else was published, by name
+    and language.
     ``plan``: when customers are called back.
     ``metrics``: the handler of /metrics, if it is served here.
     """
@@ -207,6 +210,7 @@ class DeskServices:
     watch: Watch
     delivery_problem: Callable[[str], str | None]
     plan: Plan
+    texts: Mapping[tuple[str, Language], str]
     in_force: Callable[[], Awaitable[Rules]]
     filing: Callable[[Labels, Rules], Filing | None]
     zone: tzinfo

@@ -76,11 +76,13 @@ def unfit(name: str, text: str) -> str | None:
     if not text.strip():
         return "不能为空 / It must not be blank"
     try:
-        named = [n for _, n, _, _ in string.Formatter().parse(text) if n is not None]
+        parts = [part for part in string.Formatter().parse(text) if part[1] is not None]
     except ValueError:
         return "花括号不成对 / A brace is not closed"
+    if any(spec or conversion for _, _, spec, conversion in parts):
+        return "占位符里只写名称 / A placeholder is a name alone"  # a width could fill the memory
     known = sorted(TEXTS[name].names)
-    if unknown := set(named) - set(known):
+    if unknown := {str(named) for _, named, _, _ in parts} - set(known):
         return (
             f"占位符只能是 {_listed(known)}，没有 {_listed(sorted(unknown))}"
             f" / Placeholders are {_listed(known)} only"

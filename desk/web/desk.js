@@ -11,6 +11,7 @@ import { openFollowUps } from "./followups.js";
 import { openIncidents } from "./incidents.js";
 import { openRules } from "./rules.js";
 import { makeTalk } from "./talk.js";
+import { openTexts } from "./texts.js";
 
 const app = document.getElementById("app");
 
@@ -94,6 +95,7 @@ class Desk {
       way("followups", over(openFollowUps)),
       way("incidents", over(openIncidents)),
       leads && way("rules", over(openRules)),
+      leads && way("texts", over(openTexts)),
       leads && way("figures.open", () => this.openPage(makeFigures)),
       role === "admin" && way("bundles.open", () => this.openPage(makeBundles)));
   }

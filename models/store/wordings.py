@@ -1,5 +1,6 @@
 """Versions of the texts that customers get by themselves: drafted, published, never changed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select, update
@@ -68,12 +69,26 @@ class Wordings:
         """
         w = wording.c
         async with self._db.write() as tx:
-            which = (w.name == name) & (w.lang == lang) & (w.number == number)
-            change = update(wording).where(which).values(published_at=tx.now, published_by=by)
+            mine = (w.name == name) & (w.lang == lang)
+            before = (await tx.conn.execute(select(func.max(w.published_at)).where(mine))).scalar()
+            # The last word holds, also where the clock stands still or was set back.
+            at = max(tx.now, (before or 0.0) + 0.001)
+            change = update(wording).where(mine, w.number == number)
+            change = change.values(published_at=at, published_by=by)
             if (await tx.conn.execute(change)).rowcount == 0:
                 raise NotFound("no such version of this text")
             await tx.audit(by, "text.publish", f"{name}/{lang}", number=number)
             tx.emit("text.published", name=name, lang=lang, number=number)
+
+    async def restore(self, name: str, lang: str, by: str | None) -> None:
+        """From now on the installation's own words are said, as before any was published."""
+        w = wording.c
+        async with self._db.write() as tx:
+            which = (w.name == name) & (w.lang == lang)
+            change = update(wording).where(which).values(published_at=None, published_by=None)
+            await tx.conn.execute(change)
+            await tx.audit(by, "text.restore", f"{name}/{lang}")
+            tx.emit("text.published", name=name, lang=lang, number=None)
 
     async def versions(self) -> list[Version]:
         """All of them, the newest of each first."""
@@ -81,6 +96,12 @@ class Wordings:
         query = select(*names).order_by(wording.c.name, wording.c.lang, wording.c.number.desc())
         async with self._db.read() as conn:
             return [Version(**row) for row in (await conn.execute(query)).mappings()]
+
+
+def in_force(versions: Sequence[Version]) -> Version | None:
+    """Of the versions of one text in one language, what is said; None: the default."""
+    said = [version for version in versions if version.published_at is not None]
+    return max(said, key=lambda v: (v.published_at, v.number), default=None)
 
 
 async def published(conn: AsyncConnection) -> dict[tuple[str, str], tuple[int, str]]:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from classifier.spans import spans
-from config.settings import Settings, load_taxonomy
+from config.settings import Settings, load_taxonomy, load_texts
 from desk.app import create_app
 from desk.services import DeskOptions, DeskServices, Route
 from models.ports import Channel
@@ -80,6 +80,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         bundle_work=BundleWork(base.store, settings.data_dir / "bundles", taxonomy),
         preview=Previews(),
         plan=follow_up_plan(settings),
+        texts=load_texts(settings),
         delivery_problem=lambda name: _problem(channels, name),
         in_force=in_force,
         filing=filed,

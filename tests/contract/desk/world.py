@@ -14,6 +14,7 @@ from argon2 import PasswordHasher
 
 from classifier.spans import spans
 from config.sections import Hours
+from config.settings import load, load_texts
 from desk.services import DeskOptions, DeskServices, Route
 from models.agent import Presence, Role
 from models.errors import Rejected
@@ -331,6 +332,7 @@ async def world(
         ).suggest,
         watch=WatchReport(store, TAXONOMY, ZoneInfo("Asia/Shanghai"), Limits(0.25, 0.8)),
         plan=PLAN,
+        texts=load_texts(load(environ={}, folder=folder)),
         delivery_problem=problems.get,
         in_force=in_force,
         filing=filed,
