@@ -204,7 +204,7 @@ async def test_an_escalated_ticket_that_is_routed_anew_may_still_be_taken_by_mor
     )
 
     async def tick() -> None:
-        await house.store.followers.catch_up(keeping.follower(), await house.store.events.last())
+        await house.store.followers.catch_up([keeping.follower()], await house.store.events.last())
         assert await house.store.timers.fire_due({TIMER: keeping.fire}) == []
 
     await tick()
