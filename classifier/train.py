@@ -1,8 +1,8 @@
 """From labelled messages to a bundle: the only module here that needs scikit-learn.
 
 Heads are linear support vector machines, one a facet, over one shared feature matrix. Their
-scores become probabilities by a softmax whose slope and offsets are fitted on scores that
-each example got from a model which had not seen it, nor its near-duplicates.
+scores are mixed (``classifier.mixing``) and become probabilities by a softmax; both are fitted
+on scores that each example got from a model which had not seen it, nor its near-duplicates.
 """
 
 import time
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.svm import LinearSVC
 
-from classifier import bundles, calibrate, evaluate, examples
+from classifier import bundles, calibrate, evaluate, examples, mixing
 from classifier.bundles import Bundle, Head, learned_part
 from classifier.corpus import Corpus
 from classifier.examples import Example
@@ -28,7 +28,7 @@ from classifier.text import default_cut
 from models.errors import Permanent
 from models.training import BundleCard, Taxonomy
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 """Raised when the same data and configuration would give another bundle."""
 
 
@@ -44,14 +44,16 @@ class TrainConfig:
 
     ``penalty`` is the C of the support vector machine. ``balance`` says how far rare classes
     weigh more: 0 not at all, 1 until all classes weigh the same. ``strange`` is the share of
-    the examples that may be taken for none of the classes.
+    the examples that may be taken for none of the classes. ``pull`` holds the mixing of a
+    facet's scores back.
     """
 
     features: FeatureConfig = field(default_factory=FeatureConfig)
     penalty: float = 0.7
     balance: float = 0.25
     folds: int = 5
-    strange: float = 0.05
+    pull: float = 40.0
+    strange: float = 0.04
     seed: int = 0
 
 
@@ -94,12 +96,20 @@ def train(
     corpus = Corpus([analyse(example.item) for example in data], taxonomy, config.features)
     fold_of = np.array(examples.folds(data, config.folds), np.int64)
     progress("features", 0.1)
-    held_out, curves = _held_out(fold_of, corpus, tasks, config, progress)
+    raw, curves = _held_out(fold_of, corpus, tasks, config, progress)
+    held_out = [
+        mixing.cross_fitted(
+            scores, task.truth, _importance(task.truth, config), fold_of[task.rows], config.pull
+        )
+        for task, scores in zip(tasks, raw, strict=True)
+    ]
     calibrations = [
         calibrate.fit(scores, task.truth) for task, scores in zip(tasks, held_out, strict=True)
     ]
     vocabulary, matrix = corpus.seen_in(np.ones(len(data), np.bool_))
-    fitted = [_fit(matrix[task.rows], task.truth, len(task.classes), config) for task in tasks]
+    fitted = [
+        _mixed(matrix, task, scores, config) for task, scores in zip(tasks, raw, strict=True)
+    ]
     progress("fit", 0.95)
     figures = _figures(fold_of, held_out, tasks, taxonomy)
     for task, curve in zip(tasks, curves, strict=True):
@@ -191,6 +201,23 @@ def _fit(
         weights = np.concatenate([-weights, weights], axis=1)
         intercepts = np.concatenate([-intercepts, intercepts])
     return weights, intercepts
+
+
+def _mixed(
+    matrix: csr_matrix, task: _Task, raw: Floats, config: TrainConfig
+) -> tuple[Floats, Floats]:
+    """Weights and intercepts from all examples, with the mixing of their scores folded in."""
+    weights, intercepts = _fit(matrix[task.rows], task.truth, len(task.classes), config)
+    mix = mixing.fit(raw, task.truth, _importance(task.truth, config), config.pull)
+    return weights @ mix.matrix, mix(intercepts)
+
+
+def _importance(truth: Integers, config: TrainConfig) -> Floats:
+    """How much each example counts: more, the rarer its class."""
+    counts = np.bincount(truth)
+    shares = np.maximum(counts, 1) * np.count_nonzero(counts) / len(truth)
+    importance: Floats = (shares**-config.balance)[truth]
+    return importance
 
 
 def _held_out(

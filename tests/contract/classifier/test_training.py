@@ -14,8 +14,9 @@ from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 
-from classifier import bundles, calibrate, evaluate, examples, seed
+from classifier import bundles, calibrate, evaluate, examples, mixing, seed
 from classifier.bundles import Bundle, BundleRefused
+from classifier.corpus import Corpus
 from classifier.examples import Example
 from classifier.features import Analyser, Extractor, Rows, terms
 from classifier.judge import judge
@@ -111,7 +112,7 @@ _NEW = [
 
 
 def test_scores_equal_scikit_learns_own(bundle: Bundle, classifier: Classifier) -> None:
-    """The same texts through TfidfVectorizer and LinearSVC.decision_function."""
+    """The same texts through TfidfVectorizer, LinearSVC.decision_function and the mixing."""
     config = TrainConfig()
     analyse = Analyser(TAXONOMY, default_cut())
     known = [analyse(example.item) for example in _examples()]
@@ -137,20 +138,49 @@ def test_scores_equal_scikit_learns_own(bundle: Bundle, classifier: Classifier) 
     matrix = hstack([*blocks_known, fixed(known)]).tocsr()
     asked_matrix = hstack([*blocks_asked, fixed(asked)]).tocsr()
     (batch,) = classifier.batches(_NEW)
+    corpus = Corpus(known, TAXONOMY, config.features)
+    fold_of = np.array(examples.folds(_examples(), config.folds))
     for head in classifier.heads:
-        truth = [head.classes.index(example.labels[head.facet]) for example in _examples()]
+        truth = np.array([head.classes.index(each.labels[head.facet]) for each in _examples()])
+        held_out = np.zeros((len(truth), len(head.classes)))
+        for fold in range(config.folds):
+            held = fold_of == fold
+            _, seen = corpus.seen_in(~held)
+            held_out[held] = _machine_scores(seen[~held], truth[~held], seen[held])
         shares = np.bincount(truth) * len(head.classes) / len(truth)
-        machine = LinearSVC(
-            C=config.penalty,
-            class_weight=dict(enumerate(shares**-config.balance)),
-            random_state=0,
-            max_iter=5_000,
-        )
-        theirs = machine.fit(matrix, truth).decision_function(asked_matrix)
-        ours = batch.scores[:, head.columns]
-        if len(head.classes) == 2:
-            theirs = np.stack([-theirs, theirs], axis=1)
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9)
+        mix = mixing.fit(held_out, truth, (shares**-config.balance)[truth], config.pull)
+        theirs = mix(_machine_scores(matrix, truth, asked_matrix))
+        np.testing.assert_allclose(batch.scores[:, head.columns], theirs, rtol=0, atol=1e-9)
+
+
+def _machine_scores(known: csr_matrix, truth: np.ndarray, asked: csr_matrix) -> np.ndarray:
+    """scikit-learn's scores, a column a class."""
+    config = TrainConfig()
+    shares = np.bincount(truth) * (truth.max() + 1) / len(truth)
+    machine = LinearSVC(
+        C=config.penalty,
+        class_weight=dict(enumerate(shares**-config.balance)),
+        random_state=0,
+        max_iter=5_000,
+    )
+    scores = machine.fit(known, truth).decision_function(asked)
+    return np.stack([-scores, scores], axis=1) if scores.ndim == 1 else scores
+
+
+def test_mixing_hears_a_class_on_another() -> None:
+    """One class is always outscored by its neighbour, which alone tells the two apart."""
+    draw = np.random.default_rng(0)
+    truth = draw.integers(0, 3, 600)
+    scores = np.where(np.eye(3)[truth] > 0, 0.6, -0.6) + draw.normal(0, 0.2, (600, 3))
+    scores[truth == 2] = [-0.6, 0.4, 0.2]
+    scores[truth == 1, 2] = 0.9
+    before = (scores.argmax(axis=1) == truth).mean()
+    fold_of = np.arange(600) % 5
+    mixed = mixing.cross_fitted(scores, truth, np.ones(600), fold_of, TrainConfig().pull)
+    assert before < 0.4
+    assert (mixed.argmax(axis=1) == truth).mean() > 0.95
+    held = mixing.fit(scores, truth, np.ones(600), pull=1e9)
+    np.testing.assert_allclose(held.matrix, np.eye(3), atol=1e-3)
 
 
 def test_batch_and_single_agree(classifier: Classifier) -> None:
