@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 
@@ -44,6 +44,10 @@ CONFIG_VARIABLE = "SHOULI_CONFIG"
 FILE_NAME = "shouli.toml"
 
 
+Preset = Literal["telecom", "bank", "retail", "civic", "saas"]
+"""A trade with types of its own, in ``taxonomy.<trade>.toml``."""
+
+
 class Settings(Section):
     """通用 / General."""
 
@@ -72,6 +76,11 @@ class Settings(Section):
         None,
         description="自己的分类体系文件；不写则用自带的 taxonomy.toml "
         "/ Your own taxonomy; without it the one that comes along.",
+    )
+    preset: Preset | None = Field(
+        None,
+        description="行业预设，改写分类体系里的类型，见 config/taxonomy.*.toml "
+        "/ A trade whose types replace those of the taxonomy, see config/taxonomy.*.toml.",
     )
     routing: Path | None = Field(
         None,
@@ -228,12 +237,25 @@ def load(
 
 
 def load_taxonomy(settings: Settings) -> Taxonomy:
-    """The operator's taxonomy, or the one that comes along.
+    """The operator's taxonomy, or the one that comes along, with the types of the preset.
 
     Raises:
         ConfigurationError: with everything that is wrong in it.
     """
-    return _load_table(settings.taxonomy, "taxonomy.toml", Taxonomy)
+    taxonomy = _load_table(settings.taxonomy, "taxonomy.toml", Taxonomy)
+    return _preset(taxonomy, settings.preset) if settings.preset else taxonomy
+
+
+def _preset(taxonomy: Taxonomy, preset: Preset) -> Taxonomy:
+    """A facet of the preset replaces that of the taxonomy; classes of the same name lend words."""
+    text = resources.files("config").joinpath(f"taxonomy.{preset}.toml").read_text("utf-8")
+    changes = tomllib.loads(text)
+    values = taxonomy.model_dump(mode="json") | {"version": changes["version"]}
+    for name, facet in changes["facets"].items():
+        known = values["facets"].get(name, {}).get("classes", {})
+        classes = {key: known.get(key, {}) | own for key, own in facet["classes"].items()}
+        values["facets"][name] = facet | {"classes": classes}
+    return Taxonomy.model_validate(values)
 
 
 def load_rules(settings: Settings) -> Rules:

@@ -1,7 +1,7 @@
 """What the classifier learns from, and what is known about a trained bundle."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -22,6 +22,9 @@ class ClassSpec(BaseModel):
     cost: float = Field(1.0, gt=0, description="How many false alarms a miss is worth.")
     was: tuple[str, ...] = Field(
         (), description="Earlier names, and classes that were merged into this one."
+    )
+    learns: tuple[dict[str, str], ...] = Field(
+        (), description="Labels of the seed corpus that make a message one of this class."
     )
 
 
@@ -52,6 +55,16 @@ class FacetSpec(BaseModel):
         """What ``label`` is called now; itself where no class has taken it over."""
         return next((name for name, spec in self.classes.items() if label in spec.was), label)
 
+    def learnt(self, labels: Mapping[str, str], own: str) -> str:
+        """The class that a message of the seed corpus is of, by its labels in all facets.
+
+        The first class that ``learns`` it; else what its ``own`` label is called now.
+        """
+        for name, spec in self.classes.items():
+            if any(wanted.items() <= labels.items() for wanted in spec.learns):
+                return name
+        return self.now(own)
+
 
 class FloorSpec(BaseModel):
     """Words that decide the lane whatever the model says (DESIGN §8)."""
@@ -65,6 +78,11 @@ class FloorSpec(BaseModel):
 
 
 _WORD = re.compile("[\u4e00-\u9fd5]{2,20}")
+
+
+def no_words(words: Sequence[str]) -> list[str]:
+    """Those that cannot be in a dictionary: words are 2 to 20 Chinese characters each."""
+    return [word for word in words if not _WORD.fullmatch(word)]
 
 
 class Taxonomy(BaseModel):
@@ -82,13 +100,17 @@ class Taxonomy(BaseModel):
     @field_validator("words")
     @classmethod
     def _chinese(cls, words: tuple[str, ...]) -> tuple[str, ...]:
-        wrong = [word for word in words if not _WORD.fullmatch(word)]
+        wrong = no_words(words)
         if wrong:
             raise ValueError(
                 f"words 只能是 2 到 20 个汉字：{'、'.join(wrong)}"
                 f" / words are 2 to 20 Chinese characters each: {', '.join(wrong)}"
             )
         return words
+
+    def with_words(self, words: Sequence[str]) -> Self:
+        """The same with more words that are never cut apart."""
+        return self.model_copy(update={"words": tuple(dict.fromkeys((*self.words, *words)))})
 
 
 @dataclass(frozen=True, slots=True)

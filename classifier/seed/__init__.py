@@ -33,7 +33,11 @@ def load(taxonomy: Taxonomy) -> list[Example]:
     return [
         Example(
             Text(line["text"], line.get("subject", ""), line["channel"]),
-            {facet: line[facet] for facet in _FACETS if facet in taxonomy.facets},
+            {
+                facet: taxonomy.facets[facet].learnt(line, line[facet])
+                for facet in _FACETS
+                if facet in taxonomy.facets
+            },
         )
         for line in lines(taxonomy)
     ]
@@ -72,6 +76,6 @@ def _wrong(line: Any, taxonomy: Taxonomy) -> str:
         return f"channel “{line['channel']}” is none of {', '.join(CHANNELS)}"
     for facet in _FACETS:
         spec = taxonomy.facets.get(facet)
-        if spec is not None and spec.now(line[facet]) not in spec.classes:
+        if spec is not None and spec.learnt(line, line[facet]) not in spec.classes:
             return f"{facet} “{line[facet]}” is not in the taxonomy"
     return ""
