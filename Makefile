@@ -75,6 +75,7 @@ campaign: $(VENV)/dev.stamp
 	@FIGURE_MONTHS=10 FIGURE_TICKETS=5000 $(PYTEST) tests/contract/store/test_figures.py
 	@LIVES=500 $(PYTEST) -s tests/contract/workers/test_lives.py
 	@RETRAIN_KILLS=20 $(PYTEST) tests/contract/workers/test_retrain.py
+	@RETRAIN_KILLS=20 $(PYTEST) -s tests/flow/test_retraining.py
 
 test-peers: $(VENV)/dev.stamp
 	@.ci/apt-install swaks libnet-ssleay-perl postfix dovecot-imapd
