@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 from desk.errors import Refusal
 from desk.services import Words
 from models.agent import Role
+from models.training import no_words
 
 MOST_BYTES = 256 * 1024
 """Of a request's body; the longest answer is far below it."""
@@ -38,6 +39,12 @@ def _http_address(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
         raise ValueError("must be an http(s) address without a user name")
+    return text
+
+
+def _word(text: str) -> str:
+    if no_words([text]):
+        raise ValueError("must be 2 to 20 Chinese characters")
     return text
 
 
@@ -296,6 +303,14 @@ class Canned(Body):
     title: Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=120)]
     zh: Annotated[Line, Field(max_length=5000)] = ""
     en: Annotated[Line, Field(max_length=5000)] = ""
+
+
+class NewWords(Body):
+    """Words of the trade: Chinese, 2 to 20 characters each."""
+
+    words: Annotated[
+        list[Annotated[Line, AfterValidator(_word)]], Field(min_length=1, max_length=500)
+    ]
 
 
 class WatchDays(Body):

@@ -95,10 +95,11 @@ class Retrainer:
     async def _run(self, work: Work) -> None:
         champion = await serviceable(self._store, self._cache, self._taxonomy)
         corrections = await self._store.corrections.all()
+        taxonomy = self._taxonomy.with_words(await self._store.dictionary.words())
         name, folder = champion or (None, None)
         with _workshop(self._folder) as workshop:
             plan = {
-                "taxonomy": self._taxonomy.model_dump(mode="json"),
+                "taxonomy": taxonomy.model_dump(mode="json"),
                 "champion": None if folder is None else str(folder),
                 "learnt_upto": await self._store.retrainings.learnt_upto(name) if name else 0.0,
                 "corrections": [asdict(each) for each in corrections],

@@ -105,7 +105,8 @@ async def first_bundle(
         say("现役分类器与此版本或分类体系不符。 / The classifier does not fit any more.")
     say("正在用种子语料训练分类器… / Training the classifier on the seed corpus …")
     try:
-        bundle_id = train_seed(folder, taxonomy)
+        words = await store.dictionary.words()
+        bundle_id = train_seed(folder, taxonomy.with_words(words))
     except TrainingRefused as error:
         if not refused:
             raise

@@ -1,5 +1,6 @@
 // The admins' page of classifier bundles: champion against challenger, and the way there.
 import { ask, h, moment, notice, say, span, t } from "./dom.js";
+import { openDictionary } from "./dictionary.js";
 import { call } from "./door.js";
 import { openCanned } from "./suggest.js";
 import { shadowPanel, watchPanel } from "./watch.js";
@@ -52,6 +53,7 @@ function draw(page, known, tools) {
     h("header.bundles-head", null,
       h("h1", null, t("bundles.title")), h("span.spread", null),
       h("button.quiet", { type: "button", onclick: () => tools.act(() => openCanned(tools.desk)) }, t("canned.title")),
+      h("button.quiet", { type: "button", onclick: () => tools.act(() => openDictionary(tools.desk)) }, t("dictionary.title")),
       h("button.quiet", { type: "button", onclick: () => tools.desk.closePage() }, t("bundles.back"))),
     h("div.bundles-grid", null,
       h("div.column", null, training(known, latest, tools), rack(known, tools)),

@@ -19,6 +19,7 @@ from models.store.conversations import Conversations
 from models.store.corrections import Corrections
 from models.store.cursors import Cursors
 from models.store.database import Database
+from models.store.dictionary import Dictionary
 from models.store.ending import Ending
 from models.store.envelopes import Envelopes
 from models.store.events import Events
@@ -109,6 +110,7 @@ class Store:
     shadows: Shadows
     examples: Examples
     canned: Canned
+    dictionary: Dictionary
     wordings: Wordings
     complaints: Complaints
     improvements: Improvements
@@ -188,6 +190,7 @@ def open_store(
         shadows=Shadows(db),
         examples=Examples(db),
         canned=Canned(db),
+        dictionary=Dictionary(db),
         wordings=Wordings(db),
         complaints=Complaints(db, vault),
         improvements=Improvements(db),

@@ -20,6 +20,7 @@ from models.tables.conversations import (
 )
 from models.tables.coordination import counter, cursor, lease
 from models.tables.customers import customer, customer_link, identity, proof
+from models.tables.dictionary import dictionary_word
 from models.tables.figures import presence_span, ticket_step
 from models.tables.follow_ups import follow_up, follow_up_attempt
 from models.tables.helping import helper, note, subtask
@@ -55,6 +56,7 @@ __all__ = [
     "customer",
     "customer_link",
     "delivery",
+    "dictionary_word",
     "envelope",
     "event",
     "file_due",

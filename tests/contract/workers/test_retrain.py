@@ -25,7 +25,7 @@ from models.training import Taxonomy
 from tests.contract.store import makers
 from workers import retrain
 from workers.retrain import Options, Retrainer
-from workers.serving import Serving
+from workers.serving import Serving, unpacked
 
 KILLS = int(os.environ.get("RETRAIN_KILLS", "3"))
 TAXONOMY: Taxonomy = load_taxonomy(load(environ={}))
@@ -129,6 +129,7 @@ async def test_a_challenger_is_made_from_corrections_and_waits(
 ) -> None:
     ticket_id, agent_id = await makers.owned(house.store, text="你们的充电桩一直跳闸")
     await house.store.tickets.correct(ticket_id, agent_id, "domain", "技术")
+    await house.store.dictionary.add(["鲲鹏充电卡"], agent_id)
     await (await house.started())
     (run,) = await house.store.retrainings.latest()
     assert (run.state, run.error, run.stage) == ("done", None, "done")
@@ -145,6 +146,8 @@ async def test_a_challenger_is_made_from_corrections_and_waits(
     await house.store.bundles.promote(run.bundle_id, agent_id, "better")
     await house.serving.refresh()
     assert house.serving.bundle == run.bundle_id
+    folder = await unpacked(house.store, house.folder / "bundles", run.bundle_id)
+    assert bundles.load(folder).taxonomy.words == ("鲲鹏充电卡",)
     assert not list((house.folder / "retraining").iterdir())
 
 
