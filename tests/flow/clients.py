@@ -199,9 +199,15 @@ class Visitor:
         return [line["text"] for _, line in sorted(self.lines.items()) if line["from"] == "us"]
 
     async def say(
-        self, text: str, *, seconds: float = SECONDS, client_id: str = "", stutter: float = 0.0
+        self,
+        text: str,
+        *,
+        choice: str | None = None,
+        seconds: float = SECONDS,
+        client_id: str = "",
+        stutter: float = 0.0,
     ) -> str:
-        """Sends until it is acknowledged; the envelope's id.
+        """Sends until it is acknowledged; the envelope's id. ``choice``: a button was pressed.
 
         ``stutter`` seconds after the first attempt the line is dropped and the same sent again,
         acknowledged or not.
@@ -209,6 +215,8 @@ class Visitor:
         client_id = client_id or str(uuid.uuid4())
         acked = self._waiting.setdefault(client_id, asyncio.get_running_loop().create_future())
         frame = {"type": "msg", "client_id": client_id, "text": text}
+        if choice is not None:
+            frame["choice"] = choice
         async with asyncio.timeout(seconds):
             if stutter:
                 await self._send(frame)
