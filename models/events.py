@@ -155,6 +155,7 @@ OTHERS: dict[str, Kind] = {
     "helper.ended": Kind("协办结束", "somebody helps no more", ("number", "by")),
     "subtask.opened": Kind("新的子任务", "a new sub-task", _TASK),
     "subtask.taken": Kind("部门有人领了", "somebody of the department does it", _TASK),
+    "subtask.handed": Kind("子任务换了人", "somebody else, or the department, does it", _TASK),
     "subtask.done": Kind("子任务完成", "it is done", _TASK),
     "subtask.cancelled": Kind("子任务取消", "it is not wanted any more", _TASK),
     "subtask.late": Kind("子任务超时", "its time has run out", _TASK),
@@ -163,6 +164,9 @@ OTHERS: dict[str, Kind] = {
     ),
     "improvement.opened": Kind(
         "改进措施", "something is to get better", ("improvement", "due_at")
+    ),
+    "improvement.handed": Kind(
+        "改进措施换了负责人", "somebody else is to see to it", ("improvement", "due_at")
     ),
     "improvement.done": Kind("改进完成", "it is done", ("improvement", "by")),
     "improvement.cancelled": Kind("改进取消", "it will not be done", ("improvement", "by")),

@@ -236,18 +236,64 @@ async def subtask_due(tx: Tx, fired: Timer) -> None:
 async def follow_moves(tx: Tx, events: Sequence[Event]) -> None:
     """After tickets have moved: nobody helps with one that has ended.
 
-    And one that comes into somebody's hands while others still work on it is 协办中.
+    And one that comes into somebody's hands while others still work on it is 协办中; who helped
+    with it before it was theirs does not any more.
     """
     moved_ids = {event.ticket_id for event in events if event.ticket_id is not None}
     for ticket_id in await _helped(tx, moved_ids):
         row = await locked(tx, ticket_id)
         if row["state"] not in _ENDED:
+            if row["owner_id"] in await _live(tx.conn, ticket_id):
+                await _replace(tx, row, row["owner_id"], None, _OWNS)
+                row = await locked(tx, ticket_id)
             if await _undone(tx.conn, ticket_id):
                 await _settle(tx, row)
             continue
         for task in await _undone(tx.conn, row["id"]):
             await _end(tx, row, task, None, "cancelled", "")
         await _dismiss(tx, row, None, None)
+
+
+async def hand_over(tx: Tx, agent_id: str, to: str | None) -> int:
+    """What somebody who leaves helps with: to ``to``, who helps in their place.
+
+    Without them, or where they own the ticket, a sub-task goes back to its department; one that
+    was asked of the person alone is cancelled, and the ticket's owner told. Returns how many
+    tickets it was.
+    """
+    h, s = helper.c, subtask.c
+    helps = select(h.ticket_id).where(h.agent_id == agent_id, h.ended_at.is_(None))
+    asked = select(s.ticket_id).where(s.assignee_id == agent_id, s.state == "open")
+    found = sorted((await tx.conn.execute(union(helps, asked))).scalars())
+    for ticket_id in found:
+        await _replace(tx, await locked(tx, ticket_id), agent_id, to, _LEFT)
+    return len(found)
+
+
+_LEFT = "执行人已离岗 / who was to do it has left"
+_OWNS = "执行人已成为负责人 / who was to do it owns the ticket now"
+
+
+async def _replace(tx: Tx, row: Fields, agent_id: str, to: str | None, why: str) -> None:
+    """Ends a helper's part, for ``to`` where that is somebody else than the owner."""
+    receiver = to if to != row["owner_id"] else None
+    if receiver is not None:
+        query = select(helper.c.units).where(helper.c.ticket_id == row["id"])
+        query = query.where(helper.c.agent_id == agent_id, helper.c.ended_at.is_(None))
+        units = (await tx.conn.execute(query)).scalar_one_or_none()
+        await _join(tx, row, None, receiver, units or 0)
+    theirs = [t for t in await _undone(tx.conn, row["id"]) if t["assignee_id"] == agent_id]
+    for task in theirs:
+        if receiver is None and not task["department"]:
+            await _end(tx, row, task, None, "cancelled", why)
+            continue
+        change = update(subtask).where(subtask.c.id == task["id"])
+        await tx.conn.execute(change.values(assignee_id=receiver))
+        await tx.audit(None, "subtask.handed", row["id"], id=task["id"], to=receiver)
+        passed = {**task, "assignee_id": receiver}
+        _tell(tx, "subtask.handed", passed, receiver or row["owner_id"], by=None)
+    await _dismiss(tx, row, None, [agent_id])
+    await _settle(tx, row)
 
 
 HELPERS = Follower("helping", frozenset({"ticket.moved", "ticket.assigned"}), follow_moves)
@@ -274,6 +320,12 @@ async def _undone(conn: AsyncConnection, ticket_id: str) -> Sequence[Fields]:
     s = subtask.c
     query = select(subtask).where(s.ticket_id == ticket_id, s.state == "open").order_by(s.id)
     return (await conn.execute(query)).mappings().all()
+
+
+async def _live(conn: AsyncConnection, ticket_id: str) -> set[str]:
+    h = helper.c
+    query = select(h.agent_id).where(h.ticket_id == ticket_id, h.ended_at.is_(None))
+    return set((await conn.execute(query)).scalars())
 
 
 async def _end(tx: Tx, row: Fields, task: Fields, by: str | None, state: str, words: str) -> None:
@@ -306,7 +358,7 @@ async def _open_task(tx: Tx, task_id: str) -> tuple[Fields, Fields]:
     return row, task
 
 
-async def _join(tx: Tx, row: Fields, by: str, agent_id: str, units: int) -> None:
+async def _join(tx: Tx, row: Fields, by: str | None, agent_id: str, units: int) -> None:
     if row["owner_id"] == agent_id:
         raise Rejected("the owner of a ticket does not help with it")
     h = helper.c

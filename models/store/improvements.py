@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
+from models.agent import Role
 from models.errors import Conflict, NotFound
 from models.store.database import Database, Fields, Tx
 from models.store.timers import Timer, set_timer, stop_timer
-from models.tables import complaint, improvement, ticket
+from models.tables import agent, complaint, improvement, ticket
 
 DUE = "improvement"
 """The kind of the timer that an open one has."""
@@ -126,6 +127,30 @@ class Improvements:
             kind = _ENDINGS[state]
             await tx.audit(by, kind, row["ticket_id"], id=improvement_id, words=words)
             _tell(tx, kind, row, by=by)
+
+
+async def hand_over(tx: Tx, agent_id: str, to: str | None) -> int:
+    """What somebody who leaves was to improve: to ``to``, else to who wanted it, else an admin."""
+    i = improvement.c
+    query = select(improvement).where(i.owner_id == agent_id, i.state == "open").order_by(i.id)
+    rows = (await tx.conn.execute(query.with_for_update())).mappings().all()
+    for row in rows:
+        owner = to or await _successor(tx, row["created_by"], agent_id)
+        await tx.conn.execute(update(improvement).where(i.id == row["id"]).values(owner_id=owner))
+        await tx.audit(None, "improvement.handed", row["ticket_id"], id=row["id"], to=owner)
+        _tell(tx, "improvement.handed", {**row, "owner_id": owner}, due_at=row["due_at"])
+    return len(rows)
+
+
+async def _successor(tx: Tx, wanted_by: str, leaves: str) -> str:
+    a = agent.c
+    there = a.disabled_at.is_(None) & (a.id != leaves)
+    query = select(a.id).where(there, or_(a.id == wanted_by, a.role == Role.ADMIN))
+    query = query.order_by((a.id == wanted_by).desc(), a.id).limit(1)
+    found = (await tx.conn.execute(query)).scalar_one_or_none()
+    if found is None:
+        raise Conflict("nobody is left to take their improvements: name who gets them")
+    return str(found)
 
 
 async def improvement_due(tx: Tx, fired: Timer) -> None:

@@ -1,4 +1,4 @@
-"""Who leaves hands over their tickets, transfers and follow-ups. Sub-tasks are not handed on yet.
+"""Who leaves hands over all that they have to do: nothing is left that waits for them.
 
 What belongs to people beside tickets hands itself over here, too: a line in ``HANDED_OVER``.
 """
@@ -9,7 +9,7 @@ from sqlalchemy import delete, select, update
 
 from models.agent import Presence
 from models.errors import Conflict, NotFound
-from models.store import calling_back
+from models.store import calling_back, helping, improvements, rules
 from models.store.custody import (
     end_assignment,
     load,
@@ -79,6 +79,8 @@ async def tickets(tx: Tx, agent_id: str, to: str | None) -> int:
     await lock_agents(tx, [agent_id, *([to] if to else [])])
     for row in rows:
         await _pass_on(tx, row, to)
+    awaited = update(ticket).where(t.sticky_id == agent_id, t.state.in_(sorted(OPEN_STATES)))
+    await tx.conn.execute(awaited.values(sticky_id=to))
     await set_presence(tx, agent_id, Presence.OFFLINE)
     return len(rows)
 
@@ -115,5 +117,8 @@ HANDED_OVER: Mapping[str, HandOver] = {
     "tickets": tickets,
     "offers": offers,
     "follow_ups": calling_back.hand_over,
+    "helping": helping.hand_over,
+    "improvements": improvements.hand_over,
+    "customers": rules.hand_over,
 }
 """By what is handed over, in the order in which it is: a line for each kind of thing."""

@@ -11,6 +11,7 @@ from models.routing import Line
 from models.store.database import Database, Fields, Tx
 from models.store.waiting import dump_needs
 from models.tables import (
+    agent,
     conversation,
     customer,
     rules_publication,
@@ -210,6 +211,41 @@ class RuleVersions:
                 done = await tx.conn.execute(update(ticket).where(same).values(**values))
                 held += done.rowcount
         return held
+
+
+async def hand_over(tx: Tx, agent_id: str, to: str | None) -> int:
+    """Customers of whom somebody who leaves is the named owner or backup: ``to`` is it now.
+
+    Without them the next in the line is. Rules are not changed but published anew, wherever a
+    version in force names the person; returns in how many tiers.
+    """
+    await tx.bump(_TURN, 1)
+    a, v = agent.c, rules_version.c
+    query = select(a.id, a.login).where(a.id.in_([agent_id, *([to] if to else [])]))
+    logins = {row.id: row.login for row in await tx.conn.execute(query)}
+    gone, heir = logins[agent_id], logins.get(to or "")
+    tiers = 0
+    for made in reversed(await _publications(tx.conn, rules_publication.c.ended_at.is_(None))):
+        of = select(v.content).where(v.number == made.number)
+        content: Mapping[str, Any] = (await tx.conn.execute(of)).scalar_one()
+        named = content.get("tier_first", {})
+        changed = {tier: _succeeded(names, gone, heir) for tier, names in named.items()}
+        count = sum(gone in names for names in named.values())
+        if count:
+            why = f"{gone} 离岗 / {gone} has left"
+            number = await _draft(tx, {**content, "tier_first": changed}, None, why, made.number)
+            await _end(tx, [made], None)
+            await _publish(tx, number, made.line, None, why, replaced=[made.id], rollback=False)
+            tiers += count
+    if tiers:
+        await _retire(tx)
+    return tiers
+
+
+def _succeeded(names: Sequence[str], gone: str, heir: str | None) -> list[str]:
+    """With the heir in the place of who is gone; nobody is named twice."""
+    kept = [heir if name == gone else name for name in names]
+    return [name for name in dict.fromkeys(kept) if name is not None]
 
 
 _TURN = "rules_turn"
