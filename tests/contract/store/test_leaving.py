@@ -43,6 +43,7 @@ ACTING: dict[Column, ColumnElement[bool]] = {
 PAST = {
     "assignment.agent_id", "canned.updated_by", "complaint.called_back_by",
     "complaint.reviewed_by", "correction.agent_id", "customer_link.undone_by",
+    "dictionary_word.added_by",
     "follow_up.handler_id", "follow_up.reviewed_by", "follow_up_attempt.agent_id",
     "helper.added_by", "improvement.created_by", "improvement.ended_by", "incident.closed_by",
     "incident.opened_by", "incident_text.approved_by", "incident_text.author_id",
