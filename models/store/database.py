@@ -283,7 +283,7 @@ class Database:
                 await tx.insert(table, rows, new_only=True)
             return None
         prepared = insertion(table, tuple(rows[0]), new_only=True)
-        statements = [*prepared.together(rows)]
+        statements = prepared.at_once(rows)
         with _translated():
             async with self._turn, self._one_writer() as conn:
                 driver = await _driver(conn)

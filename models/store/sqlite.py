@@ -114,7 +114,19 @@ class Connection(aiosqlite.Connection):
     async def insert(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> int:
         """A transaction of its own, in one trip; returns how many rows it inserted."""
         trip: Any = self._execute
-        inserted: int = await trip(self._insert, statements)
+        how = self._insert_alone if len(statements) == 1 else self._insert
+        inserted: int = await trip(how, statements)
+        return inserted
+
+    def _insert_alone(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> int:
+        """A single statement is a transaction by itself, and takes the write lock first, too.
+
+        Around each call the driver gives the interpreter away, and the event loop that is busy
+        with the next messages lets this thread wait to get it back: once instead of thrice.
+        """
+        ((text, values),) = statements
+        insert = partial(self._conn.execute, text, values)
+        inserted: int = _once_unlocked(insert, self.patience).rowcount
         return inserted
 
     def _insert(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> int:
@@ -131,6 +143,10 @@ class Connection(aiosqlite.Connection):
 
 
 def _begin_writing(driver: sqlite3.Connection, patience: float) -> None:
+    _once_unlocked(partial(driver.execute, BEGIN_WRITING), patience)
+
+
+def _once_unlocked(begin: Callable[[], sqlite3.Cursor], patience: float) -> sqlite3.Cursor:
     """Takes the write lock as soon as it is free.
 
     SQLite's own waiting sleeps ever longer, up to 0.1 s: who writes much keeps the others out.
@@ -138,13 +154,11 @@ def _begin_writing(driver: sqlite3.Connection, patience: float) -> None:
     end = time.monotonic() + patience
     while True:
         try:
-            driver.execute(BEGIN_WRITING)
+            return begin()
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= end:
                 raise
             time.sleep(_LOOK_SECONDS)
-        else:
-            return
 
 
 def _driven(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -161,6 +175,9 @@ def _driven(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 _SIZES = (32, 8, 2, 1)
 """Rows a statement: few enough sizes that the driver keeps all statements compiled."""
+
+_MOST = 32
+"""Rows that make one statement for themselves, whatever their number."""
 
 _STATEMENTS = 512
 """Compiled statements that a connection keeps; the driver's own 128 are too few for all sizes."""
@@ -202,6 +219,16 @@ class Prepared:
                 values = [self.values(row) for row in rows[start : start + size]]
                 start += size
                 yield self._of(size), tuple(chain.from_iterable(values))
+
+    def at_once(self, rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, tuple[Any, ...]]]:
+        """An INSERT's rows in one statement where they are few, otherwise as ``together``.
+
+        For the one table whose rows come in groups of all sizes: a statement a size is kept.
+        """
+        if len(rows) > _MOST:
+            return [*self.together(rows)]
+        values = tuple(chain.from_iterable([self.values(row) for row in rows]))
+        return [(self._of(len(rows)), values)]
 
     def _of(self, size: int) -> str:
         groups = ", ".join([self._group] * size)

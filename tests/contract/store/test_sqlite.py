@@ -249,6 +249,26 @@ async def test_an_insertion_is_one_trip_and_a_transaction_of_its_own(
         assert list((await tx.conn.execute(text("SELECT a FROM t"))).scalars()) == [1, 2, 3]
 
 
+@pytest.mark.parametrize("count", [1, 2, 31, 32, 33, 70])
+async def test_a_group_of_any_size_is_all_there_or_not_at_all(
+    db: Database, tmp_path: Path, count: int
+) -> None:
+    """One statement up to 32 rows, a transaction of several above: a power cut knows neither."""
+    rows = [{"a": n} for n in range(count)]
+    looking = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    looking.execute(
+        f"CREATE TRIGGER refuse BEFORE INSERT ON t WHEN new.a = {count - 1}"
+        " BEGIN SELECT RAISE(ABORT, 'no'); END"
+    )
+    with pytest.raises(sqlite3.IntegrityError):
+        await db.insert_new(T, rows)
+    assert looking.execute("SELECT count(*) FROM t").fetchone() == (0,)
+    looking.execute("DROP TRIGGER refuse")
+    assert await db.insert_new(T, rows) == count
+    assert looking.execute("SELECT count(*) FROM t").fetchone() == (count,)
+    looking.close()
+
+
 async def test_an_insertion_waits_no_longer_than_others_for_a_lock(
     db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
