@@ -13,6 +13,7 @@ from desk import (
     clocks,
     complaints,
     customers,
+    deliveries,
     dictionary,
     figures,
     files,
@@ -65,6 +66,7 @@ DOORS = (
     satisfaction,
     texts,
     webhooks,
+    deliveries,
     push,
     pages,
 )

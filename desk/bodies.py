@@ -299,6 +299,17 @@ class WebhookLog(Body):
     limit: Annotated[int, Field(ge=1, le=500)] = 100
 
 
+class DeliveryFilter(Body):
+    """The query of the log of answers."""
+
+    channel: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")] | None = None
+    state: (
+        Literal["queued", "sending", "waiting", "sent", "delivered", "failed", "unknown"] | None
+    ) = None
+    before: Id | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+
+
 class Canned(Body):
     title: Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=120)]
     zh: Annotated[Line, Field(max_length=5000)] = ""

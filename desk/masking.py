@@ -1,4 +1,4 @@
-"""What customers write, with their telephone numbers masked until somebody asks, and says so."""
+"""What customers write: telephone, bank card and ID numbers masked until somebody asks."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -10,19 +10,25 @@ from models.store.conversations import Entry
 FindSpans = Callable[[str], Sequence[tuple[str, int, int]]]
 """Key information in a text: kind, start, end (excluded), from left to right."""
 
-_MASKED = frozenset({"phone"})
+_MASKED = frozenset({"phone", "card", "identity"})
+"""Enough to steal with, and nothing that a ticket is found by, as an order number is."""
 _MOST_KEYS = 20
 """Of one message: a long list is no key information."""
 
 
 def hidden(text: str, find: FindSpans) -> str:
-    """``text`` with its telephone numbers masked: 138****5678."""
+    """``text`` with the numbers masked that are nobody's business: 138****5678."""
     parts, at = [], 0
     for kind, start, end in find(text):
         if kind in _MASKED:
-            parts += [text[at:start], masked(text[start:end])]
+            parts += [text[at:start], _masked(text[start:end])]
             at = end
     return "".join([*parts, text[at:]])
+
+
+def _masked(number: str) -> str:
+    """Without what parts its groups: the last four are digits."""
+    return masked(number.replace(" ", "").replace("-", ""))
 
 
 def shown(entry: Entry, find: FindSpans) -> Entry:
@@ -48,7 +54,7 @@ def keys_of(entry: Entry, find: FindSpans, *, revealed: bool = False) -> list[di
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for kind, start, end in find(entry.text):
         text, hide = entry.text[start:end], kind in _MASKED and not revealed
-        told = masked(text) if hide else text
+        told = _masked(text) if hide else text
         found.setdefault((kind, text), {"kind": kind, "text": told, "masked": hide})
     return list(found.values())[:_MOST_KEYS]
 

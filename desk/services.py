@@ -1,6 +1,6 @@
 """What the desk is given: values and callables, filled in by the composition root."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, NamedTuple, Protocol
@@ -180,6 +180,7 @@ class DeskServices:
     ``waiting``: why a ticket waits, if it does.
     ``reroute``: where a ticket belongs by its (corrected) labels. ``delivery_problem``: why
     answers on a channel wait, as a sentence with the remedy, or None when they do not.
+    ``repeatable``: the channels that show an answer once however often it is sent.
     ``bundle_work``: what only those can do with bundles who know the classifier.
     ``in_force``: the general rules that hold now. ``filing``: what is filed of a complaint with
     these labels under these rules, None where they call it none.
@@ -209,6 +210,7 @@ class DeskServices:
     preview: Callable[[bytes, str], Awaitable[bytes | None]]
     watch: Watch
     delivery_problem: Callable[[str], str | None]
+    repeatable: Collection[str]
     plan: Plan
     texts: Mapping[tuple[str, Language], str]
     in_force: Callable[[], Awaitable[Rules]]

@@ -13,6 +13,7 @@ from aiohttp import web
 from channels.ingest.body import Body, parse
 from channels.ingest.options import Options, Source
 from channels.ingest.signing import KEY, SIGNATURE, TIMESTAMP, verified
+from models.buckets import Buckets, whole_seconds
 from models.errors import NotFound, Rejected, Temporary
 from models.ids import uuid7
 from models.message import Envelope
@@ -24,6 +25,7 @@ _KEY = re.compile(r"[A-Za-z0-9_:-]{8,128}")
 """No full stop: it parts what is signed."""
 
 RETRY_SECONDS = 5
+"""After a 503."""
 
 _SENTENCES = MappingProxyType(
     {
@@ -43,6 +45,11 @@ _SENTENCES = MappingProxyType(
         ),
         "too_large": (413, "请求体超过 {} 字节，请拆开发送", "More than {} bytes; send less"),
         "invalid": (422, "内容不合格式：{}", "The body does not fit the schema: {}"),
+        "rate": (
+            429,
+            "这个来源发得太快，什么都没有收下，请等 Retry-After 秒后用同一个 Idempotency-Key 重发",
+            "This source sends too fast and nothing was taken; send the same after Retry-After",
+        ),
         "busy": (
             503,
             "暂时无法保存，什么都没有收下，请用同一个 Idempotency-Key 稍后重发",
@@ -53,6 +60,14 @@ _SENTENCES = MappingProxyType(
 """Code to status, Chinese and English; {} is what it is about."""
 
 
+class TooFast(Exception):
+    """A source has used up its share; ``seconds`` until it may ask again."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
 class HttpDoor:
     """``POST /v1/messages``, the status of what it took, and the schema of what it takes."""
 
@@ -60,6 +75,10 @@ class HttpDoor:
         self._options = options
         self._secret = secret
         self._door = door
+        self._rates = {
+            name: Buckets(door.clock, source.requests_per_minute, source.request_burst)
+            for name, source in options.sources.items()
+        }
 
     def mount(self) -> None:
         add = self._door.http.router
@@ -76,8 +95,10 @@ class HttpDoor:
             return await self._receive(request)
         except Rejected as error:
             return _problem(error.code, str(error))
+        except TooFast as error:
+            return _problem("rate", retry_after=error.seconds)
         except Temporary:
-            return _problem("busy")
+            return _problem("busy", retry_after=RETRY_SECONDS)
 
     async def _receive(self, request: web.Request) -> web.Response:
         name, timestamp, key, signature = _headers(request)
@@ -87,6 +108,9 @@ class HttpDoor:
         now = self._door.clock()
         if not verified(keys, signature, timestamp, key, raw, now) or source is None:
             raise Rejected("", code="signature")
+        # Counted once it is proven who asks, or a stranger could use up a source's share.
+        if wait := self._rates[name].wait(name):
+            raise TooFast(wait)
         parse(raw)
         (receipt,) = await self._door.accept([_envelope(name, source, key, raw, now)])
         if receipt.outcome == "conflict":
@@ -118,7 +142,7 @@ class HttpDoor:
         except NotFound:
             return _problem("not_found")
         except Temporary:
-            return _problem("busy")
+            return _problem("busy", retry_after=RETRY_SECONDS)
         answer: dict[str, object] = {"id": envelope_id, "state": "processing"}
         if outcome.done:
             answer["state"] = "recorded"
@@ -163,9 +187,9 @@ def _envelope(name: str, source: Source, key: str, raw: bytes, now: float) -> En
     )
 
 
-def _problem(code: str, about: str = "") -> web.Response:
+def _problem(code: str, about: str = "", retry_after: float = 0.0) -> web.Response:
     status, zh, en = _SENTENCES[code]
-    headers = {"Retry-After": str(RETRY_SECONDS)} if status == 503 else {}
+    headers = {"Retry-After": whole_seconds(retry_after)} if retry_after else {}
     body = {"code": code, "zh": zh.format(about), "en": en.format(about)}
     text = json.dumps(body, ensure_ascii=False)
     return web.json_response(text=text, status=status, headers=headers)

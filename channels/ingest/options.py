@@ -43,6 +43,18 @@ class Source(BaseModel):
         " / Longest part of an answer in characters, for text messages",
     )
 
+    requests_per_minute: int = Field(
+        6000,
+        ge=1,
+        description="此来源每分钟最多几次请求，超出的得到 429"
+        " / Requests a minute that this source may make; more get a 429",
+    )
+    request_burst: int = Field(
+        1000,
+        ge=1,
+        description="此来源可连发的请求数 / Requests that this source may make at once",
+    )
+
     @field_validator("secrets")
     @classmethod
     def _long_enough(cls, secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:

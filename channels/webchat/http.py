@@ -12,13 +12,14 @@ from aiohttp import web
 from channels.webchat import assets, protocol
 from channels.webchat.assets import Asset
 from channels.webchat.hub import Room
-from channels.webchat.limits import Buckets, Seats, visitor_address, whole_seconds
+from channels.webchat.limits import Buckets, Seats, visitor_address
 from channels.webchat.options import Options
 from channels.webchat.protocol import Contact, End, Hello, Msg, Read, Refused, Transcript
 from channels.webchat.reception import From, Reception, Session
 from channels.webchat.service import Service
 from channels.webchat.sockets import RETRY_SECONDS, Sockets
 from channels.webchat.turns import GONE
+from models.buckets import whole_seconds
 from models.errors import NotFound, Temporary
 from models.store.conversations import Entry
 

@@ -1,4 +1,4 @@
-// Key information in messages: chips to copy, and telephone numbers that show only on asking.
+// Key information in messages: chips to copy, and private numbers that show only on asking.
 import { h, notice, t } from "./dom.js";
 import { call } from "./door.js";
 
@@ -22,7 +22,7 @@ export function hides(message) {
   return message.keys.some((key) => key.masked);
 }
 
-/** The link under a message that shows its telephone numbers. */
+/** The link under a message that shows its private numbers. */
 export function revealLink(desk, ticket, message) {
   return h("button.link", { type: "button", title: t("who.reveal.note"), onclick: () => desk.act(() => reveal(ticket.id, message.id)) }, t("keys.reveal"));
 }

@@ -431,6 +431,8 @@ export const WORDS = {
   "keys.email": ["邮箱", "E-mail"],
   "keys.url": ["网址", "Link"],
   "keys.number": ["号码", "Number"],
+  "keys.card": ["银行卡", "Bank card"],
+  "keys.identity": ["身份证", "ID card"],
   "keys.copy": ["点击复制", "Click to copy"],
   "keys.copy.masked": ["点击显示并复制，会留下记录", "Click to show and copy; this is recorded"],
   "keys.copied": ["已复制：{text}", "Copied: {text}"],

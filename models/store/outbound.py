@@ -54,10 +54,12 @@ class Sent:
 
     id: str
     channel: str
+    ticket_id: str | None
     kind: str
     state: str
     attempts: int
     created_at: float
+    finished_at: float | None
     error: str | None
 
 
@@ -239,17 +241,32 @@ class Outbound:
             )
 
     async def deliveries(self, outbound_id: str) -> list[Delivery]:
-        """Every attempt to send an answer, oldest first."""
+        """Every attempt to send an answer, oldest first; none of one that never was."""
         d = delivery.c
         names = [d[name] for name in Delivery.__dataclass_fields__]
         query = select(*names).where(d.outbound_id == outbound_id).order_by(d.at, d.attempt)
         async with self._db.read() as conn:
             return [Delivery(**row) for row in (await conn.execute(query)).mappings()]
 
+    async def one(self, outbound_id: str) -> Sent:
+        """Raises ``NotFound``."""
+        o = outbound.c
+        query = select(*(o[name] for name in Sent.__dataclass_fields__)).where(o.id == outbound_id)
+        async with self._db.read() as conn:
+            row = (await conn.execute(query)).mappings().one_or_none()
+        if row is None:
+            raise NotFound("no such answer")
+        return Sent(**row)
+
     async def page(
-        self, *, channel: str | None = None, state: str | None = None, limit: int = 50
+        self,
+        *,
+        channel: str | None = None,
+        state: str | None = None,
+        before: str | None = None,
+        limit: int = 50,
     ) -> list[Sent]:
-        """Answers with their state, newest first."""
+        """Answers with their state, newest first, from before that one."""
         o = outbound.c
         names = [o[name] for name in Sent.__dataclass_fields__]
         query = select(*names).order_by(o.id.desc()).limit(limit)
@@ -257,13 +274,18 @@ class Outbound:
             query = query.where(o.channel == channel)
         if state is not None:
             query = query.where(o.state == state)
+        if before is not None:
+            query = query.where(o.id < before)
         async with self._db.read() as conn:
             return [Sent(**row) for row in (await conn.execute(query)).mappings()]
 
-    async def again(self, outbound_id: str, repeatable: Collection[str]) -> None:
-        """Sends an answer once more, as an operator wants who has asked the receiver.
+    async def again(
+        self, outbound_id: str, repeatable: Collection[str], agent_id: str | None = None
+    ) -> None:
+        """Sends an answer once more, as a person wants who has asked the receiver.
 
-        One that was sent goes out again only on a channel in ``repeatable``.
+        One that was sent goes out again only on a channel in ``repeatable``. ``agent_id`` is
+        the person, None who has a shell on this machine.
 
         Raises:
             NotFound: no such answer.
@@ -277,13 +299,23 @@ class Outbound:
                 update(outbound)
                 .where(o.id == outbound_id, over)
                 .values(state="queued", not_before=0, attempts=0, error=None, finished_at=None)
+                .returning(o.ticket_id, o.conversation_id, o.agent_id)
             )
-            if (await tx.conn.execute(change)).rowcount == 0:
+            row = (await tx.conn.execute(change)).one_or_none()
+            if row is None:
                 known = select(o.id).where(o.id == outbound_id)
                 if (await tx.conn.execute(known)).one_or_none() is None:
                     raise NotFound("no such answer")
                 raise Conflict("this answer is on its way, or would be shown twice")
-            await tx.audit(None, "outbound.again", outbound_id)
+            await tx.audit(agent_id, "outbound.again", outbound_id)
+            tx.emit(
+                "outbound.state",
+                ticket=row.ticket_id,
+                conversation=row.conversation_id,
+                agent=row.agent_id,
+                outbound=outbound_id,
+                state="queued",
+            )
 
     async def counts(self) -> dict[str, int]:
         """How many answers are in each state that is not final."""

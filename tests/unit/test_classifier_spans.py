@@ -22,6 +22,10 @@ from classifier.spans import NAMES, spans
             "mail a.b@example.com or https://x.example/1",
             [("email", "a.b@example.com"), ("url", "https://x.example/1")],
         ),
+        ("卡6222-0212-3456-7890-128", [("card", "6222-0212-3456-7890-128")]),
+        ("身份证 11010519491231002x 丢了", [("identity", "11010519491231002x")]),
+        ("单号6222021234567890127", [("order", "6222021234567890127")]),
+        ("单号110105194912310021", [("order", "110105194912310021")]),
         ("在路上等了3号线", []),
         ("什么也没有", []),
         ("", []),
@@ -33,10 +37,13 @@ def test_found_where_it_stands(text: str, expected: list[tuple[str, str]]) -> No
 
 def test_every_kind_has_names() -> None:
     text = "a@b.cn 13800138000 100元 2026年1月2日 人民路8号 SF1234567890 1234567 www.x.cn"
+    text += " 6222021234567890128 11010519491231002X"
     assert {span.kind for span in spans(text)} == set(NAMES)
 
 
-@pytest.mark.parametrize("piece", ["市", "北京市", "1号", "1-", "中路", "大道1号楼", "到"])
+@pytest.mark.parametrize(
+    "piece", ["市", "北京市", "1号", "1-", "中路", "大道1号楼", "到", "62 ", "4-4"]
+)
 def test_time_is_linear(piece: str) -> None:
     started = time.perf_counter()
     spans(piece * (20_000 // len(piece)))

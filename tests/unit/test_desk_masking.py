@@ -1,4 +1,4 @@
-"""Telephone numbers are masked on display; everything else stands as it was written."""
+"""Telephone, card and ID numbers are masked on display; all else stands as it was written."""
 
 from classifier.spans import spans
 from desk.masking import hidden, hides_something, keys_of, shown
@@ -15,6 +15,11 @@ def entry(**options: object) -> Entry:
 def test_numbers_are_masked_and_only_they() -> None:
     assert hidden(TEXT, spans) == TEXT.replace("13812345678", "138****5678")
     assert hidden("没有号码", spans) == "没有号码"
+
+
+def test_cards_and_id_cards_are_masked_and_orders_are_not() -> None:
+    text = "卡号6222 0212 3456 7890 128，身份证11010519491231002X，订单6222021234567890127"
+    assert hidden(text, spans) == "卡号622****0128，身份证110****002X，订单6222021234567890127"
 
 
 def test_no_version_of_a_message_tells_what_the_shown_one_hides() -> None:

@@ -18,6 +18,7 @@ QUERIES = {
     bodies.Against,
     bodies.NewUpload,
     bodies.WebhookLog,
+    bodies.DeliveryFilter,
     bodies.IncidentFilter,
     bodies.FollowUpFilter,
     complaint_bodies.LedgerQuery,
@@ -76,6 +77,7 @@ def test_queries_are_as_documented(document: dict[str, Any]) -> None:
     assert names("/api/v1/complaints/ledger") == set(complaint_bodies.LedgerQuery.model_fields)
     assert names("/api/v1/rules/{number}/diff") == set(bodies.Against.model_fields)
     assert names("/api/v1/webhooks/{webhook}/events") == set(bodies.WebhookLog.model_fields)
+    assert names("/api/v1/deliveries") == set(bodies.DeliveryFilter.model_fields)
 
 
 def test_everything_is_said_in_both_languages(document: dict[str, Any]) -> None:

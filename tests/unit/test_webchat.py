@@ -14,11 +14,12 @@ from pydantic import ValidationError
 
 from channels import registry, webchat
 from channels.webchat import assets, http, protocol
-from channels.webchat.limits import Buckets, Seats, visitor_address, whole_seconds
+from channels.webchat.limits import Buckets, Seats, visitor_address
 from channels.webchat.options import Options
 from channels.webchat.protocol import Msg, Refused, parse
 from channels.webchat.reading import normalize
 from channels.webchat.reception import Tokens, clean
+from models.buckets import whole_seconds
 from models.errors import Permanent
 from models.ids import uuid7
 from models.message import Envelope, Lane

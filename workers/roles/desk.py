@@ -82,6 +82,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         plan=follow_up_plan(settings),
         texts=load_texts(settings),
         delivery_problem=lambda name: _problem(channels, name),
+        repeatable=frozenset(name for name, channel in channels.items() if channel.repeatable),
         in_force=in_force,
         filing=filed,
         zone=ZoneInfo(settings.hours.time_zone),

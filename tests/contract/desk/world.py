@@ -334,6 +334,7 @@ async def world(
         plan=PLAN,
         texts=load_texts(load(environ={}, folder=folder)),
         delivery_problem=problems.get,
+        repeatable={"ingest"},
         in_force=in_force,
         filing=filed,
         zone=ZoneInfo("Asia/Shanghai"),

@@ -22,13 +22,14 @@ from models.tables import conversation, ticket
 from tests.contract.channels.house import House, house
 
 OLD, NEW = "an old secret of the form", "the new secret of the form"
+PHONE = "the secret of the telephones"
 CLIENT = Path(__file__).resolve().parents[3] / "docs/channels/ingest_client.py"
 
 
 def options(**changes: Any) -> dict[str, Any]:
     sources = {
         "form": {"secrets": [NEW, OLD], "webhook": "http://127.0.0.1:9/hook"},
-        "phone": {"secrets": ["the secret of the telephones"]},
+        "phone": {"secrets": [PHONE]},
     }
     return {"sources": sources, **changes}
 
@@ -66,6 +67,8 @@ async def _told(response: ClientResponse) -> Any:
     if response.status >= 400:
         assert re.search(r"[\u4e00-\u9fff]", told["zh"])
         assert re.search(r"[a-z]{3}", told["en"])
+    if response.status in {429, 503}:
+        assert 1 <= int(response.headers["Retry-After"]) <= 60
     return told
 
 
@@ -264,3 +267,21 @@ async def test_where_there_is_no_way_back_nobody_is_acknowledged(door: House) ->
             select(conversation.c.account, conversation.c.route.is_(None)).join(ticket)
         )
         assert {tuple(row) for row in routes} == {("phone", True), ("form", False)}
+
+
+async def test_a_source_that_is_too_fast_waits_and_others_do_not(tmp_path: Path) -> None:
+    slow = {"secrets": [NEW], "requests_per_minute": 1, "request_burst": 2}
+    sources = {"form": slow, "phone": {"secrets": [PHONE]}}
+    async with house(tmp_path, ingest.create({"sources": sources}, b"s" * 32)) as door:
+        for number in range(5):  # what is not signed takes nothing from the source's share
+            code, _ = await post(door, body(), f"forged-{number:04}", "not the secret at all")
+            assert code == 401
+        assert (await post(door, body(), "key-00000001"))[0] == 202
+        assert (await post(door, body(), "key-00000002"))[0] == 202
+        code, told = await post(door, body(), "key-00000003")
+        assert (code, told["code"]) == (429, "rate")
+        assert len(door.accepted) == 2
+        code, _ = await post(door, body(), "key-00000004", PHONE, Shouli_Source="phone")
+        assert code == 202
+        door.clock.ahead = 61.0
+        assert (await post(door, body(), "key-00000003"))[0] == 202

@@ -1,0 +1,65 @@
+"""What became of answers, for admins: the log of attempts, and sending one again."""
+
+from models.agent import Role
+from models.message import SendResult
+from models.tables import audit
+from models.ticket import TicketState
+from tests.contract.desk.conftest import Visit
+from tests.contract.desk.world import World
+from tests.contract.store.conftest import FakeClock
+
+
+async def answered(house: World, key: str, result: SendResult) -> str:
+    """An answer that was tried once, and of which that became."""
+    person = await house.person(f"agent{key}")
+    ticket = await house.ticket(key)
+    await house.give(ticket, person)
+    outbound = house.store.outbound
+    answer = await house.store.tickets.reply(ticket, person, "好的", key, TicketState.ACTIVE)
+    leased = await outbound.lease(1, 30.0)
+    assert leased
+    assert [message.id for message in leased.messages] == [answer]
+    assert await outbound.finish(leased.token, answer, result)
+    return answer
+
+
+async def test_an_admin_reads_the_log_and_sends_again(
+    house: World, visit: Visit, clock: FakeClock
+) -> None:
+    root = await house.person("root", Role.ADMIN)
+    admin = await visit("root")
+    failed = await answered(house, "k1", SendResult("failed", error="HTTP 410"))
+    clock.now += 1.0  # of one millisecond, ids are in no order
+    sent = await answered(house, "k2", SendResult("sent", "p1"))
+    page = (await admin.get("/deliveries")).json["deliveries"]
+    assert [(one["id"], one["state"]) for one in page] == [(sent, "sent"), (failed, "failed")]
+    (older,) = (await admin.get(f"/deliveries?limit=1&before={sent}")).json["deliveries"]
+    assert older["id"] == failed
+    assert (await admin.get("/deliveries?state=unknown")).json == {"deliveries": []}
+    assert (await admin.get("/deliveries?channel=ingest")).json == {"deliveries": []}
+    one = (await admin.get(f"/deliveries/{failed}")).json
+    assert [(a["attempt"], a["state"], a["error"]) for a in one["log"]] == [
+        (1, "failed", "HTTP 410")
+    ]
+    house.bell.work.clear()
+    assert (await admin.post(f"/deliveries/{failed}/redeliver", {})).status == 204
+    assert house.bell.work == ["deliver"]
+    assert (await admin.get(f"/deliveries/{failed}")).json["state"] == "queued"
+    assert (await admin.post(f"/deliveries/{failed}/redeliver", {})).status == 409
+    # On its channel a second one would be read twice.
+    assert (await admin.post(f"/deliveries/{sent}/redeliver", {})).status == 409
+    assert (await admin.post("/deliveries/nobody/redeliver", {})).status == 404
+    assert (await admin.get("/deliveries/nobody")).status == 404
+    assert (await admin.get("/deliveries?state=lost")).status == 422
+    async with house.store.db.read() as conn:
+        query = audit.select().where(audit.c.action == "outbound.again")
+        (noted,) = (await conn.execute(query)).all()
+    assert (noted.agent_id, noted.subject) == (root, failed)
+
+
+async def test_nobody_else_sees_them(house: World, visit: Visit) -> None:
+    await house.person("chen", Role.SUPERVISOR)
+    chen = await visit("chen")
+    assert (await chen.get("/deliveries")).status == 403
+    assert (await chen.get("/deliveries/x")).status == 403
+    assert (await chen.post("/deliveries/x/redeliver", {})).status == 403
