@@ -8,6 +8,8 @@ from typing import Literal
 from models.ids import is_ticket_number
 
 _LONGEST = 60
+_LONGEST_WRITTEN = 500
+"""With all that is blank or composed: of most messages it is seen at once that they ask more."""
 
 _NUMBER = r"(?P<number>\d{14,20})"
 _MARKS = r"[\s,，。.!！?？:：;；#“”\"'「」『』()（）-]*"
@@ -44,6 +46,8 @@ def progress_question(text: str) -> ProgressQuestion | None:
 
     Where the text holds more than that, it is a message for a person.
     """
+    if len(text) > _LONGEST_WRITTEN:
+        return None
     said = unicodedata.normalize("NFKC", text).strip()
     if not said or len(said) > _LONGEST:
         return None

@@ -47,6 +47,11 @@ _PATTERN = re.compile(
 )
 _LONGEST = 2000
 
+_HEAD = 64
+"""Characters in which an answer has begun: of longer texts no more is read, unless it has."""
+
+_BEGINS = re.compile(rf"{_GAP}*(?:{_either(_SCORES | _SOLVED)}|$)")
+
 
 def read_answer(text: str, keys: Keys | None = None) -> Answer | None:
     """What ``text`` answers to our question after satisfaction, or None if it is no answer.
@@ -55,12 +60,14 @@ def read_answer(text: str, keys: Keys | None = None) -> Answer | None:
     a space or a mark are free words. A bare digit is an answer only where ``keys``, those that
     the question offered, hold it.
     """
+    if len(text) > _HEAD and not _BEGINS.match(_plain(text[:_HEAD])):
+        return None
     said = unicodedata.normalize("NFKC", text).strip()
     if not said or len(said) > _LONGEST:
         return None
     if said in (keys or {}):
         return Answer(_SCORES[(keys or {})[said]])
-    found = _PATTERN.fullmatch(said.translate(_TRADITIONAL).lower())
+    found = _PATTERN.fullmatch(_plain(said))
     if found is None or not (found["score"] or found["solved"]):
         return None
     scores = {name.lower(): score for name, score in _SCORES.items()}
@@ -71,6 +78,10 @@ def read_answer(text: str, keys: Keys | None = None) -> Answer | None:
         solved[found["solved"]] if found["solved"] else None,
         re.sub(rf"^{_GAP}+", "", rest).strip(),
     )
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).translate(_TRADITIONAL).lower()
 
 
 def is_survey_answer(text: str) -> bool:
@@ -85,5 +96,5 @@ def is_survey_answer(text: str) -> bool:
 
 def is_bare_digit(text: str) -> bool:
     """Whether ``text`` is one digit and nothing else."""
-    said = unicodedata.normalize("NFKC", text).strip(" .。!！")
+    said = text.strip(" .。．!！\t\r\n\u3000")
     return len(said) == 1 and said.isdigit()

@@ -30,6 +30,14 @@ def test_label_solved_and_words(text: str, answer: Answer) -> None:
     assert read_answer(text) == answer
 
 
+def test_a_long_text_is_an_answer_by_how_it_begins() -> None:
+    words = "等了太久 下次不来了" * 10
+    assert read_answer(f" 　！{'。' * 70}不满意，{words}") == Answer(Score.DISSATISFIED, words=words)
+    assert read_answer(f"滿意 {words}") == Answer(Score.SATISFIED, words=words)
+    assert read_answer(f"{words}，不满意") is None
+    assert read_answer(f"不满意{words}") is None
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -53,6 +61,7 @@ def test_a_digit_means_what_the_question_said_and_nothing_otherwise() -> None:
     assert read_answer("５", phone) == Answer(Score.VERY_DISSATISFIED)
     assert read_answer("2", phone) is None
     assert is_bare_digit("1。")
+    assert is_bare_digit(" ５！\n")
     assert not is_bare_digit("12")
 
 
