@@ -56,7 +56,11 @@ class Round:
     accepted_per_second: float
     routed_per_second: float
     cpu_ms_per_mail: float
-    """CPU time of the system's processes, its client's apart."""
+    """CPU time of the system's processes, its client's apart, until nothing is owed any more."""
+
+    behind_seconds: float
+    """From the last mail's being routed until all that follows from the tickets had happened:
+    clocks, incidents, figures (docs/decisions/0014)."""
 
     fdatasync: durable.Sync
     faults: list[str]
@@ -108,6 +112,18 @@ async def _settled(system: System, wanted: int) -> float:
     return moved
 
 
+async def _caught_up(system: System, since: float) -> float:
+    """Seconds from ``since`` until nothing is owed.
+
+    Raises:
+        TimeoutError: something still is after a minute.
+    """
+    async with asyncio.timeout(_STALLED_SECONDS):
+        while system.owed():
+            await asyncio.sleep(_LOOK_SECONDS)
+    return time.time() - since
+
+
 async def measure(system: System, count: int, home: Path, *, chats: bool) -> Round:
     """Warms a system up, and floods it."""
     await Flood(system.smtp_port, _WARM_UP, "warm").run()
@@ -119,6 +135,7 @@ async def measure(system: System, count: int, home: Path, *, chats: bool) -> Rou
     await sending
     accepted = int(flood.told["accepted"])
     ended = await _settled(system, _WARM_UP + accepted)
+    behind = await _caught_up(system, ended)
     cpu = system.cpu_seconds() - before
     rows = [row for row in system.rows() if "@flood." in row.message_id]
     return Round(
@@ -128,6 +145,7 @@ async def measure(system: System, count: int, home: Path, *, chats: bool) -> Rou
         accepted_per_second=accepted / (flood.told["at"] - flood.began),
         routed_per_second=len(rows) / (ended - flood.began),
         cpu_ms_per_mail=cpu * 1000 / max(len(rows), 1),
+        behind_seconds=behind,
         fdatasync=sync,
         faults=_faults(rows, count, accepted, flood.told["refused"]),
         chats=waits,
@@ -232,6 +250,9 @@ def _show(r: Round) -> None:
         f"{r.cpu_ms_per_mail:.2f} ms CPU each; {r.fdatasync}"
     )
     if r.chats:
+        print(
+            f"        everything that follows {r.behind_seconds:.1f} s after the last was routed"
+        )
         waits = ["never" if w is None else f"{w * 1000:.0f}" for w in r.chats]
         print(f"        chat to desk, ms: {' '.join(waits)}")
     for fault in r.faults:

@@ -57,6 +57,10 @@ class System:
         family = [p for top in self.processes for p in (top, *top.children(recursive=True))]
         return sum(times.user + times.system for times in (p.cpu_times() for p in family))
 
+    def owed(self) -> int:
+        """How many events those who act on them have still to read."""
+        return 0
+
     def finished(self) -> int:
         """How many mails are routed or in triage."""
         with closing(self._open()) as db:
@@ -79,6 +83,10 @@ class Shouli(System):
     desk_url: str
     password: str
 
+    def owed(self) -> int:
+        with closing(self._open()) as db:
+            return int(db.execute(_SHOULI_OWED).fetchone()[0])
+
     def conversation(self, envelope_id: str) -> str:
         """The conversation that an envelope went to; empty while it is not processed."""
         query = "SELECT conversation_id FROM message WHERE envelope_id = ?"
@@ -95,6 +103,11 @@ def use_cores(count: int) -> None:
 # -- Shouli ----------------------------------------------------------------------------
 
 _SHOULI_DONE = "SELECT count(*) FROM ticket WHERE state <> 'new' AND channel = 'email'"
+
+_SHOULI_OWED = """
+SELECT (SELECT value FROM counter WHERE name = 'event') - min(CAST(value AS INTEGER))
+FROM cursor WHERE channel = 'follower'
+"""
 
 _SHOULI_ROWS = """
 SELECT '<' || substr(m.external_id, 1, instr(m.external_id, '#') - 1) || '>',

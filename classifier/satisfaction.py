@@ -50,7 +50,7 @@ _LONGEST = 2000
 _HEAD = 64
 """Characters in which an answer has begun: of longer texts no more is read, unless it has."""
 
-_BEGINS = re.compile(rf"{_GAP}*(?:{_either(_SCORES | _SOLVED)}|$)")
+_BEGINS = re.compile(rf"{_GAP}*(?:{_either({**_SCORES, **_SOLVED})}|$)")
 
 
 def read_answer(text: str, keys: Keys | None = None) -> Answer | None:

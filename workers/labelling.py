@@ -66,10 +66,14 @@ class Labelling:
         self._ruling = ruling
         self._acknowledging = acknowledging
 
-    async def run(self, ticket_ids: Sequence[str] = ()) -> int:
-        """Labels these tickets, or all that are due; returns how many wait now."""
+    async def run(self, ticket_ids: Sequence[str] = (), *, untouched: float = 0.0) -> int:
+        """Labels these tickets, or all that are due; returns how many wait now.
+
+        ``untouched``: see ``Queue.unlabelled``.
+        """
         routed = 0
-        while due := await self._store.queue.unlabelled(_PAGE, ticket_ids):
+        unlabelled = partial(self._store.queue.unlabelled, _PAGE, ticket_ids, untouched=untouched)
+        while due := await unlabelled():
             found = await asyncio.to_thread(self._classify, due)
             labels = [self._with(own, ticket) for ticket, (own, _) in zip(due, found, strict=True)]
             signed = await asyncio.to_thread(self._sign, due, labels)

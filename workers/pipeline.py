@@ -48,6 +48,9 @@ _FLOOD = 16
 
 _GATHER_SECONDS = 0.2
 
+_LEFT_SECONDS = 5.0
+"""After these, whoever threaded a ticket is taken for dead, or too slow."""
+
 _ATTEMPT_PAUSE = 2.0
 """Seconds between two lone attempts: what is out of order for a moment may be in order then."""
 
@@ -138,15 +141,18 @@ class Pipeline:
         limits = self._limits
         return await self._store.envelopes.lease(lane, limits.batch, limits.lease_seconds)
 
-    async def label(self, ticket_ids: Sequence[str] = ()) -> None:
-        """Labels and routes tickets that want it: these, or all that are due."""
-        if await self._labelling.run(ticket_ids):
+    async def label_left(self) -> None:
+        """Labels greetings that nothing followed, and what a worker that died left behind.
+
+        What came just now is in the hands of who read it: labelling it here, too, would only
+        cost a flood its speed.
+        """
+        if await self._labelling.run(untouched=_LEFT_SECONDS):
             await self._after_routing()
 
     async def _labelled(self, ticket_ids: Sequence[str]) -> None:
-        """As ``label``, but of none none."""
-        if ticket_ids:
-            await self.label(ticket_ids)
+        if ticket_ids and await self._labelling.run(ticket_ids):
+            await self._after_routing()
 
     async def _process(self, leased: Leased) -> list[str]:
         """Returns the tickets that want labels now; should this worker die, a sweep finds them."""

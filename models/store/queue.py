@@ -18,6 +18,7 @@ from sqlalchemy import (
     bindparam,
     func,
     literal_column,
+    or_,
     select,
     text,
     union_all,
@@ -115,16 +116,24 @@ class Queue:
 
     # -- labels ------------------------------------------------------------------------
 
-    async def unlabelled(self, limit: int, ticket_ids: Collection[str] = ()) -> list[Unlabelled]:
-        """Tickets that want labels now, oldest first; greetings only once their hold ended."""
+    async def unlabelled(
+        self, limit: int, ticket_ids: Collection[str] = (), *, untouched: float = 0.0
+    ) -> list[Unlabelled]:
+        """Tickets that want labels now, oldest first; greetings only once their hold ended.
+
+        ``untouched``: only those to which nothing happened for so many seconds, greetings apart.
+        """
         t = ticket.c
+        now = await self._db.now()
         query = (
             select(*(t[name] for name in _ASKED), customer.c.tier)
             .join(customer, customer.c.id == t.customer_id)
-            .where(_LABEL_DUE, t.held_until <= await self._db.now())
+            .where(_LABEL_DUE, t.held_until <= now)
             .order_by(t.id)
             .limit(limit)
         )
+        if untouched:
+            query = query.where(or_(t.held_until > 0, t.updated_at <= now - untouched))
         if ticket_ids:
             query = query.where(t.id.in_(ticket_ids))
 

@@ -32,7 +32,9 @@ def test_label_solved_and_words(text: str, answer: Answer) -> None:
 
 def test_a_long_text_is_an_answer_by_how_it_begins() -> None:
     words = "等了太久 下次不来了" * 10
-    assert read_answer(f" 　！{'。' * 70}不满意，{words}") == Answer(Score.DISSATISFIED, words=words)
+    assert read_answer(f" 　！{'。' * 70}不满意，{words}") == Answer(
+        Score.DISSATISFIED, words=words
+    )
     assert read_answer(f"滿意 {words}") == Answer(Score.SATISFIED, words=words)
     assert read_answer(f"{words}，不满意") is None
     assert read_answer(f"不满意{words}") is None

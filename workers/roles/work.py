@@ -182,7 +182,7 @@ async def _worker(
         # Each by itself: a flood of mail must not keep a greeting waiting for its labels.
         sweeps = [
             asyncio.create_task(_sweep(actor, settings.pipeline.sweep_seconds))
-            for actor in (_forgiving(pipeline.label), *actors.values())
+            for actor in (_forgiving(pipeline.label_left), *actors.values())
         ]
         sweeps.append(asyncio.create_task(_sweep(_forgiving(ruling.refresh), _RULES_SECONDS)))
         reword = _forgiving(lambda: wording.refresh(base.store))

@@ -463,7 +463,23 @@ async def test_a_greeting_waits_for_its_content(system: System, clock: FakeClock
 async def test_a_greeting_alone_is_routed_in_the_end(system: System, clock: FakeClock) -> None:
     await system.bring(envelope("a", said(text="你好")))
     clock.pass_(10)
-    await system.pipeline.label()
+    await system.pipeline.label_left()
+    (found,) = await system.store.tickets.page()
+    assert found.state == TicketState.WAITING
+
+
+async def test_what_a_worker_left_behind_is_labelled_and_not_what_it_has_in_hand(
+    system: System, clock: FakeClock
+) -> None:
+    await system.store.envelopes.accept([envelope("a")])
+    leased = await system.store.envelopes.lease(Lane.LIVE, 8, 30.0)
+    assert leased is not None
+    await system.pipeline._process(leased)
+    await system.pipeline.label_left()
+    assert system.classifier.seen == [], "it is about to be labelled"
+    clock.pass_(5)
+    await system.pipeline.label_left()
+    assert len(system.classifier.seen) == 1
     (found,) = await system.store.tickets.page()
     assert found.state == TicketState.WAITING
 
