@@ -49,10 +49,11 @@ class Signer:
     def _sign(self, analysis: Analysis) -> Likeness:
         weights: dict[int, float] = {}
         for block, terms in (("word", _words(analysis)), ("char", _pairs(analysis))):
-            weighed = self._weighed[block]
-            for term, count in Counter(terms).items():
+            weighed, counts = self._weighed[block], Counter(terms)
+            weights |= map(weighed, counts)
+            for term in [term for term, count in counts.items() if count > 1]:
                 key, weight = weighed(term)
-                weights[key] = weight if count == 1 else (1.0 + math.log(count)) * weight
+                weights[key] = (1.0 + math.log(counts[term])) * weight
         return likeness(weights)
 
     def _weigh(self, block: str, term: str) -> tuple[int, float]:
