@@ -1,7 +1,8 @@
 """Identifiers: UUIDv7 for rows, digits with a check for ticket numbers."""
 
-import os
 from datetime import datetime
+
+from models.entropy import random_bytes
 
 
 def uuid7(now: float) -> str:
@@ -12,7 +13,7 @@ def uuid7(now: float) -> str:
     """
     ticks = int(now * 1000 * 4096) & (1 << 60) - 1
     value = (ticks >> 12) << 80 | 0x7 << 76 | (ticks & 0xFFF) << 64 | 0b10 << 62
-    value |= int.from_bytes(os.urandom(8), "big") >> 2
+    value |= int.from_bytes(random_bytes(8), "big") >> 2
     digits = f"{value:032x}"
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 

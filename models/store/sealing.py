@@ -6,12 +6,12 @@ so that equal values can be found without being readable.
 
 import hashlib
 import hmac
-import os
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import select
 
+from models.entropy import random_bytes
 from models.errors import Permanent
 from models.store.database import Database
 from models.tables import counter
@@ -40,7 +40,7 @@ class Vault:
 
     def new_key(self) -> tuple[bytes, bytes]:
         """A customer's fresh key: for use now, and wrapped for the table."""
-        key = os.urandom(32)
+        key = random_bytes(32)
         return key, _seal(self._wrap, key)
 
     def unwrap(self, wrapped: bytes) -> bytes:
@@ -88,7 +88,7 @@ def unseal(key: bytes, sealed: bytes) -> bytes:
 
 
 def _seal(cipher: AESGCM, plain: bytes) -> bytes:
-    nonce = os.urandom(_NONCE)
+    nonce = random_bytes(_NONCE)
     return nonce + cipher.encrypt(nonce, plain, None)
 
 
