@@ -14,12 +14,13 @@ from models.routing import Needs
 from models.store import Store
 from models.store.improvements import DUE, improvement_due
 from models.store.settling import closing_gaps
-from models.tables import complaint, event
+from models.tables import complaint, customer_link, event
 from models.ticket import Label, Labels
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, decision, envelope, labels, routed, thread
 
 DAY = 86400.0
+PROVEN = {"lookup": "l", "kind": "phone", "evidence": {}}
 ALL = {"department": "物流部", "outcome": "已补发", "responsibility": "承运商"}
 
 
@@ -92,6 +93,33 @@ async def test_the_classifier_takes_back_only_what_nobody_has_worked_on(store: S
     assert await kinds(store) == [
         "complaint.opened", "complaint.withdrawn", "complaint.opened", "complaint.changed",
     ]  # fmt: skip
+
+
+async def test_labels_that_say_the_same_again_tell_nothing(store: Store) -> None:
+    ticket_id = await filed(store, key="k1", text="包裹十天没到")
+    before = await store.complaints.get(ticket_id)
+    await thread(
+        store, envelope("k2"), conversation_key="talk-k1", text="在", hollow=True,
+        sender=Sender(external_id="stranger"),
+    )  # fmt: skip
+    async with store.db.write() as tx:
+        await tx.conn.exec_driver_sql("UPDATE ticket SET label_due = true")
+    await labelled(store, labels())
+    assert await store.complaints.get(ticket_id) == before
+    assert await kinds(store) == ["complaint.opened"]
+
+
+async def test_the_same_person_under_another_customer_repeats_too(store: Store) -> None:
+    first = await filed(store, key="k1", text="包裹十天没到", sender=Sender(external_id="wang"))
+    other = await filed(store, key="k2", text="别的事", sender=Sender(external_id="wang-2"),
+                        labels=labels(type="咨询"))  # fmt: skip
+    one = (await store.tickets.get(first)).customer_id
+    two = (await store.tickets.get(other)).customer_id
+    async with store.db.write() as tx:
+        link = {"id": tx.new_id(), "first_id": min(one, two), "second_id": max(one, two)}
+        await tx.insert(customer_link, [link | PROVEN | {"at": tx.now}])
+    again = await filed(store, key="k3", text="包裹十天没到", sender=Sender(external_id="wang-2"))
+    assert (await store.complaints.get(again)).repeat_of == first
 
 
 async def test_a_persons_word_makes_it_one_and_makes_it_none(store: Store) -> None:
