@@ -98,8 +98,7 @@ async def _count(tx: Tx, events: Sequence[Event]) -> None:
             continue
         for stage, seconds in _measured(told, row):
             took.setdefault((row["skill_class"], stage, _bound(seconds)), []).append(seconds)
-    for (queue, stage, bound), times in sorted(took.items()):
-        await _add(tx, queue, stage, bound, times)
+    await _add(tx, took)
 
 
 def _measured(told: Event, row: Fields) -> Iterator[tuple[str, float]]:
@@ -142,18 +141,18 @@ def _bound(seconds: float) -> float:
     return BOUNDS[place] if place < len(BOUNDS) else _OVER
 
 
-async def _add(tx: Tx, queue: str, stage: str, bound: float, times: Sequence[float]) -> None:
-    c = stage_time.c
-    row = {"queue": queue, "stage": stage, "bound": bound}
-    more = {"tickets": len(times), "seconds": sum(times)}
-    await tx.conn.execute(
-        tx.upsert(stage_time)
-        .values(**row, **more)
-        .on_conflict_do_update(
-            index_elements=["queue", "stage", "bound"],
-            set_={"tickets": c.tickets + more["tickets"], "seconds": c.seconds + more["seconds"]},
-        )
-    )
+async def _add(tx: Tx, took: Mapping[tuple[str, str, float], Sequence[float]]) -> None:
+    """Adds to the rows of (queue, stage, bound) the times that were measured, all at once."""
+    if not took:
+        return
+    names = ("queue", "stage", "bound")
+    rows = [
+        dict(zip(names, place, strict=True)) | {"tickets": len(times), "seconds": sum(times)}
+        for place, times in sorted(took.items())
+    ]
+    statement = tx.upsert(stage_time)
+    sums = {name: stage_time.c[name] + statement.excluded[name] for name in ("tickets", "seconds")}
+    await tx.conn.execute(statement.on_conflict_do_update(index_elements=names, set_=sums), rows)
 
 
 STAGES = Follower(
