@@ -15,9 +15,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from config.settings import Settings, load, load_rules, load_taxonomy
-from models.agent import ROLE_NAMES, Role
+from models.agent import ROLE_NAMES
 from models.errors import ShouliError
 from workers import bundles_cli, watch_cli  # noqa: F401  each adds its commands
+from workers.agents_cli import agents_app
 from workers.classifier_cli import classifier_app
 from workers.complaints_cli import complaints_app
 from workers.figures_cli import figures_app
@@ -39,7 +40,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-agents_app = typer.Typer(help="坐席账号 / People at the desk.", no_args_is_help=True)
 parked_app = typer.Typer(
     help="停放的消息：三次处理失败，等人查看后重放 / Messages that failed three times by our own "
     "fault: look, mend, replay.",
@@ -208,83 +208,6 @@ def route_explain(
     from workers.route import explain_ticket
 
     _run(explain_ticket(load(config, environ=os.environ), number, out))
-
-
-@agents_app.command("list")
-def agents_list(config: ConfigOption = None) -> None:
-    """列出坐席 / List everybody."""
-    from workers.wiring import make_store
-
-    async def read() -> None:
-        store = make_store(load(config, environ=os.environ))
-        table = Table("login", "name", "role", "presence", "used", "skills")
-        for agent in await store.agents.all():
-            skills = " ".join(f"{skill}={level}" for skill, level in agent.skills.items())
-            load_ = f"{agent.used}/{agent.capacity}"
-            row = (agent.login, agent.name, agent.role, agent.presence, load_, skills)
-            table.add_row(*(escape(cell) for cell in row))
-        await store.close()
-        out.print(table)
-
-    _run(read())
-
-
-@agents_app.command("add")
-def agents_add(
-    login: str,
-    name: Annotated[str, typer.Option(help="显示名（花名） / Name that customers see.")],
-    role: Role = Role.AGENT,
-    skill: Annotated[
-        list[str] | None,
-        typer.Option(help="技能=等级，可多次，例如 domain:物流=3 / skill=level, repeatable."),
-    ] = None,
-    capacity: Annotated[int, typer.Option(min=1, help="容量单位 / Units of capacity.")] = 6,
-    config: ConfigOption = None,
-) -> None:
-    """新建账号，密码从环境变量 SHOULI_NEW_PASSWORD 读取，否则生成 / Create an account."""
-    import secrets
-
-    from desk.auth import hash_password
-    from workers.wiring import make_store
-
-    skills = dict(_skill(text) for text in skill or ())
-    # Taken out: it is no setting, and the settings refuse what they do not know.
-    given = os.environ.pop("SHOULI_NEW_PASSWORD", "")
-    password = given or secrets.token_urlsafe(9)
-
-    async def add() -> None:
-        store = make_store(load(config, environ=os.environ))
-        try:
-            await store.agents.add(login, name, role, hash_password(password), skills, capacity)
-        finally:
-            await store.close()
-
-    _run(add())
-    if not given:
-        out.print(f"密码 password: {password}", markup=False)
-
-
-@agents_app.command("leave")
-def agents_leave(
-    login: str,
-    to: Annotated[
-        str | None, typer.Option(help="交接给谁；不写则退回队列 / Who gets what they have.")
-    ] = None,
-    config: ConfigOption = None,
-) -> None:
-    """离岗：交接手上的一切并停用账号 / Hand over all that a person has, and shut them out."""
-    from workers.leaving import see_off
-
-    handed = _run(see_off(load(config, environ=os.environ), login, to))
-    for name, count in handed.items():
-        out.print(f"{name}: {count}", markup=False)
-
-
-def _skill(text: str) -> tuple[str, int]:
-    name, _, level = text.rpartition("=")
-    if not name or level not in {"1", "2", "3", "4", "5"}:
-        raise typer.BadParameter(f"{text}: 写成 技能=等级(1-5) / write skill=level (1-5)")
-    return name, int(level)
 
 
 @parked_app.command("list")

@@ -9,6 +9,7 @@ import { unmask } from "./keys.js";
 import { drawQueue, makeQueue, title } from "./queue.js";
 import { openFollowUps } from "./followups.js";
 import { openIncidents } from "./incidents.js";
+import { openPeople } from "./people.js";
 import { openRules } from "./rules.js";
 import { makeTalk } from "./talk.js";
 import { openTexts } from "./texts.js";
@@ -97,6 +98,7 @@ class Desk {
       leads && way("rules", over(openRules)),
       leads && way("texts", over(openTexts)),
       leads && way("figures.open", () => this.openPage(makeFigures)),
+      role === "admin" && way("people", over(openPeople)),
       role === "admin" && way("bundles.open", () => this.openPage(makeBundles)));
   }
 

@@ -67,7 +67,11 @@ export function speak(text) {
 /** A notice that goes by itself; kind is "good" or "bad". */
 export function notice(text, kind = "good") {
   const box = h(`div.notice.${kind}`, { role: kind === "bad" ? "alert" : "status" }, text);
-  document.getElementById("notices").append(box);
+  const notices = document.getElementById("notices");
+  notices.append(box);
+  // Shown anew, it comes to lie above a dialog that was opened since.
+  if (notices.matches(":popover-open")) notices.hidePopover();
+  notices.showPopover();
   setTimeout(() => box.remove(), kind === "bad" ? 8000 : 3500);
 }
 

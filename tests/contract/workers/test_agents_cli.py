@@ -1,4 +1,4 @@
-"""``shouli agents leave``: what a person has goes to another, from the command line."""
+"""``shouli agents``: people are changed and seen off from the command line."""
 
 from pathlib import Path
 
@@ -28,3 +28,15 @@ def test_what_li_has_goes_to_han(data: Path) -> None:  # noqa: F811
         return (await store.tickets.get(ticket_id)).owner_id
 
     assert within(data, owner) == han
+
+
+def test_who_somebody_is_to_customers(data: Path) -> None:  # noqa: F811
+    added = CliRunner().invoke(app, ["agents", "add", "li", "--name", "李雷", "--alias", "小李"])
+    assert added.exit_code == 0, added.output
+    changed = ["agents", "change", "li", "--team", "夜班", "--skill", "domain:物流=3"]
+    assert CliRunner().invoke(app, changed).exit_code == 0
+    listed = CliRunner().invoke(app, ["agents", "list"]).output
+    assert all(word in listed for word in ("李雷", "小李", "夜班", "domain:物流=3"))
+    nothing = CliRunner().invoke(app, ["agents", "change", "li"])
+    assert (nothing.exit_code, "There is nothing to change" in nothing.output) == (2, True)
+    assert CliRunner().invoke(app, ["agents", "change", "wu", "--team", "夜班"]).exit_code == 1

@@ -1,0 +1,127 @@
+// The people at the desk, for admins: who they are to customers, what they can, and their last day.
+import { ask, h, notice, say, t } from "./dom.js";
+import { call } from "./door.js";
+import { Panes } from "./panes.js";
+
+const SKILL = /^(.+)=([1-5])$/;
+
+export async function openPeople(desk) {
+  await new People(desk).open();
+}
+
+class People extends Panes {
+  constructor(desk) {
+    super(desk, { id: "people", title: t("people"), tools: [h("button.quiet", { type: "button", onclick: () => this.act(() => this.add()) }, t("people.add"))] });
+  }
+
+  async read() {
+    this.people = (await call("GET", "/agents")).agents;
+    if (!this.people.some((one) => one.id === this.chosen)) this.chosen = this.people[0].id;
+    this.show();
+  }
+
+  choose(id) {
+    this.chosen = id;
+    this.show();
+  }
+
+  show() {
+    const { names } = this.desk.state;
+    this.draw(this.people, (one) => card(one, names), "");
+    const one = this.people.find((found) => found.id === this.chosen);
+    const mine = one.id === this.desk.state.me.id;
+    const skills = Object.entries(one.skills);
+    this.detail.replaceChildren(
+      h("div.row", null, h("h3", null, one.name), h("span.tag", null, say(names.roles[one.role])), h("span.spread", null),
+        this.action(t("people.change"), () => this.change(one), "button.primary"),
+        !mine && this.action(t("people.leave"), () => this.leave(one), "button.danger")),
+      h("dl.pairs", null,
+        pair("people.login", one.login), pair("people.alias", one.alias || t("people.alias.none")), pair("people.team", one.team || "–"),
+        pair("people.presence", say(names.presences[one.presence])), pair("people.load", `${one.used}/${one.capacity}`)),
+      h("section", null, h("h4", null, t("people.skills")), skills.length
+        ? h("div.card-labels", null, skills.map(([skill, level]) => h("span.chip", null, `${this.desk.skillName(skill)} ${level}`)))
+        : h("p.small", null, t("people.skills.none"))));
+  }
+
+  fields(one) {
+    const input = (name, value, options) => h("label.field", null, t(`people.${name}`), h("input", { name, value, ...options }));
+    const skills = h("textarea.code", {
+      name: "skills", rows: "5", spellcheck: "false",
+      value: Object.entries(one.skills).map(([skill, level]) => `${skill}=${level}`).join("\n"),
+      oninput: () => {
+        const wrong = linesOf(skills.value).find((line) => !SKILL.test(line));
+        skills.setCustomValidity(wrong ? t("people.skills.wrong", { line: wrong }) : "");
+      },
+    });
+    return [
+      input("name", one.name, { required: true, maxlength: "64" }),
+      input("alias", one.alias, { maxlength: "32", placeholder: t("people.alias.none") }),
+      input("team", one.team, { maxlength: "64" }),
+      h("label.field", null, t("people.role"), h("select", { name: "role" }, Object.entries(this.desk.state.names.roles).map(([role, words]) =>
+        h("option", { value: role, selected: role === one.role }, say(words))))),
+      input("capacity", one.capacity, { type: "number", min: "0", max: "100", required: true }),
+      h("label.field", null, t("people.skills.text"), skills),
+    ];
+  }
+
+  async add() {
+    const blank = { name: "", alias: "", team: "", role: "agent", capacity: 6, skills: {} };
+    const said = await ask({
+      title: t("people.add"), submit: t("people.add"),
+      fields: [
+        h("label.field", null, t("people.login"), h("input", { name: "login", required: true, pattern: "[0-9A-Za-z._@\\-]{1,64}", autocomplete: "off" })),
+        h("label.field", null, t("people.password"), h("input", { name: "password", type: "password", required: true, minlength: "10", autocomplete: "new-password" })),
+        this.fields(blank),
+      ],
+    });
+    if (!said) return;
+    const { alias, team, ...values } = valuesOf(said);
+    const made = await call("POST", "/agents", { ...values, login: said.get("login"), password: said.get("password") });
+    if (alias || team) await call("PATCH", `/agents/${made.id}`, { alias, team });
+    this.chosen = made.id;
+    await this.read();
+  }
+
+  async change(one) {
+    const said = await ask({ title: one.name, submit: t("people.save"), fields: this.fields(one) });
+    if (!said) return;
+    await call("PATCH", `/agents/${one.id}`, valuesOf(said));
+    notice(t("people.saved"));
+    await this.read();
+  }
+
+  async leave(one) {
+    const others = this.people.filter((other) => other.id !== one.id);
+    const said = await ask({
+      title: t("people.leave.title", { name: one.name }), text: t("people.leave.text"), submit: t("people.leave"), danger: true,
+      fields: [h("label.field", null, t("people.leave.to"), h("select", { name: "to" },
+        h("option", { value: "" }, t("people.leave.queues")), others.map((other) => h("option", { value: other.id }, other.name))))],
+    });
+    if (!said) return;
+    const { handed } = await call("POST", `/agents/${one.id}/leave`, { to: said.get("to") || null });
+    notice(t("people.left", { name: one.name, n: Object.values(handed).reduce((sum, count) => sum + count, 0) }));
+    await this.read();
+  }
+}
+
+function linesOf(text) {
+  return text.split("\n").map((line) => line.trim()).filter(Boolean);
+}
+
+/** What a form says; its lines of skills have been looked at. */
+function valuesOf(said) {
+  const levels = linesOf(said.get("skills")).map((line) => line.match(SKILL));
+  const skills = Object.fromEntries(levels.map(([, skill, level]) => [skill, Number(level)]));
+  return { name: said.get("name"), alias: said.get("alias"), team: said.get("team"), role: said.get("role"), capacity: Number(said.get("capacity")), skills };
+}
+
+function pair(key, value) {
+  return h("div", null, h("dt", null, t(key)), h("dd", null, value));
+}
+
+function card(one, names) {
+  return [
+    h("span.card-top", null, h("b", null, one.name), h("span.tag", null, say(names.presences[one.presence])), h("span.spread", null), `${one.used}/${one.capacity}`),
+    h("span.small", null, [one.login, one.team, one.alias].filter(Boolean).join(" · ")),
+  ];
+}
