@@ -70,7 +70,7 @@ class Lookup:
         ).where(m.id.in_(message_ids))  # fmt: skip
         ours = select(
             o.conversation_id, o.seq, o.id, o.ticket_id, o.kind, o.text,
-            o.created_at.label("at"), o.attachments,
+            o.created_at.label("at"), o.attachments, o.choices,
         ).where(o.id.in_(outbound_ids))  # fmt: skip
         found: dict[str, list[Entry]] = {}
         if message_ids:
@@ -78,6 +78,7 @@ class Lookup:
                 found.setdefault(place, []).append(Entry(side="customer", **fields))
         if outbound_ids:
             for place, fields in await self._rows(ours):
+                fields["choices"] = fields["choices"] or ()
                 found.setdefault(place, []).append(Entry(side="us", **fields))
         for entries in found.values():
             entries.sort(key=lambda entry: entry.seq)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import ClientSession, ClientWebSocketResponse, web
 
 from channels import webchat
-from models.message import Attachment, Envelope, Lane, Receipt
+from models.message import Attachment, Choice, Envelope, Lane, Receipt
 from models.ports import Channel, Door
 from models.store import Store, open_store
 from models.store.conversations import append
@@ -112,8 +112,9 @@ class Site:
         text: str,
         client_id: str = "",
         files: Sequence[Attachment] = (),
+        choices: Sequence[Choice] = (),
     ) -> None:
-        """What an agent's answer does."""
+        """What an agent's answer does, or a question with ``choices``."""
         talk = await self.store.conversations.find("webchat", "web", conversation_key)
         assert talk is not None
         ticket = (await self.store.conversations.log(talk.id))[0].ticket_id
@@ -127,6 +128,7 @@ class Site:
                 client_id=client_id or str(uuid.uuid4()),
                 agent_id=None,
                 attachments=files,
+                choices=choices,
             )
         await self.bus.publish(EVENTS)
 

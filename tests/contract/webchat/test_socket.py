@@ -14,7 +14,7 @@ from channels.webchat import hub
 from channels.webchat.lookup import Lookup
 from channels.webchat.sockets import Connection
 from models.errors import StorageFull, Temporary
-from models.message import Envelope, Receipt
+from models.message import Choice, Envelope, Receipt
 from models.store.conversations import Conversations, Entry
 from tests.contract.webchat.site import Site, hear, hello, say, site
 
@@ -140,6 +140,25 @@ async def test_resume_brings_everything_after_the_last_one_seen(door: Site) -> N
         await hello(ws, token=welcome["token"], last_seq=99)
         await door.answer(welcome["conversation"], "还在吗")
         assert (await hear(ws))["text"] == "还在吗", "a client ahead of us is not left deaf"
+
+
+async def test_choices_come_with_their_question_at_once_and_after_a_resume(door: Site) -> None:
+    async with door.socket() as ws:
+        welcome = await hello(ws)
+        await ws.send_json(say("谢谢"))
+        await hear(ws)
+        await door.work()
+        await hear(ws)
+        offered = [
+            Choice(value="rate:1:5", label="非常满意"),
+            Choice(value="rate:1:1", label="差"),
+        ]
+        await door.answer(welcome["conversation"], "请问您满意吗？", choices=offered)
+        at_once = await hear(ws)
+        assert at_once["choices"] == [one.model_dump() for one in offered]
+    async with door.socket() as ws:
+        await hello(ws, token=welcome["token"], last_seq=1)
+        assert await hear(ws) == at_once
 
 
 async def test_every_tab_of_a_visitor_hears_the_first_message(door: Site) -> None:
