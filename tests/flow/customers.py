@@ -44,10 +44,14 @@ class Inbox:
         self.looked_at += 1
         return self.received()[self.looked_at - 1]
 
-    async def gets(self, text: str) -> Any:
-        """The next text is exactly this one."""
+    def check(self, one: Any, text: str, choices: Sequence[str] = ()) -> None:
+        """It is exactly this text, with exactly these choices."""
+        raise NotImplementedError
+
+    async def gets(self, text: str, choices: Sequence[str] = ()) -> Any:
+        """The next is exactly this."""
         one = await self.next()
-        assert self.text_of(one) == text
+        self.check(one, text, choices)
         return one
 
 
@@ -70,6 +74,11 @@ class Correspondent(Inbox):
         read = html.unescape(_TAG.sub("", str(shown.get_content())))
         assert "".join(read.split()) == "".join(text.split())
         return text
+
+    def check(self, one: EmailMessage, text: str, choices: Sequence[str] = ()) -> None:
+        """A mail has no buttons: its choices are words."""
+        wanted = "\n".join([text, *filter(None, [" / ".join(choices)])])
+        assert self.text_of(one) == wanted, f"{self.name} got {self.text_of(one)}, not {wanted}"
 
     async def write(
         self,
@@ -103,11 +112,10 @@ class Chatter(Inbox):
     def text_of(self, one: dict[str, Any]) -> str:
         return str(one["text"])
 
-    async def gets(self, text: str, buttons: Sequence[str] = ()) -> dict[str, Any]:
-        """The next line is exactly this one, with exactly these buttons."""
-        line: dict[str, Any] = await super().gets(text)
-        assert [one["label"] for one in line.get("choices", ())] == list(buttons)
-        return line
+    def check(self, one: dict[str, Any], text: str, choices: Sequence[str] = ()) -> None:
+        buttons = [choice["label"] for choice in one.get("choices", ())]
+        got = (self.text_of(one), buttons)
+        assert got == (text, list(choices)), f"{self.name} got {got}, not {text} {choices}"
 
     async def press(self, line: dict[str, Any], label: str) -> None:
         """Presses a button of a line that came."""
@@ -143,7 +151,7 @@ async def submit(http: aiohttp.ClientSession, url: str, form: dict[str, str]) ->
 
 
 async def _read(response: aiohttp.ClientResponse) -> list[str]:
-    assert response.status == 200
+    assert response.status == 200, (response.url, response.status, await response.text())
     words = _Words()
     words.feed(await response.text())
     return words.pieces
