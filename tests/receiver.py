@@ -5,20 +5,29 @@ import hashlib
 import hmac
 import json
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any, Self
 
 from aiohttp import web
+
+_WRONG = ("500", "drop", "hang", "late 500", "late drop", "late hang")
+_OFTEN = (12, 12, 1, 12, 12, 1)
 
 
 class Receiver:
     """Checks signatures as docs/webhooks.md says; answers 500, hangs or drops as it is told."""
 
     def __init__(self, dice: random.Random | None = None, *, trouble: float = 0.0) -> None:
-        """``trouble`` is the share of requests that go wrong, half of them after being taken."""
+        """``trouble`` is the share of requests that go wrong, half of them after being taken.
+
+        What went wrong after it was taken comes a second time. Few of them hang: each holds its
+        sender up for as long as an attempt may take.
+        """
         self.secret = ""
         self.taken: list[dict[str, Any]] = []
+        self.done: Counter[str] = Counter()
+        """How often it did what."""
         self.wrong: list[str] = []
         self.answers: list[str] = []
         """What to do next, before chance decides: “500”, “hang”, “drop” or “ok”."""
@@ -43,6 +52,17 @@ class Receiver:
     def ids(self) -> list[int]:
         return [one["id"] for one in self.taken]
 
+    def doubled(self) -> int:
+        """How many events came more than once."""
+        return sum(times > 1 for times in Counter(self.ids()).values())
+
+    def changed(self) -> list[int]:
+        """Events that were told in two ways under one id."""
+        ways = defaultdict(set)
+        for one in self.taken:
+            ways[one["id"]].add(json.dumps(one, sort_keys=True))
+        return [seq for seq, bodies in ways.items() if len(bodies) > 1]
+
     def out_of_order(self) -> Iterator[str]:
         """Tickets whose events came first in another order than they happened in."""
         firsts: defaultdict[str, dict[int, None]] = defaultdict(dict)
@@ -58,6 +78,7 @@ class Receiver:
         body = json.loads(raw)
         self._verify(request, raw, body)
         act = self.answers.pop(0) if self.answers else self._chance()
+        self.done[act] += 1
         if act.startswith("late ") or act == "ok":
             self.taken.append(body)
         match act.removeprefix("late "):
@@ -73,7 +94,8 @@ class Receiver:
     def _chance(self) -> str:
         if self._dice.random() >= self.trouble:
             return "ok"
-        return self._dice.choice(["500", "drop", "late 500", "late drop"])
+        (act,) = self._dice.choices(_WRONG, _OFTEN)
+        return act
 
     def _verify(self, request: web.Request, raw: bytes, body: dict[str, Any]) -> None:
         head = request.headers
