@@ -39,7 +39,7 @@ async def test_every_event_arrives_signed_in_order_and_under_one_id(
     async with Receiver(random.Random(3), trouble=0.3) as receiver:
         await _hook(store, receiver)
         await _happen(store, tickets=6, each=8)
-        await _until_settled(store, Announcing(store), clock)
+        await _until_settled(store, Announcing(store, patience=1.0), clock)
         assert sorted(set(receiver.ids())) == [*range(1, 49)]
         assert len(receiver.taken) > 48, "a receiver that took it and said 500 gets it again"
         assert list(receiver.out_of_order()) == []
