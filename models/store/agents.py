@@ -216,8 +216,11 @@ class Agents:
         query = select(a.id).where(
             a.presence == Presence.READY, a.disabled_at.is_(None), a.used < a.capacity
         )
-        async with self._db.read() as conn:
+
+        async def found(conn: AsyncConnection) -> bool:
             return (await conn.execute(query.limit(1))).first() is not None
+
+        return await self._db.look(found)
 
     async def online(self) -> list[AgentView]:
         """Everybody who is not offline, as the router sees them (flexibility aside)."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, and_, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import Conflict, NotFound
 from models.routing import Decision, Needs, Waiting
@@ -84,15 +85,17 @@ class Transfers:
             .order_by(p.id)
             .limit(limit)
         )
-        async with self._db.read() as conn:
-            rows = (await conn.execute(query)).mappings().all()
-        return [
-            as_waiting(
-                {**row, "excluded": [row["from_id"]], "sticky_id": None, "first": []},
-                load_needs(row["needs"]),
-            )
-            for row in rows
-        ]
+
+        async def found(conn: AsyncConnection) -> list[Waiting]:
+            return [
+                as_waiting(
+                    {**row, "excluded": [row["from_id"]], "sticky_id": None, "first": []},
+                    load_needs(row["needs"]),
+                )
+                for row in (await conn.execute(query)).mappings()
+            ]
+
+        return await self._db.look(found)
 
     # -- offering ----------------------------------------------------------------------
 
