@@ -239,7 +239,7 @@ class Database:
                 return await body(tx)
         with _translated():
             async with self._turn, self._one_writer() as conn:
-                driver = await _driver(conn)
+                driver = _driver(conn)
                 result, events = await driver.run(partial(self._whole, conn, body))
         if events and self.on_commit:
             await self.on_commit(events)
@@ -267,7 +267,7 @@ class Database:
             async with self._reader.connect() as conn:
                 if self.dialect != "sqlite":
                     return await whole()
-                return await (await _driver(conn)).run(whole)
+                return await _driver(conn).run(whole)
 
     async def insert_new(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> int | None:
         """Inserts, in a transaction of its own, the rows whose keys are not there yet.
@@ -286,7 +286,7 @@ class Database:
         statements = prepared.at_once(rows)
         with _translated():
             async with self._turn, self._one_writer() as conn:
-                driver = await _driver(conn)
+                driver = _driver(conn)
                 return await driver.insert(statements)
 
     @asynccontextmanager
@@ -362,10 +362,12 @@ def dicts(result: CursorResult[Any]) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in result]
 
 
-async def _driver(conn: AsyncConnection) -> Connection:
-    raw = (await conn.get_raw_connection()).driver_connection
-    assert isinstance(raw, Connection)
-    return raw
+def _driver(conn: AsyncConnection) -> Connection:
+    """Beneath SQLAlchemy, whose own way to it is a switch of greenlets for every transaction."""
+    assert conn.sync_connection is not None
+    driver = conn.sync_connection.info["driver"]
+    assert isinstance(driver, Connection)
+    return driver
 
 
 def _sqlite_engine(url: str, begin: str) -> AsyncEngine:
@@ -380,7 +382,8 @@ def _sqlite_engine(url: str, begin: str) -> AsyncEngine:
     )
 
     @hooks.listens_for(engine.sync_engine, "connect")
-    def _settle(connection: Any, _record: object) -> None:
+    def _settle(connection: Any, record: Any) -> None:
+        record.info["driver"] = connection.driver_connection
         # The driver's own transaction handling would begin DEFERRED behind our back.
         connection.isolation_level = None
         cursor = connection.cursor()
