@@ -109,7 +109,11 @@ OTHERS: dict[str, Kind] = {
         "我方消息的去向", "what became of a message of ours", ("outbound", "state")
     ),
     "conversation.seen": Kind("坐席看到了", "an agent has read up to seq", ("seq",)),
-    "conversation.ended": Kind("客户结束了对话", "the customer ended the chat"),
+    "conversation.ended": Kind(
+        "对话结束：客户结束了，或久无回音（silent）",
+        "the chat has ended: the customer ended it, or was silent for long",
+        ("silent",),
+    ),
     "agent.changed": Kind("坐席的资料变了", "a person's record changed"),
     "agent.presence": Kind("坐席的状态变了", "a person's presence changed", ("presence",)),
     "agent.overstayed": Kind("某个状态太久", "too long in a presence", ("presence", "seconds")),

@@ -116,6 +116,15 @@ class OffersChoices(Protocol):
 
 
 @runtime_checkable
+class EndsInSilence(Protocol):
+    """Options of a channel where people wait for each other's next word, and stop some time."""
+
+    @property
+    def silence_seconds(self) -> float:
+        """After our answer, without another word of the customer's; 0: a talk never ends so."""
+
+
+@runtime_checkable
 class Fetches(Protocol):
     """A channel whose platform keeps the files: they are asked for after the message is there."""
 

@@ -46,6 +46,7 @@ TEXTS: Mapping[str, Kind] = {
     "progress.invalid": _kind("进度：未受理", "Progress: not accepted", "number"),
     "news.state": _kind("主动告知：有新进展", "News: it has moved on", "progress"),
     "news.late": _kind("主动告知：可能要晚", "News: it may be late", "number", "due"),
+    "talk.silent": _kind("久无回音，对话结束", "The chat ends: nothing was said for long"),
     "survey.ask": _kind("满意度邀请", "Asking for a rating", "number"),
     "survey.link": _kind("满意度邀请（附链接）", "Asking, with a link", "number", "link"),
     "survey.solved": _kind("追问是否已解决", "Asking whether it is solved"),

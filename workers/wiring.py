@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from channels import registry
 from config.problems import ConfigurationError, Problem, explain
@@ -168,6 +168,15 @@ def make_channels(settings: Settings) -> dict[str, Channel]:
         name: registry.create(name, section, keys[name])
         for name, section in settings.channels.items()
     }
+
+
+def channel_options(name: str, settings: Settings) -> BaseModel:
+    """What is set for an open channel, without making the channel itself.
+
+    Raises:
+        NotFound, pydantic.ValidationError: as ``make_channels`` tells of.
+    """
+    return registry.options_model(name).model_validate(settings.channels[name])
 
 
 def _problems(name: str, settings: Settings) -> Iterator[Problem]:

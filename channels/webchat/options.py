@@ -158,6 +158,13 @@ class Options(Site):
         " / Seconds without a message of either side before a connection is closed; the widget"
         " comes back with its visitor.",
     )
+    silence_minutes: float = Field(
+        60.0,
+        ge=0,
+        description="答复后访客多少分钟不说话，对话就结束并告知访客（工单不受影响，再说就继续），"
+        "0 为不结束 / Minutes after an answer without a word of the visitor's until the chat ends"
+        " and they are told (its ticket stays, and their next word goes on); 0: never.",
+    )
     poll_seconds: float = Field(
         25.0,
         ge=0,
@@ -190,6 +197,10 @@ class Options(Site):
             return self.account, self
         found = self.sites.get(name)
         return None if found is None else (name, found)
+
+    @property
+    def silence_seconds(self) -> float:
+        return 60.0 * self.silence_minutes
 
     @property
     def all_origins(self) -> frozenset[str]:

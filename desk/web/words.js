@@ -334,7 +334,7 @@ export const WORDS = {
   "history": ["经过", "History"],
   "history.message.in": ["客户来信", "Message from the customer"],
   "history.conversation.seen": ["坐席已查看", "Seen by an agent"],
-  "history.conversation.ended": ["客户结束了对话", "The customer ended the chat"],
+  "history.conversation.ended": ["对话已结束", "The chat has ended"],
   "history.message.file": ["附件已取到或拒收", "A file was fetched or refused"],
   "history.message.edit": ["客户修改了消息", "The customer edited a message"],
   "history.message.delete": ["客户撤回了消息", "The customer withdrew a message"],

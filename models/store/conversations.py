@@ -176,24 +176,8 @@ class Conversations:
 
     async def end(self, conversation_id: str) -> None:
         """The customer has ended the chat; their next word, if there is one, goes on in it."""
-        c, t = conversation.c, ticket.c
         async with self._db.write() as tx:
-            change = update(conversation).where(c.id == conversation_id, c.ended_at.is_(None))
-            if (await tx.conn.execute(change.values(ended_at=tx.now))).rowcount == 0:
-                return
-            latest = (
-                select(t.id, t.owner_id)
-                .where(t.conversation_id == conversation_id)
-                .order_by(t.created_at.desc())
-                .limit(1)
-            )
-            row = (await tx.conn.execute(latest)).one_or_none()
-            tx.emit(
-                "conversation.ended",
-                ticket=row.id if row else None,
-                conversation=conversation_id,
-                agent=row.owner_id if row else None,
-            )
+            await end(tx, conversation_id, silent=False)
 
     async def load_outbound(self, tx: Tx, rows: Sequence[Fields]) -> list[OutboundMessage]:
         """Rows of the outbound table as messages for a channel's voice.
@@ -283,6 +267,29 @@ def _ours(row: Fields) -> Entry:
         template=row["template"],
         choices=row["choices"] or (),
     )
+
+
+async def end(tx: Tx, conversation_id: str, *, silent: bool) -> bool:
+    """Ends a talk; False when it has ended. ``silent``: nobody did, nothing was said for long."""
+    c, t = conversation.c, ticket.c
+    change = update(conversation).where(c.id == conversation_id, c.ended_at.is_(None))
+    if (await tx.conn.execute(change.values(ended_at=tx.now))).rowcount == 0:
+        return False
+    latest = (
+        select(t.id, t.owner_id)
+        .where(t.conversation_id == conversation_id)
+        .order_by(t.created_at.desc())
+        .limit(1)
+    )
+    row = (await tx.conn.execute(latest)).one_or_none()
+    tx.emit(
+        "conversation.ended",
+        ticket=row.id if row else None,
+        conversation=conversation_id,
+        agent=row.owner_id if row else None,
+        silent=silent,
+    )
+    return True
 
 
 async def append(
