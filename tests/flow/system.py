@@ -29,6 +29,7 @@ import psutil
 
 from config.settings import load
 from models import migrations as schema
+from tests.flow import undertaker
 from tests.services import free_port
 from workers.wiring import make_store
 
@@ -42,6 +43,7 @@ STOP_SECONDS = 30.0
 """``shouli run`` gives its children 10 s, and its Valkey 10 s more."""
 
 _POLL = 0.02
+_ROOT = Path(__file__).parents[2]
 
 ALWAYS_OPEN = (
     "{monday=['00:00-24:00'],tuesday=['00:00-24:00'],wednesday=['00:00-24:00'],"
@@ -115,6 +117,7 @@ class System:
         self._log = home / "log"
         self._top: dict[str, subprocess.Popen[bytes]] = {}
         self._read_from = 0
+        self._undertaker: subprocess.Popen[bytes] | None = None
 
     @property
     def intake(self) -> str:
@@ -135,6 +138,13 @@ class System:
     def start(self, *, wait: bool = True) -> None:
         """Starts every command that does not run, and waits until all is ready."""
         self._read_from = self._log.stat().st_size if self._log.exists() else 0
+        if self._undertaker is None:
+            self._undertaker = subprocess.Popen(
+                [sys.executable, "-m", undertaker.__name__, MARK, str(self.home)],
+                cwd=_ROOT,
+                stdin=subprocess.PIPE,
+                start_new_session=True,
+            )
         dead = {name: line for name, line in self.commands.items() if not self.lives(name)}
         for name, line in dead.items():
             with self._log.open("ab") as log:
@@ -193,9 +203,10 @@ class System:
     def destroy(self) -> None:
         """Ends whatever is left after a failed test, without asking."""
         self.kill()
-        for pid in self.left_behind():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        undertaker.bury(MARK, str(self.home))
+        if self._undertaker is not None:
+            self._undertaker.communicate()
+            self._undertaker = None
 
     def lives(self, name: str) -> bool:
         """Whether a command still runs in the process that it was started in."""
@@ -227,13 +238,7 @@ class System:
 
     def left_behind(self) -> dict[int, str]:
         """Running processes that carry this installation's mark, with their commands."""
-        found = {}
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                marked = process.environ().get(MARK) == str(self.home)
-                if marked and process.status() != psutil.STATUS_ZOMBIE:
-                    found[process.pid] = " ".join(process.cmdline())
-        return found
+        return undertaker.marked(MARK, str(self.home))
 
     # -- what it said ------------------------------------------------------------------
 
