@@ -35,6 +35,8 @@ _PRESENCE_TICKS = 5
 _WATCH_TICKS = 10
 _FORGET_TICKS = 3600
 _KEEP_EVENTS_SECONDS = 14 * 86400.0
+_KEEP_COUNTS_DAYS = 130
+"""Of what was said of messages: more than anybody is shown (``desk.bodies``: 120)."""
 
 _FLOOD = 128
 """Mails that wait to be read: a worker's full batch, and so more work than workers get done."""
@@ -184,9 +186,11 @@ class Ticker:
             _log.error("load recounted", agent=agent_id, was=was, now=is_)
 
     async def _forget(self) -> None:
-        before = await self._store.db.now() - _KEEP_EVENTS_SECONDS
+        now = await self._store.db.now()
+        before = now - _KEEP_EVENTS_SECONDS
         await self._store.events.forget(before)
         await self._store.webhooks.forget(before)
+        await self._store.watching.forget(int(now // 86400.0) - _KEEP_COUNTS_DAYS)
         await self._store.agents.forget_credentials()
 
     async def _ring(self) -> None:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from classifier.drift import Drift, drift, mean_of_tenths, tenth
 from models.store import Store
 from models.store.shadows import Sitting
-from models.store.watching import Cell, date_of, day_of
+from models.store.watching import REFERENCE_DAYS, Cell, date_of, day_of
 from models.training import Taxonomy
 
 _WEEK = 7
@@ -70,7 +70,7 @@ class WatchReport:
         if champion is None or first is None:
             return self._told(champion, None, {}, {}, await self._agreement(today, days, {}))
         since = max(first, today - days + 1)
-        week = (first, first + _WEEK - 1)
+        week = (first, first + REFERENCE_DAYS - 1)
         counts = await self._store.watching.counts(champion, [(since, today), week])
         found = _by_day(cell_counts(counts, since, today))
         kind, reference = await self._reference(champion, counts, week, today)

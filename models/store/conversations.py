@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from models import storable
 from models.errors import Conflict, NotFound, Permanent
@@ -107,12 +107,18 @@ class Conversations:
             return (await conn.execute(query)).scalar_one_or_none() or ""
 
     async def open_keys(self, channel: str, account: str) -> list[str]:
-        """The keys of an account's conversations whose ticket is open."""
-        c, t = conversation.c, ticket.c
+        """The keys of an account's conversations whose next word belongs to an open ticket.
+
+        Their own, or the one that theirs was merged into.
+        """
+        c, t, survivor = conversation.c, ticket.c, ticket.alias()
+        goes_on = survivor.c.state.in_(sorted(OPEN_STATES))
         query = (
             select(c.key)
+            .distinct()
             .join(ticket, t.conversation_id == c.id)
-            .where(c.channel == channel, c.account == account, t.state.in_(sorted(OPEN_STATES)))
+            .join(survivor, survivor.c.id == func.coalesce(t.merged_into, t.id))
+            .where(c.channel == channel, c.account == account, goes_on)
         )
         async with self._db.read() as conn:
             return list((await conn.execute(query)).scalars())

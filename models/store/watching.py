@@ -5,10 +5,13 @@ from datetime import date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from models.store.database import Database
 from models.tables import label_day
+
+REFERENCE_DAYS = 7
+"""The first days of a bundle, with which all that follow are compared: they are never dropped."""
 
 _NAMES = ("bundle_id", "day", "channel", "facet", "measure", "bucket")
 
@@ -69,6 +72,19 @@ class Watching:
                 )
                 found |= {Cell(*row[:-1]): row[-1] for row in await conn.execute(query)}
         return found
+
+    async def forget(self, before: int) -> int:
+        """Drops the counts of days before ``before``; returns how many cells that were.
+
+        Each bundle's first days stay, for it may serve still, or again.
+        """
+        d, own = label_day.c, label_day.alias()
+        first = select(func.min(own.c.day)).where(own.c.bundle_id == d.bundle_id)
+        old = delete(label_day).where(
+            d.day < before, d.day >= first.scalar_subquery() + REFERENCE_DAYS
+        )
+        async with self._db.write() as tx:
+            return (await tx.conn.execute(old)).rowcount
 
 
 _EPOCH = date(1970, 1, 1).toordinal()

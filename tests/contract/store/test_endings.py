@@ -154,6 +154,18 @@ async def test_an_answer_goes_into_the_conversation_of_a_part(store: Store) -> N
         await store.tickets.reply(kept, person, "查到了", "c2", act, part=other)
 
 
+async def test_a_conversation_is_open_for_as_long_as_its_survivor(store: Store) -> None:
+    """A platform's history is read again where the next word belongs to somebody."""
+    kept, gone, person = await two(store)
+    keys = {"talk-k1", "talk-k2"}
+    assert {*await store.conversations.open_keys("webchat", "site")} == keys
+    await store.merging.merge(gone, kept, person)
+    found = await store.conversations.open_keys("webchat", "site")
+    assert (len(found), {*found}) == (2, keys)
+    await store.tickets.mark_junk(kept, person)
+    assert await store.conversations.open_keys("webchat", "site") == []
+
+
 async def test_a_merger_is_undone_with_what_came_since(store: Store) -> None:
     kept, gone, person = await two(store)
     before = await store.tickets.get(gone)

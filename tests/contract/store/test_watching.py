@@ -37,6 +37,19 @@ async def test_counts_add_up_and_are_read_by_period(store: Store) -> None:
     assert await store.watching.counts("b2", [(0, 999)]) == {}
 
 
+async def test_old_counts_go_and_a_bundles_first_week_stays(store: Store) -> None:
+    days = (100, 106, 107, 150, 200)
+    await store.watching.add({cell("投诉", day=day): 1 for day in days})
+    late = Cell("b2", 149, "email", "type", "label", "投诉")
+    await store.watching.add({late: 1})
+    assert await store.watching.forget(150) == 1
+    left = await store.watching.counts("b1", [(0, 999)])
+    assert sorted(found.day for found in left) == [100, 106, 150, 200]
+    assert await store.watching.counts("b2", [(0, 999)]) == {late: 1}
+    assert await store.watching.first_day("b1") == 100
+    assert await store.watching.forget(150) == 0
+
+
 async def test_one_challenger_is_in_shadow_and_never_the_champion(
     store: Store, clock: FakeClock
 ) -> None:
