@@ -189,29 +189,43 @@ class Policy(Protocol):
 class Queues:
     """One class's waiting tickets as the store keeps them: in time, late, and late twice.
 
-    Each is in the order of its class-free key, so that the front of the first is late when its
-    deadline has passed.
+    Each is in the order of its class-free key; when a ticket goes on to the next is kept apart.
     """
 
     def __init__(self) -> None:
         self._stages: tuple[list[tuple[float, str]], ...] = ([], [], [])
+        self._due: tuple[list[tuple[float, str]], ...] = ([], [])
+        self._stage: dict[str, int] = {}
 
     def put(self, waiting: Waiting, missed: int) -> None:
-        key = sort_key(waiting.created_at, waiting.target, missed, RULES)
-        heappush(self._stages[missed], (key, waiting.ticket_id))
+        created, ticket_id = waiting.created_at, waiting.ticket_id
+        self._stage[ticket_id] = missed
+        key = sort_key(created, waiting.target, missed, RULES)
+        heappush(self._stages[missed], (key, ticket_id))
+        if missed < 2:
+            due = created + waiting.target * (1.0, RULES.late_factor)[missed]
+            heappush(self._due[missed], (due, ticket_id))
 
     def heads(self, tickets: dict[str, Ticket], now: float, depth: int) -> list[Waiting]:
-        for stage, queue in enumerate(self._stages):
-            while queue and (queue[0][1] not in tickets or (stage < 2 and queue[0][0] <= now)):
-                _, ticket_id = heappop(queue)
-                if ticket_id in tickets:
+        for stage, due in enumerate(self._due):
+            while due and due[0][0] <= now:
+                _, ticket_id = heappop(due)
+                if self._is_here(ticket_id, stage, tickets):
                     self.put(tickets[ticket_id].waiting, stage + 1)
-        return [
-            tickets[ticket_id].waiting
-            for queue in self._stages
-            for _, ticket_id in (queue[:1] if depth == 1 else nsmallest(depth, queue))
-            if ticket_id in tickets
-        ]
+        found: list[Waiting] = []
+        for stage, queue in enumerate(self._stages):
+            while queue and not self._is_here(queue[0][1], stage, tickets):
+                heappop(queue)
+            first = queue[:1] if depth == 1 else nsmallest(depth, queue)
+            found += [
+                tickets[ticket_id].waiting
+                for _, ticket_id in first
+                if self._is_here(ticket_id, stage, tickets)
+            ]
+        return found
+
+    def _is_here(self, ticket_id: str, stage: int, tickets: dict[str, Ticket]) -> bool:
+        return ticket_id in tickets and self._stage[ticket_id] == stage
 
 
 class Production:

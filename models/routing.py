@@ -205,11 +205,22 @@ class Rules(BaseModel):
     )
     relax_at: tuple[float, ...] = Field((0.25, 0.5), description="Fractions of the target.")
     late_factor: float = Field(4.0, gt=1, description="m of DESIGN §4.")
+    give_way_factor: float = Field(
+        1.12,
+        ge=1,
+        description="What a ticket in time competes for, in targets: long ones give way.",
+    )
+    late_aim: float = Field(
+        0.94, gt=0, le=1, description="Of ``late_factor``: what a late ticket competes for."
+    )
+    late_gives_way: float = Field(
+        0.4, ge=0, description="Mean handling times by which a late one lets others go first."
+    )
     last_deadline_seconds: float = Field(
-        6500.0, gt=0, description="What a ticket competes for that has missed m targets as well."
+        5600.0, gt=0, description="What a ticket competes for that has missed m targets as well."
     )
     last_scarcity: float = Field(
-        5.0, ge=1, description="How many times scarcity counts for those."
+        8.0, ge=1, description="How many times scarcity counts for those that are late twice."
     )
     scarcity: float = Field(2.0, ge=0, description="α of DESIGN §4.")
     mean_handle_seconds: float = Field(480.0, gt=0, description="S̄ of DESIGN §4.")
@@ -263,6 +274,9 @@ class Rulebook:
 ORDERING = (
     "relax_at",
     "late_factor",
+    "give_way_factor",
+    "late_aim",
+    "late_gives_way",
     "last_deadline_seconds",
     "scarcity",
     "last_scarcity",

@@ -51,20 +51,30 @@ def deadlines_missed(ticket: Waiting, now: float, rules: Rules) -> int:
 def sort_key(created_at: float, target: float, missed: int, rules: Rules) -> float:
     """The class-free part of a ticket's key; it can be stored, presence changes nothing.
 
-    A late ticket competes for ``late_factor`` times its target: with one deadline only, an
-    overloaded centre would serve nothing but tickets that are late already. For the same
+    A late ticket competes for nearly ``late_factor`` times its target: with one deadline only,
+    an overloaded centre would serve nothing but tickets that are late already. For the same
     reason, one that misses this as well competes for ``last_deadline_seconds`` (decision 0008).
+    Where not all can be in time, those give way whose targets are long, and the late to those
+    who are not (decision 0017).
     """
     if not missed:
-        return created_at + target
-    seconds = target * rules.late_factor
-    return created_at + (seconds if missed == 1 else max(seconds, rules.last_deadline_seconds))
+        return created_at + rules.give_way_factor * target
+    if missed == 1:
+        after = rules.late_gives_way * rules.mean_handle_seconds
+        return created_at + rules.late_aim * rules.late_factor * target + after
+    return created_at + max(rules.late_factor * target, rules.last_deadline_seconds)
 
 
 def scarcity_offset(strength: int, rules: Rules, missed: int = 0) -> float:
-    """Seconds by which a class goes first that ``strength`` online agents can serve."""
-    weight = rules.scarcity * (rules.last_scarcity if missed > 1 else 1.0)
-    return weight * rules.mean_handle_seconds / max(strength, 1)
+    """Seconds by which a class goes first that ``strength`` online agents can serve.
+
+    At the last it is half of the last deadline at most: where one person has a class to
+    themselves, the late must not take them from all that come.
+    """
+    seconds = rules.scarcity * rules.mean_handle_seconds / max(strength, 1)
+    if missed < 2:
+        return seconds
+    return max(seconds, min(rules.last_scarcity * seconds, rules.last_deadline_seconds / 2))
 
 
 def flexibility(skills: Mapping[str, int], recent: Mapping[Needs, float]) -> float:
@@ -91,10 +101,12 @@ def retargeted(ticket: Waiting, target: float, now: float, rules: Rules) -> Wait
     if target < ticket.target:
         factor = rules.late_factor if missed else 1.0
         due = factor * target if age < factor * target else age + target
+        sooner, then = due / factor, min(missed, 1)
         # Leaving the last stage costs the weight that scarcity has there, at most this much.
-        weight = scarcity_offset(1, rules, missed) - scarcity_offset(1, rules)
-        if due < sort_key(0.0, ticket.target, missed, rules) - weight:
-            target, missed = due / factor, min(missed, 1)
+        weight = scarcity_offset(1, rules, missed) if then < missed else 0.0
+        key = sort_key(0.0, sooner, then, rules)
+        if key < sort_key(0.0, ticket.target, missed, rules) - weight:
+            target, missed = sooner, then
         else:
             target = ticket.target
     return replace(

@@ -379,9 +379,9 @@ def test_a_level_counts_in_the_order_even_after_it_is_no_longer_asked_for() -> N
 
 def test_a_late_ticket_competes_for_a_later_deadline() -> None:
     late = ticket("late", created_at=NOW - 301)
-    fresh = ticket("fresh", created_at=NOW - 200)
+    fresh = ticket("fresh", created_at=NOW - 150)
     assert chosen([late, fresh], [agent("a", capacity=2)]) == ["fresh>a"]
-    very_late = ticket("late", created_at=NOW - 1101)
+    very_late = ticket("late", created_at=NOW - 1190)
     assert chosen([very_late, fresh], [agent("a", capacity=2)]) == ["late>a"]
 
 

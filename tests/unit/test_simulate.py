@@ -43,7 +43,7 @@ def test_who_comes_first_is_served_first_and_the_next_when_the_agent_is_done() -
 
 
 def test_a_shorter_target_goes_ahead() -> None:
-    jobs = [job("a", 0), job("b", 10), job("c", 20, target=60.0)]
+    jobs = [job("a", 0), job("b", 10), job("c", 20, target=90.0)]
     assert got(play(jobs, [shift("li")], RULES))[2] == ("c", "li", 100)
 
 
