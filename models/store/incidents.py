@@ -166,13 +166,13 @@ async def tell(tx: Tx, fired: Timer) -> None:
 
 
 async def _write_to(tx: Tx, row: Fields, words: Fields) -> str:
-    """A person wrote it, and another one approved it: to the customer it is an answer."""
+    """People wrote and approved it, but for everybody: it answers nobody's own question."""
     own, other = ("zh", "en") if row["lang"] in {"zh", "und"} else ("en", "zh")
     outbound_id, _ = await append(
         tx,
         conversation_id=row["conversation_id"],
         ticket_id=row["ticket_id"],
-        kind="reply",
+        kind="notice",
         text=words[own] or words[other],
         client_id=f"told:{words['id'][-12:]}:{row['id']}",
         agent_id=words["author_id"],

@@ -10,6 +10,7 @@ from models.routing import Needs
 from models.store import Store
 from models.store.clocks import TIMER
 from models.store.database import Event
+from models.store.incidents import TELL, NewMember, add_members, open_incident, tell
 from models.texts import Said
 from models.ticket import TicketState
 from router.clocks import Timekeeper
@@ -115,6 +116,30 @@ async def test_an_automatic_text_stops_only_the_acknowledgement(
     await house.tick()
     stopped = {r.kind: r.outcome for r in await house.store.clocks.of(ticket_id) if r.stopped_at}
     assert stopped == {K.ACKNOWLEDGEMENT: "met"}
+
+
+async def test_an_incidents_text_is_nobodys_answer(house: House, clock: FakeClock) -> None:
+    """It goes to all members alike: each of them still waits for a person."""
+    ticket_id, agent_id = await owned(house.store, target=TARGET)
+    async with house.store.db.write() as tx:
+        incident_id = await open_incident(tx, middle=b"")
+        await add_members(tx, incident_id, [NewMember(ticket_id)])
+    text_id = await house.store.incidents.draft(incident_id, agent_id, "正在抢修", "")
+    await house.store.incidents.approve(incident_id, text_id, agent_id, second_person=False)
+    clock.pass_(60.0)
+    assert await house.store.timers.fire_due({TELL: tell}) == []
+    await house.tick()
+    found = await house.store.tickets.get(ticket_id)
+    assert [e.kind for e in await house.store.conversations.log(found.conversation_id)] == [
+        "message", "notice",
+    ]  # fmt: skip
+    (first,) = await house.runs(ticket_id, K.FIRST_ANSWER)
+    assert (first.stopped_at, found.first_answer_at) == (None, None)
+    clock.pass_(60.0)
+    await house.answer(ticket_id, agent_id)
+    await house.tick()
+    (first,) = await house.runs(ticket_id, K.FIRST_ANSWER)
+    assert (first.outcome, first.elapsed, first.agent_id) == ("met", 120.0, agent_id)
 
 
 async def test_answers_pauses_and_the_end(house: House, clock: FakeClock) -> None:
