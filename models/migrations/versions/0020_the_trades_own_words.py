@@ -1,12 +1,12 @@
 """Words of the trade that admins add at the desk.
 
-Revision 0023, after 0019.
+Revision 0020, after 0019.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0023"
+revision = "0020"
 down_revision = "0019"
 branch_labels = None
 depends_on = None
