@@ -145,8 +145,9 @@ async def test_a_raise_by_new_rules_never_moves_a_ticket_back(
     await mine.rekey()
     row = (await store.rules.waiting("", 1))[0]
     assert not row["late"]
-    assert row["sort_key"] == was.clock_at + min(was.target, 200 + 100)
-    assert row["sort_key"] <= sort_key(was.clock_at, was.target, False, mine.book.general)
+    rules, seconds = mine.book.general, min(was.target, 200 + 100)
+    assert row["sort_key"] == sort_key(was.clock_at, seconds, 0, rules)
+    assert row["sort_key"] <= sort_key(was.clock_at, was.target, 0, rules)
 
 
 async def test_a_ticket_that_somebody_took_meanwhile_is_left_alone(store: Store) -> None:

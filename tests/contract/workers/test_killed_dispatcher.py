@@ -35,7 +35,6 @@ _FORKS = multiprocessing.get_context("forkserver")
 
 OUT_OF_REACH = {
     ("Dispatcher.run", "async with self._turn:"): "for the process's other round: none has begun",
-    ("Database.transact", "driver = await _driver(conn)"): "there at once",
     (
         "Database.look.<locals>.whole",
         "async with conn.begin():",
