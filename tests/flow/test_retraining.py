@@ -180,9 +180,13 @@ async def _kill(dice: random.Random, system: System, training: Training, victim:
     # The only wait for time: a death between two steps is not to be met by design.
     await asyncio.sleep(dice.uniform(0.0, 1.0))
     process = await training.process()
-    os.kill(process.pid if victim == "training" else process.ppid(), signal.SIGKILL)
+    pid = process.pid if victim == "training" else process.ppid()
+    os.kill(pid, signal.SIGKILL)
     await until("the training process is gone", lambda: not training.processes())
-    if victim == "worker":
+    ours = [name for name, started in system.started.items() if started == pid]
+    if ours:  # else “shouli run” starts another
+        # Seen dead first: what still seems to live is not started again.
+        await until("the worker is gone", lambda: not system.lives(ours[0]))
         await asyncio.to_thread(system.start, wait=False)
     run = await training.ended(run_id)
     assert run["state"] == "failed", f"{victim} killed, and the run ended as {run['state']}"
