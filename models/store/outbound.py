@@ -158,15 +158,7 @@ class Outbound:
             if row is None:
                 return False
             await tx.insert(delivery, [_logged(tx, outbound_id, row.attempts, result)])
-            tx.emit(
-                "outbound.state",
-                ticket=row.ticket_id,
-                conversation=row.conversation_id,
-                agent=row.agent_id,
-                outbound=outbound_id,
-                state=state,
-                error=result.error[:500],
-            )
+            _tell(tx, row, outbound_id, state, error=result.error[:500])
         return True
 
     async def expire(self, repeatable: Sequence[str]) -> int:
@@ -197,14 +189,7 @@ class Outbound:
             )
             for row in (await tx.conn.execute(unknown)).all():
                 count += 1
-                tx.emit(
-                    "outbound.state",
-                    ticket=row.ticket_id,
-                    conversation=row.conversation_id,
-                    agent=row.agent_id,
-                    outbound=row.id,
-                    state="unknown",
-                )
+                _tell(tx, row, row.id, "unknown")
         return count
 
     async def decide(self, outbound_id: str, agent_id: str, *, resend: bool) -> None:
@@ -231,14 +216,7 @@ class Outbound:
                     raise NotFound("no such answer")
                 raise Conflict("this answer is neither failed nor of unknown fate")
             await tx.audit(agent_id, "outbound.decide", outbound_id, resend=resend)
-            tx.emit(
-                "outbound.state",
-                ticket=row.ticket_id,
-                conversation=row.conversation_id,
-                agent=row.agent_id,
-                outbound=outbound_id,
-                state=values["state"],
-            )
+            _tell(tx, row, outbound_id, str(values["state"]))
 
     async def deliveries(self, outbound_id: str) -> list[Delivery]:
         """Every attempt to send an answer, oldest first; none of one that never was."""
@@ -308,14 +286,7 @@ class Outbound:
                     raise NotFound("no such answer")
                 raise Conflict("this answer is on its way, or would be shown twice")
             await tx.audit(agent_id, "outbound.again", outbound_id)
-            tx.emit(
-                "outbound.state",
-                ticket=row.ticket_id,
-                conversation=row.conversation_id,
-                agent=row.agent_id,
-                outbound=outbound_id,
-                state="queued",
-            )
+            _tell(tx, row, outbound_id, "queued")
 
     async def counts(self) -> dict[str, int]:
         """How many answers are in each state that is not final."""
@@ -360,13 +331,18 @@ async def settle(tx: Tx, report: InboundMessage) -> bool:
     )
     rows = (await tx.conn.execute(change)).all()
     for row in rows:
-        tx.emit(
-            "outbound.state",
-            ticket=row.ticket_id,
-            conversation=row.conversation_id,
-            agent=row.agent_id,
-            outbound=row.id,
-            state=state,
-            error=error or "",
-        )
+        _tell(tx, row, row.id, state, error=error or "")
     return bool(rows)
+
+
+def _tell(tx: Tx, row: Any, outbound_id: str, state: str, **more: str) -> None:
+    """What has become of an answer; ``row`` has its ticket, conversation and agent."""
+    tx.emit(
+        "outbound.state",
+        ticket=row.ticket_id,
+        conversation=row.conversation_id,
+        agent=row.agent_id,
+        outbound=outbound_id,
+        state=state,
+        **more,
+    )
