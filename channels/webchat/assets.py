@@ -43,17 +43,23 @@ def _read(name: str) -> str:
     return (files("channels.webchat") / "widget" / name).read_text("utf-8")
 
 
+_PARTS = ("words.js", "memory.js", "link.js", "chat.js", "view.js")
+"""What the widget is made of: its words, what it remembers, the line, the talk, and its looks."""
+
+
 def widget(site: Site) -> Asset:
-    """The one script that embeds the chat, its style sheet and the site's looks inside.
+    """The one script that embeds the chat, its parts, style sheet and the site's looks inside.
 
     Inside, because a constructed style sheet obeys the strictest policy of the page around it
     and costs no second request.
     """
+    parts = "\n".join(_read(name) for name in _PARTS)
     style = json.dumps(_read("widget.css"), ensure_ascii=False)
     looks = site.model_dump(include={"title", "greeting", "colour"}, exclude_none=True)
     # “<” is escaped for pages that put the script into their own.
     told = json.dumps(looks, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    script = _read("widget.js").replace('"@widget.css"', style).replace('"@looks"', told)
+    script = _read("widget.js").replace('"@parts";', parts)
+    script = script.replace('"@widget.css"', style).replace('"@looks"', told)
     # Sites of other origins may load it; whether they may chat is for the allow-list.
     headers = {"Cross-Origin-Resource-Policy": "cross-origin"}
     return _asset("text/javascript", script, headers)
