@@ -104,8 +104,8 @@ async def touched(request: web.Request) -> Ticket:
 
 
 async def names_of(services: DeskServices) -> dict[str, str]:
-    """What people are called, by their id."""
-    return {agent.id: agent.name for agent in await services.store.agents.all()}
+    """What people are called, by their id; also those who have left."""
+    return await services.store.agents.names()
 
 
 # -- looking ---------------------------------------------------------------------------

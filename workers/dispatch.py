@@ -64,8 +64,8 @@ class Dispatcher:
 
     async def _give_away(self) -> int:
         given, lost, deeper = 0, 0, 1
-        # In a busy centre most rings come while nobody has room: then one row is read, not all.
-        while lost < _MOST_LOST and await self._store.agents.anybody_free():
+        # Most rings come while nobody has room, or nothing waits: then one row is read, not all.
+        while lost < _MOST_LOST and await self._store.queue.anything_to_give():
             agents = await self._agents()
             room = sum(max(a.capacity - a.used, 0) for a in agents if a.ready)
             # No class gets more than there is room for: one freed unit reads one ticket of each.

@@ -46,7 +46,7 @@ class Watch:
         """Tickets that wait beside somebody free who may take them, at two looks in a row (I3)."""
         pairs: dict[Pair, float] = {}
         now = await self._store.db.now()
-        if await self._store.agents.anybody_free():
+        if await self._store.queue.anything_to_give():
             pairs = {pair: self._beside.get(pair, now) for pair in await self._pairs(now)}
         self._beside = pairs
         long = {pair[0] for pair, since in pairs.items() if now - since > _BESIDE_SECONDS}

@@ -210,18 +210,6 @@ class Agents:
             beat = update(agent).where(agent.c.id.in_(agent_ids))
             await tx.conn.execute(beat.values(heartbeat_at=tx.now))
 
-    async def anybody_free(self) -> bool:
-        """Whether a ready person has a unit of capacity left."""
-        a = agent.c
-        query = select(a.id).where(
-            a.presence == Presence.READY, a.disabled_at.is_(None), a.used < a.capacity
-        )
-
-        async def found(conn: AsyncConnection) -> bool:
-            return (await conn.execute(query.limit(1))).first() is not None
-
-        return await self._db.look(found)
-
     async def online(self) -> list[AgentView]:
         """Everybody who is not offline, as the router sees them (flexibility aside)."""
         a = agent.c

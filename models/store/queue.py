@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.agent import Presence
 from models.complaint import Filing
 from models.errors import Conflict
 from models.message import Trust
@@ -38,6 +39,7 @@ from models.store.filing import file_complaints
 from models.store.likenesses import Signed, note_likenesses
 from models.store.waiting import STEPS, Rekey, as_waiting, dump_needs, load_needs, retargeted
 from models.tables import (
+    agent,
     conversation,
     customer,
     identity,
@@ -256,6 +258,17 @@ class Queue:
 
     # -- claims ------------------------------------------------------------------------
 
+    async def anything_to_give(self) -> bool:
+        """Whether something waits while a ready person has a unit of capacity left.
+
+        Mostly not: in a busy centre nobody is free, in a quiet one nothing waits.
+        """
+
+        async def found(conn: AsyncConnection) -> bool:
+            return (await conn.execute(_BOTH_SIDES)).first() is not None
+
+        return await self._db.look(found)
+
     async def heads(
         self, depth: int, wanted: Callable[[Needs], bool] = lambda _needs: True
     ) -> list[Waiting]:
@@ -466,6 +479,17 @@ def _heads() -> CompoundSelect[Any]:
 
 _HEADS = _heads()
 """Made once: making it takes longer than running it."""
+
+_BOTH_SIDES = (
+    select(agent.c.id)
+    .where(
+        agent.c.presence == Presence.READY,
+        agent.c.disabled_at.is_(None),
+        agent.c.used < agent.c.capacity,
+        select(ticket.c.id).where(_WAITING).exists(),
+    )
+    .limit(1)
+)
 
 _INTERRUPTING = (
     select(ticket, skill_class.c.needs)

@@ -210,6 +210,18 @@ async def test_a_waiting_answer_says_why(house: World, visit: Visit) -> None:
     assert view["messages"][-1]["waits_because"] == "未配置发信服务器。"
 
 
+async def test_who_has_left_keeps_their_name(house: World, visit: Visit) -> None:
+    me = await house.person("li")
+    await house.person("chen", Role.SUPERVISOR)
+    ticket = await house.ticket()
+    await house.give(ticket, me)
+    await say(await visit("li"), ticket, then="resolved")
+    await house.store.leaving.leave(me, None)
+    view = (await (await visit("chen")).get(f"/tickets/{ticket}")).json
+    (answer,) = [m for m in view["messages"] if m["side"] == "us"]
+    assert (view["ticket"]["owner"]["name"], answer["author"]) == ("Li", "Li")
+
+
 async def test_resolving_frees_capacity(house: World, visit: Visit) -> None:
     me = await house.person("li")
     ticket = await house.ticket()
