@@ -6,6 +6,7 @@ sequences, strict UTF-8) goes before what is declared, and that before what is g
 """
 
 import codecs
+import contextlib
 import re
 from collections.abc import Iterator
 from encodings.aliases import aliases
@@ -101,8 +102,9 @@ _EVERYDAY = {
 
 def decode(data: bytes, declared: str | None = None) -> str:
     """The text in ``data``; never raises, and replaces only what no charset explains."""
-    if data.isascii() and b"\x1b" not in data and not _shifts(declared):
-        return data.decode("ascii")
+    if b"\x1b" not in data and not data.startswith(codecs.BOM_UTF8) and not _shifts(declared):
+        with contextlib.suppress(UnicodeDecodeError):
+            return data.decode()
     for charset in _certain(data, declared):
         text = _strict(data, charset)
         if text is not None:
@@ -134,6 +136,7 @@ def known(name: str | None) -> str | None:
     return _WIDER.get(found, found)
 
 
+@lru_cache(maxsize=256)
 def _shifts(declared: str | None) -> bool:
     charset = known(declared) or ""
     return charset.startswith(_SEVEN_BIT)

@@ -10,6 +10,7 @@ import re
 import string
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -18,6 +19,8 @@ from channels.email.charset import decode
 _ENCODED_WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*(?:\?(?!=)[^?]*){0,8})\?=")
 """RFC 2047 §2, with the spaces and stray question marks that real senders leave inside."""
 
+_ESCAPED = re.compile(r"\\(.)")
+_WORD_END = re.compile(r"[;(\s]")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f]")
@@ -44,7 +47,7 @@ class Address(NamedTuple):
     email: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Headers:
     """Header fields in their order; names in lower case, values as they came."""
 
@@ -52,12 +55,21 @@ class Headers:
     charset: str | None = field(default=None, compare=False)
     """What raw 8-bit values are probably in: the charset of the body."""
 
+    @cached_property
+    def _values(self) -> Mapping[str, list[bytes]]:
+        """Unfolded, by name: each mail is asked after two dozen fields, and has half of them."""
+        values: dict[str, list[bytes]] = {}
+        for name, value in self.fields:
+            values.setdefault(name, []).append(_unfolded(value))
+        return values
+
+    def raws(self, name: str) -> Sequence[bytes]:
+        """Every field of this name, unfolded."""
+        return self._values.get(name, ())
+
     def raw(self, name: str) -> bytes | None:
         """The first field of this name, unfolded."""
-        for known, value in self.fields:
-            if known == name:
-                return _FOLD.sub(b"", value[:_LONGEST_VALUE]).strip()
-        return None
+        return next(iter(self.raws(name)), None)
 
     def text(self, name: str) -> str:
         """The field as a person reads it, on one line; “” when absent."""
@@ -65,27 +77,31 @@ class Headers:
 
     def all(self, name: str) -> list[str]:
         """Every field of this name, as a person reads it."""
-        return [
-            decoded(_FOLD.sub(b"", value[:_LONGEST_VALUE]).strip(), self.charset)
-            for known, value in self.fields
-            if known == name
-        ]
+        return [decoded(raw, self.charset) for raw in self.raws(name)]
 
     def word(self, name: str) -> str:
         """The field's first token in lower case, without parameters or comments."""
         raw = (self.raw(name) or b"").decode("ascii", "replace")
-        return re.split(r"[;(\s]", raw.strip(), maxsplit=1)[0].strip("\"'").lower()
+        return _WORD_END.split(raw.strip(), maxsplit=1)[0].strip("\"'").lower()
 
     def value(self, name: str) -> Value:
         """The field with its parameters (RFC 2045 §5.1, RFC 2231)."""
-        return parse_value(self.raw(name) or b"", self.charset)
+        raw = self.raw(name)
+        return parse_value(raw, self.charset) if raw else Value("", {})
 
     def has(self, *names: str) -> bool:
-        return any(known in names for known, _ in self.fields)
+        return any(name in self._values for name in names)
+
+
+def _unfolded(value: bytes) -> bytes:
+    value = value[:_LONGEST_VALUE].strip()
+    return _FOLD.sub(b"", value) if b"\n" in value else value
 
 
 def clean_line(text: str, limit: int = 998) -> str:
     """Text that can stand on one line anywhere: no line ends, controls or direction marks."""
+    if text.isprintable():  # as nearly all are: then there is nothing to take out
+        return text.strip()[:limit]
     text = " ".join(text.replace("\x00", "").splitlines())
     return _BIDI.sub("", _CONTROL.sub("", text)).replace("\t", " ").strip()[:limit]
 
@@ -98,6 +114,8 @@ def clean_text(text: str) -> str:
 
 def decoded(raw: bytes, charset: str | None = None) -> str:
     """An unstructured value with its encoded words read (RFC 2047), on one line."""
+    if not raw:
+        return ""
     text = decode(raw, charset)
     return clean_line(_join_words(text) if "=?" in text else text)
 
@@ -197,12 +215,15 @@ def _unquote(value: str) -> str:
     if value.startswith('"'):
         value = value[1:]
         value = value[:-1] if value.endswith('"') and not value.endswith('\\"') else value
-        return re.sub(r"\\(.)", r"\1", value)
+        return _ESCAPED.sub(r"\1", value) if "\\" in value else value
     return value.strip("'") if value.startswith("'") else value
 
 
 def _split(text: str, separator: str) -> Iterator[str]:
     """Pieces between separators that stand outside quotes, angle brackets and comments."""
+    if separator not in text:
+        yield text
+        return
     start = 0
     quoted = False
     angled = 0
@@ -225,10 +246,7 @@ def _split(text: str, separator: str) -> Iterator[str]:
 def addresses(headers: Headers, name: str, limit: int = 50) -> list[Address]:
     """The mailboxes of every field of this name, at most ``limit``."""
     found: list[Address] = []
-    for known, value in headers.fields:
-        if known != name:
-            continue
-        raw = _FOLD.sub(b"", value[:_LONGEST_VALUE])
+    for raw in headers.raws(name):
         for piece in _split(decode(raw, headers.charset), ","):
             mailbox = _mailbox(piece)
             if mailbox.email or mailbox.name:

@@ -25,6 +25,7 @@ class Threads:
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
+        self._loop_mark = self._mac("loop")
 
     def new_key(self, account: str, digest: str) -> str:
         """The conversation of a mail that continues none; ``digest`` is of its raw bytes."""
@@ -71,7 +72,7 @@ class Threads:
 
     def loop_mark(self) -> str:
         """The value of the header by which we know our own automatic mail."""
-        return self._mac("loop")
+        return self._loop_mark
 
     def _genuine(self, mac: str, *parts: str) -> bool:
         return hmac.compare_digest(mac, self._mac(*parts))

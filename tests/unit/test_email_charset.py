@@ -70,3 +70,8 @@ def test_codecs_that_are_no_charsets_are_unknown(name: str | None) -> None:
 @given(st.binary(max_size=400), st.none() | st.text(max_size=20))
 def test_never_raises(data: bytes, declared: str | None) -> None:
     assert isinstance(decode(data, declared), str)
+
+
+def test_a_mark_of_the_byte_order_is_no_text() -> None:
+    assert decode(b"\xef\xbb\xbfhi") == "hi"
+    assert decode("\ufeff你好".encode(), "gbk") == "你好"

@@ -109,6 +109,24 @@ def test_lines_stay_one_line() -> None:
     assert clean_line("a\r\nb\x85c\u2028d\u202ee\tf") == "a b c de f"
 
 
+def test_fields_of_one_name_keep_their_order_and_are_unfolded() -> None:
+    headers = Headers(
+        [("received", b" by a;\r\n Mon\r\n"), ("to", b" x\n"), ("received", b"\tby b\r\n")]
+    )
+    assert headers.raws("received") == [b"by a; Mon", b"by b"]
+    assert headers.raw("received") == b"by a; Mon"
+    assert (headers.raw("cc"), headers.text("cc"), headers.all("cc")) == (None, "", [])
+    assert headers.has("cc", "to")
+    assert not headers.has("cc", "x-to")
+
+
+@given(st.text(st.sampled_from("a 中\t\x00\x85\u2028\u202e\u200f\ud800\r\n"), max_size=8))
+def test_a_line_has_nothing_that_a_person_cannot_see(text: str) -> None:
+    line = clean_line(text)
+    assert line.isprintable()
+    assert line == clean_line(line)
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=300))
 def test_nothing_raises(data: bytes) -> None:
