@@ -1,14 +1,15 @@
 """Why a label: the features that spoke for and against it, as data for a desk or a terminal."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from classifier.bundles import Bundle
-from classifier.features import SHAPES, Analysis, Floats, Rows
+from classifier.features import SHAPES, Analysis, Floats, Rows, Vocabulary
 from classifier.keys import Integers
 from classifier.text import STAND_INS
 
@@ -19,8 +20,10 @@ _CANDIDATES = 20
 _STAND_IN = re.compile(f"[{''.join(STAND_INS)}]")
 _LETTER = re.compile(r"[^\W_]")
 
-_RANKS = {"cue": 0, "word": 1, "chars": 2, "shape": 3}
-"""Where several features read alike, the kind with the smallest rank names them."""
+_KINDS = ("cue", "word", "chars", "shape")
+"""What a feature can read as. Where several read alike, the first kind of these names them."""
+
+_CUE, _WORD, _CHARS, _SHAPE = range(len(_KINDS))
 
 _BETWEEN = "\0"
 """Stands between two words and in none."""
@@ -42,11 +45,17 @@ class Explained(NamedTuple):
     contributions: list[Contribution]
 
 
-class _Read(NamedTuple):
-    """What a person reads for a feature: nothing, a word, several cue words."""
+class _Reading(NamedTuple):
+    """What a person reads for a feature, as far as that is so in every message.
 
-    kind: str
-    texts: Sequence[str]
+    ``text`` is empty where nothing is read. A run of characters has a ``piece``: it is read as
+    the word of the message in which it lies. A cue ``group`` is read as its words that occur.
+    """
+
+    kind: int
+    text: str
+    piece: str = ""
+    group: str = ""
 
 
 class _Grouped(NamedTuple):
@@ -54,27 +63,28 @@ class _Grouped(NamedTuple):
 
     ``parts`` says which feature (a position in ``features``) belongs to which text, and with what
     share: one that reads as several texts is divided among them. ``worth`` is what a person gets
-    from reading a text, 0 to 1.
+    from reading a text, 0 to 1. ``spoken`` has a row a facet: what each of ``features`` weighs.
 
     Plain lists: of the few dozen that are looked at, numpy would take longer to hear.
     """
 
     texts: list[str]
-    kinds: list[str]
+    kinds: list[int]
     worth: list[float]
     features: list[int]
     parts: list[tuple[int, int, float]]
+    spoken: list[list[float]]
 
-    def sums(self, weights: Floats) -> list[float]:
+    def sums(self, facet: int) -> list[float]:
         """The weight of each text."""
         sums = [0.0] * len(self.texts)
-        spoken = weights[self.features].tolist()
+        spoken = self.spoken[facet]
         for feature, text, share in self.parts:
             sums[text] += spoken[feature] * share
         return sums
 
     def contribution(self, at: int, sums: Sequence[float]) -> Contribution:
-        return Contribution(self.kinds[at], self.texts[at], sums[at])
+        return Contribution(_KINDS[self.kinds[at]], self.texts[at], sums[at])
 
 
 class Explanation:
@@ -85,22 +95,29 @@ class Explanation:
         reader: "_Reader",
         analysis: Analysis,
         columns: Integers,
-        weights: Mapping[str, Floats],
+        spoken: Floats,
+        facets: Mapping[str, int],
     ) -> None:
-        """``weights``: by facet, what each feature adds to the decided class above the mean.
+        """``spoken``: what each feature adds to the decided class above the mean, a row a facet.
 
-        Together with the intercepts' share these sum up to slope · score above the mean, which
-        is the log-odds before the calibration bends them.
+        Together with the intercepts' share a row sums up to slope · score above the mean, which
+        is the log-odds before the calibration bends them. ``facets`` says which row is whose.
         """
-        self.weights = weights
         self._reader = reader
         self._analysis = analysis
         self._columns = columns
+        self._spoken = spoken
+        self._facets = facets
+
+    def weights(self, facet: str) -> Floats:
+        """What each feature adds to the class decided for ``facet``."""
+        weights: Floats = self._spoken[self._facets[facet]]
+        return weights
 
     def all(self, facet: str) -> list[Contribution]:
         """Every contribution to the decided class, merged by what a person reads, large first."""
-        grouped = self._grouped(range(len(self._columns)))
-        sums = grouped.sums(self.weights[facet])
+        grouped = self._grouped(list(range(len(self._columns))))
+        sums = grouped.sums(self._facets[facet])
         merged = [grouped.contribution(at, sums) for at in range(len(sums))]
         return sorted(merged, key=lambda part: (-abs(part.weight), part.text))
 
@@ -109,8 +126,8 @@ class Explanation:
 
         Whole words go before pieces of words, pieces before single characters.
         """
-        grouped = self._strongest
-        sums = grouped.sums(self.weights[facet])
+        grouped = self.strongest
+        sums = grouped.sums(self._facets[facet])
         rank = [
             (each if each > 0 else -0.5 * each) * worth
             for each, worth in zip(sums, grouped.worth, strict=True)
@@ -119,67 +136,77 @@ class Explanation:
         return [grouped.contribution(at, sums) for at in order]
 
     @cached_property
-    def _strongest(self) -> _Grouped:
+    def strongest(self) -> _Grouped:
         """The features that weigh most in any facet: read once, though every facet asks."""
-        if len(self._columns) <= _CANDIDATES:
-            return self._grouped(range(len(self._columns)))
-        strongest: set[int] = set()
-        for weights in self.weights.values():
-            strongest.update(np.abs(weights).argpartition(-_CANDIDATES)[-_CANDIDATES:].tolist())
-        return self._grouped(sorted(strongest))
+        count = len(self._columns)
+        if count <= _CANDIDATES:
+            return self._grouped(list(range(count)))
+        least = count - _CANDIDATES
+        strongest = np.abs(self._spoken).argpartition(least, axis=1)[:, least:]
+        return self._grouped(sorted(set(strongest.ravel().tolist())))
 
-    def _grouped(self, features: Iterable[int]) -> _Grouped:
-        chosen = list(features)
-        words = f"{_BETWEEN}{_BETWEEN.join(self._analysis.words)}{_BETWEEN}"
+    def _grouped(self, features: list[int]) -> _Grouped:
         groups: dict[str, int] = {}
-        kinds: list[str] = []
+        kinds: list[int] = []
         parts: list[tuple[int, int, float]] = []
-        for at, column in enumerate(self._columns[chosen].tolist()):
-            kind, texts = self._reader(column, self._analysis, words)
+        columns = self._columns[features].tolist()
+        for at, (kind, texts) in enumerate(self._reader(columns, self._analysis)):
             for text in texts:
                 group = groups.setdefault(text, len(groups))
                 if group == len(kinds):
                     kinds.append(kind)
-                elif _RANKS[kind] < _RANKS[kinds[group]]:
+                elif kind < kinds[group]:
                     kinds[group] = kind
                 parts.append((at, group, 1.0 / len(texts)))
-        texts = list(groups)
-        worth = [_worth(kind, text) for kind, text in zip(kinds, texts, strict=True)]
-        return _Grouped(texts, kinds, worth, chosen, parts)
+        worth = [_worth(kind, text) for kind, text in zip(kinds, groups, strict=True)]
+        spoken = self._spoken.take(features, axis=1).tolist()
+        return _Grouped(list(groups), kinds, worth, features, parts, spoken)
 
 
 class _Reader:
     """Reads features for people. What does not depend on the message is read once."""
 
-    def __init__(self, names: Sequence[tuple[str, str]]) -> None:
-        """``names``: block and name of every column."""
-        self._names = names
-        self._known: dict[int, _Read] = {}
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._known: dict[int, _Reading] = {}
 
-    def __call__(self, column: int, analysis: Analysis, words: str) -> _Read:
-        """``words`` are those of ``analysis``, with ``_BETWEEN`` around each."""
-        known = self._known.get(column)
-        if known is not None:
-            return known
-        block, name = self._names[column]
-        if block == "cue":
-            return _Read("cue", list(dict.fromkeys(analysis.cues[name])))
-        if block == "char" and _LETTER.search(name):
-            return _read_characters(name.strip(), words)
-        known = self._known[column] = _read(block, name)
-        return known
+    def __call__(
+        self, columns: Sequence[int], analysis: Analysis
+    ) -> Iterator[tuple[int, Sequence[str]]]:
+        """For each of ``columns`` its kind, and what it reads as: nothing, one text or more."""
+        known = self._known
+        words = f"{_BETWEEN}{_BETWEEN.join(analysis.words)}{_BETWEEN}"
+        for column in columns:
+            reading = known.get(column)
+            if reading is None:
+                reading = known[column] = _read(*self._vocabulary.name(column))
+            kind, text, piece, group = reading
+            if piece:
+                # Most features are runs of characters, so what they take is what reasons cost.
+                at = words.find(piece)
+                if at >= 0:
+                    kind = _WORD
+                    text = words[words.rfind(_BETWEEN, 0, at) + 1 : words.find(_BETWEEN, at)]
+                yield kind, (text,) if text else ()
+            elif group:
+                yield kind, list(dict.fromkeys(analysis.cues[group]))
+            else:
+                yield kind, (text,) if text else ()
 
 
 class Explainer:
     """Makes explanations over one bundle."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self._reader = _Reader(bundle.vocabulary.names())
+        self._reader = _Reader(bundle.vocabulary)
         self._heads = bundle.heads
+        self._facets = {head.facet: number for number, head in enumerate(bundle.heads)}
         self._slopes = np.asarray(bundle.slopes)
+        # Not “@”: in a worker BLAS would wake threads for nothing.
         self._means = np.stack(
             [
-                np.mean(bundle.weights[:, head.columns] * self._slopes[head.columns], axis=1)
+                np.einsum("ij,j->i", bundle.weights[:, head.columns], self._slopes[head.columns])
+                / len(head.classes)
                 for head in bundle.heads
             ]
         )
@@ -193,43 +220,37 @@ class Explainer:
     ) -> Iterator[Explanation]:
         """The explanations of a batch: ``weights`` by feature of ``rows``, classes by facet."""
         every = np.arange(len(weights))
-        spoken: dict[str, Floats] = {}
+        spoken = np.empty((len(self._heads), len(weights)))
         for number, head in enumerate(self._heads):
             chosen = head.start + np.repeat(decided[head.facet], np.diff(rows.starts))
             of_class = weights[every, chosen] * self._slopes[chosen]
-            raised = of_class - self._means[number].take(rows.columns)
-            spoken[head.facet] = raised * rows.values
-        for row, analysis in enumerate(analyses):
-            span = slice(rows.starts[row], rows.starts[row + 1])
-            parts = {facet: values[span] for facet, values in spoken.items()}
-            yield Explanation(self._reader, analysis, rows.columns[span], parts)
+            spoken[number] = (of_class - self._means[number].take(rows.columns)) * rows.values
+        for analysis, (first, last) in zip(analyses, pairwise(rows.starts.tolist()), strict=True):
+            columns = rows.columns[first:last]
+            yield Explanation(self._reader, analysis, columns, spoken[:, first:last], self._facets)
 
 
-@lru_cache(maxsize=1 << 16)
 def shown(text: str) -> str:
     """``text`` with its stand-ins spelt out: “退〔金额〕”."""
     return _STAND_IN.sub(lambda found: f"〔{STAND_INS[found.group()][0]}〕", text)
 
 
-def _read(block: str, name: str) -> _Read:
-    """What reads alike in every message."""
+def _read(block: str, name: str) -> _Reading:
+    """What a feature reads as, as far as that is so in every message."""
+    if block == "cue":
+        return _Reading(_CUE, "", group=name)
     if block == "shape":
-        return _Read("shape", [_read_shape(name)])
+        return _Reading(_SHAPE, _read_shape(name))
     if not _LETTER.search(name):
-        return _Read("word", [])
+        return _Reading(_WORD, "")
+    if block == "char":
+        piece = name.strip()
+        # Where it lies across words it is read as it stands; alone, a character says nothing.
+        return _Reading(_CHARS, shown(piece) if len(piece) > 1 else "", piece=piece)
     if block == "skip":
-        return _Read("word", [shown(name.replace(" ", "…"))])
+        return _Reading(_WORD, shown(name.replace(" ", "…")))
     latin = any("a" <= character <= "z" for character in name)
-    return _Read("word", [shown(name if latin else name.replace(" ", ""))])
-
-
-def _read_characters(piece: str, words: str) -> _Read:
-    """A run of characters is read as the word it lies in; across words, as it stands."""
-    at = words.find(piece)
-    if at >= 0:
-        word = words[words.rindex(_BETWEEN, 0, at) + 1 : words.index(_BETWEEN, at)]
-        return _Read("word", [shown(word)])
-    return _Read("chars", [shown(piece)] if len(piece) > 1 else [])
+    return _Reading(_WORD, shown(name if latin else name.replace(" ", "")))
 
 
 def _read_shape(name: str) -> str:
@@ -238,10 +259,12 @@ def _read_shape(name: str) -> str:
     return " ".join(SHAPES[name])
 
 
-_WORTH = {"cue": 1.0, "word": 1.0, "chars": 0.5, "shape": 0.3}
+_WORTH = (1.0, 1.0, 0.5, 0.3)
+"""Of each kind."""
 
 
-def _worth(kind: str, text: str) -> float:
+def _worth(kind: int, text: str) -> float:
     """How much a person gets from reading it, 0 to 1: decides the order of those shown."""
-    enough = 4 if text.isascii() else 2
-    return _WORTH[kind] * (0.2 if len(text) < enough else 1.0)
+    if len(text) >= 4 or (len(text) >= 2 and not text.isascii()):
+        return _WORTH[kind]
+    return 0.2 * _WORTH[kind]

@@ -266,6 +266,15 @@ class Vocabulary:
         cues = [("cue", group) for group in self.cues]
         return weighted + cues + [("shape", shape) for shape in self.shapes]
 
+    def name(self, column: int) -> tuple[str, str]:
+        """Block and name of a column."""
+        blocks = [*((block, self.terms[block]) for block in WEIGHTED), ("cue", self.cues)]
+        for block, names in blocks:
+            if column < len(names):
+                return block, names[column]
+            column -= len(names)
+        return "shape", self.shapes[column]
+
 
 class Weighing:
     """Counts to values: sublinear TF-IDF, each weighted block brought to its length."""
@@ -318,17 +327,15 @@ class Extractor:
         self._config = config
         self._size = vocabulary.size
         starts = np.cumsum([0, *vocabulary.sizes])
-        words = {
-            block: [term.split(" ") for term in vocabulary.terms[block]] for block in _OF_WORDS
-        }
-        known = dict.fromkeys(chain.from_iterable(chain(*words.values())))
+        words = {block: _apart(vocabulary.terms[block]) for block in _OF_WORDS}
+        known = dict.fromkeys(chain.from_iterable(found for found, _ in words.values()))
         self._word_ids = {word: at for at, word in enumerate(known)}
         self._table = KeyTable(
             np.concatenate(
                 [
                     _SALTS[block]
                     ^ (
-                        self._keys_of_words(words[block])
+                        self._keys_of_words(*words[block])
                         if block in words
                         else _keys_of_characters(vocabulary.terms[block])
                     )
@@ -397,10 +404,10 @@ class Extractor:
         numbers = [ids.get(word, _UNKNOWN) for words in texts for word in words]
         return np.array(numbers, np.uint32), _rows(texts)
 
-    def _keys_of_words(self, terms: Sequence[list[str]]) -> Keys:
+    def _keys_of_words(self, words: Sequence[str], sizes: Sequence[int]) -> Keys:
         ids = self._word_ids
-        symbols = np.array([ids[word] for words in terms for word in words], np.uint32)
-        return keys.of_runs(symbols, [len(words) for words in terms])
+        symbols = np.fromiter(map(ids.__getitem__, words), np.uint32, len(words))
+        return keys.of_runs(symbols, sizes)
 
     def _fixed(self, analyses: Sequence[Analysis]) -> Integers:
         """The same of cue groups, as often as one of their words occurs, and of shapes."""
@@ -419,6 +426,12 @@ class Extractor:
 def _rows(texts: Sequence[Sequence[object]]) -> Integers:
     """For each symbol of ``texts``, joined, the number of its text."""
     return np.repeat(np.arange(len(texts)), [len(text) for text in texts])
+
+
+def _apart(terms: Sequence[str]) -> tuple[list[str], list[int]]:
+    """The words of all ``terms``, and how many each has. One split, for there are thousands."""
+    words = " ".join(terms).split(" ") if terms else []
+    return words, [term.count(" ") + 1 for term in terms]
 
 
 def _keys_of_characters(terms: Sequence[str]) -> Keys:

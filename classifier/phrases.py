@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.text import code_points, normalize
+from classifier.text import code_points
 
 _SIEVE = 1 << 16
 
@@ -21,7 +21,7 @@ class Hit(NamedTuple):
 
 
 class Phrases:
-    """A set of phrases, normalised as the text is in which they are looked for.
+    """A set of phrases, given as normalised as the text is in which they are looked for.
 
     A phrase that begins or ends with a Latin letter or digit matches whole words only:
     “ship” is not in “membership”, “12315” not in an order number.
@@ -30,7 +30,7 @@ class Phrases:
     def __init__(self, phrases: Iterable[str]) -> None:
         self._by_pair: dict[str, list[str]] = {}
         self._single: set[str] = set()
-        for phrase in sorted({*map(normalize, phrases)} - {""}, key=lambda p: (-len(p), p)):
+        for phrase in sorted({*phrases} - {""}, key=lambda p: (-len(p), p)):
             if len(phrase) == 1:
                 self._single.add(phrase)
             else:

@@ -171,57 +171,56 @@ class Classifier:
         by_facet = self.probabilities(batch.scores)
         decided = self._decide(by_facet)
         explanations = self._explanations(batch, decided)
-        # Of a dozen numbers numpy would take longer to hear than to sort them.
-        shares = {facet: found.tolist() for facet, found in by_facet.items()}
-        for row, (analysis, explanation) in enumerate(
-            zip(batch.analyses, explanations, strict=True)
-        ):
+        told = [self._told(head, by_facet[head.facet], decided[head.facet]) for head in self.heads]
+        for analysis, explanation, *each in zip(batch.analyses, explanations, *told, strict=True):
+            readable = bool(analysis.words)
+            for head, label in zip(self.heads, each, strict=True):
+                if readable:
+                    label["reasons"] = _reasons(explanation.top(head.facet, _REASONS))
+                else:
+                    # Nothing was said, so nothing is known: a guess by length would mislead.
+                    label |= {"confidence": 0.0, "accepted": False, "alternatives": ()}
+            # All at once: model by model the checks would cost as much as all that went before.
+            labels = Labels.model_validate(
+                {
+                    "facets": {
+                        head.facet: label for head, label in zip(self.heads, each, strict=True)
+                    },
+                    "bundle": self.card.id,
+                }
+            )
             floors = self._floors.find(analysis.normal)
-            labels = {
-                head.facet: self._with_floors(
-                    self._by_model(
-                        head,
-                        shares[head.facet][row],
-                        int(decided[head.facet][row]),
-                        explanation.top(head.facet, _REASONS),
-                        readable=bool(analysis.words),
-                    ),
-                    head.facet,
-                    floors,
-                )
-                for head in self._bundle.heads
+            yield self._with_floors(labels, floors) if floors else labels
+
+    def _told(
+        self, head: Head, probabilities: Floats, decided: Integers
+    ) -> Iterator[dict[str, object]]:
+        """Of each message what a label says, but for its reasons."""
+        threshold = self._taxonomy.facets[head.facet].threshold
+        ranking = np.argsort(-probabilities, axis=1, kind="stable")[:, : _ALTERNATIVES + 1]
+        for at, shares, ranked in zip(
+            # Of a dozen numbers numpy would take longer to hear than Python.
+            decided.tolist(),
+            probabilities.tolist(),
+            ranking.tolist(),
+            strict=True,
+        ):
+            others = [other for other in ranked if other != at][:_ALTERNATIVES]
+            yield {
+                "value": head.classes[at],
+                "confidence": shares[at],
+                "accepted": shares[at] >= threshold,
+                "alternatives": [(head.classes[other], shares[other]) for other in others],
             }
-            yield Labels(facets=labels, bundle=self._bundle.card.id)
 
-    def _by_model(
-        self,
-        head: Head,
-        probabilities: Sequence[float],
-        at: int,
-        contributions: Sequence[Contribution],
-        *,
-        readable: bool,
-    ) -> Label:
-        if not readable:
-            # Nothing was said, so nothing is known: a guess by length alone would mislead.
-            return Label(value=head.classes[at], confidence=0.0, accepted=False)
-        confidence = probabilities[at]
-        ranking = sorted(range(len(probabilities)), key=probabilities.__getitem__, reverse=True)
-        others = [other for other in ranking if other != at]
-        return Label(
-            value=head.classes[at],
-            confidence=confidence,
-            accepted=confidence >= self._taxonomy.facets[head.facet].threshold,
-            alternatives=tuple(
-                (head.classes[other], probabilities[other]) for other in others[:_ALTERNATIVES]
-            ),
-            reasons=tuple(
-                Reason(kind=part.kind, text=part.text, weight=round(part.weight, 4))
-                for part in contributions
-            ),
-        )
+    def _with_floors(self, labels: Labels, floors: Sequence[Floor]) -> Labels:
+        facets = {
+            facet: self._with_floors_of(facet, label, floors)
+            for facet, label in labels.facets.items()
+        }
+        return Labels(facets=facets, bundle=labels.bundle)
 
-    def _with_floors(self, label: Label, facet: str, floors: Sequence[Floor]) -> Label:
+    def _with_floors_of(self, facet: str, label: Label, floors: Sequence[Floor]) -> Label:
         spec = self._taxonomy.facets[facet]
         for floor in floors:
             least = floor.spec.sets.get(facet)
@@ -243,6 +242,13 @@ class Classifier:
                 }
             label = label.model_copy(update=changes)
         return label
+
+
+def _reasons(contributions: Sequence[Contribution]) -> list[dict[str, object]]:
+    return [
+        {"kind": kind, "text": text, "weight": round(weight, 4)}
+        for kind, text, weight in contributions
+    ]
 
 
 def _alternatives(label: Label, decided: str) -> tuple[tuple[str, float], ...]:

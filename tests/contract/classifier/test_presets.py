@@ -22,6 +22,9 @@ ASKED = {
     "saas": ("两步验证的手机丢了登录不上，麻烦解锁", "账号权限"),
 }
 
+BLAMING = Text("三号线故障为什么不提前通知？投诉你们")
+"""Has the words of an inquiry and of a fault, and is neither."""
+
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_trains_and_tells_its_types_apart(preset: str) -> None:
@@ -43,6 +46,7 @@ def test_a_preset_trains_and_tells_its_types_apart(preset: str) -> None:
     figures = classifier.card.metrics["facets"]["type"]
     assert figures["macro_f1"] > 0.5  # by a quarter of the corpus; chance is below 0.15
     assert classifier.classify([Text(text)])[0].facets["type"].value == kind
+    assert classifier.classify([BLAMING])[0].facets["type"].value == "投诉"
 
 
 def test_what_was_corrected_before_the_preset_still_teaches() -> None:

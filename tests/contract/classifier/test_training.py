@@ -246,7 +246,7 @@ def test_explanation_adds_up(classifier: Classifier, bundle: Bundle) -> None:
         logits = (batch.scores[0] * bundle.slopes)[head.columns]
         silent = (bundle.intercepts * bundle.slopes)[head.columns]
         (explanation,) = classifier._explanations(batch, decided)
-        spoken = explanation.weights[head.facet].sum()
+        spoken = explanation.weights(head.facet).sum()
         total = spoken + silent[at] - silent.mean()
         assert total == pytest.approx(logits[at] - logits.mean(), abs=1e-9)
         assert sum(explained[head.facet].probabilities.values()) == pytest.approx(1)
@@ -261,9 +261,9 @@ def test_the_few_reasons_shown_are_the_strongest_by_the_plain_definition(
         decided = classifier._decide(classifier.probabilities(batch.scores))
         (explanation,) = classifier._explanations(batch, decided)
         for head in classifier.heads:
-            grouped = explanation._strongest
+            grouped = explanation.strongest
             weights = np.zeros(len(grouped.texts))
-            spoken = explanation.weights[head.facet]
+            spoken = explanation.weights(head.facet)
             for feature, text, share in grouped.parts:
                 weights[text] += spoken[grouped.features[feature]] * share
             rank = np.abs(weights) * grouped.worth * np.where(weights > 0, 1.0, 0.5)
