@@ -1,7 +1,7 @@
 """The training process, killed and cancelled: the champion serves on, and the run says why.
 
-``RETRAIN_KILLS`` random moments (3; ``make campaign``: 20), over SQLite: what is stored is the
-same on both databases and has its own tests.
+``RETRAIN_KILLS`` random moments: 3, over SQLite; ``make campaign``: 20 over SQLite and 20 over
+PostgreSQL.
 """
 
 import asyncio
@@ -27,7 +27,9 @@ from workers import retrain
 from workers.retrain import Options, Retrainer
 from workers.serving import Serving, unpacked
 
-KILLS = int(os.environ.get("RETRAIN_KILLS", "3"))
+FEW = 3
+KILLS = int(os.environ.get("RETRAIN_KILLS", FEW))
+DATABASES = ["sqlite"] if KILLS == FEW else ["sqlite", "postgresql"]
 TAXONOMY: Taxonomy = load_taxonomy(load(environ={}))
 SENTENCES = {"咨询": "请问{}怎么办理", "投诉": "{}太差了我要投诉", "求助": "{}坏了快帮帮我"}
 
@@ -86,10 +88,19 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, bytes]:
     return path.name, bundles.pack(path)
 
 
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path}/shouli.db"
+    return str(request.getfixturevalue("postgres_url"))
+
+
 @pytest.fixture
-async def house(tmp_path: Path, packed: tuple[str, bytes]):  # type: ignore[no-untyped-def]
+async def house(  # type: ignore[no-untyped-def]
+    tmp_path: Path, packed: tuple[str, bytes], database_url: str
+):
     store = open_store(
-        f"sqlite+aiosqlite:///{tmp_path}/shouli.db",
+        database_url,
         master_key=b"m" * 32,
         blob_dir=tmp_path / "blobs",
         zone=ZoneInfo("Asia/Shanghai"),
