@@ -71,7 +71,7 @@ campaign: $(VENV)/dev.stamp
 	@STORM_AGENTS=200 STORM_TICKETS=5000 $(PYTEST) -s tests/flow/test_routing_storm.py
 	@CLOCK_KILLS=20 $(PYTEST) -s tests/flow/test_clock_kills.py
 	@CLOCK_HISTORIES=1000 $(PYTEST) tests/contract/workers/test_clock_histories.py
-	@HISTORIES=2000 $(PYTEST) -s tests/contract/workers/test_histories.py
+	@HISTORIES=2000 $(PYTEST) -n 2 -rP tests/contract/workers/test_histories.py
 	@FIGURE_MONTHS=10 FIGURE_TICKETS=5000 $(PYTEST) tests/contract/store/test_figures.py
 	@LIVES=500 $(PYTEST) -s tests/contract/workers/test_lives.py
 	@RETRAIN_KILLS=20 $(PYTEST) tests/contract/workers/test_retrain.py

@@ -3,7 +3,6 @@
 The policy is asked through its module, so that a test can plant a bug in it.
 """
 
-from collections.abc import Iterable
 from dataclasses import replace
 from random import Random
 
@@ -11,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from models.routing import AgentView, Decision, Needs, Rules, Targets, Waiting
-from router import needs as needs_module
 from router import policy
+from tests.machines.invariants import check_decisions, eligible
 
 RULES = Rules(
     version="machine",
@@ -29,15 +28,6 @@ CLASSES = (
 )
 SKILLS = ("a", "b", "x", "lang:en", "help")
 AGENTS = tuple(f"a{n}" for n in range(5))
-
-
-def can(agent: AgentView, asked: Needs) -> bool:
-    return all(agent.skills.get(s, 0) >= level for s, level in asked.required + asked.preferred)
-
-
-def keeps_never_drop(agent: AgentView, asked: Needs) -> bool:
-    both = asked.required + asked.preferred
-    return all(agent.skills.get(s, 0) >= level for s, level in both if s in asked.never_drop)
 
 
 class Centre(RuleBasedStateMachine):
@@ -131,51 +121,19 @@ class Centre(RuleBasedStateMachine):
         random.shuffle(heads)
         random.shuffle(agents)
         assert policy.assign(heads, agents, self.now, RULES) == decisions, "I9: deterministic"
-        self._check_order(decisions)
+        check_decisions(heads, agents, self.now, RULES, decisions)
         for decision in decisions:
             self._claim(decision)
         return len(decisions)
 
-    def _check_order(self, decisions: Iterable[Decision]) -> None:
-        """I4: whoever got a ticket could take none of its class with a smaller key."""
-        agents, waiting = dict(self.agents), dict(self.waiting)
-        for decision in decisions:
-            taken, agent = waiting.pop(decision.ticket_id, None), agents[decision.agent_id]
-            assert taken is not None, "I1: a ticket is given once"
-            for other in waiting.values():
-                fits = agent.ready and agent.used + other.units <= agent.capacity
-                could = fits and agent.agent_id not in other.excluded
-                if other.needs == taken.needs and could and self._eligible(agent, other):
-                    assert self._key(other) >= self._key(taken), "I4: the smallest key first"
-            agents[agent.agent_id] = replace(agent, used=agent.used + taken.units)
-
     def _claim(self, decision: Decision) -> None:
         ticket = self.waiting.pop(decision.ticket_id)
         agent = self.agents[decision.agent_id]
-        assert decision.epoch == ticket.epoch, "I1: a stale epoch"
-        assert agent.used + ticket.units <= agent.capacity, "I2: over capacity"
-        assert agent.ready, "I2: not ready"
-        assert agent.agent_id not in ticket.excluded, "I2: who declined"
-        assert keeps_never_drop(agent, ticket.needs), "I6: never dropped"
-        assert self._eligible(agent, ticket), "I6: only who may"
         self.agents[agent.agent_id] = replace(agent, used=agent.used + ticket.units)
         self.owned[ticket.ticket_id] = agent.agent_id, ticket
 
     def _eligible(self, agent: AgentView, ticket: Waiting) -> bool:
-        """The oracle: the rung of its age, or the first after it that anybody online matches."""
-        rungs = needs_module.ladder(ticket.needs, len(RULES.relax_at))
-        age = self.now - ticket.created_at
-        step = max(ticket.relax_step, sum(age >= f * ticket.target for f in RULES.relax_at))
-        first = min(step, len(rungs) - 1)
-        last = next(
-            (
-                i
-                for i in range(first, len(rungs))
-                if any(can(a, rung) for a in self.agents.values() for rung in rungs[: i + 1])
-            ),
-            len(rungs) - 1,
-        )
-        return any(can(agent, rung) for rung in rungs[: last + 1])
+        return eligible(agent, ticket, self.agents.values(), self.now, RULES)
 
     def _key(self, ticket: Waiting) -> float:
         return policy.standing(ticket, list(self.agents.values()), self.now, RULES).key

@@ -31,7 +31,7 @@ def over_capacity(patch: Patch) -> None:
 
 def lazy(patch: Patch) -> None:
     kept = policy.assign
-    patch.setattr(policy, "assign", lambda *args: kept(*args)[1:])
+    patch.setattr(policy, "assign", lambda *args: kept(*args)[:-1])
 
 
 def newest_first(patch: Patch) -> None:
@@ -51,7 +51,7 @@ def starving(patch: Patch) -> None:
     kept = policy.assign
 
     def unfair(heads: Any, *args: Any) -> list[Decision]:
-        return kept([h for h in heads if not h.ticket_id.endswith("1")], *args)
+        return kept([h for h in heads if not h.needs.overflow], *args)
 
     patch.setattr(policy, "assign", unfair)
 
