@@ -79,8 +79,7 @@ class Dispatcher:
                 lost = 0 if won else lost + 1
             elif await self._passed_over(heads, depth, roster):
                 deeper *= 4
-            else:
-                await self._forgive(heads, roster)
+            elif not await self._forgive(heads, roster):
                 break
         return given
 
@@ -163,14 +162,18 @@ class Dispatcher:
         smallest = [replace(group[0], units=1, excluded=frozenset()) for group in cut]
         return any(standing(head, roster, now, self._rules).free for head in smallest)
 
-    async def _forgive(self, heads: Sequence[Waiting], roster: Roster) -> None:
-        now = await self._store.db.now()
+    async def _forgive(self, heads: Sequence[Waiting], roster: Roster) -> int:
+        """Forgives what everybody online declined; returns how many may be given now."""
+        now, forgiven = await self._store.db.now(), 0
         for head in heads:
             if not head.excluded:
                 continue
             place = standing(head, roster, now, self._rules)
             if place.online and place.removed.get("excluded", 0) == place.online:
-                await self._store.queue.forgive(head.ticket_id, head.epoch, _FORGIVE_SECONDS)
+                forgiven += await self._store.queue.forgive(
+                    head.ticket_id, head.epoch, _FORGIVE_SECONDS
+                )
+        return forgiven
 
 
 class _Recent:
