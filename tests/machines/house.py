@@ -7,28 +7,30 @@ a killed one is. At the end everybody is served (I5).
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
+from itertools import count
 from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
-from sqlalchemy import delete
+from sqlalchemy import delete, func, select
+from sqlalchemy.exc import IntegrityError
 
 from models.agent import Presence
 from models.errors import Conflict, NotFound
 from models.routing import Decision, Needs, Rules, Targets
 from models.store import Store
 from models.store.database import Tx
-from models.tables import metadata
-from models.ticket import LOADED_STATES, OPEN_STATES, TicketState
-from router.policy import assign, position, rekeyed
-from router.roster import Roster
+from models.tables import assignment, metadata
+from models.ticket import OPEN_STATES, TicketState
+from router.policy import position, rekeyed
 from router.sla import Calendar, Calendars
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
-from tests.machines.invariants import Books, Relaxing, read_books
+from tests.machines.invariants import Books, Relaxing, check_rest, check_served, read_books
+from tests.machines.waits import at_each_wait
 from workers.dispatch import Dispatcher
 from workers.ruling import Ruling
 
@@ -53,7 +55,8 @@ HOURS = Calendars(Calendar.of("UTC", {}))
 class House(RuleBasedStateMachine):
     """``stores`` are two programs' views of one database; ``run`` runs on their loop.
 
-    ``decided`` holds what the dispatchers' router decided, ``steps`` those of all histories.
+    ``length`` is that of a history, in steps; ``decided`` holds what the dispatchers' router
+    decided; ``steps`` and ``given`` count what was done and given in each history.
     """
 
     stores: tuple[Store, Store]
@@ -61,7 +64,9 @@ class House(RuleBasedStateMachine):
     clock: FakeClock
     broken: list[str]
     decided: deque[Decision]
+    length: int
     steps: list[int]
+    given: list[int]
     serial = 0
 
     def __init__(self) -> None:
@@ -76,19 +81,28 @@ class House(RuleBasedStateMachine):
         self.relaxing = Relaxing()
         self.decided.clear()
         self.steps.append(0)
-        for n in range(3):
-            random = Random(n)
-            skills = {s: random.randint(1, 5) for s in SKILLS if random.random() < 0.7}
-            self.hire(skills, random.randint(2, 6))
 
     def hire(self, skills: dict[str, int], capacity: int) -> None:
         House.serial += 1
         made = makers.agent(self.store, f"p{House.serial}", skills, capacity=capacity)
         self.people.append(self.run(made))
 
-    @rule(seed=st.integers(0, 10**6))
-    def arrive(self, seed: int) -> None:
-        random = Random(seed)
+    @rule(seed=st.integers(0, 2**32))
+    def wander(self, seed: int) -> None:
+        """A whole history, so that none is shorter than ``length``."""
+        # Few examples are much alike: those of no two histories must be.
+        random = Random(f"{seed} {len(self.steps)}")
+        for _ in range(3):
+            skills = {s: random.randint(1, 5) for s in SKILLS if random.random() < 0.7}
+            self.hire(skills, random.randint(2, 6))
+        acts = {
+            self.arrive: 3, self.pass_time: 2, self.at_once: 6, self.killed: 2, self.rest: 2,
+        }  # fmt: skip
+        for _ in range(self.length):
+            random.choices(list(acts), list(acts.values()))[0](random)
+            self.steps[-1] += 1
+
+    def arrive(self, random: Random) -> None:
         for _ in range(random.randint(1, 3)):
             House.serial += 1
             made = makers.waiting(
@@ -101,51 +115,49 @@ class House(RuleBasedStateMachine):
             self.run(made)
         self.check()
 
-    @rule(seconds=st.sampled_from([1.0, 15.0, 31.0, 400.0]))
-    def pass_time(self, seconds: float) -> None:
-        self.steps[-1] += 1
-        self.clock.pass_(seconds)
+    def pass_time(self, random: Random) -> None:
+        """While the people are heard of, or nobody is."""
+        self.clock.pass_(random.choice([1.0, 15.0, 31.0, 400.0]))
+        if random.random() < 0.8:
+            self.run(self.store.agents.beat(self.people))
 
-    @rule(seed=st.integers(0, 10**6), n=st.integers(2, 6))
-    def at_once(self, seed: int, n: int) -> None:
+    def at_once(self, random: Random) -> None:
         """Several things happen together, in whatever order the database makes of them."""
-        random = Random(seed)
-        todo = [random.choice(self._moves())(random) for _ in range(n)]
+        todo = [random.choice(self._moves())(random) for _ in range(random.randint(2, 6))]
         self._demand(self._together(todo))
         self.check()
 
-    @rule(steps=st.integers(0, 25))
-    def killed(self, steps: int) -> None:
+    def killed(self, random: Random) -> None:
         """A worker dies at one of its awaits while another works."""
+        waits = random.randint(1, 30)
 
         async def die() -> None:
-            dying = asyncio.create_task(self.dispatchers[0].run())
-            working = asyncio.create_task(self.dispatchers[1].run())
-            for _ in range(steps):
-                await asyncio.sleep(0)
-            dying.cancel()
-            await self._together([dying, working])
+            await self._together([self._cut_short(waits), self.dispatchers[1].run()])
 
         self._demand(die())
-        self.check()
+        self.check("I8: a crash leaves this: ")
 
-    @rule()
-    def rest(self) -> None:
+    def rest(self, _random: Random) -> None:
         """I3, I4, I8: when nobody moves, one sweep leaves nothing to do, whoever sweeps again."""
 
         async def sweep() -> None:
             await self._sweep(self.dispatchers[0])
-            live = Roster(await self.store.agents.online())
-            heads = await self.store.queue.heads(1000)
-            now = await self.store.db.now()
-            assert not assign(heads, live, now, RULES), "I3: somebody waits beside a free agent"
+            await check_rest(self.store, RULES)
             before = await self._check()
-            before.check_heads(await self.store.queue.heads(2), 2)
             assert await self._sweep(self.dispatchers[1]) == 0, "I8: a second round gives nothing"
             assert await read_books(self.store) == before, "I8: a second sweep changes nothing"
 
-        self.steps[-1] += 1
         self._demand(sweep())
+
+    async def _cut_short(self, waits: int) -> None:
+        left, task = count(1), asyncio.current_task()  # gather makes a task of each
+        assert task is not None
+
+        def die() -> None:
+            if next(left) == waits:
+                task.cancel()
+
+        await at_each_wait(self.dispatchers[0].run(), die)
 
     async def _sweep(self, dispatcher: Dispatcher) -> int:
         await self.store.upkeep.expire_offers()
@@ -157,14 +169,15 @@ class House(RuleBasedStateMachine):
         return [
             lambda _: self.dispatchers[0].run(),
             lambda _: self.dispatchers[1].run(),
-            self._accept,
+            *[self._accept] * 3,
             self._decline,
-            self._finish,
+            *[self._finish] * 2,
             self._force,
             self._rekey,
             self._presence,
             self._late,
             lambda _: store.upkeep.expire_offers(),
+            lambda _: store.upkeep.wake(),
             lambda _: store.upkeep.step(partial(position, rules=RULES)),
             lambda _: store.upkeep.lose_contact(30.0, 60.0),
             lambda _: store.agents.beat(self.people),
@@ -189,7 +202,7 @@ class House(RuleBasedStateMachine):
 
     async def _finish(self, random: Random) -> None:
         if one := await self._some(random, {TicketState.ACTIVE}):
-            if random.random() < 0.3:
+            if random.random() < 0.5:
                 await self.store.tickets.snooze(one.id, one.owner_id, 60.0)
             else:
                 await self.store.tickets.move(one.id, one.owner_id, TicketState.RESOLVED)
@@ -219,16 +232,15 @@ class House(RuleBasedStateMachine):
             won = await self.store.queue.claim(decision, 20.0)
             assert not won or before.epoch == decision.epoch, "I1: a stale epoch"
 
-    def check(self) -> None:
-        self.steps[-1] += 1
-        self._demand(self._check())
+    def check(self, after: str = "") -> None:
+        self._demand(self._check(), after)
 
-    def _demand(self, work: Coroutine[Any, Any, Any]) -> None:
+    def _demand(self, work: Coroutine[Any, Any, Any], after: str = "") -> None:
         """Keeps what was broken: a database is never twice in one state, for a replay."""
         try:
             self.run(work)
-        except AssertionError as error:
-            self.broken.append(str(error))
+        except (AssertionError, IntegrityError) as error:
+            self.broken.append(f"{after}{error}")
             raise
 
     async def _check(self) -> Books:
@@ -244,28 +256,21 @@ class House(RuleBasedStateMachine):
             self.clock.pass_(61.0)  # what was set down comes back
             self._demand(self._serve())
         finally:
+            self.given.append(self.run(self._count_given()))
             self.run(self._empty())
 
     async def _serve(self) -> None:
-        await self.store.upkeep.wake()
-        unserved = await self._open()
-        for _ in range(len(unserved) + 1):
+        async def sweep() -> None:
             await self._sweep(self.dispatchers[0])
-            await self._finish_all()
-            if not await self._open():
-                break
-        await self._check()
-        assert not await self._open(), "I5: somebody starves"
+            await self._check()
 
-    async def _open(self) -> Sequence[Any]:
-        return await self.store.tickets.page(states=sorted(OPEN_STATES), limit=500)
+        await self.store.upkeep.wake()
+        await check_served(self.store, sweep)
 
-    async def _finish_all(self) -> None:
-        for one in await self.store.tickets.page(states=sorted(LOADED_STATES), limit=500):
-            assert one.owner_id is not None
-            if one.state == TicketState.OFFERED:
-                await self.store.tickets.accept(one.id, one.owner_id)
-            await self.store.tickets.move(one.id, one.owner_id, TicketState.RESOLVED)
+    async def _count_given(self) -> int:
+        entries = select(func.count()).select_from(assignment)
+        async with self.store.db.read() as conn:
+            return int((await conn.execute(entries)).scalar_one())
 
     async def _empty(self) -> None:
         async def gone(tx: Tx) -> None:

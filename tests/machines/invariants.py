@@ -4,7 +4,7 @@ Every oracle here is slow and plain: it looks at each ticket beside each person.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,9 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.routing import AgentView, Decision, Needs, Rules, Waiting
 from models.store import Store
+from models.store.ticket_reading import Ticket
 from models.store.waiting import load_needs
 from models.tables import agent, assignment, skill_class, ticket
-from models.ticket import LOADED_STATES, TicketState
+from models.ticket import LOADED_STATES, OPEN_STATES, TicketState
 from router import needs as needs_module
 from router import policy
 from router.roster import Roster
@@ -189,3 +190,33 @@ class Relaxing:
     def forget(self, ticket_id: str) -> None:
         """Of one that was given other needs, perhaps forth and back."""
         self._seen.pop(ticket_id, None)
+
+
+async def check_rest(store: Store, rules: Rules) -> None:
+    """I3 and I4, where nobody moves and a sweep has ended."""
+    live = Roster(await store.agents.online())
+    heads, now = await store.queue.heads(1000), await store.db.now()
+    assert not policy.assign(heads, live, now, rules), "I3: somebody waits beside a free agent"
+    (await read_books(store)).check_heads(await store.queue.heads(2), 2)
+
+
+async def check_served(store: Store, sweep: Callable[[], Awaitable[object]]) -> None:
+    """I5: while those who have work finish it, all who wait are served."""
+    for _ in range(len(await _open(store)) + 1):
+        await sweep()
+        await _finish(store)
+        if not await _open(store):
+            return
+    raise AssertionError("I5: somebody starves")
+
+
+async def _open(store: Store) -> list[Ticket]:
+    return await store.tickets.page(states=sorted(OPEN_STATES), limit=500)
+
+
+async def _finish(store: Store) -> None:
+    for one in await store.tickets.page(states=sorted(LOADED_STATES), limit=500):
+        assert one.owner_id is not None
+        if one.state == TicketState.OFFERED:
+            await store.tickets.accept(one.id, one.owner_id)
+        await store.tickets.move(one.id, one.owner_id, TicketState.RESOLVED)

@@ -57,7 +57,7 @@ def house(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
             (House,),
             {
                 "stores": stores, "run": staticmethod(runner.run), "clock": moves,
-                "broken": [], "decided": decided, "steps": [],
+                "broken": [], "decided": decided, "length": 12, "steps": [], "given": [],
             },
         )  # fmt: skip
         for one in stores:

@@ -4,14 +4,20 @@ The policy's own are in test_planted.py.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from hypothesis.errors import Flaky
+from sqlalchemy.exc import IntegrityError
 
-from models.store import custody, moves, tickets
+from models.errors import Conflict
+from models.routing import Decision, Position
+from models.store import custody, moves, queue, tickets
 from models.store.custody import load
+from models.store.queue import Queue
+from models.store.upkeep import Upkeep
 from tests.machines.house import House
 from tests.machines.playing import play
 from workers.dispatch import Dispatcher
@@ -55,6 +61,62 @@ def lazy(patch: Patch) -> None:
     patch.setattr(Dispatcher, "_give_away", idle)
 
 
+def newest_first(patch: Patch) -> None:
+    kept = queue.head_rows
+
+    async def upside_down(conn, names, depth):
+        rows = await kept(conn, names, 1000)
+        groups: defaultdict[tuple[str, int], list] = defaultdict(list)
+        for row in sorted(rows, key=lambda row: -row["clock_at"] - row["target"]):
+            groups[row["skill_class"], row["relax_step"]].append(row)
+        return [row for group in groups.values() for row in group[:depth]]
+
+    patch.setattr(queue, "head_rows", upside_down)
+
+
+def never_woken(patch: Patch) -> None:
+    async def asleep(_self: Upkeep) -> int:
+        return 0
+
+    patch.setattr(Upkeep, "wake", asleep)
+
+
+def tightened_again(patch: Patch) -> None:
+    kept = Upkeep.step
+
+    async def strict(self: Upkeep, position: Callable[..., Position]) -> int:
+        return await kept(self, lambda *args: position(*args)._replace(relax_step=0))
+
+    patch.setattr(Upkeep, "step", strict)
+
+
+def in_two_halves(patch: Patch) -> None:
+    """Whoever dies between the two transactions of a claim leaves one of them."""
+    kept = Queue.claim
+    both = custody.take
+
+    async def claim(self: Queue, decision: Decision, *rest) -> bool:
+        who, units = decision.agent_id, decision.units
+        try:
+            await self._db.transact(lambda tx: load(tx, who, units))
+        except Conflict:
+            return False
+        won = await kept(self, decision, *rest)
+        if not won:
+            await self._db.transact(lambda tx: custody.unload(tx, who, units))
+        return won
+
+    async def loaded(*_args: object) -> None: ...
+
+    async def take(*args) -> None:
+        with pytest.MonkeyPatch.context() as within:
+            within.setattr(custody, "load", loaded)
+            await both(*args)
+
+    patch.setattr(queue, "take", take)
+    patch.setattr(Queue, "claim", claim)
+
+
 def restless(patch: Patch) -> None:
     kept = Dispatcher.run
 
@@ -73,8 +135,12 @@ def restless(patch: Patch) -> None:
     [
         (no_limit, "I2"),
         (never_freed, "I7"),
-        (two_entries, "I1"),
+        (two_entries, r"I1|assignment\.ticket_id"),
         (lazy, "I3|I5"),
+        (newest_first, "I4"),
+        (never_woken, "I5"),
+        (tightened_again, "I6"),
+        (in_two_halves, "I8: a crash"),
         (restless, "I8"),
     ],
 )
@@ -82,6 +148,7 @@ def test_a_planted_bug_is_found(
     house: type[House], plant: Callable[[Patch], None], broken: str, monkeypatch: Patch
 ) -> None:
     plant(monkeypatch)
-    with pytest.raises((AssertionError, Flaky)):
-        play(house, 20, 20)
+    house.length = 20
+    with pytest.raises((AssertionError, IntegrityError, Flaky)):
+        play(house, 20, 1)
     assert re.search(broken, house.broken[0])

@@ -1,0 +1,24 @@
+"""Standing beside a coroutine wherever it waits: to note the place, or to end it there."""
+
+import types
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any
+
+
+@types.coroutine
+def at_each_wait(
+    work: Coroutine[Any, Any, Any], meanwhile: Callable[[], object]
+) -> Generator[Any, Any, Any]:
+    """As ``work``; ``meanwhile`` is called whenever it has asked for something and must wait."""
+    answer, error = None, None
+    while True:
+        try:
+            waits_for = work.throw(error) if error is not None else work.send(answer)
+        except StopIteration as done:
+            return done.value
+        meanwhile()
+        answer, error = None, None
+        try:
+            answer = yield waits_for
+        except BaseException as thrown:  # noqa: BLE001  it is the work's to answer
+            error = thrown
