@@ -11,7 +11,7 @@ import os
 import random
 import signal
 import types
-from collections.abc import Coroutine, Generator, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from models.routing import Rules, Targets
 from models.store import Store, database, open_store
 from models.store.database import Event
 from router.sla import Calendar, Calendars
+from tests.machines.waits import at_each_wait
 from workers.dispatch import Dispatcher
 from workers.ruling import Ruling
 
@@ -58,28 +59,18 @@ Place = tuple[Await, ...]
 """Where a worker waits: the awaits of its functions, outermost first."""
 
 
-@types.coroutine
-def _until(
-    work: Coroutine[Any, Any, Any], at: Place | None, seen: list[Place]
-) -> Generator[Any, Any, Any]:
+async def _until(work: Coroutine[Any, Any, Any], at: Place | None, seen: list[Place]) -> Any:
     """Runs ``work`` and notes where it waits; the process dies when it waits at ``at``.
 
     By then what it waits for has been asked for, and nobody will hear the answer.
     """
-    answer, error = None, None
-    while True:
-        try:
-            waits_for = work.throw(error) if error is not None else work.send(answer)
-        except StopIteration as done:
-            return done.value
+
+    def note() -> None:
         seen.append(tuple(_chain(work)))
         if seen[-1] == at:
             os.kill(os.getpid(), signal.SIGKILL)
-        answer, error = None, None
-        try:
-            answer = yield waits_for
-        except BaseException as thrown:  # noqa: BLE001  it is the worker's to answer
-            error = thrown
+
+    return await at_each_wait(work, note)
 
 
 def _chain(work: Any) -> Iterator[Await]:

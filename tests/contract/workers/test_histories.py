@@ -15,7 +15,7 @@ from tests.machines.playing import play
 HISTORIES = int(os.environ.get("HISTORIES", "20"))
 MANY = HISTORIES > 20
 STEPS = 50 if MANY else 12
-PARTS = HISTORIES // 100 if MANY else 1
+PARTS = max(HISTORIES // 100, 1)
 SEED = int(os.environ.get("HISTORIES_SEED", secrets.randbelow(10**6)))
 
 
