@@ -246,6 +246,24 @@ async def test_places_are_of_one_moment(store: Store) -> None:
         assert await store.boards.places([conversation]) == {}
 
 
+async def test_a_log_has_no_gap_that_its_reader_would_step_over(store: Store) -> None:
+    """Both sides go on talking while it is read; the next look is from its last entry on."""
+    ticket_id, person = await owned(store, "k")
+    conversation = (await store.tickets.get(ticket_id)).conversation_id
+    numbers = itertools.count(1)
+
+    async def talk() -> None:
+        number = next(numbers)
+        await thread(store, envelope(f"more{number}"), conversation_key="talk-k")
+        await store.tickets.reply(ticket_id, person, "好", f"c{number}", TicketState.ACTIVE)
+
+    log = await at_each_wait(store.conversations.log(conversation), talk)
+    assert next(numbers) > 1
+    last = log[-1].seq
+    log += await store.conversations.log(conversation, after=last)
+    assert [entry.seq for entry in log] == list(range(1, len(log) + 1))
+
+
 async def test_unlabelled_can_be_asked_for_by_id(store: Store) -> None:
     await thread(store, envelope("a"), conversation_key="a")
     await thread(store, envelope("b"), conversation_key="b")
