@@ -319,10 +319,10 @@ def _needs_text(needs: Needs) -> Text:
         )
     required = [need for need in needs.required if need[0] != TRIAGE]
     if required:
-        named = _skills(required)
+        named = skill_names(required)
         clauses.append(Text(f"需要技能 {named.zh}", f"it needs the skill {named.en}"))
     if needs.preferred:
-        named = _skills(needs.preferred)
+        named = skill_names(needs.preferred)
         clauses.append(Text(f"优先 {named.zh}", f"{named.en} preferred"))
     if not clauses:
         clauses.append(Text("不需要特别的技能", "no particular skill is needed"))
@@ -332,7 +332,7 @@ def _needs_text(needs: Needs) -> Text:
     )
 
 
-def _skills(needs: Sequence[tuple[str, int]]) -> Text:
+def skill_names(needs: Sequence[tuple[str, int]]) -> Text:
     """Skills as people call them, the level only where it is more than 1."""
     named = [_skill(skill, level) for skill, level in needs]
     return Text("、".join(n.zh for n in named), ", ".join(n.en for n in named))

@@ -15,7 +15,6 @@ from desk.shapes import words_of
 from models.store import Store
 from models.ticket import STATE_NAMES
 from router.policy import REST
-from workers import logs
 from workers.explaining import Explaining, explained, needs_of
 from workers.wiring import make_ruling, make_store
 
@@ -53,7 +52,6 @@ async def explain_ticket(settings: Settings, number: str, out: Console) -> None:
     Raises:
         NotFound: no such ticket.
     """
-    logs.configure("warning", settings.log.format, "route")
     zone = ZoneInfo(settings.hours.time_zone)
     store = make_store(settings)
     try:
