@@ -140,6 +140,7 @@ def test_the_example_of_the_documents_is_played(house: Path, tmp_path: Path) -> 
     more = ("--skill", "tech-1:domain:支付=3", "--picture", str(picture))
     again = told("simulate", "--traffic", str(small), *more)
     assert "达标" in again
+    assert "描述的来量" in again
     assert picture.read_text("utf-8").startswith("<svg")
     assert "tech-1" in picture.read_text("utf-8")
 
@@ -152,6 +153,10 @@ def test_wrong_descriptions_are_explained(house: Path, tmp_path: Path) -> None:
     assert "days" in str(result.exception)
     nobody = shouli("simulate", "--traffic", str(EXAMPLE), "--skill", "nobody:domain:支付=3")
     assert "nobody" in str(nobody.exception)
+    slip = shouli("simulate", "--traffic", str(EXAMPLE), "--skill", "tech-1:domain:支忖=3")
+    assert "没有工单需要技能 domain:支忖" in str(slip.exception)
+    nowhere = shouli("simulate", "--traffic", str(EXAMPLE), "--picture", "/nowhere/at/all.svg")
+    assert (nowhere.exit_code, "写不了" in nowhere.output) == (2, True)
 
 
 def test_nothing_recorded_is_said(house: Path) -> None:
