@@ -3,9 +3,10 @@
 import html
 import re
 from datetime import UTC, datetime
-from email.headerregistry import Address
+from email.errors import MessageError
+from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, Policy
 from typing import NamedTuple
 
 from channels.email.guard import LOOP_HEADER
@@ -25,6 +26,23 @@ _MOST_REFERENCES = 20
 _EMPTY_LINES = re.compile(r"\n[ \t]*\n")
 _LINK = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&*+,;=%-]{1,500}[A-Za-z0-9/#=&_-]")
 _MIME = re.compile(r"[a-z0-9][a-z0-9.+-]{0,62}/[a-z0-9][a-z0-9.+-]{0,62}")
+
+
+class _Identifiers(UnstructuredHeader):
+    """In-Reply-To and References, folded between identifiers and nowhere else.
+
+    The library puts one that is longer than its line into encoded words, which RFC 2047 §5
+    allows in no such field: the customer's program finds no thread in them.
+    """
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {str(self).replace(' ', policy.linesep + ' ')}{policy.linesep}"
+
+
+_REGISTRY = HeaderRegistry()
+for _name in ("in-reply-to", "references"):
+    _REGISTRY.map_to_type(_name, _Identifiers)
+_POLICY = SMTP.clone(header_factory=_REGISTRY)
 
 NO_RELAY = (
     "未配置发信服务器，邮件回复会保留并等待：请设置 channels.email.relay 的 host"
@@ -54,14 +72,32 @@ def write(outbound: OutboundMessage, options: Options, threads: Threads) -> Lett
             f" / Account “{outbound.account}” has no mailbox; add it to channels.email.mailboxes",
             code="mail_no_account",
         )
-    recipient = valid_address(outbound.route.address)
-    if not recipient or not recipient.isascii():
-        raise Permanent(
-            "收件地址无效，无法发送；请向客户确认地址"
-            " / The recipient's address is not valid; ask the customer for another",
-            code="mail_bad_recipient",
-        )
-    return _letter(outbound, options, threads, mailbox, recipient)
+    return _letter(outbound, options, threads, mailbox, _recipient(outbound.route.address))
+
+
+def _recipient(address: str) -> str:
+    """The address as it stands in To and in the envelope.
+
+    Some providers have given out names with two full stops together, or one at the end; they
+    are sent to in quotes (RFC 5321 §4.1.2), and come in without.
+
+    Raises:
+        Permanent: no mail can be sent to it.
+    """
+    plain = valid_address(address)
+    local, _, domain = plain.rpartition("@")
+    if plain.isascii() and local:
+        spelled = f'"{local}"@{domain}' if ".." in f".{local}." else plain
+        try:
+            Address(addr_spec=spelled)
+            return spelled
+        except (MessageError, ValueError, IndexError):
+            pass  # “a@b..c”, an encoded word: the library's parser says so in these ways
+    raise Permanent(
+        "收件地址无效，无法发送；请向客户确认地址"
+        " / The recipient's address is not valid; ask the customer for another",
+        code="mail_bad_recipient",
+    )
 
 
 def _letter(
@@ -73,9 +109,9 @@ def _letter(
 ) -> Letter:
     message_id = threads.message_id(outbound, options.own_domain)
     reply_to = threads.reply_address(mailbox.address, outbound.conversation_key)
-    mail = EmailMessage(policy=SMTP)
+    mail = EmailMessage(policy=_POLICY)
     mail["From"] = Address(clean_line(options.from_name, 100), addr_spec=mailbox.address)
-    mail["To"] = Address(addr_spec=recipient)
+    mail["To"] = recipient
     mail["Subject"] = reply_subject(outbound.subject)
     mail["Date"] = datetime.fromtimestamp(outbound.created_at, UTC)
     mail["Message-ID"] = f"<{message_id}>"

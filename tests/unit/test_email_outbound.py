@@ -76,12 +76,32 @@ def test_no_header_can_be_injected(subject: str, parent: str, references: list[s
         "a@b.example\r\nBcc: c@d.example",
         "<a@b.example>",
         "é@b.example",
+        "a@b..example",
+        "a@b.example.",
+        "=?utf-8?q?x?=@b.example",
     ],
 )
 def test_an_address_that_is_none_or_two_is_refused(address: str) -> None:
     with pytest.raises(Permanent) as refusal:
         write(answer(address), OPTIONS, THREADS)
     assert refusal.value.code == "mail_bad_recipient"
+
+
+@pytest.mark.parametrize("local", ["a..b", "a.", ".a"])
+def test_full_stops_where_some_providers_have_put_them_are_quoted(local: str) -> None:
+    letter = write(answer(f"{local}@mobile.example"), OPTIONS, THREADS)
+    assert letter.recipient == f'"{local}"@mobile.example'
+    assert f'To: "{local}"@mobile.example'.encode() in letter.content.splitlines()
+
+
+def test_long_identifiers_are_never_encoded_or_broken() -> None:
+    long = [f"{letter * 90}@server.prod.outlook.example" for letter in "abc"]
+    content = write(answer(in_reply_to=long[2], references=long), OPTIONS, THREADS).content
+    parsed = email.message_from_bytes(content, policy=email.policy.compat32)
+    assert parsed["In-Reply-To"] == f"<{long[2]}>"
+    assert parsed["References"].split() == [f"<{one}>" for one in long]
+    assert b"References: <aaa" in content
+    assert max(map(len, content.split(b"\r\n"))) < 998
 
 
 def test_an_account_without_mailbox_is_refused() -> None:
