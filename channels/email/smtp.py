@@ -300,6 +300,9 @@ class _Connection(FastSMTP):
         self._writer.write(bytes(self._output) + reply.encode("ascii") + b"\r\n")
         self._output.clear()
         self._writer.close()
+        if self.transport.get_write_buffer_size():
+            # Who reads nothing would keep a closed connection open, and its place, for ever.
+            self.transport.abort()
 
     # Deadlines
 

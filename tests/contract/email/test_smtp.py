@@ -259,6 +259,28 @@ async def test_silence_and_dribbling_are_ended(listen: Any) -> None:
     assert not at.store.calls
 
 
+async def test_who_reads_no_replies_keeps_no_place(listen: Any) -> None:
+    at = await listen(idle_seconds=0.3)
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(deaf, ("127.0.0.1", at.server.port))
+
+        async def ask() -> None:
+            while True:
+                await loop.sock_sendall(deaf, b"EHLO client.example\r\n" * 1000)
+
+        asking = asyncio.create_task(ask())
+        async with asyncio.timeout(10):
+            while not at.server.connections:
+                await asyncio.sleep(0.01)
+            while at.server.connections:
+                await asyncio.sleep(0.05)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+
+
 async def test_a_slow_commit_is_not_the_clients_fault(listen: Any) -> None:
     at = await listen(idle_seconds=0.05, absolute_seconds=0.1)
     at.store.gate.clear()
