@@ -28,7 +28,7 @@ from channels.email.headers import (
 )
 from channels.email.options import Options
 from channels.email.parts import Budget, Part, parse
-from channels.email.thread import Threads
+from channels.email.thread import Threads, plain_mailbox
 from channels.email.trust import trust_of
 from models.errors import Permanent
 from models.filetypes import sniffed
@@ -113,10 +113,7 @@ class Reader:
         meta = _meta(headers, own_id, proof, no_auto, cut, body.shortened)
         attachments, files = body.attachments(envelope)
         received = datetime.fromtimestamp(envelope.received_at, UTC)
-        reply_to = next(
-            (address.email for address in addresses(headers, "reply-to") if address.email),
-            sender.email,
-        )
+        reply_to = self._reply_to(headers) or sender.email
         message = InboundMessage(
             id=_derived_id(envelope, ""),
             channel=envelope.channel,
@@ -147,6 +144,15 @@ class Reader:
             meta=meta,
         )
         return self._as_report(root, message) or Normalized(message, files)
+
+    def _reply_to(self, headers: Headers) -> str:
+        """Where the sender wants answers; “” for nowhere, and for one of our own addresses.
+
+        Groups and forms put ours there, and the answer would come back to us.
+        """
+        wanted = (address.email for address in addresses(headers, "reply-to"))
+        others = (one for one in wanted if not {one.lower(), plain_mailbox(one)} & self._own)
+        return next(filter(None, others), "")
 
     def _as_report(self, root: Part, message: InboundMessage) -> Normalized | None:
         """A bounce of one of our answers: news of that answer, and no message of anybody's."""

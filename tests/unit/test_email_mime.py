@@ -102,6 +102,20 @@ def test_reply_to_decides_where_an_answer_goes_but_not_who_wrote() -> None:
     assert message.sender.email == "Z@Customer.example"
 
 
+@pytest.mark.parametrize(
+    ("reply_to", "address"),
+    [
+        ("support@example.com", "Z@Customer.example"),
+        ("Support+x.y@Example.com", "Z@Customer.example"),
+        ("support@example.com, other@customer.example", "other@customer.example"),
+    ],
+)
+def test_an_answer_never_goes_to_ourselves(reply_to: str, address: str) -> None:
+    route = read(mail(**{"Reply-To": reply_to})).reply_route
+    assert route is not None
+    assert route.address == address
+
+
 def test_html_alone_is_read_and_sanitised() -> None:
     made = EmailMessage(policy=SMTP)
     made["From"] = "z@customer.example"
