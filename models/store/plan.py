@@ -249,7 +249,7 @@ class Plan:
         for it too: else nobody would ever see it.
         """
         change: dict[str, Any] = {"updated_at": self._tx.now}
-        if item.message.auto == "none" and not item.hollow:
+        if item.message.auto in _SPOKEN and not item.hollow:
             if not stranger:
                 change |= {"text_version": case["text_version"] + 1, "held_until": 0.0}
                 change["label_due"] = case["state"] in OPEN_STATES
@@ -279,11 +279,13 @@ class Plan:
         """Where the next answer goes, and what it answers.
 
         A sender who is proven to be another (a forged From) may have set their own Reply-To:
-        the answers of a conversation that has a way back keep it.
+        the answers of a conversation that has a way back keep it, and no program changes it.
+        Where there is none yet, an agent must be able to answer all the same: a person may stand
+        behind a list, or write of an absence note.
         """
-        if m.reply_route is None or m.auto != "none":
+        if m.reply_route is None or m.auto in {"bounce", "self"}:
             return
-        if m.trust.level == "failed" and talk["route"] is not None:
+        if talk["route"] is not None and (m.auto != "none" or m.trust.level == "failed"):
             return
         talk["route"] = seal(known.key, m.reply_route.model_dump_json().encode())
         talk["reply_to"] = m.meta.get("message_id", m.external_id)
@@ -370,7 +372,9 @@ def _asked(item: Incoming, row: Fields, *, joins: bool) -> dict[str, object]:
     """Of a word of the customer that wants an answer: since when, and whether it presses."""
     if item.aside:
         return {"aside": True}
-    if row["quarantined"] or item.hollow or item.message.auto != "none":
+    if row["quarantined"] or item.hollow:
+        return {}
+    if item.message.auto not in (_SPOKEN if joins else {"none"}):
         return {}
     asked: dict[str, object] = {"asks": True, "received_at": row["received_at"]}
     pressing = joins and item.pressing(item.message.text)
@@ -378,6 +382,9 @@ def _asked(item: Incoming, row: Fields, *, joins: bool) -> dict[str, object]:
 
 
 _TALK = ("route", "reply_to", "references", "last_seq", "ended_at")
+
+_SPOKEN = frozenset({"none", "list"})
+"""Kinds of mail by which a conversation goes on: a list or a group hands on what people write."""
 
 _RETURNING = {TicketState.PENDING, TicketState.SNOOZED}
 """What the customer's word brings back to the queue, as if it had come now."""

@@ -285,6 +285,32 @@ async def test_an_automatic_mail_moves_nothing(store: Store) -> None:
     assert (await store.tickets.get(ticket_id)).state == TicketState.PENDING
 
 
+async def test_what_a_list_hands_on_is_a_persons_word(store: Store) -> None:
+    ticket_id, agent_id = await owned(store)
+    await store.tickets.move(ticket_id, agent_id, TicketState.PENDING)
+    await thread(store, envelope("b"), conversation_key="talk-k1", auto="list")
+    assert (await store.tickets.get(ticket_id)).state == TicketState.WAITING
+
+
+@pytest.mark.parametrize(
+    ("auto", "address"),
+    [("list", "first"), ("auto_reply", "first"), ("bounce", ""), ("self", "")],
+)
+async def test_an_agent_can_answer_what_may_come_from_a_person(
+    store: Store, auto: str, address: str
+) -> None:
+    for key in ("first", "second"):
+        route = ReplyRoute(adapter="webchat", address=key)
+        await thread(store, envelope(key), conversation_key="t", auto=auto, reply_route=route)
+    (due,) = await store.queue.unlabelled(10)
+    await store.queue.route([routed(due)])
+    await store.tickets.take(due.ticket_id, agent_id := await _agent(store))
+    await store.tickets.reply(due.ticket_id, agent_id, "您好", "c1", TicketState.ACTIVE)
+    sending = await store.outbound.lease(10, 30.0)
+    assert sending is not None
+    assert sending.messages[0].route.address == address
+
+
 async def test_a_blocked_sender_goes_to_junk_and_stays_in_one_ticket(store: Store) -> None:
     ticket_id, agent_id = await owned(store)
     await store.people.block(await store.tickets.identity_of(ticket_id), agent_id, True)
