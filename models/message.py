@@ -1,12 +1,13 @@
 """A customer's message, from raw bytes to the one schema, and the answer that goes back."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 PARSER_VERSION = 1
 
@@ -51,11 +52,28 @@ class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+_MISLEADING = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]"
+)
+"""Control characters, and marks that turn the order of what stands beside them (UAX #9)."""
+
+
+def _line(text: str) -> str:
+    return text if text.isprintable() else _MISLEADING.sub(" ", text).strip()
+
+
+OneLine = Annotated[str, AfterValidator(_line)]
+"""What somebody else chose and people read beside other things: a name, a subject.
+
+With a right-to-left override in it, “invoice-gpj.exe” would look like a picture.
+"""
+
+
 class Sender(_Value):
     """Who wrote, in the words of the channel; nothing here is proven (see ``Trust``)."""
 
     external_id: str = Field(description="The channel's own stable identifier of the sender.")
-    name: str = ""
+    name: OneLine = ""
     email: str | None = None
     phone: str | None = None
     is_bot: bool = False
@@ -76,7 +94,7 @@ class Attachment(_Value):
     """A file of a message, stored by the SHA-256 of its content."""
 
     id: str
-    name: str
+    name: OneLine
     mime: str
     size: int = Field(ge=0, description="Bytes.")
     sha256: str | None = Field(None, description="Of the content; null until it is fetched.")
@@ -108,7 +126,7 @@ class InboundMessage(_Value):
     reply_to_external_id: str | None = None
     sender: Sender
     trust: Trust = Trust()
-    subject: str = ""
+    subject: OneLine = ""
     text: str = Field(description="The new part, quotation and signature cut off.")
     text_full: str = Field(description="All text, with what was quoted.")
     html: str | None = Field(None, description="Sanitised.")
