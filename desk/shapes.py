@@ -256,7 +256,7 @@ def decision_json(
     row: Mapping[str, Any], needs: Needs, names: Mapping[str, str], explain: Explain
 ) -> Json:
     """Why a ticket was given to somebody, and what came of it."""
-    words = words_of(row, needs, names, explain)
+    words = _why(row, needs, names, explain)
     return {
         "agent": _agent_json(row["agent_id"], names),
         "at": row["at"],
@@ -298,10 +298,9 @@ def waits_json(waits: Waits) -> Json:
     return {"text": Words(*waits.text)._asdict(), "facts": dict(waits.facts)}
 
 
-def words_of(
+def _why(
     row: Mapping[str, Any], needs: Needs, names: Mapping[str, str], explain: Explain
 ) -> Words:
-    """Why somebody has, or had, a ticket: the router's word or that of whoever gave it."""
     decision = row["decision"]
     name = names.get(row["agent_id"], "")
     match decision.get("by"):

@@ -37,7 +37,7 @@ def read(envelope: Envelope, source: Source | None) -> list[Normalized]:
 
 
 def _message(envelope: Envelope, source: Source | None, body: Body, **changes: Any) -> Normalized:
-    files = {hashlib.sha256(file.data).hexdigest(): file for file in body.attachments}
+    files = [(hashlib.sha256(file.data).hexdigest(), file) for file in body.attachments]
     text = "\n".join([*filter(None, [body.text]), *(f"{k}：{v}" for k, v in body.fields.items())])
     at = body.sent_at or datetime.fromtimestamp(envelope.received_at, UTC)
     values: dict[str, Any] = {
@@ -55,7 +55,9 @@ def _message(envelope: Envelope, source: Source | None, body: Body, **changes: A
         "subject": body.subject,
         "text": text,
         "text_full": text,
-        "attachments": tuple(_attachment(sha256, file) for sha256, file in files.items()),
+        "attachments": tuple(
+            _attachment(number, sha256, file) for number, (sha256, file) in enumerate(files)
+        ),
         "sent_at": body.sent_at,
         "received_at": datetime.fromtimestamp(envelope.received_at, UTC),
         "order_key": f"{at.timestamp():017.6f}",
@@ -65,7 +67,7 @@ def _message(envelope: Envelope, source: Source | None, body: Body, **changes: A
         "meta": {} if source and source.webhook else {"no_auto": True},
     }
     message = InboundMessage(**values | changes)
-    return Normalized(message, {sha256: file.data for sha256, file in files.items()})
+    return Normalized(message, {sha256: file.data for sha256, file in files})
 
 
 def _sender(writer: Writer) -> Sender:
@@ -84,10 +86,9 @@ def _trust(writer: Writer, account: str) -> Trust:
     return Trust(level="platform", method="hmac", evidence=account)
 
 
-def _attachment(sha256: str, file: File) -> Attachment:
-    return Attachment(
-        id=sha256[:16], name=file.name, mime=file.type, size=len(file.data), sha256=sha256
-    )
+def _attachment(number: int, sha256: str, file: File) -> Attachment:
+    name = f"{number}-{sha256[:16]}"  # two files may have one content
+    return Attachment(id=name, name=file.name, mime=file.type, size=len(file.data), sha256=sha256)
 
 
 def _route(envelope: Envelope, source: Source | None, writer: Writer) -> ReplyRoute | None:

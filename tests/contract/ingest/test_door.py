@@ -17,7 +17,7 @@ from aiohttp import ClientResponse
 from sqlalchemy import select
 
 from channels import ingest
-from models.message import OutboundMessage, ReplyRoute
+from models.message import Lane, OutboundMessage, ReplyRoute
 from models.tables import conversation, ticket
 from tests.contract.channels.house import House, house
 
@@ -285,3 +285,12 @@ async def test_a_source_that_is_too_fast_waits_and_others_do_not(tmp_path: Path)
         assert code == 202
         door.clock.ahead = 61.0
         assert (await post(door, body(), "key-00000003"))[0] == 202
+
+
+async def test_two_files_of_one_content_are_two(door: House) -> None:
+    same = [{"name": name, "content": "QUJD"} for name in ("护照.txt", "签证.txt")]
+    assert (await post(door, body(attachments=same)))[0] == 202
+    (envelope,) = (await door.store.envelopes.lease(Lane.LIVE, 10, 60.0)).envelopes
+    (found,) = door.channel.normalize(envelope)
+    assert [file.name for file in found.message.attachments] == ["护照.txt", "签证.txt"]
+    assert len({file.id for file in found.message.attachments}) == 2
