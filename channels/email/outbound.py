@@ -4,7 +4,7 @@ import html
 import re
 from datetime import UTC, datetime
 from email.errors import MessageError
-from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP, Policy
 from typing import NamedTuple
@@ -28,7 +28,7 @@ _LINK = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&*+,;=%-]{1,500}[A-Za-z0-9/#=&
 _MIME = re.compile(r"[a-z0-9][a-z0-9.+-]{0,62}/[a-z0-9][a-z0-9.+-]{0,62}")
 
 
-class _Identifiers(UnstructuredHeader):
+class _Identifiers(UnstructuredHeader, BaseHeader):
     """In-Reply-To and References, folded between identifiers and nowhere else.
 
     The library puts one that is longer than its line into encoded words, which RFC 2047 §5
