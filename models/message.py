@@ -53,7 +53,7 @@ class _Value(BaseModel):
 
 
 _MISLEADING = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]"
+    "[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]+"
 )
 """Control characters, and marks that turn the order of what stands beside them (UAX #9)."""
 

@@ -42,7 +42,7 @@ class Webhook:
 
     async def receive(self, request: web.Request) -> web.Response:
         given = request.headers.get(_HEADER, "")
-        if not hmac.compare_digest(given.encode(), self.secret.encode()):
+        if not hmac.compare_digest(given.encode(errors="surrogateescape"), self.secret.encode()):
             return web.Response(status=401, text="wrong secret token")
         try:
             made = envelope(self._options, await request.read(), self._door.clock())

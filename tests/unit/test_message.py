@@ -10,7 +10,7 @@ from models.message import Attachment, Sender
     [
         ("invoice-\u202egpj.exe", "invoice- gpj.exe"),
         ("王\u2066女士\u2069", "王 女士"),
-        ("a\r\nb\x00c", "a  b c"),
+        ("a\r\nb\x00c", "a b c"),
         ("家庭👨\u200d👩\u200d👧", "家庭👨\u200d👩\u200d👧"),
         ("مريم", "مريم"),
         ("普通\u3000名字", "普通\u3000名字"),
