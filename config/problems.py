@@ -29,17 +29,19 @@ class Problem(NamedTuple):
 
 
 class ConfigurationError(ShouliError):
-    """The start is refused. The text names each key, its value and the remedy."""
+    """The start is refused, or a file. The text names each key, its value and the remedy."""
 
     code = "configuration"
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], says: tuple[str, str] | None = None) -> None:
+        """``says`` (zh, en) is the first line, where it is not the settings that are wrong."""
         self.problems = tuple(problems)
         lines = "\n".join(f"- {problem}" for problem in problems)
-        super().__init__(
-            f"配置有 {len(problems)} 处问题，未启动。"
-            f" / {len(problems)} problem(s) in the configuration; not started.\n{lines}"
+        zh, en = says or (
+            f"配置有 {len(problems)} 处问题，未启动。",
+            f"{len(problems)} problem(s) in the configuration; not started.",
         )
+        super().__init__(f"{zh} / {en}\n{lines}")
 
 
 def explain(
@@ -60,6 +62,10 @@ def explain(
         zh, en = _remedy(detail, _siblings(model, path))
         source = _source(path, sources or {})
         yield Problem(".".join((*at, *path)), _shown(path, values), zh, en, source)
+
+
+_LONGEST = 120
+"""Characters of a value that are shown; a whole table would hide the remedy."""
 
 
 def _source(path: tuple[str, ...], sources: Mapping[tuple[str, ...], str]) -> str:
@@ -83,7 +89,8 @@ def _shown(path: tuple[str, ...], values: Mapping[str, Any]) -> str:
         return "（保密 / hidden）"
     if isinstance(found, Mapping):
         return f"{{{', '.join(found)}}}"
-    return repr(found)
+    text = repr(found)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _siblings(model: type[BaseModel], path: Sequence[str]) -> list[str]:

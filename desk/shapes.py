@@ -256,7 +256,7 @@ def decision_json(
     row: Mapping[str, Any], needs: Needs, names: Mapping[str, str], explain: Explain
 ) -> Json:
     """Why a ticket was given to somebody, and what came of it."""
-    words = _why(row, needs, names, explain)
+    words = words_of(row, needs, names, explain)
     return {
         "agent": _agent_json(row["agent_id"], names),
         "at": row["at"],
@@ -298,9 +298,10 @@ def waits_json(waits: Waits) -> Json:
     return {"text": Words(*waits.text)._asdict(), "facts": dict(waits.facts)}
 
 
-def _why(
+def words_of(
     row: Mapping[str, Any], needs: Needs, names: Mapping[str, str], explain: Explain
 ) -> Words:
+    """Why somebody has, or had, a ticket: the router's word or that of whoever gave it."""
     decision = row["decision"]
     name = names.get(row["agent_id"], "")
     match decision.get("by"):

@@ -1,11 +1,12 @@
 """Why a ticket went to an agent, and why one still waits, as data and as sentences."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from models.routing import TRIAGE, Decision, Needs, Waiting
+from models.routing import TRIAGE, AgentView, Decision, Needs, Waiting
+from router.needs import ladder
 from router.policy import REST, Standing
 
 
@@ -64,24 +65,89 @@ _WAITS_FOR: Mapping[str, Text] = {
         "{free} matching have room; it is given as soon as its turn comes",
     ),
     "nobody": Text(
-        "没有在线坐席符合；需要有此技能的坐席上线，或由班长指派",
-        "no online agent matches: one with these skills must come online, or a supervisor"
-        " assigns it",
+        "需要有此技能的坐席上线，或由班长指派",
+        "one with these skills must come online, or a supervisor assigns it",
     ),
     "declined": Text(
-        "符合的坐席都已拒接或未应答；稍后重新开放，或由班长指派",
-        "everyone who matches has declined or did not answer: it is opened to them again"
-        " later, or a supervisor assigns it",
+        "稍后重新向他们开放，或由班长指派",
+        "it is opened to them again later, or a supervisor assigns it",
     ),
     "capacity": Text(
-        "符合的坐席现在都满负荷；有人结束一张工单即可分配",
-        "everyone who matches is at full capacity: it is given when one of them finishes",
+        "有人结束一张工单即可分配", "it is given as soon as one of them finishes a ticket"
     ),
-    "presence": Text(
-        "符合的坐席都未就绪；有人就绪即可分配",
-        "nobody who matches is ready: it is given when one of them is",
-    ),
+    "presence": Text("有人就绪即可分配", "it is given as soon as one of them is ready"),
 }
+
+_MOST_NAMED = 5
+
+_EITHER = Text(
+    "有人结束一张工单或就绪即可分配",
+    "it is given as soon as one of them finishes a ticket, or is ready",
+)
+
+_TOO_SMALL = Text(
+    "他们的容量小于这张工单所占的 {units}：请调大容量，或由班长指派",
+    "their capacity is less than the {units} it takes: raise it, or a supervisor assigns it",
+)
+
+_OFFLINE = Text("会而不在线的：{names}", "who has them and is offline: {names}")
+
+_NOBODY_LEARNT = Text(
+    "没有任何账号会：给人加上技能，或由班长指派",
+    "nobody with an account has them: give somebody the skills, or a supervisor assigns it",
+)
+
+
+class Keeps(NamedTuple):
+    """Whom a waiting ticket could go to, by name, and what keeps it from each of them."""
+
+    free: Sequence[str]
+    removed: Mapping[str, Sequence[str]]
+    """By “capacity”, “presence” and “excluded”, as in ``Standing``."""
+
+    offline: Sequence[str]
+    too_small: int = 0
+    """Of those without capacity, how many would not have enough even with nothing to do."""
+
+
+def keeps(
+    ticket: Waiting,
+    standing: Standing,
+    online: Iterable[AgentView],
+    offline: Mapping[str, Mapping[str, int]],
+    steps: int,
+) -> Keeps:
+    """Who is in question for ``ticket``, by id: all that ``standing`` counts, and who is away.
+
+    ``offline`` maps everybody else with an account to their skills. Who is away is in question
+    on every rung where nobody is there: a rung without anybody is skipped at once.
+    """
+    rungs = ladder(ticket.needs, steps)
+    removed: dict[str, list[str]] = {"capacity": [], "presence": [], "excluded": []}
+    free: list[str] = []
+    too_small = 0
+    for agent in online:
+        if not _meets(agent.skills, rungs[: standing.step + 1]):
+            continue
+        if agent.agent_id in ticket.excluded:
+            removed["excluded"].append(agent.agent_id)
+        elif not agent.ready:
+            removed["presence"].append(agent.agent_id)
+        elif agent.capacity - agent.used < ticket.units:
+            removed["capacity"].append(agent.agent_id)
+            too_small += agent.capacity < ticket.units
+        else:
+            free.append(agent.agent_id)
+    asked = rungs[: standing.step + 1] if standing.online else rungs
+    away = [agent_id for agent_id, skills in offline.items() if _meets(skills, asked)]
+    return Keeps(free, removed, away, too_small)
+
+
+def _meets(skills: Mapping[str, int], rungs: Iterable[Needs]) -> bool:
+    return any(
+        all(skills.get(skill, 0) >= level for skill, level in rung.required + rung.preferred)
+        for rung in rungs
+    )
 
 
 def explain(decision: Decision, ticket: Waiting, names: Mapping[str, str]) -> Explanation:
@@ -93,7 +159,7 @@ def explain(decision: Decision, ticket: Waiting, names: Mapping[str, str]) -> Ex
     removed = [key for key in _REMOVED if counts[key]]
     clauses = [
         _needs_text(ticket.needs),
-        Text(f"{matching} 名在线坐席符合", f"{_agents(matching)}"),
+        _matching_text(matching),
         *(_filled(_REMOVED[key], n=counts[key]) for key in removed),
         _filled(_WHY_CHOSEN[reason], name=name),
     ]
@@ -122,23 +188,29 @@ def explain(decision: Decision, ticket: Waiting, names: Mapping[str, str]) -> Ex
     )
 
 
-def why_not_yet(ticket: Waiting, standing: Standing, now: float) -> Explanation:
+def why_not_yet(
+    ticket: Waiting, standing: Standing, now: float, kept: Keeps, names: Mapping[str, str]
+) -> Explanation:
     """Why ``ticket`` still waits and what would change it."""
     reason = _held_by(standing)
-    removed = [key for key in _REMOVED if key in standing.removed]
     waited, due = now - ticket.created_at, ticket.created_at + ticket.target - now
     clauses = [
         _needs_text(standing.needs),
         Text(f"已等待 {_span(waited).zh}", f"it has waited {_span(waited).en}"),
         _due_text(due),
-        Text(f"{standing.online} 名在线坐席符合", f"{_agents(standing.online)}"),
+        _matching_text(standing.online),
         *(
-            _filled(_REMOVED[key], n=standing.removed[key])
-            for key in removed
-            if key not in ("skill", "level")
+            _with_names(_filled(_REMOVED[key], n=standing.removed[key]), kept.removed[key], names)
+            for key in ("capacity", "presence", "excluded")
+            if key in standing.removed
         ),
-        _filled(_WAITS_FOR[reason], free=standing.free),
+        _filled(_helped_by(reason, standing, kept), free=standing.free, units=ticket.units),
     ]
+    if kept.offline and reason != "turn":
+        listed = _listed(kept.offline, names)
+        clauses.append(
+            Text(_OFFLINE.zh.format(names=listed.zh), _OFFLINE.en.format(names=listed.en))
+        )
     if standing.next_step_at is not None:
         clauses.append(_relaxing_text(standing.next_step_at - now, standing.next_online))
     return Explanation(
@@ -154,11 +226,46 @@ def why_not_yet(ticket: Waiting, standing: Standing, now: float) -> Explanation:
             "matching": standing.online,
             "free": standing.free,
             "removed": dict(standing.removed),
+            "agents": {
+                outcome: list(agents)
+                for outcome, agents in (
+                    ("free", kept.free),
+                    *kept.removed.items(),
+                    ("offline", kept.offline),
+                )
+                if agents
+            },
             "next_step_at": standing.next_step_at,
             "next_matching": standing.next_online,
         },
         text=_sentence(clauses),
     )
+
+
+def _helped_by(reason: str, standing: Standing, kept: Keeps) -> Text:
+    """What would change a wait."""
+    if reason == "nobody" and not kept.offline:
+        return _NOBODY_LEARNT
+    if reason == "capacity" and standing.removed.get("presence"):
+        return _EITHER
+    if reason == "capacity" and kept.too_small == standing.removed["capacity"]:
+        return _TOO_SMALL
+    return _WAITS_FOR[reason]
+
+
+def _with_names(text: Text, agents: Sequence[str], names: Mapping[str, str]) -> Text:
+    if not agents:
+        return text
+    listed = _listed(agents, names)
+    return Text(f"{text.zh}（{listed.zh}）", f"{text.en} ({listed.en})")
+
+
+def _listed(agents: Sequence[str], names: Mapping[str, str]) -> Text:
+    """The first few by name, and how many more."""
+    known = [names.get(agent, agent) for agent in agents[:_MOST_NAMED]]
+    zh, en = "、".join(known), ", ".join(known)
+    more = len(agents) - len(known)
+    return Text(f"{zh} 等 {len(agents)} 人", f"{en} and {more} more") if more else Text(zh, en)
 
 
 def _counts(decision: Decision) -> Counter[str]:
@@ -212,10 +319,10 @@ def _needs_text(needs: Needs) -> Text:
         )
     required = [need for need in needs.required if need[0] != TRIAGE]
     if required:
-        named = _skills(required)
+        named = skill_names(required)
         clauses.append(Text(f"需要技能 {named.zh}", f"it needs the skill {named.en}"))
     if needs.preferred:
-        named = _skills(needs.preferred)
+        named = skill_names(needs.preferred)
         clauses.append(Text(f"优先 {named.zh}", f"{named.en} preferred"))
     if not clauses:
         clauses.append(Text("不需要特别的技能", "no particular skill is needed"))
@@ -225,7 +332,7 @@ def _needs_text(needs: Needs) -> Text:
     )
 
 
-def _skills(needs: Sequence[tuple[str, int]]) -> Text:
+def skill_names(needs: Sequence[tuple[str, int]]) -> Text:
     """Skills as people call them, the level only where it is more than 1."""
     named = [_skill(skill, level) for skill, level in needs]
     return Text("、".join(n.zh for n in named), ", ".join(n.en for n in named))
@@ -238,6 +345,12 @@ def _skill(skill: str, level: int) -> Text:
     if level > 1:
         return Text(f"{zh}（{level} 级以上）", f"{en} (level {level} or more)")
     return Text(zh, en)
+
+
+def _matching_text(number: int) -> Text:
+    if not number:
+        return Text("没有在线坐席符合", "no online agent matches")
+    return Text(f"{number} 名在线坐席符合", _agents(number))
 
 
 def _agents(number: int) -> str:

@@ -7,13 +7,15 @@ from typing import Any, Literal, NamedTuple
 
 from models.complaint import department_skill
 from models.routing import ORDERING, Line, Needs, Rules
-from router.explain import Text
+from router.explain import Text, skill_names
 from router.needs import ladder, needs, target
 
 _LEAST_SECONDS = 5.0
 """A target below what one sweep of the workers takes cannot be promised."""
 
 _MOST_CLASSES = 2000
+
+_LANES = ("live", "mail")
 
 
 class Finding(NamedTuple):
@@ -65,6 +67,7 @@ def review(
         *_overflow(rules, around),
         *_departments(rules, around),
         *(_alone(rules, general) if line and not line.everything and general else ()),
+        *(_no_line(line, around) if line else ()),
     ]
     return sorted(found, key=lambda finding: finding.level != "error")
 
@@ -108,7 +111,7 @@ def _unknown_targets(rules: Rules, around: Surroundings) -> Iterator[Finding]:
             )
         for urgency in targets.by_urgency:
             yield from _value(f"targets.{where}.by_urgency", "urgency", urgency, around)
-    for lane, key in product(("live", "mail"), ("targets", "units")):
+    for lane, key in product(_LANES, ("targets", "units")):
         if lane not in getattr(rules, key):
             yield _error(f"{key}.{lane}", f"缺少通道 {lane} 的设置", f"the lane {lane} has none")
 
@@ -141,11 +144,11 @@ def _unserved(rules: Rules, around: Surroundings, line: Line | None) -> Iterator
     for asked in _classes(rules, around, line):
         rungs = ladder(asked, len(rules.relax_at))
         if not any(_can(skills, rung) for skills in around.agents.values() for rung in rungs):
-            named = "、".join(skill for skill, _ in asked.required)
+            named = skill_names(asked.required)
             yield _error(
                 f"class.{asked.skill_class}",
-                f"没有坐席能接需要 {named} 的工单：请给人加技能，或放宽规则",
-                f"nobody can take tickets that need {named}: give somebody the skill, or relax",
+                f"没有坐席能接需要 {named.zh} 的工单：请给人加技能，或放宽规则",
+                f"nobody can take tickets that need {named.en}: give somebody the skill, or relax",
             )
 
 
@@ -277,6 +280,21 @@ def _alone(rules: Rules, general: Rules) -> Iterator[Finding]:
                 f"{NAMES[key].zh}决定所有业务线的先后，只能对全部发布",
                 f"{NAMES[key].en} orders the tickets of all lines against each other; publish it"
                 " to all",
+            )
+
+
+def _no_line(line: Line, around: Surroundings) -> Iterator[Finding]:
+    """A slip in a name publishes to nobody, and nobody would notice."""
+    for domain in line.domains:
+        yield from _value("line.domains", "domain", domain, around)
+    channels = sorted({*around.places} - {*_LANES})
+    for channel in line.channels:
+        if channel not in channels:
+            known = "、".join(channels)
+            yield _error(
+                f"line.channels.{channel}",
+                f"没有渠道“{channel}”；有：{known}",
+                f"there is no channel “{channel}”; there are: {known}",
             )
 
 

@@ -44,7 +44,8 @@ def parse_period(text: str) -> Period:
         if start < DAY >= end and start != end:
             return Period(start, end if end > start else end + DAY)
     raise Rejected(
-        f"“{text}” is no period: write “08:30-12:00”, “00:00-24:00” for a whole day, or"
+        f"“{text}”不是时段：写成 “08:30-12:00”，整天写 “00:00-24:00”，跨夜写 “22:00-06:00”"
+        f" / “{text}” is no period: write “08:30-12:00”, “00:00-24:00” for a whole day, or"
         " “22:00-06:00” for a shift that ends on the next day",
         code="bad_period",
     )
@@ -86,7 +87,10 @@ class Calendar:
         try:
             zone = ZoneInfo(time_zone)
         except (ZoneInfoNotFoundError, ValueError) as error:
-            raise Rejected(f"“{time_zone}” is no time zone of the IANA list") from error
+            raise Rejected(
+                f"没有时区“{time_zone}”，例如 Asia/Shanghai"
+                f" / “{time_zone}” is no time zone of the IANA list"
+            ) from error
         worked = workdays or {}
         for day in (*periods, *worked.values()):
             if day not in WEEKDAYS:

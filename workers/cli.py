@@ -16,7 +16,7 @@ from rich.table import Table
 
 from config.settings import Settings, load, load_rules, load_taxonomy
 from models.agent import ROLE_NAMES
-from models.errors import ShouliError
+from models.errors import NotFound, ShouliError
 from workers import bundles_cli, watch_cli  # noqa: F401  each adds its commands
 from workers.agents_cli import agents_app
 from workers.classifier_cli import classifier_app
@@ -66,8 +66,20 @@ def main() -> None:
     try:
         app()
     except ShouliError as error:
-        Console(stderr=True, highlight=False).print(f"shouli: {error}", markup=False)
+        said = Console(stderr=True, highlight=False)
+        said.print(f"shouli: {_in_both(error)}", markup=False, soft_wrap=True)
         sys.exit(1)
+
+
+def _in_both(error: ShouliError) -> str:
+    """An error of the store says itself in English; the desk knows the Chinese for it."""
+    from desk.errors import CONFLICTS
+
+    text = str(error)
+    if " / " in text:
+        return text
+    zh = CONFLICTS.get(text, "没有找到。" if isinstance(error, NotFound) else "")
+    return f"{zh} / {text}" if zh else text
 
 
 def _settings(config: Path | None, role: str) -> Settings:
@@ -205,9 +217,12 @@ def route_explain(
     config: ConfigOption = None,
 ) -> None:
     """为什么分给了谁、为什么还在等 / Why a ticket went to whom it went, or why it waits."""
+    from workers import logs
     from workers.route import explain_ticket
 
-    _run(explain_ticket(load(config, environ=os.environ), number, out))
+    settings = load(config, environ=os.environ)
+    logs.configure("warning", settings.log.format, "route")
+    _run(explain_ticket(settings, number, out))
 
 
 @parked_app.command("list")

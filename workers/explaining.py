@@ -6,7 +6,7 @@ from typing import Any
 from models.routing import Candidate, Decision, Needs, Waiting
 from models.store import Store
 from models.store.waiting import load_needs
-from router.explain import Explanation, explain, why_not_yet
+from router.explain import Explanation, explain, keeps, why_not_yet
 from router.policy import standing
 from router.roster import Roster
 from workers.ruling import Ruling
@@ -31,9 +31,14 @@ class Explaining:
         await self._ruling.refresh()
         now = await self._store.db.now()
         # With the rules that the dispatcher decides with: only targets and needs are a line's.
-        agents = Roster(await self._store.agents.online())
-        found = standing(ticket, agents, now, self._ruling.book.general)
-        told = why_not_yet(ticket, found, now)
+        rules = self._ruling.book.general
+        online = await self._store.agents.online()
+        found = standing(ticket, Roster(online), now, rules)
+        people = await self._store.agents.all()
+        there = {agent.agent_id for agent in online}
+        away = {agent.id: agent.skills for agent in people if agent.id not in there}
+        kept = keeps(ticket, found, online, away, len(rules.relax_at))
+        told = why_not_yet(ticket, found, now, kept, {agent.id: agent.name for agent in people})
         ahead = await self._store.boards.ahead(ticket_id)
         facts = dict(told.facts) | {"ahead": ahead, "rules_version": ticket.rules_version}
         return Explanation(facts, told.text)

@@ -1,6 +1,7 @@
 """A rehearsal as a picture: SVG, drawn by hand, readable in print and on any screen."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -158,28 +159,67 @@ def _bound(report: Mapping[str, Any], y: int) -> Iterator[str]:
         yield _text(60, y + i * 22, text, 13, _INK)
 
 
+_MOST_UNCOVERED = 6
+
+
 def bound_sentences(report: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
     """What the bound says, each with whether it is a reason to worry."""
     whole, busiest = report["bound"], report["busiest"]
     if whole["uncovered"]:
-        named = "、".join(whole["uncovered"])
-        yield f"没有人能接 nobody can serve: {named}", True
-    yield from _load(whole["occupancy"], "整段时间", "over all the time")
+        yield _uncovered(whole["uncovered"]), True
+    yield from _load(whole["occupancy"], "整段时间，", "over all the time")
     if busiest is not None:
-        when = f"{busiest['hour']}:00"
-        yield from _load(busiest["occupancy"], f"最忙的 {when}", f"at {when}, the busiest hour")
-    best = (whole["training"] or (busiest or whole)["training"])[:2]
-    for training in best:
-        learns = f"{training['agent_id']} {training['skill']} ({training['level']})"
-        yield f"先培训 train first: {learns} → {percent(training['occupancy'])}", False
-    if not best:
-        yield "多会一门技能不解决：缺的是人手或时间 / one more skill would not help", False
+        hours = f"{busiest['hour']}:00–{busiest['hour'] + 1}:00"
+        yield from _load(
+            busiest["occupancy"],
+            f"每天最忙的 {hours}，",
+            f"in the busiest hour of the day, {hours},",
+        )
+    yield from _training(whole, busiest)
+
+
+def _uncovered(classes: Sequence[str]) -> str:
+    """Classes differ by preferred skills, too, which keep nobody from them in the end."""
+    named = list(dict.fromkeys(short(name.partition("|")[0]) for name in classes))
+    listed = "、".join(named[:_MOST_UNCOVERED])
+    zh, en = (f" 等 {len(named)} 类", " …") if len(named) > _MOST_UNCOVERED else ("", "")
+    return f"没有人能接的{zh} nobody can serve{en}: {listed}"
 
 
 def _load(occupancy: float | None, zh: str, en: str) -> Iterator[tuple[str, bool]]:
     if occupancy is not None:
-        text = f"{zh}至少要 {percent(occupancy)} 的人力 / {en} at least this share of the capacity"
-        yield text, occupancy > 1
+        share = percent(occupancy)
+        yield (
+            (
+                f"{zh}最好的规则也要用到 {share} 的人力 /"
+                f" {en} the best of rules would use {share} of the capacity"
+            ),
+            occupancy > 1,
+        )
+
+
+def _training(
+    whole: Mapping[str, Any], busiest: Mapping[str, Any] | None
+) -> Iterator[tuple[str, bool]]:
+    """Whom to train first; where no single skill helps, why."""
+    sides = [side for side in (whole, busiest) if side is not None]
+    best: Sequence[Mapping[str, Any]] = next((s["training"] for s in sides if s["training"]), ())
+    for training in best[:2]:
+        skill, level = short(training["skill"]), training["level"]
+        down = percent(training["occupancy"])
+        yield (
+            (f"先培训 train first: {training['agent_id']} · {skill}（{level} 级 level）→ {down}"),
+            False,
+        )
+    if best or whole["uncovered"]:
+        return
+    if any((side["occupancy"] or 0.0) > 1 for side in sides):
+        yield (
+            "再会一门技能也不够：缺的是人手 / one more skill is not enough: people are short",
+            True,
+        )
+    else:
+        yield "技能够用，不必为此培训 / the skills do; nobody need be trained for this", False
 
 
 def _title(y: int, text: str) -> str:
@@ -206,7 +246,8 @@ def _text(
 
 def short(name: str) -> str:
     """A skill class as it fits: levels of 1 and the facet's name say nothing there."""
-    for long, short in (("domain:", ""), ("type:", ""), ("lang:", ""), (":1", ""), ("|", " · ")):
+    name = re.sub(r":([2-5])(?![0-9])", r" ≥\1", re.sub(r":1(?![0-9])", "", name.replace("!", "")))
+    for long, short in (("domain:", ""), ("type:", ""), ("lang:", ""), ("|", " · ")):
         name = name.replace(long, short)
     return name if len(name) <= 22 else name[:21] + "…"
 

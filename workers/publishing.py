@@ -29,8 +29,8 @@ class Unfit(Rejected):
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         self.findings = tuple(findings)
-        zh = "；".join(f"{f.where}：{f.text.zh.rstrip('。')}" for f in self.findings)
-        en = "; ".join(f"{f.where}: {f.text.en.rstrip('.')}" for f in self.findings)
+        zh = "；".join(f"{_at(f, '：')}{f.text.zh.rstrip('。')}" for f in self.findings)
+        en = "; ".join(f"{_at(f, ': ')}{f.text.en.rstrip('.')}" for f in self.findings)
         super().__init__(f"{zh}。 / {en}.")
 
 
@@ -143,7 +143,16 @@ def content_of(path: Path) -> dict[str, Any]:
         raise Rejected(
             f"{path}：读不出规则（{error}）。 / {path}: cannot be read as rules ({error})."
         ) from error
-    return dict(found)
+    if not isinstance(found, dict):
+        raise Rejected(
+            f"{path}：应为一个对象（键和值）。 / {path}: must be an object of keys and values."
+        )
+    return found
+
+
+def _at(finding: Finding, sign: str) -> str:
+    """Which setting it is about; a class of tickets is named by the sentence itself."""
+    return "" if finding.where.startswith("class.") else f"{finding.where}{sign}"
 
 
 def _finding(problem: Problem) -> Finding:

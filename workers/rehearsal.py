@@ -71,8 +71,15 @@ def rehearse(
         "draft": figures(drafted),
         "differences": differences(played, drafted),
         "bound": bound(_work(draft_jobs), groups(draft.shifts), steps).report(),
-        "busiest": _busiest(draft_jobs, draft.shifts, steps, calendars.general.zone),
+        "busiest": _busiest(draft_jobs, draft.shifts, steps, traffic.zone),
     }
+
+
+def asked_for(traffic: Traffic, book: Rulebook, calendars: Calendars) -> set[str]:
+    """Every skill that some ticket asks for under these rules, overflow groups included."""
+    classes = {_job(arrival, book, calendars).waiting.needs for arrival in traffic.arrivals}
+    asked = {skill for needs in classes for skill, _ in needs.required + needs.preferred}
+    return asked | {needs.overflow for needs in classes if needs.overflow}
 
 
 def _versions(book: Rulebook) -> list[str]:

@@ -27,7 +27,7 @@ from workers.hours import calendars
 from workers.options import ConfigOption
 from workers.picture import bound_sentences, percent, picture, short, span
 from workers.publishing import content_of, parsed
-from workers.rehearsal import Side, rehearse, with_skills
+from workers.rehearsal import Side, asked_for, rehearse, with_skills
 from workers.ruling import Ruling
 from workers.traffic import (
     Traffic,
@@ -50,7 +50,18 @@ TrafficOption = Annotated[
     Path | None, typer.Option(help="描述的来量与人员（TOML、JSON） / Described traffic.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="输出 JSON / Print JSON.")]
-PictureOption = Annotated[Path | None, typer.Option(help="另存为 SVG 图 / Save as SVG.")]
+
+
+def _drawable(file: Path | None) -> Path | None:
+    """Found out before a minute of playing, not after."""
+    if file is not None and (file.is_dir() or not file.parent.is_dir()):
+        raise typer.BadParameter(f"{file}：写不了这个文件 / this file cannot be written")
+    return file
+
+
+PictureOption = Annotated[
+    Path | None, typer.Option(callback=_drawable, help="另存为 SVG 图 / Save as SVG.")
+]
 
 
 _MOST_CLASSES = 12
@@ -136,11 +147,18 @@ def _played(
     if asked.staff is not None:
         begins, ends = _around(shifts, traffic)
         staff = read_staffing(asked.staff).staff
-        shifts = [*staffed(staff, hours.general.zone, begins, ends)]
+        shifts = [*staffed(staff, traffic.zone, begins, ends)]
     unknown = asked.taught.keys() - {shift.agent_id for shift in shifts}
     if unknown:
         named = "、".join(sorted(unknown))
         raise Rejected(f"没有坐席 {named} / there is no agent {named}")
+    learnt = {skill for skills in asked.taught.values() for skill in skills}
+    if idle := learnt and learnt - asked_for(traffic, draft, hours):
+        named = "、".join(sorted(idle))
+        raise Rejected(
+            f"没有工单需要技能 {named}，多会它什么都不会变。"
+            f" / No ticket asks for {named}: learning it would change nothing."
+        )
     drafted = Side(draft, with_skills(shifts, asked.taught))
     with _progress() as progress:
         return rehearse(traffic, Side(live, traffic.shifts), drafted, hours, progress)
@@ -189,27 +207,57 @@ def tell(report: Mapping[str, Any], as_json: bool, file: Path | None) -> None:
         return
     out = Console(highlight=False)
     Console(highlight=False, width=max(out.width, 100)).print(_table(report))
-    moved = report["differences"]
-    out.print(
-        f"{moved['moved']} 张换人，{moved['gained']} 张变为达标，{moved['lost']} 张变为超时 /"
-        f" {moved['moved']} go to somebody else, {moved['gained']} become timely,"
-        f" {moved['lost']} late"
-    )
-    for side, name in (("live", "现行 live"), ("draft", "草案 draft")):
-        occupancy = report[side]["occupancy"]
-        out.print(
-            f"{name}: 负荷 occupancy {percent(occupancy['mean'])}"
-            f" ± {percent(occupancy['spread'])}，未接 unserved {report[side]['unserved']}"
-        )
-    for text, bad in bound_sentences(report):
-        out.print(f"{'!' if bad else '·'} {text}", markup=False)
+    for text, bad in _notes(report):
+        out.print(f"{'!' if bad else '·'} {text}", markup=False, soft_wrap=True)
     if file is not None:
         out.print(f"图 picture: {file}", markup=False)
 
 
+def _notes(report: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+    """What stands under the table, each with whether it is a reason to worry."""
+    moved = report["differences"]
+    yield (
+        (
+            f"{moved['moved']} 张换人，{moved['gained']} 张变为达标，{moved['lost']} 张变为超时 /"
+            f" {moved['moved']} go to somebody else, {moved['gained']} become timely,"
+            f" {moved['lost']} late"
+        ),
+        False,
+    )
+    for side, name in (("live", "现行 live"), ("draft", "草案 draft")):
+        occupancy, unserved = report[side]["occupancy"], report[side]["unserved"]
+        yield (
+            (
+                f"{name}：负荷 occupancy {percent(occupancy['mean'])}"
+                f" ± {percent(occupancy['spread'])}，无人接 never given {unserved}"
+            ),
+            unserved > 0,
+        )
+    if report["estimated_handle"]:
+        number = report["estimated_handle"]
+        yield (
+            (
+                f"{number} 张还没有处理完，按同类的平均时长算 /"
+                f" {number} not finished yet: taken to last as long as others of their type"
+            ),
+            False,
+        )
+    yield from bound_sentences(report)
+
+
+_SOURCES = {
+    "recorded": "实际来量 recorded traffic",
+    "recorded, everybody in opening hours": (
+        "实际来量，没有在岗记录，按营业时间人人在岗"
+        " recorded traffic, everybody there in opening hours"
+    ),
+    "described": "描述的来量 described traffic",
+}
+
+
 def _table(report: Mapping[str, Any]) -> Table:
-    source = f"{report['tickets']} tickets, {report['source']}"
-    table = Table(title=f"分单演练 Rehearsal ({source})")
+    source = f"{report['tickets']} 张工单 tickets · {_SOURCES[report['source']]}"
+    table = Table(title=f"分单演练 Rehearsal · {source}")
     for name in ("", "工单 n", "现行 live", "草案 draft", "±", "均 mean", "P95", "P99.9"):
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
     _row(table, "全部 all", report["live"], report["draft"])

@@ -2,25 +2,47 @@
 
 import os
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from config.settings import Settings
+from desk.shapes import words_of
 from models.store import Store
+from models.ticket import STATE_NAMES
+from router.policy import REST
 from workers.explaining import Explaining, explained, needs_of
 from workers.wiring import make_ruling, make_store
 
 _OUTCOMES = {
     "chosen": "选中 chosen",
-    "ranked": "可选 ranked",
-    "capacity": "满负荷 full",
+    "ranked": "也可接 could take it",
+    "capacity": "已满负荷 full",
     "presence": "未就绪 not ready",
-    "excluded": "已拒接 declined",
-    "level": "等级不足 level",
-    "skill": "缺技能 skill",
+    "excluded": "已拒接或未应答 declined",
+    "level": "等级不足 level too low",
+    "skill": "缺少技能 skill missing",
+}
+
+_ENDS = {
+    "declined": "已拒接 declined",
+    "timeout": "未应答 not answered",
+    "disconnected": "断线退回 disconnected",
+    "disabled": "离岗交接 handed over on leaving",
+    "helping": "协办 with helpers",
+    "returned": "已退回 sent back",
+    "merged": "已合并 merged",
+    "transferred": "已转出 transferred",
+    "pending": "转待客户回复 pended",
+    "snoozed": "挂起 snoozed",
+    "interrupted": "为紧急工单暂时放下 set aside for an urgent one",
+    "taken": "由班长转走 taken by a supervisor",
+    "resolved": "已解决 resolved",
+    "invalid": "标为无效 junk",
 }
 
 
@@ -30,17 +52,20 @@ async def explain_ticket(settings: Settings, number: str, out: Console) -> None:
     Raises:
         NotFound: no such ticket.
     """
+    zone = ZoneInfo(settings.hours.time_zone)
     store = make_store(settings)
     try:
         ticket = await store.tickets.get(number)
-        names = {agent.id: agent.name for agent in await store.agents.all()}
-        out.print(f"工单 ticket {ticket.number} · {ticket.state} · {ticket.skill_class or '–'}")
+        names = await store.agents.names()
+        state = " ".join(STATE_NAMES[ticket.state])
+        out.print(f"[bold]工单 ticket {ticket.number}[/bold] · {state}")
         for row in await store.tickets.decisions(ticket.id):
-            await _show(row, ticket.skill_class, store, names, out)
+            await _show(row, ticket.skill_class, store, names, zone, out)
         told = await Explaining(store, make_ruling(settings, store)).waiting(ticket.id)
         if told is not None:
-            out.print(f"[bold]为何还在等 / Why it waits[/bold] {_facts(told.facts)}")
-            out.print(escape(f"{told.text.zh}{os.linesep}{told.text.en}"))
+            out.print("[bold]为何还在等 why it waits[/bold]")
+            out.print(escape(f"{told.text.zh}{os.linesep}{told.text.en}"), soft_wrap=True)
+            _facts(told.facts, zone, out)
     finally:
         await store.close()
 
@@ -50,24 +75,58 @@ async def _show(
     skill_class: str | None,
     store: Store,
     names: Mapping[str, str],
+    zone: ZoneInfo,
     out: Console,
 ) -> None:
     decision = row["decision"]
-    name = names.get(row["agent_id"], row["agent_id"])
-    out.print(f"[bold]{escape(name)}[/bold] epoch {row['epoch']} {row['outcome'] or ''}")
-    if "candidates" not in decision:
-        out.print(escape(f"由人决定 / by hand: {dict(decision)}"))
-        return
+    name, ended = names.get(row["agent_id"], row["agent_id"]), row["outcome"]
+    end = f" · {_ENDS.get(ended, ended)}" if ended else ""
+    out.print(f"[bold]{_moment(row['at'], zone)} → {escape(name)}[/bold]{escape(end)}")
     needs = await needs_of(store, decision.get("skill_class") or skill_class)
-    out.print(escape(os.linesep.join(explained(decision, needs, names))))
-    out.print(_facts(decision))
+    words = os.linesep.join(words_of(row, needs, names, explained))
+    out.print(escape(words), soft_wrap=True)
+    if "candidates" not in decision:
+        return
+    _facts(decision, zone, out)
     table = Table("坐席 agent", "结果 outcome", "依据 detail")
     for c in decision["candidates"]:
-        who = names.get(c["agent_id"], "其余 others" if c["agent_id"] == "*" else c["agent_id"])
-        table.add_row(escape(who), _OUTCOMES[c["outcome"]], escape(c["detail"]))
+        rest = c["agent_id"] == REST
+        who = "其余 others" if rest else names.get(c["agent_id"], c["agent_id"])
+        detail = f"{c['detail']} 人 agents" if rest else _particulars(c["detail"], row["at"])
+        table.add_row(escape(who), _OUTCOMES[c["outcome"]], escape(detail))
     out.print(table)
 
 
-def _facts(found: Mapping[str, Any]) -> str:
-    kept = ("key", "relax_step", "rules_version", "ahead", "sticky", "named", "interrupts")
-    return escape(" ".join(f"{name}={found[name]}" for name in kept if name in found))
+def _particulars(detail: str, at: float) -> str:
+    """The scores of one candidate as the policy writes them, for people."""
+    told = []
+    for part in detail.split():
+        name, sign, value = part.partition("=")
+        match name if sign else "":
+            case "level":
+                told.append(f"等级合计 levels {value}")
+            case "used":
+                told.append(f"占用 load {value}")
+            case "flexibility":
+                told.append(f"能接近期工单的 serves {float(value):.0%}")
+            case "idle_since":
+                told.append(f"空闲 idle {max(at - float(value), 0.0):.0f} s")
+            case _:
+                told.append(part)
+    return " · ".join(told) if "=" in detail else detail
+
+
+def _facts(found: Mapping[str, Any], zone: ZoneInfo, out: Console) -> None:
+    """What the rule went by: how far it gave way, its version, and the place in the queue."""
+    told = [
+        f"要求放宽步数 needs relaxed by {found['relax_step']}",
+        f"规则 rules {found['rules_version']}",
+        f"排序时刻（早者先）order (earliest first) {_moment(found['key'], zone)}",
+    ]
+    if "ahead" in found:
+        told.insert(0, f"前面还有 ahead {found['ahead']}")
+    out.print(escape(" · ".join(told)), style="dim", soft_wrap=True)
+
+
+def _moment(at: float, zone: ZoneInfo) -> str:
+    return f"{datetime.fromtimestamp(at, zone):%m-%d %H:%M:%S}"

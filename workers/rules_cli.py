@@ -48,7 +48,16 @@ rules_app = typer.Typer(
 )
 out = Console(highlight=False)
 
-Why = Annotated[str, typer.Option(help="为什么，记入审计 / Why; kept in the audit.")]
+
+def _said(why: str) -> str:
+    if not why.strip():
+        raise typer.BadParameter("请写明原因 / say why")
+    return why
+
+
+Why = Annotated[
+    str, typer.Option(callback=_said, help="为什么，记入审计 / Why; kept in the audit.")
+]
 By = Annotated[
     str | None,
     typer.Option(help="以谁的名义（账号），记入审计 / In whose name; kept in the audit."),
@@ -62,6 +71,9 @@ Accounts = Annotated[
 Domains = Annotated[
     list[str] | None, typer.Option("--domain", help="只给这个领域，可多次 / Only this domain.")
 ]
+
+
+_STATES = {"draft": "草案 draft", "published": "生效中 in force", "retired": "已停用 retired"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +119,7 @@ def list_(config: ConfigOption = None) -> None:
             lines = [_line_name(p.line) for p in published if p.number == version.number]
             row = (
                 str(version.number),
-                version.state,
+                _STATES[version.state],
                 "; ".join(lines),
                 _when(version.created_at, office),
                 version.why,
@@ -169,7 +181,8 @@ def validate(
     findings = _in_office(config, act)
     for f in findings:
         sign = {"error": "错误 error", "warning": "注意 warning"}[f.level]
-        out.print(f"{sign} {f.where}: {f.text.zh} / {f.text.en}", markup=False)
+        where = "" if f.where.startswith("class.") else f"{f.where}: "
+        out.print(f"{sign} {where}{f.text.zh} / {f.text.en}", markup=False, soft_wrap=True)
     if any(f.level == "error" for f in findings):
         raise typer.Exit(1)
     out.print("可以发布 / It may be published")

@@ -6,7 +6,7 @@ import tomllib
 from bisect import bisect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import accumulate
 from pathlib import Path
 from random import Random
@@ -14,11 +14,12 @@ from statistics import fmean
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from config.problems import ConfigurationError, Problem, explain
 from config.sections import Periods
 from models.agent import Agent, Presence
+from models.errors import Rejected
 from models.store import Store
 from models.store.records import Record
 from models.ticket import Label, Labels
@@ -47,18 +48,47 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """``estimated`` tickets have the mean handling time of the others of their type."""
+    """``estimated`` tickets have the mean handling time of the others of their type.
+
+    ``zone`` is where its hours are told.
+    """
 
     arrivals: Sequence[Arrival]
     shifts: Sequence[Shift]
     source: str
+    zone: ZoneInfo
     estimated: int = 0
 
 
 # -- described ---------------------------------------------------------------------------
 
+_Weights = TypeVar("_Weights", dict[str, float], tuple[float, ...])
+
+
+def _some(shares: _Weights) -> _Weights:
+    if not any(shares.values() if isinstance(shares, dict) else shares):
+        raise ValueError("不能都是 0 / they may not all be 0")
+    return shares
+
+
+def _open(periods: Periods) -> Periods:
+    try:
+        Calendar.of("UTC", {str(day): spans for day, spans in periods.items()})
+    except Rejected as error:
+        raise ValueError(str(error)) from error
+    return periods
+
+
+def _known(zone: str) -> str:
+    try:
+        Calendar.of(zone, {})
+    except Rejected as error:
+        raise ValueError(str(error)) from error
+    return zone
+
+
 Share = Annotated[float, Field(ge=0)]
-Shares = Annotated[dict[str, Share], Field(min_length=1)]
+Shares = Annotated[dict[str, Share], Field(min_length=1), AfterValidator(_some)]
 
 
 class _Part(BaseModel):
@@ -72,7 +102,27 @@ class Staff(_Part):
     count: int = Field(1, ge=1, le=5000)
     skills: dict[str, Annotated[int, Field(ge=1, le=5)]]
     capacity: int = Field(6, ge=1, le=100)
-    periods: Periods
+    periods: Annotated[Periods, AfterValidator(_open)]
+
+    @property
+    def agents(self) -> list[str]:
+        if self.count == 1:
+            return [self.name]
+        return [f"{self.name}-{number + 1}" for number in range(self.count)]
+
+
+def _told_apart(staff: tuple[Staff, ...]) -> tuple[Staff, ...]:
+    if not staff:
+        raise ValueError("至少写一名坐席 / there must be one agent at least")
+    seen: set[str] = set()
+    for name in (name for group in staff for name in group.agents):
+        if name in seen:
+            raise ValueError(f"坐席 {name} 写了两次 / the agent {name} is there twice")
+        seen.add(name)
+    return staff
+
+
+People = Annotated[tuple[Staff, ...], AfterValidator(_told_apart)]
 
 
 class Handle(_Part):
@@ -88,12 +138,16 @@ class Described(_Part):
     """A centre, its staffing and its arrivals, as a file says them."""
 
     seed: int = 1
-    starts: str = Field(description="The first day, as 2026-11-23.")
+    starts: date = Field(description="The first day, as 2026-11-23.")
     days: int = Field(7, ge=1, le=366)
-    time_zone: str = "Asia/Shanghai"
+    time_zone: Annotated[str, AfterValidator(_known)] = "Asia/Shanghai"
     tickets: int = Field(ge=1, le=2_000_000)
-    weekdays: tuple[Share, ...] = Field((1, 1, 1, 1, 1, 1, 1), min_length=7, max_length=7)
-    hours: tuple[Share, ...] = Field((0,) * 9 + (1,) * 9 + (0,) * 6, min_length=24, max_length=24)
+    weekdays: Annotated[tuple[Share, ...], AfterValidator(_some)] = Field(
+        (1, 1, 1, 1, 1, 1, 1), min_length=7, max_length=7
+    )
+    hours: Annotated[tuple[Share, ...], AfterValidator(_some)] = Field(
+        (0,) * 9 + (1,) * 9 + (0,) * 6, min_length=24, max_length=24
+    )
     labels: dict[str, Shares]
     langs: Shares = {"zh": 1.0}
     tiers: Shares = {"standard": 1.0}
@@ -101,13 +155,13 @@ class Described(_Part):
     mail: Share = Field(0.0, le=1, description="The share of tickets that come by mail.")
     account: str = ""
     handle: Handle = Handle()
-    staff: tuple[Staff, ...] = Field(min_length=1)
+    staff: People
 
 
 class Staffing(_Part):
     """Only the people, for a draft of another staffing."""
 
-    staff: tuple[Staff, ...] = Field(min_length=1)
+    staff: People
 
 
 def read_described(path: Path) -> Described:
@@ -150,14 +204,16 @@ def _read(path: Path, model: type[_File]) -> _File:
                 "Neither TOML nor JSON in UTF-8.",
             )
         ]
-    raise ConfigurationError(problems)
+    raise ConfigurationError(
+        problems, (f"{path} 有 {len(problems)} 处问题。", f"{len(problems)} problem(s) in {path}.")
+    )
 
 
 def described(centre: Described) -> Traffic:
     """Draws the traffic of a description; the same seed draws the same."""
     random = Random(centre.seed)  # noqa: S311  a draw that can be repeated is what is wanted
     zone = ZoneInfo(centre.time_zone)
-    first = datetime.fromisoformat(centre.starts).replace(tzinfo=zone)
+    first = datetime.combine(centre.starts, time(), zone)
     hours = [
         (day, hour, centre.weekdays[(first + timedelta(days=day)).weekday()] * weight)
         for day in range(centre.days)
@@ -174,7 +230,8 @@ def described(centre: Described) -> Traffic:
         _drawn(f"{number:07}", at, centre, random) for number, at in enumerate(sorted(moments))
     ]
     until = (first + timedelta(days=centre.days)).timestamp()
-    return Traffic(arrivals, [*staffed(centre.staff, zone, first.timestamp(), until)], "described")
+    shifts = [*staffed(centre.staff, zone, first.timestamp(), until)]
+    return Traffic(arrivals, shifts, "described", zone)
 
 
 def _drawn(ticket_id: str, at: float, centre: Described, random: Random) -> Arrival:
@@ -208,8 +265,7 @@ def staffed(staff: Sequence[Staff], zone: ZoneInfo, since: float, until: float) 
     for group in staff:
         calendar = Calendar.of(str(zone), {str(d): p for d, p in group.periods.items()})
         spans = [*calendar.spans(since, until)]
-        for number in range(group.count):
-            name = group.name if group.count == 1 else f"{group.name}-{number + 1}"
+        for name in group.agents:
             for begins, ends in spans:
                 yield Shift(name, group.skills, group.capacity, begins, ends)
 
@@ -239,7 +295,8 @@ async def recorded(store: Store, since: float, until: float, hours: Calendar) ->
     means = _means(found)
     logins = {agent.id: agent.login for agent in people.values()}
     arrivals = [_arrival(record, means, logins) for record in found]
-    return Traffic(arrivals, shifts, source, sum(record.handle is None for record in found))
+    estimated = sum(record.handle is None for record in found)
+    return Traffic(arrivals, shifts, source, hours.zone, estimated)
 
 
 def _arrival(record: Record, means: Mapping[str, float], logins: Mapping[str, str]) -> Arrival:

@@ -359,5 +359,5 @@ def _json(frame: Mapping[str, object]) -> web.Response:
     return web.Response(text=protocol.dump(frame), content_type="application/json")
 
 
-def _ignore(_: Sequence[Entry]) -> None:
+def _ignore(_: Sequence[Entry] | None) -> None:
     """Who only asks once need not be woken."""

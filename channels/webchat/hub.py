@@ -17,6 +17,8 @@ from models.store.conversations import Entry
 from models.store.database import Event
 from models.tail import follow, typing_topic
 
+_log = structlog.stdlib.get_logger(__name__)
+
 PAGE = 500
 """Entries read from a log at a time."""
 
@@ -27,9 +29,9 @@ _CONCERNING = frozenset({"message.in", "message.out", "ticket.queued", "conversa
 _ONLINE_SECONDS = 10.0
 """How long the answer to “is anybody there” is good for."""
 
-Wake = Callable[[Sequence[Entry]], None]
-"""Called with new entries (none: another ticket number, or one that an agent has seen); it must
-only make a note of them.
+Wake = Callable[[Sequence[Entry] | None], None]
+"""Called with new entries (none: another ticket number, or one that an agent has seen), or with
+None where they could not be read: they are to be looked for in the log. It must only make a note.
 
 It may hear of an entry twice, and it may miss one that came while it was not yet there.
 """
@@ -111,10 +113,7 @@ class Hub:
                     room.typing += 1
                     self._wake(conversation_id)
 
-    async def _follow_turns(self) -> None:
-        await self._turns.run(self._who_waits, self._wake)
-
-    def _wake(self, conversation_id: str, entries: Sequence[Entry] = ()) -> None:
+    def _wake(self, conversation_id: str, entries: Sequence[Entry] | None = ()) -> None:
         room = self._by_id.get(conversation_id)
         for wake in tuple(room.listeners) if room else ():
             wake(entries)
@@ -175,22 +174,27 @@ class Hub:
             await self._store.conversations.delivered(room.conversation_id, seq)
 
     async def _follow(self, after: int) -> None:
-        log = structlog.get_logger(__name__)
         while True:
             try:
                 async for events in follow(self._store, self._bus, after):
                     await self._announce_surely(events)
                     after = events[-1].seq
-            except Exception:  # A fault in one page of events must not silence all chats.
-                log.exception("webchat.tail_failed", after=after)
+            except Exception:  # noqa: BLE001  the tail goes on, whatever it was
+                _log.exception("webchat.tail_failed", after=after)
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _announce_surely(self, events: Sequence[Event]) -> None:
+        """A fault in one page of events must not silence all chats: then each looks for itself."""
         while True:
             try:
                 return await self.announce(events)
             except Temporary:
                 await asyncio.sleep(_RETRY_SECONDS)
+            except Exception:  # noqa: BLE001  whatever it is, it concerns this page only
+                _log.exception("webchat.page_failed", first=events[0].seq)
+                for conversation_id in tuple(self._by_id):
+                    self._wake(conversation_id, None)
+                return None
 
     async def announce(self, events: Sequence[Event]) -> None:
         """Wakes those whom the events concern. Raises ``Temporary``, and may be repeated."""

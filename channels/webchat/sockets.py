@@ -81,10 +81,10 @@ class Connection:
         self._started = True
         self._pump_on()
 
-    def wake(self, entries: Sequence[Entry]) -> None:
+    def wake(self, entries: Sequence[Entry] | None) -> None:
         """Notes what is new. Before ``start`` nothing is pushed."""
-        if len(self._news) + len(entries) > PAGE:
-            # The client reads slower than it is written to: later, from the log.
+        if entries is None or len(self._news) + len(entries) > PAGE:
+            # Or the client reads slower than it is written to: later, from the log.
             self._news = []
             self._gap = True
         else:

@@ -106,11 +106,14 @@ class Boards:
             select(t.skill_class, func.count().label("tickets"))
             .where(t.created_at >= since, t.skill_class.is_not(None))
             .group_by(t.skill_class)
+            .subquery()
+        )
+        # One statement, for one moment: between two reads a class may come up.
+        query = select(skill_class.c.needs, counted.c.tickets).join(
+            counted, skill_class.c.name == counted.c.skill_class
         )
         async with self._db.read() as conn:
-            known = {row.name: row.needs for row in await conn.execute(select(skill_class))}
-            rows = (await conn.execute(counted)).all()
-        return [(load_needs(known[row.skill_class]), row.tickets) for row in rows]
+            return [(load_needs(row.needs), row.tickets) for row in await conn.execute(query)]
 
     async def queues(self, first: int = 0) -> list[QueueState]:
         """Every queue with something in it, and the ``first`` tickets of each, by name."""
@@ -128,7 +131,7 @@ class Boards:
                 for name, c in sorted(counted.items())
             ]
 
-        return await self._db.look(found)
+        return await self._db.look(found, steady=True)
 
     async def places(self, conversation_ids: Collection[str]) -> dict[str, Place]:
         """By conversation, where its ticket stands; only those that wait in a queue."""
@@ -151,7 +154,7 @@ class Boards:
                 for row in mine
             }  # fmt: skip
 
-        return await self._db.look(found)
+        return await self._db.look(found, steady=True)
 
 
 async def _counted(conn: AsyncConnection, now: float) -> dict[str, dict[str, Any]]:

@@ -89,11 +89,15 @@ class Conversations:
         return Conversation(**{name: row[name] for name in names})
 
     async def log(self, conversation_id: str, after: int = 0, limit: int = 500) -> list[Entry]:
-        """Entries with a greater seq, in order."""
+        """Entries with a greater seq, in order, and none left out before the last of them.
+
+        Whoever reads goes on from there: what the one side said while the other was read would
+        never be seen.
+        """
         m, o = message.c, outbound.c
         theirs = select(message).where(m.conversation_id == conversation_id, m.seq > after)
         ours = select(outbound).where(o.conversation_id == conversation_id, o.seq > after)
-        async with self._db.read() as conn:
+        async with self._db.read(steady=True) as conn:
             said = await conn.execute(theirs.order_by(m.seq).limit(limit))
             entries = [_theirs(row) for row in said.mappings()]
             answered = await conn.execute(ours.order_by(o.seq).limit(limit))

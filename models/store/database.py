@@ -235,7 +235,7 @@ class Database:
         if self.dialect == "sqlite":
             self._turn: AbstractAsyncContextManager[object] = asyncio.Lock()
             self._writer = _sqlite_engine(url, BEGIN_WRITING)
-            self._reader = _sqlite_engine(url, "BEGIN")
+            self._reader = self._steady = _sqlite_engine(url, "BEGIN")
         else:
             self._turn = nullcontext()
             self._writer = create_async_engine(
@@ -248,6 +248,7 @@ class Database:
             # READ COMMITTED takes a snapshot a statement in a transaction, too: without one a
             # read is one round trip instead of three.
             self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
+            self._steady = self._writer.execution_options(isolation_level="REPEATABLE READ")
 
     async def close(self) -> None:
         if self._kept is not None:
@@ -300,7 +301,9 @@ class Database:
             tx = Tx(conn, await self._now(conn), self.dialect)
             return await body(tx), await tx.number_events()
 
-    async def look(self, body: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def look(
+        self, body: Callable[[AsyncConnection], Awaitable[T]], *, steady: bool = False
+    ) -> T:
         """``body`` with a connection as in ``read``; on SQLite in one trip to its thread.
 
         Raises:
@@ -312,7 +315,7 @@ class Database:
                 return await body(conn)
 
         with _translated():
-            async with self._reader.connect() as conn:
+            async with self._reading(steady).connect() as conn:
                 if self.dialect != "sqlite":
                     return await whole()
                 return await _driver(conn).run(whole)
@@ -360,17 +363,21 @@ class Database:
         self._kept = conn
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
+    async def read(self, *, steady: bool = False) -> AsyncIterator[AsyncConnection]:
         """A connection for reading; on SQLite one snapshot, that never waits for the writer.
 
-        On PostgreSQL each statement has a snapshot of its own.
+        On PostgreSQL each statement has a snapshot of its own, unless ``steady`` asks for one
+        for all: two round trips more, for who puts together what several statements found.
 
         Raises:
             Temporary: the database is out of reach.
         """
         with _translated():
-            async with self._reader.begin() as conn:
+            async with self._reading(steady).begin() as conn:
                 yield conn
+
+    def _reading(self, steady: bool) -> AsyncEngine:
+        return self._steady if steady else self._reader
 
     async def now(self) -> float:
         """Database time, in seconds since the epoch, for reading: a transaction has its own.

@@ -63,7 +63,7 @@ class Kpi:
         found: dict[tuple[int, str], Figures] = {}
         if by is None:
             found = {(n, ""): Figures(n, "") for n in range(len(bounds) - 1)}
-        async with self._db.read() as conn:
+        async with self._db.read(steady=True) as conn:
             for query in _queries(bounds, by):
                 _add(found, (await conn.execute(query)).mappings())
             _add(found, _by_clock((await conn.execute(_clocks(bounds, by))).mappings()))

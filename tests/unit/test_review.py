@@ -125,6 +125,28 @@ def test_a_line_answers_for_its_own_classes_only_and_leaves_the_order_to_all() -
     assert review(rules(late_factor=3.0), around(), Line(), rules()) == []
 
 
+@pytest.mark.parametrize(
+    ("line", "where"),
+    [
+        (Line(domains=("物溜",)), "line.domains.物溜"),
+        (Line(channels=("webchat", "wechat")), "line.channels.wechat"),
+        (Line(channels=("live",)), "line.channels.live"),
+    ],
+)
+def test_a_slip_in_the_name_of_a_line_is_not_published_to_nobody(line: Line, where: str) -> None:
+    assert [finding.where for finding in review(rules(), around(), line, rules())] == [where]
+
+
+def test_what_nobody_can_take_is_named_as_people_call_it() -> None:
+    here = around(
+        langs=("en",), agents={"li": AGENTS["li"], "wu": {"domain:支付": 1, "lang:en": 1}}
+    )
+    told = {f.where: f.text for f in review(rules(), here)}
+    text = told["class.domain:物流:1+lang:en:1!|type:咨询:2"]
+    assert "需要 物流、语种 en 的工单" in text.zh
+    assert "that need 物流, language en:" in text.en
+
+
 def test_the_rules_that_come_along_are_written_for_the_taxonomy_that_does() -> None:
     settings = load(None, environ={})
     facets = {name: tuple(f.classes) for name, f in load_taxonomy(settings).facets.items()}

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from models.routing import TRIAGE, AgentView, Needs, Rules, Waiting
-from router.explain import explain, why_not_yet
+from router.explain import Explanation, explain, keeps, why_not_yet
 from router.policy import assign, standing
 
 NOW = 1_000.0
@@ -17,6 +17,14 @@ LI_LEI = AgentView("a1", {"domain:物流": 3, "type:投诉": 2}, 6, 0, True, 10.
 HAN_MEIMEI = replace(LI_LEI, agent_id="a2", idle_since=20.0)
 LUCY = replace(LI_LEI, agent_id="a3", used=6)
 NAMES = {"a1": "李雷", "a2": "韩梅梅", "a3": "Lucy"}
+
+
+def wait(
+    ticket: Waiting, agents: list[AgentView], now: float = NOW, offline: dict | None = None
+) -> Explanation:
+    stands = standing(ticket, agents, now, RULES)
+    kept = keeps(ticket, stands, agents, offline or {}, len(RULES.relax_at))
+    return why_not_yet(ticket, stands, now, kept, NAMES)
 
 
 def test_a_decision_in_full() -> None:
@@ -93,31 +101,75 @@ def test_relaxed_needs_are_told() -> None:
     ],
 )
 def test_what_a_ticket_waits_for(reason: str, ticket: Waiting, agents: list[AgentView]) -> None:
-    told = why_not_yet(ticket, standing(ticket, agents, NOW, RULES), NOW)
+    told = wait(ticket, agents)
     assert told.facts["reason"] == reason
     assert json.loads(json.dumps(told.facts))["ticket_id"] == "t1"
 
 
 def test_a_wait_in_full() -> None:
     novice = AgentView("a4", {"domain:物流": 1}, 6, 6, True, 0.0)
-    stands = standing(TICKET, [LUCY, novice], NOW + 10, RULES)
-    told = why_not_yet(TICKET, stands, NOW + 10)
+    told = wait(TICKET, [LUCY, novice], NOW + 10)
     assert told.text.zh == (
         "因为需要技能 物流，优先 投诉（2 级以上）；已等待 10 秒；距响应时限还有 4 分 50 秒；"
-        "1 名在线坐席符合；1 名已满负荷；符合的坐席现在都满负荷；有人结束一张工单即可分配；"
+        "1 名在线坐席符合；1 名已满负荷（Lucy）；有人结束一张工单即可分配；"
         "1 分 5 秒后放宽要求，届时 2 名在线坐席符合。"
     )
     assert told.text.en == (
         "It needs the skill 物流, 投诉 (level 2 or more) preferred; it has waited 10 s;"
-        " its answer is due in 4 min 50 s; 1 online agent matches; 1 at full capacity;"
-        " everyone who matches is at full capacity: it is given when one of them finishes;"
+        " its answer is due in 4 min 50 s; 1 online agent matches; 1 at full capacity (Lucy);"
+        " it is given as soon as one of them finishes a ticket;"
         " in 1 min 5 s its needs are relaxed; then 2 online agents match."
     )
 
 
+def test_who_is_away_and_could_take_it_is_named() -> None:
+    """A rung without anybody is skipped at once, so the preferred skill keeps nobody out."""
+    told = wait(TICKET, [], offline={"a1": {"domain:物流": 1}, "a2": {"domain:支付": 5}})
+    assert (
+        "没有在线坐席符合；需要有此技能的坐席上线，或由班长指派；会而不在线的：李雷。"
+        in told.text.zh
+    )
+    assert told.text.en.endswith("a supervisor assigns it; who has them and is offline: 李雷.")
+    assert told.facts["agents"] == {"offline": ["a1"]}
+
+
+def test_a_class_that_no_account_can_serve_is_told() -> None:
+    told = wait(TICKET, [], offline={"a2": {"domain:支付": 5}})
+    assert "没有任何账号会" in told.text.zh
+    assert "nobody with an account has them" in told.text.en
+
+
+def test_who_is_full_and_who_is_not_ready_are_told_apart() -> None:
+    """Neither “everyone is full” nor “nobody is ready” would be true of both together."""
+    away = replace(LI_LEI, ready=False)
+    told = wait(TICKET, [away, LUCY])
+    assert (
+        "1 名已满负荷（Lucy）；1 名未就绪（李雷）；有人结束一张工单或就绪即可分配" in told.text.zh
+    )
+    assert "finishes a ticket, or is ready" in told.text.en
+
+
+def test_who_could_not_hold_it_with_nothing_else_to_do_is_not_waited_for() -> None:
+    told = wait(TICKET, [replace(LI_LEI, capacity=0)])
+    assert "容量小于这张工单所占的 2" in told.text.zh
+    assert "less than the 2 it takes" in told.text.en
+
+
+def test_the_names_are_those_that_the_policy_counts() -> None:
+    novice = AgentView("a4", {"domain:物流": 1}, 6, 0, True, 0.0)
+    crowd = [replace(LUCY, agent_id=f"b{i}") for i in range(7)]
+    ticket = replace(TICKET, excluded=frozenset({"a2"}))
+    agents = [replace(LI_LEI, ready=False), HAN_MEIMEI, novice, *crowd]
+    told = wait(ticket, agents)
+    counted = {k: len(v) for k, v in told.facts["agents"].items()}
+    assert counted | {"skill": 1} == told.facts["removed"]
+    assert "7 名已满负荷（b0、b1、b2、b3、b4 等 7 人）" in told.text.zh
+    assert "(b0, b1, b2, b3, b4 and 2 more)" in told.text.en
+
+
 def test_a_late_ticket_and_one_for_triage_say_so() -> None:
     ticket = replace(TICKET, needs=Needs(required=((TRIAGE, 1), ("lang:en", 1))))
-    told = why_not_yet(ticket, standing(ticket, [], NOW + 4000, RULES), NOW + 4000)
+    told = wait(ticket, [], NOW + 4000)
     assert told.text.zh.startswith("因为分类不确定，由人工判断，需要技能 语种 en；")
     assert "已超时 1 小时 1 分" in told.text.zh
     assert "1 h 1 min late" in told.text.en

@@ -1,7 +1,10 @@
 """What people look up and change by hand, and every refusal in it."""
 
 import errno
+import itertools
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from models.agent import Presence, Role
 from models.errors import Conflict, NotFound, StorageFull, Temporary
 from models.message import Lane
-from models.routing import Needs
+from models.routing import Decision, Needs
 from models.store import Store
 from models.store.blobs import FileBlobs
 from models.store.database import Event
@@ -28,6 +31,7 @@ from tests.contract.store.makers import (
     thread,
     waiting,
 )
+from tests.machines.waits import at_each_wait
 
 OTHER = Needs(required=(("domain:支付", 1),))
 
@@ -204,6 +208,60 @@ async def test_queues_by_class(store: Store) -> None:
     recent = dict(await store.boards.recent_classes(0))
     assert recent == {NEEDS: 2, OTHER: 1}
     assert await store.queue.route([]) == []
+
+
+async def test_recent_work_is_of_one_moment(store: Store) -> None:
+    """A class that comes up while it is read broke a dispatcher's round, as a history found."""
+    await waiting(store, "a")
+    names = (f"n{number}" for number in itertools.count())
+
+    async def another() -> None:
+        name = next(names)
+        await waiting(store, name, needs=Needs(required=((f"domain:{name}", 1),)))
+
+    recent = await at_each_wait(store.boards.recent_classes(0), another)
+    assert (NEEDS, 1) in recent
+    assert next(names) != "n0"
+
+
+async def test_places_are_of_one_moment(store: Store) -> None:
+    """Whose ticket is given while the queue is looked at has the place they had, or none."""
+    person = await agent(store, capacity=99)
+    for step in itertools.count(1):
+        ticket_id = await waiting(store, f"t{step}")
+        chosen, waits = await decision(store, ticket_id, person), itertools.count(1)
+
+        async def given(step: int, waits: Iterator[int], chosen: Decision) -> None:
+            if next(waits) == step:
+                assert await store.queue.claim(chosen, None)
+
+        conversation = (await store.tickets.get(ticket_id)).conversation_id
+        look = store.boards.places([conversation])
+        places = await at_each_wait(look, partial(given, step, waits, chosen))
+        assert {place.position for place in places.values()} <= {1}
+        if next(waits) <= step:
+            assert conversation in places
+            assert step > 1
+            break
+        assert await store.boards.places([conversation]) == {}
+
+
+async def test_a_log_has_no_gap_that_its_reader_would_step_over(store: Store) -> None:
+    """Both sides go on talking while it is read; the next look is from its last entry on."""
+    ticket_id, person = await owned(store, "k")
+    conversation = (await store.tickets.get(ticket_id)).conversation_id
+    numbers = itertools.count(1)
+
+    async def talk() -> None:
+        number = next(numbers)
+        await thread(store, envelope(f"more{number}"), conversation_key="talk-k")
+        await store.tickets.reply(ticket_id, person, "好", f"c{number}", TicketState.ACTIVE)
+
+    log = await at_each_wait(store.conversations.log(conversation), talk)
+    assert next(numbers) > 1
+    last = log[-1].seq
+    log += await store.conversations.log(conversation, after=last)
+    assert [entry.seq for entry in log] == list(range(1, len(log) + 1))
 
 
 async def test_unlabelled_can_be_asked_for_by_id(store: Store) -> None:

@@ -138,3 +138,10 @@ async def test_a_webhook_of_nonsense_is_refused(bot: Any) -> None:
         async with lent.http.post(url, data=body, headers=headers) as response:
             assert response.status == 400
     assert lent.accepted == []
+
+
+async def test_a_webhooks_secret_of_any_bytes_is_refused(bot: Any) -> None:
+    lent, _, _ = await bot(TelegramWebhook())
+    headers = {"X-Telegram-Bot-Api-Secret-Token": "\udcff\u00e9"}
+    async with lent.http.post(f"{lent.url}/telegram/webhook", headers=headers) as response:
+        assert response.status == 401

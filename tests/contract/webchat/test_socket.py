@@ -367,6 +367,22 @@ async def test_the_tail_survives_a_database_that_is_away(
         assert (await hear(ws))["text"] == "数据库会回来"
 
 
+async def test_events_that_cannot_be_read_silence_no_chat(
+    door: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any) -> Any:
+        raise ValueError("nobody thought of this")
+
+    monkeypatch.setattr(Lookup, "entries", broken)
+    async with door.socket() as ws:
+        await hello(ws)
+        for text in ("第一句", "第二句"):
+            await ws.send_json(say(text))
+            await hear(ws)
+            await door.work()
+            assert (await hear(ws))["text"] == text
+
+
 async def test_a_resume_waits_for_a_database_that_is_away(
     door: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -102,14 +102,26 @@ async def test_the_command_line_explains_the_same(
     monkeypatch.setattr(type(store), "close", lambda _self: stay_open())
     by_state = {t.state: t for t in await store.tickets.page()}
     for state, expected in (
-        (TicketState.ACTIVE, ["李雷", "韩梅梅", "domain:物流 0<1", "缺技能", "relax_step=0"]),
-        (TicketState.WAITING, ["为何还在等", "满负荷", "is at full capacity"]),
+        (
+            TicketState.ACTIVE,
+            ["李雷", "韩梅梅", "domain:物流 0<1", "缺少技能", "relaxed by 0", "占用 load"],
+        ),
+        (
+            TicketState.WAITING,
+            ["为何还在等", "已满负荷（李雷）", "as soon as one of them finishes"],
+        ),
     ):
         page = io.StringIO()
         out = Console(file=page, width=200)
         await explain_ticket(load(None, environ={}), by_state[state].number, out)
         for text in expected:
             assert text in page.getvalue()
+    forced = by_state[TicketState.WAITING]
+    await store.tickets.take(forced.id, novice, by=person, forced=True)
+    page = io.StringIO()
+    await explain_ticket(load(None, environ={}), forced.number, Console(file=page, width=200))
+    assert "由班长指派给韩梅梅。" in page.getvalue()
+    assert "A supervisor assigned it to 韩梅梅." in page.getvalue()
 
 
 async def test_what_is_too_large_for_the_room_left_keeps_nothing_smaller_waiting(

@@ -115,6 +115,21 @@ def test_what_is_no_rules_is_refused_with_the_key(house: Path) -> None:
     assert "late_factor" in str(result.exception), "the nearest key is suggested"
 
 
+def test_a_list_is_no_rules_and_no_reason_is_none(house: Path) -> None:
+    file = house / "list.json"
+    file.write_text("[1, 2]")
+    assert "list.json" in str(shouli("rules", "validate", str(file)).exception)
+    silent = shouli("rules", "draft", str(edited(house)), "--why", " ")
+    assert (silent.exit_code, "请写明原因" in silent.output) == (2, True)
+    assert "草案 draft" not in told("rules", "list")
+
+
+def test_a_slip_in_a_domain_is_published_to_nobody(house: Path) -> None:
+    slip = shouli("rules", "publish", "1", "--why", "x", "--domain", "物溜")
+    assert "物溜" in str(slip.exception)
+    assert "物溜" not in told("rules", "list")
+
+
 def test_the_example_of_the_documents_is_played(house: Path, tmp_path: Path) -> None:
     small = tmp_path / "centre.toml"
     small.write_text(EXAMPLE.read_text("utf-8").replace("tickets = 20000", "tickets = 200"))
@@ -125,6 +140,7 @@ def test_the_example_of_the_documents_is_played(house: Path, tmp_path: Path) -> 
     more = ("--skill", "tech-1:domain:支付=3", "--picture", str(picture))
     again = told("simulate", "--traffic", str(small), *more)
     assert "达标" in again
+    assert "描述的来量" in again
     assert picture.read_text("utf-8").startswith("<svg")
     assert "tech-1" in picture.read_text("utf-8")
 
@@ -137,6 +153,10 @@ def test_wrong_descriptions_are_explained(house: Path, tmp_path: Path) -> None:
     assert "days" in str(result.exception)
     nobody = shouli("simulate", "--traffic", str(EXAMPLE), "--skill", "nobody:domain:支付=3")
     assert "nobody" in str(nobody.exception)
+    slip = shouli("simulate", "--traffic", str(EXAMPLE), "--skill", "tech-1:domain:支忖=3")
+    assert "没有工单需要技能 domain:支忖" in str(slip.exception)
+    nowhere = shouli("simulate", "--traffic", str(EXAMPLE), "--picture", "/nowhere/at/all.svg")
+    assert (nowhere.exit_code, "写不了" in nowhere.output) == (2, True)
 
 
 def test_nothing_recorded_is_said(house: Path) -> None:
