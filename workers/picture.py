@@ -167,23 +167,18 @@ def bound_sentences(report: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
     whole, busiest = report["bound"], report["busiest"]
     if whole["uncovered"]:
         yield _uncovered(whole["uncovered"]), True
-    yield from _load(whole["occupancy"], "整段时间，", "over all the time")
+    yield from _load(whole["occupancy"], "整段时间，", "all the time:")
     if busiest is not None:
         hours = f"{busiest['hour']}:00–{busiest['hour'] + 1}:00"
-        yield from _load(
-            busiest["occupancy"],
-            f"每天最忙的 {hours}，",
-            f"in the busiest hour of the day, {hours},",
-        )
+        yield from _load(busiest["occupancy"], f"最忙的 {hours}，", f"busiest hour, {hours}:")
     yield from _training(whole, busiest)
 
 
 def _uncovered(classes: Sequence[str]) -> str:
     """Classes differ by preferred skills, too, which keep nobody from them in the end."""
     named = list(dict.fromkeys(short(name.partition("|")[0]) for name in classes))
-    listed = "、".join(named[:_MOST_UNCOVERED])
-    zh, en = (f" 等 {len(named)} 类", " …") if len(named) > _MOST_UNCOVERED else ("", "")
-    return f"没有人能接的{zh} nobody can serve{en}: {listed}"
+    more = f" 等 {len(named)} 类 in all" if len(named) > _MOST_UNCOVERED else ""
+    return f"没有人能接 nobody can serve: {'、'.join(named[:_MOST_UNCOVERED])}{more}"
 
 
 def _load(occupancy: float | None, zh: str, en: str) -> Iterator[tuple[str, bool]]:
@@ -191,8 +186,7 @@ def _load(occupancy: float | None, zh: str, en: str) -> Iterator[tuple[str, bool
         share = percent(occupancy)
         yield (
             (
-                f"{zh}最好的规则也要用到 {share} 的人力 /"
-                f" {en} the best of rules would use {share} of the capacity"
+                f"{zh}最好的规则也要 {share} 的人力 / {en} the best rules need {share} of the capacity"
             ),
             occupancy > 1,
         )
