@@ -184,12 +184,8 @@ def _uncovered(classes: Sequence[str]) -> str:
 def _load(occupancy: float | None, zh: str, en: str) -> Iterator[tuple[str, bool]]:
     if occupancy is not None:
         share = percent(occupancy)
-        yield (
-            (
-                f"{zh}最好的规则也要 {share} 的人力 / {en} the best rules need {share} of the capacity"
-            ),
-            occupancy > 1,
-        )
+        text = f"{zh}最好的规则也要 {share} 的人力 / {en} the best rules need {share} of"
+        yield f"{text} the capacity", occupancy > 1
 
 
 def _training(
