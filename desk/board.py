@@ -55,6 +55,7 @@ def _queue(queue: QueueState) -> Json:
     return {
         "name": queue.name,
         "skills": [[skill, level] for skill, level in queue.needs.required],
+        "preferred": [[skill, level] for skill, level in queue.needs.preferred],
         "waiting": queue.waiting,
         "late": queue.late,
         "oldest": queue.oldest,

@@ -1,6 +1,7 @@
 """``shouli route``: why a ticket went where it went, on a terminal."""
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from models.store import Store
 from models.ticket import STATE_NAMES
 from router.policy import REST
 from workers.explaining import Explaining, explained, needs_of
+from workers.picture import short
 from workers.wiring import make_ruling, make_store
 
 _OUTCOMES = {
@@ -27,6 +29,8 @@ _OUTCOMES = {
     "level": "等级不足 level too low",
     "skill": "缺少技能 skill missing",
 }
+
+_MISSING = re.compile(r"(.+) (\d+)<(\d+)")
 
 _ENDS = {
     "declined": "已拒接 declined",
@@ -88,7 +92,8 @@ async def _show(
     if "candidates" not in decision:
         return
     _facts(decision, zone, out)
-    table = Table("坐席 agent", "结果 outcome", "依据 detail")
+    table = Table("坐席 agent", "结果 outcome")
+    table.add_column("依据 detail", overflow="fold")
     for c in decision["candidates"]:
         rest = c["agent_id"] == REST
         who = "其余 others" if rest else names.get(c["agent_id"], c["agent_id"])
@@ -98,7 +103,10 @@ async def _show(
 
 
 def _particulars(detail: str, at: float) -> str:
-    """The scores of one candidate as the policy writes them, for people."""
+    """The scores of one candidate, or what removed them, as the policy writes it, for people."""
+    if missing := _MISSING.fullmatch(detail):
+        skill, held, level = missing.groups()
+        return f"{short(skill)} {held} 级，需 {level} 级 · level {held}, {level} needed"
     told = []
     for part in detail.split():
         name, sign, value = part.partition("=")

@@ -1,5 +1,5 @@
 // The board: what waits in each queue, how long it will take, and who is there. Good for a wall.
-import { h, has, moment, notice, now, say, setNow, show, span, t } from "./dom.js";
+import { h, moment, notice, now, say, setNow, show, span, t } from "./dom.js";
 import { call } from "./door.js";
 
 const EVERY_MS = 5000;
@@ -57,11 +57,12 @@ function draw(page, known, desk) {
     : [h("p.empty", null, t("board.empty"))]);
 }
 
+/** Queues that need the same differ by what they prefer. */
 function nameOf(queue, desk) {
-  return queue.skills.map(([skill, level]) => {
-    const named = has(`board.skill.${skill}`) ? t(`board.skill.${skill}`) : desk.skillName(skill);
-    return level > 1 ? `${named} ≥${level}` : named;
-  }).join(" · ") || t("board.anybody");
+  const named = ([skill, level]) => (level > 1 ? `${desk.skillName(skill)} ≥${level}` : desk.skillName(skill));
+  const needed = queue.skills.map(named).join(" · ") || t("board.anybody");
+  if (!queue.preferred.length) return needed;
+  return [needed, " ", h("small", null, t("board.preferred", { skills: queue.preferred.map(named).join(" · ") }))];
 }
 
 /** The most urgent first, as the taxonomy has them. */

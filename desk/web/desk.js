@@ -1,7 +1,7 @@
 // The desk: what is known, and what happens when something new becomes known.
 import { makeBoard } from "./board.js";
 import { makeBundles } from "./bundles.js";
-import { h, lang, notice, say, setNow, show, speak, switchLanguage, t, tick } from "./dom.js";
+import { h, has, lang, notice, say, setNow, show, speak, switchLanguage, t, tick } from "./dom.js";
 import { call, Line } from "./door.js";
 import { makeFacts } from "./facts.js";
 import { makeFigures } from "./figures.js";
@@ -288,10 +288,11 @@ class Desk {
 
   skillName(skill) {
     const [facet, value] = skill.split(/:(.*)/s);
-    if (facet === "team") return t("team", { name: value });
+    if (value === undefined) return has(`skill.${skill}`) ? t(`skill.${skill}`) : skill;
+    if (has(`skill.${facet}`)) return t(`skill.${facet}`, { name: value });
     const spec = this.state.names.facets.find((found) => found.facet === facet);
     const named = spec?.classes.find((choice) => choice.value === value);
-    return named ? `${say(spec.name)}：${say(named.name)}` : skill;
+    return named ? t("skill.named", { facet: say(spec.name), name: say(named.name) }) : skill;
   }
 
   async leave() {

@@ -63,20 +63,20 @@ function labelRow(desk, view, label) {
     reasons(label));
 }
 
-function decisionItem(decision) {
+function decisionItem(decision, desk) {
   return h("li", null,
     h("p", null, say(decision.text)),
     h("p.small", null, moment(decision.at), ` · ${decision.agent?.name ?? ""}`,
       decision.outcome && has(`outcome.${decision.outcome}`) && ` · ${t(`outcome.${decision.outcome}`)}`),
-    decision.facts && candidates(decision.facts));
+    decision.facts && candidates(decision.facts, desk));
 }
 
 /** Who was considered, and what removed each. */
-function candidates({ relax_step, rules_version, candidates: listed, others }) {
+function candidates({ relax_step, rules_version, candidates: listed, others }, desk) {
   return h("details.small", null,
     h("summary", null, t("why.candidates", { step: String(relax_step), rules: rules_version })),
     h("ul", null,
-      listed.map((c) => h("li", null, `${c.agent?.name ?? ""} · ${t(`candidate.${c.outcome}`)} `, particulars(c.detail))),
+      listed.map((c) => h("li", null, `${c.agent?.name ?? ""} · ${t(`candidate.${c.outcome}`)}`, c.detail && " · ", particulars(c.detail, desk))),
       Object.entries(others).map(([outcome, n]) =>
         h("li", null, t("why.others", { n: String(n), outcome: t(`candidate.${outcome}`) })))));
 }
@@ -88,19 +88,22 @@ const PARTICULARS = {
   idle_since: (value) => [t("candidate.idle"), " ", moment(Number(value))],
 };
 
-/** What the agent order looked at, in words; anything else as it is. */
-function particulars(detail) {
-  return detail.split(" ").map((part) => {
+/** What the agent order looked at, or what removed somebody, in words; anything else as it is. */
+function particulars(detail, desk) {
+  const missing = detail.match(/^(.+) ([0-9]+)<([0-9]+)$/);
+  if (missing) return t("candidate.missing", { skill: desk.skillName(missing[1]), held: missing[2], level: missing[3] });
+  if (/^[0-9]+\/[0-9]+$/.test(detail)) return PARTICULARS.used(detail);
+  return detail.split(" ").map((part, n) => {
     const [key, value] = part.split("=");
-    return [PARTICULARS[key] ? PARTICULARS[key](value) : part, " "];
+    return [n > 0 && " · ", PARTICULARS[key] ? PARTICULARS[key](value) : part];
   });
 }
 
-function why(view) {
+function why(view, desk) {
   return [
     view.waits && h("p", { "data-waits": view.waits.facts.reason }, say(view.waits.text)),
     view.decisions.length
-      ? h("ol.decisions", null, [...view.decisions].reverse().map(decisionItem))
+      ? h("ol.decisions", null, [...view.decisions].reverse().map((decision) => decisionItem(decision, desk)))
       : !view.waits && h("p.small", null, t("why.waiting")),
   ];
 }
@@ -240,7 +243,7 @@ export function makeFacts(desk) {
         ? view.labels.map((label) => labelRow(desk, view, label))
         : h("p.small", null, t("labels.none"))));
     show(places.keys, view.messages.map((message) => message.keys), () => hasChips(view) && section("keys", t("keys"), chips(desk, view)));
-    show(places.why, [view.decisions, view.waits?.text], () => section("why", t("why"), why(view)));
+    show(places.why, [view.decisions, view.waits?.text], () => section("why", t("why"), why(view, desk)));
     show(places.who, [view.ticket.id, view.customer], () => section("who", t("who"), customerBox(desk, view)));
     show(places.person, view.ticket.id, () => section("person", t("person"), personBox(desk, view)));
     show(places.links, [view.links, view.actions], () => {

@@ -95,22 +95,25 @@ class Rules {
     await this.read();
   }
 
+  /** What was written is offered again until it is taken: a slip costs nobody their work. */
   async draft(version) {
-    const text = JSON.stringify(version.content, null, 2);
-    const answer = await ask({
-      title: t("rules.draft.title", { number: version.number }), submit: t("rules.draft"),
-      fields: [why(), h("label.field", null, t("rules.content"), h("textarea.code", { name: "content", rows: "14", spellcheck: "false", value: text }))],
-    });
-    if (!answer) return;
-    let content;
-    try {
-      content = JSON.parse(answer.get("content"));
-    } catch (error) {
-      notice(t("rules.json", { problem: error.message }), "bad");
-      return;
+    let text = JSON.stringify(version.content, null, 2);
+    let reason = "";
+    for (;;) {
+      const answer = await ask({
+        title: t("rules.draft.title", { number: version.number }), submit: t("rules.draft"),
+        fields: [why(reason), h("label.field", null, t("rules.content"), jsonBox(text))],
+      });
+      if (!answer) return;
+      [text, reason] = [answer.get("content"), answer.get("why")];
+      try {
+        const made = await call("POST", "/rules", { content: JSON.parse(text), why: reason, based_on: version.number });
+        return await this.read(made.number);
+      } catch (error) {
+        if (error.status !== 422) throw error;
+        notice(error.message, "bad");
+      }
     }
-    const made = await call("POST", "/rules", { content, why: answer.get("why"), based_on: version.number });
-    await this.read(made.number);
   }
 
   act(work) {
@@ -118,8 +121,23 @@ class Rules {
   }
 }
 
-function why() {
-  return h("label.field", null, t("rules.why"), h("input", { name: "why", required: true, maxlength: "500", autocomplete: "off" }));
+function why(value = "") {
+  return h("label.field", null, t("rules.why"), h("input", { name: "why", value, required: true, maxlength: "500", autocomplete: "off" }));
+}
+
+/** Text that cannot be sent before it is an object in JSON. */
+function jsonBox(value) {
+  const box = h("textarea.code", { name: "content", rows: "14", spellcheck: "false", value, oninput: () => box.setCustomValidity(problem(box.value)) });
+  return box;
+}
+
+function problem(text) {
+  try {
+    const found = JSON.parse(text);
+    return found && typeof found === "object" && !Array.isArray(found) ? "" : t("rules.json", { problem: "{ … }" });
+  } catch (error) {
+    return t("rules.json", { problem: error.message });
+  }
 }
 
 /** The line of business that a form names: domains, with commas or spaces between. */

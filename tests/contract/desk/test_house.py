@@ -147,6 +147,7 @@ async def test_the_board_is_everybodys_and_says_what_is_not_known(
     board = (await agent.get("/board")).json
     (queue,) = board["queues"]
     assert queue["skills"] == [["domain:物流", 1]]
+    assert queue["preferred"] == []
     assert (queue["waiting"], queue["late"], queue["by_urgency"]) == (2, 0, {"重要": 2})
     assert (queue["an_hour"], queue["wait"]) == (None, None)
     listed = queue["first"]

@@ -104,7 +104,7 @@ async def test_the_command_line_explains_the_same(
     for state, expected in (
         (
             TicketState.ACTIVE,
-            ["李雷", "韩梅梅", "domain:物流 0<1", "缺少技能", "relaxed by 0", "占用 load"],
+            ["李雷", "韩梅梅", "物流 0 级，需 1 级", "缺少技能", "relaxed by 0", "占用 load"],
         ),
         (
             TicketState.WAITING,
