@@ -1,12 +1,12 @@
 """Why a ticket went to an agent, and why one still waits, as data and as sentences."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from models.routing import TRIAGE, AgentView, Decision, Needs, Waiting
-from router.needs import ladder
+from models.routing import TRIAGE, Decision, Needs, Waiting
+from router.keeps import Keeps
 from router.policy import REST, Standing
 
 
@@ -55,6 +55,11 @@ _REMOVED: Mapping[str, Text] = {
 _RELAXED = Text("要求已放宽 {n} 步", "the needs are relaxed by {n}")
 """By waiting, or at once where no online agent matched: the decision does not say which."""
 
+_ONLY_INTERRUPTED = Text(
+    "没有人空着，只有{name}手上有可打断的工单",
+    "nobody has room, and only {name} has work that may be set aside",
+)
+
 _INTERRUPTS = Text(
     "为此暂时放下一张可打断的工单", "one interruptible ticket of theirs was set aside for it"
 )
@@ -98,58 +103,6 @@ _NOBODY_LEARNT = Text(
 )
 
 
-class Keeps(NamedTuple):
-    """Whom a waiting ticket could go to, by name, and what keeps it from each of them."""
-
-    free: Sequence[str]
-    removed: Mapping[str, Sequence[str]]
-    """By “capacity”, “presence” and “excluded”, as in ``Standing``."""
-
-    offline: Sequence[str]
-    too_small: int = 0
-    """Of those without capacity, how many would not have enough even with nothing to do."""
-
-
-def keeps(
-    ticket: Waiting,
-    standing: Standing,
-    online: Iterable[AgentView],
-    offline: Mapping[str, Mapping[str, int]],
-    steps: int,
-) -> Keeps:
-    """Who is in question for ``ticket``, by id: all that ``standing`` counts, and who is away.
-
-    ``offline`` maps everybody else with an account to their skills. Who is away is in question
-    on every rung where nobody is there: a rung without anybody is skipped at once.
-    """
-    rungs = ladder(ticket.needs, steps)
-    removed: dict[str, list[str]] = {"capacity": [], "presence": [], "excluded": []}
-    free: list[str] = []
-    too_small = 0
-    for agent in online:
-        if not _meets(agent.skills, rungs[: standing.step + 1]):
-            continue
-        if agent.agent_id in ticket.excluded:
-            removed["excluded"].append(agent.agent_id)
-        elif not agent.ready:
-            removed["presence"].append(agent.agent_id)
-        elif agent.capacity - agent.used < ticket.units:
-            removed["capacity"].append(agent.agent_id)
-            too_small += agent.capacity < ticket.units
-        else:
-            free.append(agent.agent_id)
-    asked = rungs[: standing.step + 1] if standing.online else rungs
-    away = [agent_id for agent_id, skills in offline.items() if _meets(skills, asked)]
-    return Keeps(free, removed, away, too_small)
-
-
-def _meets(skills: Mapping[str, int], rungs: Iterable[Needs]) -> bool:
-    return any(
-        all(skills.get(skill, 0) >= level for skill, level in rung.required + rung.preferred)
-        for rung in rungs
-    )
-
-
 def explain(decision: Decision, ticket: Waiting, names: Mapping[str, str]) -> Explanation:
     """Why ``decision`` chose its agent. ``names`` maps agent ids to what people call them."""
     counts = _counts(decision)
@@ -157,11 +110,13 @@ def explain(decision: Decision, ticket: Waiting, names: Mapping[str, str]) -> Ex
     reason = _decided_by(decision)
     name = names.get(decision.agent_id, decision.agent_id)
     removed = [key for key in _REMOVED if counts[key]]
+    alone = decision.interrupts and reason == "only"
+    chosen = _ONLY_INTERRUPTED if alone else _WHY_CHOSEN[reason]
     clauses = [
         _needs_text(ticket.needs),
         _matching_text(matching),
         *(_filled(_REMOVED[key], n=counts[key]) for key in removed),
-        _filled(_WHY_CHOSEN[reason], name=name),
+        _filled(chosen, name=name),
     ]
     if decision.interrupts:
         clauses.append(_INTERRUPTS)

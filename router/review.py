@@ -1,12 +1,13 @@
-"""Rules before they are published: what is wrong with them, and what they change."""
+"""Rules before they are published: what is wrong with them."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from models.complaint import department_skill
 from models.routing import ORDERING, Line, Needs, Rules
+from router.changes import NAMES
 from router.explain import Text, skill_names
 from router.needs import ladder, needs, target
 
@@ -26,23 +27,14 @@ class Finding(NamedTuple):
     text: Text
 
 
-class Change(NamedTuple):
-    """One setting that differs; None where it is not there."""
-
-    where: str
-    before: Any
-    after: Any
-    text: Text
-
-
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What rules must fit: the taxonomy, the people, and what comes in.
 
     ``facets`` maps each facet to its classes, the ordinal ``urgency`` from most to least.
     ``agents`` maps everybody with an account to their skills, ``recent`` are the needs of
-    tickets that came lately, ``places`` the lanes and channels there are, and ``teams_closed``
-    the teams whose calendar never opens.
+    tickets that came lately, ``places`` the lanes and channels there are, ``teams_closed`` the
+    teams whose calendar never opens, and ``most_capacity`` that of whoever has most.
     """
 
     facets: Mapping[str, Sequence[str]]
@@ -50,6 +42,7 @@ class Surroundings:
     places: Collection[str]
     langs: Collection[str] = ()
     teams_closed: Sequence[str] = ()
+    most_capacity: int | None = None
 
 
 def review(
@@ -63,6 +56,7 @@ def review(
         *_unknown(rules, around),
         *_unserved(rules, around, line),
         *_targets(rules, around),
+        *_load(rules, around),
         *_order(rules, around),
         *_overflow(rules, around),
         *_departments(rules, around),
@@ -87,6 +81,8 @@ def _unknown(rules: Rules, around: Surroundings) -> Iterator[Finding]:
         yield from _value("natural_limit", facet, value, around)
     for urgency in rules.interrupting:
         yield from _value("interrupting", "urgency", urgency, around)
+    yield from _unknown_asked(rules, around)
+    yield from _unknown_lanes(rules)
     yield from _unknown_targets(rules, around)
     for tier, logins in rules.tier_first.items():
         for login in logins:
@@ -98,6 +94,26 @@ def _unknown(rules: Rules, around: Surroundings) -> Iterator[Finding]:
                 )
     for agent, skills in sorted(around.agents.items()):
         yield from _unknown_skills(agent, skills, around)
+
+
+def _unknown_asked(rules: Rules, around: Surroundings) -> Iterator[Finding]:
+    for key in ("levels", "overflow"):
+        for skill in getattr(rules, key):
+            facet, colon, value = skill.partition(":")
+            if colon and facet in around.facets:
+                yield from _value(key, facet, value, around)
+
+
+def _unknown_lanes(rules: Rules) -> Iterator[Finding]:
+    for key in ("units", "offer_seconds", "interruptible"):
+        for lane in getattr(rules, key):
+            if lane not in _LANES:
+                known = "、".join(_LANES)
+                yield _error(
+                    f"{key}.{lane}",
+                    f"没有通道“{lane}”；有：{known}",
+                    f"there is no lane “{lane}”; there are: {known}",
+                )
 
 
 def _unknown_targets(rules: Rules, around: Surroundings) -> Iterator[Finding]:
@@ -175,8 +191,8 @@ def _can(skills: Mapping[str, int], asked: Needs) -> bool:
 
 
 def _targets(rules: Rules, around: Surroundings) -> Iterator[Finding]:
-    tiers = ("", *rules.tier_factor)
     for where, targets in rules.targets.items():
+        tiers = ("", *rules.tier_factor, *targets.by_tier)
         lane = where if where in rules.units else "live"
         for urgency in ("", *targets.by_urgency):
             least = min(target(urgency, lane, tier, rules, channel=where) for tier in tiers)
@@ -205,6 +221,34 @@ def _targets(rules: Rules, around: Surroundings) -> Iterator[Finding]:
     for tier, factor in rules.tier_factor.items():
         if factor <= 0:
             yield _error(f"tier_factor.{tier}", "系数应大于 0", "a factor must be more than 0")
+
+
+def _load(rules: Rules, around: Surroundings) -> Iterator[Finding]:
+    """A ticket that is no load goes to one person without end, one too large to nobody."""
+    for lane, units in rules.units.items():
+        if units < 1:
+            yield _error(f"units.{lane}", "至少占用 1", "it uses 1 unit at least")
+        elif around.most_capacity is not None and units > around.most_capacity:
+            most = around.most_capacity
+            yield _error(
+                f"units.{lane}",
+                f"占用 {units}，但容量最大的坐席只有 {most}：谁都接不了",
+                f"it uses {units} units, and nobody has more than {most}: nobody could take it",
+            )
+    for lane, seconds in rules.offer_seconds.items():
+        if seconds <= 0:
+            yield _error(
+                f"offer_seconds.{lane}",
+                "应大于 0；不要接单时限就不写这个通道",
+                "it must be more than 0; leave the lane out for none",
+            )
+    for name, seconds in rules.natural_limit.items():
+        if seconds < _LEAST_SECONDS:
+            yield _error(
+                f"natural_limit.{name}",
+                f"时限至少 {_LEAST_SECONDS:g} 秒",
+                f"it cannot be below {_LEAST_SECONDS:g} s",
+            )
 
 
 def _order(rules: Rules, around: Surroundings) -> Iterator[Finding]:
@@ -304,101 +348,3 @@ def _error(where: str, zh: str, en: str) -> Finding:
 
 def _warning(where: str, zh: str, en: str) -> Finding:
     return Finding("warning", where, Text(zh, en))
-
-
-# -- what changes --------------------------------------------------------------------------
-
-NAMES: Mapping[str, Text] = {
-    "required_facets": Text("必备技能的维度", "facets that are required skills"),
-    "preferred_facets": Text("优先技能的维度", "facets that are preferred skills"),
-    "preferred_level": Text("优先技能的最低等级", "the least level of a preferred skill"),
-    "never_drop": Text("永不放宽的技能", "skills that are never relaxed"),
-    "levels": Text("必备技能的最低等级", "least levels of required skills"),
-    "overflow": Text("溢出组", "overflow groups"),
-    "relax_at": Text("放宽的时点", "when needs are relaxed"),
-    "late_factor": Text("超时排序系数", "the factor of a late ticket's key"),
-    "give_way_factor": Text("未超时排序系数", "the factor of the key of a ticket in time"),
-    "late_aim": Text("超时工单的目标", "what a late ticket aims at"),
-    "late_gives_way": Text("超时工单的让路", "how far a late ticket gives way"),
-    "last_deadline_seconds": Text("最后的时限", "the last deadline"),
-    "last_scarcity": Text("最后的稀缺加权", "the last weight of scarcity"),
-    "scarcity": Text("稀缺加权", "the weight of scarcity"),
-    "mean_handle_seconds": Text("平均处理时长", "the mean handling time"),
-    "natural_limit": Text("自然时间上限", "limits in natural time"),
-    "targets": Text("时限", "targets"),
-    "by_urgency": Text("按紧急程度", "by urgency"),
-    "by_tier": Text("按客户等级", "by tier"),
-    "default": Text("默认", "default"),
-    "hours": Text("计时方式", "counted in"),
-    "tier_factor": Text("客户等级系数", "tier factors"),
-    "tier_first": Text("等级专属坐席", "a tier's own agents"),
-    "interrupting": Text("可打断他人的紧急程度", "urgencies that interrupt"),
-    "interruptible": Text("可被打断的通道", "lanes that are interrupted"),
-    "units": Text("占用容量", "capacity used"),
-    "offer_seconds": Text("接单时限", "time to accept"),
-    "departments": Text("责任部门", "departments"),
-    "en": Text("英文名", "English name"),
-    "seconds": Text("时限", "its deadline"),
-    "domains": Text("业务域", "domains"),
-    "takes": Text("直接受理投诉", "takes complaints straight"),
-    "repeat_days": Text("重复投诉的天数", "days of a repeated complaint"),
-    "helper_units": Text("协办占用容量", "capacity used by helping"),
-}
-
-_ABSENT = Text("无", "nothing")
-
-
-def changes(before: Rules, after: Rules) -> list[Change]:
-    """What ``after`` changes in ``before``, setting by setting; versions aside."""
-    old, new = _flat(before), _flat(after)
-    return [
-        Change(where, old.get(where), new.get(where), _changed(where, old, new))
-        for where in dict.fromkeys((*old, *new))
-        if old.get(where) != new.get(where)
-    ]
-
-
-def _flat(rules: Rules) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-
-    def walk(at: str, value: Any) -> None:
-        if isinstance(value, Mapping):
-            for key, inner in value.items():
-                walk(f"{at}.{key}" if at else key, inner)
-        else:
-            found[at] = value
-
-    walk("", rules.model_dump(mode="json", exclude={"version"}))
-    return found
-
-
-def _changed(where: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Text:
-    names = [NAMES.get(part, Text(part, part)) for part in where.split(".")]
-    before, after = (_shown(side, where) for side in (old, new))
-    return Text(
-        f"{'·'.join(n.zh for n in names)}：{before.zh} → {after.zh}",
-        f"{', '.join(n.en for n in names)}: {before.en} → {after.en}",
-    )
-
-
-def _shown(side: Mapping[str, Any], where: str) -> Text:
-    if where not in side or side[where] is None:
-        return _ABSENT
-    value = side[where]
-    seconds = where.startswith(("targets", "natural_limit", "offer_seconds")) or "seconds" in where
-    if seconds and isinstance(value, int | float) and "by_tier" not in where:
-        return _time(float(value))
-    if isinstance(value, list):
-        return Text(
-            "、".join(map(str, value)) or _ABSENT.zh, ", ".join(map(str, value)) or _ABSENT.en
-        )
-    return (
-        Text(f"{value:g}", f"{value:g}") if isinstance(value, float) else Text(*[str(value)] * 2)
-    )
-
-
-def _time(seconds: float) -> Text:
-    for size, zh, en in ((3600, "小时", "h"), (60, "分钟", "min")):
-        if seconds >= size and seconds % size == 0:
-            return Text(f"{seconds / size:g} {zh}", f"{seconds / size:g} {en}")
-    return Text(f"{seconds:g} 秒", f"{seconds:g} s")

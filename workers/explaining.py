@@ -6,7 +6,8 @@ from typing import Any
 from models.routing import Candidate, Decision, Needs, Waiting
 from models.store import Store
 from models.store.waiting import load_needs
-from router.explain import Explanation, explain, keeps, why_not_yet
+from router.explain import Explanation, explain, why_not_yet
+from router.keeps import keeps
 from router.policy import standing
 from router.roster import Roster
 from workers.ruling import Ruling

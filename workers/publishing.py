@@ -14,9 +14,10 @@ from models.routing import Line, Rules
 from models.store import Store
 from models.store.rules import Publication
 from models.training import Taxonomy
+from router.changes import Change, changes
 from router.explain import Text
 from router.needs import NO_SKILL_LANGUAGES
-from router.review import Change, Finding, Surroundings, changes, review
+from router.review import Finding, Surroundings, review
 from workers.ruling import Ruling, rules_of
 
 _RECENT_SECONDS = 14 * 86400.0
@@ -107,13 +108,15 @@ class Publishing:
         }
         calendars = self._ruling.calendars
         teams = [("centre", calendars.general)]
+        people = await self._store.agents.all()
         teams += [(_named(line), own) for line, own in calendars.teams]
         return Surroundings(
             facets={name: tuple(f.classes) for name, f in self._taxonomy.facets.items()},
-            agents={a.login: a.skills for a in await self._store.agents.all()},
+            agents={a.login: a.skills for a in people},
             places=self._places,
             langs=sorted(langs - NO_SKILL_LANGUAGES),
             teams_closed=[name for name, own in teams if own.next_open(now) is None],
+            most_capacity=max((a.capacity for a in people), default=None),
         )
 
 

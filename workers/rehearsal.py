@@ -143,7 +143,7 @@ def _busiest(
         work[hour(job.arrives_at)].append(job)
     there: defaultdict[int, list[Shift]] = defaultdict(list)
     for shift in shifts:
-        at = shift.begins
+        at = shift.begins if shift.capacity else shift.ends
         while at < shift.ends:
             until = min(shift.ends, (at // _HOUR + 1) * _HOUR)
             there[hour(at)].append(shift._replace(begins=at, ends=until))

@@ -7,7 +7,8 @@ import pytest
 
 from config.settings import load, load_rules, load_taxonomy
 from models.routing import Line, Rules, Targets
-from router.review import NAMES, Surroundings, changes, review
+from router.changes import NAMES, changes
+from router.review import Surroundings, review
 
 AGENTS = {
     "li": {"domain:物流": 3, "triage": 2, "type:投诉": 3},
@@ -91,6 +92,26 @@ def test_each_mistake_is_an_error_that_says_where(
     assert found[0].level == "error"
     assert re.search(r"[一-鿿]", found[0].text.zh)
     assert re.search(r"[a-z]{2}", found[0].text.en)
+
+
+@pytest.mark.parametrize(
+    ("made", "where"),
+    [
+        ({"levels": {"domain:支忖": 3}}, "levels.支忖"),
+        ({"overflow": {"domain:支忖": "triage"}}, "overflow.支忖"),
+        ({"interruptible": ("email",)}, "interruptible.email"),
+        ({"offer_seconds": {"webchat": 20.0}}, "offer_seconds.webchat"),
+        ({"offer_seconds": {"live": 0.0}}, "offer_seconds.live"),
+        ({"units": {"live": 0, "mail": 1}}, "units.live"),
+        ({"units": {"live": 7, "mail": 1}}, "units.live"),
+        ({"natural_limit": {"type:投诉": 1.0}}, "natural_limit.type:投诉"),
+        ({"targets": targets(by_tier={"platinum": 0.01})}, "targets.live.by_urgency.紧急"),
+    ],
+)
+def test_what_would_do_nothing_or_serve_nobody_is_found(made: dict[str, Any], where: str) -> None:
+    found = [f.where for f in review(rules(**made), around(most_capacity=6)) if f.level == "error"]
+    assert where in found
+    assert review(rules(), around(most_capacity=6)) == []
 
 
 def test_what_only_looks_odd_is_a_warning() -> None:

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from models.routing import TRIAGE, AgentView, Needs, Rules, Waiting
-from router.explain import Explanation, explain, keeps, why_not_yet
+from router.explain import Explanation, explain, why_not_yet
+from router.keeps import keeps
 from router.policy import assign, standing
 
 NOW = 1_000.0
@@ -74,6 +75,15 @@ def test_what_decided_between_the_best_two(
     name = NAMES[decision.agent_id]
     assert name in told.text.zh
     assert name in told.text.en
+
+
+def test_who_is_interrupted_is_not_said_to_have_room() -> None:
+    full = replace(LI_LEI, used=6, interruptible=2)
+    ticket = replace(TICKET, interrupts=True)
+    told = explain(assign([ticket], [full], NOW, RULES)[0], ticket, NAMES)
+    assert "没有人空着，只有李雷手上有可打断的工单；为此暂时放下一张" in told.text.zh
+    assert "现在有空" not in told.text.zh
+    assert "nobody has room, and only 李雷" in told.text.en
 
 
 def test_a_crowd_is_counted_whole() -> None:
