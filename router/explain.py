@@ -17,6 +17,12 @@ class Text(NamedTuple):
     en: str
 
 
+Called = Mapping[str, Text]
+"""What people call a skill; one that is not there is called by its value."""
+
+_UNCALLED: Called = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """The facts of a decision or a wait, and the same as prose.
@@ -103,7 +109,9 @@ _NOBODY_LEARNT = Text(
 )
 
 
-def explain(decision: Decision, ticket: Waiting, names: Mapping[str, str]) -> Explanation:
+def explain(
+    decision: Decision, ticket: Waiting, names: Mapping[str, str], called: Called = _UNCALLED
+) -> Explanation:
     """Why ``decision`` chose its agent. ``names`` maps agent ids to what people call them."""
     counts = _counts(decision)
     matching = sum(n for outcome, n in counts.items() if outcome not in ("skill", "level"))
@@ -113,7 +121,7 @@ def explain(decision: Decision, ticket: Waiting, names: Mapping[str, str]) -> Ex
     alone = decision.interrupts and reason == "only"
     chosen = _ONLY_INTERRUPTED if alone else _WHY_CHOSEN[reason]
     clauses = [
-        _needs_text(ticket.needs),
+        _needs_text(ticket.needs, called),
         _matching_text(matching),
         *(_filled(_REMOVED[key], n=counts[key]) for key in removed),
         _filled(chosen, name=name),
@@ -144,13 +152,18 @@ def explain(decision: Decision, ticket: Waiting, names: Mapping[str, str]) -> Ex
 
 
 def why_not_yet(
-    ticket: Waiting, standing: Standing, now: float, kept: Keeps, names: Mapping[str, str]
+    ticket: Waiting,
+    standing: Standing,
+    now: float,
+    kept: Keeps,
+    names: Mapping[str, str],
+    called: Called = _UNCALLED,
 ) -> Explanation:
     """Why ``ticket`` still waits and what would change it."""
     reason = _held_by(standing)
     waited, due = now - ticket.created_at, ticket.created_at + ticket.target - now
     clauses = [
-        _needs_text(standing.needs),
+        _needs_text(standing.needs, called),
         Text(f"已等待 {_span(waited).zh}", f"it has waited {_span(waited).en}"),
         _due_text(due),
         _matching_text(standing.online),
@@ -266,7 +279,7 @@ def _held_by(standing: Standing) -> str:
     return "capacity" if standing.removed.get("capacity") else "presence"
 
 
-def _needs_text(needs: Needs) -> Text:
+def _needs_text(needs: Needs, called: Called) -> Text:
     clauses = []
     if (TRIAGE, 1) in needs.required:
         clauses.append(
@@ -274,10 +287,10 @@ def _needs_text(needs: Needs) -> Text:
         )
     required = [need for need in needs.required if need[0] != TRIAGE]
     if required:
-        named = skill_names(required)
+        named = skill_names(required, called)
         clauses.append(Text(f"需要技能 {named.zh}", f"it needs the skill {named.en}"))
     if needs.preferred:
-        named = skill_names(needs.preferred)
+        named = skill_names(needs.preferred, called)
         clauses.append(Text(f"优先 {named.zh}", f"{named.en} preferred"))
     if not clauses:
         clauses.append(Text("不需要特别的技能", "no particular skill is needed"))
@@ -287,16 +300,17 @@ def _needs_text(needs: Needs) -> Text:
     )
 
 
-def skill_names(needs: Sequence[tuple[str, int]]) -> Text:
+def skill_names(needs: Sequence[tuple[str, int]], called: Called = _UNCALLED) -> Text:
     """Skills as people call them, the level only where it is more than 1."""
-    named = [_skill(skill, level) for skill, level in needs]
+    named = [_skill(skill, level, called) for skill, level in needs]
     return Text("、".join(n.zh for n in named), ", ".join(n.en for n in named))
 
 
-def _skill(skill: str, level: int) -> Text:
-    """“domain:物流” is 物流 to an agent; a language is said to be one."""
+def _skill(skill: str, level: int, called: Called) -> Text:
+    """“domain:物流” is 物流 to an agent, Delivery in English; a language is said to be one."""
     facet, _, value = skill.rpartition(":")
-    zh, en = (f"语种 {value}", f"language {value}") if facet == "lang" else (value, value)
+    plain = Text(f"语种 {value}", f"language {value}") if facet == "lang" else Text(value, value)
+    zh, en = called.get(skill, plain)
     if level > 1:
         return Text(f"{zh}（{level} 级以上）", f"{en} (level {level} or more)")
     return Text(zh, en)

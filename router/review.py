@@ -1,14 +1,14 @@
 """Rules before they are published: what is wrong with them."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise, product
 from typing import Literal, NamedTuple
 
 from models.complaint import department_skill
 from models.routing import ORDERING, Line, Needs, Rules
 from router.changes import NAMES
-from router.explain import Text, skill_names
+from router.explain import Called, Text, skill_names
 from router.needs import ladder, needs, target
 
 _LEAST_SECONDS = 5.0
@@ -34,7 +34,8 @@ class Surroundings:
     ``facets`` maps each facet to its classes, the ordinal ``urgency`` from most to least.
     ``agents`` maps everybody with an account to their skills, ``recent`` are the needs of
     tickets that came lately, ``places`` the lanes and channels there are, ``teams_closed`` the
-    teams whose calendar never opens, and ``most_capacity`` that of whoever has most.
+    teams whose calendar never opens, ``most_capacity`` that of whoever has most, and ``called``
+    what people call the skills.
     """
 
     facets: Mapping[str, Sequence[str]]
@@ -43,6 +44,7 @@ class Surroundings:
     langs: Collection[str] = ()
     teams_closed: Sequence[str] = ()
     most_capacity: int | None = None
+    called: Called = field(default_factory=dict)
 
 
 def review(
@@ -160,7 +162,7 @@ def _unserved(rules: Rules, around: Surroundings, line: Line | None) -> Iterator
     for asked in _classes(rules, around, line):
         rungs = ladder(asked, len(rules.relax_at))
         if not any(_can(skills, rung) for skills in around.agents.values() for rung in rungs):
-            named = skill_names(asked.required)
+            named = skill_names(asked.required, around.called)
             yield _error(
                 f"class.{asked.skill_class}",
                 f"没有坐席能接需要 {named.zh} 的工单：请给人加技能，或放宽规则",

@@ -6,7 +6,8 @@ from typing import Any
 from models.routing import Candidate, Decision, Needs, Waiting
 from models.store import Store
 from models.store.waiting import load_needs
-from router.explain import Explanation, explain, why_not_yet
+from models.training import Taxonomy
+from router.explain import Called, Explanation, Text, explain, why_not_yet
 from router.keeps import keeps
 from router.policy import standing
 from router.roster import Roster
@@ -16,9 +17,10 @@ from workers.ruling import Ruling
 class Explaining:
     """Explains waits with the production policy, by the rules that placed the ticket."""
 
-    def __init__(self, store: Store, ruling: Ruling) -> None:
+    def __init__(self, store: Store, ruling: Ruling, called: Called) -> None:
         self._store = store
         self._ruling = ruling
+        self._called = called
 
     async def waiting(self, ticket_id: str) -> Explanation | None:
         """Why a ticket is not given to anybody yet; None for one that does not wait.
@@ -39,7 +41,8 @@ class Explaining:
         there = {agent.agent_id for agent in online}
         away = {agent.id: agent.skills for agent in people if agent.id not in there}
         kept = keeps(ticket, found, online, away, len(rules.relax_at))
-        told = why_not_yet(ticket, found, now, kept, {agent.id: agent.name for agent in people})
+        names = {agent.id: agent.name for agent in people}
+        told = why_not_yet(ticket, found, now, kept, names, self._called)
         ahead = await self._store.boards.ahead(ticket_id)
         facts = dict(told.facts) | {"ahead": ahead, "rules_version": ticket.rules_version}
         return Explanation(facts, told.text)
@@ -51,8 +54,17 @@ async def needs_of(store: Store, name: str | None) -> Needs:
     return Needs() if stored is None else load_needs(stored)
 
 
+def called(taxonomy: Taxonomy) -> Called:
+    """What the taxonomy calls the skills that are its classes."""
+    return {
+        f"{name}:{value}": Text(spec.zh, spec.en)
+        for name, facet in taxonomy.facets.items()
+        for value, spec in facet.classes.items()
+    }
+
+
 def explained(
-    decision: Mapping[str, Any], needs: Needs, names: Mapping[str, str]
+    decision: Mapping[str, Any], needs: Needs, names: Mapping[str, str], called: Called
 ) -> tuple[str, str]:
     """A stored decision in sentences (zh, en)."""
     values = dict(decision) | {"candidates": tuple(Candidate(**c) for c in decision["candidates"])}
@@ -66,5 +78,5 @@ def explained(
         late=False,
         units=made.units,
     )
-    text = explain(made, ticket, names).text
+    text = explain(made, ticket, names, called).text
     return text.zh, text.en

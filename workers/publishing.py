@@ -18,6 +18,7 @@ from router.changes import Change, changes
 from router.explain import Text
 from router.needs import NO_SKILL_LANGUAGES
 from router.review import Finding, Surroundings, review
+from workers.explaining import called
 from workers.ruling import Ruling, rules_of
 
 _RECENT_SECONDS = 14 * 86400.0
@@ -116,6 +117,7 @@ class Publishing:
             places=self._places,
             langs=sorted(langs - NO_SKILL_LANGUAGES),
             teams_closed=[name for name, own in teams if own.next_open(now) is None],
+            called=called(self._taxonomy),
             most_capacity=max((a.capacity for a in people), default=None),
         )
 

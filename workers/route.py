@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,12 +12,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from config.settings import Settings
+from config.settings import Settings, load_taxonomy
+from desk.services import Explain
 from desk.shapes import words_of
 from models.store import Store
 from models.ticket import STATE_NAMES
 from router.policy import REST
-from workers.explaining import Explaining, explained, needs_of
+from workers.explaining import Explaining, called, explained, needs_of
 from workers.picture import short
 from workers.wiring import make_ruling, make_store
 
@@ -57,6 +59,8 @@ async def explain_ticket(settings: Settings, number: str, out: Console) -> None:
         NotFound: no such ticket.
     """
     zone = ZoneInfo(settings.hours.time_zone)
+    known = called(load_taxonomy(settings))
+    explain = partial(explained, called=known)
     store = make_store(settings)
     try:
         ticket = await store.tickets.get(number)
@@ -64,8 +68,8 @@ async def explain_ticket(settings: Settings, number: str, out: Console) -> None:
         state = " ".join(STATE_NAMES[ticket.state])
         out.print(f"[bold]工单 ticket {ticket.number}[/bold] · {state}")
         for row in await store.tickets.decisions(ticket.id):
-            await _show(row, ticket.skill_class, store, names, zone, out)
-        told = await Explaining(store, make_ruling(settings, store)).waiting(ticket.id)
+            await _show(row, ticket.skill_class, store, names, zone, explain, out)
+        told = await Explaining(store, make_ruling(settings, store), known).waiting(ticket.id)
         if told is not None:
             out.print("[bold]为何还在等 why it waits[/bold]")
             out.print(escape(f"{told.text.zh}{os.linesep}{told.text.en}"), soft_wrap=True)
@@ -80,6 +84,7 @@ async def _show(
     store: Store,
     names: Mapping[str, str],
     zone: ZoneInfo,
+    explain: Explain,
     out: Console,
 ) -> None:
     decision = row["decision"]
@@ -87,7 +92,7 @@ async def _show(
     end = f" · {_ENDS.get(ended, ended)}" if ended else ""
     out.print(f"[bold]{_moment(row['at'], zone)} → {escape(name)}[/bold]{escape(end)}")
     needs = await needs_of(store, decision.get("skill_class") or skill_class)
-    words = os.linesep.join(words_of(row, needs, names, explained))
+    words = os.linesep.join(words_of(row, needs, names, explain))
     out.print(escape(words), soft_wrap=True)
     if "candidates" not in decision:
         return

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from models.routing import TRIAGE, AgentView, Needs, Rules, Waiting
-from router.explain import Explanation, explain, why_not_yet
+from router.explain import Explanation, Text, explain, why_not_yet
 from router.keeps import keeps
 from router.policy import assign, standing
 
@@ -183,6 +183,13 @@ def test_a_late_ticket_and_one_for_triage_say_so() -> None:
     assert told.text.zh.startswith("因为分类不确定，由人工判断，需要技能 语种 en；")
     assert "已超时 1 小时 1 分" in told.text.zh
     assert "1 h 1 min late" in told.text.en
+
+
+def test_a_skill_is_called_what_each_language_calls_it() -> None:
+    called = {"domain:物流": Text("物流", "Delivery")}
+    told = explain(assign([TICKET], [LI_LEI], NOW, RULES)[0], TICKET, NAMES, called)
+    assert told.text.zh.startswith("因为需要技能 物流，优先 投诉（2 级以上）")
+    assert told.text.en.startswith("It needs the skill Delivery, 投诉 (level 2 or more) preferred")
 
 
 def test_a_ticket_that_needs_nothing_says_so() -> None:

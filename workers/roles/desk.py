@@ -19,7 +19,7 @@ from router.place import filed
 from router.policy import rekeyed
 from workers.bundle_work import BundleWork
 from workers.effects import follower_names
-from workers.explaining import Explaining, explained
+from workers.explaining import Explaining, called, explained
 from workers.metrics import metrics_handler
 from workers.planning import follow_up_plan
 from workers.preview import Previews
@@ -63,6 +63,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         return ruling.book.general
 
     watch = make_watch(settings, base.store, taxonomy)
+    known = called(taxonomy)
     metrics = metrics_handler(base.store, settings.hours, watch, follower_names(settings))
     return DeskServices(
         store=base.store,
@@ -71,8 +72,8 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         clock=time.time,
         taxonomy=taxonomy,
         reroute=reroute,
-        explain=explained,
-        waiting=Explaining(base.store, ruling).waiting,
+        explain=partial(explained, called=known),
+        waiting=Explaining(base.store, ruling, known).waiting,
         rules=make_publishing(settings, base.store, ruling, taxonomy),
         watch=watch,
         spans=spans,

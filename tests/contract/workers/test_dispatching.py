@@ -43,7 +43,9 @@ async def test_an_urgent_chat_takes_the_place_of_a_mail_which_waits_and_is_claim
     assert hot.id != mail.id
     assert (await store.tickets.get(mail.id)).state == TicketState.WAITING
     (made,) = await store.tickets.decisions(hot.id)
-    zh, en = explained(made["decision"], await needs_of(store, hot.skill_class), {person: "Li"})
+    zh, en = explained(
+        made["decision"], await needs_of(store, hot.skill_class), {person: "Li"}, {}
+    )
     assert "暂时放下一张可打断的工单" in zh
     assert "set aside" in en
     await system.bring(envelope("u2", now=clock()))
@@ -57,7 +59,7 @@ async def test_an_urgent_chat_takes_the_place_of_a_mail_which_waits_and_is_claim
 
 async def test_a_wait_is_explained_by_what_is_in_sql(store: Store, clock: FakeClock) -> None:
     system = System(store)
-    why = Explaining(store, system.ruling).waiting
+    why = Explaining(store, system.ruling, {}).waiting
     await system.bring(envelope("a", now=clock()))
     (ticket,) = await store.tickets.page()
     told = await why(ticket.id)
