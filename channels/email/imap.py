@@ -39,6 +39,10 @@ _CHUNK_MAILS = 64
 _CHUNK_BYTES = 16 * 1024 * 1024
 """What is fetched and stored together; one large mail comes alone."""
 
+_CLOCKS_DIFFER = 3600.0
+"""Seconds: the server dates mails by its own clock, and by that one may be behind ours a mail that
+came just now is no old one."""
+
 _STOP_SECONDS = 10.0
 _FIRST_PAUSE = 5.0
 _LONGEST_PAUSE = 300.0
@@ -357,7 +361,7 @@ class Reader:
         uids = await self._do(box.after, cursor.uid, cursor.since)
         chunks = box.chunks(uids)
         while not self._over.is_set() and (chunk := await self._do(next, chunks, [])):
-            wanted = [fact for fact in chunk if fact[2] >= cursor.since - 1.0]
+            wanted = [fact for fact in chunk if fact[2] >= cursor.since - _CLOCKS_DIFFER]
             mails = await self._do(box.mails, wanted) if wanted else []
             if mails:
                 await self._door.accept([self._envelope(mail) for mail in mails])

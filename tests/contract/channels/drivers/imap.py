@@ -36,6 +36,9 @@ class FakeImap:
 
     validity: int = 7
     mails: list[Kept] = field(default_factory=list)
+    came: str = " 1-Jan-2024 12:00:00 +0800"
+    """INTERNALDATE of all mails, by the server's own clock."""
+
     sessions: int = 0
     over: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -108,9 +111,9 @@ class FakeImap:
             head = b"* %d FETCH (UID %d BODY[]<0> {%d}\r\n" % (mail.uid, mail.uid, len(mail.raw))
             return head + mail.raw + b")\r\n"
         return (
-            b'* %d FETCH (UID %d RFC822.SIZE %d INTERNALDATE " 1-Jan-2024 12:00:00 +0800")\r\n'
-            % (mail.uid, mail.uid, len(mail.raw))
-        )
+            f"* {mail.uid} FETCH (UID {mail.uid} RFC822.SIZE {len(mail.raw)}"
+            f' INTERNALDATE "{self.came}")\r\n'
+        ).encode()
 
 
 class Imap(Smtp):
