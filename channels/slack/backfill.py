@@ -58,6 +58,9 @@ class Backfill:
             except (Temporary, Conflict, SlackClientError, aiohttp.ClientError, OSError) as error:
                 _log.warning("slack history not read", error=type(error).__name__)
                 self._whole = False
+            except Exception:  # noqa: BLE001  no fault may end the reading for good
+                _log.exception("reading slack history broke")
+                self._whole = False
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), self._options.backfill_seconds)
 

@@ -66,8 +66,11 @@ class Polling:
         """Polls whenever nobody else does."""
         try:
             while not self._stopping.is_set():
-                if await self._take():
-                    await self._poll_while_held()
+                try:
+                    if await self._take():
+                        await self._poll_while_held()
+                except Exception:  # noqa: BLE001  no fault may end the polling for good
+                    _log.exception("telegram polling broke")
                 await self._pause(_RENEW_SECONDS)
         finally:
             await self._drop()

@@ -1,5 +1,6 @@
 """What Slack alone has: its handshake, files behind a token, gaps that history makes up for."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -113,6 +114,19 @@ async def test_slacks_handshake(place: Any) -> None:
     assert made.house.accepted == []
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"X-Slack-Signature": "v0=\u00e9"},
+        {"X-Slack-Request-Timestamp": "\u00b2"},
+        {"X-Slack-Request-Timestamp": "9" * 5000},
+    ],
+)
+async def test_a_signature_of_any_bytes_is_refused(place: Any, odd: dict[str, str]) -> None:
+    made = await place()
+    assert (await sent(made.house, {"type": "event_callback"}, **odd))[0] == 401
+
+
 async def test_a_body_that_is_no_text(place: Any) -> None:
     made = await place()
     url, headers = f"{made.house.url}/slack/events", {"X-Slack-Request-Timestamp": "1"}
@@ -201,6 +215,31 @@ async def test_a_gap_is_made_up_for_once(place: Any) -> None:
     await step(made)
     await house.work()
     assert [text for _, text in await house.said()] == texts
+
+
+async def test_no_fault_ends_the_reading_of_history(
+    place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await place()
+    tries: list[int] = []
+
+    async def step() -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            raise Permanent("the database refuses the connection: somebody changes its password")
+
+    reading = made.channel._backfill
+    assert reading is not None
+    await reading.stop()
+    reading._stopping.clear()
+    monkeypatch.setattr(reading, "step", step)
+    monkeypatch.setattr(
+        reading, "_options", reading._options.model_copy(update={"backfill_seconds": 0.02})
+    )
+    reading.start()
+    async with asyncio.timeout(5):
+        while len(tries) < 3:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_limit_on_reading_history_is_honoured(place: Any) -> None:

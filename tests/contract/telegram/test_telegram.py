@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from channels.telegram import polling
 from models.errors import Permanent, Temporary
 from models.message import Attachment
 from tests.contract.channels.drivers.telegram import (
@@ -64,6 +65,22 @@ async def test_the_offset_moves_after_the_commit(bot: Any) -> None:
     assert await delivering == "acknowledged"
     told = [one.query["offset"] for one in fake.of("/getUpdates") if "offset" in one.query]
     assert told == ["1008"], "said once, after the commit"
+
+
+async def test_no_fault_ends_the_polling(bot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polling, "_RENEW_SECONDS", 0.02)
+    lent, fake, driver = await bot(Bot())
+    refused = asyncio.Event()
+
+    async def refuse(*_: object) -> None:
+        refused.set()
+        raise Permanent("the database refuses the connection: somebody changes its password")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(lent.store.leases, "take", refuse)
+        await asyncio.wait_for(refused.wait(), 5)
+        await asyncio.sleep(0.05)
+    assert await asyncio.wait_for(driver.deliver(lent, fake, 1), 5) == "acknowledged"
 
 
 async def test_only_one_process_asks(bot: Any) -> None:
