@@ -40,8 +40,8 @@ from scipy.stats import t as student
 
 from models.routing import AgentView, Decision, Needs, Rules, Targets, Waiting
 from router.needs import needs, target
-from router.policy import assign, deadlines_missed, flexibility, sort_key
-from router.roster import Roster
+from router.policy import assign, deadlines_missed, sort_key
+from router.roster import Roster, flexibility
 
 AGENTS, SENIORS, ENGLISH = 40, 18, 11
 DOMAINS = {"物流": 0.21, "账户": 0.19, "支付": 0.17, "商品": 0.16, "发票": 0.14, "会员": 0.13}
@@ -235,13 +235,14 @@ class Production:
     """Heads of a queue that are looked at: without exclusions and relaxation one will do."""
 
     def __init__(self, centre: Centre) -> None:
-        self._roster = Roster(
-            AgentView(f"{i:02}", skills, 1, 0, True, 0.0, flexibility(skills, RECENT))
-            for i, skills in enumerate(centre.skills)
-        )
+        agents = [
+            AgentView(f"{i:02}", skills, 1, 0, True, 0.0) for i, skills in enumerate(centre.skills)
+        ]
+        shares = flexibility(agents, RECENT)
         self._views = {
-            view.agent_id: view for _, view in self._roster.members(self._roster.everybody)
+            agent.agent_id: replace(agent, flexibility=shares[agent.agent_id]) for agent in agents
         }
+        self._roster = Roster(self._views.values())
         self._tickets: dict[str, Ticket] = {}
         self._queues: dict[Needs, Queues] = {}
         self.seconds: list[float] = []

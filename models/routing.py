@@ -85,8 +85,9 @@ class AgentView:
     """An online agent, as the router sees one.
 
     ``ready`` agents may be given work; the others only count as online. ``flexibility`` is
-    the share of recent work that the agent can serve, 0 to 1. ``interruptible`` are the units
-    that setting aside one item of theirs would free; 0 where none may be.
+    how much recent work leans on the agent, 0 to 1 (``router.roster.flexibility``).
+    ``interruptible`` are the units that setting aside one item of theirs would free; 0 where
+    none may be.
     """
 
     agent_id: str
@@ -214,7 +215,7 @@ class Rules(BaseModel):
         0.94, gt=0, le=1, description="Of ``late_factor``: what a late ticket competes for."
     )
     late_gives_way: float = Field(
-        0.4, ge=0, description="Mean handling times by which a late one lets others go first."
+        0.45, ge=0, description="Mean handling times by which a late one lets others go first."
     )
     last_deadline_seconds: float = Field(
         5600.0, gt=0, description="What a ticket competes for that has missed m targets as well."
@@ -223,6 +224,9 @@ class Rules(BaseModel):
         8.0, ge=1, description="How many times scarcity counts for those that are late twice."
     )
     scarcity: float = Field(2.0, ge=0, description="α of DESIGN §4.")
+    scarcity_of_few: float = Field(
+        4.0, ge=0, description="β: a class of n able agents goes α·S̄·(1/n + β/n²) ahead."
+    )
     mean_handle_seconds: float = Field(480.0, gt=0, description="S̄ of DESIGN §4.")
     targets: dict[str, Targets] = Field(description="By channel, else by its lane.")
     natural_limit: dict[str, float] = Field(
@@ -279,6 +283,7 @@ ORDERING = (
     "late_gives_way",
     "last_deadline_seconds",
     "scarcity",
+    "scarcity_of_few",
     "last_scarcity",
     "mean_handle_seconds",
     "interruptible",

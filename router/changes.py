@@ -31,6 +31,7 @@ NAMES: Mapping[str, Text] = {
     "last_deadline_seconds": Text("最后的时限", "the last deadline"),
     "last_scarcity": Text("最后的稀缺加权", "the last weight of scarcity"),
     "scarcity": Text("稀缺加权", "the weight of scarcity"),
+    "scarcity_of_few": Text("极少人会的加权", "the weight of what very few can do"),
     "mean_handle_seconds": Text("平均处理时长", "the mean handling time"),
     "natural_limit": Text("自然时间上限", "limits in natural time"),
     "targets": Text("时限", "targets"),

@@ -43,8 +43,8 @@ _WHY_CHOSEN: Mapping[str, Text] = {
     "level": Text("{name}技能等级最高", "{name} has the highest skill level"),
     "load": Text("{name}负荷最低", "{name} has the lowest load"),
     "flexibility": Text(
-        "{name}能接的其他工单最少，先用专长，留出多面手",
-        "{name} can take the least other work, which keeps the versatile free",
+        "其他工单最不靠{name}，留出少有人能替的同事",
+        "other work depends on {name} least, which keeps those free whom few can replace",
     ),
     "idle": Text("{name}空闲最久", "{name} has been idle the longest"),
     "id": Text("条件相同，按编号轮到{name}", "all else being equal, {name} comes first by id"),

@@ -68,24 +68,17 @@ def sort_key(created_at: float, target: float, missed: int, rules: Rules) -> flo
 def scarcity_offset(strength: int, rules: Rules, missed: int = 0) -> float:
     """Seconds by which a class goes first that ``strength`` online agents can serve.
 
-    At the last it is half of the last deadline at most: where one person has a class to
-    themselves, the late must not take them from all that come.
+    The fewer they are, the likelier all of them are on long tickets when the deadline comes, so
+    what one or two can serve goes ahead by more than in proportion (decision 0019). It is half of
+    the last deadline at most: where one person has a class to themselves, it must not take them
+    from all else that comes.
     """
-    seconds = rules.scarcity * rules.mean_handle_seconds / max(strength, 1)
-    if missed < 2:
-        return seconds
-    return max(seconds, min(rules.last_scarcity * seconds, rules.last_deadline_seconds / 2))
-
-
-def flexibility(skills: Mapping[str, int], recent: Mapping[Needs, float]) -> float:
-    """The share of recent work (needs to amount) that holds what an agent must have."""
-    total = sum(recent.values())
-    served = sum(
-        amount
-        for needs, amount in recent.items()
-        if all(skills.get(skill, 0) >= level for skill, level in needs.required)
-    )
-    return served / total if total else 0.0
+    agents = max(strength, 1)
+    seconds = rules.scarcity * rules.mean_handle_seconds / agents
+    ahead = seconds * (1 + rules.scarcity_of_few / agents)
+    if missed == 2:
+        ahead = max(ahead, rules.last_scarcity * seconds)
+    return min(ahead, rules.last_deadline_seconds / 2)
 
 
 def retargeted(ticket: Waiting, target: float, now: float, rules: Rules) -> Waiting:

@@ -1,6 +1,7 @@
 """The online agents, indexed so that a question about a whole class is a few integer ANDs."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate, compress
 from operator import or_
 from typing import NamedTuple
@@ -155,6 +156,25 @@ class Roster:
         self._classes = {}
         self._by_room = _parts([agent.capacity - agent.used for agent in self._agents])
         self._ready = _parts([agent.ready for agent in self._agents]).get(True, 0)
+
+
+def flexibility(
+    agents: Roster | Iterable[AgentView], recent: Mapping[Needs, float]
+) -> dict[str, float]:
+    """How much of the recent work (needs to amount) leans on each online agent, by id.
+
+    It is the share that would be theirs if each class were divided evenly among those online who
+    have what it requires. One of two for a class is leaned on more than one of twenty: used
+    last of equals, they are there when such a ticket comes (decision 0019).
+    """
+    roster = agents if isinstance(agents, Roster) else Roster(agents)
+    total = sum(recent.values()) or 1.0
+    shares = {agent.agent_id: 0.0 for _, agent in roster.members(roster.everybody)}
+    for needs, amount in recent.items():
+        able = roster.skill_class(replace(needs, preferred=()), 0).matching[0]
+        for _, agent in roster.members(able):
+            shares[agent.agent_id] += amount / total / able.bit_count()
+    return shares
 
 
 def _parts(values: Sequence[int]) -> dict[int, int]:

@@ -15,8 +15,8 @@ from heapq import heapify, heappop, heappush, nsmallest
 from typing import NamedTuple
 
 from models.routing import LATE_TWICE_STEP, AgentView, Decision, Needs, Rules, Waiting
-from router.policy import assign, flexibility, position
-from router.roster import Roster
+from router.policy import assign, position
+from router.roster import Roster, flexibility
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,6 @@ class _Centre:
         self._served: dict[str, Served] = {}
         self._busy: defaultdict[str, float] = defaultdict(float)
         self._staffed: defaultdict[str, float] = defaultdict(float)
-        self._flexibility: dict[frozenset[tuple[str, int]], float] = {}
         self._count = 0
         self._events: list[_Event] = []
         for job in self._order:
@@ -180,9 +179,6 @@ class _Centre:
     def _come(self, what: object, now: float) -> None:
         assert isinstance(what, Shift)
         known = self._views.get(what.agent_id)
-        skills = frozenset(what.skills.items())
-        if skills not in self._flexibility:
-            self._flexibility[skills] = flexibility(what.skills, dict(self._recent))
         view = AgentView(
             agent_id=what.agent_id,
             skills=what.skills,
@@ -190,15 +186,16 @@ class _Centre:
             used=known.used if known else 0,
             ready=True,
             idle_since=now,
-            flexibility=self._flexibility[skills],
             interruptible=known.interruptible if known else 0,
         )
         self._look(view)
+        self._share_out()
         self._dispatch(None, now)
 
     def _leave(self, what: object, _now: float) -> None:
         assert isinstance(what, Shift)
         self._look(replace(self._views[what.agent_id], ready=False))
+        self._share_out()
 
     def _look(self, view: AgentView) -> None:
         """What the roster knows of an agent; who has gone home is not online."""
@@ -207,6 +204,11 @@ class _Centre:
             self._roster.put(view)
         else:
             self._roster.remove(view.agent_id)
+
+    def _share_out(self) -> None:
+        """Who is online has changed, and with it how much work leans on each of them."""
+        for agent_id, share in flexibility(self._roster, self._recent).items():
+            self._look(replace(self._views[agent_id], flexibility=share))
 
     # -- the queues ----------------------------------------------------------------------
 

@@ -12,8 +12,8 @@ import structlog
 from models.ports import Clock
 from models.routing import AgentView, Needs, Rules, Waiting
 from models.store import Store
-from router.policy import assign, flexibility, in_reach, standing
-from router.roster import Roster
+from router.policy import assign, in_reach, standing
+from router.roster import Roster, flexibility
 from workers.ruling import Ruling
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -133,7 +133,7 @@ class Dispatcher:
     async def _agents(self) -> list[AgentView]:
         agents = await self._store.agents.online()
         recent = await self._recent_work()
-        return [replace(agent, flexibility=recent.share(agent)) for agent in agents]
+        return recent.seen(agents)
 
     async def _recent_work(self) -> "_Recent":
         """What came within a day, read again at most every minute."""
@@ -177,16 +177,17 @@ class Dispatcher:
 
 
 class _Recent:
-    """The work of a day, and which share of it each agent can serve: counted once a person."""
+    """The work of a day, and how much of it leans on whom: counted when who is online changes."""
 
     def __init__(self, at: float, work: Mapping[Needs, float]) -> None:
         self.at = at
         self._work = work
-        self._shares: dict[str, tuple[Mapping[str, int], float]] = {}
+        self._skills: dict[str, Mapping[str, int]] = {}
+        self._shares: dict[str, float] = {}
 
-    def share(self, agent: AgentView) -> float:
-        known = self._shares.get(agent.agent_id)
-        if known is None or known[0] != agent.skills:
-            known = agent.skills, flexibility(agent.skills, self._work)
-            self._shares[agent.agent_id] = known
-        return known[1]
+    def seen(self, agents: Sequence[AgentView]) -> list[AgentView]:
+        """The online agents with the flexibility that follows from all of them."""
+        skills = {agent.agent_id: agent.skills for agent in agents}
+        if skills != self._skills:
+            self._skills, self._shares = skills, flexibility(agents, self._work)
+        return [replace(agent, flexibility=self._shares[agent.agent_id]) for agent in agents]

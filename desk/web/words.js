@@ -296,7 +296,7 @@ export const WORDS = {
   "candidate.levels": ["等级合计 {n}", "levels {n}"],
   "candidate.missing": ["{skill} {held} 级，需 {level} 级", "{skill}: level {held}, {level} needed"],
   "candidate.load": ["负荷 {share}", "load {share}"],
-  "candidate.flexibility": ["能接近期工单的 {p}", "serves {p} of recent work"],
+  "candidate.flexibility": ["均摊近期工单 {p}", "{p} of recent work by even shares"],
   "candidate.idle": ["空闲自", "idle since"],
   "candidate.skill": ["缺少技能", "skill missing"],
   "why.waiting": ["还在等待，尚未分给任何人。", "Still waiting: nobody has it yet."],

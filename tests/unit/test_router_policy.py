@@ -17,14 +17,13 @@ from router.policy import (
     REST,
     assign,
     deadlines_missed,
-    flexibility,
     relax_step_at,
     retargeted,
     scarcity_offset,
     sort_key,
     standing,
 )
-from router.roster import Roster
+from router.roster import Roster, flexibility
 
 NOW = 10_000.0
 RULES = Rules(
@@ -459,7 +458,21 @@ def test_the_class_that_few_can_serve_goes_first() -> None:
     both = agent("both", skills={"domain:a": 1, "domain:b": 1}, capacity=2)
     others = [agent(f"busy{i}", ready=False) for i in range(3)]
     assert chosen([ticket("common"), rare], [both, *others]) == ["rare>both"]
-    assert scarcity_offset(1, RULES) - scarcity_offset(4, RULES) == 2 * 480 * 0.75
+
+
+def test_the_fewer_can_serve_a_class_the_more_it_goes_ahead_by_more_than_in_proportion() -> None:
+    plain = RULES.model_copy(update={"scarcity_of_few": 0.0})
+    assert scarcity_offset(2, plain) - scarcity_offset(4, plain) == 2 * 480 * 0.25
+    assert scarcity_offset(2, RULES) == 2 * 480 / 2 * (1 + 4 / 2)
+    assert scarcity_offset(20, RULES) == 2 * 480 / 20 * (1 + 4 / 20)
+    assert scarcity_offset(2, RULES, 1) == scarcity_offset(2, RULES)
+
+
+@pytest.mark.parametrize("missed", [0, 1, 2])
+def test_what_one_person_has_to_themselves_does_not_take_them_from_all_else(missed: int) -> None:
+    assert scarcity_offset(0, RULES, missed) == scarcity_offset(1, RULES, missed) == 5600 / 2
+    by_strength = [scarcity_offset(n, RULES, missed) for n in range(1, 41)]
+    assert by_strength == sorted(by_strength, reverse=True), "the bound of a raise (I10)"
 
 
 def test_to_be_relaxed_never_costs_a_ticket_its_place_in_its_class() -> None:
@@ -523,11 +536,30 @@ def test_who_waits_is_told_when_more_agents_come_into_question() -> None:
     assert (stands.next_step_at, stands.next_online) == (NOW + 75, 2)
 
 
-def test_flexibility_is_the_share_of_work_that_an_agent_could_do() -> None:
-    a, b = Needs(required=(("domain:a", 2),)), Needs(required=(("domain:b", 1),))
-    assert flexibility({"domain:a": 2}, {a: 3, b: 1}) == 0.75
-    assert flexibility({"domain:a": 1}, {a: 3, b: 1}) == 0
-    assert flexibility({}, {}) == 0
+def test_flexibility_shares_each_class_out_among_those_who_can_do_it() -> None:
+    a = Needs(required=(("domain:a", 2),), preferred=(("type:x", 1),))
+    b, nobodys = Needs(required=(("domain:b", 1),)), Needs(required=(("domain:c", 1),))
+    online = [
+        agent("both", skills={"domain:a": 2, "domain:b": 1}),
+        agent("one", skills={"domain:b": 5}, ready=False),
+        agent("low", skills={"domain:a": 1}),
+    ]
+    shares = flexibility(online, {a: 4, b: 2, nobodys: 2})
+    assert shares == {"both": 4 / 8 + 1 / 8, "one": 1 / 8, "low": 0}
+    assert flexibility(online, {}) == dict.fromkeys(shares, 0)
+    assert flexibility([], {a: 1}) == {}
+
+
+def test_of_equals_who_is_one_of_few_for_other_work_is_kept_for_it() -> None:
+    """Though the other one could serve more of it: that work has many who can."""
+    common, rare = Needs(required=(("domain:a", 1),)), Needs(required=(("lang:en", 1),))
+    broad = Needs(required=(("domain:b", 1),))
+    crowd = [agent(f"c{i}", skills={"domain:b": 1}, ready=False) for i in range(9)]
+    expert = agent("a", skills={"domain:a": 1, "lang:en": 1})
+    other = agent("z", skills={"domain:a": 1, "domain:b": 1})
+    shares = flexibility([expert, other, *crowd], {common: 5, rare: 1, broad: 4})
+    free = [replace(one, flexibility=shares[one.agent_id]) for one in (expert, other)]
+    assert chosen([ticket(needs=common)], [*free, *crowd]) == ["t>z"]
 
 
 def test_no_agents_and_no_tickets_are_no_trouble() -> None:
