@@ -121,7 +121,7 @@ def _particulars(detail: str, at: float) -> str:
             case "used":
                 told.append(f"占用 load {value}")
             case "flexibility":
-                told.append(f"能接近期工单的 serves {float(value):.0%}")
+                told.append(f"均摊近期工单 even share of work {float(value):.2%}")
             case "idle_since":
                 told.append(f"空闲 idle {max(at - float(value), 0.0):.0f} s")
             case _:

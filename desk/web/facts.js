@@ -84,7 +84,7 @@ function candidates({ relax_step, rules_version, candidates: listed, others }, d
 const PARTICULARS = {
   level: (value) => t("candidate.levels", { n: value }),
   used: (value) => t("candidate.load", { share: value }),
-  flexibility: (value) => t("candidate.flexibility", { p: percent(Number(value)) }),
+  flexibility: (value) => t("candidate.flexibility", { p: `${(100 * Number(value)).toFixed(2)}%` }),
   idle_since: (value) => [t("candidate.idle"), " ", moment(Number(value))],
 };
 
