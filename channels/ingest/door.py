@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
 
 from channels.ingest.body import Body, parse
 from channels.ingest.options import Options, Source
@@ -130,6 +131,9 @@ class HttpDoor:
                         raise Rejected(str(most), code="too_large")
         except TimeoutError:
             raise Rejected("", code="slow") from None
+        except (BadHttpMessage, web.RequestPayloadError) as error:
+            # Not what its Content-Encoding or Transfer-Encoding says.
+            raise Rejected(type(error).__name__, code="malformed") from None
         return bytes(raw)
 
     async def status(self, request: web.Request) -> web.Response:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
 
 from channels.webchat import assets, protocol
 from channels.webchat.assets import Asset
@@ -335,6 +336,9 @@ async def _limited(request: web.Request, most: int, seconds: float, code: str) -
                     raise Refused(code)
     except TimeoutError:
         raise Refused("slow") from None
+    except (BadHttpMessage, web.RequestPayloadError) as error:
+        # Not what its Content-Encoding or Transfer-Encoding says.
+        raise Refused("malformed", detail=type(error).__name__) from None
     return bytes(body)
 
 

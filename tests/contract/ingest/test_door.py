@@ -127,6 +127,10 @@ async def test_refusals(door: House, raw: bytes, changes: Any, code: int, word: 
     assert door.accepted == []
 
 
+async def test_a_body_that_is_not_packed_as_it_says(door: House) -> None:
+    assert (await post(door, b"no gzip", Content_Encoding="gzip"))[0] == 400
+
+
 async def test_the_same_key_for_another_body(door: House) -> None:
     await post(door, body())
     assert (await post(door, body(text="别的")))[1]["code"] == "conflict"

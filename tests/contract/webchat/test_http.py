@@ -154,6 +154,11 @@ async def test_other_media_types_are_415(visitor: Visitor) -> None:
     assert response.status == 415
 
 
+async def test_a_body_that_is_not_packed_as_it_says(visitor: Visitor) -> None:
+    response, told = await visitor.post("messages", b"no gzip", **{"Content-Encoding": "gzip"})
+    assert (response.status, told["code"]) == (400, "malformed")
+
+
 async def test_a_chunked_body_is_cut_off_at_the_limit(door: Site, visitor: Visitor) -> None:
     async def flood() -> AsyncIterator[bytes]:
         for _ in range(64):
