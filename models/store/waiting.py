@@ -32,11 +32,14 @@ def retargeted(
 
     The clock of one that has a target begins where it began: only the due time moves.
     """
-    if row["target"] is None or rekey is None:
-        # New, or pardoned: the clock takes what is behind.
-        at = Position(0, False, clock_at + target, clock_at)
-        return {"clock_at": clock_at, "target": target, **at._asdict()}
     waiting = as_waiting(row, Needs())
+    if row["target"] is None or rekey is None:
+        # New, or pardoned: the clock takes what is behind. Its key is that of all others, or it
+        # would go before who came first until the clock has seen it.
+        begun = replace(waiting, created_at=clock_at, target=target, late=False, relax_step=0)
+        key = rekey(begun, target, clock_at)[1].sort_key if rekey else clock_at + target
+        at = Position(0, False, key, clock_at)
+        return {"clock_at": clock_at, "target": target, **at._asdict()}
     if not same_class and not waiting.twice_late:
         waiting = replace(waiting, relax_step=0)
     due_in = max(clock_at + target - waiting.created_at, 1.0)

@@ -1,6 +1,7 @@
 """The dispatcher over real tables: interruption, and every wait and decision explained."""
 
 import io
+from functools import partial
 
 from rich.console import Console
 
@@ -9,6 +10,7 @@ from models.agent import Presence, Role
 from models.message import Lane
 from models.store import Store
 from models.ticket import TicketState
+from router.policy import position
 from router.sla import Calendars
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope
@@ -85,6 +87,23 @@ async def test_a_wait_is_explained_by_what_is_in_sql(store: Store, clock: FakeCl
     await store.agents.present(away, Presence.READY)
     await system.dispatcher.run()
     assert await why(ticket.id) is None
+
+
+async def test_who_comes_later_stands_behind_who_came_first_from_the_beginning(
+    store: Store, clock: FakeClock
+) -> None:
+    """Not only once the clock has seen it: a newcomer was first in the queue until then."""
+    system = System(store)
+    await system.bring(envelope("a", now=clock()))
+    (first,) = await store.tickets.page()
+    rules = system.ruling.book.general
+    assert rules.give_way_factor > 1
+    assert await store.upkeep.step(partial(position, rules=rules)) == 1
+    clock.pass_(1)
+    await system.bring(envelope("b", now=clock()))
+    second = next(t for t in await store.tickets.page() if t.id != first.id)
+    assert await store.boards.ahead(second.id) == 1
+    assert await store.boards.ahead(first.id) == 0
 
 
 async def test_the_command_line_explains_the_same(
