@@ -195,10 +195,18 @@ class Agents:
     # -- presence ----------------------------------------------------------------------
 
     async def present(self, agent_id: str, presence: Presence) -> None:
-        """Sets a person's presence, and counts as a heartbeat."""
+        """Sets a person's presence, and counts as a heartbeat.
+
+        Who is ready after the end of their shift has begun another one: yesterday's end would
+        send them home again within seconds, every day.
+        """
+        a = agent.c
         async with self._db.write() as tx:
-            beat = update(agent).where(agent.c.id == agent_id).values(heartbeat_at=tx.now)
+            beat = update(agent).where(a.id == agent_id).values(heartbeat_at=tx.now)
             await tx.conn.execute(beat)
+            if presence == Presence.READY:
+                over = update(agent).where(a.id == agent_id, a.shift_ends_at <= tx.now)
+                await tx.conn.execute(over.values(shift_ends_at=None))
             await set_presence(tx, agent_id, presence)
 
     async def beat(self, agent_ids: Sequence[str]) -> None:

@@ -168,3 +168,7 @@ async def test_a_shift_ends_when_hands_are_empty_and_gets_nothing_more(
     assert await store.agents.end_shifts() == [person]
     assert (await store.agents.get(person)).presence == Presence.OFFLINE
     assert await store.agents.end_shifts() == []
+    clock.pass_(12 * 3600)
+    await store.agents.present(person, Presence.READY)
+    assert await store.agents.end_shifts() == [], "the next morning they stay"
+    assert (await store.agents.get(person)).presence == Presence.READY
