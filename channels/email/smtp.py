@@ -295,6 +295,12 @@ class _Connection(FastSMTP):
         """Sends a last reply and closes, whatever the client is doing."""
         if self.transport is None:
             return
+        if self._tls_protocol is not None and self.session.ssl is None:
+            # Between STARTTLS and the end of its handshake nothing can be said, and asyncio tells
+            # nobody that a connection is lost.
+            self._original_transport.abort()
+            self.connection_lost(None)
+            return
         if self._handler_coroutine is not None:
             self._handler_coroutine.cancel()
         self._writer.write(bytes(self._output) + reply.encode("ascii") + b"\r\n")

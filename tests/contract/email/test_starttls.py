@@ -97,3 +97,16 @@ async def test_without_a_certificate_it_is_not_offered(listen: Any) -> None:
     client = await at.connect()
     assert "STARTTLS" not in await client.say("EHLO c")
     assert (await client.say("STARTTLS")).startswith("454")
+
+
+async def test_who_never_begins_tls_keeps_no_place(
+    listen: Any, certificate: dict[str, Path]
+) -> None:
+    at = await listen(idle_seconds=0.3, **certificate)
+    client = await at.connect()
+    await client.say("EHLO c")
+    assert (await client.say("STARTTLS")).startswith("220")
+    assert await client.rest() == b""
+    async with asyncio.timeout(5):
+        while at.server.connections:
+            await asyncio.sleep(0.02)
