@@ -39,8 +39,9 @@ from typing import Any, NamedTuple, Protocol
 from scipy.stats import t as student
 
 from models.routing import AgentView, Decision, Needs, Rules, Targets, Waiting
+from router.keys import deadlines_missed, sort_key
 from router.needs import needs, target
-from router.policy import assign, deadlines_missed, sort_key
+from router.policy import assign
 from router.roster import Roster, flexibility
 
 AGENTS, SENIORS, ENGLISH = 40, 18, 11

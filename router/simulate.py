@@ -15,7 +15,8 @@ from heapq import heapify, heappop, heappush, nsmallest
 from typing import NamedTuple
 
 from models.routing import LATE_TWICE_STEP, AgentView, Decision, Needs, Rules, Waiting
-from router.policy import assign, position
+from router.keys import position
+from router.policy import assign
 from router.roster import Roster, flexibility
 
 

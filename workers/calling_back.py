@@ -6,7 +6,8 @@ import structlog
 
 from models.follow_up import Plan
 from models.store import Store
-from router.policy import assign, position
+from router.keys import position
+from router.policy import assign
 from router.roster import Roster
 from workers.ruling import Ruling
 

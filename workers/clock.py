@@ -15,7 +15,7 @@ from models.store import Store
 from models.store.followers import Follower
 from models.store.leases import Held
 from models.store.timers import Effect
-from router.policy import position
+from router.keys import position
 from workers.deliver import Deliverer
 from workers.invariants import Watch
 from workers.ruling import Ruling

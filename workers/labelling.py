@@ -11,8 +11,8 @@ from models.store import Store
 from models.store.likenesses import Signed
 from models.store.queue import Routed, Unlabelled
 from models.ticket import Label, Labels, Reason, TicketState
+from router.keys import rekeyed
 from router.needs import needs
-from router.policy import rekeyed
 from workers.acknowledging import Acknowledging
 from workers.ruling import Ruling
 

@@ -11,8 +11,8 @@ from models.routing import LATE_TWICE_STEP, Rulebook, Rules, Waiting
 from models.store import Store
 from models.store.rules import Publication
 from models.ticket import Labels
+from router.keys import position, retargeted
 from router.place import Case, Place, place
-from router.policy import position, retargeted
 from router.sla import Calendars
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -90,7 +90,7 @@ class Ruling:
     async def rekey(self) -> int:
         """Looks at every waiting ticket with the rules in force now; returns how many changed.
 
-        What a raise may not do is the policy's: see ``router.policy.retargeted``. Where a
+        What a raise may not do is the policy's: see ``router.keys.retargeted``. Where a
         ticket's class changes its exclusions end: they were of another question.
         """
         after, changed = "", 0

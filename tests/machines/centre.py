@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from models.routing import AgentView, Decision, Needs, Rules, Targets, Waiting
-from router import policy
+from router import keys, policy
 from tests.machines.invariants import check_decisions, eligible
 
 RULES = Rules(
@@ -63,7 +63,7 @@ class Centre(RuleBasedStateMachine):
     def pass_time(self, seconds: float) -> None:
         self.now += seconds
         for name, ticket in self.waiting.items():
-            at = policy.position(ticket, self.now, RULES)
+            at = keys.position(ticket, self.now, RULES)
             # 4 stands for a stage, not for a further step.
             assert at.relax_step >= min(ticket.relax_step, 3), "I6: relaxation is monotone"
             assert at.late >= ticket.late, "I6: who is late stays late"
@@ -97,7 +97,7 @@ class Centre(RuleBasedStateMachine):
         name = sorted(self.waiting)[n % len(self.waiting)]
         ticket = self.waiting[name]
         before = self._key(ticket)
-        changed = policy.retargeted(ticket, ticket.target * factor, self.now, RULES)
+        changed = keys.retargeted(ticket, ticket.target * factor, self.now, RULES)
         if factor < 1:
             assert self._key(changed) <= before + 1e-6, "I10: a raise never moves it back"
         assert changed.epoch == ticket.epoch + 1

@@ -25,7 +25,7 @@ from models.store import Store
 from models.store.database import Tx
 from models.tables import assignment, metadata
 from models.ticket import OPEN_STATES, TicketState
-from router.policy import position, rekeyed
+from router.keys import position, rekeyed
 from router.sla import Calendar, Calendars
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock

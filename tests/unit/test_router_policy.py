@@ -11,18 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.routing import TRIAGE, AgentView, Candidate, Needs, Rules, Targets, Waiting
+from router.keys import deadlines_missed, relax_step_at, retargeted, scarcity_offset, sort_key
 from router.needs import ladder
-from router.policy import (
-    LISTED,
-    REST,
-    assign,
-    deadlines_missed,
-    relax_step_at,
-    retargeted,
-    scarcity_offset,
-    sort_key,
-    standing,
-)
+from router.policy import LISTED, REST, assign, standing
 from router.roster import Roster, flexibility
 
 NOW = 10_000.0

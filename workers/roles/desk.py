@@ -15,8 +15,8 @@ from desk.services import DeskOptions, DeskServices, Route
 from models.ports import Channel
 from models.routing import Rules
 from models.store.tickets import Ticket
+from router.keys import rekeyed
 from router.place import filed
-from router.policy import rekeyed
 from workers.bundle_work import BundleWork
 from workers.effects import follower_names
 from workers.explaining import Explaining, called, explained

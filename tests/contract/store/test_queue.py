@@ -15,7 +15,7 @@ from models.tables import agent as agents
 from models.tables import assignment
 from models.texts import Said
 from models.ticket import TicketState
-from router.policy import position, rekeyed
+from router.keys import position, rekeyed
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import (
     NEEDS,

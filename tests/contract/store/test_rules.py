@@ -8,7 +8,7 @@ import pytest
 from models.errors import Conflict, NotFound
 from models.routing import Line, Needs, Rules, Targets
 from models.store import Store
-from router.policy import sort_key
+from router.keys import sort_key
 from router.sla import Calendar, Calendars
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import NEEDS, agent, waiting

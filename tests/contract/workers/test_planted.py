@@ -10,7 +10,7 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from models.routing import Decision, Needs, Waiting
-from router import needs, policy, roster
+from router import keys, needs, policy, roster
 from tests.machines.centre import Centre
 
 Patch = pytest.MonkeyPatch
@@ -66,8 +66,8 @@ def never_is_dropped(patch: Patch) -> None:
 
 
 def tightened_again(patch: Patch) -> None:
-    kept = policy.position
-    patch.setattr(policy, "position", lambda *args: kept(*args)._replace(relax_step=0))
+    kept = keys.position
+    patch.setattr(keys, "position", lambda *args: kept(*args)._replace(relax_step=0))
 
 
 def by_chance(patch: Patch) -> None:
@@ -79,7 +79,7 @@ def raised_and_moved_back(patch: Patch) -> None:
     def naive(ticket: Waiting, target: float, *_: Any) -> Waiting:
         return replace(ticket, target=target, epoch=ticket.epoch + 1)
 
-    patch.setattr(policy, "retargeted", naive)
+    patch.setattr(keys, "retargeted", naive)
 
 
 def age_lost(patch: Patch) -> None:
