@@ -35,6 +35,8 @@ NAMES: Mapping[str, Text] = {
     "mean_handle_seconds": Text("平均处理时长", "the mean handling time"),
     "natural_limit": Text("自然时间上限", "limits in natural time"),
     "targets": Text("时限", "targets"),
+    "live": Text("在线会话", "chat"),
+    "mail": Text("邮件", "mail"),
     "by_urgency": Text("按紧急程度", "by urgency"),
     "by_tier": Text("按客户等级", "by tier"),
     "default": Text("默认", "default"),

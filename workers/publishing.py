@@ -95,7 +95,8 @@ class Publishing:
         if errors and not despite:
             raise Unfit(errors)
         if errors:
-            why = f"{why} [despite {len(errors)}]"
+            many = len(errors)
+            why = f"{why}（检查有 {many} 处错误仍发布 despite {many} errors）"
         return await self._store.rules.publish(number, line, by, why)
 
     async def _around(self) -> Surroundings:

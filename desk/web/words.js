@@ -80,7 +80,7 @@ export const WORDS = {
   "rules.state.published": ["生效中", "In force"],
   "rules.state.retired": ["已停用", "Retired"],
   "rules.all": ["全部", "All"],
-  "rules.system": ["系统", "The system"],
+  "rules.system": ["系统或命令行", "System or command line"],
   "rules.findings": ["检查", "Review"],
   "rules.fine": ["没有问题，可以发布。", "Nothing wrong: it may be published."],
   "rules.changes": ["与生效中的第 {number} 版相比", "Compared with version {number}, in force"],

@@ -191,8 +191,8 @@ def test_changes_are_told_setting_by_setting_in_both_languages() -> None:
     assert told == {
         "late_factor": ("超时排序系数：4 → 3", "the factor of a late ticket's key: 4 → 3"),
         "targets.live.by_urgency.紧急": (
-            "时限·live·按紧急程度·紧急：1 分钟 → 90 秒",
-            "targets, live, by urgency, 紧急: 1 min → 90 s",
+            "时限·在线会话·按紧急程度·紧急：1 分钟 → 90 秒",
+            "targets, chat, by urgency, 紧急: 1 min → 90 s",
         ),
         "natural_limit.type:投诉": (
             "自然时间上限·type:投诉：无 → 24 小时",

@@ -80,7 +80,7 @@ async def test_an_error_is_told_and_keeps_it_back_unless_one_insists(
     assert refused.status == 422
     assert "没有坐席能接" in refused.json["message"]["zh"]
     insisted = await root.post("/rules/2/publish", {"why": "下周有人", "despite": True})
-    assert insisted.json["why"] == "下周有人 [despite 3]"
+    assert insisted.json["why"] == "下周有人（检查有 3 处错误仍发布 despite 3 errors）"
 
 
 async def test_what_is_no_rules_is_refused_with_the_place(house: World, visit: Visit) -> None:
