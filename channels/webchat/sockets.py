@@ -189,6 +189,7 @@ class Sockets:
         finally:
             self._open.discard(connection)
             await connection.stop()
+            _let_go(request.transport)
         return ws
 
     async def _talk(self, ws: web.WebSocketResponse, connection: Connection, at: From) -> None:
@@ -314,6 +315,12 @@ class Sockets:
     async def close(self) -> None:
         """Sends everybody away; they come back to another process, or after the restart."""
         await _hang_up(list(self._open), WSCloseCode.GOING_AWAY, "restart")
+
+
+def _let_go(transport: asyncio.Transport | None) -> None:
+    """Ends a connection whose client reads nothing: closed alone, it would stay until it does."""
+    if transport is not None and transport.get_write_buffer_size():
+        transport.abort()
 
 
 async def _hang_up(connections: list[Connection], code: int, reason: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
@@ -428,6 +429,37 @@ async def test_a_slow_reader_gets_everything_in_order(
         connection.wake(log)
         await ws.send_json({"type": "ping"})
         assert await hear(ws) == {"type": "pong"}
+
+
+async def test_who_reads_nothing_keeps_no_connection(tmp_path: Path) -> None:
+    async with site(tmp_path, ping_seconds=1) as door:
+        async with door.socket() as ws:
+            welcome = await hello(ws)
+            await ws.send_json(say("在吗"))
+            await hear(ws)
+            await door.work()
+        await door.answer(welcome["conversation"], "长" * 2_000_000)
+        host, port = door.url.removeprefix("http://").split(":")
+        with socket.socket() as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            deaf.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(deaf, (host, int(port)))
+            said = json.dumps({"type": "hello", "token": welcome["token"]}).encode()
+            upgrade = (
+                f"GET /webchat/ws HTTP/1.1\r\nHost: {host}:{port}\r\nOrigin: {door.url}\r\n"
+                "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+            )
+            # A masked text frame, the mask of nothing but zeros.
+            frame = b"\x81\xfe" + len(said).to_bytes(2, "big") + bytes(4) + said
+            await loop.sock_sendall(deaf, upgrade.encode() + frame)
+            async with asyncio.timeout(10):
+                while not (talks := list(door.channel._sockets._open)):  # type: ignore[attr-defined]
+                    await asyncio.sleep(0.01)
+                ours = talks[0]._ws._req.transport.get_extra_info("socket")
+                while ours.fileno() != -1:
+                    await asyncio.sleep(0.05)
 
 
 async def test_send_leaves_the_push_to_the_socket_holder(door: Site) -> None:
