@@ -93,7 +93,8 @@ class EmailChannel:
             letter = voice.write(outbound, self.options, self._threads)
         except Permanent as refusal:
             return SendResult("failed", None, str(refusal))
-        return await voice.send(letter, self.options.relay, self.options.own_domain)
+        own, attempt = self.options.own_domain, outbound.attempts
+        return await voice.send(letter, self.options.relay, own, attempt)
 
     def ready(self) -> str | None:
         """Why answers wait, or None."""

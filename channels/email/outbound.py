@@ -18,7 +18,10 @@ from models.message import Attachment, OutboundMessage, SendResult
 
 RETRY_SECONDS = 300.0
 """Before another attempt after a temporary refusal; RFC 5321 §4.5.4.1 asks for 30 minutes of
-a mail exchanger, a relay of one's own may be asked sooner."""
+a mail exchanger, a relay of one's own may be asked sooner. Each pause is twice the one before."""
+
+LONGEST_RETRY_SECONDS = 7200.0
+"""With the attempts that an answer has, a relay may be away for more than a day."""
 
 _REPLY = re.compile(r"(?:re|回复|答复|回覆|答覆|aw|sv)\s?[:：]", re.IGNORECASE)
 _MESSAGE_ID = re.compile(r"[!-;=?-~]{1,250}")
@@ -185,8 +188,9 @@ def _identifier(text: str) -> str:
     return candidate if _MESSAGE_ID.fullmatch(candidate) else ""
 
 
-async def send(letter: Letter, relay: Relay, own_domain: str) -> SendResult:
-    """One attempt to hand a mail to the relay. Raises nothing that a relay can cause."""
+async def send(letter: Letter, relay: Relay, own_domain: str, attempt: int) -> SendResult:
+    """The ``attempt``-th to hand a mail to the relay. Raises nothing that a relay can cause."""
+    pause = min(RETRY_SECONDS * 2.0 ** (attempt - 1), LONGEST_RETRY_SECONDS)
     # Only processes that send need the client.
     import aiosmtplib
 
@@ -209,21 +213,21 @@ async def send(letter: Letter, relay: Relay, own_domain: str) -> SendResult:
         step = "data"
         await client.data(letter.content)
     except aiosmtplib.SMTPResponseException as refusal:
-        return _refused(step, refusal.code, refusal.message)
+        return _refused(step, refusal.code, refusal.message, pause)
     except (aiosmtplib.SMTPException, OSError) as error:
         sentence = clean_line(str(error), 300) or type(error).__name__
         if step == "data":
             # Lost between DATA and its reply: the relay may have taken it.
             return SendResult("unknown", letter.message_id, sentence)
-        return SendResult("retry", None, sentence, RETRY_SECONDS)
+        return SendResult("retry", None, sentence, pause)
     finally:
         client.close()
     return SendResult("sent", letter.message_id)
 
 
-def _refused(step: str, code: int, message: str) -> SendResult:
+def _refused(step: str, code: int, message: str, pause: float) -> SendResult:
     """What a reply of the relay means: 5xx is for good, unless it is about our own login."""
     sentence = clean_line(f"{code} {message}", 300)
     if step != "connect" and 500 <= code < 600:
         return SendResult("failed", None, sentence)
-    return SendResult("retry", None, sentence, RETRY_SECONDS)
+    return SendResult("retry", None, sentence, pause)
