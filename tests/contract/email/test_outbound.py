@@ -167,9 +167,7 @@ async def test_no_relay_there_is_retried() -> None:
 
 async def test_a_relay_may_be_away_for_a_day(relay: Any) -> None:
     _, sender = await relay(MAIL="451 later")
-    pauses = [
-        (await sender.send(answer(attempts=number))).retry_after for number in range(1, 20)
-    ]
+    pauses = [(await sender.send(answer(attempts=number))).retry_after for number in range(1, 20)]
     assert pauses[:3] == [300.0, 600.0, 1200.0]
     assert max(pauses) <= 2 * 3600.0
     assert sum(pauses) > 86_400.0
