@@ -47,7 +47,7 @@ def scarcity_offset(strength: int, rules: Rules, missed: int = 0) -> float:
     """Seconds by which a class goes first that ``strength`` online agents can serve.
 
     The fewer they are, the likelier all of them are on long tickets when the deadline comes, so
-    what one or two can serve goes ahead by more than in proportion (decision 0019). It is half of
+    what one or two can serve goes ahead by more than in proportion (decision 0018). It is half of
     the last deadline at most: where one person has a class to themselves, it must not take them
     from all else that comes.
     """

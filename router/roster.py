@@ -165,7 +165,7 @@ def flexibility(
 
     It is the share that would be theirs if each class were divided evenly among those online who
     have what it requires. One of two for a class is leaned on more than one of twenty: used
-    last of equals, they are there when such a ticket comes (decision 0019).
+    last of equals, they are there when such a ticket comes (decision 0018).
     """
     roster = agents if isinstance(agents, Roster) else Roster(agents)
     total = sum(recent.values()) or 1.0
