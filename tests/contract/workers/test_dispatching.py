@@ -10,7 +10,7 @@ from models.agent import Presence, Role
 from models.message import Lane
 from models.store import Store
 from models.ticket import TicketState
-from router.policy import position
+from router.keys import position
 from router.sla import Calendars
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope
