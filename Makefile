@@ -81,8 +81,9 @@ test-peers: $(VENV)/dev.stamp
 	@.ci/apt-install swaks libnet-ssleay-perl postfix dovecot-imapd
 	@$(PYTEST) tests/peers
 
+# The driver of the browser is a program of its own, and a bare Debian lacks a library of it.
 test-browser: $(VENV)/dev.stamp
-	@command -v chromium >/dev/null || .ci/apt-install chromium
+	@.ci/apt-install chromium libatomic1
 	@$(PYTEST) tests/browser
 
 LOCK := build/lock/bin/uv pip compile --system-certs --universal --python-version 3.11 \
