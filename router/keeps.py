@@ -23,34 +23,25 @@ class Keeps(NamedTuple):
 def keeps(
     ticket: Waiting,
     standing: Standing,
-    online: Iterable[AgentView],
+    online: Mapping[str, Sequence[AgentView]],
     offline: Mapping[str, Mapping[str, int]],
     steps: int,
 ) -> Keeps:
     """Who is in question for ``ticket``, by id: all that ``standing`` counts, and who is away.
 
-    ``offline`` maps everybody else with an account to their skills. Who is away is in question
-    on every rung where nobody is there: a rung without anybody is skipped at once.
+    ``online`` is as ``router.policy.in_question`` has it; ``offline`` maps everybody else with an
+    account to their skills. Who is away is in question on every rung where nobody is there: a
+    rung without anybody is skipped at once.
     """
     rungs = ladder(ticket.needs, steps)
-    removed: dict[str, list[str]] = {"capacity": [], "presence": [], "excluded": []}
-    free: list[str] = []
-    too_small = 0
-    for agent in online:
-        if not _meets(agent.skills, rungs[: standing.step + 1]):
-            continue
-        if agent.agent_id in ticket.excluded:
-            removed["excluded"].append(agent.agent_id)
-        elif not agent.ready:
-            removed["presence"].append(agent.agent_id)
-        elif agent.capacity - agent.used < ticket.units:
-            removed["capacity"].append(agent.agent_id)
-            too_small += agent.capacity < ticket.units
-        else:
-            free.append(agent.agent_id)
     asked = rungs[: standing.step + 1] if standing.online else rungs
-    away = [agent_id for agent_id, skills in offline.items() if _meets(skills, asked)]
-    return Keeps(free, removed, away, too_small)
+    names = {outcome: [one.agent_id for one in agents] for outcome, agents in online.items()}
+    return Keeps(
+        free=names.pop("free"),
+        removed=names,
+        offline=[agent_id for agent_id, skills in offline.items() if _meets(skills, asked)],
+        too_small=sum(one.capacity < ticket.units for one in online["capacity"]),
+    )
 
 
 def _meets(skills: Mapping[str, int], rungs: Iterable[Needs]) -> bool:

@@ -77,6 +77,21 @@ def takers(ticket: Waiting, roster: Roster, now: float, rules: Rules) -> list[Ag
     return [agent for _, agent in roster.members(free)]
 
 
+def in_question(
+    ticket: Waiting, roster: Roster, now: float, rules: Rules
+) -> dict[str, list[AgentView]]:
+    """The online agents whom ``standing`` counts for a waiting ticket, in the order of ids.
+
+    By “free”, and by what removes the others: “capacity”, “presence”, “excluded”.
+    """
+    place = _place(ticket, roster, now, rules)
+    parties = _parties(place, roster, _Room(roster).free(place))
+    matching = [("free", parties.free), *parties.removed[:3]]
+    return {
+        outcome: [agent for _, agent in roster.members(agents)] for outcome, agents in matching
+    }
+
+
 def assign(
     heads: Sequence[Waiting], agents: Roster | Iterable[AgentView], now: float, rules: Rules
 ) -> list[Decision]:

@@ -9,7 +9,7 @@ from models.store.waiting import load_needs
 from models.training import Taxonomy
 from router.explain import Called, Explanation, Text, explain, why_not_yet
 from router.keeps import keeps
-from router.policy import standing
+from router.policy import in_question, standing
 from router.roster import Roster
 from workers.ruling import Ruling
 
@@ -36,11 +36,13 @@ class Explaining:
         # With the rules that the dispatcher decides with: only targets and needs are a line's.
         rules = self._ruling.book.general
         online = await self._store.agents.online()
-        found = standing(ticket, Roster(online), now, rules)
+        roster = Roster(online)
+        found = standing(ticket, roster, now, rules)
         people = await self._store.agents.all()
         there = {agent.agent_id for agent in online}
         away = {agent.id: agent.skills for agent in people if agent.id not in there}
-        kept = keeps(ticket, found, online, away, len(rules.relax_at))
+        there_now = in_question(ticket, roster, now, rules)
+        kept = keeps(ticket, found, there_now, away, len(rules.relax_at))
         names = {agent.id: agent.name for agent in people}
         told = why_not_yet(ticket, found, now, kept, names, self._called)
         ahead = await self._store.boards.ahead(ticket_id)

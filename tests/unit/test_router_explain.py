@@ -8,7 +8,8 @@ import pytest
 from models.routing import TRIAGE, AgentView, Needs, Rules, Waiting
 from router.explain import Explanation, Text, explain, why_not_yet
 from router.keeps import keeps
-from router.policy import assign, standing
+from router.policy import assign, in_question, standing
+from router.roster import Roster
 
 NOW = 1_000.0
 RULES = Rules(version="7", required_facets=("domain",), targets={}, units={})
@@ -24,7 +25,8 @@ def wait(
     ticket: Waiting, agents: list[AgentView], now: float = NOW, offline: dict | None = None
 ) -> Explanation:
     stands = standing(ticket, agents, now, RULES)
-    kept = keeps(ticket, stands, agents, offline or {}, len(RULES.relax_at))
+    there = in_question(ticket, Roster(agents), now, RULES)
+    kept = keeps(ticket, stands, there, offline or {}, len(RULES.relax_at))
     return why_not_yet(ticket, stands, now, kept, NAMES)
 
 
