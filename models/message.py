@@ -27,7 +27,9 @@ class Envelope:
     message. ``transport`` holds JSON-serialisable facts of the transport (peer, recipients,
     verified signatures); where it names an address, ``transport["sender"]`` is who wrote, for a
     body that cannot be read. ``received_at`` is in seconds since the epoch. ``sha256`` is the
-    body's, in hex, where the channel has computed it: it is not computed twice.
+    body's, in hex, where the channel has computed it: it is not computed twice. ``name``, where
+    the sender names its messages apart from the key, is unique within (channel, account), too:
+    what comes later under it would never be shown.
     """
 
     id: str
@@ -39,13 +41,14 @@ class Envelope:
     lane: Lane
     transport: Mapping[str, Any] = field(default_factory=dict)
     sha256: str = ""
+    name: str = ""
 
 
 class Receipt(NamedTuple):
-    """The durable answer to one envelope: stored now, stored before, or key reused."""
+    """The durable answer to one envelope: stored now, stored before, or key or name reused."""
 
     envelope_id: str
-    outcome: Literal["new", "known", "conflict"]
+    outcome: Literal["new", "known", "conflict", "taken"]
 
 
 class _Value(BaseModel):

@@ -13,6 +13,7 @@ from aiohttp.http_exceptions import BadHttpMessage
 
 from channels.ingest.body import Body, parse
 from channels.ingest.options import Options, Source
+from channels.ingest.reading import name as message_name
 from channels.ingest.signing import KEY, SIGNATURE, TIMESTAMP, verified
 from models.buckets import Buckets, whole_seconds
 from models.errors import NotFound, Rejected, Temporary
@@ -43,6 +44,11 @@ _SENTENCES = MappingProxyType(
             409,
             "这个 Idempotency-Key 已用于另一条内容，请换一个新的",
             "This Idempotency-Key was used for another body; make a new one",
+        ),
+        "taken": (
+            409,
+            "这个 id 和 revision 已用于另一条内容，没有收下：请换一个 id，修改请用 edit",
+            "This id and revision were used for another body: make a new id, or an edit of it",
         ),
         "too_large": (413, "请求体超过 {} 字节，请拆开发送", "More than {} bytes; send less"),
         "invalid": (422, "内容不合格式：{}", "The body does not fit the schema: {}"),
@@ -112,10 +118,11 @@ class HttpDoor:
         # Counted once it is proven who asks, or a stranger could use up a source's share.
         if wait := self._rates[name].wait(name):
             raise TooFast(wait)
-        parse(raw)
-        (receipt,) = await self._door.accept([_envelope(name, source, key, raw, now)])
-        if receipt.outcome == "conflict":
-            raise Rejected("", code="conflict")
+        called = message_name(parse(raw), key)
+        envelope = _envelope(name, source, key, raw, now, called)
+        (receipt,) = await self._door.accept([envelope])
+        if receipt.outcome in {"conflict", "taken"}:
+            raise Rejected("", code=receipt.outcome)
         address = f"/v1/messages/{receipt.envelope_id}.{self._mac(receipt.envelope_id)}"
         answer = {"id": receipt.envelope_id, "state": "processing", "status": address}
         return web.json_response(answer, status=202, headers={"Location": address})
@@ -179,7 +186,9 @@ def _headers(request: web.Request) -> tuple[str, str, str, str]:
     return source, timestamp, key, signature
 
 
-def _envelope(name: str, source: Source, key: str, raw: bytes, now: float) -> Envelope:
+def _envelope(
+    name: str, source: Source, key: str, raw: bytes, now: float, called: str
+) -> Envelope:
     return Envelope(
         id=uuid7(now),
         channel="ingest",
@@ -188,6 +197,7 @@ def _envelope(name: str, source: Source, key: str, raw: bytes, now: float) -> En
         body=raw,
         received_at=now,
         lane=source.lane,
+        name=called,
     )
 
 

@@ -36,6 +36,23 @@ def read(envelope: Envelope, source: Source | None) -> list[Normalized]:
     return [_message(envelope, source, body)]
 
 
+def name(body: Body, key: str) -> str:
+    """What the message of a request is told from all others by; “” where it shows none.
+
+    Of several with one name (an id and a revision of it) only the first is ever shown. The events
+    of a call are facts that may be told twice, and a withdrawal takes back whatever there was.
+    """
+    if body.call is not None:
+        if body.call.event != "transcript":
+            return ""
+        return f"{body.revision}:{_transcript_id(body.call)}"
+    return "" if body.kind == "delete" else f"{body.revision}:{body.id or key}"
+
+
+def _transcript_id(call: Call) -> str:
+    return f"{call.id}#transcript"
+
+
 def _message(envelope: Envelope, source: Source | None, body: Body, **changes: Any) -> Normalized:
     files = [(hashlib.sha256(file.data).hexdigest(), file) for file in body.attachments]
     text = "\n".join([*filter(None, [body.text]), *(f"{k}：{v}" for k, v in body.fields.items())])
@@ -123,7 +140,7 @@ def _call(envelope: Envelope, source: Source | None, body: Body, call: Call) -> 
         said = [turn.text for turn in call.turns if turn.speaker == "customer"] or [body.text]
         full = "\n".join(f"{_SPEAKERS[turn.speaker]}：{turn.text}" for turn in call.turns)
         transcript = _message(
-            envelope, source, body, kind="message", external_id=f"{call.id}#transcript",
+            envelope, source, body, kind="message", external_id=_transcript_id(call),
             order_key=order, subject=body.subject or "通话记录 / Call transcript",
             text="\n".join(said), text_full=full or body.text,
         )  # fmt: skip

@@ -1,7 +1,7 @@
 """Raw envelopes: stored before anything is acknowledged, leased, finished or parked."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -32,6 +32,9 @@ INLINE_BYTES = 256 * 1024
 a durable file needs two of its own (the content and its name)."""
 
 _LANES = [Lane.LIVE, Lane.MAIL]
+
+_Key = tuple[str, str, str]
+"""(channel, account, key or name)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +77,14 @@ class Envelopes:
     async def accept(self, envelopes: Sequence[Envelope]) -> list[Receipt]:
         """Stores all in one commit; a receipt for each, in order.
 
-        ``known``: the same key with the same body was stored before. ``conflict``: the same
-        key with another body; nothing was stored for it.
+        ``known``: the same body was stored before, under the same key or name. ``conflict``: the
+        same key with another body; ``taken``: the same name with another body, under another
+        key. Nothing was stored for these.
 
         Raises:
             StorageFull: no room; nothing was stored.
-            Temporary: the database is out of reach; nothing was stored.
+            Temporary: the database is out of reach; if anything was stored, it is ``known`` when
+                it comes again.
         """
         hashes = [e.sha256 or hashlib.sha256(e.body).hexdigest() for e in envelopes]
         await self._blobs.put(
@@ -91,25 +96,35 @@ class Envelopes:
         )
         rows = [_row(e, sha256) for e, sha256 in zip(envelopes, hashes, strict=True)]
         first = {_key(row): row for row in reversed(rows)}
-        # Equal order in every process, or two batches could wait for each other.
+        # Equal order in every process, or two batches could wait for each other. (Where they do
+        # over a name, the database ends one of them, and its senders come again.)
         in_order = [first[key] for key in sorted(first)]
         inserted = await self._db.insert_new(envelope, in_order)
-        stored = first if inserted == len(first) else await self._stored(in_order)
-        return [_receipt(row, stored[_key(row)]) for row in rows]
+        if inserted == len(first):
+            return [_receipt(row, first[_key(row)]) for row in rows]
+        stored = await self._stored(in_order, _key, envelope.c.dedupe_key)
+        unstored = [row for row in in_order if _key(row) not in stored]
+        named = await self._stored(unstored, _name, envelope.c.name)
+        return [_receipt(row, stored.get(_key(row)) or named.get(_name(row))) for row in rows]
 
-    async def _stored(self, rows: Sequence[Fields]) -> dict[tuple[str, str, str], Fields]:
-        """What is stored under the keys of these rows."""
+    async def _stored(
+        self, rows: Sequence[Fields], key: Callable[[Fields], _Key], column: ColumnElement[str]
+    ) -> dict[_Key, Fields]:
+        """What is stored under the keys of these rows; ``column`` holds the last part of one."""
+        if not rows:
+            return {}
         c = envelope.c
-        keys: dict[tuple[str, str], list[str]] = {}
-        for row in rows:
-            keys.setdefault((row["channel"], row["account"]), []).append(row["dedupe_key"])
+        groups: dict[tuple[str, str], list[str]] = {}
+        for channel, account, value in map(key, rows):
+            groups.setdefault((channel, account), []).append(value)
         wanted = [
-            (c.channel == channel) & (c.account == account) & c.dedupe_key.in_(group)
-            for (channel, account), group in keys.items()
+            (c.channel == channel) & (c.account == account) & column.in_(group)
+            for (channel, account), group in groups.items()
         ]
-        query = select(c.id, c.channel, c.account, c.dedupe_key, c.body_sha256).where(or_(*wanted))
+        query = select(c.id, c.channel, c.account, c.dedupe_key, c.name, c.body_sha256)
         async with self._db.read() as conn:
-            return {_key(row): row for row in (await conn.execute(query)).mappings()}
+            found = (await conn.execute(query.where(or_(*wanted)))).mappings()
+            return {key(row): row for row in found}
 
     async def lease(self, lane: Lane, limit: int, seconds: float) -> Leased | None:
         """Up to ``limit`` unprocessed envelopes of a lane, oldest first; None when none.
@@ -356,14 +371,21 @@ def _row(e: Envelope, sha256: str) -> dict[str, Any]:
         "transport": dict(e.transport),
         "received_at": e.received_at,
         "lane": _LANES.index(e.lane),
+        "name": line(e.name, 280) or None,
     }
 
 
-def _key(row: Fields) -> tuple[str, str, str]:
+def _key(row: Fields) -> _Key:
     return row["channel"], row["account"], row["dedupe_key"]
 
 
-def _receipt(brought: Fields, stored: Fields) -> Receipt:
+def _name(row: Fields) -> _Key:
+    return row["channel"], row["account"], row["name"]
+
+
+def _receipt(brought: Fields, stored: Fields | None) -> Receipt:
+    if stored is None:
+        raise Temporary("another one of this commit had its key, and was not stored for its name")
     if stored["body_sha256"] != brought["body_sha256"]:
-        return Receipt(stored["id"], "conflict")
+        return Receipt(stored["id"], "conflict" if _key(brought) == _key(stored) else "taken")
     return Receipt(stored["id"], "new" if stored["id"] == brought["id"] else "known")

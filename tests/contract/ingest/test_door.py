@@ -136,6 +136,29 @@ async def test_the_same_key_for_another_body(door: House) -> None:
     assert (await post(door, body(text="别的")))[1]["code"] == "conflict"
 
 
+async def test_an_id_that_was_used_for_another_body_is_refused(door: House) -> None:
+    """It would never be shown: to acknowledge it would be to lose it."""
+    code, taken = await post(door, body(id="m1"), "key-00000001")
+    assert await post(door, body(id="m1"), "key-00000002") == (202, taken)
+    code, told = await post(door, body(id="m1", text="别的"), "key-00000003")
+    assert (code, told["code"]) == (409, "taken")
+    assert "edit" in told["zh"]
+    code, _ = await post(door, body(id="m1", kind="edit", revision=1, text="别的"), "key-00000004")
+    assert code == 202
+    # Without an id the key is the name.
+    assert (await post(door, body(text="无名"), "key-00000005"))[0] == 202
+    assert (await post(door, body(id="key-00000005"), "key-00000006"))[1]["code"] == "taken"
+    gone = body(id="m1", kind="delete")
+    assert (await post(door, gone, "key-00000007"))[0] == 202
+    assert (await post(door, gone, "key-00000008"))[0] == 202
+    said = {"turns": [{"speaker": "customer", "text": "喂"}]}
+    assert (await post(door, call("c1", "transcript", 1.8e9, **said), "event-0001"))[0] == 202
+    code, told = await post(door, call("c1", "transcript", 1.8e9 + 1, **said), "event-0002")
+    assert (code, told["code"]) == (409, "taken")
+    assert (await post(door, call("c1", "ring", 1.8e9), "event-0003"))[0] == 202
+    assert (await post(door, call("c1", "ring", 1.8e9 + 1), "event-0004"))[0] == 202
+
+
 async def test_a_full_stop_cannot_move_between_key_and_body(door: House) -> None:
     """Else “k”, “b.c” and “k.b”, “c” would have one signature."""
     now = str(int(time.time()))

@@ -1,15 +1,17 @@
 """Acknowledged means stored; leased means by one; nothing is parked for another's fault."""
 
 import asyncio
+from importlib import import_module
 
 import pytest
+from sqlalchemy import text
 
 from models.errors import Conflict, NotFound, Temporary
 from models.message import Lane
 from models.store import Store
 from models.store.envelopes import INLINE_BYTES, finish
 from tests.contract.store.conftest import FakeClock
-from tests.contract.store.makers import envelope, leased
+from tests.contract.store.makers import envelope, leased, thread
 
 
 async def test_the_same_key_with_the_same_body_is_known_and_with_another_a_conflict(
@@ -22,6 +24,41 @@ async def test_the_same_key_with_the_same_body_is_known_and_with_another_a_confl
     assert (new.outcome, known.outcome, conflict.outcome) == ("new", "known", "conflict")
     assert {new.envelope_id, known.envelope_id, conflict.envelope_id} == {first.id}
     assert (await store.envelopes.get(first.id)).body == b"one"
+
+
+async def test_a_name_is_one_messages_whatever_the_key(store: Store) -> None:
+    first = envelope("k1", b"one", name="0:m")
+    await store.envelopes.accept([first])
+    again, other = envelope("k2", b"one", name="0:m"), envelope("k3", b"two", name="0:m")
+    nameless, elsewhere = envelope("k4", b"two"), envelope("k5", b"two", name="0:m", account="b")
+    receipts = await store.envelopes.accept([again, other, nameless, elsewhere, envelope("k6")])
+    assert [r.outcome for r in receipts] == ["known", "taken", "new", "new", "new"]
+    assert {r.envelope_id for r in receipts[:2]} == {first.id}
+    (key_first,) = await store.envelopes.accept([envelope("k1", b"two", name="0:m")])
+    assert key_first.outcome == "conflict"
+    assert (await store.envelopes.backlog())["live"] == 4
+
+
+async def test_of_racing_envelopes_of_one_name_one_is_stored(store: Store) -> None:
+    racing = [envelope(f"k{i}", b"body %d" % i, name="0:m") for i in range(8)]
+    told = await asyncio.gather(*(store.envelopes.accept([e]) for e in racing))
+    assert sorted(r.outcome for (r,) in told) == ["new", *["taken"] * 7]
+    assert len({r.envelope_id for (r,) in told}) == 1
+    twins = [envelope(f"t{i}", b"body %d" % i, name="0:n") for i in range(2)]
+    assert [r.outcome for r in await store.envelopes.accept(twins)] == ["new", "taken"]
+
+
+async def test_what_came_before_there_were_names_has_kept_its_own(store: Store) -> None:
+    before = [envelope("m1", channel="ingest"), envelope("m2", b"change", channel="ingest")]
+    await thread(store, before[0])
+    await thread(store, before[1], external_id="m1", kind="edit", revision=3)
+    migration = import_module("models.migrations.versions.0021_names_of_messages")
+    async with store.db.write() as tx:
+        await tx.conn.execute(text(migration._NAMES))
+    same = [envelope("n1", b"x", channel="ingest", name="0:m1")]
+    same += [envelope("n2", b"x", channel="ingest", name="3:m1")]
+    told = await store.envelopes.accept(same)
+    assert told == [(e.id, "taken") for e in before]
 
 
 async def test_twins_in_one_commit_are_one(store: Store) -> None:
