@@ -74,10 +74,14 @@ def spans(text: str) -> list[Span]:
     known = {span.start for span in found}
     cards = (match for match in _CARD.finditer(folded) if match.start() not in known)
     found += [Span("card", *m.span()) for m in cards if _is_card(m[0])]
-    taken = [(each.start, each.end) for each in found]
+    taken = sorted((each.start, each.end) for each in found)
+    begun = covered = 0
     for match in TYPED.finditer(folded):
         start, end = match.span()
-        if not any(first < end and start < last for first, last in taken):
+        while begun < len(taken) and taken[begun][0] < end:
+            covered = max(covered, taken[begun][1])
+            begun += 1
+        if covered <= start:
             found.append(Span(_KIND_OF[KINDS[match.lastgroup or "number"]], start, end))
     return sorted(found, key=lambda span: span.start)
 

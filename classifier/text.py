@@ -286,12 +286,14 @@ def language_of(normal: str) -> str:
     return "en" if few_words or _ENGLISH.search(sample) else "und"
 
 
+# No word is made of others: what can be cut in two ways is tried in all of them, 40 characters of
+# 亲亲 took 0.1 s.
 _GREETING = re.compile(
-    r"(?:(?:你好|您好|哈喽|哈啰|哈罗|嗨|喂|亲亲?|在吗|在么|在嘛|在不在?|在不在呀|有人吗|有人在吗"
-    r"|有人么|有客服吗|客服|人工|人工客服|客服在吗|小姐姐|老师|请问|请问一下|打扰了|打扰一下"
-    r"|早|早上好|上午好|中午好|下午好|晚上好|早安|你好呀|呀|啊|哦|吗"
+    r"(?:(?:你好|您好|哈喽|哈啰|哈罗|嗨|喂|亲|在吗|在么|在嘛|在不在?|有人吗|有人在吗"
+    r"|有人么|有客服吗|客服|人工|小姐姐|老师|请问|请问一下|打扰了|打扰一下"
+    r"|早|早上好|上午好|中午好|下午好|晚上好|早安|呀|啊|哦|吗"
     r"|hi|hello|hey|hiya|yo|dear|there|all|team|sir|madam|good (?:morning|afternoon|evening)"
-    r"|anyone(?: there| here)?|is anyone there|are you there|excuse me)"
+    r"|anyone(?: here)?|is anyone there|are you there|excuse me)"
     r"(?![a-z])[\W_]*)+"
 )
 _LONGEST_GREETING = 40

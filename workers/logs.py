@@ -27,7 +27,8 @@ PRIVATE_KEYS = frozenset(
 _MASKS = (
     # A URL's user and password, before the address pattern sees “password@host”.
     (re.compile(r"(?<=://)[^/\s@]+(?=@)"), "***"),
-    (re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+"), "***@***"),
+    # Behind the look-behind no longer run of letters is tried from each of them.
+    (re.compile(r"(?<![\w.+%-])[\w.+%-]+@[\w-]+(?:\.[\w-]+)+"), "***@***"),
     # Mobile numbers of mainland China; ticket numbers are longer runs of digits.
     (re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)"), "***"),
     # Telegram puts the token of a bot into its addresses; Slack's begin with xox or xapp.

@@ -25,7 +25,7 @@ _SAID = frozenset({None, "file_share", "thread_broadcast", "me_message"})
 
 _DIRECT = frozenset({"im", "mpim"})
 
-_MARK = re.compile(r"<([@#!]?)([^|>]*)(?:\|([^>]*))?>")
+_MARK = re.compile(r"<([@#!]?)([^|<>]*)(?:\|([^<>]*))?>")
 
 _GONE = frozenset({"tombstone", "hidden_by_limit", "external"})
 """Modes of files that cannot be fetched."""

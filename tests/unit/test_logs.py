@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,13 @@ def test_what_looks_private_is_masked(written: str, kept: str) -> None:
     shown = masked_text(written)
     assert kept in shown
     assert not any(secret in shown for secret in ("秘密", "AAE", "p%40w", "abc"))
+
+
+@pytest.mark.parametrize("piece", ["a", "a.", "1", "://", "bearer ", "xoxb-", "1:", "a@"])
+def test_masking_takes_linear_time(piece: str) -> None:
+    started = time.process_time()
+    masked_text(piece * (20_000 // len(piece)))
+    assert time.process_time() - started < 0.2
 
 
 def test_exceptions_are_masked_and_show_no_locals(stream: io.StringIO) -> None:
