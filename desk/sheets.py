@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,8 +17,16 @@ MIMES = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 
-_NO_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for a formula where a cell begins with it (OWASP, CSV injection)."""
+_NO_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What a spreadsheet takes for a formula where a cell begins with it (OWASP, CSV injection);
+some programs of East Asia take the wide signs as well.
+"""
+
+_NOT_IN_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""XML 1.0 §2.2. One of these in one cell, and no program opens the workbook."""
+
+_LONGEST_CELL = 32_767
+"""Characters that Excel takes."""
 
 
 class Sheet(NamedTuple):
@@ -95,7 +104,8 @@ def _write(cell: Any, value: Cell) -> None:
     from openpyxl.styles import Alignment
 
     if isinstance(value, str):
-        cell.value = "".join(c for c in value if c in "\n\t" or ord(c) >= 32)
+        text = _NOT_IN_XML.sub("", value)
+        cell.value = text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 1]}…"
         cell.data_type = "s"
         cell.alignment = Alignment(wrap_text=len(value) > 20, vertical="top")
         return

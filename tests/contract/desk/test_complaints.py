@@ -171,10 +171,11 @@ async def test_an_improvement_by_its_owner(house: World, visit: Visit, clock: An
 
 async def test_the_ledger_of_a_month(house: World, visit: Visit) -> None:
     await people(house)
-    await house.ticket("k1", text="没收到货，订单 20270115001")
+    await house.ticket("k1", text="没收到货\uffff，订单 20270115001")
     second = await house.ticket("k2", text="发票错了，订单 20270115002")
     chen = await visit("chen")
     values = {"outcome": "=1+1", "department": "财务部", "product": "手机", "cause": "开票"}
+    values |= {"responsibility": "＝1+1\n"}
     await chen.call("PATCH", f"/tickets/{second}/complaint", values)
     month = "/complaints/ledger?month=2027-01"
     everything = (await chen.get(month)).json["complaints"]
@@ -187,6 +188,7 @@ async def test_the_ledger_of_a_month(house: World, visit: Visit) -> None:
     assert raw.startswith(b"\xef\xbb\xbf"), "or Excel takes it for GBK"
     rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"))))
     assert [row["处理结果 Outcome"] for row in rows] == ["", "'=1+1"], "no formula"
+    assert [row["责任认定 Responsibility"] for row in rows] == ["", "'＝1+1\n"]
     book = load_workbook(io.BytesIO((await chen.get(f"{month}&format=xlsx")).raw))
     sheet, summary = book.worksheets
     heads = [cell.value for cell in sheet[1]]
