@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from desk import bodies
-from desk.auth import API, ID, PASSWORDS, Person, who
+from desk.auth import API, ID, PASSWORDS, Person, in_person, who
 from desk.errors import Refusal
 from desk.services import SERVICES, Words
 from desk.shapes import colleague_json, person_json
@@ -21,7 +21,7 @@ async def list_agents(request: web.Request) -> web.Response:
 
 
 async def add(request: web.Request) -> web.Response:
-    who(request, Role.ADMIN)
+    in_person(request, Role.ADMIN)
     asked = await bodies.read(request, bodies.NewAgent)
     agents = request.app[SERVICES].store.agents
     hashed = await request.app[PASSWORDS].hash(asked.password)
@@ -38,6 +38,8 @@ async def add(request: web.Request) -> web.Response:
 async def change(request: web.Request) -> web.Response:
     person, services = who(request, Role.ADMIN), request.app[SERVICES]
     asked = await bodies.read(request, bodies.ChangeAgent)
+    if asked.password is not None or asked.role is not None:
+        in_person(request, Role.ADMIN)
     agent_id = request.match_info["agent"]
     values = await _values(request, asked)
     _keep_a_way_in(person, agent_id, asked)

@@ -280,23 +280,29 @@ async def set_presence(request: web.Request) -> web.Response:
     return web.json_response(person_json(await services.store.agents.get(person.id)))
 
 
-def _in_person(request: web.Request) -> Person:
-    """A token must not make tokens: a stolen one would never end."""
-    person = who(request)
+def in_person(request: web.Request, least: Role = Role.AGENT) -> Person:
+    """As ``who``, signed in: a token makes no tokens or accounts, or a stolen one never ends.
+
+    Raises:
+        Refusal: 403.
+    """
+    person = who(request, least)
     if person.by == "token":
-        words = Words("请登录后管理令牌。", "Sign in with the password to manage tokens.")
+        words = Words(
+            "令牌、账号和密码请登录后管理。", "Sign in to manage tokens, accounts and passwords."
+        )
         raise Refusal(403, "session_needed", words)
     return person
 
 
 async def tokens(request: web.Request) -> web.Response:
-    person = _in_person(request)
+    person = in_person(request)
     found = await request.app[SERVICES].store.agents.tokens(person.id)
     return web.json_response({"tokens": found})
 
 
 async def create_token(request: web.Request) -> web.Response:
-    person = _in_person(request)
+    person = in_person(request)
     asked = await bodies.read(request, bodies.NewToken)
     token = f"shouli_{secrets.token_urlsafe(32)}"
     created = await request.app[SERVICES].store.agents.grant(
@@ -306,7 +312,7 @@ async def create_token(request: web.Request) -> web.Response:
 
 
 async def revoke_token(request: web.Request) -> web.Response:
-    person = _in_person(request)
+    person = in_person(request)
     await request.app[SERVICES].store.agents.revoke_token(person.id, request.match_info["token"])
     return web.Response(status=204)
 

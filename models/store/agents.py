@@ -66,8 +66,9 @@ class Agents:
     async def change(self, agent_id: str, by: str | None, **values: Any) -> None:
         """Sets name, alias, role, team, password, skills, capacity or disabled_at.
 
-        A new password ends the person's sessions. What somebody has who is disabled goes to
-        whoever comes next, as in ``Leaving.leave``.
+        A new password ends the person's sessions and API tokens, and so does disabling them:
+        whatever was taken with the old one must not outlive it. What somebody has who is
+        disabled goes to whoever comes next, as in ``Leaving.leave``.
 
         Raises:
             NotFound: no such person.
@@ -76,9 +77,9 @@ class Agents:
             if values.get("disabled_at") is not None:
                 for hand_over in HANDED_OVER.values():
                     await hand_over(tx, agent_id, None)
-            if "password" in values:
-                mine = (credential.c.agent_id == agent_id) & (credential.c.kind == "session")
-                await tx.conn.execute(delete(credential).where(mine))
+            if "password" in values or values.get("disabled_at") is not None:
+                theirs = delete(credential).where(credential.c.agent_id == agent_id)
+                await tx.conn.execute(theirs)
             statement = update(agent).where(agent.c.id == agent_id).values(**values)
             if (await tx.conn.execute(statement)).rowcount == 0:
                 raise NotFound("no such agent")
@@ -185,6 +186,7 @@ class Agents:
             )
             if (await tx.conn.execute(gone)).rowcount == 0:
                 raise NotFound("no such token")
+            await tx.audit(agent_id, "token.revoke", credential_id)
 
     async def forget_credentials(self) -> int:
         """Drops sessions and tokens that have run out; returns how many."""

@@ -216,3 +216,34 @@ class _Broken:
 
     async def dispose(self) -> None:
         pass
+
+
+async def test_a_new_password_and_disabling_end_sessions_and_tokens_for_good(
+    house: World, visit: Visit
+) -> None:
+    li = await house.person("li")
+    await house.person("root", Role.ADMIN)
+    root = await visit("root")
+    for change in ({"password": PASSWORD}, {"disabled": True}):
+        desk, program = await visit("li"), await visit()
+        made = (await desk.post("/tokens", {"name": "n"})).json
+        program.headers = {"Authorization": f"Bearer {made['token']}"}
+        assert (await program.get("/me")).status == 200
+        assert (await root.call("PATCH", f"/agents/{li}", change)).status in {200, 204}
+        # Who comes back comes back without what was given out before.
+        assert (await root.call("PATCH", f"/agents/{li}", {"disabled": False})).status == 200
+        assert (await desk.get("/me")).status == 401
+        assert (await program.get("/me")).status == 401
+
+
+async def test_a_token_makes_no_accounts(house: World, visit: Visit) -> None:
+    li = await house.person("li")
+    await house.person("root", Role.ADMIN)
+    root, program = await visit("root"), await visit()
+    made = (await root.post("/tokens", {"name": "n"})).json
+    program.headers = {"Authorization": f"Bearer {made['token']}"}
+    new = {"login": "zhao", "name": "赵", "role": "admin", "password": PASSWORD}
+    assert (await program.post("/agents", new)).json["code"] == "session_needed"
+    for change in ({"password": PASSWORD}, {"role": "admin"}):
+        assert (await program.call("PATCH", f"/agents/{li}", change)).status == 403
+    assert (await program.call("PATCH", f"/agents/{li}", {"capacity": 3})).status == 200
