@@ -41,6 +41,9 @@ CONFLICTS: Mapping[str, str] = {
         "这张工单已不在您手上，请刷新后再看。"
     ),
     "this ticket has not ended; rate it when it is resolved": "工单还没有解决，解决后再录入评价。",
+    "the customer has rated this ticket themselves: that stands": (
+        "客户已经自己评价过，以客户的评价为准。"
+    ),
     "this ticket is not waiting; look at it again": "这张工单不在等待中，请刷新后再看。",
     "the agent has no free capacity for this ticket": "该坐席未就绪或已满负荷，接不了这张工单。",
     "this answer is on its way, or would be shown twice": (

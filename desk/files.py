@@ -10,7 +10,7 @@ from aiohttp import web
 from desk import bodies
 from desk.auth import API, ID, who
 from desk.errors import Refusal
-from desk.masking import hides_something
+from desk.masking import hidden, hides_something
 from desk.services import SERVICES, Words
 from desk.shapes import entry_json
 from desk.tickets import seen
@@ -126,7 +126,9 @@ async def formatted(request: web.Request) -> web.Response:
     entry = await _entry(request)
     if entry.html is None:
         raise NotFound("this message has no HTML")
-    if hides_something(entry, request.app[SERVICES].spans):
+    find = request.app[SERVICES].spans
+    # What is formatted may say more than the text that stands beside it.
+    if hides_something(entry, find) or hidden(entry.html, find) != entry.html:
         await _audited(request, "message.html", message=entry.id)
     page = f'<!doctype html><meta charset="utf-8"><base target="_blank">{entry.html}'
     return web.Response(text=page, content_type="text/html", headers=_FORMATTED)

@@ -7,6 +7,7 @@ from aiohttp import web
 from desk import bodies
 from desk.auth import API, ID, Person, who
 from desk.errors import Refusal
+from desk.masking import hidden
 from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import Json
 from desk.tickets import names_of, needs_of
@@ -35,7 +36,7 @@ async def listed(request: web.Request) -> web.Response:
     return web.json_response(
         {
             "now": services.clock(),
-            "follow_ups": [_json(one, person, names) for one in found],
+            "follow_ups": [_json(services, one, person, names) for one in found],
         }
     )
 
@@ -57,7 +58,7 @@ async def show(request: web.Request) -> web.Response:
     attempts = await services.store.follow_ups.attempts(found.id)
     return web.json_response(
         {
-            "follow_up": _json(found, person, names),
+            "follow_up": _json(services, found, person, names),
             "why": await _why(services, found, names),
             "attempts": [_attempt_json(each, names) for each in attempts],
             "ways": await _ways(services, found),
@@ -150,17 +151,17 @@ async def _after(request: web.Request, follow_up_id: str) -> web.Response:
     await services.doorbell.ring("dispatch")
     found = await services.store.follow_ups.get(follow_up_id)
     names = await names_of(services)
-    return web.json_response({"follow_up": _json(found, who(request), names)})
+    return web.json_response({"follow_up": _json(services, found, who(request), names)})
 
 
-def _json(one: FollowUp, person: Person, names: Mapping[str, str]) -> Json:
+def _json(services: DeskServices, one: FollowUp, person: Person, names: Mapping[str, str]) -> Json:
     zh, en = STATE_NAMES[one.state]
     return {
         "id": one.id,
         "ticket": {
             "id": one.ticket_id,
             "number": one.number,
-            "subject": one.subject,
+            "subject": hidden(one.subject, services.spans),
             "channel": one.channel,
         },
         "state": one.state,

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from desk import bodies
 from desk.auth import API, ID, who
+from desk.masking import beginning
 from desk.services import SERVICES, DeskServices
 from desk.shapes import Json, value_name
 from desk.tickets import names_of
@@ -48,7 +49,7 @@ async def _typical(services: DeskServices, found: Incident) -> str:
     ticket = await services.store.tickets.get(found.typical_id)
     log = await services.store.conversations.log(ticket.conversation_id, 0, 20)
     said = (entry.text for entry in log if entry.side == "customer" and not entry.quarantined)
-    return next(said, "")[:_PREVIEW]
+    return beginning(next(said, ""), services.spans, _PREVIEW)
 
 
 async def draft(request: web.Request) -> web.Response:

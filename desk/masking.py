@@ -12,6 +12,10 @@ FindSpans = Callable[[str], Sequence[tuple[str, int, int]]]
 
 _MASKED = frozenset({"phone", "card", "identity"})
 """Enough to steal with, and nothing that a ticket is found by, as an order number is."""
+_LONGEST_NUMBER = 64
+_MOST_SHORTENED = 4
+"""A bank card with a space behind each digit is 37 characters, and masked 11."""
+
 _MOST_KEYS = 20
 """Of one message: a long list is no key information."""
 
@@ -24,6 +28,11 @@ def hidden(text: str, find: FindSpans) -> str:
             parts += [text[at:start], _masked(text[start:end])]
             at = end
     return "".join([*parts, text[at:]])
+
+
+def beginning(text: str, find: FindSpans, length: int) -> str:
+    """The first characters of ``text``, masked; of a long text the rest is not read."""
+    return hidden(text[: _MOST_SHORTENED * length + _LONGEST_NUMBER], find)[:length]
 
 
 def _masked(number: str) -> str:

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from desk import bodies
 from desk.auth import API, ID, who
+from desk.masking import FindSpans, hidden
 from desk.services import SERVICES
 from desk.tickets import seen
 from models.satisfaction import Answer, Score
@@ -27,16 +28,17 @@ class Rating(bodies.Body):
         return self
 
 
-def survey_json(survey: Survey) -> dict[str, Any]:
-    """One question and what was said to it."""
-    names = ("asked_at", "answered_at", "changed_at", "score", "solved", "words", "via")
-    return {name: getattr(survey, name) for name in names} | {"entered_by": survey.entered_by}
+def survey_json(survey: Survey, find: FindSpans) -> dict[str, Any]:
+    """One question and what was said to it, its numbers masked as in messages."""
+    names = ("asked_at", "answered_at", "changed_at", "score", "solved", "via", "entered_by")
+    shown = {name: getattr(survey, name) for name in names}
+    return shown | {"words": hidden(survey.words, find)}
 
 
 async def show(request: web.Request) -> web.Response:
-    ticket = await seen(request)
-    found = await request.app[SERVICES].store.surveys.of_ticket(ticket.id)
-    return web.json_response({"surveys": [survey_json(survey) for survey in found]})
+    ticket, services = await seen(request), request.app[SERVICES]
+    found = await services.store.surveys.of_ticket(ticket.id)
+    return web.json_response({"surveys": [survey_json(one, services.spans) for one in found]})
 
 
 async def enter(request: web.Request) -> web.Response:
@@ -48,7 +50,7 @@ async def enter(request: web.Request) -> web.Response:
     found = await services.store.surveys.enter(
         ticket.id, answer, person.id, options.survey_seconds, options.survey_change_seconds
     )
-    return web.json_response(survey_json(found), status=201)
+    return web.json_response(survey_json(found, services.spans), status=201)
 
 
 def routes() -> list[web.RouteDef]:

@@ -9,7 +9,7 @@ from desk import bodies
 from desk.auth import API, ID, Person, who
 from desk.errors import Refusal
 from desk.links import links_json
-from desk.masking import hidden
+from desk.masking import beginning, hidden
 from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import (
     Json,
@@ -159,7 +159,7 @@ async def _preview(services: DeskServices, ticket: Ticket) -> str:
     if ticket.subject:
         return ""
     first = await services.store.conversations.log(ticket.conversation_id, 0, 1)
-    return hidden(first[0].text, services.spans)[:_PREVIEW] if first else ""
+    return beginning(first[0].text, services.spans, _PREVIEW) if first else ""
 
 
 async def list_tickets(request: web.Request) -> web.Response:

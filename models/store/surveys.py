@@ -112,7 +112,7 @@ class Surveys:
 
         Raises:
             NotFound: no such ticket.
-            Conflict: the ticket has not ended.
+            Conflict: the ticket has not ended, or the customer has answered themselves.
             Rejected: ``survey_over``, too late to change what was said.
         """
         s = survey.c
@@ -123,10 +123,13 @@ class Surveys:
             if row["state"] not in _ENDED:
                 raise Conflict("this ticket has not ended; rate it when it is resolved")
             same = (s.ticket_id == ticket_id) & _resolution(row["resolved_at"])
-            before = (await tx.conn.execute(select(s.id).where(same))).scalar_one_or_none()
-            if before is None:
-                before = await _insert(tx, row, None, Terms(0.0, valid, {}))
-            found = await record(tx, before, answer, "caller", change_seconds, by)
+            before = (await tx.conn.execute(select(s.id, s.via).where(same))).one_or_none()
+            if before is not None and before.via not in {None, "caller"}:
+                raise Conflict("the customer has rated this ticket themselves: that stands")
+            survey_id = (
+                before.id if before else await _insert(tx, row, None, Terms(0.0, valid, {}))
+            )
+            found = await record(tx, survey_id, answer, "caller", change_seconds, by)
             await tx.audit(by, "satisfaction.enter", ticket_id, score=found.score)
             return found
 

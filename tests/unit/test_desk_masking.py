@@ -1,7 +1,7 @@
 """Telephone, card and ID numbers are masked on display; all else stands as it was written."""
 
 from classifier.spans import spans
-from desk.masking import hidden, hides_something, keys_of, shown
+from desk.masking import beginning, hidden, hides_something, keys_of, shown
 from models.store.conversations import Entry
 
 TEXT = "电话13812345678，单号 SF1234567890123，退35元"
@@ -50,3 +50,16 @@ def test_key_information_is_told_once_and_masked_until_revealed() -> None:
 def test_it_is_known_whether_something_is_hidden() -> None:
     assert hides_something(entry(), spans)
     assert not hides_something(entry(text="退35元"), spans)
+
+
+def test_of_a_long_text_the_beginning_is_masked_and_the_rest_not_read() -> None:
+    read: list[int] = []
+
+    def counting(text: str) -> list[tuple[str, int, int]]:
+        read.append(len(text))
+        return [tuple(span) for span in spans(text)]  # type: ignore[misc]
+
+    card = "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1，"
+    for text in (TEXT, "a" * 70 + TEXT, card * 5000):
+        assert beginning(text, counting, 80) == hidden(text, spans)[:80]
+    assert max(read) < 500

@@ -11,7 +11,7 @@ from tests.contract.store.conftest import FakeClock
 async def _due(house: World, clock: FakeClock) -> str:
     """A complaint by mail that li has resolved; returns the id of its follow-up."""
     li = await house.person("li")
-    ticket_id = await house.ticket(mail=True)
+    ticket_id = await house.ticket(subject="致电13812345678", mail=True)
     await house.give(ticket_id, li)
     await house.store.tickets.move(ticket_id, li, TicketState.RESOLVED)
     await house.store.followers.catch_up([following_up(PLAN)], await house.store.events.last())
@@ -30,6 +30,7 @@ async def test_somebody_else_calls_and_a_low_result_is_reviewed(
     li, han, chen = await visit("li"), await visit("han"), await visit("chen")
     (waits,) = (await li.get("/follow-ups?which=open")).json["follow_ups"]
     assert (waits["complaint"], waits["handler"], waits["actions"]) == (True, "Li", [])
+    assert waits["ticket"]["subject"] == "致电138****5678"
     refused = await li.post(f"/follow-ups/{follow_up}/take")
     assert (refused.status, refused.json["message"]["zh"]) == (409, "投诉须由经办人以外的人回访。")
     taken = await han.post(f"/follow-ups/{follow_up}/take")

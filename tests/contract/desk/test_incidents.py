@@ -21,7 +21,7 @@ async def _incident(house: World) -> str:
             labels=LABELS,
             signed=Signed(features, True),
             sender=Sender(external_id=f"c{n}"),
-            text="三号线停运了" if n else "三号线又停了，一个小时没动",
+            text=f"三号线停运了{'，一个小时' * n}，回电13812345678",
         )
     await house.store.followers.catch_up([FOLLOWER], await house.store.events.last())
     (found,) = await house.store.incidents.page()
@@ -47,6 +47,7 @@ async def test_an_agent_drafts_a_supervisor_approves_and_all_are_told(
     shown = (await li.get(f"/incidents/{incident_id}")).json
     assert shown["incident"]["told"] == 3
     assert "三号线" in shown["typical"]
+    assert "13812345678" not in shown["typical"]
     assert [text["approved_by"] for text in shown["texts"]] == ["Chen"]
     assert all(member["number"] and member["told_at"] for member in shown["members"])
     assert (await li.post(f"/incidents/{incident_id}/close", {"summary": "x"})).status == 403
