@@ -255,8 +255,9 @@ def _read(block: str, name: str) -> _Reading:
 
 def _read_shape(name: str) -> str:
     if name.startswith("channel:"):
-        return f"渠道 channel {name.removeprefix('channel:')}"
-    return " ".join(SHAPES[name])
+        channel = name.removeprefix("channel:")
+        return f"渠道 {channel} / channel {channel}"
+    return " / ".join(SHAPES[name])
 
 
 _WORTH = (1.0, 1.0, 0.5, 0.3)

@@ -309,11 +309,35 @@ def skill_names(needs: Sequence[tuple[str, int]], called: Called = _UNCALLED) ->
 def _skill(skill: str, level: int, called: Called) -> Text:
     """“domain:物流” is 物流 to an agent, Delivery in English; a language is said to be one."""
     facet, _, value = skill.rpartition(":")
-    plain = Text(f"语种 {value}", f"language {value}") if facet == "lang" else Text(value, value)
+    plain = _language(value) if facet == "lang" else Text(value, value)
     zh, en = called.get(skill, plain)
     if level > 1:
         return Text(f"{zh}（{level} 级以上）", f"{en} (level {level} or more)")
     return Text(zh, en)
+
+
+_LANGUAGES = {
+    "ar": ("阿拉伯语", "Arabic"),
+    "de": ("德语", "German"),
+    "en": ("英语", "English"),
+    "es": ("西班牙语", "Spanish"),
+    "fr": ("法语", "French"),
+    "id": ("印尼语", "Indonesian"),
+    "it": ("意大利语", "Italian"),
+    "ja": ("日语", "Japanese"),
+    "ko": ("韩语", "Korean"),
+    "ms": ("马来语", "Malay"),
+    "pt": ("葡萄牙语", "Portuguese"),
+    "ru": ("俄语", "Russian"),
+    "th": ("泰语", "Thai"),
+    "vi": ("越南语", "Vietnamese"),
+}
+"""The languages of customers by their codes (ISO 639-1); another one is told by its code."""
+
+
+def _language(code: str) -> Text:
+    """A language in both languages: “en” is 英语, English."""
+    return Text(*_LANGUAGES.get(code, (f"语种 {code}", f"language {code}")))
 
 
 def _matching_text(number: int) -> Text:

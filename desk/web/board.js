@@ -1,8 +1,9 @@
 // The board: what waits in each queue, how long it will take, and who is there. Good for a wall.
-import { h, moment, notice, now, say, setNow, show, span, t } from "./dom.js";
+import { h, moment, notice, now, setNow, show, span, t } from "./dom.js";
 import { call } from "./door.js";
 
 const EVERY_MS = 5000;
+const HOUR = 3600; // seconds
 
 /** The page, which reads itself anew every few seconds; call leave() when it is left. */
 export function makeBoard(desk) {
@@ -16,6 +17,7 @@ export function makeBoard(desk) {
     h("div.board-queues", null));
   let timer = null;
   let left = false;
+  let failed = false;
 
   async function read() {
     try {
@@ -23,9 +25,11 @@ export function makeBoard(desk) {
       if (left) return;
       setNow(known.now);
       draw(page, known, desk);
+      failed = false;
     } catch (error) {
       if (error.status === 401) desk.complain(error);
-      else notice(error.message, "bad");
+      else if (!failed) notice(error.message, "bad"); // once an outage: a wall must not fill with it
+      failed = true;
     }
     if (!left) timer = setTimeout(read, EVERY_MS);
   }
@@ -73,13 +77,12 @@ function byUrgency(queue, desk) {
 }
 
 function urgencyName(value, desk) {
-  const spec = desk.state.names.facets.find((facet) => facet.facet === "urgency");
-  const found = spec?.classes.find((choice) => choice.value === value);
-  return found ? say(found.name) : value || t("board.unlabelled");
+  return value ? desk.className("urgency", value) : t("board.unlabelled");
 }
 
 function expected(wait) {
-  return wait === null ? t("board.unknown") : t("board.about", { n: Math.ceil(wait / 60) });
+  if (wait === null) return t("board.unknown");
+  return wait < HOUR ? t("board.about", { n: Math.ceil(wait / 60) }) : t("board.about.hours", { n: (wait / HOUR).toFixed(1) });
 }
 
 function panel(queue, desk) {

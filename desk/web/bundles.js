@@ -154,14 +154,8 @@ function facetName(desk, facet) {
   return spec ? say(spec.name) : facet;
 }
 
-function className(desk, facet, value) {
-  const spec = desk.state.names.facets.find((each) => each.facet === facet);
-  const found = spec?.classes.find((each) => each.value === value);
-  return found ? say(found.name) : value;
-}
-
 function comparison(facet, figures, desk) {
-  const rows = [[t("bundles.macro"), figures.macro_f1, figures.cases], ...Object.entries(figures.classes).map(([value, figure]) => [className(desk, facet, value), figure, figure.cases])];
+  const rows = [[t("bundles.macro"), figures.macro_f1, figures.cases], ...Object.entries(figures.classes).map(([value, figure]) => [desk.className(facet, value), figure, figure.cases])];
   return h("section.panel", null,
     h("h2", null, facetName(desk, facet), " ", h("small", null, t("bundles.on.golden", { cases: figures.cases }))),
     h("div.side", null,
@@ -195,7 +189,7 @@ function whisker(figure, sure) {
 function confusion(facet, figures, desk) {
   const [before, after] = figures.confusion;
   const most = Math.max(1, ...after.flatMap((row, at) => row.map((cell, to) => Math.abs(cell - before[at][to]))));
-  const names = figures.labels.map((value) => className(desk, facet, value));
+  const names = figures.labels.map((value) => desk.className(facet, value));
   return h("div.confusion", null,
     h("p.small", null, t("bundles.confusion")),
     h("table", null,
@@ -216,7 +210,7 @@ function suspects(found, { desk, act }) {
     h("ul.suspects", null, found.map((suspect) => h("li", null,
       h("span", null, h("b", null, suspect.name || suspect.agent), " ",
         t("bundles.suspect", {
-          facet: facetName(desk, suspect.facet), before: className(desk, suspect.facet, suspect.before), after: className(desk, suspect.facet, suspect.after),
+          facet: facetName(desk, suspect.facet), before: desk.className(suspect.facet, suspect.before), after: desk.className(suspect.facet, suspect.after),
           against: suspect.against, given: suspect.given, usual: Math.round(100 * suspect.usual), golden: points(suspect.influence?.golden?.[suspect.facet] ?? 0),
         })),
       h("button.quiet", { type: "button", onclick: () => act(() => call("POST", "/corrections/exclusions", { corrections: suspect.corrections }), t("bundles.excluded", { given: suspect.given })) }, t("bundles.exclude"))))));

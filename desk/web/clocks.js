@@ -1,5 +1,5 @@
 // The clocks of a ticket, how far it has escalated, and how often its customer has pressed.
-import { countdown, h, moment, span, t } from "./dom.js";
+import { countdown, h, moment, span, t, worked } from "./dom.js";
 
 /** The level of escalation as a chip, or null; and how often the customer pressed. */
 export function pressureChips(ticket) {
@@ -7,6 +7,11 @@ export function pressureChips(ticket) {
     ticket.escalation > 0 && h("span.chip.urgent", { "data-level": ticket.escalation }, `↑ ${t(`level.${ticket.escalation}`)}`),
     ticket.pressed > 0 && h("span.chip.urgent", null, t("pressed", { times: String(ticket.pressed) })),
   ];
+}
+
+/** Opening hours add up to no days of the calendar. */
+function length(clock, seconds) {
+  return clock.hours === "business" && seconds >= 86400 ? worked(seconds) : span(seconds);
 }
 
 function used(clock) {
@@ -18,7 +23,7 @@ function standing(clock) {
     return clock.due_at ? countdown(clock.due_at, { before: "due.in", after: "due.over", warn: clock.target * 0.2 }) : t("clock.state.running");
   }
   if (clock.state === "met" || clock.state === "missed") {
-    return h(`span.${clock.state}`, null, t(`clock.state.${clock.state}`, { time: span(used(clock)) }));
+    return h(`span.${clock.state}`, null, t(`clock.state.${clock.state}`, { time: length(clock, used(clock)) }));
   }
   return h("span", null, t(`clock.state.${clock.state}`));
 }
@@ -27,7 +32,7 @@ function row(clock) {
   const hours = t(`clock.hours.${clock.hours}`);
   return h("li.clock", { "data-clock": clock.clock, "data-state": clock.state },
     h("div.clock-top", null, h("span", null, t(`clock.${clock.clock}`)), standing(clock)),
-    h("p.small", null, t("clock.target", { time: span(clock.target), hours }),
+    h("p.small", null, t("clock.target", { time: length(clock, clock.target), hours }),
       clock.due_at && [" · ", t("clock.due"), " ", moment(clock.due_at)]));
 }
 

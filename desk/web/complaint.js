@@ -2,6 +2,7 @@
 import { ask, h, moment, notice, say, t } from "./dom.js";
 import { call } from "./door.js";
 
+const LONG = 120; // characters that may need more than the room of a field
 const WORDS_SAID = ["satisfied", "accepted", "rejected"];
 
 /** A change of the complaint: done, said to be saved, and drawn anew. */
@@ -130,11 +131,12 @@ async function prove(desk, box, one) {
 }
 
 function row(label, value) {
-  return value && [h("dt", null, label), h("dd", null, value)];
+  // What is long scrolls in its place: by keys, too.
+  return value && [h("dt", null, label), h("dd", { tabindex: value.length > LONG ? "0" : null }, value)];
 }
 
-function rows({ complaint }) {
-  const word = complaint.customer_word && [say(complaint.customer_word_name), complaint.customer_said].filter(Boolean).join("：");
+function rows(desk, { complaint }) {
+  const word = complaint.customer_word && [say(complaint.customer_word_name), complaint.customer_said].filter(Boolean).join(t("mark.colon"));
   const reviewed = complaint.reviewed_by && [
     `${complaint.reviewed_by.name} · ${t(complaint.review_passed ? "complaint.review.yes" : "complaint.review.no")} · `, moment(complaint.reviewed_at)];
   const called = complaint.called_back_by && [
@@ -143,7 +145,7 @@ function rows({ complaint }) {
     row(t("complaint.at"), moment(complaint.complained_at)),
     row(t("complaint.complainant"), complaint.complainant || t("complaint.sender")),
     row(t("complaint.matter"), complaint.matter),
-    row(t("complaint.department"), complaint.department || t("complaint.none")),
+    row(t("complaint.department"), complaint.department ? desk.departmentName(complaint.department) : t("complaint.none")),
     row(t("complaint.cause"), complaint.cause),
     row(t("complaint.product"), complaint.product),
     row(t("complaint.outcome"), complaint.outcome),
@@ -171,7 +173,7 @@ export function complaintCard(desk, box) {
     h("p.card-labels", null,
       complaint.major && h("span.chip.urgent", null, t("complaint.major")),
       complaint.repeat_of && h("span.chip.unsure", null, t("complaint.repeat"))),
-    rows(box.view),
+    rows(desk, box.view),
     repeated.length > 0 && h("p.small", null, t("complaint.repeated"), " ",
       repeated.map((one) => h("button.link", { type: "button", onclick: () => desk.open(one.id) }, one.number))),
     gaps.length > 0

@@ -1,7 +1,7 @@
 // The desk: what is known, and what happens when something new becomes known.
 import { makeBoard } from "./board.js";
 import { makeBundles } from "./bundles.js";
-import { h, has, lang, notice, say, setNow, show, speak, switchLanguage, t, tick } from "./dom.js";
+import { h, has, lang, languageName, notice, say, setNow, show, speak, switchLanguage, t, tick } from "./dom.js";
 import { call, Line } from "./door.js";
 import { makeFacts } from "./facts.js";
 import { makeFigures } from "./figures.js";
@@ -289,10 +289,23 @@ class Desk {
   skillName(skill) {
     const [facet, value] = skill.split(/:(.*)/s);
     if (value === undefined) return has(`skill.${skill}`) ? t(`skill.${skill}`) : skill;
+    if (facet === "lang") return t("skill.lang", { name: languageName(value) });
+    if (facet === "dept") return t("skill.dept", { name: this.departmentName(value) });
     if (has(`skill.${facet}`)) return t(`skill.${facet}`, { name: value });
     const spec = this.state.names.facets.find((found) => found.facet === facet);
     const named = spec?.classes.find((choice) => choice.value === value);
     return named ? t("skill.named", { facet: say(spec.name), name: say(named.name) }) : skill;
+  }
+
+  departmentName(department) {
+    const found = this.state.names.departments.find((one) => one.department === department);
+    return found ? say(found.name) : department;
+  }
+
+  className(facet, value) {
+    const spec = this.state.names.facets.find((found) => found.facet === facet);
+    const found = spec?.classes.find((choice) => choice.value === value);
+    return found ? say(found.name) : value;
   }
 
   async leave() {
@@ -345,8 +358,8 @@ function drawLogin() {
 }
 
 async function enter() {
-  const me = await call("GET", "/me");
-  desk = new Desk(me, await call("GET", "/glossary"));
+  const [me, names, { departments }] = await Promise.all([call("GET", "/me"), call("GET", "/glossary"), call("GET", "/departments")]);
+  desk = new Desk(me, { ...names, departments });
 }
 
 setInterval(tick, 1000);

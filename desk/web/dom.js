@@ -120,6 +120,12 @@ export function now() {
   return Date.now() / 1000 + skew;
 }
 
+/** A length of opening hours in seconds: days would be taken for those of the calendar. */
+export function worked(seconds) {
+  const [h, m] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  return t(m ? "time.h" : "time.h.whole", { h, m });
+}
+
 /** A length of time in seconds, to two units. */
 export function span(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
@@ -127,19 +133,33 @@ export function span(seconds) {
     Math.floor(whole / 86400), Math.floor(whole / 3600) % 24, Math.floor(whole / 60) % 60, whole % 60,
   ];
   const two = (n) => String(n).padStart(2, "0");
-  if (d) return t("time.d", { d, h: hours });
-  if (hours) return t("time.h", { h: hours, m });
+  if (d) return t(hours ? "time.d" : "time.d.whole", { d, h: hours });
+  if (hours) return t(m ? "time.h" : "time.h.whole", { h: hours, m });
   return m ? t("time.m", { m, s: two(s) }) : t("time.s", { s });
 }
 
-/** A moment as people write it: the time today, else with its date. */
+/** A moment as people write it: the time today, else with its date, and its year if another; whole on pointing. */
 export function moment(at) {
   const date = new Date(at * 1000);
-  const today = date.toDateString() === new Date(now() * 1000).toDateString();
+  const today = new Date(now() * 1000);
   const options = { hour: "2-digit", minute: "2-digit", hour12: false };
-  if (!today) Object.assign(options, { month: "numeric", day: "numeric" });
-  const text = date.toLocaleString(language === "zh" ? "zh-CN" : "en-GB", options);
-  return h("time", { datetime: date.toISOString(), title: date.toLocaleString() }, text);
+  if (date.toDateString() !== today.toDateString()) Object.assign(options, { month: "numeric", day: "numeric" });
+  if (date.getFullYear() !== today.getFullYear()) options.year = "numeric";
+  const whole = date.toLocaleString(locale(), { dateStyle: "full", timeStyle: "long" });
+  return h("time", { datetime: date.toISOString(), title: whole }, date.toLocaleString(locale(), options));
+}
+
+function locale() {
+  return language === "zh" ? "zh-CN" : "en-GB";
+}
+
+/** A language by its code (BCP 47) as people call it. */
+export function languageName(code) {
+  try {
+    return new Intl.DisplayNames([locale()], { type: "language" }).of(code);
+  } catch {
+    return code; // a skill may be called anything
+  }
 }
 
 /** An element that counts down (or up, once late) to a moment; tick() moves all of them. */

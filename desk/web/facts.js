@@ -20,7 +20,7 @@ function reasons(label) {
       { vars: { "--w": String(0.35 + 0.65 * Math.abs(reason.weight) / strongest) },
         title: `${t(reason.weight >= 0 ? "label.for" : "label.against")} ${reason.weight.toFixed(2)}` },
       h("span.unseen", null, t(reason.weight >= 0 ? "label.for" : "label.against")),
-      `${reason.weight >= 0 ? "+" : "−"} ${reason.text}`);
+      `${reason.weight >= 0 ? "+" : "−"} ${say(reason.text)}`);
   const sorted = [...label.reasons].sort((a, b) => b.weight - a.weight);
   return sorted.length > 0 && h("div.reasons", null, sorted.map(chip));
 }
@@ -159,7 +159,7 @@ function personRows(desk, ticket, person, read) {
     }) }, t("person.undo"))));
   const talks = person.conversations.map((talk) => h("li", null,
     h("span", null, `${channelName(talk.channel)} ${talk.subject || ""} · ${talk.tickets.map((one) =>
-      `${one.number} ${say(desk.state.names.states[one.state])}`).join("，")}`),
+      `${one.number} ${say(desk.state.names.states[one.state])}`).join(t("mark.and"))}`),
     h("button.link", { type: "button", title: t("person.read.note"), onclick: () => desk.act(() => readElsewhere(ticket, talk)) }, t("person.read"))));
   if (!why.length && !talks.length) return [h("p.small", null, t("person.alone"))];
   return [h("ol", null, why), h("ol", null, talks)];
@@ -186,7 +186,7 @@ function historyText(line, names) {
   const level = line.data.level ? t(`level.${line.data.level}`) : "";
   const shown = state && has(`state.${state}`) ? t(`state.${state}`) : "";
   const moved = line.kind === "ticket.moved" && names.states[state];
-  return t(key, { name: line.agent?.name ?? "", before, after, reason, state: shown, times, clock, level }) + (moved ? `：${say(moved)}` : "");
+  return t(key, { name: line.agent?.name ?? "", before, after, reason, state: shown, times, clock, level }) + (moved ? t("mark.colon") + say(moved) : "");
 }
 
 function section(id, heading, content) {

@@ -2,6 +2,7 @@
 import { ask, countdown, h, moment, say, t } from "./dom.js";
 import { call, newId } from "./door.js";
 import { Panes, part } from "./panes.js";
+import { channelName } from "./queue.js";
 import { ratingFields, ratingOf, ratingWords } from "./satisfaction.js";
 
 export async function openFollowUps(desk, chosen) {
@@ -55,12 +56,12 @@ class FollowUps extends Panes {
         may("review") && this.action(t("followups.review.result"), () => this.review(), "button.primary")),
       h("dl.pairs", null,
         pair(t("followups.due"), open ? countdown(one.due_at, { before: "due.in", after: "due.over", warn: 3600 }) : moment(one.due_at)),
-        one.urgency && pair(t("followups.urgency"), one.urgency),
+        one.urgency && pair(t("followups.urgency"), this.desk.className("urgency", one.urgency)),
         one.handler && pair(t("followups.handler"), one.handler),
         one.owner && pair(t("followups.owner"), one.owner),
         one.score && pair(t("followups.score"), t(`followups.score.${one.score}`)),
         one.solved !== null && pair(t("followups.solved"), t(`followups.solved.${one.solved}`)),
-        one.review && pair(t("followups.review.result"), [t(`followups.review.${one.review}`), one.review_note && `：${one.review_note}`])),
+        one.review && pair(t("followups.review.result"), [t(`followups.review.${one.review}`), one.review_note && t("mark.colon") + one.review_note])),
       view.why && part(t("followups.why"), h("p.words", null, say(view.why))),
       part(t("followups.attempts"), view.attempts.length ? h("ol.attempts", null, view.attempts.map(attempt)) : h("p.small", null, t("followups.attempts.none"))),
     ].filter(Boolean));
@@ -97,8 +98,8 @@ class FollowUps extends Panes {
     const answer = await ask({
       title: t("followups.write"), text: t("followups.write.text"), submit: t("followups.write"),
       fields: [
-        h("label.field", null, t("followups.channel"), h("select", { name: "conversation" }, ways.map((way) => h("option", { value: way.conversation }, way.channel)))),
-        ways.filter((way) => way.problem).map((way) => h("p.flag", null, `${way.channel}：${say(way.problem)}`)),
+        h("label.field", null, t("followups.channel"), h("select", { name: "conversation" }, ways.map((way) => h("option", { value: way.conversation }, channelName(way.channel))))),
+        ways.filter((way) => way.problem).map((way) => h("p.flag", null, channelName(way.channel) + t("mark.colon") + say(way.problem))),
         h("label.field", null, t("followups.content"), h("textarea", { name: "text", rows: "4", required: true, maxlength: "5000" })),
       ],
     });
@@ -134,7 +135,7 @@ function card(one) {
 
 function attempt(tried) {
   return h("li", null,
-    h("span.card-top", null, moment(tried.at), tried.agent, h("span.chip", null, tried.channel === "phone" ? t("followups.phone") : tried.channel),
+    h("span.card-top", null, moment(tried.at), tried.agent, h("span.chip", null, tried.channel === "phone" ? t("followups.phone") : channelName(tried.channel)),
       h("span.tag", null, t(`followups.reached.${tried.reached}`)), ratingWords(tried)),
     tried.content && h("p.words", null, tried.content));
 }

@@ -42,7 +42,7 @@ async function endTask(desk, box, task, done) {
 function taskItem(desk, box, task) {
   const { me } = desk.state;
   const ours = box.ticket.owner?.id === me.id || me.role !== "agent";
-  const whose = [task.department, task.assignee?.name].filter(Boolean).join(" · ");
+  const whose = [task.department && desk.departmentName(task.department), task.assignee?.name].filter(Boolean).join(" · ");
   const open = task.state === "open";
   const late = open && task.late_at;
   const member = Object.keys(me.skills).includes(`dept:${task.department}`);
@@ -65,7 +65,7 @@ export function taskList(desk, box) {
   const { helpers, tasks } = box.help;
   const ours = !box.ticket.owner || box.ticket.owner.id === desk.state.me.id || desk.state.me.role !== "agent";
   return [
-    helpers.length > 0 && h("p.small", null, t("helpers", { names: helpers.map((one) => one.agent.name).join("、") })),
+    helpers.length > 0 && h("p.small", null, t("helpers", { names: helpers.map((one) => one.agent.name).join(t("mark.and")) })),
     tasks.length > 0 && h("ul.tasks", null, tasks.map((task) => taskItem(desk, box, task))),
     ours && h("div.tools", null, h("button.link", { type: "button", "data-task": "new", onclick: () => desk.act(() => openTask(desk, box)) }, t("task.new"))),
   ];

@@ -77,7 +77,7 @@ export function offerText(desk, { transfer }) {
   const mine = transfer.from.id === desk.state.me.id;
   return [
     t(mine ? "bar.offering" : "bar.offeredby", { name: mine ? to : transfer.from.name }),
-    transfer.note && `「${transfer.note}」`, " ",
+    transfer.note && t("mark.quoted", { text: transfer.note }), " ",
     countdown(transfer.until, { before: "offer.left", warn: 60 }),
   ];
 }

@@ -28,7 +28,8 @@ export function stateTag(ticket, names) {
   return h(`span.tag.state-${ticket.state}`, null, say(names.states[ticket.state]));
 }
 
-function card(ticket, { names, openId, open, fresh }) {
+/** ``others``: the list is everybody's, so that a ticket says whose it is. */
+function card(ticket, { names, openId, open, fresh, others }) {
   const current = ticket.id === openId;
   return h("li", null,
     h(`button.card${current ? ".current" : ""}${ticket.state === "offered" ? ".offered" : ""}`,
@@ -44,7 +45,8 @@ function card(ticket, { names, openId, open, fresh }) {
         pressureChips(ticket),
         ticket.labels.map((label) =>
           h(`span.chip${label.accepted ? "" : ".unsure"}${label.value === "紧急" ? ".urgent" : ""}`, null,
-            say(label.value_name) + (label.accepted ? "" : "?"))))));
+            say(label.value_name) + (label.accepted ? "" : "?"))),
+        others && ticket.owner && h("span.card-owner", null, ticket.owner.name))));
 }
 
 function emptyText(tab, presence) {
@@ -67,7 +69,7 @@ export function drawQueue(pane, desk) {
   const key = [listed, state.openId, [...state.fresh], state.tab, state.me.presence];
   show(pane.querySelector(".cards"), key, () =>
     listed.length
-      ? listed.map((ticket) => card(ticket, { names: state.names, openId: state.openId, open: desk.open, fresh: state.fresh }))
+      ? listed.map((ticket) => card(ticket, { names: state.names, openId: state.openId, open: desk.open, fresh: state.fresh, others: state.tab === "all" }))
       : [h("li.empty", null, emptyText(state.tab, state.me.presence))]);
   const oldest = state.tab === "waiting" && state.waiting.oldest;
   const waited = oldest ? Math.floor((now() - oldest) / 60) : null;

@@ -29,7 +29,7 @@ function sizeText(bytes) {
 }
 
 function fileLink(base, file) {
-  const label = [h("span.file-name", null, file.name || file.id), h("small", null, sizeText(file.size))];
+  const label = [h("span.file-name", { title: file.name }, file.name || file.id), h("small", null, sizeText(file.size))];
   if (file.state !== "stored") return h("span.file", null, label, h("small", null, t(`file.${file.state}`)));
   const place = `${base}/attachments/${encodeURIComponent(file.id)}`;
   const link = h("a.file", { href: place, download: file.name || file.id }, label);
@@ -210,10 +210,11 @@ function more(desk, ticket, actions) {
 
 function drawHead(head, desk, view) {
   const { ticket, actions } = view;
-  show(head, [ticket, actions, desk.state.names.states, title(ticket)], () => [
+  const name = title({ ...ticket, preview: view.messages[0]?.text.slice(0, 60) });
+  show(head, [ticket, actions, desk.state.names.states, name], () => [
     h("button.back.quiet", { type: "button", "aria-label": t("back"), onclick: () => desk.look("list") }, "‹"),
     h("div.head-text", null,
-      h("h1", { tabindex: "-1" }, ticket.subject || title({ ...ticket, preview: view.messages[0]?.text.slice(0, 60) })),
+      h("h1", { tabindex: "-1", title: name }, name),
       h("p.head-line", null,
         stateTag(ticket, desk.state.names),
         dueOf(ticket),
@@ -248,7 +249,8 @@ function drawBar(bar, desk, view) {
       actions.includes("refuse") && moveButton(desk, ticket, "refuse", ".quiet"),
       actions.includes("receive") && moveButton(desk, ticket, "receive", ".primary"),
       actions.includes("accept") && moveButton(desk, ticket, "accept", ".primary"),
-      actions.includes("take") && moveButton(desk, ticket, "take", ".primary")),
+      // Who is offered it receives it: taking it away from the other as well would be asking twice.
+      actions.includes("take") && !actions.includes("receive") && moveButton(desk, ticket, "take", ".primary")),
   ]);
 }
 

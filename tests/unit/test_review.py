@@ -164,8 +164,8 @@ def test_what_nobody_can_take_is_named_as_people_call_it() -> None:
     )
     told = {f.where: f.text for f in review(rules(), here)}
     text = told["class.domain:物流:1+lang:en:1!|type:咨询:2"]
-    assert "需要 物流、语种 en 的工单" in text.zh
-    assert "that need 物流, language en:" in text.en
+    assert "需要 物流、英语 的工单" in text.zh
+    assert "that need 物流, English:" in text.en
 
 
 def test_the_rules_that_come_along_are_written_for_the_taxonomy_that_does() -> None:

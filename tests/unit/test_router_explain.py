@@ -182,7 +182,7 @@ def test_the_names_are_those_that_the_policy_counts() -> None:
 def test_a_late_ticket_and_one_for_triage_say_so() -> None:
     ticket = replace(TICKET, needs=Needs(required=((TRIAGE, 1), ("lang:en", 1))))
     told = wait(ticket, [], NOW + 4000)
-    assert told.text.zh.startswith("因为分类不确定，由人工判断，需要技能 语种 en；")
+    assert told.text.zh.startswith("因为分类不确定，由人工判断，需要技能 英语；")
     assert "已超时 1 小时 1 分" in told.text.zh
     assert "1 h 1 min late" in told.text.en
 
