@@ -24,6 +24,7 @@ from models.errors import Permanent, Temporary
 from models.message import Envelope, InboundMessage, Lane, Normalized
 from models.ports import Channel
 from workers import heap
+from workers.environ import without_settings
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -147,6 +148,7 @@ class Parser:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             cwd=Path(__file__).parent.parent,
+            env=without_settings(),  # what hostile mail could take over knows no more than it must
             limit=_LINE_BYTES,
         )
         assert child.stdin is not None
@@ -204,6 +206,7 @@ async def _answer(child: asyncio.subprocess.Process) -> Outcome:
 
 
 def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # mail and a key would lie on the disk
     hello = json.loads(requests.readline())
     channels = {
         name: registry.create(name, known["options"], bytes.fromhex(known["secret"]))

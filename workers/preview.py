@@ -15,6 +15,8 @@ from pathlib import Path
 
 import structlog
 
+from workers.environ import without_settings
+
 _log = structlog.stdlib.get_logger(__name__)
 
 PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"})
@@ -60,6 +62,7 @@ async def _made(content: bytes) -> bytes | None:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         cwd=Path(__file__).parent.parent,
+        env=without_settings(),
     )
     try:
         async with asyncio.timeout(_SECONDS):
@@ -81,6 +84,7 @@ async def _made(content: bytes) -> bytes | None:
 
 def main() -> None:
     """One picture."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     from PIL import Image, ImageOps

@@ -21,6 +21,7 @@ from aiosmtpd.smtp import SMTP
 from config.settings import PREFIX, Settings, load
 from models.errors import ShouliError
 from workers import tether
+from workers.environ import without_settings
 from workers.roles import ROLES
 
 _START_SECONDS = 180.0
@@ -111,8 +112,7 @@ def _environ(relay_port: int) -> dict[str, str]:
                 f'{{host = "127.0.0.1", port = {relay_port}, security = "none"}}'
             ),
         }
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    return kept | {PREFIX + name: str(value) for name, value in own.items()}
+    return {**without_settings()} | {PREFIX + name: str(value) for name, value in own.items()}
 
 
 @contextmanager

@@ -63,7 +63,9 @@ def master_key(settings: Settings) -> bytes:
 
 def _make_key(path: Path) -> None:
     """Whole and durable, or not at all: what is sealed with a lost key is lost."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # The data folder first: a parent that is made along the way gets the mode of the umask.
+    for folder in (path.parent.parent, path.parent):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
@@ -73,11 +75,11 @@ def _make_key(path: Path) -> None:
     with contextlib.suppress(FileExistsError):  # another process was faster: its key stands
         path.hardlink_to(part)
     part.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
+    descriptor = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 def make_store(settings: Settings) -> Store:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -54,6 +55,17 @@ async def test_results_come_in_order_from_one_child(parser: Parser) -> None:
     first = pid(parser)
     await parser.parse([mail()], LONG)
     assert pid(parser) == first
+
+
+async def test_the_child_has_none_of_our_settings_and_leaves_no_core(
+    parser: Parser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOULI_MASTER_KEY", "c2VjcmV0")
+    await parser.parse([mail()], LONG)
+    child = Path(f"/proc/{pid(parser)}")
+    assert b"SHOULI_" not in (child / "environ").read_bytes()
+    (core,) = [x for x in (child / "limits").read_text().splitlines() if "core file" in x]
+    assert core.split()[4:6] == ["0", "0"]
 
 
 async def test_files_come_along_by_content(parser: Parser) -> None:

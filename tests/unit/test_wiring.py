@@ -1,0 +1,17 @@
+import os
+from pathlib import Path
+
+from config.settings import load
+from workers.wiring import master_key
+
+
+def test_nobody_else_reads_the_data_folder_or_the_key(tmp_path: Path) -> None:
+    data = tmp_path / "new" / "data"
+    before = os.umask(0o022)
+    try:
+        key = master_key(load(environ={"SHOULI_DATA_DIR": str(data)}, folder=tmp_path))
+    finally:
+        os.umask(before)
+    assert len(key) == 32
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (data, *data.rglob("*"))}
+    assert modes == {"data": 0o700, "keys": 0o700, "master.key": 0o600}
