@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
@@ -17,6 +17,7 @@ from desk.services import SERVICES, DeskOptions, DeskServices, Words
 from desk.shapes import person_json
 from models.agent import ROLE_NAMES, Agent, Presence, Role
 from models.ports import Clock
+from models.store.agents import Kind
 
 API = "/api/v1/"
 
@@ -53,7 +54,7 @@ class Person:
 
     agent: Agent
     token: str = field(repr=False)
-    by: Literal["session", "token"]
+    by: Kind
 
     @property
     def id(self) -> str:
@@ -175,9 +176,9 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
 async def _person(request: web.Request) -> Person:
     services = request.app[SERVICES]
     scheme, _, bearer = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    by: Literal["session", "token"] = "token" if scheme.lower() == "bearer" else "session"
+    by: Kind = "token" if scheme.lower() == "bearer" else "session"
     token = bearer.strip() if by == "token" else request.cookies.get(cookie_name(services.options))
-    agent = await services.store.agents.holder(token) if token else None
+    agent = await services.store.agents.holder(token, by) if token else None
     if agent is None or token is None:
         words = Words("请先登录。", "Sign in first.")
         raise Refusal(401, "no_session", words)

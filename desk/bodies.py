@@ -162,7 +162,7 @@ class ChangeAgent(Body):
     capacity: Capacity | None = None
     team: Annotated[Line, Field(max_length=64)] | None = None
     alias: Annotated[Line, Field(max_length=32)] | None = None
-    shift_ends_at: Annotated[float, Field(ge=0)] | None = None
+    shift_ends_at: Annotated[float, Field(ge=0, le=1e11)] | None = None
     """Seconds since the epoch; 0 for no end."""
 
     disabled: bool | None = None

@@ -316,7 +316,7 @@ async def _tell(
         for conversation_id in line.typists():
             await _send(ws, {"type": "typing", "conversation_id": conversation_id})
         if clock() >= due:
-            holder = await services.store.agents.holder(line.person.token)
+            holder = await services.store.agents.holder(line.person.token, line.person.by)
             if holder is None:
                 return _SIGN_IN, b"sign in again"
             if holder.role != line.person.agent.role:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import delete, false, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,6 +15,9 @@ from models.store.database import Database, Fields
 from models.store.leaving import HANDED_OVER
 from models.tables import agent, credential, ticket
 from models.ticket import LOADED_STATES
+
+Kind = Literal["session", "token"]
+"""Of a credential: what signing in gives to a browser, or what a person makes for a program."""
 
 
 def token_hash(token: str) -> str:
@@ -123,7 +126,7 @@ class Agents:
     # -- credentials -------------------------------------------------------------------
 
     async def grant(
-        self, agent_id: str, kind: str, token: str, seconds: float, name: str = ""
+        self, agent_id: str, kind: Kind, token: str, seconds: float, name: str = ""
     ) -> str:
         """Stores a session or API token (its hash); returns the credential's id."""
         async with self._db.write() as tx:
@@ -140,14 +143,15 @@ class Agents:
             await tx.audit(agent_id, f"{kind}.grant", str(row["id"]), name=name)
         return str(row["id"])
 
-    async def holder(self, token: str) -> Agent | None:
-        """Whose valid token this is."""
+    async def holder(self, token: str, kind: Kind) -> Agent | None:
+        """Whose valid session or API token this is; one is never taken for the other."""
         now = await self._db.now()
         query = (
             select(agent)
             .join(credential, credential.c.agent_id == agent.c.id)
             .where(
                 credential.c.hash == token_hash(token),
+                credential.c.kind == kind,
                 credential.c.expires_at > now,
                 agent.c.disabled_at.is_(None),
             )

@@ -124,6 +124,15 @@ async def test_a_token_makes_no_tokens(house: World, visit: Visit) -> None:
     assert (await program.call("DELETE", f"/tokens/{made['id']}")).status == 403
 
 
+async def test_a_token_in_a_cookie_is_no_session(house: World, visit: Visit) -> None:
+    await house.person("li")
+    desk, program = await visit("li"), await visit()
+    made = (await desk.post("/tokens", {"name": "n"})).json
+    cookies = {"shouli": made["token"]}
+    assert (await program.get("/me", cookies=cookies)).status == 401
+    assert (await program.post("/tokens", {"name": "m"}, cookies=cookies)).status == 401
+
+
 async def test_nobody_revokes_the_token_of_another(house: World, visit: Visit) -> None:
     await house.person("li")
     await house.person("wang")

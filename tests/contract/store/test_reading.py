@@ -187,7 +187,7 @@ async def test_people_change_and_are_listed(store: Store) -> None:
         await store.agents.change("nope", None, name="x")
     await store.agents.grant(person, "session", "s", 60.0)
     await store.agents.revoke("s")
-    assert await store.agents.holder("s") is None
+    assert await store.agents.holder("s", "session") is None
 
 
 async def test_beats_keep_people_online(store: Store, clock: FakeClock) -> None:
@@ -365,10 +365,10 @@ async def test_who_is_disabled_holds_nothing_any_more(store: Store, clock: FakeC
     assert await store.agents.online() == []
 
 
-async def test_a_new_password_ends_the_sessions_but_no_token(store: Store) -> None:
+async def test_a_new_password_ends_sessions_and_tokens(store: Store) -> None:
     person = await agent(store)
     await store.agents.grant(person, "session", "s", 60.0)
     await store.agents.grant(person, "token", "t", 60.0)
     await store.agents.change(person, None, password="h2")
-    assert await store.agents.holder("s") is None
-    assert await store.agents.holder("t") is not None
+    assert await store.agents.holder("s", "session") is None
+    assert await store.agents.holder("t", "token") is None

@@ -182,18 +182,20 @@ async def test_credentials(store: Store, clock: FakeClock) -> None:
     with pytest.raises(Conflict):
         await store.agents.add("li", "别人", Role.AGENT, "h", {})
     await store.agents.grant(agent_id, "session", "secret", 60.0)
-    holder = await store.agents.holder("secret")
+    holder = await store.agents.holder("secret", "session")
     assert holder
     assert holder.id == agent_id
-    assert await store.agents.holder("other") is None
+    assert await store.agents.holder("other", "session") is None
     clock.pass_(61)
-    assert await store.agents.holder("secret") is None
+    assert await store.agents.holder("secret", "session") is None
     token = await store.agents.grant(agent_id, "token", "t", 60.0, "ci")
     assert await store.agents.forget_credentials() == 1
     assert await store.agents.forget_credentials() == 0
+    assert await store.agents.holder("t", "session") is None, "no browser signs in with it"
+    assert await store.agents.holder("t", "token") is not None
     assert [t["name"] for t in await store.agents.tokens(agent_id)] == ["ci"]
     await store.agents.revoke_token(agent_id, token)
-    assert await store.agents.holder("t") is None
+    assert await store.agents.holder("t", "token") is None
     with pytest.raises(NotFound):
         await store.agents.revoke_token(agent_id, token)
 
@@ -203,7 +205,7 @@ async def test_the_disabled_are_nobody(store: Store, clock: FakeClock) -> None:
     await store.agents.grant(agent_id, "session", "secret", 60.0)
     await store.agents.present(agent_id, Presence.READY)
     await store.agents.change(agent_id, None, disabled_at=clock())
-    assert await store.agents.holder("secret") is None
+    assert await store.agents.holder("secret", "session") is None
     assert await store.agents.by_login("li") is None
     assert await store.agents.online() == []
     with pytest.raises(NotFound):
