@@ -55,11 +55,15 @@ coverage: $(VENV)/dev.stamp
 	@$(BIN)/coverage report --skip-covered --skip-empty
 	@$(BIN)/coverage report --fail-under=95 --include='models/store/*,workers/intake.py,workers/dispatch.py,workers/pipeline.py' >/dev/null
 
+# The long tests are not run here, but each must find what it imports: changes that cross leave
+# names behind that have moved.
 check: $(VENV)/dev.stamp
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@told="$$($(PYTEST) -qq --collect-only tests/contract tests/flow tests/peers tests/browser)" \
+	  || { echo "$$told"; exit 1; }
 	@$(PYTEST) -n 2 tests/unit
 
 bench: $(VENV)/dev.stamp

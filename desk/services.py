@@ -16,7 +16,7 @@ from models.routing import Line, Needs, Rules
 from models.store import Store
 from models.store.rules import Publication
 from models.store.tickets import Ticket
-from models.store.waiting import Rekey
+from models.store.waiting import Rekey, Stands
 from models.texts import Language
 from models.ticket import Labels
 from models.training import Taxonomy
@@ -182,6 +182,7 @@ class DeskServices:
     answers on a channel wait, as a sentence with the remedy, or None when they do not.
     ``repeatable``: the channels that show an answer once however often it is sent.
     ``bundle_work``: what only those can do with bundles who know the classifier.
+    ``stands``: where a waiting ticket stands now.
     ``in_force``: the general rules that hold now. ``filing``: what is filed of a complaint with
     these labels under these rules, None where they call it none.
     ``zone``: the time zone of the house, in which a month begins.
@@ -213,6 +214,7 @@ class DeskServices:
     repeatable: Collection[str]
     plan: Plan
     texts: Mapping[tuple[str, Language], str]
+    stands: Stands
     in_force: Callable[[], Awaitable[Rules]]
     filing: Callable[[Labels, Rules], Filing | None]
     zone: tzinfo

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from functools import partial
 from uuid import uuid4
 
 import structlog
@@ -15,7 +14,6 @@ from models.store import Store
 from models.store.followers import Follower
 from models.store.leases import Held
 from models.store.timers import Effect
-from router.keys import position
 from workers.deliver import Deliverer
 from workers.invariants import Watch
 from workers.ruling import Ruling
@@ -163,7 +161,7 @@ class Ticker:
             await self._doorbell.ring("dispatch")
 
     async def _wake(self) -> None:
-        if await self._store.upkeep.wake():
+        if await self._store.upkeep.wake(self._ruling.stands):
             await self._doorbell.ring("dispatch")
 
     async def _fire(self) -> None:
@@ -179,7 +177,7 @@ class Ticker:
         await self._store.followers.catch_up(self._followers, await self._store.events.last())
 
     async def _step(self) -> None:
-        await self._store.upkeep.step(partial(position, rules=self._ruling.book.general))
+        await self._store.upkeep.step(self._ruling.stands)
 
     async def _recount(self) -> None:
         for agent_id, was, is_ in await self._store.upkeep.recount():

@@ -29,6 +29,7 @@ from models.store import Store
 from models.store.database import Tx
 from models.store.envelopes import Leased
 from models.store.incoming import Incoming
+from models.store.waiting import Stands
 from workers.asides import Asides
 from workers.labelling import Labelling
 from workers.parser import Outcome, Parser
@@ -74,6 +75,7 @@ class Pipeline:
         parser: Parser,
         labelling: Labelling,
         asides: Asides,
+        stands: Stands,
         limits: Limits,
         after_routing: Callable[[], Awaitable[object]],
         after_answering: Callable[[], Awaitable[object]],
@@ -88,6 +90,7 @@ class Pipeline:
         self._parser = parser
         self._labelling = labelling
         self._asides = asides
+        self._stands = stands
         self._limits = limits
         self._after_routing = after_routing
         self._after_answering = after_answering
@@ -219,7 +222,7 @@ class Pipeline:
         self, tx: Tx, token: str, envelope_ids: Sequence[str], incoming: Sequence[Incoming]
     ) -> tuple[list[str], bool]:
         found, ratings = await self._asides.sort(tx, incoming)
-        ticket_ids = await self._store.threads.thread(tx, token, envelope_ids, found)
+        ticket_ids = await self._store.threads.thread(tx, token, envelope_ids, found, self._stands)
         return ticket_ids, await self._asides.act(tx, found, ratings)
 
     async def _normalized(self, envelopes: Sequence[Envelope]) -> list[Outcome]:

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
-from models.routing import LATE_TWICE_STEP, Rulebook, Rules, Waiting
+from models.routing import LATE_TWICE_STEP, Position, Rulebook, Rules, Waiting
 from models.store import Store
 from models.store.rules import Publication
 from models.ticket import Labels
@@ -60,6 +60,10 @@ class Ruling:
         general = [rules[p.number] for p in published if p.line.everything]
         lines = tuple((p.line, rules[p.number]) for p in published if not p.line.everything)
         return Rulebook(general[0] if general else self._first, lines)
+
+    def stands(self, ticket: Waiting, now: float) -> Position:
+        """Where a ticket stands that waits; one key orders the tickets of all lines."""
+        return position(ticket, now, self.book.general)
 
     def place(
         self,

@@ -11,9 +11,11 @@ from models.complaint import Gap, Word
 from models.errors import Conflict, NotFound, Rejected
 from models.routing import Needs
 from models.store.database import Database, Fields, Tx
+from models.store.moves import locked
 from models.store.sealing import Vault, seal, unseal
 from models.store.settling import gaps_of, handlers
 from models.store.ticket_labels import reclassed
+from models.store.waiting import Stands, afresh
 from models.tables import complaint, customer, ticket
 from models.ticket import TicketState
 
@@ -226,11 +228,18 @@ class Complaints:
             await record_call_back(tx, ticket_id, by, reached=reached, words=words)
 
     async def send(
-        self, ticket_id: str, by: str, department: str, needs: Needs, seconds: float
+        self,
+        ticket_id: str,
+        by: str,
+        department: str,
+        needs: Needs,
+        seconds: float,
+        stands: Stands | None = None,
     ) -> None:
         """Lays a waiting one at a department and puts it into its queue, due in ``seconds``.
 
-        They count from when it was sent; the ticket keeps its age.
+        They count from when it was sent, as if it had come then: ``stands`` finds its place. How
+        long the customer has waited is kept.
 
         Raises:
             NotFound: it is no complaint.
@@ -240,11 +249,8 @@ class Complaints:
             row = await _locked(tx, ticket_id)
             if row["state"] != TicketState.WAITING:
                 raise Conflict("it is in somebody's hands: they transfer it")
-            due = tx.now + seconds
-            place = {
-                "target": due - row["clock_at"], "sort_key": due, "late": False,
-                "relax_step": 0, "next_step_at": tx.now,
-            }  # fmt: skip
+            sent = {**await locked(tx, ticket_id), "target": seconds}
+            place = {"target": seconds} | afresh(sent, tx.now, tx.now, stands)
             await reclassed(tx, ticket_id, needs, by_hand=True, place=place)
             change = {"department": department, "department_by": by}
             await _write(
@@ -319,7 +325,6 @@ def _with_key() -> Select[Any]:
         t.number,
         t.owner_id,
         t.state,
-        t.clock_at,
     )
     joined = complaint.join(ticket, t.id == complaint.c.ticket_id).join(
         customer, customer.c.id == t.customer_id

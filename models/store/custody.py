@@ -175,7 +175,10 @@ async def end_assignment(tx: Tx, ticket_id: str, outcome: str) -> None:
 async def requeue(
     tx: Tx, row: Fields, outcome: str, *, exclude: bool = False, sticky: bool = False
 ) -> None:
-    """Takes a locked, owned ticket back to its queue with its age kept."""
+    """Takes a locked, owned ticket back to its queue with its age kept.
+
+    Its place is as it was until the clock looks (docs/decisions/0017).
+    """
     owner = row["owner_id"]
     excluded = sorted({*row["excluded"], owner}) if exclude else row["excluded"]
     change = (

@@ -27,6 +27,7 @@ from models.store.revisions import (
     without_words,
 )
 from models.store.sealing import seal
+from models.store.waiting import Stands, afresh, again
 from models.tables import audit, conversation, file_due, message, ticket
 from models.ticket import OPEN_STATES, TicketState
 
@@ -37,8 +38,9 @@ _REFERENCES = 20
 class Plan:
     """What one transaction will write, worked out in memory, written set by set."""
 
-    def __init__(self, tx: Tx, hold: float, reopen: float) -> None:
+    def __init__(self, tx: Tx, hold: float, reopen: float, stands: Stands | None) -> None:
         self._tx = tx
+        self._stands = stands
         self._hold = hold
         self._window = reopen
         self._conversations: dict[Slot, dict[str, Any]] = {}
@@ -257,7 +259,7 @@ class Plan:
                 change |= self._return_to_queue(item, case)
             elif case["state"] in REOPENED:
                 self._reopened[case["id"]] = dict(case)
-                change |= reopened(case, self._tx.now)
+                change |= reopened(case) | again(case, self._tx.now, self._stands)
         case.update(change)
         if case["id"] not in self._new:
             self._changed[case["id"]] = case
@@ -266,13 +268,8 @@ class Plan:
         """Back to the queue: coming back needs a claim, first that of the former owner."""
         since = item.message.received_at.timestamp()
         tell(self._tx, "ticket.returned", case, TicketState.WAITING, None)
-        return reopened(case, since) | {
-            "queued_at": since,
-            "clock_at": since,
-            "sort_key": since + (case["target"] or 0.0),
-            "late": False,
-            "relax_step": 0,
-        }
+        place = afresh(case, since, self._tx.now, self._stands)
+        return reopened(case) | {"queued_at": since} | place
 
     @staticmethod
     def _answerable(m: InboundMessage, talk: dict[str, Any], known: Known) -> None:

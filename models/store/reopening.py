@@ -21,15 +21,14 @@ def next_word(case: Fields) -> tuple[bool, bool]:
     return case["state"] in OPEN_STATES, case["split_from"] is None
 
 
-def reopened(case: Fields, now: float) -> dict[str, Any]:
-    """What changes of a ticket that is not settled after all: its age counts on."""
+def reopened(case: Fields) -> dict[str, Any]:
+    """What changes of a ticket that is not settled after all, apart from where it stands."""
     return {
         "state": TicketState.WAITING,
         "label_due": True,
         "sticky_id": case["owner_id"] or case["sticky_id"],
         "owner_id": None,
         "epoch": case["epoch"] + 1,
-        "next_step_at": now,
         "excluded": [],
         "resolved_at": None,
     }

@@ -24,6 +24,7 @@ from models.store.revisions import (
     sort_out,
 )
 from models.store.sealing import Vault
+from models.store.waiting import Stands
 from models.tables import conversation, ticket
 from models.ticket import OPEN_STATES, TicketState
 
@@ -42,10 +43,16 @@ class Threads:
         self._reopen = reopen
 
     async def thread(
-        self, tx: Tx, token: str, envelope_ids: Sequence[str], incoming: Sequence[Incoming]
+        self,
+        tx: Tx,
+        token: str,
+        envelope_ids: Sequence[str],
+        incoming: Sequence[Incoming],
+        stands: Stands | None = None,
     ) -> list[str]:
         """Stores the messages and finishes their envelopes, in the caller's transaction.
 
+        ``stands`` finds where the tickets stand that come back by a message.
         Returns the ids of the tickets that they went to.
 
         Raises:
@@ -64,7 +71,7 @@ class Threads:
         people = await self._people.known(
             tx, [(i.message.channel, i.message.sender) for i in kept]
         )
-        plan = Plan(tx, self._hold, self._reopen)
+        plan = Plan(tx, self._hold, self._reopen, stands)
         await plan.load(kept, people)
         batch = await sort_out(tx, kept)
         await note_early(tx, batch.early)

@@ -1,15 +1,13 @@
 """What the clock does for the queue: what is due moves, and what is wrong is found."""
 
-from collections.abc import Callable
-
 from sqlalchemy import func, literal_column, or_, select, text, update
 
 from models.follow_up import FollowUpState
-from models.routing import Needs, Position, Waiting
+from models.routing import Needs, Position
 from models.store.custody import lock_agents, requeue, set_presence, tell
 from models.store.database import Database, Fields, Tx
 from models.store.helping import helping_load
-from models.store.waiting import as_waiting
+from models.store.waiting import Stands, afresh, as_waiting
 from models.tables import agent, follow_up, ticket
 from models.ticket import LOADED_STATES, TicketState
 
@@ -20,7 +18,7 @@ class Upkeep:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def step(self, position: Callable[[Waiting, float], Position], limit: int = 500) -> int:
+    async def step(self, stands: Stands, limit: int = 500) -> int:
         """Relaxes and re-keys waiting tickets whose time has come; returns how many."""
         t = ticket.c
         async with self._db.write() as tx:
@@ -34,11 +32,11 @@ class Upkeep:
             )
             rows = [dict(row) for row in (await tx.conn.execute(due)).mappings()]
             for row in rows:
-                row |= position(as_waiting(row, Needs()), tx.now)._asdict()
+                row |= stands(as_waiting(row, Needs()), tx.now)._asdict()
             await tx.update_each(ticket, Position._fields, rows)
         return len(rows)
 
-    async def wake(self, limit: int = 500) -> int:
+    async def wake(self, stands: Stands | None = None, limit: int = 500) -> int:
         """Snoozed tickets whose time has come wait again, first for whoever snoozed them."""
         t = ticket.c
         async with self._db.write() as tx:
@@ -51,7 +49,7 @@ class Upkeep:
             )
             rows = (await tx.conn.execute(due)).mappings().all()
             for row in rows:
-                await _woken(tx, row)
+                await _woken(tx, row, stands)
         return len(rows)
 
     async def expire_offers(self) -> list[str]:
@@ -133,20 +131,15 @@ class Upkeep:
         return [(row.id, row.used, int(row.load)) for row in wrong]
 
 
-async def _woken(tx: Tx, row: Fields) -> None:
+async def _woken(tx: Tx, row: Fields, stands: Stands | None) -> None:
     """Its waiting counts from now; without a target (it has no labels) the labels give one."""
-    target = row["target"]
     change = {
         "state": TicketState.WAITING,
         "owner_id": None,
         "sticky_id": row["owner_id"] or row["sticky_id"],
         "epoch": row["epoch"] + 1,
         "queued_at": tx.now,
-        "clock_at": tx.now,
-        "sort_key": tx.now + (target or 0.0),
-        "late": False,
-        "relax_step": 0,
-        "next_step_at": tx.now,
+        **afresh(row, tx.now, tx.now, stands),
         "excluded": [],
         "wake_at": None,
         "updated_at": tx.now,

@@ -84,6 +84,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         texts=load_texts(settings),
         delivery_problem=lambda name: _problem(channels, name),
         repeatable=frozenset(name for name, channel in channels.items() if channel.repeatable),
+        stands=ruling.stands,
         in_force=in_force,
         filing=filed,
         zone=ZoneInfo(settings.hours.time_zone),

@@ -146,6 +146,7 @@ async def _worker(
             parser,
             labelling,
             asides,
+            ruling.stands,
             limits,
             after_routing,
             lambda: base.doorbell.ring("deliver"),

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -27,6 +27,7 @@ from models.store.tickets import Ticket
 from models.tail import EVENTS
 from models.ticket import Label, Labels, Reason
 from models.training import ClassSpec, FacetSpec, Taxonomy
+from router.keys import position
 from router.place import filed
 from router.sla import Calendars
 from tests.contract.store import makers
@@ -335,6 +336,7 @@ async def world(
         texts=load_texts(load(environ={}, folder=folder)),
         delivery_problem=problems.get,
         repeatable={"ingest"},
+        stands=partial(position, rules=RULES),
         in_force=in_force,
         filing=filed,
         zone=ZoneInfo("Asia/Shanghai"),

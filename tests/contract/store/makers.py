@@ -52,11 +52,12 @@ async def thread(store: Store, e: Envelope, **options: Any) -> None:
     """One envelope through the front half of the pipeline."""
     told = ("hollow", "pressing", "trouble", "private", "overheard")
     extra = {n: options.pop(n) for n in told if n in options}
+    stands = options.pop("stands", None)
     await store.envelopes.accept([e])
     lease = await leased(store, e.lane)
     item = Incoming(e.id, inbound(e, **options), e.lane, **extra)
     async with store.db.write() as tx:
-        await store.threads.thread(tx, lease.token, [e.id], [item])
+        await store.threads.thread(tx, lease.token, [e.id], [item], stands)
 
 
 def labels(**facets: str) -> Labels:
@@ -74,7 +75,7 @@ def routed(ticket: Unlabelled, needs: Needs = NEEDS, **options: Any) -> Routed:
     return Routed(ticket=ticket, **values | options)
 
 
-_OF_ROUTING = ("needs", "target", "units", "acknowledgement", "labels", "signed")
+_OF_ROUTING = ("needs", "target", "units", "acknowledgement", "labels", "signed", "filing")
 
 
 async def waiting(store: Store, key: str = "k1", **options: Any) -> str:

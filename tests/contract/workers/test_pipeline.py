@@ -200,6 +200,7 @@ class System:
                 progress(),
                 ZoneInfo("Asia/Shanghai"),
             ),
+            self.ruling.stands,
             Limits(8, 30.0, 3),
             self.dispatcher.run,
             self.answered,
