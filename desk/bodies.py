@@ -57,6 +57,9 @@ Skills = dict[
 ]
 Password = Annotated[str, Field(min_length=10, max_length=1024)]
 Capacity = Annotated[int, Field(ge=0, le=100)]
+Seq = Annotated[int, Field(ge=0, lt=2**31)]
+"""Of a message in its conversation."""
+
 Month = Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")]
 
 
@@ -98,6 +101,15 @@ class Reply(Body):
 
     part: Id | None = None
     """In the conversation of this ticket, which was merged into it."""
+
+    seen: Seq | None = None
+    """As for ``SetDown``, where ``then`` sets it down."""
+
+
+class SetDown(Body):
+    """Before a ticket is resolved or pended: up to which message it was read, if that is known."""
+
+    seen: Seq | None = None
 
 
 class Snooze(Body):

@@ -5,14 +5,13 @@ from aiohttp import web
 from desk import bodies
 from desk.auth import API, ID, who
 from desk.masking import hidden
+from desk.paging import page
 from desk.services import SERVICES
 from desk.shapes import Json, customer_json, entry_json
 from desk.tickets import names_of, touched
 from models.errors import NotFound
 from models.store.joins import Link, Person
 from models.store.tickets import Ticket
-
-_PAGE = 500
 
 
 async def _person(request: web.Request) -> tuple[Ticket, Person]:
@@ -79,7 +78,7 @@ async def conversation(request: web.Request) -> web.Response:
     store = services.store
     async with store.db.write() as tx:
         await tx.audit(who(request).id, "customer.read", ticket.id, conversation=wanted)
-    log = await store.conversations.log(wanted, asked.after, _PAGE)
+    log, next_after = await page(store, wanted, asked.after)
     authors = [entry.identity_id for entry in log if entry.identity_id is not None]
     senders, names = await store.people.senders(authors), await names_of(services)
     return web.json_response(
@@ -91,7 +90,7 @@ async def conversation(request: web.Request) -> web.Response:
                 for entry in log
                 if entry.changes_id is None
             ],
-            "next_after": log[-1].seq if len(log) == _PAGE else None,
+            "next_after": next_after,
         }
     )
 

@@ -44,6 +44,7 @@ CONFLICTS: Mapping[str, str] = {
     "the customer has rated this ticket themselves: that stands": (
         "客户已经自己评价过，以客户的评价为准。"
     ),
+    "the customer has written meanwhile; look at it again": "客户刚又发来消息，请看过再操作。",
     "this ticket is not waiting; look at it again": "这张工单不在等待中，请刷新后再看。",
     "the agent has no free capacity for this ticket": "该坐席未就绪或已满负荷，接不了这张工单。",
     "this answer is on its way, or would be shown twice": (

@@ -1,7 +1,7 @@
 """Raw mail, attachments and formatted mail: hostile content, never run in our origin."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -48,20 +48,11 @@ async def _entry(request: web.Request) -> Entry:
         NotFound: there is none (any more: what was withdrawn is not handed out).
     """
     ticket, wanted = await seen(request), request.match_info["message"]
-    async for entry in _log(request, ticket.conversation_id):
-        if entry.id == wanted:
-            if entry.withdrawn_at is not None or entry.changes_id is not None:
-                break
-            return entry
-    raise NotFound("no such message")
-
-
-async def _log(request: web.Request, conversation_id: str) -> AsyncIterator[Entry]:
-    conversations, after = request.app[SERVICES].store.conversations, 0
-    while page := await conversations.log(conversation_id, after):
-        for entry in page:
-            yield entry
-        after = page[-1].seq
+    store = request.app[SERVICES].store
+    entry = await store.conversations.line(ticket.conversation_id, wanted)
+    if entry is None or entry.withdrawn_at is not None or entry.changes_id is not None:
+        raise NotFound("no such message")
+    return entry
 
 
 async def _audited(request: web.Request, action: str, **detail: object) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from desk.paging import page
 from desk.services import DeskServices
 from desk.shapes import Json, entry_json
 from models.errors import NotFound
@@ -42,9 +43,7 @@ async def _part_json(
     services: DeskServices, ticket: Ticket, part: Part, names: Mapping[str, str]
 ) -> Json:
     elsewhere = part.conversation_id != ticket.conversation_id
-    log = (
-        await services.store.conversations.log(part.conversation_id, 0, _MOST) if elsewhere else []
-    )
+    log = (await page(services.store, part.conversation_id)).lines[:_MOST] if elsewhere else []
     ids = [entry.identity_id for entry in log if entry.identity_id is not None]
     senders = await services.store.people.senders(ids)
     problem = services.delivery_problem(part.channel)

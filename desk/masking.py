@@ -44,10 +44,12 @@ def shown(entry: Entry, find: FindSpans) -> Entry:
     """A line of the conversation as it is displayed. What we wrote is shown as it is."""
     if entry.side == "us":
         return entry
+    text = hidden(entry.text, find)
+    whole = text if entry.text_full == entry.text else hidden(entry.text_full, find)
     return replace(
         entry,
-        text=hidden(entry.text, find),
-        text_full=hidden(entry.text_full, find),
+        text=text,
+        text_full=whole,
         versions=[version | {"text": hidden(version["text"], find)} for version in _each(entry)],
     )
 

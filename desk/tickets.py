@@ -10,6 +10,7 @@ from desk.auth import API, ID, Person, who
 from desk.errors import Refusal
 from desk.links import links_json
 from desk.masking import beginning, hidden
+from desk.paging import page
 from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import (
     Json,
@@ -37,8 +38,6 @@ from models.store.waiting import load_needs
 from models.ticket import TicketState
 
 _FREE_STATES = {TicketState.NEW, TicketState.WAITING}
-_PAGE = 500
-"""Messages of a conversation in one response."""
 _PREVIEW = 80
 
 
@@ -207,7 +206,7 @@ async def show(request: web.Request) -> web.Response:
     ticket = await seen(request)
     asked = bodies.query(request, bodies.After)
     store, names = services.store, await names_of(services)
-    log = await store.conversations.log(ticket.conversation_id, asked.after, _PAGE)
+    log, next_after = await page(store, ticket.conversation_id, asked.after)
     identity = await store.tickets.identity_of(ticket.id)
     senders = await store.people.senders([identity, *_identities(log)])
     supervises = person.ranks(Role.SUPERVISOR)
@@ -237,7 +236,7 @@ async def show(request: web.Request) -> web.Response:
                 for entry in log
                 if entry.changes_id is None  # an edit is shown where its message is
             ],
-            "next_after": log[-1].seq if len(log) == _PAGE else None,
+            "next_after": next_after,
             "delivery_problem": problem,
             "decisions": [
                 decision_json(row, needs, names, services.explain) for row, needs in decided
@@ -349,7 +348,14 @@ async def reply(request: web.Request) -> web.Response:
     asked, ticket = await bodies.read(request, bodies.Reply), await seen(request)
     services, then = request.app[SERVICES], TicketState(asked.then)
     outbound_id = await services.store.tickets.reply(
-        ticket.id, who(request).id, asked.text, asked.client_id, then, asked.files, asked.part
+        ticket.id,
+        who(request).id,
+        asked.text,
+        asked.client_id,
+        then,
+        asked.files,
+        asked.part,
+        asked.seen,
     )
     await services.doorbell.ring("deliver")
     if then != TicketState.ACTIVE:
@@ -360,11 +366,11 @@ async def reply(request: web.Request) -> web.Response:
 
 async def resolve(request: web.Request) -> web.Response:
     """Its owner's move; what nobody has, a supervisor may resolve."""
-    ticket = await seen(request)
+    asked, ticket = await bodies.read(request, bodies.SetDown), await seen(request)
     if ticket.state != TicketState.WAITING:
         return await _move(request, TicketState.RESOLVED)
     person = who(request, Role.SUPERVISOR)
-    await request.app[SERVICES].store.ending.settle(ticket.id, person.id)
+    await request.app[SERVICES].store.ending.settle(ticket.id, person.id, asked.seen)
     return await moved(request, ticket)
 
 
@@ -373,8 +379,8 @@ async def pend(request: web.Request) -> web.Response:
 
 
 async def _move(request: web.Request, to: TicketState) -> web.Response:
-    ticket = await seen(request)
-    await request.app[SERVICES].store.tickets.move(ticket.id, who(request).id, to)
+    asked, ticket = await bodies.read(request, bodies.SetDown), await seen(request)
+    await request.app[SERVICES].store.tickets.move(ticket.id, who(request).id, to, asked.seen)
     return await moved(request, ticket, "dispatch")
 
 

@@ -190,8 +190,16 @@ async function snooze(desk, ticket) {
 
 const ASKED = { decline, transfer, snooze, junk, ...LIFE };
 
+const SETS_DOWN = ["pend", "resolve"];
+
+/** Up to where the messages on the screen go: what the customer has said since is not passed over. */
+function readUpTo(desk) {
+  return desk.state.view?.messages.at(-1)?.seq ?? 0;
+}
+
 function moveButton(desk, ticket, action, look = "") {
-  const go = ASKED[action] ?? (() => desk.act(() => call("POST", `/tickets/${ticket.id}/${action}`)));
+  const body = () => SETS_DOWN.includes(action) ? { seen: readUpTo(desk) } : undefined;
+  const go = ASKED[action] ?? (() => desk.act(() => call("POST", `/tickets/${ticket.id}/${action}`, body())));
   return h(`button${look}`, { type: "button", "data-do": action, onclick: () => desk.act(() => go(desk, ticket)) }, t(`do.${action}`));
 }
 
@@ -350,6 +358,7 @@ function makeReply(desk, ticketId) {
     await desk.act(async () => {
       await call("POST", `/tickets/${ticketId}/reply`, {
         text: text.value, client_id: draft.id, then: then.value, files: draft.files.map((file) => file.id),
+        seen: readUpTo(desk),
       });
       drafts.delete(ticketId);
       Object.assign(draft, draftOf(ticketId));

@@ -104,6 +104,18 @@ class Conversations:
             entries += [_ours(row) for row in answered.mappings()]
         return sorted(entries, key=lambda entry: entry.seq)[:limit]
 
+    async def line(self, conversation_id: str, line_id: str) -> Entry | None:
+        """One line of a conversation by its id, of either side."""
+        m, o = message.c, outbound.c
+        theirs = select(message).where(m.conversation_id == conversation_id, m.id == line_id)
+        ours = select(outbound).where(o.conversation_id == conversation_id, o.id == line_id)
+        async with self._db.read() as conn:
+            said = (await conn.execute(theirs)).mappings().one_or_none()
+            if said is not None:
+                return _theirs(said)
+            answered = (await conn.execute(ours)).mappings().one_or_none()
+        return None if answered is None else _ours(answered)
+
     async def account(self, conversation_id: str) -> str:
         """The account of ours (mailbox, site) that a conversation is on; “” if unknown."""
         query = select(conversation.c.account).where(conversation.c.id == conversation_id)

@@ -7,7 +7,7 @@ from models.errors import Conflict
 from models.events import STATE_CHANGES
 from models.store.database import Database, Event, Tx
 from models.store.followers import Follower
-from models.store.moves import back_in_queue, leave, locked, moved
+from models.store.moves import back_in_queue, leave, locked, moved, nothing_new
 from models.store.settling import closing_gaps
 from models.store.timers import Timer, set_timer, stop_timer
 from models.ticket import MOVES, TicketState
@@ -50,17 +50,18 @@ class Ending:
             await leave(tx, row, TicketState.RETURNED)
             await tx.audit(agent_id, "ticket.send_back", ticket_id, reason=reason)
 
-    async def settle(self, ticket_id: str, agent_id: str) -> None:
-        """Resolves what waits, without anybody's having had it.
+    async def settle(self, ticket_id: str, agent_id: str, seen: int | None = None) -> None:
+        """Resolves what waits, without anybody's having had it; ``seen`` as for ``Tickets.move``.
 
         Raises:
             NotFound: no such ticket.
-            Conflict: it does not wait.
+            Conflict: it does not wait, or there is more to read.
         """
         async with self._db.write() as tx:
             row = await locked(tx, ticket_id)
             if row["state"] != TicketState.WAITING:
                 raise Conflict("only its owner resolves a ticket that somebody has")
+            await nothing_new(tx, row, seen)
             await leave(tx, row, TicketState.RESOLVED)
             await tx.audit(agent_id, "ticket.settle", ticket_id)
 

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from models.errors import Conflict, NotFound
 from models.store.custody import end_assignment, start_assignment, tell, unload
 from models.store.database import Fields, Tx
-from models.tables import ticket
+from models.tables import message, ticket
 from models.ticket import LOADED_STATES, MOVES, OPEN_STATES, TicketState
 
 
@@ -39,6 +39,21 @@ async def owned(tx: Tx, ticket_id: str, agent_id: str, states: Collection[Ticket
     if row["owner_id"] != agent_id or row["state"] not in states:
         raise Conflict("this ticket is not in your hands any more; look at it again")
     return row
+
+
+async def nothing_new(tx: Tx, row: Fields, seen: int | None) -> None:
+    """Before a locked ticket is set down by who has read its conversation up to ``seen``.
+
+    Raises:
+        Conflict: the customer has said more, which nobody would look at any more.
+    """
+    if seen is None:
+        return
+    m = message.c
+    unread = (m.conversation_id == row["conversation_id"]) & (m.ticket_id == row["id"])
+    newer = select(m.id).where(unread, m.kind == "message", m.seq > seen).limit(1)
+    if (await tx.conn.execute(newer)).one_or_none():
+        raise Conflict("the customer has written meanwhile; look at it again")
 
 
 async def moved(tx: Tx, row: Fields, to: TicketState, **values: Any) -> None:

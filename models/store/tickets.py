@@ -9,7 +9,15 @@ from models.routing import Needs
 from models.store.conversations import append
 from models.store.custody import end_assignment, load, lock_agents, requeue, unload
 from models.store.database import Database, Tx
-from models.store.moves import back_in_queue, given, leave, locked, moved, owned
+from models.store.moves import (
+    back_in_queue,
+    given,
+    leave,
+    locked,
+    moved,
+    nothing_new,
+    owned,
+)
 from models.store.ticket_labels import TicketLabels, reclassed
 from models.store.ticket_reading import Ticket, TicketReading
 from models.store.uploads import uploaded
@@ -102,17 +110,20 @@ class Tickets(TicketReading, TicketLabels):
         then: TicketState,
         files: Sequence[str] = (),
         part: str | None = None,
+        seen: int | None = None,
     ) -> str:
         """Appends an answer to the conversation; returns the outbound message's id.
 
         ``then`` is the state that follows: active, pending or resolved. ``files`` are ids of
         the agent's uploads for this ticket. ``part``: in the conversation of this ticket, which
-        was merged into it. The same ``client_id`` again changes nothing, so a client may retry.
+        was merged into it. ``seen``: what was read before it is set down, as for ``move``. The
+        same ``client_id`` again changes nothing, so a client may retry.
 
         Raises:
             NotFound: no such ticket.
             Rejected: a file is not an upload of this agent for this ticket.
-            Conflict: the agent does not have it, or ``client_id`` was used otherwise.
+            Conflict: the agent does not have it, there is more to read, or ``client_id`` was
+                used otherwise.
         """
         async with self._db.write() as tx:
             conversation_id = await _conversation(tx, ticket_id, part)
@@ -130,15 +141,21 @@ class Tickets(TicketReading, TicketLabels):
                 row = await owned(tx, ticket_id, agent_id, _HELD)
                 first = row["first_answer_at"] or tx.now
                 to = TicketState(row["state"]) if then == TicketState.ACTIVE else then
+                if to in _SET_DOWN:
+                    await nothing_new(tx, row, seen)
                 await leave(tx, row, to, first_answer_at=first)
         return outbound_id
 
-    async def move(self, ticket_id: str, agent_id: str, to: TicketState) -> None:
+    async def move(
+        self, ticket_id: str, agent_id: str, to: TicketState, seen: int | None = None
+    ) -> None:
         """Resolves or pends a ticket that the agent has.
+
+        ``seen``: up to which message of its conversation they have read it, if that is known.
 
         Raises:
             NotFound: no such ticket.
-            Conflict: the agent does not have it, or the move is not legal.
+            Conflict: the agent does not have it, the move is not legal, or there is more to read.
         """
         if to not in _SET_DOWN:
             raise Conflict(
@@ -146,6 +163,7 @@ class Tickets(TicketReading, TicketLabels):
             )
         async with self._db.write() as tx:
             row = await owned(tx, ticket_id, agent_id, set(OPEN_STATES))
+            await nothing_new(tx, row, seen)
             await leave(tx, row, to)
             await tx.audit(agent_id, "ticket.move", ticket_id, to=to)
 

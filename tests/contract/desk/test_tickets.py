@@ -233,6 +233,61 @@ async def test_resolving_frees_capacity(house: World, visit: Visit) -> None:
     assert house.bell.work == ["dispatch"]
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("resolve", {}),
+        ("pend", {}),
+        ("reply", {"text": "好了", "client_id": "client-0001", "then": "resolved"}),
+        ("reply", {"text": "好了", "client_id": "client-0001", "then": "pending"}),
+    ],
+)
+async def test_what_the_customer_wrote_meanwhile_is_not_passed_over(
+    house: World, visit: Visit, path: str, body: dict[str, object]
+) -> None:
+    me = await house.person("li")
+    ticket = await house.ticket()
+    await house.give(ticket, me)
+    desk = await visit("li")
+    read = (await desk.get(f"/tickets/{ticket}")).json["messages"][-1]["seq"]
+    more = makers.envelope("k2", b"more", now=await house.store.db.now())
+    await makers.thread(house.store, more, conversation_key="talk-k1", text="等等，还有一件")
+    refused = await desk.post(f"/tickets/{ticket}/{path}", body | {"seen": read})
+    assert (refused.status, refused.json["message"]["zh"]) == (
+        409, "客户刚又发来消息，请看过再操作。"
+    )  # fmt: skip
+    view = (await desk.get(f"/tickets/{ticket}")).json
+    assert view["ticket"]["state"] == "active"
+    assert [message["side"] for message in view["messages"]] == ["customer", "customer"]
+    # An answer that leaves the ticket open hides nothing.
+    await say(desk, ticket, "稍等", client_id="client-0002", seen=read)
+    read = (await desk.get(f"/tickets/{ticket}")).json["messages"][-1]["seq"]
+    assert (await desk.post(f"/tickets/{ticket}/{path}", body | {"seen": read})).status < 300
+    assert await state(house.store, ticket) in {"resolved", "pending"}
+
+
+async def test_a_long_talk_comes_in_pages_that_are_quick_to_show(
+    house: World, visit: Visit
+) -> None:
+    me = await house.person("li")
+    long = "请回电" + "。" * 250_000
+    ticket = await house.ticket(text=long, text_full=long)
+    await house.give(ticket, me)
+    for n in range(2):
+        more = makers.envelope(f"more{n}", b"more", now=await house.store.db.now())
+        told = {"text": f"第{n}封", "text_full": long}
+        await makers.thread(house.store, more, conversation_key="talk-k1", **told)
+    desk, read, after = await visit("li"), [], 0
+    for size in (1, 2):
+        view = (await desk.get(f"/tickets/{ticket}?after={after}")).json
+        assert len(view["messages"]) == size
+        read += [message["text"][:3] for message in view["messages"]]
+        after = view["next_after"]
+    assert read == ["请回电", "第0封", "第1封"]
+    rest = (await desk.get(f"/tickets/{ticket}?after={after}")).json
+    assert (rest["messages"], rest["next_after"]) == ([], None)
+
+
 async def test_pending_is_taken_up_again_by_its_owner_only(house: World, visit: Visit) -> None:
     me = await house.person("li")
     await house.person("wang")

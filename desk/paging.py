@@ -1,0 +1,42 @@
+"""A conversation page by page: as much as is quick to show, whatever strangers have written."""
+
+from typing import NamedTuple
+
+from models.store import Store
+from models.store.conversations import Entry
+
+_MOST_LINES = 500
+_MOST_CHARACTERS = 400_000
+"""Looking through so many for numbers takes a fifth of a second, in which nobody else is served;
+one mail alone may bring more than that.
+"""
+_AT_ONCE = 50
+"""Lines that are read before their length is known."""
+
+
+class Page(NamedTuple):
+    """Lines in order, and after which number more may follow (None: nothing does)."""
+
+    lines: list[Entry]
+    next_after: int | None
+
+
+async def page(store: Store, conversation_id: str, after: int = 0) -> Page:
+    """What was said after a number. Raises ``Temporary``."""
+    lines: list[Entry] = []
+    length = 0
+    while True:
+        some = await store.conversations.log(conversation_id, after, _AT_ONCE)
+        for line in some:
+            lines.append(line)
+            length += _length(line)
+            if length >= _MOST_CHARACTERS or len(lines) >= _MOST_LINES:
+                return Page(lines, line.seq)
+        if len(some) < _AT_ONCE:
+            return Page(lines, None)
+        after = some[-1].seq
+
+
+def _length(line: Entry) -> int:
+    earlier = sum(len(version["text"]) for version in line.versions)
+    return len(line.text) + len(line.text_full) + earlier
