@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from classifier.keys import Integers
-from classifier.text import Text, normalize
+from classifier.text import Text, code_points, normalize
 from models.training import Taxonomy
 
 ALIKE = 0.6
@@ -25,6 +25,15 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 _PAIRS = 200_000
 """Candidate pairs compared at once."""
+
+_CROWD, _NEAR = 400, 16
+"""Of more texts than a crowd that agree in a band, each is compared with the next few only: a
+form letter that twenty thousand people sent would be two hundred million pairs."""
+
+_PENDING = 4_000_000
+"""Candidates kept before those that were found twice are dropped."""
+
+Shingles = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +74,17 @@ def fingerprint(examples: Sequence[Example]) -> str:
     return digest.hexdigest()
 
 
-def _shingles(item: Text) -> frozenset[str]:
-    text = normalize(f"{item.subject} {item.text}")
-    return frozenset(text[at : at + 3] for at in range(max(1, len(text) - 2)))
+def _shingles(item: Text) -> Shingles:
+    """The characters of each run of three as one number, each once; a short text is one run."""
+    codes = code_points(normalize(f"{item.subject} {item.text}")).astype(np.uint64)
+    first, second, third = np.append(codes, np.zeros(max(0, 3 - len(codes)), np.uint64))[
+        np.arange(max(1, len(codes) - 2)) + np.arange(3)[:, None]
+    ]
+    return np.unique((first << _TWO) | (second << _ONE) | third)
+
+
+_ONE, _TWO = np.uint64(21), np.uint64(42)
+"""Bits of one character and of two."""
 
 
 def alike_pairs(items: Sequence[Text]) -> list[tuple[int, int]]:
@@ -76,9 +93,14 @@ def alike_pairs(items: Sequence[Text]) -> list[tuple[int, int]]:
     Candidates are those that agree in a band of MinHash values (Broder 1997; banding as in
     Leskovec, Rajaraman, Ullman, Mining of Massive Datasets, 3.4), which costs little more than
     a look at each text; whether they are alike is then computed exactly. A pair at the very
-    threshold is missed once in 67,000 times, one that is more alike hardly ever.
+    threshold is missed once in 67,000 times, one that is more alike hardly ever. Of a crowd
+    (more than 400 texts that agree in a band) only enough pairs are given to join it.
     """
-    sets = _matrix([_shingles(item) for item in items])
+    return _alike([_shingles(item) for item in items])
+
+
+def _alike(shingles: Sequence[Shingles]) -> list[tuple[int, int]]:
+    sets = _matrix(shingles)
     one, other = _candidates(sets)
     sizes = np.diff(sets.indptr)
     pairs: list[tuple[int, int]] = []
@@ -90,15 +112,31 @@ def alike_pairs(items: Sequence[Text]) -> list[tuple[int, int]]:
     return sorted(pairs)
 
 
-def _matrix(sets: Sequence[frozenset[str]]) -> csr_matrix:
-    """A row a set, a column a shingle."""
-    columns: dict[str, int] = {}
-    indices = [
-        columns.setdefault(each, len(columns)) for shingles in sets for each in sorted(shingles)
-    ]
+def _links(shingles: Sequence[Shingles]) -> list[tuple[int, int]]:
+    """As ``alike_pairs``, but what reads the same is compared once and tied to its first.
+
+    A thousand times “查询订单” with different numbers would be half a million pairs.
+    """
+    first: dict[bytes, int] = {}
+    twins: list[tuple[int, int]] = []
+    for index, each in enumerate(shingles):
+        earlier = first.setdefault(each.tobytes(), index)
+        if earlier != index:
+            twins.append((earlier, index))
+    once = list(first.values())
+    pairs = _alike([shingles[index] for index in once])
+    return sorted([*twins, *((once[one], once[other]) for one, other in pairs)])
+
+
+def _matrix(sets: Sequence[Shingles]) -> csr_matrix:
+    """A row a set, a column a shingle, in the order in which they first occur."""
+    every = np.concatenate([np.empty(0, np.uint64), *sets])
+    _, first, number = np.unique(every, return_index=True, return_inverse=True)
+    column = np.empty(len(first), np.int64)
+    column[np.argsort(first)] = np.arange(len(first))
     starts = np.concatenate([[0], np.cumsum([len(shingles) for shingles in sets])])
-    ones = np.ones(len(indices), np.int32)
-    matrix = csr_matrix((ones, indices, starts), shape=(len(sets), len(columns)))
+    ones = np.ones(len(every), np.int32)
+    matrix = csr_matrix((ones, column[number], starts), shape=(len(sets), len(first)))
     matrix.sort_indices()
     return matrix
 
@@ -115,21 +153,28 @@ def _candidates(sets: csr_matrix) -> tuple[Integers, Integers]:
             least = np.minimum.reduceat(drawn[sets.indices], starts)
             keys = keys * _MIX + least
         seen.append(_pairs_of_equal(keys, count))
+        if sum(map(len, seen[1:])) > _PENDING:
+            seen = [np.unique(np.concatenate(seen))]
     pairs = np.unique(np.concatenate(seen))
     return pairs // max(count, 1), pairs % max(count, 1)
 
 
 def _pairs_of_equal(keys: NDArray[np.uint64], count: int) -> Integers:
-    """Each pair of positions with the same key, as first · count + second."""
+    """Pairs of positions with the same key, as first · count + second: all but of a crowd."""
     order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
-    found: list[Integers] = []
-    for gap in range(1, count):
-        same = np.flatnonzero(ordered[gap:] == ordered[:-gap])
-        if not len(same):
-            break
-        found.append(order[same] * count + order[same + gap])
-    return np.concatenate(found) if found else np.empty(0, np.int64)
+    _, of_key, sizes = np.unique(keys[order], return_inverse=True, return_counts=True)
+    few = sizes[of_key] <= _CROWD
+    found = [np.empty(0, np.int64)]
+    left = np.arange(count)
+    gap = 0
+    while len(left):
+        gap += 1
+        left = left[left < count - gap]
+        left = left[of_key[left] == of_key[left + gap]]
+        if gap > _NEAR:
+            left = left[few[left]]
+        found.append(order[left] * count + order[left + gap])
+    return np.concatenate(found)
 
 
 def groups(examples: Sequence[Example]) -> list[int]:
@@ -149,9 +194,8 @@ def groups(examples: Sequence[Example]) -> list[int]:
             parent[root(index)] = root(first_of.setdefault(example.group, index))
         said = (example.item.subject, example.item.text)
         parent[root(index)] = root(first_said.setdefault(said, index))
-    # A thousand times the same greeting would be half a million pairs.
     once = list(first_said.values())
-    for one, other in alike_pairs([examples[index].item for index in once]):
+    for one, other in _links([_shingles(examples[index].item) for index in once]):
         parent[root(once[other])] = root(once[one])
     return [root(index) for index in range(len(examples))]
 

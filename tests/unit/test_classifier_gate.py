@@ -3,6 +3,7 @@
 from collections import Counter
 
 import numpy as np
+import pytest
 
 from classifier import examples, splits
 from classifier.examples import Example
@@ -143,7 +144,7 @@ def test_near_duplicates_are_those_of_the_definition() -> None:
         for c in "到来"
     ]
     items = [Text(text) for text in texts]
-    sets = [examples._shingles(item) for item in items]
+    sets = [set(examples._shingles(item).tolist()) for item in items]
     expected = [
         (one, other)
         for one in range(len(sets))
@@ -152,6 +153,26 @@ def test_near_duplicates_are_those_of_the_definition() -> None:
     ]
     assert expected
     assert examples.alike_pairs(items) == expected
+
+
+def test_what_reads_the_same_is_tied_to_its_first_only() -> None:
+    items = [Text(f"查询订单{10**9 + 7 * at}") for at in range(50)] + [Text("发票抬头写错了")]
+    links = examples._links([examples._shingles(item) for item in items])
+    assert links == [(0, at) for at in range(1, 50)]
+    assert len(set(examples.groups([Example(item, {}) for item in items]))) == 2
+
+
+def test_a_form_letter_of_many_is_one_group_without_all_its_pairs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(examples, "_CROWD", 20)
+    monkeypatch.setattr(examples, "_NEAR", 2)
+    monkeypatch.setattr(examples, "_PENDING", 50)
+    assert len(examples._pairs_of_equal(np.zeros(60, np.uint64), 60)) == 59 + 58
+    assert len(examples._pairs_of_equal(np.zeros(20, np.uint64), 20)) == 20 * 19 / 2
+    letter = "您好，我是{}某，商品至今没有收到，请尽快核实处理"
+    data = [Example(Text(letter.format(chr(0x4E00 + 40 * at))), {}) for at in range(60)]
+    assert len(set(examples.groups(data))) == 1
 
 
 # -- lessons ---------------------------------------------------------------------------
