@@ -106,7 +106,7 @@ class Classifier:
         """Labels for each message, in order. An empty one is left to a person."""
         labels: list[Labels] = []
         for batch in self.batches(items):
-            labels.extend(self._label(batch))
+            labels.extend(self.labels(batch))
         return labels
 
     def explain(self, item: Text) -> dict[str, Explained]:
@@ -167,7 +167,8 @@ class Classifier:
             for head in self._bundle.heads
         }
 
-    def _label(self, batch: Batch) -> Iterator[Labels]:
+    def labels(self, batch: Batch) -> Iterator[Labels]:
+        """Labels for each message of a batch, in order."""
         by_facet = self.probabilities(batch.scores)
         decided = self._decide(by_facet)
         explanations = self._explanations(batch, decided)

@@ -1,9 +1,7 @@
 """``shouli classifier`` list, compare, promote, rollback, retrain, cancel, status: the store's."""
 
 import asyncio
-import json
 import os
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -23,6 +21,7 @@ from models.store import Store
 from models.training import Retraining
 from workers.bundle_work import BundleWork
 from workers.classifier_cli import classifier_app
+from workers.json_lines import print_json
 from workers.options import ConfigOption
 from workers.watch_telling import shadow_of, tell_shadow
 
@@ -72,10 +71,6 @@ def with_store(config: Path | None, work: Callable[[Settings, Store], Awaitable[
 
 def bundle_work(settings: Settings, store: Store) -> BundleWork:
     return BundleWork(store, settings.data_dir / "bundles", load_taxonomy(settings))
-
-
-def print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
 
 
 @classifier_app.command("list")

@@ -9,8 +9,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from rich.console import Console
@@ -26,6 +27,7 @@ from classifier.text import Text
 from config.settings import load, load_taxonomy
 from models.errors import Permanent, ShouliError
 from models.ticket import Labels
+from workers.json_lines import as_line, lines_at_hand, print_json
 from workers.options import ConfigOption
 
 classifier_app = typer.Typer(
@@ -88,7 +90,7 @@ def train(
     bundle_id = bundles.save_as(bundle, out_dir)
     metrics = bundle.card.metrics
     if as_json:
-        _print_json({"id": bundle_id, "path": str(out_dir), **metrics})
+        print_json({"id": bundle_id, "path": str(out_dir), **metrics})
         return
     out.print(f"{out_dir}: {bundle_id}", markup=False)
     out.print(_overview("交叉验证 cross-validated", metrics["facets"]))
@@ -123,7 +125,7 @@ def evaluate(
     inside, outside = tables.apart(table.examples(names), strangers)
     figures = judge(classifier, inside, outside)
     if as_json:
-        _print_json({"bundle": classifier.card.id, "cases": len(inside), "facets": figures})
+        print_json({"bundle": classifier.card.id, "cases": len(inside), "facets": figures})
         return
     out.print(_overview(f"{table.name}: {len(inside)}", figures))
 
@@ -136,18 +138,13 @@ def predict(bundle: BundleOption) -> None:
     A line that is neither gets an object with “error”, and the exit code is 1 at the end.
     """
     classifier = Classifier.load(bundles.found_in(bundle))
-    broken = 0
-    waiting: list[tuple[dict[str, Any], Text | None]] = []
-    for number, line in enumerate(sys.stdin.buffer, start=1):
-        if not line.strip():
-            continue
-        head, text = _asked(number, line)
-        broken += text is None
-        waiting.append((head, text))
-        if len(waiting) >= _BATCH:
-            _answer(classifier, waiting)
-            waiting = []
-    _answer(classifier, waiting)
+    broken = number = 0
+    for lines in lines_at_hand(cast(BufferedIOBase, sys.stdin.buffer), _BATCH):
+        numbered = enumerate(lines, start=number + 1)
+        number += len(lines)
+        asked = [_asked(at, line) for at, line in numbered if line.strip()]
+        broken += sum(text is None for _, text in asked)
+        _answer(classifier, asked)
     if broken:
         raise InputBroken(f"{broken} 行读不了 / {broken} lines could not be read")
 
@@ -157,8 +154,8 @@ _BATCH = 64
 
 def _asked(number: int, line: bytes) -> tuple[dict[str, Any], Text | None]:
     try:
-        value = json.loads(line)
-    except ValueError as error:
+        value = json.loads(line, parse_constant=_no_json)
+    except (ValueError, RecursionError) as error:
         return {"line": number, "error": f"不是 JSON / not JSON: {error}"}, None
     if isinstance(value, str):
         return {}, Text(value)
@@ -170,23 +167,30 @@ def _asked(number: int, line: bytes) -> tuple[dict[str, Any], Text | None]:
     return ({"id": value["id"]} if "id" in value else {}), Text(**fields)
 
 
-def _answer(classifier: Classifier, waiting: list[tuple[dict[str, Any], Text | None]]) -> None:
-    texts = [text for _, text in waiting if text is not None]
-    found = iter(zip(classifier.classify(texts), _familiar(classifier, texts), strict=True))
-    for head, text in waiting:
-        if text is not None:
-            labels, familiar = next(found)
-            found_in = [span._asdict() for span in spans(text.text)]
-            head = {**head, **_plain(labels, familiar), "spans": found_in}
-        sys.stdout.write(json.dumps(head, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
+def _no_json(constant: str) -> None:
+    raise ValueError(f"{constant} 不是 JSON 的值 / is no value of JSON")
 
 
-def _familiar(classifier: Classifier, texts: list[Text]) -> Iterator[dict[str, bool]]:
+def _answer(classifier: Classifier, asked: list[tuple[dict[str, Any], Text | None]]) -> None:
+    texts = [text for _, text in asked if text is not None]
+    found = _labelled(classifier, texts)
+    out_lines = [
+        as_line(head if text is None else {**head, **next(found), "spans": _spans_of(text)})
+        for head, text in asked
+    ]
+    sys.stdout.buffer.write(b"".join(out_lines))
+    sys.stdout.buffer.flush()
+
+
+def _spans_of(text: Text) -> list[dict[str, Any]]:
+    return [span._asdict() for span in spans(text.text)]
+
+
+def _labelled(classifier: Classifier, texts: list[Text]) -> Iterator[dict[str, Any]]:
     for batch in classifier.batches(texts):
         by_facet = classifier.familiar(batch.scores)
-        for row in range(len(batch.analyses)):
-            yield {facet: bool(each[row]) for facet, each in by_facet.items()}
+        for row, labels in enumerate(classifier.labels(batch)):
+            yield _plain(labels, {facet: bool(each[row]) for facet, each in by_facet.items()})
 
 
 def _plain(labels: Labels, familiar: dict[str, bool]) -> dict[str, Any]:
@@ -216,7 +220,7 @@ def explain(
     item = Text(text, subject, channel)
     explained = classifier.explain(item)
     if as_json:
-        _print_json({facet: each._asdict() for facet, each in explained.items()})
+        print_json({facet: each._asdict() for facet, each in explained.items()})
         return
     (labels,) = classifier.classify([item])
     for facet, each in explained.items():
@@ -285,10 +289,6 @@ def report(
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
 
 
 def _overview(title: str, figures: dict[str, Any]) -> Table:

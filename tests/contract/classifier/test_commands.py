@@ -97,6 +97,14 @@ def test_lines_in_and_lines_out(bundle: Path) -> None:
     assert isinstance(done.exception, ShouliError)
 
 
+def test_lines_that_could_break_the_rest(bundle: Path) -> None:
+    lines = ["[" * 100_000, '{"text": "x", "id": NaN}', '{"text": "uva \\ud83d", "id": "\\ud800"}']
+    done = _run("predict", "--bundle", bundle, stdin="\n".join(lines))
+    answers = [json.loads(line) for line in done.stdout_bytes.splitlines()]
+    assert [each.get("line") for each in answers] == [1, 2, None]
+    assert answers[2]["id"] == "\ud800"
+
+
 def test_reasons_with_their_weights(bundle: Path) -> None:
     told = _json("explain", "quiero un perro", "--bundle", bundle, "--json")["cosa"]
     assert told["value"] == "animal"
