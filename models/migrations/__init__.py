@@ -6,10 +6,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from models.errors import Permanent
 from models.store.database import Database
+from models.tables import metadata
 
 _LOCK = 7_305_119_142
 """Any constant: the name of PostgreSQL's advisory lock for migrations."""
@@ -31,7 +32,11 @@ def head() -> str:
 
 
 async def migrate(db: Database) -> str:
-    """Brings the schema to ``head``, one process at a time; returns the revision."""
+    """Brings the schema to ``head``, one process at a time; returns the revision.
+
+    Raises:
+        Permanent: the database is of a newer program, or not whole; nothing was changed.
+    """
     async with db.write() as tx:
         if tx.dialect != "sqlite":
             await tx.conn.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
@@ -48,6 +53,7 @@ async def check(db: Database) -> None:
     async with db.read() as conn:
         current = await conn.run_sync(_current)
     if current != head():
+        _refuse_newer(current)
         raise Permanent(
             f"数据库结构版本为 {current}，程序需要 {head()}：请先运行 shouli migrate。 / "
             f"The database schema is at {current}, this program needs {head()}: "
@@ -56,9 +62,42 @@ async def check(db: Database) -> None:
 
 
 def _upgrade(connection: Connection) -> None:
+    _refuse_newer(_current(connection))
     settings = config()
     settings.attributes["connection"] = connection
     command.upgrade(settings, "head")
+    missing = _missing(connection)
+    if missing:
+        told = ", ".join(missing[:8])
+        raise Permanent(
+            f"数据库缺少 {told}：它不完整，或来自从未发布的版本。请恢复完整的备份。 / "
+            f"The database lacks {told}: it is not whole, or of a version that was never "
+            "released. Restore a whole backup."
+        )
+
+
+def _refuse_newer(current: str | None) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
+    if current is not None and current not in known:
+        raise Permanent(
+            f"数据库结构版本为 {current}，比程序的 {head()} 新："
+            "请用升级后的程序，或恢复升级前的备份。"
+            f" / The database schema is at {current}, newer than the {head()} of this program: "
+            "use the newer program, or restore the backup of before the upgrade."
+        )
+
+
+def _missing(connection: Connection) -> list[str]:
+    """Our tables and columns that are not there, whatever the revision says."""
+    columns = inspect(connection).get_multi_columns()
+    there = {name: {column["name"] for column in of} for (_, name), of in columns.items()}
+    tables = metadata.sorted_tables
+    return [table.name for table in tables if table.name not in there] + [
+        f"{table.name}.{column.name}"
+        for table in tables
+        for column in table.columns
+        if column.name not in there.get(table.name, table.columns)
+    ]
 
 
 def _current(connection: Connection) -> str | None:

@@ -1,0 +1,154 @@
+"""A database that an older or a newer program left, on both databases."""
+
+from collections.abc import AsyncIterator, Mapping
+from importlib import import_module
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlalchemy import Connection, insert, select, text, update
+
+from config.settings import load
+from models import migrations
+from models.errors import Permanent
+from models.events import STATE_CHANGES
+from models.migrations import check, migrate
+from models.store import Store
+from models.store.database import Database
+from models.tables import event
+from models.ticket import TicketState
+from tests.contract.store.conftest import FakeClock
+from tests.contract.store.makers import owned
+from workers.effects import make_followers
+
+FIRST = "0001"
+
+OWNER, OTHER = "a" * 36, "b" * 36
+
+TOLD_AT_FIRST: list[tuple[str, str | None, Mapping[str, Any]]] = [
+    ("ticket.created", None, {"number": "1", "state": "new"}),
+    ("ticket.queued", None, {"number": "1", "skill_class": "", "abstained": False, "labels": {}}),
+    ("ticket.assigned", OWNER, {"number": "1", "state": "offered"}),
+    ("ticket.requeued", OWNER, {"number": "1", "outcome": "declined"}),
+    ("ticket.assigned", OTHER, {"number": "1", "state": "active"}),
+    ("ticket.moved", OTHER, {"number": "1", "before": "active", "state": "resolved"}),
+    ("ticket.returned", OTHER, {}),
+]
+"""A ticket's life in the words of the first version."""
+
+
+SAID_AT_FIRST = {
+    "ticket.created": {"number", "state"},
+    "ticket.queued": {"number", "skill_class", "abstained", "labels"},
+    "ticket.assigned": {"number", "state"},
+    "ticket.requeued": {"number", "outcome"},
+    "ticket.moved": {"number", "before", "state"},
+}
+
+
+@pytest.fixture
+async def db(empty_url: str, clock: FakeClock) -> AsyncIterator[Database]:
+    made = Database(empty_url, clock=clock)
+    yield made
+    await made.close()
+
+
+async def _at(db: Database, revision: str) -> None:
+    def upgrade(connection: Connection) -> None:
+        settings = migrations.config()
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, revision)
+
+    async with db.write() as tx:
+        await tx.conn.run_sync(upgrade)
+
+
+def _again(connection: Connection) -> None:
+    """Only the step that mends events, on today's schema."""
+    with Operations.context(MigrationContext.configure(connection)):
+        import_module("models.migrations.versions.0022_what_older_events_left_out").upgrade()
+
+
+def _four(data: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(data[key] for key in ("before", "state", "owner", "former"))
+
+
+_ALL_MOVES = (
+    select(event.c.seq, event.c.kind, event.c.data)
+    .where(event.c.kind.in_(STATE_CHANGES))
+    .order_by(event.c.seq)
+)
+
+
+async def _moves(db: Database) -> list[Mapping[str, Any]]:
+    async with db.read() as conn:
+        return [data for _, _, data in await conn.execute(_ALL_MOVES)]
+
+
+@pytest.fixture
+async def first(db: Database) -> Database:
+    """A database of the first version with a ticket's events, and today's schema since."""
+    await _at(db, FIRST)
+    async with db.write() as tx:
+        rows = [
+            {"seq": seq, "at": tx.now, "kind": kind, "ticket_id": "t" * 36, "agent_id": who,
+             "conversation_id": None, "data": data}
+            for seq, (kind, who, data) in enumerate(TOLD_AT_FIRST, 1)
+        ]  # fmt: skip
+        await tx.conn.execute(insert(event), rows)
+    await migrate(db)
+    return db
+
+
+async def test_events_of_the_first_version_tell_what_those_of_today_tell(first: Database) -> None:
+    told = await _moves(first)
+    assert [_four(data) for data in told] == [
+        (None, "new", None, None),
+        ("new", "waiting", None, None),
+        ("waiting", "offered", OWNER, None),
+        ("offered", "waiting", None, OWNER),
+        ("waiting", "active", OTHER, None),
+        ("active", "resolved", OTHER, None),
+        ("resolved", "waiting", None, OTHER),
+    ]
+    assert told[3]["outcome"] == "declined"
+
+
+async def test_whoever_follows_gets_through_the_events_of_the_first_version(store: Store) -> None:
+    """The same words as today's, of a life that was really led, and nobody stumbles over them."""
+    ticket_id, agent_id = await owned(store)
+    await store.tickets.release(ticket_id, agent_id, None, "")
+    await store.tickets.take(ticket_id, agent_id)
+    await store.tickets.move(ticket_id, agent_id, TicketState.PENDING)
+    await store.tickets.move(ticket_id, agent_id, TicketState.RESOLVED)
+    today = await _moves(store.db)
+    async with store.db.write() as tx:
+        for seq, kind, data in (await tx.conn.execute(_ALL_MOVES)).all():
+            old = {key: data[key] for key in (SAID_AT_FIRST[kind] & data.keys())}
+            await tx.conn.execute(update(event).where(event.c.seq == seq).values(data=old))
+    assert await _moves(store.db) != today
+    async with store.db.write() as tx:
+        await tx.conn.run_sync(_again)
+    assert [_four(data) for data in await _moves(store.db)] == [_four(data) for data in today]
+    followers = make_followers(load(environ={}))
+    await store.followers.catch_up(followers, await store.events.last())
+
+
+async def test_a_newer_schema_is_refused_and_not_to_be_migrated(db: Database) -> None:
+    await migrate(db)
+    async with db.write() as tx:
+        await tx.conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    for step in (check(db), migrate(db)):
+        with pytest.raises(Permanent, match="newer than the"):
+            await step
+
+
+async def test_a_database_that_lacks_something_is_not_called_up_to_date(db: Database) -> None:
+    await _at(db, FIRST)
+    async with db.write() as tx:
+        head = {"head": migrations.head()}
+        await tx.conn.execute(text("UPDATE alembic_version SET version_num = :head"), head)
+    with pytest.raises(Permanent, match=r"lacks .*assignment\.|lacks .*timer"):
+        await migrate(db)
