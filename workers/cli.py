@@ -62,7 +62,11 @@ out = Console(highlight=False)
 
 
 def main() -> None:
-    """The entry point: expected failures are a sentence on standard error and exit code 1."""
+    """The entry point: expected failures are a sentence on standard error and exit code 1.
+
+    What is written is for the user whose process it is: customers' words lie in the data folder.
+    """
+    os.umask(0o077)
     try:
         app()
     except ShouliError as error:

@@ -11,6 +11,7 @@ from rich.console import Console
 from config.settings import Settings
 from workers import embedded
 from workers.roles import ROLES
+from workers.roles.door import make_sure_of, until_open
 from workers.supervisor import Command, Supervisor, reclaim
 from workers.wiring import make_channels
 
@@ -24,11 +25,14 @@ def run(settings: Settings, config: Path | None) -> None:
     Raises:
         InUse: another ``shouli run`` has the data folder.
         ConfigurationError: something in the settings is wrong.
+        ShouliError: the port of a door is another program's.
     """
     make_channels(settings)
     home = settings.data_dir
     with embedded.locked(home):
         reclaim(home)  # what a killed run left must not write while the schema changes
+        for host, port in _doors(settings):
+            make_sure_of(host, port)
         environ = {**os.environ, "SHOULI_DATA_DIR": str(home.resolve())}
         options = ["--config", str(config)] if config else []
         # In a process of its own: what training loads need not stay for life.
@@ -45,8 +49,25 @@ def run(settings: Settings, config: Path | None) -> None:
             Command(name, (*_SHOULI, role, *options))
             for name, role in roles(settings.pipeline.processes)
         ]
-        _out.print(_welcome(settings), markup=False)
-        asyncio.run(Supervisor(commands, home, environ=environ).run())
+        asyncio.run(_run(Supervisor(commands, home, environ=environ), settings))
+
+
+async def _run(supervisor: Supervisor, settings: Settings) -> None:
+    welcome = asyncio.create_task(_tell_when_open(settings))
+    try:
+        await supervisor.run()
+    finally:
+        welcome.cancel()
+
+
+async def _tell_when_open(settings: Settings) -> None:
+    """The channels' own doors open before that of web chat does."""
+    await asyncio.gather(*(until_open(host, port) for host, port in _doors(settings)))
+    _out.print(_welcome(settings), markup=False)
+
+
+def _doors(settings: Settings) -> list[tuple[str, int]]:
+    return [(door.host, door.port) for door in (settings.intake, settings.desk)]
 
 
 def roles(work: int) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from models.errors import Conflict
 from models.migrations import migrate
 from models.routing import TRIAGE
 from models.store import Store
+from models.store.sealing import check_key
 from models.training import Taxonomy
 from workers.serving import serviceable
 from workers.wiring import make_store
@@ -60,10 +61,15 @@ async def prepare(settings: Settings, say: Callable[[str], None]) -> list[Create
     """Migrates, trains the first classifier, creates the first people.
 
     ``say`` is told what takes time. Returns the accounts that were created now.
+
+    Raises:
+        SetupError, Permanent: the master key is gone, or another one than the database's.
+        Permanent: the database is of a newer program, or not whole.
     """
     store = make_store(settings)
     try:
         await migrate(store.db)
+        await check_key(store.db, store.vault)
         await first_rules(settings, store)
         await first_bundle(settings, store, load_taxonomy(settings), say)
         return await first_people(store)

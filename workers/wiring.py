@@ -33,6 +33,9 @@ from workers.watch_report import Limits, WatchReport
 
 KEY_BYTES = 32
 
+DATABASE = "shouli.db"
+"""SQLite's file in the data folder."""
+
 
 class SetupError(ShouliError):
     """Something that the settings cannot say is missing; the sentence says what to do."""
@@ -51,14 +54,34 @@ class Base:
 
 
 def master_key(settings: Settings) -> bytes:
-    """The key of the settings, or the one in the data folder, made at the first start."""
+    """The key of the settings, or the one in the data folder, made at the first start.
+
+    Raises:
+        SetupError: it is gone, or was cut off; a new one would open nothing of what is there.
+    """
     given = settings.master_key_bytes
     if given is not None:
         return given
     path = settings.data_dir / "keys" / "master.key"
+    # Looked for first: who makes both at this moment makes the key before.
+    used = settings.database_url is None and (settings.data_dir / DATABASE).exists()
     if not path.exists():
+        if used:
+            raise SetupError(
+                f"有数据库，却没有它的主密钥：请把备份里的 {path} 放回来，"
+                "或设置原来的 SHOULI_MASTER_KEY。"
+                f" / The database is there, and its master key is not: put {path} back from the "
+                "backup, or set the SHOULI_MASTER_KEY that it had."
+            )
         _make_key(path)
-    return path.read_bytes()
+    key = path.read_bytes()
+    if len(key) < KEY_BYTES:
+        raise SetupError(
+            f"{path} 只有 {len(key)} 个字节，不完整：请从备份放回。"
+            f" / {path} holds {len(key)} bytes, which is not all of it: put it back from the "
+            "backup."
+        )
+    return key
 
 
 def _make_key(path: Path) -> None:
@@ -86,7 +109,7 @@ def make_store(settings: Settings) -> Store:
     """The store that the settings name; open it on the loop that uses it."""
     if settings.database_url is None:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        url = f"sqlite+aiosqlite:///{settings.data_dir.resolve() / 'shouli.db'}"
+        url = f"sqlite+aiosqlite:///{settings.data_dir.resolve() / DATABASE}"
         blob_dir: Path | None = settings.data_dir / "blobs"
     else:
         url, blob_dir = settings.database_url.get_secret_value(), None

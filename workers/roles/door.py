@@ -1,13 +1,17 @@
 """What the roles with an HTTP door share: health, serving, and waiting to be told to stop."""
 
 import asyncio
+import contextlib
 import signal
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 
 from models.errors import ShouliError
+
+_LOOK_SECONDS = 0.2
 
 
 @asynccontextmanager
@@ -23,15 +27,47 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[N
         await web.TCPSite(runner, host, port).start()
     except OSError as error:
         await runner.cleanup()
-        raise ShouliError(
-            f"端口 {host}:{port} 无法监听（{error.strerror}）：换一个端口，或停掉占用它的程序。"
-            f" / Cannot listen on {host}:{port} ({error.strerror}): choose another port, or stop "
-            "the program that has it."
-        ) from error
+        raise _deaf(host, port, error) from error
     try:
         yield
     finally:
         await runner.cleanup()
+
+
+def make_sure_of(host: str, port: int) -> None:
+    """Looks whether an address can be listened on now.
+
+    Raises:
+        ShouliError: it cannot.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, address in found:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind(address)
+    except OSError as error:
+        raise _deaf(host, port, error) from error
+
+
+async def until_open(host: str, port: int) -> None:
+    """Returns when somebody listens there."""
+    while True:
+        with contextlib.suppress(OSError):
+            _, line = await asyncio.open_connection(host, port)
+            line.close()
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _deaf(host: str, port: int, error: OSError) -> ShouliError:
+    return ShouliError(
+        f"端口 {host}:{port} 无法监听（{error.strerror}）：换一个端口，或停掉占用它的程序。"
+        f" / Cannot listen on {host}:{port} ({error.strerror}): choose another port, or stop "
+        "the program that has it."
+    )
 
 
 async def until_told() -> None:

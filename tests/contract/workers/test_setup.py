@@ -1,5 +1,6 @@
 """A start leaves a classifier that serves, after an upgrade too."""
 
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,13 @@ import pytest
 from classifier import bundles, train
 from classifier.train import TrainingRefused
 from config.settings import load
+from models.errors import Permanent
 from models.store import Store
+from models.store.sealing import check_key
 from tests.contract.workers.test_retrain import TAXONOMY, small_bundle
-from workers.setup import first_bundle
+from tests.databases import migrated_sqlite
+from workers.setup import first_bundle, prepare
+from workers.wiring import SetupError, make_store, master_key
 
 
 @pytest.fixture
@@ -66,3 +71,38 @@ async def test_a_taxonomy_that_the_seed_does_not_know_stops_no_later_start(
     await store.bundles.promote("f" * 32, None)
     await _start(store, tmp_path)
     assert await store.bundles.champion() == "f" * 32
+
+
+async def test_a_database_that_was_restored_without_its_key_gets_no_new_one(
+    tmp_path: Path,
+) -> None:
+    migrated_sqlite(tmp_path)
+    settings = load(environ={"SHOULI_DATA_DIR": str(tmp_path)}, folder=tmp_path)
+    with pytest.raises(SetupError, match=r"put .*master\.key back"):
+        master_key(settings)
+    assert not (tmp_path / "keys").exists()
+
+
+async def test_a_key_that_was_cut_off_is_refused(tmp_path: Path) -> None:
+    settings = load(environ={"SHOULI_DATA_DIR": str(tmp_path)}, folder=tmp_path)
+    assert len(master_key(settings)) == 32
+    (tmp_path / "keys" / "master.key").write_bytes(b"half")
+    with pytest.raises(SetupError, match="4 bytes"):
+        master_key(settings)
+
+
+async def test_a_start_with_another_key_changes_nothing_but_the_schema(tmp_path: Path) -> None:
+    migrated_sqlite(tmp_path)
+    for byte in b"ab":
+        key = b64encode(bytes([byte]) * 32).decode()
+        environ = {"SHOULI_DATA_DIR": str(tmp_path), "SHOULI_MASTER_KEY": key}
+        settings = load(environ=environ, folder=tmp_path)
+        if byte == ord("a"):
+            store = make_store(settings)
+            await check_key(store.db, store.vault)
+            await store.close()
+    with pytest.raises(Permanent, match="another master key"):
+        await prepare(settings, print)
+    store = make_store(settings)
+    assert await store.agents.all() == []
+    await store.close()
