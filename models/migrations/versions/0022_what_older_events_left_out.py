@@ -44,7 +44,8 @@ _event = sa.table(
 def upgrade() -> None:
     connection = op.get_bind()
     whole: list[dict[str, Any]] = []
-    ticket, last = None, {}
+    ticket: str | None = None
+    last: dict[str, Any] = {}
     for row in _moves(connection):
         if row.ticket_id != ticket:
             ticket, last = row.ticket_id, {}
@@ -83,4 +84,4 @@ def _told(row: sa.Row[Any], last: Mapping[str, Any]) -> dict[str, Any]:
         "owner": owner,
         "former": had if had != owner else None,
     }
-    return told | row.data
+    return {**told, **row.data}
