@@ -263,6 +263,7 @@ def decision_json(
         "accepted_at": row["accepted_at"],
         "ended_at": row["ended_at"],
         "outcome": row["outcome"],
+        "end_words": row["end_words"],
         "by": row["decision"].get("by", "router"),
         "text": words._asdict(),
         "facts": _decision_facts(row["decision"], names),
@@ -305,8 +306,9 @@ def words_of(
     decision = row["decision"]
     name = names.get(row["agent_id"], "")
     match decision.get("by"):
-        case "hand" if decision.get("forced"):
-            return Words(f"由班长指派给{name}。", f"A supervisor assigned it to {name}.")
+        case "hand" if row["given_by"] not in (None, row["agent_id"]):
+            giver = names.get(row["given_by"], "")
+            return Words(f"由{giver}指派给{name}。", f"{giver} assigned it to {name}.")
         case "hand":
             return Words(f"{name}自己接手。", f"{name} took it by hand.")
         case "transfer":

@@ -90,6 +90,8 @@ async def _show(
     decision = row["decision"]
     name, ended = names.get(row["agent_id"], row["agent_id"]), row["outcome"]
     end = f" · {_ENDS.get(ended, ended)}" if ended else ""
+    if row["end_words"]:
+        end += f"：{row['end_words']}"
     out.print(f"[bold]{_moment(row['at'], zone)} → {escape(name)}[/bold]{escape(end)}")
     needs = await needs_of(store, decision.get("skill_class") or skill_class)
     words = os.linesep.join(words_of(row, needs, names, explain))

@@ -67,7 +67,8 @@ function decisionItem(decision, desk) {
   return h("li", null,
     h("p", null, say(decision.text)),
     h("p.small", null, moment(decision.at), ` · ${decision.agent?.name ?? ""}`,
-      decision.outcome && has(`outcome.${decision.outcome}`) && ` · ${t(`outcome.${decision.outcome}`)}`),
+      decision.outcome && has(`outcome.${decision.outcome}`) && ` · ${t(`outcome.${decision.outcome}`)}`,
+      decision.end_words && t("mark.colon") + decision.end_words),
     decision.facts && candidates(decision.facts, desk));
 }
 

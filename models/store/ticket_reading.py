@@ -11,6 +11,8 @@ from models.store.database import Database, Fields
 from models.tables import assignment, audit, conversation, message, outbound, skill_class, ticket
 from models.ticket import OPEN_STATES, Labels, TicketState
 
+_BY_HAND = ("ticket.take", "ticket.decline", "ticket.release")
+
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
@@ -119,11 +121,18 @@ class TicketReading:
             return [_ticket(row) for row in (await conn.execute(query)).mappings()]
 
     async def decisions(self, ticket_id: str) -> list[dict[str, Any]]:
-        """Who has had the ticket and why, oldest first."""
-        s = assignment.c
+        """Who has had the ticket and why, oldest first.
+
+        With ``given_by``, the id of whoever gave it by hand, and ``end_words``, what was said
+        when it was declined or given back; “” where nothing was.
+        """
+        s, u = assignment.c, audit.c
         query = select(assignment).where(s.ticket_id == ticket_id).order_by(s.at, s.id)
+        by_people = select(audit).where(u.subject == ticket_id, u.action.in_(_BY_HAND))
         async with self._db.read() as conn:
-            return [dict(row) for row in (await conn.execute(query)).mappings()]
+            rows = (await conn.execute(query)).mappings().all()
+            said = (await conn.execute(by_people)).mappings().all()
+        return [{**row, **_people_of(row, said)} for row in rows]
 
     async def needs(self, name: str) -> Mapping[str, Any] | None:
         """The needs of a skill class, as stored."""
@@ -205,3 +214,15 @@ def _ticket(row: Fields) -> Ticket:
     if row["labels"] is not None:
         values["labels"] = Labels.model_validate(row["labels"])
     return Ticket(**values)
+
+
+def _people_of(row: Fields, said: Sequence[Fields]) -> dict[str, Any]:
+    """What the audit tells of an assignment: both were written in one transaction, at one time."""
+    given_by, words = None, ""
+    for line in said:
+        if line["action"] == "ticket.take":
+            if (line["at"], line["detail"]["to"]) == (row["at"], row["agent_id"]):
+                given_by = line["agent_id"]
+        elif (line["at"], line["agent_id"]) == (row["ended_at"], row["agent_id"]):
+            words = line["detail"].get("reason") or line["detail"].get("note") or ""
+    return {"given_by": given_by, "end_words": words}

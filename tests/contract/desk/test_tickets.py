@@ -92,6 +92,9 @@ async def test_an_offer_is_declined_and_dispatched_again(house: World, visit: Vi
     assert answer.json["ticket"]["state"] == "waiting"
     assert house.bell.work == ["dispatch"]
     assert (await desk.post(f"/tickets/{ticket}/accept")).status == 409
+    view = (await desk.get(f"/tickets/{ticket}")).json
+    (declined,) = view["decisions"]
+    assert (declined["outcome"], declined["end_words"]) == ("declined", "不熟悉")
 
 
 async def test_a_foreign_ticket_does_not_exist(house: World, visit: Visit) -> None:
@@ -316,7 +319,7 @@ async def test_taking_needs_readiness_and_room(house: World, visit: Visit) -> No
 
 async def test_a_supervisor_assigns(house: World, visit: Visit) -> None:
     li = await house.person("li", presence=Presence.BUSY, name="小李")
-    await house.person("boss", Role.SUPERVISOR)
+    await house.person("boss", Role.SUPERVISOR, name="赵班长")
     await house.person("wang")
     ticket = await house.ticket()
     assert (
@@ -328,7 +331,7 @@ async def test_a_supervisor_assigns(house: World, visit: Visit) -> None:
     answer = await boss.post(f"/tickets/{ticket}/take", {"agent": li})
     assert answer.json["ticket"]["owner"] == {"id": li, "name": "小李"}
     view = (await boss.get(f"/tickets/{ticket}")).json
-    assert view["decisions"][0]["text"]["zh"] == "由班长指派给小李。"
+    assert view["decisions"][0]["text"]["zh"] == "由赵班长指派给小李。"
 
 
 async def test_transfer_to_a_skill_keeps_the_language(house: World, visit: Visit) -> None:

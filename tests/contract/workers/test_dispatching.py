@@ -141,8 +141,12 @@ async def test_the_command_line_explains_the_same(
     await store.tickets.take(forced.id, novice, by=person, forced=True)
     page = io.StringIO()
     await explain_ticket(load(None, environ={}), forced.number, Console(file=page, width=200))
-    assert "由班长指派给韩梅梅。" in page.getvalue()
-    assert "A supervisor assigned it to 韩梅梅." in page.getvalue()
+    assert "由李雷指派给韩梅梅。" in page.getvalue()
+    assert "李雷 assigned it to 韩梅梅." in page.getvalue()
+    await store.tickets.release(forced.id, novice, None, "不是我的专长")
+    page = io.StringIO()
+    await explain_ticket(load(None, environ={}), forced.number, Console(file=page, width=200))
+    assert "已转出 transferred：不是我的专长" in page.getvalue()
 
 
 async def test_what_is_too_large_for_the_room_left_keeps_nothing_smaller_waiting(
