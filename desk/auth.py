@@ -281,6 +281,17 @@ async def set_presence(request: web.Request) -> web.Response:
     return web.json_response(person_json(await services.store.agents.get(person.id)))
 
 
+async def set_shift(request: web.Request) -> web.Response:
+    """When one's own shift ends: nothing more is given after it."""
+    person, agents = who(request), request.app[SERVICES].store.agents
+    asked = await bodies.read(request, bodies.SetShift)
+    if asked.ends_at and asked.ends_at <= await request.app[SERVICES].store.db.now():
+        words = Words("这个时间已经过了。", "That time is over.")
+        raise Refusal(422, "invalid_field", words, field="ends_at")
+    await agents.change(person.id, person.id, shift_ends_at=asked.ends_at or None)
+    return web.json_response(person_json(await agents.get(person.id)))
+
+
 def in_person(request: web.Request, least: Role = Role.AGENT) -> Person:
     """As ``who``, signed in: a token makes no tokens or accounts, or a stolen one never ends.
 
@@ -324,6 +335,7 @@ def routes() -> list[web.RouteDef]:
         web.post(f"{API}logout", logout),
         web.get(f"{API}me", me),
         web.put(f"{API}me/presence", set_presence),
+        web.put(f"{API}me/shift", set_shift),
         web.get(f"{API}tokens", tokens),
         web.post(f"{API}tokens", create_token),
         web.delete(f"{API}tokens/{{token:{ID}}}", revoke_token),

@@ -78,6 +78,11 @@ class SetPresence(Body):
     presence: Literal["ready", "busy", "break", "meal", "training", "wrap_up", "offline"]
 
 
+class SetShift(Body):
+    ends_at: Annotated[float, Field(ge=0, le=1e11)]
+    """Seconds since the epoch; 0 for no end."""
+
+
 class NewToken(Body):
     name: Name
     days: Annotated[int, Field(ge=1, le=365)] = 90

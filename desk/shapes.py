@@ -36,6 +36,7 @@ def colleague_json(agent: Agent) -> Json:
         "name": agent.name,
         "role": agent.role,
         "presence": agent.presence,
+        "shift_ends_at": agent.shift_ends_at,
         "capacity": agent.capacity,
         "team": agent.team,
         "alias": agent.alias,

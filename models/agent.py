@@ -50,6 +50,7 @@ class Agent:
 
     ``capacity`` and ``used`` are units of work; what a channel costs is in ``routing.toml``.
     ``alias`` (花名 or 工号) is what customers see; without one, no name at all.
+    ``shift_ends_at`` is in seconds since the epoch; None: whenever they say so.
     """
 
     id: str
@@ -62,3 +63,4 @@ class Agent:
     skills: dict[str, int] = field(default_factory=dict)
     team: str = ""
     alias: str = ""
+    shift_ends_at: float | None = None

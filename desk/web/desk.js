@@ -11,6 +11,7 @@ import { openFollowUps } from "./followups.js";
 import { openIncidents } from "./incidents.js";
 import { openPeople } from "./people.js";
 import { openRules } from "./rules.js";
+import { drawShift, makeShift } from "./shift.js";
 import { makeTalk } from "./talk.js";
 import { openTexts } from "./texts.js";
 
@@ -65,6 +66,7 @@ class Desk {
       }),
     }, settable.map((key) => h("option", { value: key }, say(names.presences[key]))),
     h("option", { value: "not_responding", disabled: true, hidden: true }, say(names.presences.not_responding)));
+    this.shift = makeShift(this);
     this.lamp = h("span.lamp", { role: "status" });
     this.load = h("span.load", null);
     this.queuePane = makeQueue(this);
@@ -74,7 +76,7 @@ class Desk {
       h("a.skip", { href: "#talk" }, t("skip")),
       h("header.top", null,
         h("span.brand", null, h("img", { src: "/desk/icon.svg", alt: "", width: "24", height: "24" }), t("brand")),
-        this.lamp, this.ways(), h("span.spread", null), this.load, this.presence,
+        this.lamp, this.ways(), h("span.spread", null), this.load, this.presence, this.shift,
         h("button.quiet.language", { type: "button", lang: lang() === "zh" ? "en" : "zh-CN", onclick: () => this.translate() }, t("language")),
         h("span.me", null, me.name, h("small", null, say(names.roles[me.role]))),
         h("button.quiet", { type: "button", onclick: () => this.leave() }, t("logout"))),
@@ -136,6 +138,7 @@ class Desk {
     this.load.textContent = t("load", state.me);
     this.presence.value = state.me.presence;
     this.presence.dataset.presence = state.me.presence;
+    drawShift(this.shift, this);
     drawQueue(this.queuePane, this);
     if (state.view && this.facts) {
       this.talk.draw(state.view);

@@ -343,4 +343,5 @@ def _agent(row: Fields) -> Agent:
         alias=row["alias"] or "",
         used=row["used"],
         skills=row["skills"],
+        shift_ends_at=row["shift_ends_at"],
     )

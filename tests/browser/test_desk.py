@@ -92,6 +92,21 @@ async def test_a_wrong_password_says_so(page: Page, url: str, house: World) -> N
     await expect(page.get_by_role("alert")).to_have_text("账号或密码不正确。")
 
 
+async def test_one_says_until_when_they_are_there(page: Page, url: str, house: World) -> None:
+    me = await house.person("li")
+    await sign_in(page, url)
+    await page.get_by_role("button", name="下班时间").click()
+    await page.get_by_label("下班时间").fill("23:59")
+    await page.get_by_role("button", name="保存").click()
+    await expect(page.get_by_role("button", name="今天到")).to_contain_text("23:59")
+    assert (await house.store.agents.get(me)).shift_ends_at is not None
+    await page.get_by_role("button", name="今天到").click()
+    await page.get_by_label("下班时间").fill("")
+    await page.get_by_role("button", name="保存").click()
+    await expect(page.get_by_role("button", name="下班时间")).to_be_visible()
+    assert (await house.store.agents.get(me)).shift_ends_at is None
+
+
 async def test_a_day_at_the_desk(page: Page, url: str, house: World) -> None:
     me = await house.person("li", name="小李", presence=Presence.OFFLINE)
     await sign_in(page, url)

@@ -89,6 +89,19 @@ async def test_a_cookie_alone_changes_nothing(
     assert answer.status == status
 
 
+async def test_one_says_when_their_own_shift_ends(house: World, visit: Visit) -> None:
+    me = await house.person("li")
+    desk, now = await visit("li"), await house.store.db.now()
+    assert (await desk.get("/me")).json["shift_ends_at"] is None
+    answer = await desk.call("PUT", "/me/shift", {"ends_at": now + 3600})
+    assert answer.json["shift_ends_at"] == now + 3600
+    assert (await house.store.agents.get(me)).shift_ends_at == now + 3600
+    past = await desk.call("PUT", "/me/shift", {"ends_at": now - 60})
+    assert (past.status, past.json["field"]) == (422, "ends_at")
+    assert (await desk.get("/me")).json["shift_ends_at"] == now + 3600
+    assert (await desk.call("PUT", "/me/shift", {"ends_at": 0})).json["shift_ends_at"] is None
+
+
 async def test_logging_in_from_another_site_is_refused(house: World, visit: Visit) -> None:
     await house.person("li")
     desk = await visit()

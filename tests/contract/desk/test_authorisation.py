@@ -66,7 +66,7 @@ _QUERIES = {
 
 _OF_EVERYBODY = frozenset(
     {
-        "GET /me", "PUT /me/presence", "POST /login", "POST /logout", "GET /ws",
+        "GET /me", "PUT /me/presence", "PUT /me/shift", "POST /login", "POST /logout", "GET /ws",
         "GET /tokens", "POST /tokens",
         "GET /queue", "GET /tickets", "GET /board", "GET /agents", "GET /glossary",
         "GET /departments", "GET /canned", "GET /subtasks", "GET /improvements",
