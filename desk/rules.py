@@ -30,6 +30,7 @@ async def list_(request: web.Request) -> web.Response:
             "publications": [
                 _publication_json(p, names) for p in await services.store.rules.history()
             ],
+            "channels": list(services.rules.channels),
         }
     )
 

@@ -98,6 +98,10 @@ class RulesOffice(Protocol):
     wrong, as “zh / en”.
     """
 
+    @property
+    def channels(self) -> Sequence[str]:
+        """The open channels, which a line of business may be of."""
+
     async def draft(
         self, content: Mapping[str, Any], by: str | None, why: str, based_on: int | None
     ) -> int: ...

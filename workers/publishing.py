@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from config.problems import Problem, explain
 from models.errors import Rejected
+from models.message import Lane
 from models.routing import Line, Rules
 from models.store import Store
 from models.store.rules import Publication
@@ -47,6 +48,7 @@ class Publishing:
         self._taxonomy = taxonomy
         self._ruling = ruling
         self._places = places
+        self.channels = [place for place in places if place not in {*Lane}]
 
     async def draft(
         self, content: Mapping[str, Any], by: str | None, why: str, based_on: int | None

@@ -1,6 +1,7 @@
 // The rules, for those who supervise: versions, what each changes, its review and rehearsal.
 import { ask, attempt, h, moment, notice, say, t } from "./dom.js";
 import { call } from "./door.js";
+import { lineChoice, lineFields, lineName, lineOf } from "./lines.js";
 
 /** Opens the view over the desk; it goes with Escape or its button. */
 export async function openRules(desk) {
@@ -25,11 +26,12 @@ class Rules {
   }
 
   async read(number) {
-    const { versions, publications } = await call("GET", "/rules");
+    const { versions, publications, channels } = await call("GET", "/rules");
     this.versions = versions;
+    this.channels = channels;
     this.inForce = publications.filter((made) => made.ended_at === null);
     this.publications = publications;
-    this.general = this.inForce.find((made) => lineName(made.line) === t("rules.all"))?.number;
+    this.general = this.inForce.find(({ line }) => !line.channels.length && !line.accounts.length && !line.domains.length)?.number;
     await this.choose(number ?? versions[0]?.number);
   }
 
@@ -45,7 +47,7 @@ class Rules {
 
   drawList() {
     this.list.replaceChildren(...this.versions.map((version) => {
-      const lines = this.inForce.filter((made) => made.number === version.number).map((made) => lineName(made.line));
+      const lines = this.inForce.filter((made) => made.number === version.number).map((made) => lineName(this.desk, made.line));
       return h("li", null,
         h(`button.card${version.number === this.number ? ".current" : ""}`,
           { type: "button", "data-version": version.number, onclick: () => this.act(() => this.choose(version.number)) },
@@ -69,14 +71,14 @@ class Rules {
       section(t("rules.findings"), version.findings.map((found) => h(`li.flag${found.level === "error" ? ".bad" : ""}`, null, say(found.text))), t("rules.fine")),
       this.general !== version.number && section(t("rules.changes", { number: this.general ?? "–" }), changes.map((change) => h("li", null, say(change.text))), t("rules.same")),
       version.rehearsal && h("section", null, h("h4", null, t("rules.rehearsal")), rehearsal(version.rehearsal)),
-      section(t("rules.history"), made.map((publication) => h("li", null, moment(publication.at), ` ${lineName(publication.line)} · ${publication.by?.name ?? t("rules.system")} · ${publication.why}`, publication.ended_at === null ? "" : ` (${t("rules.ended")})`)), t("rules.never")),
+      section(t("rules.history"), made.map((publication) => h("li", null, moment(publication.at), ` ${lineName(this.desk, publication.line)} · ${publication.by?.name ?? t("rules.system")} · ${publication.why}`, publication.ended_at === null ? "" : ` (${t("rules.ended")})`)), t("rules.never")),
     ];
   }
 
   async publish(version) {
     const answer = await ask({
       title: t("rules.publish.title", { number: version.number }), submit: t("rules.publish"),
-      fields: [why(), h("label.field", null, t("rules.domains"), h("input", { name: "domains", placeholder: t("rules.all") })),
+      fields: [why(), ...lineFields(this.desk, this.channels),
         version.findings.some((found) => found.level === "error") && h("label.row", null, h("input", { type: "checkbox", name: "despite" }), t("rules.despite"))].filter(Boolean),
     });
     if (!answer) return;
@@ -86,12 +88,13 @@ class Rules {
   }
 
   async rollBack() {
+    const lines = this.inForce.map((made) => made.line);
     const answer = await ask({
       title: t("rules.rollback.title"), submit: t("rules.rollback"), danger: true,
-      fields: [why(), h("label.field", null, t("rules.domains"), h("input", { name: "domains", placeholder: t("rules.all") }))],
+      fields: [why(), lineChoice(this.desk, lines)],
     });
     if (!answer) return;
-    await call("POST", "/rules/rollback", { why: answer.get("why"), line: lineOf(answer) });
+    await call("POST", "/rules/rollback", { why: answer.get("why"), line: lines[Number(answer.get("line"))] });
     await this.read();
   }
 
@@ -138,15 +141,6 @@ function problem(text) {
   } catch (error) {
     return t("rules.json", { problem: error.message });
   }
-}
-
-/** The line of business that a form names: domains, with commas or spaces between. */
-function lineOf(answer) {
-  return { domains: answer.get("domains").split(/[\s,，、]+/).filter(Boolean) };
-}
-
-function lineName(line) {
-  return [...line.channels, ...line.accounts, ...line.domains].join(" + ") || t("rules.all");
 }
 
 function section(title, items, none) {

@@ -15,6 +15,7 @@ from desk.app import create_app
 from desk.push import HUB
 from models.agent import Presence, Role
 from models.message import Attachment, Sender
+from models.routing import Line
 from models.store.shadows import Verdict
 from models.store.watching import Cell, day_of
 from models.ticket import Label, Labels, Reason
@@ -403,15 +404,23 @@ async def test_rules_are_drafted_compared_published_and_taken_back(
 
     await view.get_by_role("button", name="发布", exact=True).click()
     await form.get_by_label("为什么").fill("物流先行")
-    await form.get_by_label("只给这些领域").fill("物流")
+    await form.get_by_label("物流").check()
+    await form.get_by_label("网页聊天").check()
+    await form.get_by_label("账号").fill("site，shop")
     await form.get_by_role("button", name="发布").click()
-    await expect(view.locator("[data-version='2']")).to_contain_text("物流")
+    await expect(view.locator("[data-version='2']")).to_contain_text(
+        "网页聊天 + site + shop + 物流"
+    )
     await expect(view.locator(".rules-detail")).to_contain_text("周管理 · 物流先行")
-    assert [p.number for p in await house.store.rules.published()] == [2, 1]
+    published = await house.store.rules.published()
+    assert [p.number for p in published] == [2, 1]
+    assert published[0].line == Line(
+        channels=("webchat",), accounts=("site", "shop"), domains=("物流",)
+    )
 
     await view.get_by_role("button", name="退回").click()
     await form.get_by_label("为什么").fill("不合适")
-    await form.get_by_label("只给这些领域").fill("物流")
+    await form.get_by_label("退回给谁的规则").select_option("网页聊天 + site + shop + 物流")
     await form.get_by_role("button", name="退回").click()
     await expect(view.locator("[data-version='2']")).to_contain_text("已停用")
     assert [p.number for p in await house.store.rules.published()] == [1]
