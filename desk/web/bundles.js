@@ -1,5 +1,5 @@
 // The admins' page of classifier bundles: champion against challenger, and the way there.
-import { ask, h, moment, notice, say, span, t } from "./dom.js";
+import { anew, ask, h, moment, notice, say, span, t } from "./dom.js";
 import { openDictionary } from "./dictionary.js";
 import { call } from "./door.js";
 import { openCanned } from "./suggest.js";
@@ -49,7 +49,8 @@ export function makeBundles(desk) {
 function draw(page, known, tools) {
   const [latest] = known.retrainings;
   const judged = known.retrainings.find((run) => run.outcome);
-  page.replaceChildren(
+  anew(
+    page,
     h("header.bundles-head", null,
       h("h1", null, t("bundles.title")), h("span.spread", null),
       h("button.quiet", { type: "button", onclick: () => tools.act(() => openCanned(tools.desk)) }, t("canned.title")),

@@ -1,5 +1,5 @@
 // The complaint on a ticket: its fields, what it lacks to be closed, who reviews and calls back.
-import { ask, h, moment, notice, say, t } from "./dom.js";
+import { ask, h, moment, notice, once, say, t } from "./dom.js";
 import { call } from "./door.js";
 
 const LONG = 120; // characters that may need more than the room of a field
@@ -168,7 +168,7 @@ export function complaintCard(desk, box) {
   const { complaint, gaps, handled, repeated } = box.view;
   const supervises = desk.state.me.role !== "agent";
   const mine = box.ticket.owner?.id === desk.state.me.id || supervises || !box.ticket.owner;
-  const button = (key, go) => h("button.link", { type: "button", "data-complaint": key, onclick: () => desk.act(() => go(desk, box)) }, t(`complaint.${key}`));
+  const button = (key, go) => h("button.link", { type: "button", "data-complaint": key, onclick: once(() => desk.act(() => go(desk, box))) }, t(`complaint.${key}`));
   return [
     h("p.card-labels", null,
       complaint.major && h("span.chip.urgent", null, t("complaint.major")),

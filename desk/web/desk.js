@@ -3,10 +3,13 @@ import { makeBoard } from "./board.js";
 import { makeBundles } from "./bundles.js";
 import { h, has, lang, languageName, notice, say, setNow, show, speak, switchLanguage, t, tick } from "./dom.js";
 import { call, Line } from "./door.js";
+import { draftsOf, forget } from "./drafts.js";
 import { makeFacts } from "./facts.js";
 import { makeFigures } from "./figures.js";
 import { unmask } from "./keys.js";
-import { drawQueue, makeQueue, title } from "./queue.js";
+import { drawLogin } from "./login.js";
+import { goTo, leaveFor, place } from "./place.js";
+import { drawQueue, makeQueue, readList, title } from "./queue.js";
 import { openFollowUps } from "./followups.js";
 import { openIncidents } from "./incidents.js";
 import { openPeople } from "./people.js";
@@ -16,6 +19,9 @@ import { makeTalk } from "./talk.js";
 import { openTexts } from "./texts.js";
 
 const app = document.getElementById("app");
+
+/** Pages beside the tickets, by their names in the address. */
+const PAGES = { board: makeBoard, figures: makeFigures, models: makeBundles };
 
 /** What a person is told of at once, by the kind of event that is addressed to them. */
 const ALERTS = {
@@ -27,7 +33,7 @@ class Desk {
   constructor(me, names) {
     this.state = {
       me, names, mine: [], listed: [], waiting: { total: 0, oldest: null },
-      tab: "mine", query: "", openId: null, view: null, fresh: new Set(), live: false,
+      tab: "mine", query: "", pages: 1, more: false, openId: null, view: null, fresh: new Set(), live: false,
     };
     this.open = this.open.bind(this);
     this.dirty = { queue: false, ticket: false };
@@ -46,7 +52,7 @@ class Desk {
         this.state.live = live;
         this.draw();
       },
-      onSignedOut: () => signedOut(),
+      onSignedOut: () => signedOut(this),
     });
     this.build();
     this.line.start();
@@ -82,7 +88,7 @@ class Desk {
         h("button.quiet", { type: "button", onclick: () => this.leave() }, t("logout"))),
       this.rooms);
     this.seat();
-    if (this.page) this.openPage(this.page.make);
+    if (this.page) this.openPage(this.page.shouliName);
   }
 
   // -- pages beside the tickets: the board, classifier models --------------------------
@@ -94,25 +100,32 @@ class Desk {
     const way = (key, onclick) => h("button.way", { type: "button", onclick }, t(key));
     const over = (open) => () => this.act(() => open(this), { quiet: true });
     return h("nav.ways", { "aria-label": t("ways") },
-      way("board.open", () => this.openPage(makeBoard)),
+      way("board.open", () => this.openPage("board")),
       way("followups", over(openFollowUps)),
       way("incidents", over(openIncidents)),
       leads && way("rules", over(openRules)),
       leads && way("texts", over(openTexts)),
-      leads && way("figures.open", () => this.openPage(makeFigures)),
+      leads && way("figures.open", () => this.openPage("figures")),
       role === "admin" && way("people", over(openPeople)),
-      role === "admin" && way("bundles.open", () => this.openPage(makeBundles)));
+      role === "admin" && way("bundles.open", () => this.openPage("models")));
   }
 
-  openPage(make) {
+  openPage(name) {
+    goTo(name);
     this.page?.leave();
-    const page = make(this);
-    page.make = make;
+    const page = PAGES[name](this);
+    page.shouliName = name;
     (this.page?.isConnected ? this.page : this.rooms).replaceWith(page);
     this.page = page;
   }
 
+  /** Back to the tickets, to the one that was open. */
   closePage() {
+    this.shut();
+    goTo(...(this.state.openId ? ["ticket", this.state.openId] : []));
+  }
+
+  shut() {
     this.page.leave();
     this.page.replaceWith(this.rooms);
     this.page = null;
@@ -148,7 +161,13 @@ class Desk {
     document.title = (offers + state.fresh.size ? `(${offers + state.fresh.size}) ` : "") + t("title");
   }
 
+  /** What a narrow page shows: the list, the conversation or the facts. */
   look(room) {
+    goTo(...(room === "list" ? [] : ["ticket", this.state.openId, room === "facts" && room]));
+    this.turnTo(room);
+  }
+
+  turnTo(room) {
     this.rooms.dataset.look = room;
     if (room === "talk") this.talk.querySelector("h1")?.focus();
   }
@@ -195,8 +214,9 @@ class Desk {
         await Promise.all([dirty.queue && this.readQueue(), dirty.ticket && this.readTicket()]);
       } catch (error) {
         this.complain(error);
+      } finally {
+        this.timer = undefined;
       }
-      this.timer = undefined;
       this.draw();
       if (this.dirty.queue || this.dirty.ticket) this.refresh({});
     }, 60);
@@ -210,14 +230,9 @@ class Desk {
     Object.assign(state, { mine: queue.tickets, me });
     // What the live line said meanwhile is newer than this answer.
     if (state.waiting === before) state.waiting = queue.waiting;
-    if (state.tab === "waiting") {
-      const { tickets } = await call("GET", "/tickets?state=waiting&limit=200");
-      state.listed = tickets.sort((a, b) => (a.due_at ?? Infinity) - (b.due_at ?? Infinity));
-    }
-    if (state.tab === "all") {
-      const query = state.query ? `?q=${encodeURIComponent(state.query)}` : "";
-      state.listed = (await call("GET", `/tickets${query}`)).tickets;
-    }
+    const { tab, query } = state;
+    const list = await readList(state);
+    if (state.tab === tab && state.query === query) Object.assign(state, list); // else another one was asked for since
     this.announce();
   }
 
@@ -244,18 +259,51 @@ class Desk {
     if (this.state.openId === openId) this.state.view = view;
   }
 
-  async open(ticketId) {
-    Object.assign(this.state, { openId: ticketId, view: null });
+  /** Opens a ticket, whatever page is open; ``room``: what a narrow page shows of it. */
+  async open(ticketId, room = "talk") {
+    if (this.page) this.shut();
+    goTo("ticket", ticketId, room === "facts" && room);
     this.state.fresh.delete(ticketId);
-    this.seat();
+    this.put(ticketId);
     await this.act(() => this.readTicket(), { quiet: true });
     this.draw();
-    this.look("talk");
+    this.turnTo(room);
+  }
+
+  /** This ticket is open from now on; null for none. */
+  put(ticketId) {
+    if (!ticketId && !this.state.openId) return;
+    Object.assign(this.state, { openId: ticketId, view: null });
+    this.seat();
+  }
+
+  /** Goes to where the address says: at the beginning, and by Back and Forward. */
+  arrive() {
+    const { page, ticket, room } = place();
+    if (Object.hasOwn(PAGES, page)) return this.openPage(page);
+    if (this.page) this.shut();
+    if (ticket && ticket !== this.state.openId) return this.open(ticket, room);
+    if (!ticket) this.put(null);
+    this.turnTo(room);
+  }
+
+  /** The tab is looked at again: what is in sight is not new, and a line that fell asleep is woken. */
+  cameBack() {
+    this.state.fresh.delete(this.state.openId);
+    this.line.hurry();
+    tick();
+    this.refresh({ queue: true, ticket: true });
+    this.draw();
   }
 
   chooseTab(tab) {
-    Object.assign(this.state, { tab, listed: [], query: "" });
+    Object.assign(this.state, { tab, listed: [], query: "", pages: 1, more: false });
     this.draw();
+    this.refresh({ queue: true });
+  }
+
+  showMore() {
+    this.state.pages += 1;
     this.refresh({ queue: true });
   }
 
@@ -275,7 +323,7 @@ class Desk {
   }
 
   complain(error) {
-    if (error.status === 401) signedOut();
+    if (error.status === 401) signedOut(this);
     else if (error.status === 404 && error.code === "not_found" && this.state.openId) this.close(error);
     else notice(error.message, "bad");
     if (error.status === undefined) throw error;
@@ -284,9 +332,9 @@ class Desk {
   /** The open ticket is none of ours any more. */
   close(error) {
     notice(error.message, "bad");
-    Object.assign(this.state, { openId: null, view: null });
-    this.seat();
-    this.look("list");
+    leaveFor();
+    this.put(null);
+    this.turnTo("list");
   }
 
   skillName(skill) {
@@ -314,7 +362,8 @@ class Desk {
   async leave() {
     this.line.stop();
     await call("POST", "/logout").catch(() => {});
-    signedOut();
+    leaveFor();
+    signedOut(this, { ended: false });
   }
 }
 
@@ -322,51 +371,30 @@ class Desk {
 
 let desk = null;
 
-function signedOut() {
-  desk?.line.stop();
+/** ``ended``: not by their own wish, so that what they had begun waits for them. */
+function signedOut(of, { ended = true } = {}) {
+  if (of !== desk) return; // an answer that came late, of a session before this one
+  const { login } = desk.state.me;
+  desk.line.stop();
+  desk.page?.leave();
   desk = null;
   document.querySelectorAll("dialog").forEach((dialog) => dialog.remove());
-  drawLogin();
-}
-
-function drawLogin() {
-  document.documentElement.lang = lang() === "zh" ? "zh-CN" : "en";
-  document.title = t("title");
-  const problem = h("p.flag", { role: "alert", hidden: true });
-  const login = h("input", { name: "login", autocomplete: "username", required: true, maxlength: "64", autocapitalize: "none" });
-  const password = h("input", { name: "password", type: "password", autocomplete: "current-password", required: true });
-  const submit = h("button.primary", { type: "submit" }, t("login.submit"));
-  const form = h("form.login", { onsubmit: async (event) => {
-    event.preventDefault();
-    submit.disabled = true;
-    try {
-      await call("POST", "/login", { login: login.value, password: password.value });
-      await enter();
-    } catch (error) {
-      problem.textContent = error.message;
-      problem.hidden = false;
-      password.select();
-    }
-    submit.disabled = false;
-  } },
-  h("img", { src: "/desk/icon.svg", alt: "", width: "48", height: "48" }),
-  h("h1", null, t("login.title")),
-  h("label.field", null, t("login.login"), login),
-  h("label.field", null, t("login.password"), password),
-  problem, submit,
-  h("p.small", null, t("login.hint")),
-  h("button.link", { type: "button", onclick: () => { switchLanguage(); drawLogin(); } }, t("language")));
-  app.replaceChildren(h("main.door", null, form));
-  login.focus();
+  if (!ended) forget();
+  drawLogin(app, enter, ended ? login : "");
 }
 
 async function enter() {
-  const [me, names, { departments }] = await Promise.all([call("GET", "/me"), call("GET", "/glossary"), call("GET", "/departments")]);
+  const me = await call("GET", "/me"); // a stranger is asked once
+  const [names, { departments }] = await Promise.all([call("GET", "/glossary"), call("GET", "/departments")]);
+  draftsOf(me.id);
   desk = new Desk(me, { ...names, departments });
+  desk.arrive();
 }
 
 setInterval(tick, 1000);
+window.addEventListener("popstate", () => desk?.arrive());
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && desk?.cameBack());
 enter().catch((error) => {
-  drawLogin();
+  drawLogin(app, enter);
   if (error.status !== 401) notice(error.message, "bad");
 });

@@ -51,12 +51,69 @@ export function h(tag, options, ...children) {
 
 const PROPERTIES = { value: 1, checked: 1, selected: 1, disabled: 1, htmlFor: 1 };
 
+const FOCUSABLE = "button, select, input, textarea, summary, a[href], [tabindex]";
+
+/** What tells a control from its neighbours: its name, or else its words. */
+function sign(control) {
+  const named = [...control.attributes].filter(({ name }) => name === "name" || name === "aria-label" || name.startsWith("data-"));
+  return [control.tagName, ...(named.length ? named.map(({ name, value }) => `${name}=${value}`) : [control.textContent])].join(" ");
+}
+
+/**
+ * Puts other children into an element. The focus goes to the one that does the same, and to no other:
+ * a second press of Enter must not do something else.
+ */
+export function anew(element, ...children) {
+  const held = element.contains(document.activeElement) && element !== document.activeElement && sign(document.activeElement);
+  element.replaceChildren(...children.flat(Infinity).filter(Boolean));
+  if (held) [...element.querySelectorAll(FOCUSABLE)].find((one) => sign(one) === held)?.focus({ preventScroll: true });
+}
+
 /** Replaces the children of an element only when what they show has changed. */
 export function show(element, key, make) {
   const seen = JSON.stringify([language, key]);
   if (element.shouliSeen === seen) return;
   element.shouliSeen = seen;
-  element.replaceChildren(...[make()].flat(Infinity).filter(Boolean));
+  anew(element, make());
+}
+
+/**
+ * Draws a list, each item as {id, shows, make}. One that shows what it did keeps its element and is not
+ * even moved out and in again: a click that is half done, the focus, a voice that plays go on.
+ * Returns whether anything changed.
+ */
+export function keyed(list, items) {
+  const before = new Map([...list.children].map((element) => [element.shouliId, element]));
+  const held = list.contains(document.activeElement) && [...before].find(([, element]) => element.contains(document.activeElement))?.[0];
+  const wanted = items.map(({ id, shows, make }) => {
+    const seen = JSON.stringify([language, shows]);
+    const old = before.get(id);
+    return old?.shouliSeen === seen ? old : Object.assign(make(), { shouliId: id, shouliSeen: seen });
+  });
+  if (wanted.length === list.children.length && wanted.every((element, n) => element === list.children[n])) return false;
+  const kept = new Set(wanted);
+  for (const element of before.values()) if (!kept.has(element)) element.remove();
+  wanted.forEach((element, n) => {
+    if (list.children[n] !== element) list.insertBefore(element, list.children[n] ?? null);
+  });
+  if (held && !list.contains(document.activeElement)) {
+    wanted.find((element) => element.shouliId === held)?.querySelector(FOCUSABLE)?.focus({ preventScroll: true });
+  }
+  return true;
+}
+
+/** A handler that does nothing while it is at work: of two quick clicks the second is none. */
+export function once(work) {
+  let busy = false;
+  return async (...given) => {
+    if (busy) return;
+    busy = true;
+    try {
+      await work(...given);
+    } finally {
+      busy = false;
+    }
+  };
 }
 
 /** Tells a screen reader. */
@@ -85,14 +142,34 @@ export async function attempt(work) {
   }
 }
 
-/** A modal form. Resolves to its FormData, or null when it was left. */
-export function ask({ title, text, fields = [], submit, danger = false }) {
+/**
+ * A modal form. Resolves to its FormData, or null when it was left. With ``send`` it stays open, with
+ * what was written in it, until that went through, and says what was wrong.
+ */
+export function ask({ title, text, fields = [], submit, danger = false, send }) {
   return new Promise((resolve) => {
+    const problem = h("p.flag.bad", { role: "alert", hidden: true });
+    const sending = once(async () => {
+      problem.hidden = true;
+      try {
+        await send(new FormData(form));
+        dialog.close("yes");
+      } catch (error) {
+        if (error.status === undefined) throw error;
+        problem.textContent = error.message;
+        problem.hidden = false;
+      }
+    });
     const form = h(
-      "form", { method: "dialog" },
+      "form", { method: "dialog", onsubmit: (event) => {
+        if (!send) return;
+        event.preventDefault();
+        sending();
+      } },
       h("h2", { id: "ask-title" }, title),
       text && h("p", null, text),
       fields,
+      problem,
       h("div.row.end", null,
         h("button.quiet", { type: "button", onclick: () => dialog.close() }, t("ask.cancel")),
         h(danger ? "button.danger" : "button.primary", { type: "submit", value: "yes" }, submit)),
@@ -132,10 +209,9 @@ export function span(seconds) {
   const [d, hours, m, s] = [
     Math.floor(whole / 86400), Math.floor(whole / 3600) % 24, Math.floor(whole / 60) % 60, whole % 60,
   ];
-  const two = (n) => String(n).padStart(2, "0");
   if (d) return t(hours ? "time.d" : "time.d.whole", { d, h: hours });
   if (hours) return t(m ? "time.h" : "time.h.whole", { h: hours, m });
-  return m ? t("time.m", { m, s: two(s) }) : t("time.s", { s });
+  return m ? t("time.m", { m, s }) : t("time.s", { s });
 }
 
 /** A moment as people write it: the time today, else with its date, and its year if another; whole on pointing. */

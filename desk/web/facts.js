@@ -4,7 +4,7 @@ import { call } from "./door.js";
 import { clockList } from "./clocks.js";
 import { chips, hasChips } from "./keys.js";
 import { complaintCard } from "./complaint.js";
-import { noteList, taskList } from "./helping.js";
+import { drawNotes, noteRoom, taskList } from "./helping.js";
 import { linked } from "./life.js";
 import { channelName } from "./queue.js";
 import { isRated, satisfactionCard } from "./satisfaction.js";
@@ -203,7 +203,8 @@ function makeBeside(desk, places) {
     show(places.complaint, [box.view, box.ticket.owner], () => box.view && section("complaint", t("complaint"), complaintCard(desk, box)));
     show(places.satisfaction, box.surveys, () => box.surveys && section("satisfaction", t("satisfaction"), satisfactionCard(desk, box)));
     show(places.tasks, [box.help.tasks, box.help.helpers, box.ticket.owner], () => section("tasks", t("tasks"), taskList(desk, box)));
-    show(places.notes, [box.help.notes, box.ticket.id], () => section("notes", t("notes"), noteList(desk, box)));
+    show(places.notes, box.ticket.id, () => section("notes", t("notes"), noteRoom(desk, box)));
+    drawNotes(places.notes, box);
   };
   box.read = async () => {
     const { id, state } = box.ticket;

@@ -1,5 +1,5 @@
 // The supervisors' page of figures: a period by day and by group, and the month's file.
-import { h, lang, span, t } from "./dom.js";
+import { anew, h, lang, span, t } from "./dom.js";
 import { line } from "./charts.js";
 import { call } from "./door.js";
 import { channelName } from "./queue.js";
@@ -44,7 +44,8 @@ function draw(page, known, { desk, asked, read }) {
       values.map((value) => h("option", { value, selected: value === asked[name] }, words(value))));
     return h("label.then", null, h("span", null, t(`figures.${name}`)), select);
   };
-  page.replaceChildren(
+  anew(
+    page,
     h("header.bundles-head", null,
       h("h1", null, t("figures.title")), h("span.spread", null),
       choose("days", ["7", "30", "90"], (days) => t("figures.last", { days })),

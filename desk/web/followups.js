@@ -1,5 +1,5 @@
 // Follow-ups: mine, those that wait, and for supervisors those whose result was low.
-import { ask, countdown, h, moment, say, t } from "./dom.js";
+import { anew, ask, countdown, h, moment, say, t } from "./dom.js";
 import { call, newId } from "./door.js";
 import { Panes, part } from "./panes.js";
 import { channelName } from "./queue.js";
@@ -21,12 +21,12 @@ class FollowUps extends Panes {
   async read() {
     const { follow_ups } = await call("GET", `/follow-ups?which=${this.which}`);
     const choices = this.supervises ? ["mine", "open", "review", "all"] : ["mine", "open"];
-    this.head.replaceChildren(...choices.map((which) => h(`button.tab${which === this.which ? ".current" : ""}`,
+    anew(this.head, choices.map((which) => h(`button.tab${which === this.which ? ".current" : ""}`,
       { type: "button", "aria-pressed": which === this.which ? "true" : "false", onclick: () => this.act(() => this.turn(which)) }, t(`followups.${which}`))));
     if (!follow_ups.some((one) => one.id === this.chosen)) this.chosen = follow_ups[0]?.id;
     this.draw(follow_ups, card, t("followups.none"));
     if (this.chosen) await this.show();
-    else this.detail.replaceChildren(h("p.small", null, t("followups.about")));
+    else anew(this.detail, h("p.small", null, t("followups.about")));
   }
 
   async turn(which) {
@@ -45,7 +45,7 @@ class FollowUps extends Panes {
     const one = view.follow_up;
     const may = (action) => one.actions.includes(action);
     const open = one.ended_at === null;
-    this.detail.replaceChildren(...[
+    anew(this.detail, [
       h("div.row", null, h("h3", null, one.ticket.subject || t("untitled")), h("span.tag", null, say(one.state_name)), one.complaint && h("span.chip.urgent", null, t("followups.complaint"))),
       h("p.small", null, t("number", { number: one.ticket.number }), " · ",
         h("button.link", { type: "button", onclick: () => this.visit(one.ticket.id) }, t("followups.ticket"))),

@@ -1,6 +1,7 @@
 // Who helps with a ticket, what they are asked to do, and notes that no customer sees.
-import { ask, h, moment, notice, say, t } from "./dom.js";
+import { ask, h, moment, notice, once, say, show, t } from "./dom.js";
 import { call } from "./door.js";
+import { draftOf, keep } from "./drafts.js";
 
 async function openTask(desk, box) {
   const [{ departments }, { agents }] = await Promise.all([call("GET", "/departments"), call("GET", "/agents")]);
@@ -47,7 +48,7 @@ function taskItem(desk, box, task) {
   const late = open && task.late_at;
   const member = Object.keys(me.skills).includes(`dept:${task.department}`);
   const mine = task.assignee ? task.assignee.id === me.id : member;
-  const button = (key, go) => h("button.link", { type: "button", onclick: () => desk.act(go) }, t(key));
+  const button = (key, go) => h("button.link", { type: "button", onclick: once(() => desk.act(go)) }, t(key));
   return h(`li.task.${task.state}${late ? ".late" : ""}`, null,
     h("span", null, task.title),
     h("small", null, `${whose} · `, open && t("task.until"), open && " ", open && moment(task.due_at), open ? (late ? ` · ${t("task.late")}` : "") : t(`task.${task.state}`)),
@@ -71,28 +72,32 @@ export function taskList(desk, box) {
   ];
 }
 
-const drafts = new Map(); // ticket id -> a note that is being written
-
-export function noteList(desk, box) {
+/** The room for notes; drawNotes fills it, and leaves whoever is writing one in peace. */
+export function noteRoom(desk, box) {
   const { id } = box.ticket;
+  const draft = draftOf(`note/${id}`, () => ({ text: "" }));
   const text = h("textarea", {
     rows: "2", maxlength: "4000", placeholder: t("note.placeholder"), "aria-label": t("note.write"),
-    value: drafts.get(id) ?? "", oninput: () => drafts.set(id, text.value),
+    value: draft.text, oninput: () => {
+      draft.text = text.value;
+      keep();
+    },
   });
+  const write = once(() => desk.act(async () => {
+    await call("POST", `/tickets/${id}/notes`, { text: text.value });
+    draft.text = text.value = "";
+    keep();
+    notice(t("note.written"));
+    await box.read();
+  }));
   const form = h("form.note-form", { onsubmit: (event) => {
     event.preventDefault();
-    if (!text.value.trim()) return;
-    desk.act(async () => {
-      await call("POST", `/tickets/${id}/notes`, { text: text.value });
-      drafts.delete(id);
-      notice(t("note.written"));
-      await box.read();
-    });
+    if (text.value.trim()) write();
   } }, text, h("div.row.end", null, h("button.quiet", { type: "submit" }, t("note.write"))));
-  return [
-    h("p.internal", { role: "note" }, t("note.internal")),
-    box.help.notes.length > 0 && h("ul.notes", null, box.help.notes.map((note) => h("li.note", null,
-      h("small", null, h("strong", null, note.agent.name), " ", moment(note.at)), h("p", null, note.text)))),
-    form,
-  ];
+  return [h("p.internal", { role: "note" }, t("note.internal")), h("ul.notes", null), form];
+}
+
+export function drawNotes(place, { help }) {
+  show(place.querySelector(".notes"), help.notes, () => help.notes.map((note) => h("li.note", null,
+    h("small", null, h("strong", null, note.agent.name), " ", moment(note.at)), h("p", null, note.text))));
 }

@@ -1,5 +1,5 @@
 // Incidents: complaints about one matter, the text for all of them, drills, and the end.
-import { ask, h, moment, notice, say, t } from "./dom.js";
+import { anew, ask, h, moment, notice, say, t } from "./dom.js";
 import { call } from "./door.js";
 import { Panes, part } from "./panes.js";
 
@@ -23,7 +23,7 @@ class Incidents extends Panes {
     this.chosen ??= incidents[0]?.id;
     this.draw(incidents, card, t("incidents.none"));
     if (this.chosen) await this.show();
-    else this.detail.replaceChildren(h("p.small", null, t("incidents.about")));
+    else anew(this.detail, h("p.small", null, t("incidents.about")));
   }
 
   async choose(id) {
@@ -35,7 +35,7 @@ class Incidents extends Panes {
     const view = await call("GET", `/incidents/${this.chosen}`);
     const { incident } = view;
     const open = incident.state === "open";
-    this.detail.replaceChildren(...[
+    anew(this.detail, [
       h("div.row", null, h("h3", null, name(incident)), tags(incident), h("span.spread", null),
         open && this.action(t("incidents.draft"), () => this.draft()),
         open && this.supervises && this.action(t("incidents.end"), () => this.close())),

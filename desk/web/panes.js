@@ -1,5 +1,5 @@
 // A view over the desk: a list, and what is known of the one that was chosen.
-import { attempt, h, t } from "./dom.js";
+import { anew, attempt, h, once, t } from "./dom.js";
 
 export class Panes {
   constructor(desk, { id, title, tools = [] }) {
@@ -23,11 +23,11 @@ export class Panes {
 
   /** Shows the list, and the chosen one again; nothing chosen shows ``none``. */
   draw(items, card, none) {
-    this.list.replaceChildren(...items.map((item) => h("li", null,
+    const one = (item) => h("li", null,
       h(`button.card${item.id === this.chosen ? ".current" : ""}`,
-        { type: "button", "data-id": item.id, onclick: () => this.act(() => this.choose(item.id)) },
-        card(item)))));
-    if (!items.length) this.list.append(h("li.empty", null, none));
+        { type: "button", "aria-current": item.id === this.chosen ? "true" : null, "data-id": item.id, onclick: () => this.act(() => this.choose(item.id)) },
+        card(item)));
+    anew(this.list, items.length ? items.map(one) : h("li.empty", null, none));
   }
 
   act(work) {
@@ -35,7 +35,7 @@ export class Panes {
   }
 
   action(words, work, kind = "button.quiet") {
-    return h(kind, { type: "button", onclick: () => this.act(work) }, words);
+    return h(kind, { type: "button", onclick: once(() => this.act(work)) }, words);
   }
 }
 

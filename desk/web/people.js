@@ -1,5 +1,5 @@
 // The people at the desk, for admins: who they are to customers, what they can, and their last day.
-import { ask, h, notice, say, t } from "./dom.js";
+import { anew, ask, h, notice, say, t } from "./dom.js";
 import { call } from "./door.js";
 import { Panes } from "./panes.js";
 
@@ -31,7 +31,8 @@ class People extends Panes {
     const one = this.people.find((found) => found.id === this.chosen);
     const mine = one.id === this.desk.state.me.id;
     const skills = Object.entries(one.skills);
-    this.detail.replaceChildren(
+    anew(
+      this.detail,
       h("div.row", null, h("h3", null, one.name), h("span.tag", null, say(names.roles[one.role])), h("span.spread", null),
         this.action(t("people.change"), () => this.change(one), "button.primary"),
         !mine && this.action(t("people.leave"), () => this.leave(one), "button.danger")),

@@ -1,6 +1,36 @@
 // The lists: mine, waiting, and (for those who supervise) all.
 import { pressureChips } from "./clocks.js";
-import { countdown, h, has, moment, say, show, span, now, t } from "./dom.js";
+import { countdown, h, has, keyed, moment, say, show, span, now, t } from "./dom.js";
+import { call } from "./door.js";
+
+const PAGE = 100;
+const WAITING_PAGE = 200; // the most that one request gives
+const WAITING_PAGES = 5;
+
+/** Reads pages of a list; ``more`` tells whether there is another one. */
+async function pagesOf(query, most) {
+  const tickets = [];
+  let before = null;
+  for (let page = 0; page < most; page++) {
+    const found = await call("GET", `/tickets?${new URLSearchParams({ ...query, ...(before && { before }) })}`);
+    tickets.push(...found.tickets);
+    before = found.before;
+    if (!before) break;
+  }
+  return { listed: tickets, more: Boolean(before) };
+}
+
+/** What the tab that is open lists: what waits by its due time, everything by its age. */
+export async function readList({ tab, query, pages }) {
+  if (tab === "waiting") {
+    // The API gives the newest first, and the oldest is what is due: all of them are read.
+    const found = await pagesOf({ state: "waiting", limit: WAITING_PAGE }, WAITING_PAGES);
+    found.listed.sort((a, b) => (a.due_at ?? Infinity) - (b.due_at ?? Infinity));
+    return found;
+  }
+  if (tab === "all") return query ? pagesOf({ q: query }, 1) : pagesOf({ limit: PAGE }, pages);
+  return {};
+}
 
 export function title(ticket) {
   if (ticket.subject || ticket.preview) return ticket.subject || ticket.preview;
@@ -49,9 +79,10 @@ function card(ticket, { names, openId, open, fresh, others }) {
         others && ticket.owner && h("span.card-owner", null, ticket.owner.name))));
 }
 
-function emptyText(tab, presence) {
-  if (tab !== "mine") return [t(`empty.${tab}`)];
-  return [t("empty.mine"), h("br"), t(presence === "ready" ? "empty.mine.ready" : "empty.mine.away")];
+function emptyText({ tab, query, me }) {
+  if (tab === "all" && query) return t("empty.search", { number: query });
+  if (tab !== "mine") return t(`empty.${tab}`);
+  return [t("empty.mine"), h("br"), t(me.presence === "ready" ? "empty.mine.ready" : "empty.mine.away")];
 }
 
 /** Draws the list pane from the desk's state. */
@@ -66,11 +97,15 @@ export function drawQueue(pane, desk) {
         t(`tab.${tab}`),
         counts[tab] !== undefined && h("span.count", null, String(counts[tab])))));
   const listed = state.tab === "mine" ? state.mine : state.listed;
-  const key = [listed, state.openId, [...state.fresh], state.tab, state.me.presence];
-  show(pane.querySelector(".cards"), key, () =>
-    listed.length
-      ? listed.map((ticket) => card(ticket, { names: state.names, openId: state.openId, open: desk.open, fresh: state.fresh, others: state.tab === "all" }))
-      : [h("li.empty", null, emptyText(state.tab, state.me.presence))]);
+  const others = state.tab === "all";
+  const { names, openId, fresh } = state;
+  const items = listed.map((ticket) => ({
+    id: ticket.id, shows: [ticket, ticket.id === openId, fresh.has(ticket.id), others],
+    make: () => card(ticket, { names, openId, open: desk.open, fresh, others }),
+  }));
+  if (!items.length) items.push({ id: "none", shows: [state.tab, state.query, state.me.presence], make: () => h("li.empty", null, emptyText(state)) });
+  if (others && state.more) items.push({ id: "more", shows: null, make: () => h("li.more-cards", null, h("button.quiet", { type: "button", onclick: () => desk.showMore() }, t("list.more"))) });
+  keyed(pane.querySelector(".cards"), items);
   const oldest = state.tab === "waiting" && state.waiting.oldest;
   const waited = oldest ? Math.floor((now() - oldest) / 60) : null;
   show(pane.querySelector(".oldest"), waited, () => (oldest ? [t("oldest", { time: span(now() - oldest) })] : []));

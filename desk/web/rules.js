@@ -1,5 +1,5 @@
 // The rules, for those who supervise: versions, what each changes, its review and rehearsal.
-import { ask, attempt, h, moment, notice, say, t } from "./dom.js";
+import { anew, ask, attempt, h, moment, notice, say, t } from "./dom.js";
 import { call } from "./door.js";
 import { lineChoice, lineFields, lineName, lineOf } from "./lines.js";
 
@@ -42,11 +42,11 @@ class Rules {
     const version = await call("GET", `/rules/${number}`);
     const compared = this.general && this.general !== number;
     const { changes } = compared ? await call("GET", `/rules/${number}/diff?against=${this.general}`) : { changes: [] };
-    this.detail.replaceChildren(...this.parts(version, changes).filter(Boolean));
+    anew(this.detail, this.parts(version, changes).filter(Boolean));
   }
 
   drawList() {
-    this.list.replaceChildren(...this.versions.map((version) => {
+    anew(this.list, this.versions.map((version) => {
       const lines = this.inForce.filter((made) => made.number === version.number).map((made) => lineName(this.desk, made.line));
       return h("li", null,
         h(`button.card${version.number === this.number ? ".current" : ""}`,

@@ -1,7 +1,8 @@
 // The conversation: what both sides said, what became of our answers, and the reply box.
-import { ask, h, moment, notice, say, show, span, t } from "./dom.js";
+import { ask, h, keyed, moment, notice, once, say, show, span, t } from "./dom.js";
+import { draftOf, keep } from "./drafts.js";
 import { LIFE, offerText } from "./life.js";
-import { call, newId, put } from "./door.js";
+import { call, newId, put, Refused } from "./door.js";
 import { hides, revealLink } from "./keys.js";
 import { makeSuggestions } from "./suggest.js";
 import { channelName, dueOf, stateTag, title } from "./queue.js";
@@ -13,13 +14,6 @@ const MOST_FILES = 10; // of one answer, as the server has it
 // What the server makes previews of, and what it plays.
 const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"]);
 const SOUNDS = new Set(["audio/ogg", "audio/mpeg", "audio/mp4", "audio/wav", "audio/webm"]);
-
-const drafts = new Map(); // ticket id -> {text, id, then, files}: kept while the page lives
-
-function draftOf(ticketId) {
-  if (!drafts.has(ticketId)) drafts.set(ticketId, { text: "", id: newId(), then: "active", files: [] });
-  return drafts.get(ticketId);
-}
 
 // -- messages -----------------------------------------------------------------------
 
@@ -78,8 +72,8 @@ function theirTools(desk, ticket, message) {
 }
 
 function fate(desk, ticket, message) {
-  const decide = (action) => desk.act(() =>
-    call("POST", `/tickets/${ticket.id}/answers/${message.id}/decide`, { action }));
+  const decide = once((action) => desk.act(() =>
+    call("POST", `/tickets/${ticket.id}/answers/${message.id}/decide`, { action })));
   const open = ["unknown", "failed"].includes(message.state);
   return [
     h("div.fate", null, h(`span.mark.mark-${message.state}`, null, t(`state.${message.state}`))),
@@ -120,19 +114,9 @@ function bubble(desk, ticket, message) {
 function drawLog(list, desk, view) {
   const scroller = list.parentElement;
   const atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 60;
-  const before = new Map([...list.children].map((item) => [item.dataset.message, item]));
-  const items = view.messages.map((message) => {
-    const key = JSON.stringify([message, document.documentElement.lang]);
-    const old = before.get(message.id);
-    if (old && old.shouliKey === key) return old;
-    const made = bubble(desk, view.ticket, message);
-    made.shouliKey = key;
-    return made;
-  });
-  const same = items.length === list.children.length && items.every((item, n) => item === list.children[n]);
-  if (same) return;
-  list.replaceChildren(...items);
-  if (atEnd || before.size === 0) scroller.scrollTop = scroller.scrollHeight;
+  const first = !list.children.length;
+  const changed = keyed(list, view.messages.map((message) => ({ id: message.id, shows: message, make: () => bubble(desk, view.ticket, message) })));
+  if (changed && (atEnd || first)) scroller.scrollTop = scroller.scrollHeight;
 }
 
 // -- moves --------------------------------------------------------------------------
@@ -200,7 +184,7 @@ function readUpTo(desk) {
 function moveButton(desk, ticket, action, look = "") {
   const body = () => SETS_DOWN.includes(action) ? { seen: readUpTo(desk) } : undefined;
   const go = ASKED[action] ?? (() => desk.act(() => call("POST", `/tickets/${ticket.id}/${action}`, body())));
-  return h(`button${look}`, { type: "button", "data-do": action, onclick: () => desk.act(() => go(desk, ticket)) }, t(`do.${action}`));
+  return h(`button${look}`, { type: "button", "data-do": action, onclick: once(() => desk.act(() => go(desk, ticket))) }, t(`do.${action}`));
 }
 
 const SELDOM = ["return", "merge", "unmerge", "split", "close", "reopen", "junk", "unjunk"];
@@ -295,6 +279,7 @@ function makeFiles(ticketId, draft) {
       ...draft.files.map((file) => h("li.file", null, h("span.file-name", null, file.name), h("small", null, sizeText(file.size)),
         h("button.link", { type: "button", "aria-label": t("reply.unfile", { name: file.name }), onclick: () => {
           draft.files = draft.files.filter((other) => other !== file);
+          keep();
           draw();
         } }, "×"))),
       ...(under ? [h("li.file", null, t("reply.uploading"))] : []));
@@ -309,6 +294,7 @@ function makeFiles(ticketId, draft) {
       draw();
       try {
         draft.files.push(await put(`/tickets/${ticketId}/uploads?name=${encodeURIComponent(file.name)}`, file));
+        keep();
       } catch (refused) {
         notice(`${file.name}: ${refused.message}`, "bad");
       }
@@ -326,11 +312,13 @@ function makeFiles(ticketId, draft) {
 }
 
 function makeReply(desk, ticketId) {
-  const draft = draftOf(ticketId);
+  const blank = () => ({ text: "", id: newId(), then: "active", files: [] });
+  const draft = draftOf(`reply/${ticketId}`, blank);
   const text = h("textarea", {
     id: "reply-text", rows: "3", maxlength: "20000", value: draft.text, placeholder: t("reply.placeholder"),
     oninput: () => {
       draft.text = text.value;
+      keep();
       if (text.value) sayTyping(ticketId);
     },
     onkeydown: (key) => {
@@ -340,7 +328,10 @@ function makeReply(desk, ticketId) {
       }
     },
   });
-  const then = h("select", { "aria-label": t("reply.then"), onchange: () => { draft.then = then.value; } },
+  const then = h("select", { "aria-label": t("reply.then"), onchange: () => {
+    draft.then = then.value;
+    keep();
+  } },
     ["active", "pending", "resolved"].map((value) =>
       h("option", { value, selected: draft.then === value }, t(`reply.then.${value}`))));
   const send = h("button.primary", { type: "submit" }, t("reply.send"));
@@ -348,6 +339,7 @@ function makeReply(desk, ticketId) {
   const suggestions = makeSuggestions(desk, ticketId, (said) => {
     text.value = text.value.trim() ? `${text.value.trimEnd()}\n${said}` : said;
     draft.text = text.value;
+    keep();
     text.focus();
   });
   const form = h("form.reply", { onsubmit: async (event) => {
@@ -359,11 +351,16 @@ function makeReply(desk, ticketId) {
       await call("POST", `/tickets/${ticketId}/reply`, {
         text: text.value, client_id: draft.id, then: then.value, files: draft.files.map((file) => file.id),
         seen: readUpTo(desk),
+      }).catch((refused) => {
+        if (refused.code !== "conflict" || !refused.message.includes("client_id")) throw refused;
+        // What was sent before under this id did arrive, and the log shows it now: this is another answer.
+        draft.id = newId();
+        throw new Refused(refused.status, { code: refused.code, message: t("reply.other") });
       });
-      drafts.delete(ticketId);
-      Object.assign(draft, draftOf(ticketId));
-      drafts.set(ticketId, draft);
+      Object.assign(draft, blank());
+      keep();
       text.value = "";
+      then.value = draft.then;
       files.draw();
       notice(t("reply.sent"));
     });

@@ -1,5 +1,5 @@
 // The texts that customers get by themselves, for those who supervise: what is said, and its versions.
-import { ask, h, lang, moment, notice, say, t } from "./dom.js";
+import { anew, ask, h, lang, moment, notice, say, t } from "./dom.js";
 import { call } from "./door.js";
 import { Panes, part } from "./panes.js";
 
@@ -39,7 +39,7 @@ class Texts extends Panes {
   show() {
     const text = this.texts.find((one) => one.id === this.chosen);
     const said = text.languages[this.language];
-    this.detail.replaceChildren(...[
+    anew(this.detail, [
       h("div.row", null, h("h3", null, say(text.use)), h("span.spread", null),
         LANGUAGES.map((language) => h(`button.tab${language === this.language ? ".current" : ""}`, {
           type: "button", "aria-pressed": language === this.language ? "true" : "false", onclick: () => this.turn(language),

@@ -55,7 +55,7 @@ function list(disagreements, desk) {
   return h("table.duel", null,
     h("thead", null, h("tr", null, ["ticket", "facet", "champion", "challenger", "truth"].map((name) => h("th", { scope: "col" }, t(`shadow.column.${name}`))))),
     h("tbody", null, disagreements.map((each) => h("tr", null,
-      h("th", { scope: "row" }, h("button.link", { type: "button", onclick: () => { desk.closePage(); desk.open(each.ticket_id); } }, each.number)),
+      h("th", { scope: "row" }, h("button.link", { type: "button", onclick: () => desk.open(each.ticket_id) }, each.number)),
       h("td", null, facetName(desk, each.facet)),
       said(each, each.champion, each.champion_confidence, desk),
       said(each, each.challenger, each.challenger_confidence, desk),

@@ -1,0 +1,82 @@
+"""What the desk must not lose while a day goes on: what is half written, the place, the focus."""
+
+from playwright.async_api import Page, expect
+
+from models.agent import Presence
+from tests.browser.test_desk import app, house, page, sign_in, url
+from tests.contract.desk.world import PASSWORD, World
+
+__all__ = ["app", "house", "page", "url"]
+
+
+async def test_an_answer_half_written_outlives_a_reload_and_the_session(
+    page: Page, url: str, house: World
+) -> None:
+    me = await house.person("li", presence=Presence.READY)
+    await house.person("wu", presence=Presence.READY)
+    ticket = await house.ticket()
+    await house.give(ticket, me)
+    await sign_in(page, url)
+    await page.locator(".card").click()
+    answer = page.get_by_label("答复客户")
+    await answer.fill("您好，正在")
+    await page.reload()
+    await expect(answer).to_have_value("您好，正在")
+    await page.context.clear_cookies()
+    await page.evaluate("document.querySelector('[data-do=pend]')?.click()")
+    await expect(page.get_by_role("alert")).to_contain_text("没写完的答复还在")
+    await expect(page.get_by_label("账号")).to_have_value("li")
+    await page.get_by_label("密码").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await expect(answer).to_have_value("您好，正在")
+    # What one began is nobody else's.
+    await page.get_by_role("button", name="退出").click()
+    await page.get_by_label("账号").fill("wu")
+    await page.get_by_label("密码").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".lamp")).to_have_text("已连接")
+    assert "您好" not in await page.evaluate("JSON.stringify({...sessionStorage})")
+
+
+async def test_back_forward_and_a_reload_find_their_place(
+    page: Page, url: str, house: World
+) -> None:
+    me = await house.person("li", presence=Presence.READY)
+    for key, subject in (("k1", "第一件"), ("k2", "第二件")):
+        await house.give(await house.ticket(key, subject=subject), me)
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await sign_in(page, url)
+    heading = page.get_by_role("heading", level=1)
+    await page.locator(".card", has_text="第一件").click()
+    await page.get_by_role("button", name="信息").click()
+    await page.go_back()
+    await expect(heading).to_have_text("第一件")
+    await page.get_by_role("button", name="返回列表").click()
+    await page.locator(".card", has_text="第二件").click()
+    await page.reload()
+    await expect(heading).to_have_text("第二件")
+    await page.get_by_role("button", name="看板").click()
+    await expect(heading).to_have_text("排队看板")
+    await page.go_back()
+    await expect(heading).to_have_text("第二件")
+    await page.go_back()
+    await expect(page.locator(".card")).to_have_count(2)
+    await page.go_forward()
+    await expect(heading).to_have_text("第二件")
+
+
+async def test_a_list_that_changes_takes_neither_focus_nor_click(
+    page: Page, url: str, house: World
+) -> None:
+    me = await house.person("li", presence=Presence.READY)
+    await house.give(await house.ticket("k1", subject="第一件"), me)
+    await sign_in(page, url)
+    card = page.locator(".card", has_text="第一件")
+    await card.focus()
+    await card.hover()
+    await page.mouse.down()
+    await house.give(await house.ticket("k2", subject="第二件"), me)
+    await expect(page.locator(".card")).to_have_count(2)
+    await expect(card).to_be_focused()
+    await page.mouse.up()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("第一件")
