@@ -12,7 +12,8 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -111,16 +112,57 @@ def save_as(bundle: Bundle, directory: Path) -> str:
         BundleRefused: something that is no bundle is there already.
         Temporary: the disk would not take it; what was there is as it was.
     """
+    check_place(directory)
+    with _beside(directory) as beside:
+        try:
+            written = _write(_to_files(bundle), beside)
+        except Temporary as error:
+            raise Temporary(_unwritable(directory, error.__cause__ or error)) from error
+        older = beside / "older"
+        if directory.exists():
+            directory.rename(older)
+        try:
+            written.rename(directory)
+        except OSError as error:
+            if older.exists():
+                older.rename(directory)
+            raise Temporary(_unwritable(directory, error)) from error
+        return written.name
+
+
+def check_place(directory: Path) -> None:
+    """Whether ``save_as`` could write there: to be asked before hours of training.
+
+    Raises:
+        BundleRefused: something that is no bundle is there already.
+        Temporary: nothing can be written beside it.
+    """
     older = (directory / _MANIFEST).is_file()
     if not older and directory.exists() and (directory.is_file() or any(directory.iterdir())):
-        raise BundleRefused(f"{directory}: 已有别的内容 / holds something that is no bundle.")
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".bundle-", dir=directory.parent) as beside:
-        written = _write(_to_files(bundle), Path(beside))
-        if directory.exists():
-            directory.rename(Path(beside) / "older")
-        written.rename(directory)
-        return written.name
+        raise BundleRefused(
+            f"{directory}: 已有别的内容，请换一个目录 / holds something that is no bundle: "
+            "name another directory."
+        )
+    with _beside(directory):
+        pass
+
+
+@contextmanager
+def _beside(directory: Path) -> Iterator[Path]:
+    """A directory of its own next to ``directory``, gone afterwards with all that is in it."""
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=".bundle-", dir=directory.parent))
+    except OSError as error:
+        raise Temporary(_unwritable(directory, error)) from error
+    try:
+        yield beside
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _unwritable(place: Path, error: BaseException) -> str:
+    return f"{place}: 写不了 / could not be written: {getattr(error, 'strerror', None) or error}"
 
 
 def found_in(place: Path) -> Path:

@@ -42,6 +42,9 @@ BundleOption = Annotated[
 DataOption = Annotated[
     Path, typer.Option("--data", help="CSV：text 列，每个维度一列 / CSV: text and one a facet.")
 ]
+EncodingOption = Annotated[
+    str, typer.Option(help="CSV 的编码，默认 UTF-8；中文 Excel 用 gb18030 / The CSV's encoding.")
+]
 FacetsOption = Annotated[
     str, typer.Option(help="只用这些维度，逗号分隔 / Only these facets, comma separated.")
 ]
@@ -70,6 +73,7 @@ def train(
     facets: FacetsOption = "",
     seed: Annotated[int, typer.Option(help="同样的种子得到同样的包 / Repeatable.")] = 0,
     strangers: StrangerOption = "",
+    encoding: EncodingOption = "",
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON / Print JSON.")] = False,
     config: ConfigOption = None,
 ) -> None:
@@ -81,7 +85,8 @@ def train(
     from classifier.train import TrainConfig
     from classifier.train import train as learn
 
-    table = tables.read(data).part(["test"], without=True)
+    bundles.check_place(out_dir)
+    table = tables.read(data, encoding).learnable()
     names = table.facets(_names(facets))
     examples, _ = tables.apart(table.examples(names), strangers)
     taxonomy = tables.taxonomy_of(examples, names, load_taxonomy(load(config, environ=os.environ)))
@@ -105,6 +110,7 @@ def evaluate(
         str, typer.Option(help="只用这部分，默认 test / Only these rows; “test” by default.")
     ] = "test",
     strangers: StrangerOption = "",
+    encoding: EncodingOption = "",
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON / Print JSON.")] = False,
 ) -> None:
     """在 CSV 上评测；有 split 列时只用 test / Judge a bundle on a CSV file."""
@@ -113,15 +119,8 @@ def evaluate(
 
     classifier = Classifier.load(bundles.found_in(bundle))
     known = [head.facet for head in classifier.heads]
-    table = tables.read(data).part([split])
-    names = table.facets(_names(facets) or [name for name in known if name in table.columns])
-    missing = [name for name in names if name not in known]
-    if missing or not table.rows:
-        raise tables.TableRefused(
-            f"{table.name}: 分类器没有这些维度 / the bundle has no facet {', '.join(missing)}"
-            if missing
-            else f"{table.name}: 没有 split = {split} 的行 / no rows with split = {split}"
-        )
+    table = tables.read(data, encoding).to_judge(split)
+    names = table.facets_among(known, _names(facets))
     inside, outside = tables.apart(table.examples(names), strangers)
     figures = judge(classifier, inside, outside)
     if as_json:

@@ -28,12 +28,79 @@ def _file(folder: Path, content: str | bytes) -> Path:
         ("text,type\na,b\nx,y,z\n", "data.csv:3: .*number of columns"),
         ('text,type\n"x,y\n', "not CSV"),
         ("text,type\n退款,求助\n".encode("gb18030"), "not UTF-8"),
-        ("text,type\n退款,求助\n".encode("utf-16"), "not UTF-8"),
+        ("text,type\n退款,求助\n".encode("gb18030"), "--encoding gb18030"),
+        ("text,type\n退款,求助\n".encode("utf-16-le"), "not UTF-8|no column"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, content: str, wrong: str) -> None:
     with pytest.raises(TableRefused, match=wrong):
         tables.read(_file(tmp_path, content))
+
+
+@pytest.mark.parametrize("mark", [",", "\t", ";"])
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [("utf-8", ""), ("utf-8-sig", ""), ("utf-16", ""), ("gb18030", "gb18030"), ("gbk", "gbk")],
+)
+def test_what_a_spreadsheet_writes_is_read(
+    tmp_path: Path, mark: str, written: str, said: str
+) -> None:
+    content = f'"text"{mark} type\r\n"退款,;到\n没"{mark}求助\r\n'.encode(written)
+    (row,) = tables.read(_file(tmp_path, content), said).rows
+    assert row == {"text": "退款,;到\n没", "type": "求助"}
+
+
+def test_an_encoding_that_there_is_not(tmp_path: Path) -> None:
+    with pytest.raises(TableRefused, match="no such encoding"):
+        tables.read(_file(tmp_path, "text,type\nx,y\n"), "gb-none")
+
+
+@pytest.mark.parametrize(
+    ("words", "learnt"),
+    [
+        (("train", "test", ""), "ac"),
+        (("Train", "TEST", "Dev"), "ac"),
+        (("训练", "测试", "验证集"), "ac"),
+        (("one", "test", "two"), "ac"),
+        (("train", "holdout", "val"), None),
+        (("train", "0", "1"), None),
+        (("test", "test", "test"), None),
+    ],
+)
+def test_what_is_to_judge_is_never_learnt(
+    tmp_path: Path, words: tuple[str, ...], learnt: str | None
+) -> None:
+    rows = "".join(f"{text},x,{word}\n" for text, word in zip("abc", words, strict=True))
+    table = tables.read(_file(tmp_path, f"text,kind,split\n{rows}"))
+    if learnt is None:
+        with pytest.raises(TableRefused, match="test"):
+            table.learnable()
+    else:
+        assert "".join(row["text"] for row in table.learnable().rows) == learnt
+
+
+def test_what_a_bundle_can_be_judged_on(tmp_path: Path) -> None:
+    table = tables.read(_file(tmp_path, "text,kind,split\na,x,dev\nb,y,Test\n"))
+    assert [row["text"] for row in table.to_judge("测试").rows] == ["b"]
+    with pytest.raises(TableRefused, match=r"no rows with split = val, there are: dev, test"):
+        table.to_judge("val")
+    assert table.facets_among(["sort", "kind"]) == ["kind"]
+    for known, wanted in ((["sort"], []), (["kind"], ["split"]), (["kind", "sort"], ["sort"])):
+        with pytest.raises(TableRefused, match=r"the bundle has no facet|no column “sort”"):
+            table.facets_among(known, wanted)
+
+
+def test_rows_without_text_teach_nothing(tmp_path: Path) -> None:
+    table = tables.read(_file(tmp_path, "text,subject,kind\n ,,a\n,标题,b\nx,,a\n"))
+    assert [row["kind"] for row in table.learnable().rows] == ["b", "a"]
+
+
+def test_columns_that_do_not_look_like_labels_must_be_asked_for(tmp_path: Path) -> None:
+    rows = "".join(f"m{at},{'ab'[at % 2]},n{at},same,\n" for at in range(20))
+    table = tables.read(_file(tmp_path, f"text,kind,note,of,nothing\n{rows}"))
+    with pytest.raises(TableRefused, match=r"one a row\): note, of\. Name the facets"):
+        table.facets()
+    assert table.facets(["kind", "note"]) == ["kind", "note"]
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
@@ -76,6 +143,7 @@ def test_what_the_house_knows_is_taken_from_it() -> None:
     high, low = ClassSpec(zh="高", en="High", cost=4), ClassSpec(zh="低", en="Low", cues=("不急",))
     house = Taxonomy(
         version="h",
+        words=("花呗",),
         facets={
             "kind": FacetSpec(zh="种", en="Kind", ordinal=True, classes={"z": high, "a": low})
         },
@@ -85,6 +153,7 @@ def test_what_the_house_knows_is_taken_from_it() -> None:
     assert list(same.facets["kind"].classes) == ["z", "a"]
     assert same.facets["kind"].ordinal
     assert list(same.floors) == ["fire"]
+    assert same.words == ("花呗",)
     other = tables.taxonomy_of(_data("a", "new"), ["kind"], house)
     assert other.facets["kind"].classes["a"] is low
     assert not other.facets["kind"].ordinal

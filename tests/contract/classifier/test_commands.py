@@ -128,6 +128,12 @@ def test_a_folder_with_other_things_is_left_alone(data: Path, tmp_path: Path) ->
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+def test_where_nothing_can_be_written_is_said_before_training(data: Path) -> None:
+    done = _run("train", "--data", data.parent / "none.csv", "--out", data / "below")
+    assert "could not be written" in str(done.exception)
+    assert isinstance(done.exception, ShouliError)
+
+
 @pytest.mark.parametrize(
     ("arguments", "wrong"),
     [
