@@ -184,6 +184,7 @@ class DeskServices:
     ``waiting``: why a ticket waits, if it does.
     ``reroute``: where a ticket belongs by its (corrected) labels. ``delivery_problem``: why
     answers on a channel wait, as a sentence with the remedy, or None when they do not.
+    ``doubt``: why an answer on a channel to an address may not arrive, or None.
     ``repeatable``: the channels that show an answer once however often it is sent.
     ``bundle_work``: what only those can do with bundles who know the classifier.
     ``stands``: where a waiting ticket stands now.
@@ -215,6 +216,7 @@ class DeskServices:
     preview: Callable[[bytes, str], Awaitable[bytes | None]]
     watch: Watch
     delivery_problem: Callable[[str], str | None]
+    doubt: Callable[[str, str], str | None]
     repeatable: Collection[str]
     plan: Plan
     texts: Mapping[tuple[str, Language], str]

@@ -238,6 +238,9 @@ async def show(request: web.Request) -> web.Response:
             ],
             "next_after": next_after,
             "delivery_problem": problem,
+            "reply_doubt": services.doubt(
+                ticket.channel, await store.conversations.address(ticket.conversation_id)
+            ),
             "decisions": [
                 decision_json(row, needs, names, services.explain) for row, needs in decided
             ],

@@ -125,6 +125,14 @@ class EndsInSilence(Protocol):
 
 
 @runtime_checkable
+class Doubts(Protocol):
+    """A channel that hears from addresses which not every answer reaches."""
+
+    def doubt(self, address: str, /) -> str | None:
+        """Why an answer to this address may not arrive (a sentence), or None."""
+
+
+@runtime_checkable
 class Fetches(Protocol):
     """A channel whose platform keeps the files: they are asked for after the message is there."""
 

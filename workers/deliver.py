@@ -26,6 +26,8 @@ _LOOK_SECONDS = 1.0
 
 _AGAIN_SECONDS = 60.0
 _MAX_ATTEMPTS = 20
+NO_ADDRESS = "没有可回复的地址 / There is no address to answer"
+
 _SETTLE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
@@ -134,7 +136,7 @@ class Deliverer:
 
     async def _attempt(self, message: OutboundMessage) -> SendResult:
         if not message.route.address:
-            return SendResult("failed", error="没有可回复的地址 / There is no address to answer")
+            return SendResult("failed", error=NO_ADDRESS)
         channel = self._channels[message.channel]
         try:
             async with asyncio.timeout(self._patience):

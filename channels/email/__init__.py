@@ -102,6 +102,12 @@ class EmailChannel:
 
         return NO_RELAY if self.options.relay is None else None
 
+    def doubt(self, address: str) -> str | None:
+        """Why an answer to this address may not arrive, or None."""
+        from channels.email.outbound import INTERNATIONAL
+
+        return None if address.rpartition("@")[0].isascii() else INTERNATIONAL
+
 
 def create(options: Mapping[str, Any], secret: bytes) -> EmailChannel:
     """The channel with these options; ``secret`` signs its tokens."""

@@ -52,6 +52,21 @@ NO_RELAY = (
     " / No mail relay is configured, answers by mail wait: set host under channels.email.relay"
 )
 
+NO_SMTPUTF8 = (
+    "对方邮箱名含非 ASCII 字符，我们的发信服务器不支持 SMTPUTF8，无法送达；请用别的方式联系"
+    " / The recipient's name is not ASCII and our mail relay lacks SMTPUTF8, so no answer can be"
+    " delivered; use another way"
+)
+
+INTERNATIONAL = (
+    "对方邮箱名含非 ASCII 字符：只有发信服务器支持 SMTPUTF8 才送得到，不支持时答复会标为发送失败"
+    " / The recipient's name is not ASCII: an answer arrives only if the mail relay knows"
+    " SMTPUTF8, else it is marked as failed"
+)
+
+_SMTPUTF8 = ("SMTPUTF8", "BODY=8BITMIME")
+"""RFC 6531 §3.4; who offers the first must offer the second."""
+
 
 class Letter(NamedTuple):
     """A mail ready to be sent: the envelope's two addresses, and the bytes."""
@@ -87,13 +102,14 @@ def _recipient(address: str) -> str:
     Raises:
         Permanent: no mail can be sent to it.
     """
-    plain = valid_address(address)
-    local, _, domain = plain.rpartition("@")
-    if plain.isascii() and local:
-        spelled = f'"{local}"@{domain}' if ".." in f".{local}." else plain
+    local, _, domain = valid_address(address).rpartition("@")
+    if local:
+        spelled = f'"{local}"' if ".." in f".{local}." else local
         try:
-            Address(addr_spec=spelled)
-            return spelled
+            # A name of a host has an ASCII form that every relay knows (RFC 5890).
+            host = domain.encode("idna").decode()
+            Address(addr_spec=f"{spelled if local.isascii() else 'x'}@{host}")
+            return f"{spelled}@{host}"
         except (MessageError, ValueError, IndexError):
             pass  # “a@b..c”, an encoded word: the library's parser says so in these ways
     raise Permanent(
@@ -112,9 +128,9 @@ def _letter(
 ) -> Letter:
     message_id = threads.message_id(outbound, options.own_domain)
     reply_to = threads.reply_address(mailbox.address, outbound.conversation_key)
-    mail = EmailMessage(policy=_POLICY)
+    mail = EmailMessage(policy=_POLICY if recipient.isascii() else _POLICY.clone(utf8=True))
     mail["From"] = Address(clean_line(options.from_name, 100), addr_spec=mailbox.address)
-    mail["To"] = recipient
+    mail["To"] = recipient if recipient.isascii() else Address("", *recipient.rsplit("@", 1))
     mail["Subject"] = reply_subject(outbound.subject)
     mail["Date"] = datetime.fromtimestamp(outbound.created_at, UTC)
     mail["Message-ID"] = f"<{message_id}>"
@@ -207,9 +223,14 @@ async def send(letter: Letter, relay: Relay, own_domain: str, attempt: int) -> S
     step = "connect"
     try:
         await client.connect()
+        international = not letter.recipient.isascii()
+        if international:
+            await client.ehlo()
+            if not client.supports_extension("smtputf8"):
+                return SendResult("failed", None, NO_SMTPUTF8)
         step = "address"
-        await client.mail(letter.sender)
-        await client.rcpt(letter.recipient)
+        await client.mail(letter.sender, options=_SMTPUTF8 if international else None)
+        await client.rcpt(letter.recipient, encoding="utf-8")
         step = "data"
         await client.data(letter.content)
     except aiosmtplib.SMTPResponseException as refusal:

@@ -398,8 +398,9 @@ export function makeTalk(desk, ticketId) {
     seen(view);
     drawHead(head, desk, view);
     const said = view.messages.some((message) => message.waits_because);
-    problem.hidden = !view.delivery_problem || said || !view.actions.includes("reply");
-    problem.textContent = view.delivery_problem ? t("delivery.waits", { why: say(view.delivery_problem) }) : "";
+    const waits = view.delivery_problem && !said ? t("delivery.waits", { why: say(view.delivery_problem) }) : "";
+    problem.textContent = [waits, say(view.reply_doubt)].filter(Boolean).join(" ");
+    problem.hidden = !problem.textContent || !view.actions.includes("reply");
     drawBar(bar, desk, view);
     reply.hidden = !view.actions.includes("reply");
     // Last: what is below takes room, and the newest message must stay in sight.

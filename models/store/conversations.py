@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 
 from models import storable
 from models.errors import Conflict, NotFound, Permanent
@@ -201,18 +201,20 @@ class Conversations:
         async with self._db.write() as tx:
             await end(tx, conversation_id, silent=False)
 
+    async def address(self, conversation_id: str) -> str:
+        """Where an answer in a conversation goes; “” where it has no way back."""
+        query = _with_key().where(conversation.c.id == conversation_id)
+        async with self._db.read() as conn:
+            talk = (await conn.execute(query)).mappings().one()
+        return self._route(talk).address
+
     async def load_outbound(self, tx: Tx, rows: Sequence[Fields]) -> list[OutboundMessage]:
         """Rows of the outbound table as messages for a channel's voice.
 
         A row whose conversation has no way back gets an empty address.
         """
-        c = conversation.c
-        query = (
-            select(conversation, customer.c.key.label("wrapped"))
-            .join(identity, identity.c.id == c.identity_id)
-            .join(customer, customer.c.id == identity.c.customer_id)
-            .where(c.id.in_({row["conversation_id"] for row in rows}))
-        )
+        wanted = {row["conversation_id"] for row in rows}
+        query = _with_key().where(conversation.c.id.in_(wanted))
         talks = {row["id"]: row for row in (await tx.conn.execute(query)).mappings()}
         return [self._outbound(row, talks[row["conversation_id"]]) for row in rows]
 
@@ -247,6 +249,15 @@ class Conversations:
             # One that does not open must not keep all the others from being sent.
             _log.exception("reply route unreadable", conversation=talk["id"])
             return nowhere
+
+
+def _with_key() -> Select[Any]:
+    """Conversations with the key of their customer, which opens their routes."""
+    return (
+        select(conversation, customer.c.key.label("wrapped"))
+        .join(identity, identity.c.id == conversation.c.identity_id)
+        .join(customer, customer.c.id == identity.c.customer_id)
+    )
 
 
 def _theirs(row: Fields) -> Entry:

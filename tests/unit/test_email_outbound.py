@@ -75,7 +75,7 @@ def test_no_header_can_be_injected(subject: str, parent: str, references: list[s
         "a@b.example, c@d.example",
         "a@b.example\r\nBcc: c@d.example",
         "<a@b.example>",
-        "é@b.example",
+        "é@b..example",
         "a@b..example",
         "a@b.example.",
         "=?utf-8?q?x?=@b.example",
@@ -85,6 +85,23 @@ def test_an_address_that_is_none_or_two_is_refused(address: str) -> None:
     with pytest.raises(Permanent) as refusal:
         write(answer(address), OPTIONS, THREADS)
     assert refusal.value.code == "mail_bad_recipient"
+
+
+@pytest.mark.parametrize(
+    ("address", "sent_to"),
+    [
+        ("用户@b.example", "用户@b.example"),
+        ("用户@例子.公司", "用户@xn--fsqu00a.xn--55qx5d"),
+        ("zhang@例子.公司", "zhang@xn--fsqu00a.xn--55qx5d"),
+    ],
+)
+def test_names_of_all_the_world_stand_as_they_are_and_hosts_in_ascii(
+    address: str, sent_to: str
+) -> None:
+    letter = write(answer(address), OPTIONS, THREADS)
+    assert letter.recipient == sent_to
+    assert f"To: {sent_to}".encode() in letter.content.splitlines()
+    assert b"=?" not in letter.content.partition(b"To: ")[2].partition(b"\r\n")[0]
 
 
 @pytest.mark.parametrize("local", ["a..b", "a.", ".a"])

@@ -12,12 +12,13 @@ from classifier.spans import spans
 from config.settings import Settings, load_taxonomy, load_texts
 from desk.app import create_app
 from desk.services import DeskOptions, DeskServices, Route
-from models.ports import Channel
+from models.ports import Channel, Doubts
 from models.routing import Rules
 from models.store.tickets import Ticket
 from router.keys import rekeyed
 from router.place import filed
 from workers.bundle_work import BundleWork
+from workers.deliver import NO_ADDRESS
 from workers.effects import follower_names
 from workers.explaining import Explaining, called, explained
 from workers.metrics import metrics_handler
@@ -83,6 +84,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         plan=follow_up_plan(settings),
         texts=load_texts(settings),
         delivery_problem=lambda name: _problem(channels, name),
+        doubt=lambda name, address: _doubt(channels, name, address),
         repeatable=frozenset(name for name, channel in channels.items() if channel.repeatable),
         stands=ruling.stands,
         in_force=in_force,
@@ -113,3 +115,10 @@ def _problem(channels: Mapping[str, Channel], name: str) -> str | None:
     if channel is None:
         return f"渠道 {name} 未启用 / Channel {name} is not open"
     return channel.ready()
+
+
+def _doubt(channels: Mapping[str, Channel], name: str, address: str) -> str | None:
+    channel = channels.get(name)
+    if not address:
+        return NO_ADDRESS
+    return channel.doubt(address) if isinstance(channel, Doubts) else None

@@ -202,6 +202,18 @@ async def test_an_answer_that_cannot_be_sent(
     assert house.bell.work == []
 
 
+async def test_what_may_not_arrive_is_said_before_it_is_written(
+    house: World, visit: Visit
+) -> None:
+    me = await house.person("li")
+    ticket = await house.ticket()
+    await house.give(ticket, me)
+    desk = await visit("li")
+    assert (await desk.get(f"/tickets/{ticket}")).json["reply_doubt"] is None
+    house.problems["talk"] = "送不到。"
+    assert (await desk.get(f"/tickets/{ticket}")).json["reply_doubt"] == "送不到。"
+
+
 async def test_a_waiting_answer_says_why(house: World, visit: Visit) -> None:
     me = await house.person("li")
     ticket = await house.ticket(mail=True)

@@ -335,6 +335,7 @@ async def world(
         plan=PLAN,
         texts=load_texts(load(environ={}, folder=folder)),
         delivery_problem=problems.get,
+        doubt=lambda _channel, address: problems.get(address),
         repeatable={"ingest"},
         stands=partial(position, rules=RULES),
         in_force=in_force,

@@ -131,6 +131,29 @@ async def test_an_automatic_answer_is_from_nobody_and_says_so(relay: Any) -> Non
     assert fake.parsed["X-Shouli-Loop"]
 
 
+ABROAD = ReplyRoute(adapter="email", address="用户@customer.example")
+
+
+async def test_a_name_that_is_not_ascii_is_sent_to_where_the_relay_knows_how(relay: Any) -> None:
+    fake, sender = await relay(EHLO="250-relay\r\n250-8BITMIME\r\n250 SMTPUTF8")
+    assert (await sender.send(answer(route=ABROAD))).state == "sent"
+    assert fake.commands[1].endswith("> SMTPUTF8 BODY=8BITMIME")
+    assert fake.commands[2] == "RCPT TO:<用户@customer.example>"
+    assert f"To: {ABROAD.address}".encode() in fake.mail.splitlines()
+    assert "Subject: Re: 退款".encode() in fake.mail.splitlines()
+    await sender.send(answer())
+    assert "SMTPUTF8" not in " ".join(fake.commands[5:])
+
+
+async def test_elsewhere_it_is_failed_at_once_and_says_why(relay: Any) -> None:
+    fake, sender = await relay()
+    result = await sender.send(answer(route=ABROAD))
+    assert (result.state, "SMTPUTF8" in result.error) == ("failed", True)
+    assert not [line for line in fake.commands if line.startswith("MAIL")]
+    assert "SMTPUTF8" in sender.doubt(ABROAD.address)
+    assert sender.doubt("zhang@例子.公司") is None
+
+
 @pytest.mark.parametrize(
     ("answers", "state"),
     [
