@@ -118,7 +118,7 @@ class Correction:
     """An agent's word against the machine's, with the text that it was given for.
 
     ``text`` is what is still there of the messages that the agent had seen: a message that
-    was withdrawn or erased since is not in it, and a correction without text teaches nothing.
+    was withdrawn since is not in it, and a correction without text teaches nothing.
     ``lane`` is the ticket's; ``excluded`` says that an admin keeps it out of training.
     """
 

@@ -13,6 +13,7 @@ from workers import embedded
 from workers.roles import ROLES
 from workers.roles.door import make_sure_of, until_open
 from workers.supervisor import Command, Supervisor, reclaim
+from workers.wiring import home as data_folder
 from workers.wiring import make_channels
 
 _out = Console(highlight=False)
@@ -25,10 +26,11 @@ def run(settings: Settings, config: Path | None) -> None:
     Raises:
         InUse: another ``shouli run`` has the data folder.
         ConfigurationError: something in the settings is wrong.
+        SetupError: the data folder or the master key cannot be used.
         ShouliError: the port of a door is another program's.
     """
     make_channels(settings)
-    home = settings.data_dir
+    home = data_folder(settings)
     with embedded.locked(home):
         reclaim(home)  # what a killed run left must not write while the schema changes
         for host, port in _doors(settings):

@@ -43,7 +43,7 @@ class SuggestOptions:
 class Suggesting:
     """Keeps the feature rows of the newest resolved tickets in memory, and no text.
 
-    Texts are read from the store when they are offered: what was erased since is not offered.
+    Texts are read from the store when they are offered: what was withdrawn since is not offered.
     The index is made when somebody first asks, and kept up to date on later askings.
     """
 

@@ -67,10 +67,16 @@ class Supervisor:
         self._running: dict[str, asyncio.subprocess.Process] = {}
 
     async def run(self) -> None:
-        """Starts everything; returns after SIGTERM, SIGINT or ``stop``, when all has ended."""
+        """Starts everything; returns after a signal to end or ``stop``, when all has ended.
+
+        A terminal that is closed sends SIGHUP; under ``nohup`` that stays ignored.
+        """
         reclaim(self._home)
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        numbers = [signal.SIGTERM, signal.SIGINT]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            numbers.append(signal.SIGHUP)
+        for number in numbers:
             loop.add_signal_handler(number, self.stop)
         try:
             async with asyncio.TaskGroup() as group:
@@ -80,7 +86,7 @@ class Supervisor:
                     names = [c.name for c in self._commands if c.service == service]
                     await self._end({name: keepers[name] for name in names})
         finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in numbers:
                 loop.remove_signal_handler(number)
 
     def stop(self) -> None:

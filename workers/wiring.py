@@ -53,11 +53,34 @@ class Base:
     doorbell: Doorbell
 
 
+def home(settings: Settings) -> Path:
+    """The data folder, made where it is not there, and closed to other users.
+
+    Raises:
+        SetupError: it cannot be made or written to.
+    """
+    folder = settings.data_dir
+    why: object = f"uid {os.geteuid()}"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        why = error.strerror
+    if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        raise SetupError(
+            f"数据目录 {folder} 不能写（{why}）：检查它的所有者、权限和磁盘，"
+            "或用 SHOULI_DATA_DIR 换一个。"
+            f" / The data folder {folder} cannot be written to ({why}): check its owner, its mode "
+            "and the disk, or choose another one with SHOULI_DATA_DIR."
+        )
+    return folder
+
+
 def master_key(settings: Settings) -> bytes:
     """The key of the settings, or the one in the data folder, made at the first start.
 
     Raises:
-        SetupError: it is gone, or was cut off; a new one would open nothing of what is there.
+        SetupError: it is gone, unreadable, or was cut off; a new one would open nothing of what
+            is there.
     """
     given = settings.master_key_bytes
     if given is not None:
@@ -73,8 +96,15 @@ def master_key(settings: Settings) -> bytes:
                 f" / The database is there, and its master key is not: put {path} back from the "
                 "backup, or set the SHOULI_MASTER_KEY that it had."
             )
-        _make_key(path)
-    key = path.read_bytes()
+        _make_key(home(settings) / "keys" / "master.key")
+    try:
+        key = path.read_bytes()
+    except OSError as error:
+        raise SetupError(
+            f"主密钥 {path} 读不出（{error.strerror}）：它应归运行受理的用户所有。"
+            f" / The master key {path} cannot be read ({error.strerror}): it should belong to the "
+            "user that runs Shouli."
+        ) from error
     if len(key) < KEY_BYTES:
         raise SetupError(
             f"{path} 只有 {len(key)} 个字节，不完整：请从备份放回。"
@@ -108,8 +138,7 @@ def _make_key(path: Path) -> None:
 def make_store(settings: Settings) -> Store:
     """The store that the settings name; open it on the loop that uses it."""
     if settings.database_url is None:
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        url = f"sqlite+aiosqlite:///{settings.data_dir.resolve() / DATABASE}"
+        url = f"sqlite+aiosqlite:///{home(settings).resolve() / DATABASE}"
         blob_dir: Path | None = settings.data_dir / "blobs"
     else:
         url, blob_dir = settings.database_url.get_secret_value(), None

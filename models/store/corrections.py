@@ -29,8 +29,8 @@ class Corrections:
     async def all(self, limit: int = 50_000) -> list[Correction]:
         """The newest ``limit`` corrections, oldest first, excluded ones too.
 
-        The text is read where it is kept: what was withdrawn or erased since is gone here as
-        well. What was said after the correction is not in it.
+        The text is read where it is kept: what was withdrawn since is gone here as well. What was
+        said after the correction is not in it.
         """
         c, t = correction.c, ticket.c
         query = (

@@ -36,7 +36,7 @@ class Answered:
 
 
 class Examples:
-    """Reads only; what was withdrawn or erased is not in it."""
+    """Reads only; what was withdrawn is not in it."""
 
     def __init__(self, db: Database) -> None:
         self._db = db

@@ -127,7 +127,7 @@ def test_what_keeps_dying_is_restarted_ever_more_slowly(house: House) -> None:
     assert len(house.noted("work")) <= 5
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_stop_is_orderly_and_services_go_last(house: House, number: signal.Signals) -> None:
     slow = "time.sleep(0.3); note('stopped'); sys.exit(0)"
     supervisor = house.start(

@@ -207,3 +207,12 @@ def test_deployment_names_only_settings_that_exist() -> None:
     for path in DEPLOY:
         names = set(re.findall(r"\bSHOULI_[A-Z_]*[A-Z]\b", path.read_text("utf-8")))
         assert names - ours <= _variables(), path.name
+
+
+# -- metrics ---------------------------------------------------------------------------
+
+
+def test_the_page_of_operations_has_every_metric_and_no_other() -> None:
+    made = set(re.findall(r'"(shouli_\w+)"', (ROOT / "workers/metrics.py").read_text("utf-8")))
+    told = set(re.findall(r"\bshouli_\w+", (DOCS / "operations.md").read_text("utf-8")))
+    assert {name.removesuffix("_bucket") for name in told} == made

@@ -13,7 +13,7 @@ from workers.effects import follower_names
 from workers.intake import Intake, disk_watermark
 from workers.metrics import health_routes, metrics_handler
 from workers.roles.door import serving, until_told
-from workers.wiring import make_channels, make_watch, opened, survey_secret
+from workers.wiring import home, make_channels, make_watch, opened, survey_secret
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -21,7 +21,7 @@ _log = structlog.stdlib.get_logger(__name__)
 async def run(settings: Settings) -> None:
     """Receives on every open channel until it is told to stop."""
     # A host that only receives has nothing in it, and yet its disk is watched there.
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home(settings)
     async with opened(settings) as base:
         accepting = Intake(
             base.store.envelopes,

@@ -106,3 +106,17 @@ async def test_a_start_with_another_key_changes_nothing_but_the_schema(tmp_path:
     store = make_store(settings)
     assert await store.agents.all() == []
     await store.close()
+
+
+async def test_a_data_folder_that_cannot_be_used_is_told_with_its_name(tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.write_text("a file")
+    for folder in (taken, taken / "below"):
+        settings = load(environ={"SHOULI_DATA_DIR": str(folder)}, folder=tmp_path)
+        with pytest.raises(SetupError, match=f"data folder {folder} cannot be written to"):
+            master_key(settings)
+    key = tmp_path / "keys" / "master.key"
+    key.mkdir(parents=True)
+    settings = load(environ={"SHOULI_DATA_DIR": str(tmp_path)}, folder=tmp_path)
+    with pytest.raises(SetupError, match=f"master key {key} cannot be read"):
+        master_key(settings)
