@@ -27,6 +27,7 @@ class Chat {
   /** The page signs its visitor in (a token), or out (null). */
   identify(identity) {
     if (identity === this.identity) return;
+    if (!identity) this.view.unwrite(); // whoever signed out leaves nothing half written
     this.identity = identity;
     this.link.stop();
     this.forget(this.token);

@@ -58,10 +58,16 @@ class View {
     this.number = element("p", { class: "number", hidden: "" });
     this.list = element("ol", {}, element("li", { class: "note" }, LOOKS.greeting || t.greeting));
     this.log = element("div", { class: "log", role: "log", "aria-live": "polite", "aria-label": this.title, tabindex: "0" }, this.list);
+    // What comes to stand below takes room from the log: its end stays in sight if it was.
+    let atEnd = true;
+    this.log.addEventListener("scroll", () => { atEnd = this.nearEnd(); });
+    new ResizeObserver(() => atEnd && this.scroll()).observe(this.log);
     this.field = element("textarea", { id: "text", rows: "1", placeholder: t.placeholder, "aria-label": t.placeholder, "aria-describedby": "hint", enterkeyhint: "send" });
     this.field.addEventListener("keydown", (event) => this.key(event));
+    this.field.value = this.chat.memory.tab("draft") ?? "";
     this.field.addEventListener("input", () => {
       this.fit();
+      this.chat.memory.tab("draft", this.field.value);
       if (this.field.value) this.chat.typing();
     });
     this.field.addEventListener("paste", (event) => this.attach(event.clipboardData?.files ?? []));
@@ -191,10 +197,10 @@ class View {
   }
 
   askContact() {
-    const fields = [["phone", "tel", `${t.phone} (${t.or})`], ["text", "area", t.what]];
+    const fields = [["phone", "tel", this.mails ? `${t.phone} (${t.or})` : t.phone], ["text", "area", t.what]];
     if (this.mails) fields.unshift(["email", "email", t.email]);
     this.ask(t.leave, fields, ({ email, phone, text }) => {
-      if (!email && !phone) return t.which;
+      if (!email && !phone) return this.mails ? t.which : t.number;
       if (phone && !/^[0-9+() -]{5,24}$/.test(phone)) return t.wrong;
       this.chat.leave({ text, ...(email && { email }), ...(phone && { phone }) });
     });
@@ -231,6 +237,7 @@ class View {
     this.launcher.setAttribute("aria-expanded", String(open));
     this.launcher.classList.toggle("opened", open);
     if (open) {
+      this.fit();
       this.scroll();
       if (focus) this.field.focus({ preventScroll: true });
       this.chat.opened();
@@ -264,14 +271,19 @@ class View {
     this.warn(long ? t.too_long(this.chat.maxText) : "");
     const ready = this.files.every((file) => file.id);
     if ((!text && !this.files.length) || long || !ready) return;
-    this.field.value = "";
-    this.fit();
+    this.unwrite();
     const files = this.files.map(({ id, name, size }) => ({ id, name, size }));
     this.files = [];
     this.chips.replaceChildren();
     this.chips.hidden = true;
     this.chat.say(text, files);
     this.field.focus({ preventScroll: true });
+  }
+
+  unwrite() {
+    this.field.value = "";
+    this.chat.memory.tab("draft", "");
+    this.fit();
   }
 
   warn(text) {
