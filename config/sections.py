@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from config import holidays
+from models.addresses import Network
 from models.agent import Presence, Role
 from models.likeness import Alarm
 from models.message import Lane
@@ -62,6 +63,12 @@ class Desk(Section):
     secure_cookie: bool = Field(
         description="登录 Cookie 只走 HTTPS；在 HTTPS 之后时应打开 "
         "/ Session cookie over HTTPS only; turn on when behind HTTPS."
+    )
+    proxies: tuple[Network, ...] = Field(
+        description="可信反向代理的网段，其 X-Forwarded-For 用于识别来访地址；"
+        "在代理之后而不填，所有人共用一个输错密码的限额 "
+        "/ Networks of trusted reverse proxies, whose X-Forwarded-For names who comes; behind one "
+        "that is not named, all share one limit of wrong passwords.",
     )
     session_hours: float = Field(
         gt=0, le=720, description="登录有效多少小时 / Hours until a login ends."

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -15,6 +16,7 @@ from desk import bodies
 from desk.errors import Refusal
 from desk.services import SERVICES, DeskOptions, DeskServices, Words
 from desk.shapes import person_json
+from models.addresses import client_address
 from models.agent import ROLE_NAMES, Agent, Presence, Role
 from models.ports import Clock
 from models.store.agents import Kind
@@ -31,7 +33,10 @@ CSRF_HEADER = "X-Shouli-Desk"
 
 _MOST_HASHING = 2
 _MOST_WAITING = 32
-"""argon2id takes 64 MB and a core each: more than this at a time and we ask to come back."""
+_MOST_OF_ONE = 16
+"""argon2id takes 64 MB and a core each: more than this at a time, in all or from one address,
+and we ask to come back.
+"""
 
 _FAILURES = 8
 _WINDOW = 300.0
@@ -79,28 +84,36 @@ class Passwords:
     def __init__(self) -> None:
         self._hasher = PasswordHasher()
         self._turn = asyncio.Semaphore(_MOST_HASHING)
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()
 
-    async def check(self, stored: str | None, password: str) -> bool:
-        """Whether ``password`` is the one that ``stored`` was made of; None is nobody's."""
-        matches = await self._threaded(self._matches, stored or _NOBODY, password)
+    async def check(self, stored: str | None, password: str, address: str) -> bool:
+        """Whether ``password`` is the one that ``stored`` was made of; None is nobody's.
+
+        Raises:
+            Refusal: 503, too many wait, in all or at this ``address``.
+        """
+        matches = await self._threaded(address, self._matches, stored or _NOBODY, password)
         return matches and stored is not None
 
     async def hash(self, password: str) -> str:
-        return await self._threaded(self._hasher.hash, password)
+        """Raises ``Refusal`` 503 where too many wait."""
+        return await self._threaded("", self._hasher.hash, password)
 
-    async def _threaded(self, work: Callable[..., _T], *args: str) -> _T:
-        if self._waiting >= _MOST_WAITING:
+    async def _threaded(self, address: str, work: Callable[..., _T], *args: str) -> _T:
+        full = self._waiting.total() >= _MOST_WAITING
+        if full or self._waiting[address] >= _MOST_OF_ONE:
             words = Words(
                 "登录的人太多，请稍后再试。", "Too many people are signing in; wait a moment."
             )
             raise Refusal(503, "busy", words, retry_after=5)
-        self._waiting += 1
+        self._waiting[address] += 1
         try:
             async with self._turn:
                 return await asyncio.to_thread(work, *args)
         finally:
-            self._waiting -= 1
+            self._waiting[address] -= 1
+            if not self._waiting[address]:
+                del self._waiting[address]
 
     def _matches(self, stored: str, password: str) -> bool:
         try:
@@ -112,12 +125,14 @@ class Passwords:
 class Attempts:
     """Counts wrong passwords by (login, address), in this process's memory.
 
-    The queue before argon2 bounds how many keys can come up within a window.
+    The queue before argon2 bounds how many keys can come up within a window: what it turned
+    away is taken back.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._failures: dict[tuple[str, str], tuple[int, float]] = {}
+        self._look_at = _MANY
 
     def charge(self, login: str, address: str) -> None:
         """Counts an attempt before its outcome is known, so that parallel ones count too.
@@ -136,9 +151,17 @@ class Attempts:
             raise Refusal(
                 429, "too_many_attempts", words, retry_after=int(since + _WINDOW - now) + 1
             )
-        if len(self._failures) >= _MANY:
+        if len(self._failures) >= self._look_at:
             self._forget(now)
         self._failures[login, address] = (count + 1, since)
+
+    def refund(self, login: str, address: str) -> None:
+        """Takes back an attempt that nobody looked at."""
+        count, since = self._failures.get((login, address), (0, 0.0))
+        if count > 1:
+            self._failures[login, address] = (count - 1, since)
+        else:
+            self.clear(login, address)
 
     def clear(self, login: str, address: str) -> None:
         self._failures.pop((login, address), None)
@@ -147,6 +170,8 @@ class Attempts:
         self._failures = {
             key: value for key, value in self._failures.items() if now < value[1] + _WINDOW
         }
+        # Doubled, so that a flood of names does not have all of them looked through for each.
+        self._look_at = max(_MANY, 2 * len(self._failures))
 
 
 _MANY = 10_000
@@ -230,11 +255,16 @@ def who(request: web.Request, least: Role = Role.AGENT) -> Person:
 async def login(request: web.Request) -> web.Response:
     asked = await bodies.read(request, bodies.Login)
     services, attempts = request.app[SERVICES], request.app[ATTEMPTS]
-    address = request.remote or ""
+    forwarded = request.headers.getall("X-Forwarded-For", [])
+    address = client_address(request.remote or "", forwarded, services.options.proxies)
     attempts.charge(asked.login, address)
     found = await services.store.agents.by_login(asked.login)
     stored = found[1] if found else None
-    right = await request.app[PASSWORDS].check(stored, asked.password)
+    try:
+        right = await request.app[PASSWORDS].check(stored, asked.password, address)
+    except Refusal:
+        attempts.refund(asked.login, address)
+        raise
     if not right or found is None:
         words = Words("账号或密码不正确。", "The login or the password is wrong.")
         raise Refusal(401, "wrong_credentials", words)

@@ -9,6 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from desk.masking import FindSpans
+from models.addresses import Network
 from models.complaint import Filing
 from models.follow_up import Plan
 from models.ports import Bus, Clock, Doorbell
@@ -161,6 +162,7 @@ class DeskOptions:
     ``origins``: exact origins (“https://desk.example.com”) that browsers may come from; when
     empty, only pages of the host that is being asked. ``second_person``: whoever wrote a text for
     an incident may not approve it; ``incident_alert``: roles that are told of a drill.
+    ``proxies``: whose X-Forwarded-For names who comes.
     ``survey_seconds``: how long one may be answered; ``survey_change_seconds``: or changed.
     """
 
@@ -168,6 +170,7 @@ class DeskOptions:
     session_hours: float = 12.0
     secure_cookie: bool = False
     origins: frozenset[str] = frozenset()
+    proxies: tuple[Network, ...] = ()
     second_person: bool = True
     incident_alert: tuple[str, ...] = ("supervisor", "admin")
     beat_seconds: float = 10.0

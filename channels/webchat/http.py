@@ -13,13 +13,14 @@ from aiohttp.http_exceptions import BadHttpMessage
 from channels.webchat import assets, protocol
 from channels.webchat.assets import Asset
 from channels.webchat.hub import Room
-from channels.webchat.limits import Buckets, Seats, visitor_address
+from channels.webchat.limits import Buckets, Seats
 from channels.webchat.options import Options
 from channels.webchat.protocol import Contact, End, Hello, Msg, Read, Refused, Transcript
 from channels.webchat.reception import From, Reception, Session
 from channels.webchat.service import Service
 from channels.webchat.sockets import RETRY_SECONDS, Sockets
 from channels.webchat.turns import GONE
+from models.addresses import client_address
 from models.buckets import whole_seconds
 from models.errors import NotFound, Temporary
 from models.store.conversations import Entry
@@ -91,9 +92,8 @@ class Gate:
     async def _admit(
         self, handler: _Handler, request: web.Request, origin: str
     ) -> web.StreamResponse:
-        hops = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
-        forwarded = [hop for hop in hops if hop.strip()]
-        address = visitor_address(request.remote or "", forwarded, self._options.proxies)
+        forwarded = request.headers.getall("X-Forwarded-For", [])
+        address = client_address(request.remote or "", forwarded, self._options.proxies)
         self._requests.take(address)
         self._seats.take(address)
         try:

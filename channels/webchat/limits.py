@@ -1,8 +1,6 @@
 """How much one visitor, and one network address, may ask of us."""
 
 from collections import Counter
-from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from channels.webchat.protocol import Refused
 from models import buckets
@@ -40,39 +38,3 @@ class Seats:
         self._taken[address] -= 1
         if self._taken[address] <= 0:
             del self._taken[address]
-
-
-def visitor_address(
-    peer: str, forwarded: Sequence[str], proxies: Sequence[IPv4Network | IPv6Network]
-) -> str:
-    """The address that limits count by: the last one that no trusted proxy has.
-
-    ``forwarded`` is X-Forwarded-For, of which everything left of the first untrusted address
-    may be invented. An IPv6 address counts by its /64, which one host owns whole (RFC 6177).
-    """
-    address = peer
-    for hop in reversed(forwarded):
-        if not _trusted(address, proxies):
-            break
-        address = hop.strip()
-    return _bundle(address)
-
-
-def _trusted(address: str, proxies: Sequence[IPv4Network | IPv6Network]) -> bool:
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return False
-    return any(parsed.version == network.version and parsed in network for network in proxies)
-
-
-def _bundle(address: str) -> str:
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address[:64]
-    if not isinstance(parsed, IPv6Address):
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(IPv6Network((int(parsed) >> 64 << 64, 64)))

@@ -14,11 +14,12 @@ from pydantic import ValidationError
 
 from channels import registry, webchat
 from channels.webchat import assets, http, protocol
-from channels.webchat.limits import Buckets, Seats, visitor_address
+from channels.webchat.limits import Buckets, Seats
 from channels.webchat.options import Options
 from channels.webchat.protocol import Msg, Refused, parse
 from channels.webchat.reading import normalize
 from channels.webchat.reception import Tokens, clean
+from models.addresses import client_address
 from models.buckets import whole_seconds
 from models.errors import Permanent
 from models.ids import uuid7
@@ -197,6 +198,7 @@ PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
         ("203.0.113.9", ["1.1.1.1"], "203.0.113.9"),
         ("10.0.0.1", ["1.1.1.1"], "1.1.1.1"),
         ("10.0.0.1", ["6.6.6.6", "1.1.1.1", "10.0.0.2"], "1.1.1.1"),
+        ("10.0.0.1", ["6.6.6.6, 1.1.1.1", " , 10.0.0.2"], "1.1.1.1"),
         ("fd00::1", ["2001:db8:1:2:3::4"], "2001:db8:1:2::/64"),
         ("10.0.0.1", ["nonsense"], "nonsense"),
         ("::ffff:192.0.2.7", [], "192.0.2.7"),
@@ -206,7 +208,7 @@ PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 def test_the_visitor_is_behind_trusted_proxies_only(
     peer: str, forwarded: list[str], address: str
 ) -> None:
-    assert visitor_address(peer, forwarded, PROXIES) == address
+    assert client_address(peer, forwarded, PROXIES) == address
 
 
 def test_retry_after_is_whole_and_never_zero() -> None:

@@ -94,6 +94,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
             version=version("shouli"),
             session_hours=settings.desk.session_hours,
             secure_cookie=settings.desk.secure_cookie,
+            proxies=settings.desk.proxies,
             second_person=settings.incidents.second_person,
             incident_alert=settings.incidents.alert,
             transfer_seconds=settings.life.transfer_minutes * 60.0,

@@ -1,10 +1,17 @@
 """Signing in, tokens, where a browser comes from, and who may do what."""
 
-import pytest
+from ipaddress import ip_network
+from pathlib import Path
 
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from desk.app import create_app
+from desk.services import DeskOptions
 from models.agent import Presence, Role
-from tests.contract.desk.conftest import Visit
-from tests.contract.desk.world import PASSWORD, World
+from tests.contract.desk.conftest import Desk, Visit
+from tests.contract.desk.spec import Spec
+from tests.contract.desk.world import PASSWORD, World, world
 from tests.contract.store.conftest import FakeClock
 
 
@@ -135,6 +142,27 @@ async def test_a_token_makes_no_tokens(house: World, visit: Visit) -> None:
     assert (await program.post("/tokens", {"name": "m"})).status == 403
     assert (await program.get("/tokens")).status == 403
     assert (await program.call("DELETE", f"/tokens/{made['id']}")).status == 403
+
+
+async def test_wrong_passwords_lock_nobody_out_who_comes_from_elsewhere(
+    tmp_path: Path, clock: FakeClock, spec: Spec
+) -> None:
+    options = DeskOptions(proxies=(ip_network("127.0.0.0/8"),))
+    async with world(tmp_path, clock=clock, options=options) as house:
+        await house.person("li")
+        async with TestClient(TestServer(create_app(house.services))) as client:
+            desk = Desk(client, spec)
+
+            async def status(password: str, address: str) -> int:
+                body = {"login": "li", "password": password}
+                headers = {"X-Forwarded-For": address}
+                return (await desk.post("/login", body, headers=headers)).status
+
+            for n in range(8):
+                # What stands before the last is whatever the stranger wrote.
+                assert await status("x", f"10.0.0.{n}, 203.0.113.9") == 401
+            assert await status(PASSWORD, "203.0.113.9") == 429
+            assert await status(PASSWORD, "198.51.100.7") == 200
 
 
 async def test_a_token_in_a_cookie_is_no_session(house: World, visit: Visit) -> None:
