@@ -46,6 +46,6 @@ def test_every_kind_has_names() -> None:
     ["市", "北京市", "1号", "1-", "中路", "大道1号楼", "到", "62 ", "4-4", "路1号,13812345678 "],
 )
 def test_time_is_linear(piece: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     spans(piece * (100_000 // len(piece)))
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 1.0
