@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.svm import LinearSVC
+from threadpoolctl import threadpool_limits
 
 from classifier import bundles, calibrate, evaluate, examples, mixing
 from classifier.bundles import Bundle, Head, learned_part
@@ -81,14 +82,25 @@ def train(
 ) -> Bundle:
     """Learns every facet of ``taxonomy`` from ``data``.
 
-    Uses one thread: neither liblinear nor a sparse product has more.
-    The same data, taxonomy and configuration give the same bundle id. ``now`` (seconds since
-    the epoch) is written on the card.
+    Uses one thread: liblinear has no more, and BLAS, which would share the mixing's products
+    among all cores, would be slower and round otherwise with another number of them.
+    The same data, taxonomy and configuration give the same bundle id, on processors of one
+    kind. ``now`` (seconds since the epoch) is written on the card.
 
     Raises:
         TrainingRefused: a label outside the taxonomy, or a facet with fewer than two classes.
     """
-    config = config or TrainConfig()
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _learnt(data, taxonomy, config or TrainConfig(), now, progress)
+
+
+def _learnt(
+    data: Sequence[Example],
+    taxonomy: Taxonomy,
+    config: TrainConfig,
+    now: float | None,
+    progress: Progress,
+) -> Bundle:
     started = time.perf_counter()
     data = examples.up_to_date(data, taxonomy)
     tasks = _tasks(data, taxonomy)

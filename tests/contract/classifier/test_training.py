@@ -7,12 +7,14 @@ import tomllib
 import zipfile
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from classifier import bundles, calibrate, evaluate, examples, mixing, seed
 from classifier.bundles import Bundle, BundleRefused
@@ -404,6 +406,24 @@ def test_a_renamed_and_a_merged_class_keep_their_examples() -> None:
     assert figures["classes"]["浆果"]["cases"] == 60
     with pytest.raises(ValueError, match="more than one class"):
         FacetSpec(zh="x", en="x", classes={"葡萄": classes["苹果"], "浆果": grape})
+
+
+def test_the_number_of_threads_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than one would round otherwise: two hosts would make two bundles of the same data."""
+    threads: set[int] = set()
+    fit = mixing.fit
+
+    def spied(*arguments: Any) -> mixing.Mixing:
+        threads.update(
+            each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"
+        )
+        return fit(*arguments)
+
+    monkeypatch.setattr(mixing, "fit", spied)
+    data = _examples()[:40]
+    with threadpool_limits(limits=2, user_api="blas"):
+        train(data, TAXONOMY)
+    assert threads == {1}
 
 
 def test_near_duplicates_and_conversations_stay_in_one_fold() -> None:
