@@ -38,11 +38,19 @@ class Contribution(NamedTuple):
 
 
 class Explained(NamedTuple):
-    """One facet of one message: every class's probability, and why the decided one."""
+    """One facet of one message: every class's probability, and why the decided one.
+
+    ``score`` is the log-odds of ``value`` against the mean of all classes, before calibration
+    bends them: ``base``, which it has whatever is said, all contributions, and ``rest``, the
+    part of features that nobody could read (punctuation, characters alone).
+    """
 
     value: str
     probabilities: dict[str, float]
     contributions: list[Contribution]
+    score: float
+    base: float
+    rest: float
 
 
 class _Reading(NamedTuple):

@@ -119,13 +119,27 @@ class Classifier:
         decided = self._decide(by_facet)
         explanation = next(self._explanations(batch, decided))
         return {
-            head.facet: Explained(
-                head.classes[int(decided[head.facet][0])],
-                dict(zip(head.classes, by_facet[head.facet][0].tolist(), strict=True)),
-                explanation.all(head.facet),
+            head.facet: self._explained(
+                head, by_facet[head.facet][0], int(decided[head.facet][0]), explanation
             )
             for head in self._bundle.heads
         }
+
+    def _explained(
+        self, head: Head, probabilities: Floats, at: int, explanation: Explanation
+    ) -> Explained:
+        silent = (self._intercepts * self._bundle.slopes)[head.columns]
+        base = float(silent[at] - silent.mean())
+        contributions = explanation.all(head.facet)
+        spoken = float(explanation.weights(head.facet).sum())
+        return Explained(
+            head.classes[at],
+            dict(zip(head.classes, probabilities.tolist(), strict=True)),
+            contributions,
+            score=base + spoken,
+            base=base,
+            rest=spoken - sum(part.weight for part in contributions),
+        )
 
     def unknown(self, items: Sequence[Text]) -> list[float | None]:
         """The share of each message's words that were not learnt; None where it has no words."""

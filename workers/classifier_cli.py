@@ -240,6 +240,10 @@ def _reasons(explained: Explained, most: int) -> Table:
         colour = "green" if part.weight > 0 else "red"
         bar = "█" * max(1, round(20 * abs(part.weight) / largest))
         table.add_row(f"[{colour}]{part.weight:+.3f}[/]", escape(part.text), f"[{colour}]{bar}[/]")
+    others = explained.rest + sum(part.weight for part in explained.contributions[most:])
+    table.add_row(f"{others:+.3f}", "其余 others", "")
+    table.add_row(f"{explained.base:+.3f}", "什么都不说时 before anything is said", "")
+    table.add_row(f"{explained.score:+.3f}", "合计 in all", "")
     return table
 
 

@@ -251,7 +251,12 @@ def test_explanation_adds_up(classifier: Classifier, bundle: Bundle) -> None:
         spoken = explanation.weights(head.facet).sum()
         total = spoken + silent[at] - silent.mean()
         assert total == pytest.approx(logits[at] - logits.mean(), abs=1e-9)
-        assert sum(explained[head.facet].probabilities.values()) == pytest.approx(1)
+        told = explained[head.facet]
+        assert sum(told.probabilities.values()) == pytest.approx(1)
+        assert told.score == pytest.approx(total, abs=1e-9)
+        parts = told.base + told.rest + sum(part.weight for part in told.contributions)
+        assert parts == pytest.approx(total, abs=1e-9)
+        assert abs(told.rest) < abs(total)
 
 
 def test_the_few_reasons_shown_are_the_strongest_by_the_plain_definition(
