@@ -487,6 +487,8 @@ def _told(error: Exception) -> ShouliError | None:
     state = str(getattr(error.orig, "sqlstate", "") or "")
     if any(phrase in str(error.orig).lower() for phrase in _FULL):
         return StorageFull("the database's disk is full")
+    if state == "42P01" or str(error.orig).startswith("no such table"):
+        return Temporary(_NO_TABLES)
     lost = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
     if lost or state[:2] in _PASSING:
         return Temporary(f"the database is not available: {error.orig}")
@@ -494,6 +496,12 @@ def _told(error: Exception) -> ShouliError | None:
         return Permanent(f"the database refuses the connection, check its URL: {error.orig}")
     return None
 
+
+_NO_TABLES = (
+    "这个数据库还没有受理的表：data_dir、database_url 对吗？对的话先 shouli run 或 migrate"
+    " / this database has no tables of Shouli: is data_dir or database_url right? If so, "
+    "shouli run or shouli migrate makes them"
+)
 
 _FULL = ("database or disk is full", "no space left", "disk full")
 

@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from models.errors import ShouliError
 from workers.classifier_cli import classifier_app
+from workers.cli import app
 
 _WORDS = {
     "fruta": ("manzana roja", "plátano maduro", "uva dulce", "pera verde"),
@@ -119,6 +120,13 @@ def test_a_report_needs_nothing_else(bundle: Path, tmp_path: Path) -> None:
     assert html.count("<svg") == 4
     assert not any(part in html for part in ("src=", "href=", "<script"))
     assert "animal" in html
+
+
+def test_a_data_folder_without_a_database_says_what_to_do(tmp_path: Path) -> None:
+    folder = {"SHOULI_DATA_DIR": str(tmp_path), "SHOULI_DATABASE_URL": ""}
+    done = CliRunner().invoke(app, ["classifier", "list"], env=folder)
+    assert isinstance(done.exception, ShouliError)
+    assert "shouli migrate" in str(done.exception)
 
 
 def test_a_folder_with_other_things_is_left_alone(data: Path, tmp_path: Path) -> None:
