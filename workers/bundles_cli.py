@@ -20,7 +20,7 @@ from models.errors import Permanent, ShouliError
 from models.store import Store
 from models.training import Retraining
 from workers.bundle_work import BundleWork
-from workers.classifier_cli import classifier_app
+from workers.classifier_cli import MOST_SEED, classifier_app
 from workers.json_lines import print_json
 from workers.options import ConfigOption
 from workers.watch_telling import shadow_of, tell_shadow
@@ -153,7 +153,7 @@ def rollback(why: WhyOption = "", config: ConfigOption = None) -> None:
 
 @classifier_app.command()
 def retrain(
-    seed: Annotated[int, typer.Option(min=0, help="随机种子 / Random seed.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="随机种子 / Random seed.")] = 0,
     wait: Annotated[bool, typer.Option(help="等它结束 / Wait for its end.")] = True,
     config: ConfigOption = None,
 ) -> None:

@@ -52,6 +52,9 @@ StrangerOption = Annotated[
     str, typer.Option(help="表示“都不是”的标签 / Label of messages that are of no class.")
 ]
 
+MOST_SEED = 2**32 - 1
+"""What scikit-learn takes."""
+
 _STAGES = {
     "features": "提取特征 features",
     "curve": "学习曲线 learning curve",
@@ -71,7 +74,10 @@ def train(
     data: DataOption,
     out_dir: Annotated[Path, typer.Option("--out", help="写到这个目录 / Written here.")],
     facets: FacetsOption = "",
-    seed: Annotated[int, typer.Option(help="同样的种子得到同样的包 / Repeatable.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, max=MOST_SEED, help="同样的种子得到同样的包 / Repeatable."),
+    ] = 0,
     strangers: StrangerOption = "",
     encoding: EncodingOption = "",
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON / Print JSON.")] = False,

@@ -136,6 +136,12 @@ def test_a_folder_with_other_things_is_left_alone(data: Path, tmp_path: Path) ->
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_cannot_be_is_refused_at_once(tmp_path: Path, seed: int) -> None:
+    done = _run("train", "--data", tmp_path / "none.csv", "--out", tmp_path, "--seed", seed)
+    assert done.exit_code == 2
+
+
 def test_where_nothing_can_be_written_is_said_before_training(data: Path) -> None:
     done = _run("train", "--data", data.parent / "none.csv", "--out", data / "below")
     assert "could not be written" in str(done.exception)
