@@ -301,8 +301,18 @@ def _label(label: Json) -> str:
 
 
 async def _routed(ticket_id: str, name: str, crew: Staff, stage: Stage, since: float) -> str:
-    """Waits until somebody has the ticket; returns their id."""
-    event = await crew.line.until("ticket.assigned", lambda e: e["ticket_id"] == ticket_id)
+    """Waits until somebody has the ticket; returns their id.
+
+    Raises:
+        DemoError: nobody took it in time; with the desk's own word why it waits.
+    """
+    try:
+        event = await crew.line.until("ticket.assigned", lambda e: e["ticket_id"] == ticket_id)
+    except DemoError as late:
+        waits = (await crew.ticket(ticket_id))["waits"]
+        if waits is None:
+            raise
+        raise DemoError(f"{waits['text']['zh']} / {waits['text']['en']}") from late
     agent_id = str(event["agent_id"])
     if agent_id not in crew.tokens:
         raise DemoError("工单给了刚来的人 / The ticket went to somebody who has just come")

@@ -26,7 +26,7 @@ def send(door: str, source: str, secret: str, message: dict, key: str = "") -> d
             with urllib.request.urlopen(request, timeout=30) as reply:
                 return json.load(reply)
         except urllib.error.HTTPError as error:
-            if error.code != 503:
+            if error.code not in (429, 503):
                 raise SystemExit(error.read().decode()) from None
             time.sleep(int(error.headers["Retry-After"]))
 

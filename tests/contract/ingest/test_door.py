@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -184,12 +185,17 @@ async def test_the_schema_is_served_and_is_the_one_in_the_docs(door: House) -> N
     assert served == json.loads(page.read_text("utf-8"))
 
 
-async def test_the_client_of_the_docs(door: House) -> None:
+def _client() -> Any:
     spec = importlib.util.spec_from_file_location("ingest_client", CLIENT)
     assert spec is not None
     assert spec.loader is not None
     client = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(client)
+    return client
+
+
+async def test_the_client_of_the_docs(door: House) -> None:
+    client = _client()
     said = {"sender": {"id": "c"}, "text": "能重开吗？"}
     taken = await asyncio.to_thread(client.send, door.url, "form", NEW, said)
     await door.work()
@@ -312,6 +318,24 @@ async def test_a_source_that_is_too_fast_waits_and_others_do_not(tmp_path: Path)
         assert code == 202
         door.clock.ahead = 61.0
         assert (await post(door, body(), "key-00000003"))[0] == 202
+
+
+async def test_the_client_of_the_docs_waits_where_it_was_too_fast(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = {"secrets": [NEW], "requests_per_minute": 1, "request_burst": 1}
+    async with house(tmp_path, ingest.create({"sources": {"form": slow}}, b"s" * 32)) as door:
+
+        def wait(seconds: float) -> None:
+            door.clock.ahead += seconds
+
+        client = _client()
+        monkeypatch.setattr(client, "time", SimpleNamespace(time=time.time, sleep=wait))
+        for name in ("a", "b"):
+            said = {"sender": {"id": name}, "text": "能重开吗？"}
+            await asyncio.to_thread(client.send, door.url, "form", NEW, said)
+        assert len(door.accepted) == 2
+        assert door.clock.ahead >= 1
 
 
 async def test_two_files_of_one_content_are_two(door: House) -> None:
