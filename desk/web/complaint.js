@@ -9,9 +9,13 @@ const WORDS_SAID = ["satisfied", "accepted", "rejected"];
 function act(desk, box, work) {
   return desk.act(async () => {
     await work();
-    notice(t("complaint.saved"));
-    await box.read();
+    await saved(box);
   });
+}
+
+function saved(box) {
+  notice(t("complaint.saved"));
+  return box.read();
 }
 
 function field(name, label, value, options = {}) {
@@ -38,11 +42,13 @@ async function edit(desk, box) {
       field("responsibility", t("complaint.responsibility"), complaint.responsibility, { long: true }),
     ],
     submit: t("complaint.save"),
+    send: async (said) => {
+      // Only what was changed: what is shown may be masked.
+      const changed = Object.fromEntries([...said].filter(([name, value]) => value !== (complaint[name] ?? "") && (name !== "complainant" || value)));
+      if (Object.keys(changed).length) await call("PATCH", box.path, changed);
+    },
   });
-  if (!said) return;
-  // Only what was changed: what is shown may be masked.
-  const changed = Object.fromEntries([...said].filter(([name, value]) => value !== (complaint[name] ?? "") && (name !== "complainant" || value)));
-  if (Object.keys(changed).length) await act(desk, box, () => call("PATCH", box.path, changed));
+  if (said) await saved(box);
 }
 
 async function hear(desk, box) {
@@ -53,8 +59,9 @@ async function hear(desk, box) {
       field("said", t("complaint.said"), "", { long: true }),
     ],
     submit: t("complaint.save"),
+    send: (said) => call("POST", `${box.path}/word`, Object.fromEntries(said)),
   });
-  if (said) await act(desk, box, () => call("POST", `${box.path}/word`, Object.fromEntries(said)));
+  if (said) await saved(box);
 }
 
 async function judge(desk, box, action, names) {
@@ -65,10 +72,9 @@ async function judge(desk, box, action, names) {
       field("words", t("complaint.words"), "", { long: true }),
     ],
     submit: t("complaint.save"),
+    send: (said) => call("POST", `${box.path}/${names.path}`, { [names.flag]: said.get("yes") === "yes", words: said.get("words") }),
   });
-  if (!said) return;
-  const body = { [names.flag]: said.get("yes") === "yes", words: said.get("words") };
-  await act(desk, box, () => call("POST", `${box.path}/${names.path}`, body));
+  if (said) await saved(box);
 }
 
 /** Into the queue of the department that answers for it, while nobody has it. */

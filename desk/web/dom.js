@@ -184,6 +184,12 @@ export function ask({ title, text, fields = [], submit, danger = false, send }) 
   });
 }
 
+/** A length in bytes as people read it; nothing where it is not known. */
+export function sizeText(bytes) {
+  if (bytes === null) return "";
+  return bytes < 1024 * 1024 ? `${Math.max(1, Math.round(bytes / 1024))} KB` : `${(bytes / 1048576).toFixed(1)} MB`;
+}
+
 // -- time ---------------------------------------------------------------------------
 
 let skew = 0;

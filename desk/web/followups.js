@@ -50,7 +50,7 @@ class FollowUps extends Panes {
       h("p.small", null, t("number", { number: one.ticket.number }), " · ",
         h("button.link", { type: "button", onclick: () => this.visit(one.ticket.id) }, t("followups.ticket"))),
       h("div.row", null,
-        may("take") && this.action(t("followups.take"), () => this.post("take"), "button.primary"),
+        may("take") && this.action(t("followups.take"), () => this.take(), "button.primary"),
         may("record") && this.action(t("followups.record"), () => this.record(), "button.primary"),
         may("write") && this.action(t("followups.write"), () => this.write(view.ways)),
         may("review") && this.action(t("followups.review.result"), () => this.review(), "button.primary")),
@@ -72,14 +72,26 @@ class FollowUps extends Panes {
     this.desk.open(ticketId);
   }
 
-  async post(action, body) {
-    await call("POST", `/follow-ups/${this.chosen}/${action}`, body);
-    if (action === "take") this.which = "mine";
+  async take() {
+    await call("POST", `/follow-ups/${this.chosen}/take`);
+    this.which = "mine";
     await this.read();
   }
 
+  /** Asks with a form, and posts what ``written`` makes of what was said in it. */
+  async post(action, written, form) {
+    const send = (said) => call("POST", `/follow-ups/${this.chosen}/${action}`, written(said));
+    if (await ask({ ...form, send })) await this.read();
+  }
+
   async record() {
-    const answer = await ask({
+    const client = newId();
+    const written = (said) => {
+      const reached = said.get("reached") === "yes";
+      const rating = reached ? ratingOf(said) : { solved: null, score: null };
+      return { client_id: client, reached, content: said.get("content"), ...rating };
+    };
+    await this.post("record", written, {
       title: t("followups.record"), submit: t("followups.record"),
       fields: [
         h("label.field", null, t("followups.reached"), h("select", { name: "reached" },
@@ -88,14 +100,12 @@ class FollowUps extends Panes {
         h("label.field", null, t("followups.content"), h("textarea", { name: "content", rows: "4", maxlength: "5000" })),
       ],
     });
-    if (!answer) return;
-    const reached = answer.get("reached") === "yes";
-    const rating = reached ? ratingOf(answer) : { solved: null, score: null };
-    await this.post("record", { client_id: newId(), reached, content: answer.get("content"), ...rating });
   }
 
   async write(ways) {
-    const answer = await ask({
+    const client = newId();
+    const written = (said) => ({ client_id: client, conversation: said.get("conversation"), text: said.get("text") });
+    await this.post("write", written, {
       title: t("followups.write"), text: t("followups.write.text"), submit: t("followups.write"),
       fields: [
         h("label.field", null, t("followups.channel"), h("select", { name: "conversation" }, ways.map((way) => h("option", { value: way.conversation }, channelName(way.channel))))),
@@ -103,20 +113,17 @@ class FollowUps extends Panes {
         h("label.field", null, t("followups.content"), h("textarea", { name: "text", rows: "4", required: true, maxlength: "5000" })),
       ],
     });
-    if (!answer) return;
-    await this.post("write", { client_id: newId(), conversation: answer.get("conversation"), text: answer.get("text") });
   }
 
   async review() {
-    const answer = await ask({
+    const written = (said) => ({ reopen: said.get("reopen") === "yes", note: said.get("note") });
+    await this.post("review", written, {
       title: t("followups.review.result"), submit: t("followups.review.submit"),
       fields: [
         h("label.field", null, t("followups.review.decision"), h("select", { name: "reopen" }, h("option", { value: "yes" }, t("followups.review.reopen")), h("option", { value: "no" }, t("followups.review.keep")))),
         h("label.field", null, t("followups.review.note"), h("textarea", { name: "note", rows: "3", required: true, maxlength: "500" })),
       ],
     });
-    if (!answer) return;
-    await this.post("review", { reopen: answer.get("reopen") === "yes", note: answer.get("note") });
   }
 }
 

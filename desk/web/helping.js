@@ -18,26 +18,26 @@ async function openTask(desk, box) {
       h("label.field", null, t("task.due"), h("input", { name: "due", type: "datetime-local" })),
     ],
     submit: t("task.new"),
+    send: (said) => {
+      const [kind, ...rest] = said.get("to").split("/");
+      const body = { title: said.get("title"), [kind]: rest.join("/") };
+      if (said.get("due")) body.due_at = new Date(said.get("due")).getTime() / 1000;
+      return call("POST", `/tickets/${box.ticket.id}/subtasks`, body);
+    },
   });
-  if (!said) return;
-  const [kind, ...rest] = said.get("to").split("/");
-  const body = { title: said.get("title"), [kind]: rest.join("/") };
-  if (said.get("due")) body.due_at = new Date(said.get("due")).getTime() / 1000;
-  await call("POST", `/tickets/${box.ticket.id}/subtasks`, body);
-  await box.read();
+  if (said) await box.read();
 }
 
 async function endTask(desk, box, task, done) {
+  const path = `/tickets/${box.ticket.id}/subtasks/${task.id}`;
   const said = await ask({
     title: t(done ? "task.finish" : "task.cancel"), text: task.title,
     fields: [h("label.field", null, t(done ? "task.result" : "complaint.why"),
       h("textarea", { name: "words", rows: "3", maxlength: done ? "4000" : "500", required: true }))],
     submit: t(done ? "task.finish" : "task.cancel"),
+    send: (said) => (done ? call("POST", `${path}/done`, { result: said.get("words") }) : call("POST", `${path}/cancel`, { why: said.get("words") })),
   });
-  if (!said) return;
-  const path = `/tickets/${box.ticket.id}/subtasks/${task.id}`;
-  await (done ? call("POST", `${path}/done`, { result: said.get("words") }) : call("POST", `${path}/cancel`, { why: said.get("words") }));
-  await box.read();
+  if (said) await box.read();
 }
 
 function taskItem(desk, box, task) {

@@ -84,10 +84,9 @@ class Incidents extends Panes {
     const answer = await ask({
       title: t("incidents.draft"), text: t("incidents.draft.text"), submit: t("incidents.draft"),
       fields: [field("zh", "zh-CN"), field("en", "en")],
+      send: (said) => call("POST", `/incidents/${this.chosen}/texts`, { zh: said.get("zh"), en: said.get("en") }),
     });
-    if (!answer) return;
-    await call("POST", `/incidents/${this.chosen}/texts`, { zh: answer.get("zh"), en: answer.get("en") });
-    await this.read();
+    if (answer) await this.read();
   }
 
   async approve(text) {
@@ -107,10 +106,9 @@ class Incidents extends Panes {
     const answer = await ask({
       title: t("incidents.end.title"), submit: t("incidents.end"),
       fields: [h("label.field", null, t("incidents.summary"), h("textarea", { name: "summary", rows: "4", required: true, maxlength: "5000" }))],
+      send: (said) => call("POST", `/incidents/${this.chosen}/close`, { summary: said.get("summary") }),
     });
-    if (!answer) return;
-    await call("POST", `/incidents/${this.chosen}/close`, { summary: answer.get("summary") });
-    await this.read();
+    if (answer) await this.read();
   }
 
   async drill() {

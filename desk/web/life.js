@@ -22,11 +22,11 @@ const reasoned = (action, path = action) => async (desk, ticket) => {
 
 async function help(desk, ticket) {
   const note = h("textarea", { name: "note", rows: "3", maxlength: "500" });
-  const said = await ask({
+  await ask({
     title: t("ask.help"), text: t("ask.help.text"),
     fields: [h("label.field", null, t("ask.help.note"), note)], submit: t("do.help"),
+    send: (written) => call("POST", `/tickets/${ticket.id}/help`, { note: written.get("note") }),
   });
-  if (said) await desk.act(() => call("POST", `/tickets/${ticket.id}/help`, { note: said.get("note") }));
 }
 
 async function close(desk, ticket) {
@@ -109,9 +109,10 @@ function partBox(desk, ticket, part, actions) {
 async function reply(desk, ticket, part) {
   const id = newId();
   const text = h("textarea", { name: "text", rows: "4", required: true, maxlength: "20000" });
-  const said = await ask({
+  await ask({
     title: t("links.reply.title", { channel: channelName(part.channel) }),
     fields: [h("label.field", null, t("reply.label"), text)], submit: t("reply.send"),
+    send: (said) => call("POST", `/tickets/${ticket.id}/reply`, { text: said.get("text"), client_id: id, part: part.id }),
   });
-  if (said) await desk.act(() => call("POST", `/tickets/${ticket.id}/reply`, { text: said.get("text"), client_id: id, part: part.id }));
+  desk.refresh({ queue: true, ticket: true });
 }

@@ -89,10 +89,12 @@ async function write(each) {
       area("zh", each?.zh), area("en", each?.en),
     ],
     submit: t("canned.save"),
+    send: (written) => {
+      const body = { title: written.get("title"), zh: written.get("zh"), en: written.get("en") };
+      return each ? call("PUT", `/canned/${each.id}`, body) : call("POST", "/canned", body);
+    },
   });
   if (!said) return false;
-  const body = { title: said.get("title"), zh: said.get("zh"), en: said.get("en") };
-  await (each ? call("PUT", `/canned/${each.id}`, body) : call("POST", "/canned", body));
   notice(t("canned.saved"));
   return true;
 }

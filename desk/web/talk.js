@@ -1,26 +1,18 @@
-// The conversation: what both sides said, what became of our answers, and the reply box.
-import { ask, h, keyed, moment, notice, once, say, show, span, t } from "./dom.js";
-import { draftOf, keep } from "./drafts.js";
+// The conversation: what both sides said, what became of our answers, and what one does with it.
+import { ask, h, keyed, moment, once, say, show, sizeText, span, t } from "./dom.js";
 import { LIFE, offerText } from "./life.js";
-import { call, newId, put, Refused } from "./door.js";
+import { call } from "./door.js";
 import { hides, revealLink } from "./keys.js";
-import { makeSuggestions } from "./suggest.js";
 import { channelName, dueOf, stateTag, title } from "./queue.js";
+import { makeReply, readUpTo } from "./reply.js";
 
-const TYPING_MS = 3000; // how often the customer is told that we write
 const TYPED_MS = 5000; // how long we believe that the customer does
-const MOST_FILES = 10; // of one answer, as the server has it
 
 // What the server makes previews of, and what it plays.
 const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"]);
 const SOUNDS = new Set(["audio/ogg", "audio/mpeg", "audio/mp4", "audio/wav", "audio/webm"]);
 
 // -- messages -----------------------------------------------------------------------
-
-function sizeText(bytes) {
-  if (bytes === null) return "";
-  return bytes < 1024 * 1024 ? `${Math.max(1, Math.round(bytes / 1024))} KB` : `${(bytes / 1048576).toFixed(1)} MB`;
-}
 
 function fileLink(base, file) {
   const label = [h("span.file-name", { title: file.name }, file.name || file.id), h("small", null, sizeText(file.size))];
@@ -139,19 +131,20 @@ async function transfer(desk, ticket) {
         `${agent.name}（${say(names.presences[agent.presence])} ${agent.used}/${agent.capacity}）`))),
     h("optgroup", { label: t("ask.transfer.skills") }, names.skills.map((skill) =>
       h("option", { value: `skill/${skill}` }, desk.skillName(skill)))));
-  const said = await ask({
+  await ask({
     title: t("ask.transfer"), text: t("ask.transfer.text"),
     fields: [
       h("label.field", null, t("ask.transfer.to"), choice),
       h("label.field", null, t("ask.transfer.note"), h("textarea", { name: "note", rows: "3", maxlength: "500" })),
     ],
     submit: t("do.transfer"),
+    send: (said) => {
+      const [kind, ...rest] = said.get("to").split("/");
+      const body = { note: said.get("note") };
+      if (kind) body[kind] = rest.join("/");
+      return call("POST", `/tickets/${ticket.id}/transfer`, body);
+    },
   });
-  if (!said) return;
-  const [kind, ...rest] = said.get("to").split("/");
-  const body = { note: said.get("note") };
-  if (kind) body[kind] = rest.join("/");
-  await desk.act(() => call("POST", `/tickets/${ticket.id}/transfer`, body));
 }
 
 async function junk(desk, ticket) {
@@ -175,11 +168,6 @@ async function snooze(desk, ticket) {
 const ASKED = { decline, transfer, snooze, junk, ...LIFE };
 
 const SETS_DOWN = ["pend", "resolve"];
-
-/** Up to where the messages on the screen go: what the customer has said since is not passed over. */
-function readUpTo(desk) {
-  return desk.state.view?.messages.at(-1)?.seq ?? 0;
-}
 
 function moveButton(desk, ticket, action, look = "") {
   const body = () => SETS_DOWN.includes(action) ? { seen: readUpTo(desk) } : undefined;
@@ -246,17 +234,6 @@ function drawBar(bar, desk, view) {
   ]);
 }
 
-// -- the reply box ------------------------------------------------------------------
-
-let toldAt = 0;
-
-/** Lets the customer know; nothing is lost when it does not arrive. */
-function sayTyping(ticketId) {
-  if (Date.now() - toldAt < TYPING_MS) return;
-  toldAt = Date.now();
-  call("POST", `/tickets/${ticketId}/typing`).catch(() => {});
-}
-
 /** Tells that the messages are in sight of the one who has the ticket. */
 function makeSeen(desk, ticketId) {
   let told = 0;
@@ -267,113 +244,6 @@ function makeSeen(desk, ticketId) {
     told = theirs;
     call("POST", `/tickets/${ticketId}/seen`, { seq: theirs }).catch(() => { told = 0; });
   };
-}
-
-/** The files of an answer: put on the server at once, sent with it. */
-function makeFiles(ticketId, draft) {
-  let under = 0; // uploads under way
-  const list = h("ul.chips", { hidden: true });
-  const draw = () => {
-    list.hidden = !draft.files.length && !under;
-    list.replaceChildren(
-      ...draft.files.map((file) => h("li.file", null, h("span.file-name", null, file.name), h("small", null, sizeText(file.size)),
-        h("button.link", { type: "button", "aria-label": t("reply.unfile", { name: file.name }), onclick: () => {
-          draft.files = draft.files.filter((other) => other !== file);
-          keep();
-          draw();
-        } }, "×"))),
-      ...(under ? [h("li.file", null, t("reply.uploading"))] : []));
-  };
-  const add = async (chosen) => {
-    for (const file of chosen) {
-      if (draft.files.length + under >= MOST_FILES) {
-        notice(t("reply.most", { n: MOST_FILES }), "bad");
-        return;
-      }
-      under += 1;
-      draw();
-      try {
-        draft.files.push(await put(`/tickets/${ticketId}/uploads?name=${encodeURIComponent(file.name)}`, file));
-        keep();
-      } catch (refused) {
-        notice(`${file.name}: ${refused.message}`, "bad");
-      }
-      under -= 1;
-      draw();
-    }
-  };
-  const input = h("input.unseen", { type: "file", multiple: true, tabindex: "-1", "aria-hidden": "true", onchange: async () => {
-    await add([...input.files]);
-    input.value = "";
-  } });
-  const button = h("span", null, input, h("button.quiet", { type: "button", onclick: () => input.click() }, t("reply.file")));
-  draw();
-  return { list, button, draw, busy: () => under > 0 };
-}
-
-function makeReply(desk, ticketId) {
-  const blank = () => ({ text: "", id: newId(), then: "active", files: [] });
-  const draft = draftOf(`reply/${ticketId}`, blank);
-  const text = h("textarea", {
-    id: "reply-text", rows: "3", maxlength: "20000", value: draft.text, placeholder: t("reply.placeholder"),
-    oninput: () => {
-      draft.text = text.value;
-      keep();
-      if (text.value) sayTyping(ticketId);
-    },
-    onkeydown: (key) => {
-      if (key.key === "Enter" && (key.ctrlKey || key.metaKey) && !key.isComposing) {
-        key.preventDefault();
-        form.requestSubmit();
-      }
-    },
-  });
-  const then = h("select", { "aria-label": t("reply.then"), onchange: () => {
-    draft.then = then.value;
-    keep();
-  } },
-    ["active", "pending", "resolved"].map((value) =>
-      h("option", { value, selected: draft.then === value }, t(`reply.then.${value}`))));
-  const send = h("button.primary", { type: "submit" }, t("reply.send"));
-  const files = makeFiles(ticketId, draft);
-  const suggestions = makeSuggestions(desk, ticketId, (said) => {
-    text.value = text.value.trim() ? `${text.value.trimEnd()}\n${said}` : said;
-    draft.text = text.value;
-    keep();
-    text.focus();
-  });
-  const form = h("form.reply", { onsubmit: async (event) => {
-    event.preventDefault();
-    if (!text.value.trim() || send.disabled || files.busy()) return;
-    send.disabled = true;
-    // The same client_id until it is stored: trying again never sends twice.
-    await desk.act(async () => {
-      await call("POST", `/tickets/${ticketId}/reply`, {
-        text: text.value, client_id: draft.id, then: then.value, files: draft.files.map((file) => file.id),
-        seen: readUpTo(desk),
-      }).catch((refused) => {
-        if (refused.code !== "conflict" || !refused.message.includes("client_id")) throw refused;
-        // What was sent before under this id did arrive, and the log shows it now: this is another answer.
-        draft.id = newId();
-        throw new Refused(refused.status, { code: refused.code, message: t("reply.other") });
-      });
-      Object.assign(draft, blank());
-      keep();
-      text.value = "";
-      then.value = draft.then;
-      files.draw();
-      notice(t("reply.sent"));
-    });
-    send.disabled = false;
-    text.focus();
-  } },
-  suggestions.panel,
-  h("label.unseen", { htmlFor: "reply-text" }, t("reply.label")),
-  text,
-  files.list,
-  h("div.row", null, files.button, suggestions.button,
-    h("label.then", null, h("span", null, t("reply.then")), then), h("span.spread", null), send));
-  return form;
 }
 
 /** The pane for one ticket; draw(view) shows what is new in it. */

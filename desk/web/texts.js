@@ -84,7 +84,9 @@ class Texts extends Panes {
       timer = setTimeout(read, PATIENCE);
     });
     await read();
+    let number;
     const answer = await ask({
+      send: async (said) => { ({ number } = await call("POST", this.path("versions"), { text: said.get("text"), why: said.get("why") })); },
       title: t("texts.draft"), submit: t("texts.draft"),
       text: `${say(text.use)} · ${t(`texts.${this.language}`)}`,
       fields: [
@@ -94,7 +96,6 @@ class Texts extends Panes {
       ],
     });
     if (!answer) return;
-    const { number } = await call("POST", this.path("versions"), { text: answer.get("text"), why: answer.get("why") });
     notice(t("texts.drafted", { number }));
     await this.read();
   }

@@ -80,3 +80,24 @@ async def test_a_list_that_changes_takes_neither_focus_nor_click(
     await expect(card).to_be_focused()
     await page.mouse.up()
     await expect(page.get_by_role("heading", level=1)).to_have_text("第一件")
+
+
+async def test_a_form_that_cannot_be_sent_keeps_what_is_in_it(
+    page: Page, url: str, house: World
+) -> None:
+    me = await house.person("li", presence=Presence.READY)
+    await house.give(await house.ticket(), me)
+    await sign_in(page, url)
+    await page.locator(".card").click()
+    await page.route("**/help", lambda route: route.abort())
+    await page.get_by_role("button", name="协办", exact=True).click()
+    form = page.get_by_role("dialog")
+    note = form.get_by_role("textbox")
+    await note.fill("请查日志")
+    await form.get_by_role("button", name="协办").click()
+    await expect(form.get_by_role("alert")).to_contain_text("连不上服务器")
+    await expect(note).to_have_value("请查日志")
+    await page.unroute("**/help")
+    await form.get_by_role("button", name="协办").click()
+    await expect(form).to_have_count(0)
+    await expect(page.locator(".head .tag")).to_have_text("协办中")
