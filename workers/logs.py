@@ -105,6 +105,7 @@ def configure(level: str, form: str, role: str, stream: TextIO = sys.stderr) -> 
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
+    logging.getLogger("aiohttp.server").addFilter(_is_ours)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -115,6 +116,15 @@ def configure(level: str, form: str, role: str, stream: TextIO = sys.stderr) -> 
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """False for requests that are no HTTP.
+
+    aiohttp tells of each as of an error, with its traceback: strangers could fill the disk.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    return type(error).__module__ != "aiohttp.http_exceptions"
 
 
 def _with_role(role: str) -> Processor:

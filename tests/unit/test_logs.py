@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import structlog
+from aiohttp.http_exceptions import BadHttpMessage
 
 from workers.logs import QUIET, configure, masked_text
 
@@ -100,6 +101,15 @@ def test_other_libraries_go_the_same_way_and_chatty_ones_are_quiet(stream: io.St
     assert line["event"] == "peer ***@***"
     assert line["logger"] == "aiohttp.server"
     assert "cookie" not in line
+
+
+def test_strangers_who_speak_no_http_fill_no_log(stream: io.StringIO) -> None:
+    configure("info", "json", "intake", stream)
+    server = logging.getLogger("aiohttp.server")
+    server.error("Error handling request", exc_info=BadHttpMessage("no HTTP"))
+    server.error("Unhandled exception", exc_info=ValueError("ours"))
+    (line,) = _lines(stream)
+    assert line["event"] == "Unhandled exception"
 
 
 def test_the_console_form_is_for_people(stream: io.StringIO) -> None:
