@@ -5,9 +5,9 @@ from aiohttp import web
 from desk import bodies
 from desk.auth import API, ID, who
 from desk.masking import hidden
-from desk.paging import page
+from desk.paging import page, told
 from desk.services import SERVICES
-from desk.shapes import Json, customer_json, entry_json
+from desk.shapes import Json, customer_json
 from desk.tickets import names_of, touched
 from models.errors import NotFound
 from models.store.joins import Link, Person
@@ -83,13 +83,9 @@ async def conversation(request: web.Request) -> web.Response:
     senders, names = await store.people.senders(authors), await names_of(services)
     return web.json_response(
         {
-            "messages": [
-                entry_json(
-                    entry, senders=senders, names=names, waits_because=None, find=services.spans
-                )
-                for entry in log
-                if entry.changes_id is None
-            ],
+            "messages": await told(
+                log, senders=senders, names=names, waits_because=None, find=services.spans
+            ),
             "next_after": next_after,
         }
     )

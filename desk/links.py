@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from desk.paging import page
+from desk.paging import page, told
 from desk.services import DeskServices
-from desk.shapes import Json, entry_json
+from desk.shapes import Json
 from models.errors import NotFound
 from models.store.merging import Part
 from models.store.tickets import Ticket
@@ -52,11 +52,7 @@ async def _part_json(
         "number": part.number,
         "channel": part.channel,
         "elsewhere": elsewhere,
-        "messages": [
-            entry_json(
-                entry, senders=senders, names=names, waits_because=problem, find=services.spans
-            )
-            for entry in log
-            if entry.changes_id is None
-        ],
+        "messages": await told(
+            log, senders=senders, names=names, waits_because=problem, find=services.spans
+        ),
     }

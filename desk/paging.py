@@ -1,15 +1,18 @@
 """A conversation page by page: as much as is quick to show, whatever strangers have written."""
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from desk.masking import FindSpans
+from desk.shapes import Json, entry_json
+from models.message import Sender
 from models.store import Store
 from models.store.conversations import Entry
 
 _MOST_LINES = 500
 _MOST_CHARACTERS = 400_000
-"""Looking through so many for numbers takes a fifth of a second, in which nobody else is served;
-one mail alone may bring more than that.
-"""
+"""Looking through so many for numbers takes a fifth of a second; one mail may bring more alone."""
 _AT_ONCE = 50
 """Lines that are read before their length is known."""
 
@@ -40,3 +43,26 @@ async def page(store: Store, conversation_id: str, after: int = 0) -> Page:
 def _length(line: Entry) -> int:
     earlier = sum(len(version["text"]) for version in line.versions)
     return len(line.text) + len(line.text_full) + earlier
+
+
+async def told(
+    lines: Sequence[Entry],
+    *,
+    senders: Mapping[str, Sender],
+    names: Mapping[str, str],
+    waits_because: str | None,
+    find: FindSpans,
+) -> list[Json]:
+    """Lines as the desk shows them, masked in a thread: others are served meanwhile.
+
+    An edit is shown where its message is.
+    """
+
+    def masked() -> list[Json]:
+        return [
+            entry_json(line, senders=senders, names=names, waits_because=waits_because, find=find)
+            for line in lines
+            if line.changes_id is None
+        ]
+
+    return await asyncio.to_thread(masked)

@@ -10,7 +10,7 @@ from desk.auth import API, ID, Person, who
 from desk.errors import Refusal
 from desk.links import links_json
 from desk.masking import beginning, hidden
-from desk.paging import page
+from desk.paging import page, told
 from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import (
     Json,
@@ -18,7 +18,6 @@ from desk.shapes import (
     clocks_json,
     customer_json,
     decision_json,
-    entry_json,
     history_json,
     labels_json,
     may_receive,
@@ -229,13 +228,9 @@ async def show(request: web.Request) -> web.Response:
             "labels": labels_json(ticket, services.taxonomy, names),
             "complaint": await store.complaints.filed(ticket.id),
             "clocks": clocks_json(await store.clocks.of(ticket.id)),
-            "messages": [
-                entry_json(
-                    entry, senders=senders, names=names, waits_because=problem, find=services.spans
-                )
-                for entry in log
-                if entry.changes_id is None  # an edit is shown where its message is
-            ],
+            "messages": await told(
+                log, senders=senders, names=names, waits_because=problem, find=services.spans
+            ),
             "next_after": next_after,
             "delivery_problem": problem,
             "reply_doubt": services.doubt(
