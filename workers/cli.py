@@ -16,7 +16,7 @@ from rich.table import Table
 
 from config.settings import Settings, load, load_rules, load_taxonomy
 from models.agent import ROLE_NAMES
-from models.errors import NotFound, ShouliError
+from models.errors import NotFound, ShouliError, StorageFull, Temporary
 from workers import bundles_cli, watch_cli  # noqa: F401  each adds its commands
 from workers.agents_cli import agents_app
 from workers.classifier_cli import classifier_app
@@ -82,7 +82,13 @@ def _in_both(error: ShouliError) -> str:
     text = str(error)
     if " / " in text:
         return text
-    zh = CONFLICTS.get(text, "没有找到。" if isinstance(error, NotFound) else "")
+    zh = CONFLICTS.get(text, "")
+    if not zh and isinstance(error, NotFound):
+        zh = "没有找到。"
+    elif isinstance(error, StorageFull):
+        zh = "磁盘满了。"
+    elif isinstance(error, Temporary):
+        zh = "数据库或网络暂不可用，检查地址，稍后再试。"
     return f"{zh} / {text}" if zh else text
 
 

@@ -1,5 +1,6 @@
 """The first start: schema, classifier, people. Each step may run again and changes nothing."""
 
+import contextlib
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -121,7 +122,8 @@ async def first_bundle(
     card = bundles.load(folder / bundle_id).card
     content = bundles.pack(folder / bundle_id)
     await store.bundles.add(bundle_id, {"id": card.id, "metrics": card.metrics}, content)
-    await store.bundles.promote(bundle_id, None)
+    with contextlib.suppress(Conflict):  # another host was faster with the same
+        await store.bundles.promote(bundle_id, None)
 
 
 async def first_people(store: Store) -> list[Created]:

@@ -1,7 +1,9 @@
 """A start leaves a classifier that serves, after an upgrade too."""
 
 from base64 import b64encode
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,6 +45,20 @@ async def test_only_a_start_without_a_classifier_trains(
     assert len(await _start(store, tmp_path)) == 1
     assert await _start(store, tmp_path) == []
     assert len(trained) == 1
+
+
+async def test_of_two_first_starts_at_once_the_second_finds_the_same_classifier(
+    store: Store, tmp_path: Path, trained: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = store.bundles.add
+
+    async def both(bundle_id: str, card: Mapping[str, Any], content: bytes) -> None:
+        await add(bundle_id, card, content)
+        await store.bundles.promote(bundle_id, None)  # the other one, meanwhile
+
+    monkeypatch.setattr(store.bundles, "add", both)
+    await _start(store, tmp_path)
+    assert await store.bundles.champion() is not None
 
 
 async def test_a_champion_that_no_longer_fits_is_followed_by_the_seeds(
