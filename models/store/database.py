@@ -149,16 +149,16 @@ class Tx:
         if not rows:
             return
         if self.dialect == "sqlite":
-            prepared = change(table, tuple(names))
-            await self.conn.exec_driver_sql(prepared.text, [prepared.values(row) for row in rows])
+            for text, values in change(table, tuple(names)).together(rows):
+                await self.conn.exec_driver_sql(text, values)
             return
         statement = (
             update(table)
             .where(table.c.id == bindparam("_id"))
             .values({name: bindparam(f"_{name}") for name in names})
         )
-        values = [{"_id": row["id"]} | {f"_{n}": row[n] for n in names} for row in rows]
-        await self.conn.execute(statement, values)
+        given = [{"_id": row["id"]} | {f"_{n}": row[n] for n in names} for row in rows]
+        await self.conn.execute(statement, given)
 
     async def bump(self, name: str, by: int) -> int:
         """Adds to a counter row, made when absent, and returns the new value.

@@ -15,16 +15,15 @@ from itertools import chain
 from typing import Any, Self, TypeVar
 
 import aiosqlite
-from sqlalchemy import Column, Insert, Table, Update, bindparam, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Column, Table
 from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
-from sqlalchemy.sql.compiler import SQLCompiler
 
 from models.storable import dump
 
 T = TypeVar("T")
 
 _DIALECT = SQLiteDialect_aiosqlite(json_serializer=dump)
+_QUOTED = _DIALECT.identifier_preparer.quote
 
 BEGIN_WRITING = "BEGIN IMMEDIATE"
 
@@ -173,7 +172,7 @@ def _driven(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     raise AssertionError("unreachable")
 
 
-_SIZES = (32, 8, 2, 1)
+_SIZES = (128, 32, 8, 2, 1)
 """Rows a statement: few enough sizes that the driver keeps all statements compiled."""
 
 _MOST = 32
@@ -186,18 +185,13 @@ _STATEMENTS = 512
 class Prepared:
     """A statement for many rows, compiled once: SQLAlchemy's own way costs more than it does."""
 
-    def __init__(self, statement: Insert | Update, columns: Mapping[str, Column[Any]]) -> None:
-        """``columns``: what each of its parameters is written to, by the parameter's name."""
-        compiled = statement.compile(dialect=_DIALECT, column_keys=list(columns))
-        self.text = str(compiled)
-        assert isinstance(compiled, SQLCompiler)
-        written = [columns[name] for name in compiled.positiontup or ()]
-        self._head, _, rest = self.text.partition(" VALUES ")
-        self._group, closing, self._tail = rest.partition(")")
-        self._group += closing
+    def __init__(self, text: str, columns: Sequence[Column[Any]]) -> None:
+        """``text`` has “{rows}” for the rows; ``columns`` are what their values are written to."""
+        self._head, self._tail = text.split("{rows}")
+        self._group = f"({', '.join('?' * len(columns))})"
         self._writers = [
             (column.key, column.type.dialect_impl(_DIALECT).bind_processor(_DIALECT))
-            for column in written
+            for column in columns
         ]
 
     def values(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -207,11 +201,11 @@ class Prepared:
         )
 
     def together(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, tuple[Any, ...]]]:
-        """An INSERT's rows in few statements, each with its values.
+        """The rows in few statements, each with its values.
 
-        The driver gives the interpreter away around each statement, and where others compute it
-        gets it back only when they let go: row by row, a batch holds the write lock for as long
-        as they please.
+        The driver gives the interpreter away around each statement and each row of its
+        ``executemany``, and where others compute it gets it back only when they let go: row by
+        row, a batch holds the write lock for as long as they please.
         """
         start = 0
         for size in _SIZES:
@@ -221,7 +215,7 @@ class Prepared:
                 yield self._of(size), tuple(chain.from_iterable(values))
 
     def at_once(self, rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, tuple[Any, ...]]]:
-        """An INSERT's rows in one statement where they are few, otherwise as ``together``.
+        """The rows in one statement where they are few, otherwise as ``together``.
 
         For the one table whose rows come in groups of all sizes: a statement a size is kept.
         """
@@ -232,25 +226,28 @@ class Prepared:
 
     def _of(self, size: int) -> str:
         groups = ", ".join([self._group] * size)
-        return f"{self._head} VALUES {groups}{self._tail}"
+        return f"{self._head}VALUES {groups}{self._tail}"
 
 
 @lru_cache(maxsize=256)
 def insertion(table: Table, names: tuple[str, ...], *, new_only: bool) -> Prepared:
     """INSERT of these columns; ``new_only`` leaves out rows whose keys are there."""
-    statement = insert(table).on_conflict_do_nothing() if new_only else insert(table)
-    return Prepared(statement, {name: table.c[name] for name in names})
+    unless = " ON CONFLICT DO NOTHING" if new_only else ""
+    columns = ", ".join(map(_QUOTED, names))
+    text = f"INSERT INTO {_QUOTED(table.name)} ({columns}) {{rows}}{unless}"
+    return Prepared(text, [table.c[name] for name in names])
 
 
 @lru_cache(maxsize=256)
 def change(table: Table, names: tuple[str, ...]) -> Prepared:
-    """UPDATE of these columns of the row with the ``id``."""
-    statement = (
-        update(table)
-        .where(table.c.id == bindparam("_id"))
-        .values({name: bindparam(f"_{name}") for name in names})
+    """UPDATE of these columns, each row's by its ``id``; no two have the same."""
+    changed, brought = _QUOTED(table.name), ", ".join(map(_QUOTED, ("id", *names)))
+    values = ", ".join(f"{_QUOTED(name)} = brought.{_QUOTED(name)}" for name in names)
+    text = (
+        f"WITH brought ({brought}) AS ({{rows}}) "  # noqa: S608  names of our own tables
+        f"UPDATE {changed} SET {values} FROM brought WHERE {changed}.id = brought.id"
     )
-    return Prepared(statement, {f"_{name}": table.c[name] for name in ("id", *names)})
+    return Prepared(text, [table.c[name] for name in ("id", *names)])
 
 
 def connect(database: str, **options: Any) -> Connection:

@@ -57,7 +57,7 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return made
 
 
-@pytest.mark.parametrize("count", [1, 2, 9, 75])
+@pytest.mark.parametrize("count", [1, 2, 9, 75, 300])
 async def test_rows_inserted_together_are_what_single_ones_would_be(
     tmp_path: Path, trips: list[str], count: int
 ) -> None:
@@ -84,6 +84,32 @@ async def test_rows_inserted_together_are_what_single_ones_would_be(
         await db.close()
     assert found[0] == found[1]
     assert len(found[0]) == count
+
+
+async def test_rows_changed_together_change_by_their_ids_and_nothing_else(
+    tmp_path: Path, trips: list[str]
+) -> None:
+    """One statement a row gives the interpreter away a row, with the write lock held."""
+    db = Database(f"sqlite+aiosqlite:///{tmp_path / 'z.db'}")
+    kept = {"json": {"名": [1, None]}, "flag": True, "at": 1.5, "raw": b"\0\xff"}
+    changes = [
+        {"id": n, "json": [n, "“”"], "flag": n % 2 == 0, "at": None if n % 3 else n / 3}
+        for n in range(199, -1, -1)
+    ]
+    try:
+        async with db.write() as tx:
+            await tx.conn.run_sync(ODD.create)
+            await tx.insert(ODD, [{"id": n} | kept for n in range(202)])
+        trips.clear()
+        async with db.write() as tx:
+            await tx.update_each(ODD, ("json", "flag", "at"), changes)
+        assert sum("UPDATE odd" in trip for trip in trips) < 8
+        async with db.read() as conn:
+            rows = (await conn.execute(ODD.select().order_by(ODD.c.id))).mappings().all()
+    finally:
+        await db.close()
+    assert [{**row} for row in rows[:200]] == [kept | change for change in reversed(changes)]
+    assert [{**row} for row in rows[200:]] == [kept | {"id": n} for n in (200, 201)]
 
 
 async def test_a_write_makes_a_trip_for_each_statement(db: Database, trips: list[str]) -> None:
