@@ -88,7 +88,8 @@ def train(
     kind. ``now`` (seconds since the epoch) is written on the card.
 
     Raises:
-        TrainingRefused: a label outside the taxonomy, or a facet with fewer than two classes.
+        TrainingRefused: a label outside the taxonomy, a facet with fewer than two classes, or
+            one whose examples are all of one conversation or near-duplicates.
     """
     with threadpool_limits(limits=1, user_api="blas"):
         return _learnt(data, taxonomy, config or TrainConfig(), now, progress)
@@ -107,6 +108,7 @@ def _learnt(
     analyse = Analyser(taxonomy, default_cut())
     corpus = Corpus([analyse(example.item) for example in data], taxonomy, config.features)
     fold_of = np.array(examples.folds(data, config.folds), np.int64)
+    _check_held_out(fold_of, tasks)
     progress("features", 0.1)
     raw, curves = _held_out(fold_of, corpus, tasks, config, progress)
     held_out = [
@@ -191,6 +193,26 @@ def _check_labels(data: Sequence[Example], taxonomy: Taxonomy) -> None:
                 raise TrainingRefused(
                     f"Example {number}: “{facet} = {value}” is not in the taxonomy."
                 )
+
+
+def _check_held_out(fold_of: Integers, tasks: Sequence[_Task]) -> None:
+    for task in tasks:
+        if len(np.unique(fold_of[task.rows])) < 2:
+            raise TrainingRefused(
+                f"“{task.facet}”: 样本全在一个对话（group）里，或彼此几乎一样，"
+                "没有可以留出来核对的，把握就无从谈起"
+                f" / the examples of “{task.facet}” are all of one conversation (group) or "
+                "near-duplicates: none can be held out to judge, so no confidence would be honest"
+            )
+
+
+def _unchecked(fold_of: Integers, task: _Task) -> list[str]:
+    """The classes whose examples are all in one fold: no model that knew them was judged."""
+    return [
+        name
+        for at, name in enumerate(task.classes)
+        if len(np.unique(fold_of[task.rows][task.truth == at])) < 2
+    ]
 
 
 def _fit(
@@ -317,6 +339,7 @@ def _figures(
         figures[task.facet] = evaluate.measure(
             probabilities, task.truth, decided, task.classes, facet.threshold
         )
+        figures[task.facet]["unchecked"] = _unchecked(fold_of, task)
     return figures
 
 

@@ -100,11 +100,26 @@ def train(
         bundle = learn(examples, taxonomy, TrainConfig(seed=seed), progress=told)
     bundle_id = bundles.save_as(bundle, out_dir)
     metrics = bundle.card.metrics
+    _tell_unchecked(metrics["facets"])
     if as_json:
         print_json({"id": bundle_id, "path": str(out_dir), **metrics})
         return
     out.print(f"{out_dir}: {bundle_id}", markup=False)
     out.print(_overview("交叉验证 cross-validated", metrics["facets"]))
+
+
+def _tell_unchecked(figures: dict[str, Any]) -> None:
+    for facet, each in figures.items():
+        if each["unchecked"]:
+            names = ", ".join(each["unchecked"])
+            Console(stderr=True, highlight=False).print(
+                f"注意 warning: “{facet}” 的这些类别样本太少，或彼此几乎一样，没法交叉验证，"
+                "把握不可信 / these classes have too few examples, or all alike, to be "
+                "cross-validated; do "
+                f"not trust their confidence: {names}",
+                markup=False,
+                soft_wrap=True,
+            )
 
 
 @classifier_app.command()

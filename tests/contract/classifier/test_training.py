@@ -16,7 +16,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from classifier import bundles, calibrate, evaluate, examples, mixing, seed
+from classifier import bundles, calibrate, evaluate, examples, mixing, seed, tables
 from classifier.bundles import Bundle, BundleRefused
 from classifier.corpus import Corpus
 from classifier.examples import Example
@@ -411,6 +411,19 @@ def test_a_renamed_and_a_merged_class_keep_their_examples() -> None:
     assert figures["classes"]["浆果"]["cases"] == 60
     with pytest.raises(ValueError, match="more than one class"):
         FacetSpec(zh="x", en="x", classes={"葡萄": classes["苹果"], "浆果": grape})
+
+
+def test_what_cannot_be_held_out_is_refused_or_told() -> None:
+    data = _examples()
+    taxonomy = tables.taxonomy_of(data, ["fruit"])
+    one = [Example(each.item, {"fruit": each.labels["fruit"]}, "c1") for each in data]
+    with pytest.raises(TrainingRefused, match="none can be held out"):
+        train(one, taxonomy)
+    apart = [Example(each.item, each.labels, each.labels["fruit"][:1]) for each in one]
+    told = train(apart, taxonomy).card.metrics["facets"]["fruit"]
+    assert told["unchecked"] == list(taxonomy.facets["fruit"].classes)
+    free = [Example(each.item, each.labels) for each in one]
+    assert train(free, taxonomy).card.metrics["facets"]["fruit"]["unchecked"] == []
 
 
 def test_the_number_of_threads_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
