@@ -10,15 +10,23 @@ from typing import Any
 
 from sqlalchemy import event
 
+from config.settings import load
 from models.migrations import migrate
 from models.store.database import Database
 from tests.services import PostgresServer
+from workers.wiring import master_key
 
 
 def migrated_sqlite(folder: Path) -> str:
     """The SQLAlchemy URL of a new SQLite database in ``folder``."""
     shutil.copyfile(_sqlite_template(), folder / "shouli.db")
     return f"sqlite+aiosqlite:///{folder / 'shouli.db'}"
+
+
+def migrated_house(folder: Path) -> None:
+    """A data folder as a start leaves it: the key before the database, which asks for it."""
+    master_key(load(environ={"SHOULI_DATA_DIR": str(folder)}, folder=folder))
+    migrated_sqlite(folder)
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from models.store import Store
 from models.tables import call
 from models.ticket import TicketState
 from tests.contract.store.makers import owned
-from tests.databases import migrated_sqlite
+from tests.databases import migrated_house
 from workers.cli import app
 from workers.wiring import make_store as _make_store
 
@@ -21,7 +21,7 @@ from workers.wiring import make_store as _make_store
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data folder with a database in it, named by the settings."""
-    migrated_sqlite(tmp_path)
+    migrated_house(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SHOULI_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "200")

@@ -12,7 +12,7 @@ from models.store.shadows import Verdict
 from models.store.watching import Cell, day_of
 from tests.contract.store import makers
 from tests.contract.workers.test_watching import ZONE
-from tests.databases import migrated_sqlite
+from tests.databases import migrated_house
 from workers.cli import app
 from workers.wiring import make_store
 
@@ -22,7 +22,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data folder with a champion that has labelled, and a challenger that disagreed once."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SHOULI_DATA_DIR", str(tmp_path))
-    migrated_sqlite(tmp_path)
+    migrated_house(tmp_path)
 
     async def prepare() -> None:
         store = make_store(load(None, environ={"SHOULI_DATA_DIR": str(tmp_path)}))
