@@ -14,6 +14,7 @@ from operator import add
 
 from classifier.bundles import Bundle
 from classifier.features import Analyser, Analysis, is_han
+from classifier.formulas import without_formulas
 from classifier.text import STAND_INS, Text
 from models.likeness import Likeness, feature, likeness
 
@@ -44,7 +45,7 @@ class Signer:
         }
 
     def __call__(self, items: Sequence[Text]) -> list[Likeness]:
-        return [self._sign(self._analyse(item)) for item in items]
+        return [self._sign(self._analyse(_matter(item))) for item in items]
 
     def _sign(self, analysis: Analysis) -> Likeness:
         weights: dict[int, float] = {}
@@ -60,6 +61,10 @@ class Signer:
         """The number that stands for a term, and what it weighs where it occurs once."""
         weight = self._idf.get((block, term), self._rarest) * _BLOCK_WEIGHT[block]
         return feature(f"{block}:{term}"), weight
+
+
+def _matter(item: Text) -> Text:
+    return Text(without_formulas(item.text), without_formulas(item.subject), item.channel)
 
 
 def _words(analysis: Analysis) -> list[str]:

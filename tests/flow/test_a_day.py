@@ -45,8 +45,6 @@ _SETTINGS = {
     "SHOULI_FOLLOW_UPS__COMPLAINTS_WITHIN_HOURS": "0.0003",
     "SHOULI_FOLLOW_UPS__BEGIN_SHARE": "0.0",
     "SHOULI_FOLLOW_UPS__AGAIN_HOURS": "[0.0001]",
-    # All who complain say some of the same words; what breaks out here has more in common.
-    "SHOULI_INCIDENTS__SIMILARITY": "0.3",
     "SHOULI_SATISFACTION__LANES__MAIL": "true",
     "SHOULI_SATISFACTION__DELAY_MINUTES": "{live = 0.01, mail = 0.01}",
     "SHOULI_PROGRESS__SETTLE_SECONDS": "0.0",

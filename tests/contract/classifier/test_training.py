@@ -680,3 +680,6 @@ def test_texts_about_one_thing_are_signed_alike_and_by_what_is_rare(bundle: Bund
     assert cosine(metro, again) > cosine(metro, other) > 0
     assert sign([Text("三号线停运")]) == sign([Text("三号线停运")])
     assert sign([Text(""), Text("SF1234567890")]) == [{}, {}]
+    assert sign([Text("我要投诉！必须给我一个说法"), Text("This is a complaint.")]) == [{}, {}]
+    one, two = sign([Text("空调漏水，我要投诉你们"), Text("发票抬头错了，我要投诉你们")])
+    assert cosine(one, two) == 0
