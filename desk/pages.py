@@ -1,6 +1,5 @@
 """The page itself, and what machines ask: alive, ready, metrics."""
 
-import asyncio
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,8 +39,6 @@ def _files() -> dict[str, _File]:
 
 
 FILES = web.AppKey("files", dict[str, _File])
-_SCHEMA = web.AppKey("schema", asyncio.Event)
-"""Set once the schema was found to be current; a running program's cannot go back."""
 
 
 async def root(_request: web.Request) -> web.Response:
@@ -75,12 +72,8 @@ async def health(request: web.Request) -> web.Response:
 
 async def ready(request: web.Request) -> web.Response:
     """The database is reachable and its schema is this program's."""
-    store, current = request.app[SERVICES].store, request.app[_SCHEMA]
     try:
-        if not current.is_set():
-            await check(store.db)
-            current.set()
-        await store.events.last()
+        await check(request.app[SERVICES].store.db)
     except ShouliError as error:
         return web.json_response({"status": "unavailable", "code": error.code}, status=503)
     return web.json_response({"status": "ready"})
@@ -97,7 +90,6 @@ def routes() -> list[web.RouteDef]:
 
 
 def prepare(app: web.Application) -> None:
-    """Loads the files and forgets what was known of the schema."""
+    """Loads the files."""
     files: Mapping[str, _File] = _files()
     app[FILES] = dict(files)
-    app[_SCHEMA] = asyncio.Event()

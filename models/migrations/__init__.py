@@ -1,5 +1,7 @@
 """Schema changes, as Alembic revisions; run by ``shouli run`` and ``shouli migrate`` only."""
 
+import asyncio
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -8,12 +10,15 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-from models.errors import Permanent
+from models.errors import Permanent, Temporary
 from models.store.database import Database
 from models.tables import metadata
 
 _LOCK = 7_305_119_142
 """Any constant: the name of PostgreSQL's advisory lock for migrations."""
+
+ANSWER_SECONDS = 5.0
+"""A database that is silent for longer is as good as away: who probes /readyz waits no longer."""
 
 
 def config() -> Config:
@@ -24,6 +29,7 @@ def config() -> Config:
     return settings
 
 
+@cache
 def head() -> str:
     """The revision that this code needs."""
     found = ScriptDirectory.from_config(config()).get_current_head()
@@ -49,9 +55,13 @@ async def check(db: Database) -> None:
 
     Raises:
         Permanent: it is older or newer; the sentence says what to do.
+        Temporary: the database is away, or says nothing for ``ANSWER_SECONDS``.
     """
-    async with db.read() as conn:
-        current = await conn.run_sync(_current)
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS), db.read() as conn:
+            current = await conn.run_sync(_current)
+    except TimeoutError as error:
+        raise Temporary("数据库没有响应。 / The database does not answer.") from error
     if current != head():
         _refuse_newer(current)
         raise Permanent(

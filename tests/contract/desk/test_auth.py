@@ -1,5 +1,8 @@
 """Signing in, tokens, where a browser comes from, and who may do what."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -8,6 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from desk.app import create_app
 from desk.services import DeskOptions
+from models import migrations
 from models.agent import Presence, Role
 from tests.contract.desk.conftest import Desk, Visit
 from tests.contract.desk.spec import Spec
@@ -258,6 +262,24 @@ async def test_a_database_that_is_away_is_503(house: World, visit: Visit) -> Non
     assert answer.headers["Retry-After"] == "5"
     ready = await desk.client.get("/readyz")
     assert ready.status == 503
+
+
+async def test_a_database_that_says_nothing_is_not_ready(
+    house: World, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = await visit()
+    monkeypatch.setattr(migrations, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(house.store.db, "_reader", _Silent())
+    answer = await desk.client.get("/readyz")
+    assert answer.status == 503
+    assert (await answer.json())["code"] == "temporary"
+
+
+class _Silent:
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[None]:
+        await asyncio.Event().wait()
+        yield
 
 
 class _Broken:
