@@ -14,18 +14,45 @@ from models.message import InboundMessage
 WEB = Path(app.__file__).parent / "web"
 
 
+def _once(pairs: list[tuple[str, list[str]]]) -> dict[str, list[str]]:
+    assert len(dict(pairs)) == len(pairs)
+    return dict(pairs)
+
+
 @pytest.fixture(scope="module")
-def words() -> dict[str, list[str]]:
-    source = (WEB / "words.js").read_text(encoding="utf-8")
-    table = source.split("WORDS =", 1)[1].strip().removesuffix(";")
-    found: dict[str, list[str]] = json.loads(table)
+def topics() -> dict[str, dict[str, list[str]]]:
+    """The words of each file."""
+    found = {}
+    for path in sorted(WEB.glob("*.words.js")):
+        table = path.read_text(encoding="utf-8").split("WORDS =", 1)[1].strip().removesuffix(";")
+        found[path.name.split(".")[0]] = json.loads(table, object_pairs_hook=_once)
     return found
+
+
+@pytest.fixture(scope="module")
+def words(topics: dict[str, dict[str, list[str]]]) -> dict[str, list[str]]:
+    return {key: pair for topic in topics.values() for key, pair in topic.items()}
 
 
 def sources() -> str:
     return "\n".join(
-        path.read_text(encoding="utf-8") for path in WEB.glob("*.js") if path.name != "words.js"
+        path.read_text(encoding="utf-8")
+        for path in WEB.glob("*.js")
+        if not path.name.endswith("words.js")
     )
+
+
+def test_the_page_has_the_words_of_every_topic_and_each_word_once(
+    topics: dict[str, dict[str, list[str]]], words: dict[str, list[str]]
+) -> None:
+    gathered = (WEB / "words.js").read_text(encoding="utf-8")
+    assert {
+        name
+        for name, file in re.findall(r'as (\w+) \} from "./(\w+).words.js"', gathered)
+        if name == file
+    } == topics.keys()
+    assert set(re.findall(r"\.\.\.(\w+),", gathered)) == topics.keys()
+    assert sum(map(len, topics.values())) == len(words) > 700
 
 
 def test_every_word_is_there_in_both_languages(words: dict[str, list[str]]) -> None:

@@ -1,0 +1,18 @@
+// Figures. After the “=” this is plain JSON.
+export const WORDS = {
+  "figures.open": ["报表", "Figures"],
+  "figures.title": ["报表", "Figures"],
+  "figures.days": ["期间", "Period"],
+  "figures.last": ["最近 {days} 天", "Last {days} days"],
+  "figures.month": ["月份", "Month"],
+  "figures.file": ["下载月报", "Month's file"],
+  "figures.trend": ["走势", "Trend"],
+  "figures.groups": ["分组", "Groups"],
+  "figures.by": ["按", "By"],
+  "figures.by.channel": ["渠道", "Channel"],
+  "figures.by.domain": ["业务域", "Domain"],
+  "figures.by.agent": ["坐席", "Agent"],
+  "figures.by.team": ["班组", "Team"],
+  "figures.none": ["这段时间没有工单。", "There were no tickets in this time."],
+  "figures.unknown": ["（未知）", "(unknown)"]
+};

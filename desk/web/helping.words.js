@@ -1,0 +1,26 @@
+// Helpers, sub-tasks and notes. After the “=” this is plain JSON.
+export const WORDS = {
+  "tasks": ["协办与子任务", "Helpers and sub-tasks"],
+  "helpers": ["协办人：{names}", "Helping: {names}"],
+  "task.new": ["新的子任务", "New sub-task"],
+  "task.new.text": ["工单仍由负责人负责；部门或协办人在时限内答复。", "The ticket stays its owner's; a department or helper answers by the deadline."],
+  "task.title": ["要做什么", "What is to be done"],
+  "task.who": ["交给", "For"],
+  "task.departments": ["部门", "Departments"],
+  "task.people": ["坐席", "People"],
+  "task.due": ["完成时限（留空按部门时限）", "Due (empty: the department's deadline)"],
+  "task.until": ["时限", "due"],
+  "task.late": ["已超时", "late"],
+  "task.open": ["进行中", "open"],
+  "task.done": ["已完成", "done"],
+  "task.cancelled": ["已取消", "cancelled"],
+  "task.take": ["我来做", "I do it"],
+  "task.finish": ["完成", "Done"],
+  "task.result": ["结果", "Result"],
+  "task.cancel": ["取消子任务", "Cancel"],
+  "notes": ["内部备注", "Internal notes"],
+  "note.internal": ["仅内部可见，客户永远看不到。", "Only for us: no customer ever sees this."],
+  "note.placeholder": ["写给同事的备注…", "A note for colleagues…"],
+  "note.write": ["写备注", "Add note"],
+  "note.written": ["备注已保存", "Note saved"]
+};

@@ -1,0 +1,28 @@
+// The people at the desk. After the “=” this is plain JSON.
+export const WORDS = {
+  "people": ["坐席", "People"],
+  "people.add": ["新建坐席", "Add somebody"],
+  "people.login": ["账号", "Login"],
+  "people.password": ["密码（至少 10 位）", "Password (10 characters or more)"],
+  "people.name": ["姓名", "Name"],
+  "people.alias": ["花名或工号（客户看到的）", "Alias (what customers see)"],
+  "people.alias.none": ["坐席", "Agent"],
+  "people.team": ["班组", "Team"],
+  "people.role": ["角色", "Role"],
+  "people.presence": ["状态", "Presence"],
+  "people.load": ["负荷", "Load"],
+  "people.capacity": ["容量", "Capacity"],
+  "people.skills": ["技能", "Skills"],
+  "people.skills.none": ["没有技能：只接不要求技能的工单。", "No skills: gets only what needs none."],
+  "people.skills.text": ["技能，每行一个：技能=等级（1–5），例如 domain:物流=3", "Skills, one a line: skill=level (1–5), such as domain:物流=3"],
+  "people.skills.wrong": ["“{line}”不是“技能=等级（1–5）”。", "“{line}” is not skill=level (1–5)."],
+  "people.change": ["修改", "Change"],
+  "people.save": ["保存", "Save"],
+  "people.saved": ["已保存", "Saved"],
+  "people.leave": ["离岗", "Leaves"],
+  "people.leave.title": ["{name}离岗", "{name} leaves"],
+  "people.leave.text": ["手上的工单、回访、子任务、改进措施和专属客户一次交接，账号停用。", "Tickets, follow-ups, sub-tasks, improvements and named customers are handed over, and the account disabled."],
+  "people.leave.to": ["交接给", "Hand over to"],
+  "people.leave.queues": ["退回队列和部门", "The queues and departments"],
+  "people.left": ["{name}已离岗，交接 {n} 项。", "{name} has left; {n} handed over."]
+};

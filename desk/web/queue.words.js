@@ -1,0 +1,27 @@
+// The lists. After the “=” this is plain JSON.
+export const WORDS = {
+  "tab.mine": ["我的", "Mine"],
+  "tab.waiting": ["等待中", "Waiting"],
+  "tab.all": ["全部", "All"],
+  "queues": ["工单列表", "Ticket lists"],
+  "search": ["按工单号查找", "Find by ticket number"],
+  "oldest": ["最久已等 {time}", "Oldest waits {time}"],
+  "empty.mine": ["手上没有工单。", "Nothing in your hands."],
+  "empty.mine.ready": ["就绪中，新工单会自动出现在这里。", "You are ready: new tickets appear here by themselves."],
+  "empty.mine.away": ["把状态设为“就绪”即可接单。", "Set yourself ready to be given tickets."],
+  "empty.waiting": ["没有等待中的工单。", "Nothing is waiting."],
+  "empty.search": ["没有工单号为 {number} 的工单。", "No ticket has the number {number}."],
+  "list.more": ["显示更早的", "Show earlier ones"],
+  "empty.all": ["没有工单。", "No tickets."],
+  "empty.talk": ["选一张工单，或等待新工单。", "Choose a ticket, or wait for one."],
+  "number": ["工单号 {number}", "Ticket {number}"],
+  "untitled": ["（无主题）", "(no subject)"],
+  "junk": ["无效", "Junk"],
+  "due.in": ["剩 {time}", "{time} left"],
+  "due.over": ["超时 {time}", "{time} late"],
+  "channel.email": ["邮件", "Mail"],
+  "channel.webchat": ["网页聊天", "Web chat"],
+  "channel.ingest": ["接口", "API"],
+  "channel.slack": ["Slack", "Slack"],
+  "channel.telegram": ["Telegram", "Telegram"]
+};
