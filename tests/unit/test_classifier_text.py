@@ -1,4 +1,3 @@
-import time
 import unicodedata
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from classifier.text import (
     words,
 )
 from models.training import Taxonomy
+from tests.growth import LINEAR, growth
 
 
 @pytest.mark.parametrize(
@@ -90,11 +90,7 @@ def test_normalize_takes_anything_and_what_it_gives_can_be_cut(typed: str) -> No
     ],
 )
 def test_normalize_is_linear(piece: str) -> None:
-    """Quadratic patterns took 600 ms and more at this size; a linear one takes under 20."""
-    text = (piece * 20_000)[:20_000]
-    start = time.process_time()
-    normalize(text)
-    assert time.process_time() - start < 0.3
+    assert growth(lambda size: normalize((piece * size)[:size]), 2_500) < LINEAR
 
 
 def test_a_long_text_keeps_head_and_tail() -> None:

@@ -1,10 +1,9 @@
 """Set phrases of complaints go; what the complaint is about stays."""
 
-import time
-
 import pytest
 
 from classifier.formulas import without_formulas
+from tests.growth import LINEAR, growth
 
 
 @pytest.mark.parametrize(
@@ -30,10 +29,4 @@ def test_the_matter_stays(said: str, kept: str) -> None:
     "piece", ["服务真的", "客服电话", "我们要", "给大家一个", "nobody cares the "]
 )
 def test_time_is_linear(piece: str) -> None:
-    """Ten times the text takes about ten times as long, not a hundred times."""
-    spent = []
-    for times in (2_000, 20_000):
-        started = time.process_time()
-        without_formulas(piece * times)
-        spent.append(time.process_time() - started)
-    assert spent[1] < 40 * spent[0] + 0.05
+    assert growth(lambda size: without_formulas(piece * size), 2_000) < LINEAR
