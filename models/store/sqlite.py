@@ -87,16 +87,15 @@ class Connection(aiosqlite.Connection):
         return _Cursor(self._execute, self._conn, self.patience)
 
     async def _execute(self, fn: Any, *args: Any, **options: Any) -> Any:
+        """Whoever is cancelled meanwhile learns of it when the trip has ended.
+
+        The thread would speak to a loop that is closed by then, and a connection that was let
+        go of in the middle is of no more use.
+        """
         if threading.current_thread() is self._thread:  # within ``run``
             return fn(*args, **options)
-        return await super()._execute(fn, *args, **options)  # type: ignore[no-untyped-call]
-
-    async def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Runs ``work``, which awaits nothing but this connection, in one trip to its thread.
-
-        Whoever is cancelled meanwhile learns of it when the work has ended.
-        """
-        trip: asyncio.Future[T] = asyncio.ensure_future(self._execute(_driven, work))
+        away: Any = super()._execute
+        trip: asyncio.Future[Any] = asyncio.ensure_future(away(fn, *args, **options))
         try:
             return await asyncio.shield(trip)
         except asyncio.CancelledError:
@@ -104,6 +103,11 @@ class Connection(aiosqlite.Connection):
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.wait({trip})
             raise
+
+    async def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Runs ``work``, which awaits nothing but this connection, in one trip to its thread."""
+        result: T = await self._execute(_driven, work)
+        return result
 
     async def rollback(self) -> None:
         # The pool asks for one after every commit, too.

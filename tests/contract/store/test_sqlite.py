@@ -189,6 +189,33 @@ async def test_who_is_cancelled_in_a_transaction_waits_for_its_end(db: Database)
         assert (await tx.conn.execute(text("SELECT count(*) FROM t"))).scalar_one() == 1
 
 
+async def test_who_is_cancelled_in_a_read_waits_for_its_end(db: Database) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    def slow() -> int:
+        begun.set()
+        return int(may_end.wait(5))
+
+    async def read() -> None:
+        async with db.read() as conn:
+            raw = await conn.get_raw_connection()
+            driver: Any = raw.driver_connection
+            await driver.create_function("slow", 0, slow)
+            await conn.execute(text("SELECT slow()"))
+
+    reader = asyncio.create_task(read())
+    await asyncio.to_thread(begun.wait)
+    try:
+        for _ in range(3):
+            reader.cancel()
+            await asyncio.sleep(0)
+        assert not reader.done()
+    finally:
+        may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await reader
+
+
 async def test_a_writer_goes_on_as_soon_as_another_process_has_ended(
     db: Database, tmp_path: Path
 ) -> None:
