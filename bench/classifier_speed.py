@@ -64,7 +64,7 @@ def _first_load(path: Path) -> float:
 def _plain(data: Sequence[Example]) -> list[Pipeline]:
     """A pipeline a facet as anyone would write it: jieba, characters, calibrated probabilities."""
     cut = reference_cut()
-    texts = [each.item.text for each in data]
+    told = {f: [each for each in data if f in each.labels] for f in ("type", "domain", "urgency")}
     return [
         make_pipeline(
             make_union(
@@ -78,8 +78,8 @@ def _plain(data: Sequence[Example]) -> list[Pipeline]:
                 TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, min_df=2),
             ),
             CalibratedClassifierCV(LinearSVC(random_state=0)),
-        ).fit(texts, [each.labels[facet] for each in data])
-        for facet in ("type", "domain", "urgency")
+        ).fit([each.item.text for each in rows], [each.labels[facet] for each in rows])
+        for facet, rows in told.items()
     ]
 
 

@@ -310,7 +310,8 @@ class Weighing:
 _SALTS = {block: np.uint64(number << 62) for number, block in enumerate(WEIGHTED)}
 """Keeps the keys of equal runs in different blocks apart."""
 
-_OF_WORDS = ("word", "skip", "subject")
+_OF_WORDS = {"word": None, "skip": 2, "subject": 1}
+"""The blocks of words, and how many words a term of each has; None: that differs."""
 _SPACE, _HAN_BEGINS, _HAN_ENDS = 0x20, 0x3400, 0x9FFF
 _UNKNOWN = (1 << 32) - 1
 """Stands for every word that no term has."""
@@ -327,9 +328,9 @@ class Extractor:
         self._config = config
         self._size = vocabulary.size
         starts = np.cumsum([0, *vocabulary.sizes])
-        words = {block: _apart(vocabulary.terms[block]) for block in _OF_WORDS}
+        words = {block: _apart(vocabulary.terms[block], size) for block, size in _OF_WORDS.items()}
         known = dict.fromkeys(chain.from_iterable(found for found, _ in words.values()))
-        self._word_ids = {word: at for at, word in enumerate(known)}
+        self._word_ids = dict(zip(known, range(len(known)), strict=True))
         self._table = KeyTable(
             np.concatenate(
                 [
@@ -404,7 +405,7 @@ class Extractor:
         numbers = [ids.get(word, _UNKNOWN) for words in texts for word in words]
         return np.array(numbers, np.uint32), _rows(texts)
 
-    def _keys_of_words(self, words: Sequence[str], sizes: Sequence[int]) -> Keys:
+    def _keys_of_words(self, words: Sequence[str], sizes: Integers) -> Keys:
         ids = self._word_ids
         symbols = np.fromiter(map(ids.__getitem__, words), np.uint32, len(words))
         return keys.of_runs(symbols, sizes)
@@ -428,11 +429,14 @@ def _rows(texts: Sequence[Sequence[object]]) -> Integers:
     return np.repeat(np.arange(len(texts)), [len(text) for text in texts])
 
 
-def _apart(terms: Sequence[str]) -> tuple[list[str], list[int]]:
+def _apart(terms: Sequence[str], size: int | None) -> tuple[list[str], Integers]:
     """The words of all ``terms``, and how many each has. One split, for there are thousands."""
     words = " ".join(terms).split(" ") if terms else []
-    return words, [term.count(" ") + 1 for term in terms]
+    if size is not None:
+        return words, np.full(len(terms), size)
+    return words, np.fromiter((term.count(" ") + 1 for term in terms), np.int64, len(terms))
 
 
 def _keys_of_characters(terms: Sequence[str]) -> Keys:
-    return keys.of_runs(code_points("".join(terms)), [len(term) for term in terms])
+    sizes = np.fromiter(map(len, terms), np.int64, len(terms))
+    return keys.of_runs(code_points("".join(terms)), sizes)

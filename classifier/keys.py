@@ -61,10 +61,9 @@ def _joined(found: Sequence[Runs]) -> Runs:
     )
 
 
-def of_runs(symbols: NDArray[np.uint32], sizes: Sequence[int]) -> Keys:
+def of_runs(symbols: NDArray[np.uint32], lengths: Integers) -> Keys:
     """The keys of whole runs, which stand in ``symbols`` one after the other."""
     steps = symbols.astype(np.uint64) + np.uint64(1)
-    lengths = np.array(sizes, np.int64)
     starts = np.cumsum(lengths) - lengths
     keys = np.zeros(len(lengths), np.uint64)
     for at in range(int(lengths.max(initial=0))):
@@ -79,7 +78,7 @@ class KeyTable:
     def __init__(self, keys: Keys, columns: Integers) -> None:
         self._shift = np.uint64(64 - max(1, int(len(keys) * _ROOM).bit_length()))
         buckets = self._bucket(keys)
-        order = np.argsort(buckets, kind="stable")
+        order = np.argsort(buckets)
         self._keys = np.append(keys[order], np.uint64(0))
         self._columns = np.append(columns[order], -1)
         counts = np.bincount(buckets.astype(np.int64), minlength=(1 << (64 - int(self._shift))))

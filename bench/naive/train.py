@@ -11,8 +11,11 @@ from config.settings import load, load_taxonomy
 
 def main() -> None:
     lines = seed.lines(load_taxonomy(load(None, environ={})))
-    texts = [line["text"] for line in lines]
-    models = {facet: pipeline().fit(texts, [line[facet] for line in lines]) for facet in FACETS}
+    models = {}
+    for facet in FACETS:
+        labelled = [line for line in lines if facet in line]
+        texts = [line["text"] for line in labelled]
+        models[facet] = pipeline().fit(texts, [line[facet] for line in labelled])
     joblib.dump(models, sys.argv[1])
 
 

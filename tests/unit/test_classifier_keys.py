@@ -26,7 +26,8 @@ def test_every_run_within_a_text_and_none_across() -> None:
     found = keys.runs(code_points("".join(_TEXTS)), rows, np.full(len(rows), 3))
     expected = _plain(_TEXTS, 3)
     own = keys.of_runs(
-        code_points("".join(run for _, run in expected)), [len(run) for _, run in expected]
+        code_points("".join(run for _, run in expected)),
+        np.array([len(run) for _, run in expected]),
     )
     pairs = zip(rows[found.starts].tolist(), found.keys.tolist(), strict=True)
     assert sorted(pairs) == sorted(zip([row for row, _ in expected], own.tolist(), strict=True))
@@ -48,7 +49,7 @@ def test_pairs_have_others_between_them() -> None:
     pieces = np.array([0, 0, 0, 1, 1])
     found = keys.pairs(code_points("abcde"), pieces, (2, 3))
     assert found.starts.tolist() == [0]
-    assert found.keys.tolist() == keys.of_runs(code_points("ac"), [2]).tolist()
+    assert found.keys.tolist() == keys.of_runs(code_points("ac"), np.array([2])).tolist()
     assert len(keys.pairs(code_points("a"), pieces[:1], (2, 3)).keys) == 0
 
 
