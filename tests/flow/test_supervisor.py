@@ -68,6 +68,7 @@ class House:
             ],
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
+            preexec_fn=_hear_hangups,
         )
         return self.process
 
@@ -85,6 +86,11 @@ class House:
                 if process.environ().get(MARK) == str(self.home.resolve()):
                     found.append(process.pid)
         return found
+
+
+def _hear_hangups() -> None:
+    """Tests that run under ``nohup`` hand their deafness on."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture
