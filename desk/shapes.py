@@ -244,6 +244,7 @@ def entry_json(
         "trust": (entry.trust or {}).get("level"),
         "auto": entry.auto,
         "quarantined": entry.quarantined,
+        "answers_elsewhere": entry.answers_elsewhere,
         "earlier": [{"text": v["text"], "at": v["at"]} for v in entry.versions[:-1]],
         "withdrawn_at": entry.withdrawn_at,
         "author": author or None,

@@ -27,6 +27,7 @@ from desk.shapes import (
 )
 from models.agent import Presence, Role
 from models.complaint import SKILL_PREFIX
+from models.customer import masked
 from models.errors import NotFound
 from models.message import Sender
 from models.routing import TRIAGE, Needs
@@ -217,6 +218,7 @@ async def show(request: web.Request) -> web.Response:
     ]
     related = await store.tickets.of_conversation(ticket.conversation_id)
     problem = services.delivery_problem(ticket.channel)
+    address = await store.conversations.address(ticket.conversation_id)
     return web.json_response(
         {
             "now": services.clock(),
@@ -233,9 +235,8 @@ async def show(request: web.Request) -> web.Response:
             ),
             "next_after": next_after,
             "delivery_problem": problem,
-            "reply_doubt": services.doubt(
-                ticket.channel, await store.conversations.address(ticket.conversation_id)
-            ),
+            "reply_doubt": services.doubt(ticket.channel, address),
+            "answers_to": _elsewhere(address, senders.get(identity)),
             "decisions": [
                 decision_json(row, needs, names, services.explain) for row, needs in decided
             ],
@@ -253,6 +254,12 @@ async def show(request: web.Request) -> web.Response:
             "links": await links_json(services, ticket, names),
         }
     )
+
+
+def _elsewhere(address: str, sender: Sender | None) -> str | None:
+    """The address that answers go to, masked, where it is not the one that wrote."""
+    own = (sender.email or "").lower() if sender else ""
+    return masked(address) if own and "@" in address and address.lower() != own else None
 
 
 def _identities(log: Sequence[Entry]) -> list[str]:

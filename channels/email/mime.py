@@ -30,6 +30,7 @@ from channels.email.options import Options
 from channels.email.parts import Budget, Part, parse
 from channels.email.thread import Threads, plain_mailbox
 from channels.email.trust import trust_of
+from models.customer import masked
 from models.errors import Permanent
 from models.filetypes import sniffed
 from models.message import (
@@ -39,6 +40,7 @@ from models.message import (
     Normalized,
     ReplyRoute,
     Sender,
+    Trust,
 )
 
 LARGEST_RAW = 64 * 1024 * 1024
@@ -55,6 +57,7 @@ _TEXT_BYTES = 2 * 1024 * 1024
 
 _BODY_TYPES = frozenset({"text/plain", "text/html"})
 _NAME_LIMIT = 200
+_ADDRESS_LIKE = re.compile("\\S[@\uff20\ufe6b]\\S")
 _BAD_IN_NAME = re.compile(r'[/\\:*?"<>|\x00]+')
 
 
@@ -110,10 +113,10 @@ class Reader:
         no_auto = no_automatic_answer(
             headers, root.type, fact, sender.email.lower(), trust.level, envelope.transport
         )
-        meta = _meta(headers, own_id, proof, no_auto, cut, body.shortened)
+        reply_to, elsewhere = self._way_back(headers, sender.email, trust)
+        meta = _meta(headers, own_id, proof, no_auto, cut, body.shortened) | elsewhere
         attachments, files = body.attachments(envelope)
         received = datetime.fromtimestamp(envelope.received_at, UTC)
-        reply_to = self._reply_to(headers) or sender.email
         message = InboundMessage(
             id=_derived_id(envelope, ""),
             channel=envelope.channel,
@@ -144,6 +147,19 @@ class Reader:
             meta=meta,
         )
         return self._as_report(root, message) or Normalized(message, files)
+
+    def _way_back(self, headers: Headers, sender: str, trust: Trust) -> tuple[str, dict[str, str]]:
+        """Where answers go, and a note where somebody unproven wants them away from From.
+
+        Anybody can write “From: customer, Reply-To: me”. Of a sender who is proven Reply-To is
+        followed; of one who is proven to be another it is not; of all others the note decides:
+        it changes no way back that a conversation has, and the agent sees it.
+        """
+        wanted = self._reply_to(headers)
+        if not wanted or wanted.lower() == sender.lower() or trust.level == "verified":
+            return wanted or sender, {}
+        note = {"answers_elsewhere": masked(wanted)}
+        return (sender if trust.level == "failed" else wanted), note
 
     def _reply_to(self, headers: Headers) -> str:
         """Where the sender wants answers; “” for nowhere, and for one of our own addresses.
@@ -179,7 +195,9 @@ def _sender(headers: Headers, transport: Mapping[str, Any]) -> Address:
     for name in ("from", "sender", "reply-to"):
         for address in addresses(headers, name, 5):
             if address.email:
-                return address._replace(name=address.name or nameless.name)
+                # A name that is another's address would be shown in place of this one.
+                said = address.name or nameless.name
+                return address._replace(name="" if _ADDRESS_LIKE.search(said) else said)
             nameless = nameless if nameless.name else address
     return Address(nameless.name, valid_address(str(transport.get("mail_from") or "")))
 

@@ -7,14 +7,14 @@ write such a header, so that all others are not looked at.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
-from channels.email.headers import Headers
+from channels.email.headers import Headers, addresses
 from models.message import Trust
 
-_COMMENT = re.compile(r"\([^()]{0,500}\)")
+_TOKEN = re.compile(r'\\.|["();]', re.DOTALL)
 _RESULT = re.compile(r"\s*dmarc\s*(?:/\s*\d+\s*)?=\s*([a-z]+)", re.IGNORECASE)
 _FROM = re.compile(r"\bheader\.from\s*=\s*\"?([^\s;\"]{1,255})", re.IGNORECASE)
 
@@ -33,6 +33,8 @@ def trust_of(
     """
     if not sender:
         return Trust()
+    if _several(headers):
+        return Trust(level="failed", method="from", evidence="From names several senders")
     peer = _ip(transport.get("peer"))
     if peer and any(peer in network for network in peers):
         if not authserv_id:
@@ -45,18 +47,53 @@ def trust_of(
     return _reported(sender, headers, provider) if provider else Trust(level="claimed")
 
 
+def _several(headers: Headers) -> bool:
+    """Whether it depends on the reader whom From shows: what is proven is proven of one of them.
+
+    With “From :” before a signed From, which verifiers read over and we do not, somebody could
+    write as any colleague of their own domain (RFC 5322 §3.6: there is one From; RFC 7489 §6.6.1).
+    """
+    named = {address.email.lower() for address in addresses(headers, "from") if address.email}
+    return len(named) > 1 or len(set(headers.raws("from"))) > 1
+
+
 def _reported(sender: str, headers: Headers, authserv_id: str) -> Trust:
     """By the topmost field of this name: servers write theirs above what came in."""
     for value in headers.all("authentication-results"):
-        words, _, results = _COMMENT.sub(" ", value).partition(";")
+        words, *results = _pieces(value)
         name = words.split()[0] if words.split() else ""
         if name.strip('"').lower() == authserv_id.lower():
             return _verdict(sender, results)
     return Trust(level="claimed")
 
 
-def _verdict(sender: str, results: str) -> Trust:
-    for result in results.split(";"):
+def _pieces(value: str) -> Iterator[str]:
+    """What stands between semicolons, without comments (RFC 8601 §2.2), which may be nested.
+
+    Not those within quotes or comments: there stand the sender's own words, such as the local
+    part of MAIL FROM, and “; dmarc=pass” may be among them.
+    """
+    piece, start, depth, quoted = "", 0, 0, False
+    for found in _TOKEN.finditer(value):
+        sign = found[0]
+        if sign == '"' and not depth:
+            quoted = not quoted
+        elif quoted or sign.startswith("\\"):
+            continue
+        elif sign == "(":
+            piece += "" if depth else value[start : found.start()] + " "
+            depth += 1
+        elif sign == ")" and depth:
+            depth, start = depth - 1, found.end()
+        elif sign == ";" and not depth:
+            yield piece + value[start : found.start()]
+            piece, start = "", found.end()
+    # A quote or a comment that never ends hides what follows, whoever left it open.
+    yield "" if depth or quoted else piece + value[start:]
+
+
+def _verdict(sender: str, results: Sequence[str]) -> Trust:
+    for result in results:
         found = _RESULT.match(result)
         if found is None:
             continue

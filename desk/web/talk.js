@@ -88,6 +88,7 @@ function bubble(desk, ticket, message) {
   const flags = [
     message.quarantined && t("quarantined"),
     message.trust === "failed" && t("trust.failed"),
+    message.answers_elsewhere && t("answers.elsewhere", { address: message.answers_elsewhere }),
   ].filter(Boolean);
   return h(`li.message.${ours ? "ours" : "theirs"}${message.quarantined ? ".quarantined" : ""}${ours && message.kind !== "reply" ? ".automatic" : ""}`,
     { "data-message": message.id },
@@ -269,7 +270,8 @@ export function makeTalk(desk, ticketId) {
     drawHead(head, desk, view);
     const said = view.messages.some((message) => message.waits_because);
     const waits = view.delivery_problem && !said ? t("delivery.waits", { why: say(view.delivery_problem) }) : "";
-    problem.textContent = [waits, say(view.reply_doubt)].filter(Boolean).join(" ");
+    const to = view.answers_to && t("answers.to", { address: view.answers_to });
+    problem.textContent = [waits, say(view.reply_doubt), to].filter(Boolean).join(" ");
     problem.hidden = !problem.textContent || !view.actions.includes("reply");
     drawBar(bar, desk, view);
     reply.hidden = !view.actions.includes("reply");

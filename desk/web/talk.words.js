@@ -14,6 +14,8 @@ export const WORDS = {
   "auto.list": ["群发", "Mailing list"],
   "auto.self": ["本系统所发", "Sent by us"],
   "trust.failed": ["发件人身份验证失败", "The sender's identity failed its check"],
+  "answers.elsewhere": ["身份没有证实，却要求把答复发到 {address}，请核实", "Not proven, yet wants answers at {address}: verify before you rely on it"],
+  "answers.to": ["答复会发往 {address}，不是来信地址。", "Answers go to {address}, not to the address that wrote."],
   "quarantined": ["来自会话之外的发件人，请核实身份后再采信", "From somebody outside this conversation: verify before you rely on it"],
   "message.full": ["显示引用的全文", "Show the quoted text"],
   "message.earlier": ["修改前（{n} 版）", "Before the edit ({n})"],

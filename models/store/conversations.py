@@ -22,6 +22,8 @@ _log = structlog.stdlib.get_logger(__name__)
 class Entry:
     """One line of the log. ``state`` tells what became of ours (queued … delivered).
 
+    ``answers_elsewhere``: the masked address at which somebody unproven wants answers, though
+    they write as another.
     ``versions`` are those of an edited message, oldest first, the shown one last: each with
     ``revision``, ``text``, ``attachments`` and ``at``. A withdrawn one has no words left. A line
     with ``changes_id`` only notes that the message of this id was edited or withdrawn.
@@ -40,6 +42,7 @@ class Entry:
     trust: Mapping[str, Any] | None = None
     auto: str = "none"
     quarantined: bool = False
+    answers_elsewhere: str | None = None
     envelope_id: str | None = None
     identity_id: str | None = None
     external_id: str | None = None
@@ -275,6 +278,7 @@ def _theirs(row: Fields) -> Entry:
         trust=row["trust"],
         auto=row["auto"],
         quarantined=row["quarantined"],
+        answers_elsewhere=row["meta"].get("answers_elsewhere"),
         envelope_id=row["envelope_id"],
         identity_id=row["identity_id"],
         external_id=row["external_id"],

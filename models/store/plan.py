@@ -275,8 +275,9 @@ class Plan:
     def _answerable(m: InboundMessage, talk: dict[str, Any], known: Known) -> None:
         """Where the next answer goes, and what it answers.
 
-        A sender who is proven to be another (a forged From) may have set their own Reply-To:
-        the answers of a conversation that has a way back keep it, and no program changes it.
+        A sender who is proven to be another (a forged From), or is not proven at all, may have
+        set a Reply-To of their own: the answers of a conversation that has a way back keep it,
+        and no program changes it.
         Where there is none yet, an agent must be able to answer all the same: a person may stand
         behind a list, or write of an absence note.
         """
@@ -284,7 +285,8 @@ class Plan:
             return
         if talk["route"] is not None and (m.auto != "none" or m.trust.level == "failed"):
             return
-        talk["route"] = seal(known.key, m.reply_route.model_dump_json().encode())
+        if talk["route"] is None or "answers_elsewhere" not in m.meta:
+            talk["route"] = seal(known.key, m.reply_route.model_dump_json().encode())
         talk["reply_to"] = m.meta.get("message_id", m.external_id)
         talk["references"] = [*talk["references"], talk["reply_to"]][-_REFERENCES:]
 

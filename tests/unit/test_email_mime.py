@@ -97,6 +97,12 @@ def test_the_same_message_id_over_another_body_is_another_message() -> None:
 
 def test_reply_to_decides_where_an_answer_goes_but_not_who_wrote() -> None:
     message = read(mail(**{"Reply-To": "other@customer.example"}))
+    assert message.meta["answers_elsewhere"] == "o***@customer.example"
+    proven = read(mail(**{"Reply-To": "other@customer.example"}), peer="192.0.2.9")
+    assert proven.reply_route
+    assert proven.reply_route.address == "other@customer.example"
+    assert "answers_elsewhere" not in proven.meta
+    assert "answers_elsewhere" not in read(mail(**{"Reply-To": "z@CUSTOMER.example"})).meta
     assert message.reply_route is not None
     assert message.reply_route.address == "other@customer.example"
     assert message.sender.email == "Z@Customer.example"
@@ -307,3 +313,20 @@ def test_limits(code: str) -> None:
 def test_whatever_comes_is_a_message(lines: list[bytes]) -> None:
     message = read(b"".join(lines))
     message.model_dump_json().encode()
+
+
+def test_who_is_proven_to_be_another_has_no_say_in_where_answers_go() -> None:
+    raw = mail(**{"Reply-To": "thief@evil.example"})
+    shown = {"domain": "customer.example", "dmarc": "fail", "evidence": ""}
+    message = read(raw, authentication=shown)
+    assert message.trust.level == "failed"
+    assert message.reply_route
+    assert message.reply_route.address == "Z@Customer.example"
+    assert message.meta["answers_elsewhere"] == "t***@evil.example"
+
+
+@pytest.mark.parametrize("name", ['"boss@customer.example"', "boss＠customer.example"])
+def test_an_address_for_a_name_does_not_hide_who_wrote(name: str) -> None:
+    raw = f"From: {name} <thief@evil.example>\r\n\r\nx".encode()
+    assert read(raw).sender.name == ""
+    assert read("From: 小李 @ 上海 <li@x.example>\r\n\r\nx".encode()).sender.name == "小李 @ 上海"

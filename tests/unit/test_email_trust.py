@@ -64,6 +64,45 @@ def test_a_mailbox_elsewhere_has_its_providers_name() -> None:
     assert level(f"{MTA}; dmarc=pass header.from=customer.example", **facts) == "claimed"
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        'smtp.mailfrom="x; dmarc=pass header.from=customer.example; y"@evil.example',
+        r'smtp.mailfrom="x\"; dmarc=pass header.from=customer.example; y"@evil.example',
+        "(helo=(a) ; dmarc=pass header.from=customer.example ;) smtp.mailfrom=evil.example",
+        r"(helo=a\) ; dmarc=pass header.from=customer.example ;) smtp.mailfrom=evil.example",
+        "(never closed; dmarc=pass header.from=customer.example",
+        '"never closed; dmarc=pass header.from=customer.example',
+    ],
+)
+def test_the_senders_own_words_within_a_result_are_no_result(said: str) -> None:
+    assert level(f"{MTA}; spf=pass {said}") == "claimed"
+    assert level(f"{MTA}; dmarc=fail header.from=customer.example; spf=pass {said}") == "failed"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"From: boss@customer.example\r\nFrom: z@evil.example\r\n",
+        b"Received: x\r\nFrom : boss@customer.example\r\nFrom: z@customer.example\r\n",
+        b"From: boss@customer.example, z@evil.example\r\n",
+        # So many that the reader of addresses stops before the one that is proven.
+        b"From: " + b"boss@customer.example, " * 50 + b"\r\nFrom: z@customer.example\r\n",
+    ],
+)
+def test_several_senders_are_a_forgery_whoever_vouches_for_one(head: bytes) -> None:
+    passed = b"Authentication-Results: " + MTA.encode() + b"; dmarc=pass\r\n"
+    raw = passed + head + b"Subject: x\r\n\r\nx"
+    trust = normalize(raw, CHANNEL, **OURS).message.trust
+    assert (trust.level, trust.proves) == ("failed", ())
+
+
+def test_a_field_that_was_doubled_on_the_way_is_one() -> None:
+    raw = b"From: z@customer.example\r\n" * 2 + b"\r\nx"
+    passed = f"Authentication-Results: {MTA}; dmarc=pass\r\n".encode()
+    assert normalize(passed + raw, CHANNEL, **OURS).message.trust.level == "verified"
+
+
 def test_hostile_results_take_no_time() -> None:
     for piece in ("(", ";", "dmarc=", "dmarc/", '"'):
         assert level(f"{MTA};" + piece * (60_000 // len(piece))) == "claimed"

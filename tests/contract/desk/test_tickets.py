@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from models.agent import Presence, Role
-from models.message import Sender
+from models.message import ReplyRoute, Sender
 from models.store import Store
 from models.ticket import TicketState
 from tests.contract.desk.conftest import Desk, Visit
@@ -516,6 +516,26 @@ async def test_a_stranger_in_the_talk_is_flagged(house: World, visit: Visit) -> 
     view = (await (await visit("li")).get(f"/tickets/{ticket}")).json
     assert [m["quarantined"] for m in view["messages"]] == [False, True]
     assert view["messages"][1]["author"] == "陌***"
+
+
+async def test_where_answers_go_is_said_when_it_is_not_who_wrote(
+    house: World, visit: Visit
+) -> None:
+    await house.person("li")
+    sender = Sender(external_id="w", email="wang@x.example")
+    own = await house.ticket(
+        "k1", sender=sender, reply_route=ReplyRoute(adapter="email", address="Wang@x.example")
+    )
+    other = await house.ticket(
+        "k2", sender=sender, meta={"answers_elsewhere": "t***@evil.example"},
+        reply_route=ReplyRoute(adapter="email", address="thief@evil.example"),
+    )  # fmt: skip
+    desk = await visit("li")
+    view = (await desk.get(f"/tickets/{own}")).json
+    assert (view["answers_to"], view["messages"][0]["answers_elsewhere"]) == (None, None)
+    view = (await desk.get(f"/tickets/{other}")).json
+    assert view["answers_to"] == "t***@evil.example"
+    assert view["messages"][0]["answers_elsewhere"] == "t***@evil.example"
 
 
 async def test_what_was_edited_and_withdrawn_is_shown_as_that(house: World, visit: Visit) -> None:

@@ -95,6 +95,19 @@ async def test_changed_on_the_way_it_fails(
     )
 
 
+async def test_a_colleague_of_the_forgers_is_not_proven_by_their_signature(
+    dns_server: Nameserver, asked: Any, key: rsa.RSAPrivateKey
+) -> None:
+    """Verifiers read over a line that begins with “From ”; readers of mail take it for From."""
+    publish(dns_server, key)
+    forged = b"Received: x\r\nFrom : boss@my-shop.cn\r\n" + signed(letter(), key)
+    verdict = await asked(forged)
+    channel = create({"mailboxes": [{"address": "s@example.com", "account": "s"}]}, SECRET)
+    message = normalize(forged, channel, peer=PEER, authentication=verdict.facts()).message
+    assert message.sender.email == "boss@my-shop.cn"
+    assert (message.trust.level, message.trust.proves) == ("failed", ())
+
+
 async def test_a_part_that_is_not_signed_proves_nothing(
     dns_server: Nameserver, asked: Any, key: rsa.RSAPrivateKey
 ) -> None:

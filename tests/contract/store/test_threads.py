@@ -203,6 +203,37 @@ async def test_a_forged_sender_does_not_turn_the_answers_to_themselves(store: St
     assert sending.messages[0].route.address == "new@example.com"
 
 
+async def test_nobody_unproven_turns_the_answers_of_a_talk_elsewhere(store: Store) -> None:
+    """Who was handed the signed address writes as the customer, with a Reply-To of their own."""
+    ticket_id, agent_id = await owned(store)
+    elsewhere = {"answers_elsewhere": "t***@evil.example", "message_id": "m2"}
+    route = ReplyRoute(adapter="webchat", address="thief@evil.example")
+    await thread(
+        store, envelope("f"), conversation_key="talk-k1", trust=Trust(level="claimed"),
+        reply_route=route, meta=elsewhere,
+    )  # fmt: skip
+    await store.tickets.reply(ticket_id, agent_id, "您好", "c1", TicketState.ACTIVE)
+    sending = await store.outbound.lease(10, 30.0)
+    assert sending is not None
+    assert sending.messages[0].route.address == "talk"
+    # It is answered all the same, as the customer's next word, which it may be.
+    assert sending.messages[0].in_reply_to == "m2"
+    log = await store.conversations.log((await store.tickets.get(ticket_id)).conversation_id)
+    assert [e.answers_elsewhere for e in log] == [None, "t***@evil.example", None]
+
+
+async def test_a_first_mail_may_want_its_answers_elsewhere(store: Store) -> None:
+    """As forms on web sites do: the agent is told, and there is no other way back."""
+    ticket_id, agent_id = await owned(
+        store, meta={"answers_elsewhere": "w***@x.example"},
+        reply_route=ReplyRoute(adapter="webchat", address="wang@x.example"),
+    )  # fmt: skip
+    await store.tickets.reply(ticket_id, agent_id, "您好", "c1", TicketState.ACTIVE)
+    sending = await store.outbound.lease(10, 30.0)
+    assert sending is not None
+    assert sending.messages[0].route.address == "wang@x.example"
+
+
 async def _agent(store: Store) -> str:
     from tests.contract.store.makers import agent
 
