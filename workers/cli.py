@@ -27,6 +27,7 @@ from workers.options import ConfigOption
 from workers.records_cli import calls_app, deliveries_app
 from workers.rehearsing import simulate
 from workers.rules_cli import rules_app
+from workers.status_cli import status
 
 _T = TypeVar("_T")
 
@@ -56,6 +57,7 @@ app.add_typer(incidents_app, name="incidents")
 app.add_typer(parked_app, name="parked")
 app.add_typer(rules_app, name="rules")
 app.command("simulate")(simulate)
+app.command("status")(status)
 app.add_typer(route_app, name="route")
 
 out = Console(highlight=False)

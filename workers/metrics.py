@@ -17,6 +17,7 @@ from models.store import Store
 from models.store.measures import BOUNDS, StageTime
 from models.tables import agent, audit
 from workers.hours import gaps
+from workers.roles import ROLES
 from workers.watch_report import WatchReport
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -79,6 +80,7 @@ async def _collect(store: Store, registry: CollectorRegistry) -> None:
     answers = Gauge("shouli_answers", "Answers not settled", ["state"], registry=registry)
     for state, count in (await store.outbound.counts()).items():
         answers.labels(state).set(count)
+    await _alive(store, registry)
     await _queues(store, registry)
     registry.register(_Stages(await store.measures.stage_times()))
     await _invariants(store, registry)
@@ -100,6 +102,26 @@ async def _collect(store: Store, registry: CollectorRegistry) -> None:
         await store.events.last()
     )
     await _people(store, registry)
+
+
+async def _alive(store: Store, registry: CollectorRegistry) -> None:
+    """A role of which nobody lives is 0 and not absent: alarms compare numbers."""
+    living = Gauge("shouli_processes", "Processes that live", ["role"], registry=registry)
+    waiting = Gauge(
+        "shouli_waiting", "What waits for a process of ours", ["kind"], registry=registry
+    )
+    oldest = Gauge(
+        "shouli_waiting_oldest_seconds",
+        "Since when the oldest of it waits",
+        ["kind"],
+        registry=registry,
+    )
+    processes = await store.processes.all()
+    for role in ROLES:
+        living.labels(role).set(sum(one.role == role and one.alive for one in processes))
+    for each in await store.arrears.all():
+        waiting.labels(each.kind).set(each.count)
+        oldest.labels(each.kind).set(each.oldest)
 
 
 async def _queues(store: Store, registry: CollectorRegistry) -> None:

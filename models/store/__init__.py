@@ -40,7 +40,9 @@ from models.store.measures import Measures
 from models.store.merging import Merging
 from models.store.notes import Notes
 from models.store.outbound import Outbound
+from models.store.overdue import Arrears
 from models.store.people import People
+from models.store.processes import Processes
 from models.store.queue import Queue
 from models.store.records import Records
 from models.store.retrainings import Retrainings
@@ -91,6 +93,8 @@ class Store:
     agents: Agents
     events: Events
     leases: Leases
+    processes: Processes
+    arrears: Arrears
     cursors: Cursors
     uploads: Uploads
     transcripts: Transcripts
@@ -171,6 +175,8 @@ def open_store(
         agents=Agents(db),
         events=Events(db),
         leases=Leases(db),
+        processes=Processes(db),
+        arrears=Arrears(db),
         cursors=Cursors(db),
         uploads=Uploads(db, blobs),
         transcripts=Transcripts(db, people, conversations),

@@ -28,6 +28,7 @@ from models.tables.incidents import complaint_likeness, incident, incident_membe
 from models.tables.intake import blob, envelope
 from models.tables.log import audit, event, webhook, webhook_event
 from models.tables.measures import invariant, stage_time
+from models.tables.processes import process
 from models.tables.rules import rules_publication, rules_version
 from models.tables.tickets import assignment, skill_class, ticket
 from models.tables.timers import timer
@@ -76,6 +77,7 @@ __all__ = [
     "note",
     "outbound",
     "presence_span",
+    "process",
     "proof",
     "retraining",
     "rules_publication",

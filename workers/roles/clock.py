@@ -8,6 +8,7 @@ from config.settings import Settings
 from workers.clock import Ticker
 from workers.deliver import Deliverer
 from workers.effects import make_effects, make_followers
+from workers.living import living
 from workers.roles.door import until_told
 from workers.wiring import make_channels, make_ruling, opened
 
@@ -16,7 +17,7 @@ _log = structlog.stdlib.get_logger(__name__)
 
 async def run(settings: Settings) -> None:
     """Ticks until it is told to stop; of several clocks one ticks."""
-    async with opened(settings) as base:
+    async with opened(settings) as base, living(base.store.processes, "clock"):
         deliverer = Deliverer(base.store, make_channels(settings))
         ticker = Ticker(
             base.store,

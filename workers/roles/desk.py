@@ -21,6 +21,7 @@ from workers.bundle_work import BundleWork
 from workers.deliver import NO_ADDRESS
 from workers.effects import follower_names
 from workers.explaining import Explaining, called, explained
+from workers.living import living
 from workers.metrics import metrics_handler
 from workers.planning import follow_up_plan
 from workers.preview import Previews
@@ -35,7 +36,10 @@ async def run(settings: Settings) -> None:
     """Serves the desk until it is told to stop."""
     async with opened(settings) as base:
         app = create_app(_services(settings, base))
-        async with serving(app, settings.desk.host, settings.desk.port):
+        async with (
+            serving(app, settings.desk.host, settings.desk.port),
+            living(base.store.processes, "desk"),
+        ):
             _log.info("desk open", port=settings.desk.port)
             await until_told()
 

@@ -11,6 +11,7 @@ from models.ports import Door
 from workers import heap
 from workers.effects import follower_names
 from workers.intake import Intake, disk_watermark
+from workers.living import living
 from workers.metrics import health_routes, metrics_handler
 from workers.roles.door import serving, until_told
 from workers.wiring import home, make_channels, make_watch, opened, survey_secret
@@ -43,7 +44,10 @@ async def run(settings: Settings) -> None:
         try:
             for channel in channels.values():
                 await channel.open(door)
-            async with serving(app, settings.intake.host, settings.intake.port):
+            async with (
+                serving(app, settings.intake.host, settings.intake.port),
+                living(base.store.processes, "intake"),
+            ):
                 heap.settle()
                 _log.info("intake open", channels=sorted(channels), port=settings.intake.port)
                 await until_told()

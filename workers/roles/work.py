@@ -29,6 +29,7 @@ from workers.dispatch import Dispatcher
 from workers.fetching import Fetcher
 from workers.hours import warn
 from workers.labelling import Labelling
+from workers.living import living
 from workers.parser import Parser
 from workers.pipeline import Limits, Pipeline
 from workers.planning import follow_up_plan
@@ -91,7 +92,7 @@ async def _worker(
     settings: Settings, stopping: Callable[[], bool]
 ) -> AsyncIterator[Mapping[str, Actor]]:
     """The actors of one process with all that they need, and their sweep."""
-    async with opened(settings) as base:
+    async with opened(settings) as base, living(base.store.processes, "work"):
         taxonomy = load_taxonomy(settings)
         ruling = make_ruling(settings, base.store)
         warn(settings.hours, time.time())

@@ -1,0 +1,17 @@
+"""Which processes of ours live."""
+
+from sqlalchemy import Column, Double, Integer, String, Table
+
+from models.tables.columns import Line, identifier, metadata
+
+process = Table(
+    "process",
+    metadata,
+    identifier(primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("host", Line(255), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("version", Line(64), nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("seen_at", Double, nullable=False),
+)

@@ -1,0 +1,85 @@
+"""What ``shouli status`` finds wrong, and says."""
+
+from dataclasses import replace
+
+import pytest
+
+from models.store.measures import Alarm
+from models.store.overdue import Overdue
+from models.store.processes import SILENT_SECONDS, Process
+from workers.roles import ROLES
+from workers.status import LIMITS, Standing, problems, span
+
+WELL = Standing(
+    processes=[Process(role, "host", 7, "1.0", 60.0, 1.0) for role in ROLES],
+    arrears=[Overdue(kind, 1, LIMITS[kind]) for kind in LIMITS if kind != "followers"],
+    alarms=[Alarm("owners", 0, None, 100.0, None)],
+    ticked=60.0,
+    lag=LIMITS["followers"],
+    parked=0,
+    answers={"queued": 3, "sending": 1},
+    room_mb=200.0,
+    least_room_mb=200.0,
+)
+
+
+def test_all_is_well_up_to_every_limit() -> None:
+    assert problems(WELL) == []
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_of_which_nobody_lives_is_named_in_both_languages(role: str) -> None:
+    """Whether it left no trace, or has been silent for too long; another one makes up for it."""
+    others = [one for one in WELL.processes if one.role != role]
+    (told,) = problems(replace(WELL, processes=others))
+    assert told.startswith(f"没有 {role} 在运行")
+    assert f" / no {role} lives" in told
+    silent = Process(role, "host", 8, "1.0", 600.0, SILENT_SECONDS + 1)
+    assert problems(replace(WELL, processes=[*others, silent])) == [told]
+    assert problems(replace(WELL, processes=[*WELL.processes, silent])) == []
+
+
+@pytest.mark.parametrize("kind", sorted(LIMITS))
+def test_what_waits_for_longer_than_its_limit_is_named(kind: str) -> None:
+    late = LIMITS[kind] + 1
+    if kind == "followers":
+        (told,) = problems(replace(WELL, lag=late))
+    else:
+        (told,) = problems(replace(WELL, arrears=[Overdue(kind, 1, late)]))
+    assert span(late) in told
+
+
+@pytest.mark.parametrize(
+    ("change", "zh", "en"),
+    [
+        ({"ticked": 61.0}, "没有走", "has not ticked for 61 s"),
+        ({"parked": 2}, "2 条来件停放着", "2 messages are parked"),
+        ({"answers": {"failed": 1}}, "1 条答复 failed", "1 answers are failed"),
+        ({"answers": {"unknown": 1}}, "--state unknown", "1 answers are unknown"),
+        ({"alarms": [Alarm("owners", 1, "t", 1.0, 1.0)]}, "被破坏", "owners is broken"),
+        ({"room_mb": 199.0}, "磁盘只剩 199 MB", "199 MB of disk are left"),
+        (
+            {"processes": [*WELL.processes, Process("work", "b", 9, "1.1", 1.0, 1.0)]},
+            "版本不一：1.0, 1.1",
+            "different versions",
+        ),
+    ],
+)
+def test_what_a_person_has_to_see_to(change: dict[str, object], zh: str, en: str) -> None:
+    (told,) = problems(replace(WELL, **change))  # type: ignore[arg-type]
+    assert zh in told
+    assert en in told
+
+
+def test_a_clock_that_nobody_runs_is_told_once_and_a_new_one_may_not_have_ticked_yet() -> None:
+    others = [one for one in WELL.processes if one.role != "clock"]
+    assert len(problems(replace(WELL, processes=others, ticked=9999.0))) == 1
+    assert problems(replace(WELL, ticked=None)) == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (172800, "2 d")],
+)
+def test_a_span_is_read_at_a_glance(seconds: float, told: str) -> None:
+    assert span(seconds) == told
