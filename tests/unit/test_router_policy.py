@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.routing import TRIAGE, AgentView, Candidate, Needs, Rules, Targets, Waiting
-from router.keys import deadlines_missed, relax_step_at, retargeted, scarcity_offset, sort_key
+from router.keys import deadlines_missed, relax_step_at, retargeted, sort_key
 from router.needs import ladder
 from router.policy import LISTED, REST, assign, standing
 from router.roster import Roster, flexibility
@@ -449,21 +449,6 @@ def test_the_class_that_few_can_serve_goes_first() -> None:
     both = agent("both", skills={"domain:a": 1, "domain:b": 1}, capacity=2)
     others = [agent(f"busy{i}", ready=False) for i in range(3)]
     assert chosen([ticket("common"), rare], [both, *others]) == ["rare>both"]
-
-
-def test_the_fewer_can_serve_a_class_the_more_it_goes_ahead_by_more_than_in_proportion() -> None:
-    plain = RULES.model_copy(update={"scarcity_of_few": 0.0})
-    assert scarcity_offset(2, plain) - scarcity_offset(4, plain) == 2 * 480 * 0.25
-    assert scarcity_offset(2, RULES) == 2 * 480 / 2 * (1 + 4 / 2)
-    assert scarcity_offset(20, RULES) == 2 * 480 / 20 * (1 + 4 / 20)
-    assert scarcity_offset(2, RULES, 1) == scarcity_offset(2, RULES)
-
-
-@pytest.mark.parametrize("missed", [0, 1, 2])
-def test_what_one_person_has_to_themselves_does_not_take_them_from_all_else(missed: int) -> None:
-    assert scarcity_offset(0, RULES, missed) == scarcity_offset(1, RULES, missed) == 5600 / 2
-    by_strength = [scarcity_offset(n, RULES, missed) for n in range(1, 41)]
-    assert by_strength == sorted(by_strength, reverse=True), "the bound of a raise (I10)"
 
 
 def test_to_be_relaxed_never_costs_a_ticket_its_place_in_its_class() -> None:
