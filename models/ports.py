@@ -93,7 +93,12 @@ class Channel(Protocol):
         """
 
     async def open(self, door: Door, /) -> None:
-        """Starts receiving. Each message is acknowledged only after ``door.accept``."""
+        """Starts receiving. Each message is acknowledged only after ``door.accept``.
+
+        Raises:
+            Permanent: it cannot now, for a reason that a person has to see to; it has added
+                nothing to ``door.http``. It is closed, and opened again later.
+        """
 
     async def close(self) -> None:
         """Stops receiving; what was accepted stays accepted."""

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from uuid import uuid4
@@ -19,10 +19,15 @@ _FAREWELL_SECONDS = 1.0
 
 
 @asynccontextmanager
-async def living(processes: Processes, role: str) -> AsyncIterator[None]:
-    """Says that this process lives as ``role`` while the block runs, and then takes leave."""
+async def living(
+    processes: Processes, role: str, trouble: Callable[[], str | None] = lambda: None
+) -> AsyncIterator[None]:
+    """Says that this process lives as ``role`` while the block runs, and then takes leave.
+
+    ``trouble`` is asked each time for what it cannot do now.
+    """
     name = str(uuid4())
-    beating = asyncio.create_task(_beat(processes, name, role))
+    beating = asyncio.create_task(_beat(processes, name, role, trouble))
     try:
         yield
     finally:
@@ -34,10 +39,12 @@ async def living(processes: Processes, role: str) -> AsyncIterator[None]:
                 await processes.leave(name)
 
 
-async def _beat(processes: Processes, name: str, role: str) -> None:
+async def _beat(
+    processes: Processes, name: str, role: str, trouble: Callable[[], str | None]
+) -> None:
     host, ours = socket.gethostname(), version("shouli")
     while True:
         # Whoever works tells of a database that is away; silence is what this has to say.
         with contextlib.suppress(Temporary):
-            await processes.beat(name, role, host, os.getpid(), ours)
+            await processes.beat(name, role, host, os.getpid(), ours, trouble())
         await asyncio.sleep(BEAT_SECONDS)

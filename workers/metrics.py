@@ -107,6 +107,10 @@ async def _collect(store: Store, registry: CollectorRegistry) -> None:
 async def _alive(store: Store, registry: CollectorRegistry) -> None:
     """A role of which nobody lives is 0 and not absent: alarms compare numbers."""
     living = Gauge("shouli_processes", "Processes that live", ["role"], registry=registry)
+    troubled = Gauge(
+        "shouli_processes_troubled", "Those that cannot do all they should", ["role"],
+        registry=registry,
+    )  # fmt: skip
     waiting = Gauge(
         "shouli_waiting", "What waits for a process of ours", ["kind"], registry=registry
     )
@@ -118,7 +122,9 @@ async def _alive(store: Store, registry: CollectorRegistry) -> None:
     )
     processes = await store.processes.all()
     for role in ROLES:
-        living.labels(role).set(sum(one.role == role and one.alive for one in processes))
+        alive = [one for one in processes if one.role == role and one.alive]
+        living.labels(role).set(len(alive))
+        troubled.labels(role).set(sum(one.trouble is not None for one in alive))
     for each in await store.arrears.all():
         waiting.labels(each.kind).set(each.count)
         oldest.labels(each.kind).set(each.oldest)

@@ -67,7 +67,7 @@ async def prepare(settings: Settings, say: Callable[[str], None]) -> list[Create
         SetupError, Permanent: the master key is gone, or another one than the database's.
         Permanent: the database is of a newer program, or not whole.
     """
-    store = make_store(settings)
+    store = make_store(settings, new=True)
     try:
         await migrate(store.db)
         await check_key(store.db, store.vault)

@@ -97,7 +97,12 @@ async def standing(settings: Settings, store: Store) -> Standing:
 
 def problems(found: Standing) -> list[str]:
     """What somebody has to see to, each a sentence in Chinese and English; none: all is well."""
-    return [f"{zh} / {en}" for zh, en in _problems(found)]
+    troubles = [
+        f"{one.role} {one.host}: {one.trouble}"
+        for one in found.processes
+        if one.alive and one.trouble is not None
+    ]
+    return [f"{zh} / {en}" for zh, en in _problems(found)] + troubles
 
 
 def _problems(found: Standing) -> Iterator[tuple[str, str]]:

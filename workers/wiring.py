@@ -135,9 +135,22 @@ def _make_key(path: Path) -> None:
         os.close(descriptor)
 
 
-def make_store(settings: Settings) -> Store:
-    """The store that the settings name; open it on the loop that uses it."""
+def make_store(settings: Settings, *, new: bool = False) -> Store:
+    """The store that the settings name; open it on the loop that uses it.
+
+    Raises:
+        SetupError: it is a file that is not there, unless it may be a ``new`` one. Who looks from
+            the wrong folder is told so, and leaves no empty database behind.
+    """
     if settings.database_url is None:
+        file = settings.data_dir.absolute() / DATABASE
+        if not new and not file.exists():
+            raise SetupError(
+                f"没有数据库 {file}：data_dir 对吗、目录对吗？"
+                "还没有就先 shouli run 或 shouli migrate。"
+                f" / There is no database {file}: is data_dir right, and this folder? If it is "
+                "yet to be made, run “shouli run” or “shouli migrate” first."
+            )
         url = f"sqlite+aiosqlite:///{home(settings).resolve() / DATABASE}"
         blob_dir: Path | None = settings.data_dir / "blobs"
     else:

@@ -6,6 +6,7 @@ Replies are English and ASCII, as SMTP demands (RFC 5321 §4.2); each refusal sa
 import asyncio
 import hashlib
 import logging
+import os
 import ssl
 from collections import Counter
 from collections.abc import Coroutine, Sequence
@@ -17,6 +18,7 @@ from channels.email.fast import FastSMTP
 from channels.email.headers import clean_line
 from channels.email.options import Options
 from channels.email.thread import plain_mailbox
+from channels.email.tls import Certificate
 from models.errors import Permanent, StorageFull, Temporary
 from models.ids import uuid7
 from models.message import Envelope, Lane
@@ -52,6 +54,7 @@ class Server:
         self._stored = asyncio.Event()
         self._peers: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
+        self._certificate: Certificate | None = None
         self._accounts = {mailbox.address: mailbox.name for mailbox in options.mailboxes}
         postmaster = options.mailboxes[0].name
         for domain in {address.rpartition("@")[2] for address in self._accounts}:
@@ -66,18 +69,26 @@ class Server:
             Permanent: the certificate cannot be read, or the port cannot be had.
         """
         loop = asyncio.get_running_loop()
-        tls = _tls_context(self.options)
-        factory = partial(_Connection, self, loop, tls)
+        options = self.options
+        if options.certificate is not None and options.key is not None:
+            self._certificate = Certificate(options.certificate, options.key)
+        factory = partial(self._connection, loop)
         host, port = self.options.host, self.options.port
         try:
             self._server = await loop.create_server(factory, host, port, backlog=_BACKLOG)
         except OSError as error:
+            # The event loop words it anew, and at length.
+            why = os.strerror(error.errno) if error.errno else error.strerror
             raise Permanent(
-                f"SMTP 无法监听 {host}:{port}（{error.strerror}），请更改邮件渠道的 host 或 port"
-                f" / SMTP cannot listen on {host}:{port} ({error.strerror}); change host or port"
-                " of the e-mail channel",
+                f"SMTP 无法监听 {host}:{port}（{why}）：停掉占用它的程序，或更改邮件渠道的 host 或 port"
+                f" / SMTP cannot listen on {host}:{port} ({why}): stop the program that has it, or "
+                "change host or port of the e-mail channel",
                 code="smtp_cannot_listen",
             ) from error
+
+    def _connection(self, loop: asyncio.AbstractEventLoop) -> "_Connection":
+        certificate = self._certificate
+        return _Connection(self, loop, None if certificate is None else certificate.context())
 
     @property
     def port(self) -> int:
@@ -182,24 +193,6 @@ class Server:
             _log.exception("mail was not stored")
             return "451 4.3.0 Internal error, try again in a few minutes"
         return f"250 2.0.0 Stored as {receipts[0].envelope_id}"
-
-
-def _tls_context(options: Options) -> ssl.SSLContext | None:
-    if options.certificate is None or options.key is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(options.certificate, options.key)
-    except OSError as error:
-        raise Permanent(
-            f"证书 {options.certificate} 或私钥 {options.key} 无法读取（{error.strerror}），"
-            "请检查文件"
-            f" / Certificate {options.certificate} or key {options.key} cannot be read"
-            f" ({error.strerror}); check the files",
-            code="smtp_bad_certificate",
-        ) from error
-    return context
 
 
 class _Handler:

@@ -16,7 +16,10 @@ FORGET_SECONDS = 86400.0
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process that said it lives; ``silent`` is the seconds since it last did."""
+    """One process that said it lives; ``silent`` is the seconds since it last did.
+
+    ``trouble`` is what it could not do then, as a sentence in Chinese and English.
+    """
 
     role: str
     host: str
@@ -24,6 +27,7 @@ class Process:
     version: str
     age: float
     silent: float
+    trouble: str | None = None
 
     @property
     def alive(self) -> bool:
@@ -36,7 +40,9 @@ class Processes:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def beat(self, id_: str, role: str, host: str, pid: int, version: str) -> None:
+    async def beat(
+        self, id_: str, role: str, host: str, pid: int, version: str, trouble: str | None = None
+    ) -> None:
         """Says that a process lives.
 
         Raises:
@@ -44,11 +50,12 @@ class Processes:
         """
         fixed = {"role": role, "host": host, "pid": pid, "version": version}
         async with self._db.write() as tx:
-            row = {"id": id_, **fixed, "started_at": tx.now, "seen_at": tx.now}
+            now = {"seen_at": tx.now, "trouble": trouble}
+            row = {"id": id_, **fixed, "started_at": tx.now, **now}
             await tx.conn.execute(
                 tx.upsert(process)
                 .values(**row)
-                .on_conflict_do_update(index_elements=["id"], set_={"seen_at": tx.now})
+                .on_conflict_do_update(index_elements=["id"], set_=now)
             )
 
     async def leave(self, id_: str) -> None:
@@ -76,6 +83,7 @@ class Processes:
             Process(
                 row.role, row.host, row.pid, row.version,
                 age=max(0.0, now - row.started_at), silent=abs(now - row.seen_at),
+                trouble=row.trouble,
             )
             for row in rows
         ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, Double, Integer, String, Table
 
-from models.tables.columns import Line, identifier, metadata
+from models.tables.columns import Line, Words, identifier, metadata
 
 process = Table(
     "process",
@@ -14,4 +14,5 @@ process = Table(
     Column("version", Line(64), nullable=False),
     Column("started_at", Double, nullable=False),
     Column("seen_at", Double, nullable=False),
+    Column("trouble", Words, comment="What it cannot do now; null: nothing."),
 )

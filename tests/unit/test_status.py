@@ -53,6 +53,16 @@ def test_what_waits_for_longer_than_its_limit_is_named(kind: str) -> None:
     ("change", "zh", "en"),
     [
         ({"ticked": 61.0}, "没有走", "has not ticked for 61 s"),
+        (
+            {
+                "processes": [
+                    *WELL.processes,
+                    replace(WELL.processes[0], trouble="email: 占 / taken"),
+                ]
+            },
+            "intake host: email: 占",
+            "taken",
+        ),
         ({"parked": 2}, "2 条来件停放着", "2 messages are parked"),
         ({"answers": {"failed": 1}}, "1 条答复 failed", "1 answers are failed"),
         ({"answers": {"unknown": 1}}, "--state unknown", "1 answers are unknown"),

@@ -13,6 +13,7 @@ from workers.effects import follower_names
 from workers.intake import Intake, disk_watermark
 from workers.living import living
 from workers.metrics import health_routes, metrics_handler
+from workers.openings import Openings
 from workers.roles.door import serving, until_told
 from workers.wiring import home, make_channels, make_watch, opened, survey_secret
 
@@ -32,7 +33,7 @@ async def run(settings: Settings) -> None:
         )
         app = web.Application(client_max_size=1024 * 1024)
         door = Door(accepting.accept, app, base.store, base.bus, time.time)
-        channels = make_channels(settings)
+        openings = Openings(make_channels(settings), door)
         app.add_routes(health_routes(base.store))
         links = Links(survey_secret(settings), settings.satisfaction.link_base)
         change = 3600.0 * settings.satisfaction.change_hours
@@ -42,15 +43,13 @@ async def run(settings: Settings) -> None:
             metrics = metrics_handler(base.store, settings.hours, watch, follower_names(settings))
             app.router.add_get("/metrics", metrics)
         try:
-            for channel in channels.values():
-                await channel.open(door)
+            opened_now = await openings.open()
             async with (
                 serving(app, settings.intake.host, settings.intake.port),
-                living(base.store.processes, "intake"),
+                living(base.store.processes, "intake", lambda: openings.trouble),
             ):
                 heap.settle()
-                _log.info("intake open", channels=sorted(channels), port=settings.intake.port)
+                _log.info("intake open", channels=opened_now, port=settings.intake.port)
                 await until_told()
         finally:
-            for channel in channels.values():
-                await channel.close()
+            await openings.close()

@@ -15,31 +15,40 @@ from cryptography.x509.oid import NameOID
 from tests.contract.email.conftest import Client
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("tls")
+def _write(folder: Path, name: str = "mx.example.com") -> dict[str, Path]:
+    """A new pair, in place of the one that is there."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mx.example.com")])
+    named = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
     built = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(named)
+        .issuer_name(named)
         .public_key(key.public_key())
         .serial_number(1)
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
         .sign(key, hashes.SHA256())
     )
-    (folder / "cert.pem").write_bytes(built.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(
+    pair = {"certificate": folder / "cert.pem", "key": folder / "key.pem"}
+    written = {
+        pair["certificate"]: built.public_bytes(serialization.Encoding.PEM),
+        pair["key"]: key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
-        )
-    )
-    return {"certificate": folder / "cert.pem", "key": folder / "key.pem"}
+        ),
+    }
+    for path, content in written.items():
+        new = path.with_suffix(".new")  # a new file under the old name, as renewals do it
+        new.write_bytes(content)
+        new.replace(path)
+    return pair
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return _write(tmp_path_factory.mktemp("tls"))
 
 
 async def upgrade(client: Client) -> Client:
@@ -110,3 +119,38 @@ async def test_who_never_begins_tls_keeps_no_place(
     async with asyncio.timeout(5):
         while at.server.connections:
             await asyncio.sleep(0.02)
+
+
+async def _shown(at: Any) -> bytes:
+    """The certificate that a new connection is shown, with its name in it."""
+    client = await at.connect()
+    await client.say("EHLO c")
+    assert (await client.say("STARTTLS")).startswith("220")
+    await upgrade(client)
+    assert (await client.say("EHLO c")).startswith("250")
+    shown = client.writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    assert isinstance(shown, bytes)
+    return shown
+
+
+async def test_a_renewed_certificate_serves_without_a_restart(listen: Any, tmp_path: Path) -> None:
+    pair = _write(tmp_path, "old.example.com")
+    at = await listen(**pair)
+    assert b"old.example.com" in await _shown(at)
+    _write(tmp_path, "new.example.com")
+    assert b"new.example.com" in await _shown(at)
+
+
+async def test_half_of_a_renewal_keeps_the_old_certificate_until_the_rest_has_come(
+    listen: Any, tmp_path: Path
+) -> None:
+    pair = _write(tmp_path, "old.example.com")
+    at = await listen(**pair)
+    (tmp_path / "renewed").mkdir()
+    renewed = _write(tmp_path / "renewed", "new.example.com")
+    renewed["certificate"].replace(pair["certificate"])
+    assert b"old.example.com" in await _shown(at)
+    pair["key"].unlink()
+    assert b"old.example.com" in await _shown(at)
+    renewed["key"].replace(pair["key"])
+    assert b"new.example.com" in await _shown(at)

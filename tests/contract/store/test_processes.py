@@ -25,7 +25,7 @@ async def _roles(store: Store) -> list[tuple[str, bool]]:
 async def test_who_says_nothing_for_half_a_minute_is_gone_and_a_day_later_forgotten(
     store: Store, clock: FakeClock
 ) -> None:
-    await store.processes.beat("a", "work", "host", 7, "0.1.0")
+    await store.processes.beat("a", "work", "host", 7, "0.1.0", "坏了 / broken")
     clock.pass_(20)
     await store.processes.beat("a", "work", "host", 7, "0.1.0")
     clock.pass_(SILENT_SECONDS)
@@ -53,10 +53,12 @@ async def test_a_clock_that_is_set_back_keeps_no_dead_process_alive(
 
 
 async def test_a_role_lives_while_it_runs_and_takes_leave(store: Store) -> None:
-    async with living(store.processes, "desk"):
+    async with living(store.processes, "desk", lambda: "坏了 / broken"):
         while not await store.processes.all():
             await asyncio.sleep(0.01)
         assert await _roles(store) == [("desk", True)]
+        (one,) = await store.processes.all()
+        assert one.trouble == "坏了 / broken"
     assert await _roles(store) == []
 
 

@@ -1,0 +1,69 @@
+"""A channel that cannot be opened keeps no other one shut, and is tried until it can be."""
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+
+from models.errors import Permanent
+from models.ports import Channel, Door
+from workers import openings
+from workers.openings import Openings
+
+DOOR = cast(Door, object())
+
+
+class _Channel:
+    """Cannot be opened as often as ``fails`` says."""
+
+    def __init__(self, fails: int = 0) -> None:
+        self.fails = fails
+        self.opened = asyncio.Event()
+        self.closed = 0
+
+    async def open(self, door: Door) -> None:
+        assert door is DOOR
+        if self.fails:
+            self.fails -= 1
+            raise Permanent("占了 / taken")
+        self.opened.set()
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+def _openings(**channels: _Channel) -> Openings:
+    return Openings(cast(dict[str, Channel], channels), DOOR)
+
+
+async def test_the_others_open_and_it_opens_by_itself_when_it_can(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(openings, "PAUSES", (0.001,))
+    mail, chat = _Channel(fails=3), _Channel()
+    doors = _openings(mail=mail, chat=chat)
+    assert await doors.open() == ["chat"]
+    assert doors.trouble == "mail: 占了 / taken"
+    assert mail.closed == 1, "what it had begun is ended before it is tried again"
+    await asyncio.wait_for(mail.opened.wait(), 5)
+    await asyncio.sleep(0)
+    assert doors.trouble is None
+    await doors.close()
+    assert (mail.closed, chat.closed) == (4, 1)
+
+
+async def test_closing_tries_no_more() -> None:
+    mail = _Channel(fails=1)
+    doors = _openings(mail=mail)
+    assert await doors.open() == []
+    await doors.close()
+    assert not mail.opened.is_set()
+
+
+async def test_a_fault_of_ours_is_not_taken_for_a_taken_port() -> None:
+    class Broken(_Channel):
+        async def open(self, _door: Any) -> None:
+            raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011
+        await _openings(mail=Broken()).open()
