@@ -80,9 +80,10 @@ class Server:
             # The event loop words it anew, and at length.
             why = os.strerror(error.errno) if error.errno else error.strerror
             raise Permanent(
-                f"SMTP 无法监听 {host}:{port}（{why}）：停掉占用它的程序，或更改邮件渠道的 host 或 port"
-                f" / SMTP cannot listen on {host}:{port} ({why}): stop the program that has it, or "
-                "change host or port of the e-mail channel",
+                f"SMTP 无法监听 {host}:{port}（{why}）："
+                "请停掉占用它的程序，或更改邮件渠道的 host 或 port"
+                f" / SMTP cannot listen on {host}:{port} ({why}): stop the program that has it, "
+                "or change host or port of the e-mail channel",
                 code="smtp_cannot_listen",
             ) from error
 

@@ -1,8 +1,10 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from config.settings import load
-from workers.wiring import master_key
+from workers.wiring import SetupError, make_store, master_key
 
 
 def test_nobody_else_reads_the_data_folder_or_the_key(tmp_path: Path) -> None:
@@ -15,3 +17,10 @@ def test_nobody_else_reads_the_data_folder_or_the_key(tmp_path: Path) -> None:
     assert len(key) == 32
     modes = {path.name: path.stat().st_mode & 0o777 for path in (data, *data.rglob("*"))}
     assert modes == {"data": 0o700, "keys": 0o700, "master.key": 0o600}
+
+
+def test_who_looks_from_a_wrong_folder_leaves_nothing_there(tmp_path: Path) -> None:
+    settings = load(environ={}, folder=tmp_path)
+    with pytest.raises(SetupError, match=r"没有数据库 .*/ There is no database"):
+        make_store(settings)
+    assert [*tmp_path.iterdir()] == []

@@ -36,7 +36,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     async def prepare() -> None:
         settings = load(None, environ={"SHOULI_DATA_DIR": str(tmp_path / "data")})
-        store = make_store(settings)
+        store = make_store(settings, new=True)
         await migrate(store.db)
         await first_rules(settings, store)
         values = list(load_taxonomy(settings).facets["domain"].classes)
