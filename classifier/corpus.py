@@ -9,18 +9,16 @@ from scipy.sparse import csr_matrix
 
 from classifier.features import (
     SHAPES,
-    WEIGHTED,
     Analysis,
     Counts,
     Extractor,
     FeatureConfig,
-    Floats,
-    Vocabulary,
     Weighing,
     cue_group,
     terms,
 )
-from classifier.keys import Integers
+from classifier.keys import Floats, Integers
+from classifier.vocabulary import WEIGHTED, Vocabulary
 from models.training import Taxonomy
 
 

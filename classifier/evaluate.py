@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.features import Floats
-from classifier.keys import Integers
+from classifier.keys import Floats, Integers
 
 _BINS = 10
 _COVERAGES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)

@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from classifier.bundles import Bundle
-from classifier.features import SHAPES, Analysis, Floats, Rows, Vocabulary
-from classifier.keys import Integers
+from classifier.bundle import Bundle
+from classifier.features import SHAPES, Analysis, Rows
+from classifier.keys import Floats, Integers
 from classifier.text import STAND_INS
+from classifier.vocabulary import Vocabulary
 
 _CANDIDATES = 20
 """Features looked at for the few reasons shown."""

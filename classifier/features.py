@@ -10,17 +10,16 @@ Chinese characters are as long as a word, of letters it takes four.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from classifier import keys
-from classifier.keys import Integers, Keys, KeyTable
+from classifier.keys import Floats, Integers, Keys
 from classifier.phrases import Phrases
 from classifier.text import (
     HAN,
@@ -34,15 +33,12 @@ from classifier.text import (
     code_points,
     language_of,
     normalize,
+    normalized,
     with_words,
 )
 from classifier.text import words as cut_words
+from classifier.vocabulary import SALTS, WEIGHTED, Vocabulary, symbols_of
 from models.training import Taxonomy
-
-Floats = NDArray[np.float64]
-
-WEIGHTED = ("word", "skip", "char", "subject")
-"""The blocks whose features are learnt from the data and TF-IDF weighted."""
 
 SHAPES: dict[str, tuple[str, str]] = {
     "question": ("有问号", "has a question mark"),
@@ -211,11 +207,11 @@ class Analyser:
 
     def __init__(self, taxonomy: Taxonomy, cut: Cut) -> None:
         self._recent = lru_cache(maxsize=_RECENT)(self._take_apart)
-        self._cut = with_words(cut, map(normalize, taxonomy.words))
+        self._cut = with_words(cut, normalized(taxonomy.words))
         self._groups: dict[str, list[str]] = {}
         for facet, spec in taxonomy.facets.items():
             for value, class_spec in spec.classes.items():
-                for cue in set(map(normalize, class_spec.cues)):
+                for cue in set(normalized(class_spec.cues)):
                     self._groups.setdefault(cue, []).append(cue_group(facet, value))
         self._phrases = Phrases(self._groups)
 
@@ -236,44 +232,6 @@ class Analyser:
                 cues.setdefault(group, []).append(hit.phrase)
         letters = _pieces(normal)
         return Analysis(normal, letters, words, subject_words, cues, _shapes(item, normal))
-
-
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
-    """The columns: one tuple of names a block, in the order of ``WEIGHTED``, cues, shapes.
-
-    ``idf`` covers the weighted blocks only.
-    """
-
-    terms: Mapping[str, tuple[str, ...]]
-    cues: tuple[str, ...]
-    shapes: tuple[str, ...]
-    idf: Floats
-
-    @property
-    def size(self) -> int:
-        return len(self.idf) + len(self.cues) + len(self.shapes)
-
-    @property
-    def sizes(self) -> list[int]:
-        """Columns of each block."""
-        weighted = [len(self.terms[block]) for block in WEIGHTED]
-        return [*weighted, len(self.cues), len(self.shapes)]
-
-    def names(self) -> list[tuple[str, str]]:
-        """Block and name of every column."""
-        weighted = [(block, term) for block in WEIGHTED for term in self.terms[block]]
-        cues = [("cue", group) for group in self.cues]
-        return weighted + cues + [("shape", shape) for shape in self.shapes]
-
-    def name(self, column: int) -> tuple[str, str]:
-        """Block and name of a column."""
-        blocks = [*((block, self.terms[block]) for block in WEIGHTED), ("cue", self.cues)]
-        for block, names in blocks:
-            if column < len(names):
-                return block, names[column]
-            column -= len(names)
-        return "shape", self.shapes[column]
 
 
 class Weighing:
@@ -307,14 +265,7 @@ class Weighing:
         return Rows(found.columns, values * scaling.ravel()[at], found.starts)
 
 
-_SALTS = {block: np.uint64(number << 62) for number, block in enumerate(WEIGHTED)}
-"""Keeps the keys of equal runs in different blocks apart."""
-
-_OF_WORDS = {"word": None, "skip": 2, "subject": 1}
-"""The blocks of words, and how many words a term of each has; None: that differs."""
 _SPACE, _HAN_BEGINS, _HAN_ENDS = 0x20, 0x3400, 0x9FFF
-_UNKNOWN = (1 << 32) - 1
-"""Stands for every word that no term has."""
 
 
 class Extractor:
@@ -328,23 +279,7 @@ class Extractor:
         self._config = config
         self._size = vocabulary.size
         starts = np.cumsum([0, *vocabulary.sizes])
-        words = {block: _apart(vocabulary.terms[block], size) for block, size in _OF_WORDS.items()}
-        known = dict.fromkeys(chain.from_iterable(found for found, _ in words.values()))
-        self._word_ids = dict(zip(known, range(len(known)), strict=True))
-        self._table = KeyTable(
-            np.concatenate(
-                [
-                    _SALTS[block]
-                    ^ (
-                        self._keys_of_words(*words[block])
-                        if block in words
-                        else _keys_of_characters(vocabulary.terms[block])
-                    )
-                    for block in WEIGHTED
-                ]
-            ),
-            np.arange(starts[len(WEIGHTED)], dtype=np.int64),
-        )
+        self._table = vocabulary.table
         self._cues = {name: at for at, name in enumerate(vocabulary.cues, int(starts[-3]))}
         self._shapes = {name: at for at, name in enumerate(vocabulary.shapes, int(starts[-2]))}
         self._weigh = Weighing(vocabulary, config)
@@ -365,16 +300,18 @@ class Extractor:
 
     def unknown(self, analyses: Sequence[Analysis]) -> list[float | None]:
         """The share of each message's words that no term has; None where it has no words."""
-        known = self._word_ids
+        symbols, rows = _words_of([each.words for each in analyses])
+        keys_ = keys.of_runs(symbols, np.ones(len(symbols), np.int64)) ^ SALTS["word"]
+        strange = np.bincount(rows[self._table.find(keys_) < 0], minlength=len(analyses))
         return [
-            sum(word not in known for word in each.words) / len(each.words) if each.words else None
-            for each in analyses
+            count / len(each.words) if each.words else None
+            for count, each in zip(strange.tolist(), analyses, strict=True)
         ]
 
     def _weighted(self, analyses: Sequence[Analysis]) -> Integers:
         """Row times width plus column of every known term, as often as it occurs."""
-        symbols, rows = self._words_of([each.words for each in analyses])
-        subjects, subject_rows = self._words_of([each.subject_words for each in analyses])
+        symbols, rows = _words_of([each.words for each in analyses])
+        subjects, subject_rows = _words_of([each.subject_words for each in analyses])
         letters = [analysis.letters for analysis in analyses]
         most = np.full(len(symbols), self._config.word_n)
         found = {
@@ -384,7 +321,7 @@ class Extractor:
             "subject": (keys.runs(subjects, subject_rows, subject_rows * 0), subject_rows),
         }
         columns = self._table.find(
-            np.concatenate([runs.keys ^ _SALTS[block] for block, (runs, _) in found.items()])
+            np.concatenate([runs.keys ^ SALTS[block] for block, (runs, _) in found.items()])
         )
         of_rows = np.concatenate([each[runs.starts] for runs, each in found.values()])
         known = columns >= 0
@@ -398,17 +335,6 @@ class Extractor:
         most = np.where(codes[first] >= _HAN_BEGINS, self._config.han_n, self._config.letter_n)
         most[codes[first] > _HAN_ENDS] = self._config.letter_n
         return keys.runs(codes, pieces, most[pieces])
-
-    def _words_of(self, texts: Sequence[list[str]]) -> tuple[NDArray[np.uint32], Integers]:
-        """The numbers of all words, and the row of each."""
-        ids = self._word_ids
-        numbers = [ids.get(word, _UNKNOWN) for words in texts for word in words]
-        return np.array(numbers, np.uint32), _rows(texts)
-
-    def _keys_of_words(self, words: Sequence[str], sizes: Integers) -> Keys:
-        ids = self._word_ids
-        symbols = np.fromiter(map(ids.__getitem__, words), np.uint32, len(words))
-        return keys.of_runs(symbols, sizes)
 
     def _fixed(self, analyses: Sequence[Analysis]) -> Integers:
         """The same of cue groups, as often as one of their words occurs, and of shapes."""
@@ -429,14 +355,6 @@ def _rows(texts: Sequence[Sequence[object]]) -> Integers:
     return np.repeat(np.arange(len(texts)), [len(text) for text in texts])
 
 
-def _apart(terms: Sequence[str], size: int | None) -> tuple[list[str], Integers]:
-    """The words of all ``terms``, and how many each has. One split, for there are thousands."""
-    words = " ".join(terms).split(" ") if terms else []
-    if size is not None:
-        return words, np.full(len(terms), size)
-    return words, np.fromiter((term.count(" ") + 1 for term in terms), np.int64, len(terms))
-
-
-def _keys_of_characters(terms: Sequence[str]) -> Keys:
-    sizes = np.fromiter(map(len, terms), np.int64, len(terms))
-    return keys.of_runs(code_points("".join(terms)), sizes)
+def _words_of(texts: Sequence[list[str]]) -> tuple[Keys, Integers]:
+    """The symbols of all words, and the row of each."""
+    return symbols_of([word for words in texts for word in words]), _rows(texts)

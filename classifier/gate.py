@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from classifier.features import Floats
-from classifier.keys import Integers
+from classifier.keys import Floats, Integers
 
 DRAWS = 1000
 FEWEST = 20

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 
 from classifier import evaluate
-from classifier.bundles import Head
+from classifier.bundle import Head
 from classifier.examples import Example, up_to_date
-from classifier.features import Floats
-from classifier.keys import Integers
+from classifier.keys import Floats, Integers
 from classifier.predict import Classifier
 from classifier.rules import cheapest, costs
 

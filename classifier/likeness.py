@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from itertools import chain
 from operator import add
 
-from classifier.bundles import Bundle
+from classifier.bundle import Bundle
 from classifier.features import Analyser, Analysis, is_han
 from classifier.formulas import without_formulas
 from classifier.text import STAND_INS, Text

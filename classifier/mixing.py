@@ -10,8 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import minimize
 
-from classifier.features import Floats
-from classifier.keys import Integers
+from classifier.keys import Floats, Integers
 from classifier.predict import softmax
 
 _STEEPNESS = 5.0

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier import bundles
-from classifier.bundles import Bundle, BundleRefused, Head
+from classifier.bundle import Bundle, BundleRefused, Head, learned_part
 from classifier.explain import Contribution, Explained, Explainer, Explanation
-from classifier.features import Analyser, Analysis, Extractor, Floats, Rows
-from classifier.keys import Integers
+from classifier.features import Analyser, Analysis, Extractor, Rows
+from classifier.keys import Floats, Integers
 from classifier.rules import Floor, Floors, at_least, cheapest, costs
 from classifier.text import Text, default_cut
 from models.ticket import Label, Labels, Reason
@@ -58,7 +58,7 @@ class Classifier:
             BundleRefused: its classes or cue words are others than those learnt.
         """
         self._taxonomy = taxonomy or bundle.taxonomy
-        if bundles.learned_part(self._taxonomy) != bundle.card.taxonomy:
+        if learned_part(self._taxonomy) != bundle.card.taxonomy:
             raise BundleRefused(
                 f"Bundle {bundle.card.id} was trained for other classes or cue words than those "
                 "of the taxonomy: train again."

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from classifier.bundles import Bundle
+from classifier.bundle import Bundle
 
 _SIDE = 320
 _EDGE = 40

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from classifier import gate, seed, splits, suspicion
-from classifier.bundles import Bundle
+from classifier.bundle import Bundle
 from classifier.examples import Example
 from classifier.gate import GateConfig, Judged
 from classifier.keys import Integers

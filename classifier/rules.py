@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from classifier.features import Floats
-from classifier.keys import Integers
+from classifier.keys import Floats, Integers
 from classifier.phrases import Hit, Phrases
-from classifier.text import normalize
+from classifier.text import normalized
 from models.training import FacetSpec, FloorSpec, Taxonomy
 
 _REACH = 12
@@ -45,7 +44,7 @@ class Floors:
     def __init__(self, taxonomy: Taxonomy) -> None:
         self._spec_of: dict[str, FloorSpec] = {}
         for spec in taxonomy.floors.values():
-            for phrase in map(normalize, spec.words):
+            for phrase in normalized(spec.words):
                 self._spec_of.setdefault(phrase, spec)
         self._phrases = Phrases(self._spec_of)
 

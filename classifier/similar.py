@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from classifier.bundles import Bundle
-from classifier.features import Analyser, Extractor, Floats, Rows
-from classifier.keys import Integers
+from classifier.bundle import Bundle
+from classifier.features import Analyser, Extractor, Rows
+from classifier.keys import Floats, Integers
 from classifier.text import Text, default_cut
 
 

@@ -19,11 +19,11 @@ from sklearn.svm import LinearSVC
 from threadpoolctl import threadpool_limits
 
 from classifier import bundles, calibrate, evaluate, examples, mixing
-from classifier.bundles import Bundle, Head, learned_part
+from classifier.bundle import Bundle, Head, learned_part
 from classifier.corpus import Corpus
 from classifier.examples import Example
-from classifier.features import Analyser, FeatureConfig, Floats
-from classifier.keys import Integers
+from classifier.features import Analyser, FeatureConfig
+from classifier.keys import Floats, Integers
 from classifier.rules import cheapest, costs
 from classifier.text import default_cut
 from models.errors import Permanent

@@ -20,6 +20,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from classifier import bundles
+from classifier.bundle import BundleRefused
 from classifier.explain import Explained
 from classifier.predict import Classifier
 from classifier.spans import spans
@@ -281,7 +282,7 @@ def _in_use(config: Path | None) -> Path:
         try:
             champion = await store.bundles.champion()
             if champion is None:
-                raise bundles.BundleRefused(
+                raise BundleRefused(
                     "还没有在用的分类器，请先 shouli run，或用 --bundle / no classifier serves yet"
                 )
             folder = settings.data_dir / "bundles" / champion

@@ -7,6 +7,7 @@ from pathlib import Path
 import structlog
 
 from classifier import bundles
+from classifier.bundle import BundleRefused
 from classifier.lessons import MANNERS
 from classifier.likeness import Signer
 from classifier.predict import Classifier
@@ -144,14 +145,14 @@ async def unpacked(store: Store, cache: Path, bundle_id: str) -> Path:
     if folder.is_dir():
         try:
             await asyncio.to_thread(bundles.load, folder)
-        except bundles.BundleRefused as error:
+        except BundleRefused as error:
             _log.warning("bundle is fetched again", bundle=bundle_id, error=str(error))
         else:
             return folder
     content = await store.bundles.content(bundle_id)
     found = await asyncio.to_thread(bundles.unpack, content, cache)
     if found.name != bundle_id:
-        raise bundles.BundleRefused(f"The bundle stored as {bundle_id} is {found.name}.")
+        raise BundleRefused(f"The bundle stored as {bundle_id} is {found.name}.")
     return found
 
 

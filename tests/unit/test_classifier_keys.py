@@ -58,14 +58,14 @@ def test_the_table_finds_what_a_dictionary_finds() -> None:
     known = {draw.getrandbits(64): column for column in range(5_000)}
     # Neighbours share a bucket and must still be told apart.
     known |= {0: 5_000, 1: 5_001, (1 << 64) - 1: 5_002}
-    table = KeyTable(np.array(list(known), np.uint64), np.array(list(known.values())))
+    table = KeyTable.made(np.array(list(known), np.uint64), np.array(list(known.values())))
     asked = [*known, *(draw.getrandbits(64) for _ in range(5_000)), 2, 3]
     found = table.find(np.array(asked, np.uint64)).tolist()
     assert found == [known.get(key, -1) for key in asked]
 
 
 def test_an_empty_table_finds_nothing() -> None:
-    table = KeyTable(np.zeros(0, np.uint64), np.zeros(0, np.int64))
+    table = KeyTable.made(np.zeros(0, np.uint64), np.zeros(0, np.int64))
     assert table.find(np.arange(9, dtype=np.uint64)).tolist() == [-1] * 9
 
 

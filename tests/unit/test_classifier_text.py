@@ -22,10 +22,12 @@ from classifier.text import (
     is_greeting,
     language,
     normalize,
+    normalized,
     reference_cut,
     with_words,
     words,
 )
+from config.settings import load, load_taxonomy
 from models.training import Taxonomy
 from tests.growth import LINEAR, growth
 
@@ -61,6 +63,39 @@ from tests.growth import LINEAR, growth
 )
 def test_normalize(typed: str, read: str) -> None:
     assert normalize(typed) == read
+
+
+_PHRASES = [
+    "退款",
+    "訂單",
+    "头髮",
+    "好好好好",
+    "",
+    "app闪退",
+    "着急啊啊啊",
+    "打12315",
+    "一\n二",
+    "㐀𠀀",
+    "！！！",
+    "裏面",
+]
+
+
+def test_many_phrases_read_as_each_alone() -> None:
+    cues = [
+        phrase
+        for facet in load_taxonomy(load(environ={})).facets.values()
+        for spec in facet.classes.values()
+        for phrase in spec.cues
+    ]
+    assert normalized([*_PHRASES, *cues]) == [normalize(each) for each in (*_PHRASES, *cues)]
+    assert normalized([]) == []
+    assert normalized(["app"]) == ["app"]
+
+
+@given(st.lists(st.text("退款訂單裏面髮发頭a \n！", max_size=6), max_size=5))
+def test_drawn_phrases_read_as_each_alone(phrases: list[str]) -> None:
+    assert normalized(phrases) == [normalize(each) for each in phrases]
 
 
 @given(st.text(max_size=300))

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from classifier import bundles
+from classifier.bundle import Bundle
 from classifier.examples import Example
 from classifier.text import Text
 from classifier.train import train
@@ -34,7 +35,7 @@ TAXONOMY: Taxonomy = load_taxonomy(load(environ={}))
 SENTENCES = {"咨询": "请问{}怎么办理", "投诉": "{}太差了我要投诉", "求助": "{}坏了快帮帮我"}
 
 
-def small_bundle() -> bundles.Bundle:
+def small_bundle() -> Bundle:
     """A champion that serves the full taxonomy but is trained in a moment."""
     data = [
         Example(

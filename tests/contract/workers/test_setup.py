@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from config.settings import load
 from models.errors import Permanent
 from models.store import Store
 from models.store.sealing import check_key
+from tests.contract.classifier.test_training import packed_as_before
 from tests.contract.workers.test_retrain import TAXONOMY, small_bundle
 from tests.databases import migrated_sqlite
+from workers.serving import Serving
 from workers.setup import first_bundle, prepare
 from workers.wiring import SetupError, make_store, master_key
 
@@ -72,6 +75,29 @@ async def test_a_champion_that_no_longer_fits_is_followed_by_the_seeds(
     assert champion is not None
     assert champion != "f" * 32
     assert bundles.load(tmp_path / "bundles" / champion).card.id == champion
+
+
+async def test_a_champion_of_the_format_before_serves_on_and_keeps_its_history(
+    store: Store, tmp_path: Path, trained: list[Path]
+) -> None:
+    """After an upgrade nothing is trained, and what was learnt from corrections is not lost."""
+    bundle = small_bundle()
+    content = packed_as_before(bundle)
+    older = bundles.unpack(content, tmp_path / "before").name
+    another = replace(bundle, offsets=bundle.offsets + 0.5)
+    first = bundles.save(another, tmp_path / "first")
+    await store.bundles.add(first.name, {}, bundles.pack(first))
+    await store.bundles.promote(first.name, None)
+    await store.bundles.add(older, {}, content)
+    await store.bundles.promote(older, None)
+    assert await _start(store, tmp_path) == []
+    serving = Serving(store, tmp_path / "bundles", TAXONOMY)
+    await serving.refresh()
+    assert serving.bundle == older
+    assert trained == []
+    await store.bundles.rollback(None)
+    await serving.refresh()
+    assert serving.bundle == first.name
 
 
 async def test_a_taxonomy_that_the_seed_does_not_know_stops_no_later_start(

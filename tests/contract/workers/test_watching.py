@@ -10,6 +10,7 @@ from aiohttp.test_utils import make_mocked_request
 from prometheus_client.parser import text_string_to_metric_families
 
 from classifier import bundles
+from classifier.bundle import Bundle
 from classifier.examples import Example
 from classifier.features import FeatureConfig
 from classifier.predict import Classifier
@@ -44,7 +45,7 @@ TAXONOMY = Taxonomy(
 )
 
 
-def made(*, swapped: bool = False) -> bundles.Bundle:
+def made(*, swapped: bool = False) -> Bundle:
     """Tells a question from a complaint; or each for the other."""
     names = list(KINDS)
     data = [
@@ -91,7 +92,7 @@ class House:
         self.watching.note(due, found)
 
 
-async def stored(store: Store, bundle: bundles.Bundle, folder: Path) -> str:
+async def stored(store: Store, bundle: Bundle, folder: Path) -> str:
     path = bundles.save(bundle, folder)
     await store.bundles.add(path.name, {"metrics": bundle.card.metrics}, bundles.pack(path))
     return path.name
