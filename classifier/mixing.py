@@ -34,9 +34,25 @@ def fit(scores: Floats, truth: Integers, weights: Floats, pull: float) -> Mixing
     """The map that makes the true classes likeliest, by a ridge towards leaving scores alone.
 
     ``weights`` says how much each example counts. ``pull`` is the strength of the ridge,
-    whatever the number of examples: a few hundred change little, ten thousand a lot.
+    whatever the number of examples: a few hundred change little, ten thousand a lot. The score
+    of a class of which no example counts is left alone.
     """
+    size = scores.shape[1]
+    known = np.unique(truth[weights > 0])
+    if len(known) < size:
+        counts = np.isin(truth, known)
+        seen = np.searchsorted(known, truth[counts])
+        inner = _fit(scores[counts][:, known], seen, weights[counts], pull)
+        matrix, offsets = np.eye(size), np.zeros(size)
+        matrix[np.ix_(known, known)], offsets[known] = inner
+        return Mixing(matrix, offsets)
+    return _fit(scores, truth, weights, pull)
+
+
+def _fit(scores: Floats, truth: Integers, weights: Floats, pull: float) -> Mixing:
     count, classes = scores.shape
+    if not count:
+        return Mixing(np.eye(classes), np.zeros(classes))
     target = np.eye(classes)[truth]
     alone = np.eye(classes)
 

@@ -16,8 +16,9 @@ from classifier.examples import Example
 from classifier.gate import GateConfig, Judged
 from classifier.keys import Integers
 from classifier.lessons import lessons
+from classifier.machines import Progress, TrainConfig
 from classifier.predict import Classifier
-from classifier.train import Progress, TrainConfig, train
+from classifier.train import train
 from models.training import Correction, Taxonomy
 
 

@@ -89,7 +89,7 @@ def train(
     Rows whose column “split” says “test” are left out.
     """
     from classifier import tables
-    from classifier.train import TrainConfig
+    from classifier.machines import TrainConfig
     from classifier.train import train as learn
 
     bundles.check_place(out_dir)

@@ -54,9 +54,9 @@ def _train(plan: dict[str, Any], progress: Any) -> tuple[str, dict[str, Any]]:
     # scikit-learn takes seconds to load: after the first word.
     from classifier import bundles
     from classifier.gate import GateConfig
+    from classifier.machines import TrainConfig
     from classifier.predict import Classifier
     from classifier.retrain import RetrainConfig, retrain
-    from classifier.train import TrainConfig
     from models.training import Correction, Taxonomy
 
     taxonomy = Taxonomy.model_validate(plan["taxonomy"])

@@ -24,10 +24,11 @@ from classifier.examples import Example
 from classifier.features import Analyser, Extractor, Rows, terms
 from classifier.judge import judge
 from classifier.likeness import Signer
+from classifier.machines import TrainConfig
 from classifier.predict import Classifier, _sums
 from classifier.rules import Floors, cheapest, costs
 from classifier.text import STAND_INS, Text, default_cut, normalize
-from classifier.train import TrainConfig, TrainingRefused, train
+from classifier.train import TrainingRefused, train
 from models.errors import Temporary
 from models.likeness import cosine
 from models.training import ClassSpec, FacetSpec, FloorSpec, Taxonomy

@@ -13,9 +13,10 @@ from classifier import bundles
 from classifier.bundle import Bundle
 from classifier.examples import Example
 from classifier.features import FeatureConfig
+from classifier.machines import TrainConfig
 from classifier.predict import Classifier
 from classifier.text import Text
-from classifier.train import TrainConfig, train
+from classifier.train import train
 from config.settings import load
 from models.store import Store
 from models.store.queue import Unlabelled

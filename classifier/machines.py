@@ -1,0 +1,180 @@
+"""The machines of each facet, and what those that have not seen an example make of it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from sklearn.svm import LinearSVC
+
+from classifier import evaluate
+from classifier.corpus import Corpus
+from classifier.features import FeatureConfig
+from classifier.keys import Floats, Integers
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """How heads are fitted.
+
+    ``penalty`` is the C of the support vector machine. ``balance`` says how far rare classes
+    weigh more: 0 not at all, 1 until all classes weigh the same. ``strange`` is the share of
+    the examples that may be taken for none of the classes. ``pull`` holds the mixing of a
+    facet's scores back.
+    """
+
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    penalty: float = 0.7
+    balance: float = 0.25
+    folds: int = 5
+    pull: float = 40.0
+    strange: float = 0.04
+    seed: int = 0
+
+
+Progress = Callable[[str, float], None]
+"""Told the stage (“features”, “fold”, “curve”, “fit”) and the share done, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One facet to learn: its classes, and which examples carry which."""
+
+    facet: str
+    classes: tuple[str, ...]
+    rows: Integers
+    truth: Integers
+
+
+def fit_machine(
+    matrix: csr_matrix, truth: Integers, classes: int, config: TrainConfig
+) -> tuple[Floats, Floats]:
+    """Weights (a column a class) and intercepts, for classes that all occur in ``truth``.
+
+    Of two classes scikit-learn keeps one column; here the other is its negative.
+    """
+    shares = np.bincount(truth, minlength=classes) * classes / len(truth)
+    machine = LinearSVC(
+        C=config.penalty,
+        class_weight=dict(enumerate(shares**-config.balance)),
+        random_state=config.seed,
+        max_iter=5_000,
+    )
+    machine.fit(matrix, truth)
+    weights, intercepts = machine.coef_.T, machine.intercept_
+    if classes == 2:
+        weights = np.concatenate([-weights, weights], axis=1)
+        intercepts = np.concatenate([-intercepts, intercepts])
+    return weights, intercepts
+
+
+def checked(fold_of: Integers, task: Task) -> NDArray[np.bool_]:
+    """Which classes have examples in more than one fold, so that who knew them judged some."""
+    folds = [np.unique(fold_of[task.rows][task.truth == at]) for at in range(len(task.classes))]
+    return np.array([len(each) > 1 for each in folds])
+
+
+def judged(fold_of: Integers, task: Task) -> NDArray[np.bool_]:
+    """Which examples of a task were scored by a model that knew their class.
+
+    The others were scored by one that could only be wrong, as none in use will be: they say
+    nothing of what a score is worth.
+    """
+    known = checked(fold_of, task)
+    return known[task.truth] if known.sum() > 1 else np.ones(len(task.rows), np.bool_)
+
+
+def importance(truth: Integers, config: TrainConfig) -> Floats:
+    """How much each example counts: more, the rarer its class."""
+    counts = np.bincount(truth)
+    shares = np.maximum(counts, 1) * np.count_nonzero(counts) / len(truth)
+    weights: Floats = (shares**-config.balance)[truth]
+    return weights
+
+
+def held_out(
+    fold_of: Integers,
+    corpus: Corpus,
+    tasks: Sequence[Task],
+    config: TrainConfig,
+    told: Callable[[float], None],
+) -> list[Floats]:
+    """For each task the scores of its examples by models that have not seen them.
+
+    The vocabulary is fitted anew for each fold: a word that only the held-out part has must
+    be as unknown there as it will be in use. ``told`` hears the share done.
+    """
+    scores = [np.zeros((len(task.rows), len(task.classes))) for task in tasks]
+    for fold in range(config.folds):
+        _, matrix = corpus.seen_in(fold_of != fold)
+        for task, found in zip(tasks, scores, strict=True):
+            held = fold_of[task.rows] == fold
+            found[held] = _scores(matrix, task, ~held, held, config)
+        told((fold + 1) / config.folds)
+    return scores
+
+
+def learning_curves(
+    fold_of: Integers,
+    corpus: Corpus,
+    tasks: Sequence[Task],
+    scores: Sequence[Floats],
+    config: TrainConfig,
+    progress: Progress,
+) -> list[list[dict[str, float]]]:
+    """For each task how the first fold is judged by models that have seen parts of the others.
+
+    ``scores`` are those of ``held_out``: its model of the first fold has seen all of them.
+    """
+    curves: list[list[dict[str, float]]] = [[] for _ in tasks]
+    order = np.random.default_rng(config.seed).permutation(len(fold_of))
+    for share in _SHARES:
+        seen = np.zeros(len(fold_of), np.bool_)
+        others = order[fold_of[order] != 0]
+        seen[others[: round(share * len(others))]] = True
+        _, matrix = corpus.seen_in(seen)
+        for task, curve in zip(tasks, curves, strict=True):
+            first = fold_of[task.rows] == 0
+            found = _scores(matrix, task, seen[task.rows], first, config)
+            curve.append(_point(task, seen[task.rows], first, found))
+        progress("curve", 0.75 + 0.2 * share)
+    for task, curve, found in zip(tasks, curves, scores, strict=True):
+        first = fold_of[task.rows] == 0
+        curve.append(_point(task, ~first, first, found[first]))
+    return curves
+
+
+_SHARES = (0.125, 0.25, 0.5)
+"""Parts of the examples by which the learning curve is drawn."""
+
+
+def _point(
+    task: Task, seen: NDArray[np.bool_], held: NDArray[np.bool_], scores: Floats
+) -> dict[str, float]:
+    if not held.any():
+        return {"examples": int(seen.sum()), "accuracy": 0.0, "macro_f1": 0.0}
+    decided, truth = scores.argmax(axis=1), task.truth[held]
+    table = evaluate.confusion(truth, decided, len(task.classes))
+    return {
+        "examples": int(seen.sum()),
+        "accuracy": round(float((decided == truth).mean()), 4),
+        "macro_f1": round(evaluate.macro_f1(table), 4),
+    }
+
+
+def _scores(
+    matrix: csr_matrix,
+    task: Task,
+    seen: NDArray[np.bool_],
+    held: NDArray[np.bool_],
+    config: TrainConfig,
+) -> Floats:
+    """A class with no example among those seen scores as low as a certain no (−1)."""
+    known, truth = np.unique(task.truth[seen], return_inverse=True)
+    scores = np.full((int(held.sum()), len(task.classes)), -1.0)
+    if len(known) < 2 or not held.any():
+        return scores
+    weights, intercepts = fit_machine(matrix[task.rows[seen]], truth, len(known), config)
+    scores[:, known] = matrix[task.rows[held]] @ weights + intercepts
+    return scores
