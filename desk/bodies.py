@@ -350,11 +350,13 @@ class WatchDays(Body):
 class Promote(Body):
     why: Why
     against_gate: bool = False
-    """Promote although the gate did not pass."""
+    """Promote although the gate did not pass, or compared it with another bundle."""
 
 
 class Rollback(Body):
     why: Why
+    champion: Annotated[str, Field(max_length=64)] | None = None
+    """The bundle that is to go; where another serves by now, nothing is done."""
 
 
 class Retrain(Body):

@@ -62,7 +62,8 @@ async def promote(request: web.Request) -> web.Response:
 async def rollback(request: web.Request) -> web.Response:
     person = who(request, Role.ADMIN)
     asked = await bodies.read(request, bodies.Rollback)
-    champion = await request.app[SERVICES].store.bundles.rollback(person.id, asked.why)
+    store = request.app[SERVICES].store
+    champion = await store.bundles.rollback(person.id, asked.why, off=asked.champion)
     return web.json_response({"champion": champion})
 
 

@@ -71,6 +71,10 @@ CONFLICTS: Mapping[str, str] = {
     "the champion cannot be in its own shadow": "现役模型不能当自己的影子。",
     "a retraining is waiting or running already": "已有一次训练在等待或进行。",
     "the gate did not pass; overrule it with a reason": ("关口没有通过；确要启用，请写明理由。"),
+    "the gate compared it with another bundle than serves now; compare, or overrule it": (
+        "关口是和另一个模型比的，不是和现役的；请比较之后写明理由再启用，或重新训练。"
+    ),
+    "another bundle serves by now; look at it again": "现役模型已经换过，请刷新后再看。",
     "this retraining has ended": "这次训练已经结束。",
     "this follow-up is not waiting; look at it again": "这个回访任务不在等待中，请刷新后再看。",
     "this follow-up is not in your hands any more; look at it again": (

@@ -8,7 +8,7 @@ from classifier.predict import Classifier
 from models.errors import Permanent, Rejected
 from models.store import Store
 from models.training import Taxonomy
-from workers.serving import unpacked
+from workers.serving import opened
 
 
 class CannotServe(Rejected):
@@ -62,8 +62,8 @@ class BundleWork:
 
     async def _classifier(self, bundle_id: str) -> Classifier:
         try:
-            folder = await unpacked(self._store, self._cache, bundle_id)
-            return await asyncio.to_thread(Classifier.load, folder, self._taxonomy)
+            _, bundle = await opened(self._store, self._cache, bundle_id)
+            return await asyncio.to_thread(Classifier, bundle, self._taxonomy)
         except Permanent as error:
             raise CannotServe(str(error)) from error
 

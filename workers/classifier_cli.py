@@ -273,6 +273,7 @@ def _in_use(config: Path | None) -> Path:
     """The champion's directory, unpacked if this host has not had it yet."""
     import asyncio
 
+    from workers.serving import opened
     from workers.wiring import make_store
 
     settings = load(config, environ=os.environ)
@@ -285,10 +286,7 @@ def _in_use(config: Path | None) -> Path:
                 raise BundleRefused(
                     "还没有在用的分类器，请先 shouli run，或用 --bundle / no classifier serves yet"
                 )
-            folder = settings.data_dir / "bundles" / champion
-            if not folder.is_dir():
-                content = await store.bundles.content(champion)
-                folder = bundles.unpack(content, settings.data_dir / "bundles")
+            folder, _ = await opened(store, settings.data_dir / "bundles", champion)
             return folder
         finally:
             await store.close()

@@ -93,6 +93,7 @@ class Retrainer:
                 _log.error("retraining failed", retraining=work.id, error=str(error))
 
     async def _run(self, work: Work) -> None:
+        promoted = await self._store.bundles.champion()
         champion = await serviceable(self._store, self._cache, self._taxonomy)
         corrections = await self._store.corrections.all()
         taxonomy = self._taxonomy.with_words(await self._store.dictionary.words())
@@ -111,7 +112,8 @@ class Retrainer:
             bundle_id, outcome = await self._train(work, plan)
             content = await asyncio.to_thread(bundles.pack, workshop / bundle_id)
             card = asdict(bundles.load(workshop / bundle_id).card)
-            outcome["champion"] = name
+            # What it was compared with, and what served then: the same, unless that is damaged.
+            outcome |= {"champion": name, "promoted": promoted}
             upto = max((each.at for each in corrections), default=0.0)
             done = await self._store.retrainings.finish(
                 work, bundle_id, card, content, outcome, upto

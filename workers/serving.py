@@ -7,7 +7,7 @@ from pathlib import Path
 import structlog
 
 from classifier import bundles
-from classifier.bundle import BundleRefused
+from classifier.bundle import Bundle, BundleRefused
 from classifier.lessons import MANNERS
 from classifier.likeness import Signer
 from classifier.predict import Classifier
@@ -59,9 +59,9 @@ class Serving:
         ids = [champion] if self._classifier else await self._store.bundles.promoted()
         for bundle_id in ids:
             try:
-                folder = await unpacked(self._store, self._cache, bundle_id)
+                _, bundle = await opened(self._store, self._cache, bundle_id)
                 # In a thread: chats that are being read meanwhile must not wait for it.
-                self._classifier = await asyncio.to_thread(load_classifier, folder, self._taxonomy)
+                self._classifier = await asyncio.to_thread(ready, bundle, self._taxonomy)
             except Permanent as error:
                 _log.error("bundle refused", bundle=bundle_id, error=str(error))
             else:
@@ -118,23 +118,24 @@ def text_of(ticket: Unlabelled) -> Text:
     return Text(ticket.text, ticket.subject, MANNERS.get(ticket.lane, ""))
 
 
-def load_classifier(folder: Path, taxonomy: Taxonomy) -> Classifier:
-    """The classifier of an unpacked bundle, ready for its first customer.
+def ready(bundle: Bundle, taxonomy: Taxonomy) -> Classifier:
+    """The classifier of a bundle, ready for its first customer.
 
     Raises:
-        BundleRefused: damaged, foreign, or not of this taxonomy.
+        BundleRefused: it is not of this taxonomy.
     """
-    classifier = Classifier.load(folder, taxonomy)
+    classifier = Classifier(bundle, taxonomy)
     # The first call pages the arrays in and loads the dictionary: not on a customer.
     classifier.classify([Text("您好，请问订单什么时候发货？")])
     heap.settle()
     return classifier
 
 
-async def unpacked(store: Store, cache: Path, bundle_id: str) -> Path:
-    """The folder of a bundle below ``cache``, fetched from the store where it is not there.
+async def opened(store: Store, cache: Path, bundle_id: str) -> tuple[Path, Bundle]:
+    """The folder of a bundle below ``cache`` and what is in it, fetched from the store if need be.
 
-    One that is damaged on this disk is fetched again.
+    One that is damaged on this disk, or goes while it is read, is fetched again; once it is
+    open, nobody needs the folder any more.
 
     Raises:
         BundleRefused: the store's own copy is damaged.
@@ -144,24 +145,22 @@ async def unpacked(store: Store, cache: Path, bundle_id: str) -> Path:
     folder = cache / bundle_id
     if folder.is_dir():
         try:
-            await asyncio.to_thread(bundles.load, folder)
+            return folder, await asyncio.to_thread(bundles.load, folder)
         except BundleRefused as error:
             _log.warning("bundle is fetched again", bundle=bundle_id, error=str(error))
-        else:
-            return folder
     content = await store.bundles.content(bundle_id)
     found = await asyncio.to_thread(bundles.unpack, content, cache)
     if found.name != bundle_id:
         raise BundleRefused(f"The bundle stored as {bundle_id} is {found.name}.")
-    return found
+    return found, await asyncio.to_thread(bundles.load, found)
 
 
 async def serviceable(store: Store, cache: Path, taxonomy: Taxonomy) -> tuple[str, Path] | None:
     """The last promoted bundle that can be served, and its folder."""
     for bundle_id in await store.bundles.promoted():
         try:
-            folder = await unpacked(store, cache, bundle_id)
-            await asyncio.to_thread(Classifier.load, folder, taxonomy)
+            folder, bundle = await opened(store, cache, bundle_id)
+            await asyncio.to_thread(Classifier, bundle, taxonomy)
         except Permanent as error:
             _log.error("bundle refused", bundle=bundle_id, error=str(error))
         else:

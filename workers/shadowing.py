@@ -14,7 +14,7 @@ from models.store.queue import Unlabelled
 from models.store.shadows import Sitting, Verdict
 from models.ticket import Labels
 from models.training import Taxonomy
-from workers.serving import load_classifier, text_of, unpacked
+from workers.serving import opened, ready, text_of
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -84,8 +84,8 @@ class Shadowing:
 
     async def _loaded(self, bundle_id: str) -> Classifier | None:
         try:
-            folder = await unpacked(self._store, self._cache, bundle_id)
-            loaded = await asyncio.to_thread(load_classifier, folder, self._taxonomy)
+            _, bundle = await opened(self._store, self._cache, bundle_id)
+            loaded = await asyncio.to_thread(ready, bundle, self._taxonomy)
         except Permanent as error:
             _log.error("challenger in shadow refused", bundle=bundle_id, error=str(error))
             return None

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import structlog
 
-from classifier import bundles
 from classifier.features import Rows
 from classifier.lessons import MANNERS
 from classifier.similar import Found, Index, Vectors
@@ -20,7 +19,7 @@ from models.ports import Clock
 from models.store import Store
 from models.store.canned import CannedAnswer
 from models.store.examples import Question
-from workers.serving import unpacked
+from workers.serving import opened
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -120,16 +119,15 @@ class Suggesting:
         """Takes up another champion, and what was resolved since the last look."""
         champion = await self._store.bundles.champion()
         if champion is not None and champion != self._bundle:
-            self._bundle = champion
             try:
-                folder = await unpacked(self._store, self._cache, champion)
-                loaded = await asyncio.to_thread(bundles.load, folder)
-                self._vectors = await asyncio.to_thread(Vectors, loaded)
+                _, bundle = await opened(self._store, self._cache, champion)
+                self._vectors = await asyncio.to_thread(Vectors, bundle)
             except Permanent as error:
                 _log.error("bundle refused", bundle=champion, error=str(error))
             else:
                 self._index, self._canned = None, None
                 self._looked = float("-inf")
+            self._bundle = champion  # refused for good, or taken up; a full disk is tried again
         if self._vectors is not None and self._clock() - self._looked >= _LOOK_SECONDS:
             self._index = await self._caught_up(self._vectors)
             self._looked = self._clock()

@@ -100,6 +100,7 @@ function shelf(bundle, known, { act }) {
   const serves = bundle.id === known.champion;
   const run = known.retrainings.find((each) => each.bundle_id === bundle.id && each.outcome);
   const refused = run && !run.outcome.verdict.passed;
+  const doubt = refused ? "bundles.promote.against" : outdated(bundle, run, known) ? "bundles.promote.outdated" : null;
   const shadowed = known.shadow?.bundle === bundle.id;
   return h("li.shelf", null,
     h("code", null, bundle.id.slice(0, SHORT)),
@@ -109,10 +110,10 @@ function shelf(bundle, known, { act }) {
     h("span.spread", null),
     h("small", null, moment(bundle.created_at)),
     serves
-      ? h("button.quiet", { type: "button", onclick: () => rollBack(act) }, t("bundles.rollback"))
+      ? h("button.quiet", { type: "button", onclick: () => rollBack(bundle, act) }, t("bundles.rollback"))
       : [
         !shadowed && h("button.quiet", { type: "button", title: t("shadow.text"), onclick: () => act(() => call("POST", `/bundles/${bundle.id}/shadow`), t("shadow.begun")) }, t("shadow.begin")),
-        h("button.quiet", { type: "button", onclick: () => promote(bundle, refused, act) }, t("bundles.promote")),
+        h("button.quiet", { type: "button", onclick: () => promote(bundle, doubt, act) }, t("bundles.promote")),
       ]);
 }
 
@@ -120,17 +121,23 @@ function why() {
   return h("label.field", null, t("bundles.why"), h("input", { name: "why", required: true, maxlength: "500" }));
 }
 
-async function promote(bundle, refused, act) {
-  const text = t(refused ? "bundles.promote.against" : "bundles.promote.text");
-  const form = await ask({ title: t("bundles.promote.title", { id: bundle.id.slice(0, SHORT) }), text, fields: [why()], submit: t("bundles.promote"), danger: refused });
+// Its gate compared it with a champion that serves no more; who has served before needs none.
+function outdated(bundle, run, known) {
+  const against = run?.outcome.promoted;
+  return against !== undefined && !bundle.promoted_at && against !== known.champion;
+}
+
+async function promote(bundle, doubt, act) {
+  const text = t(doubt ?? "bundles.promote.text");
+  const form = await ask({ title: t("bundles.promote.title", { id: bundle.id.slice(0, SHORT) }), text, fields: [why()], submit: t("bundles.promote"), danger: doubt !== null });
   if (!form) return;
-  const body = { why: form.get("why"), against_gate: Boolean(refused) };
+  const body = { why: form.get("why"), against_gate: doubt !== null };
   await act(() => call("POST", `/bundles/${bundle.id}/promote`, body), t("bundles.promoted"));
 }
 
-async function rollBack(act) {
+async function rollBack(bundle, act) {
   const form = await ask({ title: t("bundles.rollback.title"), text: t("bundles.rollback.text"), fields: [why()], submit: t("bundles.rollback"), danger: true });
-  if (form) await act(() => call("POST", "/bundles/rollback", { why: form.get("why") }), t("bundles.promoted"));
+  if (form) await act(() => call("POST", "/bundles/rollback", { why: form.get("why"), champion: bundle.id }), t("bundles.promoted"));
 }
 
 // -- champion against challenger ----------------------------------------------------

@@ -30,6 +30,7 @@ export const WORDS = {
   "bundles.promote.title": ["启用模型 {id}？", "Promote model {id}?"],
   "bundles.promote.text": ["所有工作进程 5 秒内换用它；可以随时回退。", "Every worker takes it up within 5 s; you can roll back at any time."],
   "bundles.promote.against": ["它没有通过关口。确要启用，请写明理由，会记入审计。", "Its gate did not pass. To promote it anyway, say why; it is audited."],
+  "bundles.promote.outdated": ["它是和另一个模型比较的，不是和现役的。确要启用，请写明理由，会记入审计。", "It was compared with another model than serves now. To promote it anyway, say why; it is audited."],
   "bundles.promoted": ["已切换，工作进程 5 秒内换用。", "Done: workers take it up within 5 s."],
   "bundles.rollback": ["回退", "Roll back"],
   "bundles.rollback.title": ["退回上一个模型？", "Roll back to the model before?"],

@@ -31,32 +31,40 @@ class Bundles:
 
         Raises:
             NotFound: no such bundle.
-            Conflict: it serves already; or the gate of the run that made it did not pass, and
-                ``against_gate`` is not said.
+            Conflict: it serves already; or the gate of the run that made it did not pass, or
+                compared it with another bundle than serves now, and ``against_gate`` is not said.
         """
         async with self._db.write() as tx:
             champion = await _champion(tx)
             if champion == bundle_id:
                 raise Conflict("this bundle serves already")
-            passed = await _passed(tx, bundle_id)
-            if not (passed or against_gate):
-                raise Conflict("the gate did not pass; overrule it with a reason")
+            try:
+                await _pass_gate(tx, bundle_id, champion)
+            except Conflict:
+                if not against_gate:
+                    raise
+                passed = False
+            else:
+                passed = True
             await _point(tx, bundle_id, champion)
             detail = {"why": why, "before": champion, "gate": passed}
             await tx.audit(by, "bundle.promote", bundle_id[:64], **detail)
             tx.emit("bundle.promoted", bundle=bundle_id)
 
-    async def rollback(self, by: str | None, why: str = "") -> str:
+    async def rollback(self, by: str | None, why: str = "", *, off: str | None = None) -> str:
         """Makes the bundle that served before the champion serve again; returns its id.
 
-        Once more leads back one promotion further.
+        Once more leads back one promotion further. ``off`` is the champion that is to go: two who
+        saw it fail at the same time lead back once.
 
         Raises:
-            Conflict: nothing served before.
+            Conflict: nothing served before; or ``off`` does not serve any more.
         """
         b = bundle.c
         async with self._db.write() as tx:
             champion = await _champion(tx)
+            if off is not None and off != champion:
+                raise Conflict("another bundle serves by now; look at it again")
             query = select(b.replaced).where(b.id == champion)
             before: str | None = (await tx.conn.execute(query)).scalar_one_or_none()
             if before is None:
@@ -116,16 +124,42 @@ async def add_bundle(tx: Tx, bundle_id: str, card: Mapping[str, Any], content: b
 
 
 async def _champion(tx: Tx) -> str | None:
-    """Read for changing it: whoever promotes at the same time waits."""
-    return (await tx.conn.execute(_CHAMPION.with_for_update())).scalar_one_or_none()
+    """Read for changing it: whoever promotes at the same time waits.
+
+    Who has waited holds the row of the champion that was; another may be it by now.
+    """
+    champion: str | None = None
+    while True:
+        found = (await tx.conn.execute(_CHAMPION)).scalar_one_or_none()
+        if found == champion:
+            return champion
+        champion = found
+        await tx.conn.execute(select(bundle.c.id).where(bundle.c.id == found).with_for_update())
 
 
-async def _passed(tx: Tx, bundle_id: str) -> bool:
-    """Whether the last run that made this bundle let it through; the seed's had no gate."""
+async def _pass_gate(tx: Tx, bundle_id: str, champion: str | None) -> None:
+    """Looks at the last run that made this bundle; the seed's had no gate.
+
+    A bundle that has served needs no comparison to serve again.
+
+    Raises:
+        Conflict: its gate did not pass, or compared it with another than ``champion``.
+    """
     r = retraining.c
     query = select(r.outcome).where(r.bundle_id == bundle_id).order_by(r.created_at.desc())
     outcome = (await tx.conn.execute(query.limit(1))).scalar_one_or_none()
-    return outcome is None or bool(outcome["verdict"]["passed"])
+    if outcome is None:
+        return
+    if not outcome["verdict"]["passed"]:
+        raise Conflict("the gate did not pass; overrule it with a reason")
+    served = select(bundle.c.promoted_at).where(bundle.c.id == bundle_id)
+    if (await tx.conn.execute(served)).scalar_one_or_none() is not None:
+        return
+    # Runs of earlier versions do not tell which champion there was.
+    if outcome.get("promoted", champion) != champion:
+        raise Conflict(
+            "the gate compared it with another bundle than serves now; compare, or overrule it"
+        )
 
 
 async def _point(tx: Tx, bundle_id: str, replaced: str | None) -> None:

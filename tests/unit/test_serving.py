@@ -65,7 +65,8 @@ def table() -> Bundles:
 @pytest.fixture
 def serving(table: Bundles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serving:
     monkeypatch.setattr("workers.serving.bundles.unpack", lambda _content, root: root / "b1")
-    monkeypatch.setattr("workers.serving.Classifier.load", lambda _folder, _taxonomy: Picky())
+    monkeypatch.setattr("workers.serving.bundles.load", lambda _folder: None)
+    monkeypatch.setattr("workers.serving.Classifier", lambda _bundle, _taxonomy: Picky())
     store: Any = SimpleNamespace(bundles=table)
     return Serving(store, tmp_path, TAXONOMY)
 

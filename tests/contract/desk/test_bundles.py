@@ -56,7 +56,11 @@ async def test_promote_and_roll_back_are_audited_with_their_reason(
     assert (await admin.post("/bundles/b2/promote", {"why": "再来"})).status == 409
     assert (await admin.post("/bundles/b9/promote", {"why": "没有"})).status == 404
     assert (await admin.post("/bundles/b1/promote", {"why": " "})).status == 422
-    assert (await admin.post("/bundles/rollback", {"why": "投诉多了"})).json == {"champion": "b1"}
+    late = await admin.post("/bundles/rollback", {"why": "投诉多了", "champion": "b1"})
+    assert late.status == 409
+    assert "已经换过" in str(late.json)
+    back = await admin.post("/bundles/rollback", {"why": "投诉多了", "champion": "b2"})
+    assert back.json == {"champion": "b1"}
     assert (await admin.post("/bundles/rollback", {"why": "再退"})).status == 409
     async with house.store.db.read() as conn:
         rows = (await conn.execute(audit.select().order_by(audit.c.id))).all()

@@ -26,7 +26,7 @@ from models.training import Taxonomy
 from tests.contract.store import makers
 from workers import retrain
 from workers.retrain import Options, Retrainer
-from workers.serving import Serving, unpacked
+from workers.serving import Serving, opened
 
 FEW = 3
 KILLS = int(os.environ.get("RETRAIN_KILLS", FEW))
@@ -158,8 +158,9 @@ async def test_a_challenger_is_made_from_corrections_and_waits(
     await house.store.bundles.promote(run.bundle_id, agent_id, "better")
     await house.serving.refresh()
     assert house.serving.bundle == run.bundle_id
-    folder = await unpacked(house.store, house.folder / "bundles", run.bundle_id)
-    assert bundles.load(folder).taxonomy.words == ("鲲鹏充电卡",)
+    _, bundle = await opened(house.store, house.folder / "bundles", run.bundle_id)
+    assert bundle.taxonomy.words == ("鲲鹏充电卡",)
+    assert run.outcome["promoted"] == packed[0]
     assert not list((house.folder / "retraining").iterdir())
 
 
