@@ -70,6 +70,11 @@ class Desk(Section):
         "/ Networks of trusted reverse proxies, whose X-Forwarded-For names who comes; behind one "
         "that is not named, all share one limit of wrong passwords.",
     )
+    webhook_networks: tuple[Network, ...] = Field(
+        description="事件推送除公网外还可发往的网段，如 10.1.2.0/24；默认只发往公网 "
+        "/ Networks that webhooks may be sent to besides the public Internet, such as "
+        "10.1.2.0/24; none by default."
+    )
     session_hours: float = Field(
         gt=0, le=720, description="登录有效多少小时 / Hours until a login ends."
     )

@@ -162,6 +162,7 @@ class DeskOptions:
     ``origins``: exact origins (“https://desk.example.com”) that browsers may come from; when
     empty, only pages of the host that is being asked. ``second_person``: whoever wrote a text for
     an incident may not approve it; ``incident_alert``: roles that are told of a drill.
+    ``webhook_networks``: where webhooks may be besides the public Internet.
     ``proxies``: whose X-Forwarded-For names who comes.
     ``survey_seconds``: how long one may be answered; ``survey_change_seconds``: or changed.
     """
@@ -171,6 +172,7 @@ class DeskOptions:
     secure_cookie: bool = False
     origins: frozenset[str] = frozenset()
     proxies: tuple[Network, ...] = ()
+    webhook_networks: tuple[Network, ...] = ()
     second_person: bool = True
     incident_alert: tuple[str, ...] = ("supervisor", "admin")
     beat_seconds: float = 10.0

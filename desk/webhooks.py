@@ -1,12 +1,17 @@
 """Webhooks: where events go, what was sent and what was not, and sending it again."""
 
 import secrets
+from collections.abc import Sequence
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from desk import bodies
 from desk.auth import API, ID, who
-from desk.services import SERVICES
+from desk.errors import Refusal
+from desk.services import SERVICES, Words
+from models.addresses import Network, within_reach
 from models.agent import Role
 from models.store.webhooks import Webhook
 
@@ -20,11 +25,33 @@ async def list_webhooks(request: web.Request) -> web.Response:
 async def add(request: web.Request) -> web.Response:
     person = who(request, Role.ADMIN)
     asked = await bodies.read(request, bodies.NewWebhook)
+    _refuse_internal(asked.url, request.app[SERVICES].options.webhook_networks)
     secret = secrets.token_urlsafe(32)
     created = await request.app[SERVICES].store.webhooks.add(
         str(asked.url), asked.kinds, secret.encode(), person.id
     )
     return web.json_response({"id": created, "secret": secret}, status=201)
+
+
+def _refuse_internal(url: str, allowed: Sequence[Network]) -> None:
+    """An early word on what is plain to see; where a name leads is looked at with each event.
+
+    Raises:
+        Refusal: 422, this host or an address of its own network.
+    """
+    host = urlsplit(url).hostname or ""
+    address = "127.0.0.1" if host == "localhost" else host
+    try:
+        ip_address(address)
+    except ValueError:
+        return
+    if not within_reach(address, allowed):
+        words = Words(
+            "这是内网地址，不能推送；确需推送的，请管理员把网段写进设置 desk.webhook_networks。",
+            "This address is internal and gets no events; if it should, name its network in the"
+            " setting desk.webhook_networks.",
+        )
+        raise Refusal(422, "invalid_field", words, field="url")
 
 
 async def change(request: web.Request) -> web.Response:

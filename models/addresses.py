@@ -1,7 +1,7 @@
-"""Who asks, behind proxies."""
+"""Who asks, behind proxies; and which addresses anybody could reach."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Network = IPv4Network | IPv6Network
 
@@ -28,6 +28,33 @@ def _trusted(address: str, proxies: Sequence[Network]) -> bool:
     except ValueError:
         return False
     return any(parsed.version == network.version and parsed in network for network in proxies)
+
+
+_NAT64 = IPv6Network("64:ff9b::/96")
+"""RFC 6052: an IPv4 address stands in the last 32 bits."""
+
+
+def within_reach(address: str, allowed: Sequence[Network]) -> bool:
+    """Whether what outsiders name may be asked: the public Internet, and ``allowed`` networks.
+
+    Not this host, nor its own network, nor what clouds tell their machines at 169.254.169.254:
+    those trust who stands inside.
+    """
+    try:
+        parsed = _plain(ip_address(address.partition("%")[0]))
+    except ValueError:
+        return False
+    inside = any(parsed.version == net.version and parsed in net for net in allowed)
+    return inside or (parsed.is_global and not parsed.is_multicast)
+
+
+def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """The IPv4 address that an IPv6 one only wraps (RFC 4291 §2.5.5.2, RFC 3056, RFC 6052)."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address
 
 
 def _bundle(address: str) -> str:

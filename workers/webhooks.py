@@ -1,13 +1,16 @@
 """Telling outsiders: every event as a signed POST, at least once, in order per ticket."""
 
 import asyncio
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import aiohttp
 import structlog
 
 from channels.ingest.signing import KEY, SIGNATURE, TIMESTAMP, sign
+from models.addresses import Network, within_reach
 from models.errors import Temporary
 from models.store import Store
 from models.store.webhooks import DueEvent
@@ -29,6 +32,32 @@ _ATTEMPTS = 80
 """About three days."""
 
 
+class OutOfReach(OSError):
+    """The address is not public, and no setting allows it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "地址在内网，未获准；允许的网段见 desk.webhook_networks"
+            " / The address is internal; desk.webhook_networks names those that are allowed"
+        )
+
+
+def guarded(allowed: Sequence[Network]) -> aiohttp.TCPConnector:
+    """Connects to the public Internet and to ``allowed`` networks only.
+
+    It looks at the very address that is connected to: a name may lead to another one each time
+    it is asked (DNS rebinding).
+    """
+
+    def open_socket(found: tuple[Any, ...]) -> socket.socket:
+        family, kind, protocol, _, address = found
+        if not within_reach(address[0], allowed):
+            raise OutOfReach
+        return socket.socket(family, kind, protocol)
+
+    return aiohttp.TCPConnector(socket_factory=open_socket)
+
+
 class Announcing:
     """One task a webhook: whoever hangs holds up nobody else."""
 
@@ -37,8 +66,13 @@ class Announcing:
         store: Store,
         stopping: Callable[[], bool] = lambda: False,
         patience: float = _ATTEMPT_SECONDS,
+        allowed: Sequence[Network] = (),
     ) -> None:
-        """``patience``: seconds an attempt may take. ``stopping``: whether to begin no other."""
+        """``patience``: seconds an attempt may take. ``stopping``: whether to begin no other.
+
+        ``allowed``: networks that may be sent to beside the public Internet.
+        """
+        self._allowed = allowed
         self._store = store
         self._patience = patience
         self._stopping = stopping
@@ -74,7 +108,9 @@ class Announcing:
 
     async def _drain(self, webhook_id: str) -> None:
         timeout = aiohttp.ClientTimeout(total=self._patience)
-        async with aiohttp.ClientSession(timeout=timeout) as http:
+        async with aiohttp.ClientSession(
+            timeout=timeout, connector=guarded(self._allowed)
+        ) as http:
             while not self._stopping():
                 due = await self._store.webhooks.lease(webhook_id, _TOGETHER, _LEASE_SECONDS)
                 if not due:
@@ -119,4 +155,7 @@ async def post(http: aiohttp.ClientSession, due: DueEvent) -> tuple[int | None, 
             taken = 200 <= reply.status < 300
             return reply.status, "" if taken else f"HTTP {reply.status}"
     except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError is an OSError
+        reason = getattr(error, "os_error", None)
+        if isinstance(reason, OutOfReach):
+            return None, str(reason)
         return None, type(error).__name__

@@ -40,7 +40,7 @@ class Api:
         token = options.bot_token.get_secret_value()
         seconds, url = options.timeout_seconds, options.base_url
         self.token = token
-        self._own_host = urlsplit(url).hostname or ""
+        self._own = _place(url)
         self._timeout = aiohttp.ClientTimeout(total=seconds)
         # Without the library's own retries: one after a dropped socket may say it twice.
         self.client = AsyncWebClient(token, base_url=url, timeout=seconds, retry_handlers=[])
@@ -89,9 +89,10 @@ class Api:
     # -- files -------------------------------------------------------------------------
 
     async def fetch(self, url: str) -> File:
-        """A file that Slack keeps. The token goes to Slack's own hosts only."""
-        host = urlsplit(url).hostname or ""
-        if host != self._own_host and not host.endswith(".slack.com"):
+        """A file that Slack keeps. The token goes to Slack's own hosts only, and never in the open."""
+        scheme, host = _place(url)
+        slacks = scheme == "https" and host.endswith(".slack.com")
+        if (scheme, host) != self._own and not slacks:
             raise Permanent("文件不在 Slack 上 / The file is not kept by Slack")
         headers = {"Authorization": f"Bearer {self.token}"}
         try:
@@ -133,6 +134,12 @@ class Api:
         )  # fmt: skip
         async for message in _pages(call, "messages"):
             yield message
+
+
+def _place(url: str) -> tuple[str, str]:
+    """Scheme and host."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or ""
 
 
 def _blocks(text: str, choices: Sequence[Choice]) -> list[dict[str, Any]]:

@@ -99,6 +99,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
             session_hours=settings.desk.session_hours,
             secure_cookie=settings.desk.secure_cookie,
             proxies=settings.desk.proxies,
+            webhook_networks=settings.desk.webhook_networks,
             second_person=settings.incidents.second_person,
             incident_alert=settings.incidents.alert,
             transfer_seconds=settings.life.transfer_minutes * 60.0,

@@ -8,10 +8,40 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from models.errors import ShouliError
 
 _LOOK_SECONDS = 0.2
+
+_QUIET_SECONDS = 75.0
+"""For a whole request, and between two of them: longer than proxies keep a connection (60 s for
+nginx and most balancers), and far less than the library's hour, in which whoever opens connections
+and says nothing, or a byte a minute, would take all that there are."""
+
+
+_BODY_SECONDS, _LONGEST_BODY_SECONDS = 60.0, 300.0
+_SLOWEST = 20_000
+"""Bytes a second, beside the first seconds, in which a body has to come."""
+
+
+@web.middleware
+async def hurry(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Hangs up on whoever sends a body a byte at a time, whichever handler waits for it."""
+    if not request.can_read_body:
+        return await handler(request)
+
+    def hang_up() -> None:
+        if request.transport is not None and not request.content.is_eof():
+            request.transport.abort()
+
+    size = request.content_length or _LONGEST_BODY_SECONDS * _SLOWEST
+    seconds = min(_BODY_SECONDS + size / _SLOWEST, _LONGEST_BODY_SECONDS)
+    timer = asyncio.get_running_loop().call_later(seconds, hang_up)
+    try:
+        return await handler(request)
+    finally:
+        timer.cancel()
 
 
 @asynccontextmanager
@@ -21,7 +51,10 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[N
     Raises:
         ShouliError: the address cannot be listened on.
     """
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+    app.middlewares.insert(0, hurry)
+    runner = web.AppRunner(
+        app, access_log=None, shutdown_timeout=2.0, keepalive_timeout=_QUIET_SECONDS
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()

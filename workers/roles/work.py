@@ -127,7 +127,7 @@ async def _worker(
         calling_back = CallingBack(base.store, ruling, follow_up_plan(settings))
         deliverer = Deliverer(base.store, channels, stopping=stopping)
         fetcher = Fetcher(base.store, channels, stopping)
-        announcing = Announcing(base.store, stopping)
+        announcing = Announcing(base.store, stopping, allowed=settings.desk.webhook_networks)
         limits = Limits(
             settings.pipeline.batch, settings.pipeline.lease_seconds, settings.pipeline.attempts
         )

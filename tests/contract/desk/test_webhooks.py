@@ -34,6 +34,20 @@ async def test_what_cannot_be_a_webhook_is_refused(house: World, visit: Visit) -
     assert (await admin.call("PATCH", "/webhooks/nobody", {"disabled": True})).status == 404
 
 
+async def test_what_is_inside_gets_no_events_unless_a_setting_names_it(
+    house: World, visit: Visit
+) -> None:
+    await house.person("root", Role.ADMIN)
+    admin = await visit("root")
+    inside = ("http://localhost:6379/", "http://10.1.2.3/", "http://169.254.169.254/latest",
+              "http://[::1]/", "http://[::ffff:10.1.2.3]/", "http://100.100.100.200/")  # fmt: skip
+    for url in inside:
+        answer = await admin.post("/webhooks", {"url": url})
+        assert (answer.status, answer.json["field"]) == (422, "url"), url
+        assert "desk.webhook_networks" in answer.json["message"]["zh"]
+    assert (await admin.post("/webhooks", {"url": "http://8.8.4.4/"})).status == 201
+
+
 async def test_nobody_else_sees_them(house: World, visit: Visit) -> None:
     await house.person("chen", Role.SUPERVISOR)
     chen = await visit("chen")

@@ -138,7 +138,9 @@ async def test_files_are_fetched_with_the_token_from_slack_alone(place: Any) -> 
     made = await place()
     file = await made.channel.fetch("slack", {"url": f"{made.fake.url}/files/photo.jpg"})
     assert (file.content, file.mime) == (b"jpeg", "image/jpeg")
-    for url in ("https://evil.example.com/x", "https://notslack.com/x", "file:///etc/passwd"):
+    foreign = ("https://evil.example.com/x", "https://notslack.com/x", "file:///etc/passwd",
+               "http://files.slack.com/x", "https://slack.com@evil.example.com/x")  # fmt: skip
+    for url in foreign:
         with pytest.raises(Permanent):
             await made.channel.fetch("slack", {"url": url})
     for misdeed, error in ((Misdeed(404), Permanent), (Misdeed(503), Temporary),

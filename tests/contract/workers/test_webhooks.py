@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from ipaddress import ip_network
 
 import pytest
 
@@ -9,6 +10,9 @@ from models.store import Store
 from tests.contract.store.conftest import FakeClock
 from tests.receiver import Receiver
 from workers.webhooks import Announcing
+
+HERE = (ip_network("127.0.0.0/8"),)
+"""Where the receivers of these tests are."""
 
 
 async def _hook(store: Store, receiver: Receiver) -> str:
@@ -39,7 +43,7 @@ async def test_every_event_arrives_signed_in_order_and_under_one_id(
     async with Receiver(random.Random(3), trouble=0.3) as receiver:
         await _hook(store, receiver)
         await _happen(store, tickets=6, each=8)
-        await _until_settled(store, Announcing(store, patience=1.0), clock)
+        await _until_settled(store, Announcing(store, patience=1.0, allowed=HERE), clock)
         assert sorted(set(receiver.ids())) == [*range(1, 49)]
         assert len(receiver.taken) > 48, "a receiver that took it and said 500 gets it again"
         assert list(receiver.out_of_order()) == []
@@ -54,7 +58,7 @@ async def test_trouble_is_written_down_and_passes(
         hook = await _hook(store, receiver)
         await _happen(store, tickets=1, each=2)
         receiver.answers = [act]
-        announcing = Announcing(store, patience=0.2)
+        announcing = Announcing(store, patience=0.2, allowed=HERE)
         await announcing.run()
         await announcing.settle()
         _, first = await store.webhooks.log(hook)
@@ -71,7 +75,7 @@ async def test_who_hangs_holds_up_nobody_else(store: Store) -> None:
         await _hook(store, quick)
         slow.answers = ["hang"]
         await _happen(store, tickets=1, each=3)
-        announcing = Announcing(store, patience=5)
+        announcing = Announcing(store, patience=5, allowed=HERE)
         try:
             await announcing.run()
             async with asyncio.timeout(4):
@@ -88,10 +92,28 @@ async def test_nothing_is_sent_where_nobody_answers_until_the_pause_is_over(
     async with Receiver() as receiver:
         hook = await _hook(store, receiver)
     await _happen(store, tickets=20, each=1)
-    announcing = Announcing(store)
+    announcing = Announcing(store, allowed=HERE)
     for _ in range(2):
         await announcing.run()
         await announcing.settle()
     tried = [row["attempts"] for row in await store.webhooks.log(hook)]
     assert sum(tried) == 8, "one round, not one attempt for each of twenty tickets"
     assert (await store.webhooks.all())[0].failures == 1
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]"])
+async def test_what_is_inside_is_not_reached_however_it_is_spelled(
+    store: Store, host: str
+) -> None:
+    """Whatever the name leads to when it is asked: the address that is connected to counts."""
+    async with Receiver() as receiver:
+        receiver.url = receiver.url.replace("127.0.0.1", host)
+        hook = await _hook(store, receiver)
+        await _happen(store, tickets=1, each=1)
+        announcing = Announcing(store)
+        await announcing.run()
+        await announcing.settle()
+        (owed,) = await store.webhooks.log(hook)
+        assert owed["state"] == "due"
+        assert "desk.webhook_networks" in owed["error"]
+        assert receiver.done.total() == 0

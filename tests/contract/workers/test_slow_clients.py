@@ -1,0 +1,68 @@
+"""Whoever opens a connection and dawdles does not keep it: on real sockets, with short times."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+
+from workers.roles import door
+
+HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
+
+
+async def _echo(request: web.Request) -> web.Response:
+    return web.Response(body=await request.read())
+
+
+@pytest.fixture
+async def port(monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int) -> AsyncIterator[int]:
+    monkeypatch.setattr(door, "_QUIET_SECONDS", 0.2)
+    monkeypatch.setattr(door, "_BODY_SECONDS", 0.2)
+    app = web.Application()
+    app.router.add_post("/", _echo)
+    async with door.serving(app, "127.0.0.1", unused_tcp_port):
+        yield unused_tcp_port
+
+
+@pytest.mark.parametrize(
+    ("first", "drip"),
+    [
+        (b"", b""),
+        (b"", b"\r\n"),
+        (HEAD, b"a"),
+        (HEAD + b"Content-Length: 100000\r\n\r\n", b"a"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n"),
+        (HEAD + b"Content-Length: 1\r\n\r\na" + HEAD, b"a"),
+    ],
+    ids=["silent", "lines", "head", "body", "chunks", "second"],
+)
+async def test_who_dawdles_is_hung_up_on(
+    port: int, first: bytes, drip: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "_LONGEST_BODY_SECONDS", 0.2)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(first)
+
+    async def dawdle() -> None:
+        while True:
+            writer.write(drip)
+            await asyncio.sleep(0.02)
+
+    dawdling = asyncio.create_task(dawdle())
+    try:
+        async with asyncio.timeout(3.0):
+            await asyncio.gather(reader.read(), return_exceptions=True)
+    finally:
+        dawdling.cancel()
+        writer.close()
+
+
+async def test_who_is_only_large_is_heard(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(HEAD + b"Content-Length: 20000\r\n\r\n")
+    for _ in range(20):
+        writer.write(b"a" * 1000)
+        await asyncio.sleep(0.02)
+    assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+    writer.close()
