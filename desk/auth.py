@@ -50,6 +50,8 @@ _NOBODY = (
 must be that of a real one, which a test makes sure of.
 """
 
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
 _RANK = {Role.AGENT: 0, Role.SUPERVISOR: 1, Role.ADMIN: 2}
 
 
@@ -60,6 +62,7 @@ class Person:
     agent: Agent
     token: str = field(repr=False)
     by: Kind
+    read_only: bool = False
 
     @property
     def id(self) -> str:
@@ -203,13 +206,16 @@ async def _person(request: web.Request) -> Person:
     scheme, _, bearer = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     by: Kind = "token" if scheme.lower() == "bearer" else "session"
     token = bearer.strip() if by == "token" else request.cookies.get(cookie_name(services.options))
-    agent = await services.store.agents.holder(token, by) if token else None
-    if agent is None or token is None:
+    holder = await services.store.agents.holder(token, by) if token else None
+    if holder is None or token is None:
         words = Words("请先登录。", "Sign in first.")
         raise Refusal(401, "no_session", words)
     if by == "session":
         refuse_foreign(request)
-    return Person(agent, token, by)
+    if holder.read_only and request.method not in _READING:
+        words = Words("这个令牌只能读取。", "This token can only read.")
+        raise Refusal(403, "read_only", words)
+    return Person(holder.agent, token, by, holder.read_only)
 
 
 def refuse_foreign(request: web.Request) -> None:
@@ -219,7 +225,7 @@ def refuse_foreign(request: web.Request) -> None:
         Refusal: 403, another site asks, or nothing shows that it is not one.
     """
     upgrade = request.headers.get(hdrs.UPGRADE, "").lower() == "websocket"
-    if request.method in {"GET", "HEAD", "OPTIONS"} and not upgrade:
+    if request.method in _READING and not upgrade:
         return
     origin = request.headers.get(hdrs.ORIGIN)
     if origin is None and not upgrade and CSRF_HEADER in request.headers:
@@ -346,10 +352,14 @@ async def tokens(request: web.Request) -> web.Response:
 async def create_token(request: web.Request) -> web.Response:
     person = in_person(request)
     asked = await bodies.read(request, bodies.NewToken)
+    if asked.role is not None and not person.ranks(asked.role):
+        words = Words("令牌的权限不能超过您自己的。", "A token may do no more than you may.")
+        raise Refusal(422, "invalid_field", words, field="role")
     token = f"shouli_{secrets.token_urlsafe(32)}"
     created = await request.app[SERVICES].store.agents.grant(
-        person.id, "token", token, asked.days * 86400.0, asked.name
-    )
+        person.id, "token", token, asked.days * 86400.0, asked.name,
+        role=asked.role, read_only=asked.read_only,
+    )  # fmt: skip
     return web.json_response({"id": created, "name": asked.name, "token": token}, status=201)
 
 

@@ -86,6 +86,9 @@ class SetShift(Body):
 class NewToken(Body):
     name: Name
     days: Annotated[int, Field(ge=1, le=365)] = 90
+    role: Role | None = None
+    """The most that it may do; without one, all that its owner may."""
+    read_only: bool = False
 
 
 class Decline(Body):

@@ -229,7 +229,8 @@ class Hub:
                 line.tell_waiting(waiting)
 
     async def _beat(self) -> None:
-        connected = sorted({line.person.id for line in self._lines})
+        # A program that only reads is nobody who could take work.
+        connected = sorted({each.person.id for each in self._lines if not each.person.read_only})
         await self._services.store.agents.beat(connected)
 
 
@@ -319,7 +320,7 @@ async def _tell(
             holder = await services.store.agents.holder(line.person.token, line.person.by)
             if holder is None:
                 return _SIGN_IN, b"sign in again"
-            if holder.role != line.person.agent.role:
+            if holder.agent.role != line.person.agent.role:
                 return WSCloseCode.SERVICE_RESTART, b"your role changed: resume with last_seq"
             await _send(ws, {"type": "ping", "last_seq": line.told})
             due = clock() + pause

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a person may do at the desk."""
+    """What a person may do at the desk; each may also do what those before it may."""
 
     AGENT = "agent"
     SUPERVISOR = "supervisor"
@@ -17,6 +17,12 @@ ROLE_NAMES = {
     Role.SUPERVISOR: ("班长", "Supervisor"),
     Role.ADMIN: ("管理员", "Admin"),
 }
+
+
+def at_most(role: Role, most: Role | None) -> Role:
+    """``role``, or ``most`` where that may do less."""
+    order = list(Role)
+    return role if most is None else min(role, most, key=order.index)
 
 
 class Presence(StrEnum):

@@ -89,7 +89,7 @@ class Api:
     # -- files -------------------------------------------------------------------------
 
     async def fetch(self, url: str) -> File:
-        """A file that Slack keeps. The token goes to Slack's own hosts only, and never in the open."""
+        """A file that Slack keeps. The token goes to Slack's hosts only, and encrypted."""
         scheme, host = _place(url)
         slacks = scheme == "https" and host.endswith(".slack.com")
         if (scheme, host) != self._own and not slacks:

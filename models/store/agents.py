@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import delete, false, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.agent import Agent, Presence, Role
+from models.agent import Agent, Presence, Role, at_most
 from models.errors import Conflict, NotFound
 from models.routing import AgentView
 from models.store.custody import lock_agents, set_presence
@@ -18,6 +19,13 @@ from models.ticket import LOADED_STATES
 
 Kind = Literal["session", "token"]
 """Of a credential: what signing in gives to a browser, or what a person makes for a program."""
+
+
+class Holder(NamedTuple):
+    """A person as far as their credential goes; one that is ``read_only`` changes nothing."""
+
+    agent: Agent
+    read_only: bool
 
 
 def token_hash(token: str) -> str:
@@ -126,9 +134,21 @@ class Agents:
     # -- credentials -------------------------------------------------------------------
 
     async def grant(
-        self, agent_id: str, kind: Kind, token: str, seconds: float, name: str = ""
+        self,
+        agent_id: str,
+        kind: Kind,
+        token: str,
+        seconds: float,
+        name: str = "",
+        *,
+        role: Role | None = None,
+        read_only: bool = False,
     ) -> str:
-        """Stores a session or API token (its hash); returns the credential's id."""
+        """Stores a session or API token (its hash); returns the credential's id.
+
+        It may do no more than ``role`` may, whatever its owner becomes, and change nothing where
+        it is ``read_only``.
+        """
         async with self._db.write() as tx:
             row = {
                 "id": tx.new_id(),
@@ -138,16 +158,24 @@ class Agents:
                 "hash": token_hash(token),
                 "created_at": tx.now,
                 "expires_at": tx.now + seconds,
+                "role": role,
+                "read_only": read_only,
             }
             await tx.insert(credential, [row])
-            await tx.audit(agent_id, f"{kind}.grant", str(row["id"]), name=name)
+            limits = {"role": role, "read_only": read_only or None}
+            told = {name: value for name, value in limits.items() if value is not None}
+            await tx.audit(agent_id, f"{kind}.grant", str(row["id"]), name=name, **told)
         return str(row["id"])
 
-    async def holder(self, token: str, kind: Kind) -> Agent | None:
-        """Whose valid session or API token this is; one is never taken for the other."""
+    async def holder(self, token: str, kind: Kind) -> Holder | None:
+        """Whose valid session or API token this is; one is never taken for the other.
+
+        The person has the role that the credential leaves them.
+        """
         now = await self._db.now()
+        most, read_only = credential.c.role.label("most"), credential.c.read_only
         query = (
-            select(agent)
+            select(agent, most, read_only)
             .join(credential, credential.c.agent_id == agent.c.id)
             .where(
                 credential.c.hash == token_hash(token),
@@ -158,7 +186,11 @@ class Agents:
         )
         async with self._db.read() as conn:
             row = (await conn.execute(query)).mappings().one_or_none()
-        return _agent(row) if row else None
+        if row is None:
+            return None
+        found, limit = _agent(row), row["most"]
+        role = at_most(found.role, Role(limit) if limit else None)
+        return Holder(replace(found, role=role), bool(row["read_only"]))
 
     async def revoke(self, token: str) -> None:
         """Ends a session or token; one that is unknown is ended already."""
@@ -170,7 +202,7 @@ class Agents:
         """A person's API tokens, without the secret."""
         c = credential.c
         query = (
-            select(c.id, c.name, c.created_at, c.expires_at)
+            select(c.id, c.name, c.created_at, c.expires_at, c.role, c.read_only)
             .where(c.agent_id == agent_id, c.kind == "token")
             .order_by(c.id)
         )

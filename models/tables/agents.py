@@ -2,7 +2,7 @@
 
 from sqlalchemy import JSON, CheckConstraint, Column, Double, ForeignKey, String, Table, Text, text
 
-from models.tables.columns import Line, identifier, metadata, number
+from models.tables.columns import Line, flag, identifier, metadata, number
 
 agent = Table(
     "agent",
@@ -38,5 +38,7 @@ credential = Table(
     Column("hash", String(64), nullable=False, unique=True, comment="SHA-256 of the token."),
     Column("created_at", Double, nullable=False),
     Column("expires_at", Double, nullable=False),
+    Column("role", String(16), comment="It may do no more than this; null: all of its owner’s."),
+    flag("read_only"),
     CheckConstraint("kind IN ('session', 'token')", name="kind"),
 )

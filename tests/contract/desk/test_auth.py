@@ -138,6 +138,32 @@ async def test_a_token_works_without_cookie_until_it_is_revoked(
     assert (await program.get("/me")).status == 401
 
 
+async def test_a_token_can_be_made_for_less(house: World, visit: Visit) -> None:
+    await house.person("root", Role.ADMIN)
+    desk, program = await visit("root"), await visit()
+    asked = {"name": "报表", "role": "supervisor", "read_only": True}
+    made = (await desk.post("/tokens", asked)).json
+    program.headers = {"Authorization": f"Bearer {made['token']}"}
+    assert (await program.get("/me")).json["role"] == "supervisor"
+    assert (await program.get("/tickets")).status == 200
+    assert (await program.get("/webhooks")).status == 403, "an admin's"
+    for method, path, body in (
+        ("PUT", "/me/presence", {"presence": "ready"}),
+        ("POST", "/tickets/nobody/take", {}),
+        ("DELETE", f"/tokens/{made['id']}", None),
+    ):
+        answer = await program.call(method, path, body)
+        assert (answer.status, answer.json["code"]) == (403, "read_only"), path
+    (listed,) = (await desk.get("/tokens")).json["tokens"]
+    assert (listed["role"], listed["read_only"]) == ("supervisor", True)
+
+
+async def test_nobody_makes_a_token_for_more_than_they_may(house: World, visit: Visit) -> None:
+    await house.person("chen", Role.SUPERVISOR)
+    answer = await (await visit("chen")).post("/tokens", {"name": "n", "role": "admin"})
+    assert (answer.status, answer.json["field"]) == (422, "role")
+
+
 async def test_a_token_makes_no_tokens(house: World, visit: Visit) -> None:
     await house.person("li")
     desk, program = await visit("li"), await visit()

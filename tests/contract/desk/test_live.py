@@ -175,6 +175,25 @@ async def test_connected_desks_are_heard_of(house: World, visit: Visit, clock: F
     assert await house.store.upkeep.lose_contact(30.0, 60.0) == [other]
 
 
+async def test_a_program_that_only_reads_is_nobody_who_could_work(
+    house: World, visit: Visit, clock: FakeClock
+) -> None:
+    me, other = await house.person("li"), await house.person("wang")
+    made = (await (await visit("li")).post("/tokens", {"name": "n", "read_only": True})).json
+    program = await visit()
+    headers = {"Authorization": f"Bearer {made['token']}"}
+    ws = await program.client.ws_connect("/api/v1/ws", headers=headers)
+    await ws.send_json({"type": "hello", "last_seq": 0})
+    await frame(ws, "snapshot")
+    waiting = await connect(await visit("wang"))
+    await frame(waiting, "snapshot")
+    clock.pass_(1000)
+    async with asyncio.timeout(5):
+        while await heard_of(house, other) != clock.now:
+            await asyncio.sleep(0.01)
+    assert await house.store.upkeep.lose_contact(30.0, 60.0) == [me]
+
+
 async def heard_of(house: World, agent_id: str) -> float:
     async with house.store.db.read() as conn:
         query = select(agent.c.heartbeat_at).where(agent.c.id == agent_id)

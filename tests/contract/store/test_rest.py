@@ -184,7 +184,7 @@ async def test_credentials(store: Store, clock: FakeClock) -> None:
     await store.agents.grant(agent_id, "session", "secret", 60.0)
     holder = await store.agents.holder("secret", "session")
     assert holder
-    assert holder.id == agent_id
+    assert holder.agent.id == agent_id
     assert await store.agents.holder("other", "session") is None
     clock.pass_(61)
     assert await store.agents.holder("secret", "session") is None
@@ -198,6 +198,30 @@ async def test_credentials(store: Store, clock: FakeClock) -> None:
     assert await store.agents.holder("t", "token") is None
     with pytest.raises(NotFound):
         await store.agents.revoke_token(agent_id, token)
+
+
+async def test_a_token_may_do_less_than_its_owner_and_never_more(store: Store) -> None:
+    agent_id = await store.agents.add("li", "李雷", Role.ADMIN, "h", {})
+    kept: list[tuple[str, Role | None, bool]] = [
+        ("all", None, False), ("some", Role.SUPERVISOR, False), ("reads", None, True),
+    ]  # fmt: skip
+    for name, role, read_only in kept:
+        await store.agents.grant(
+            agent_id, "token", name, 60.0, name, role=role, read_only=read_only
+        )
+
+    async def held(name: str) -> tuple[Role, bool]:
+        holder = await store.agents.holder(name, "token")
+        assert holder
+        return holder.agent.role, holder.read_only
+
+    found = [await held(name) for name, _, _ in kept]
+    assert found == [(Role.ADMIN, False), (Role.SUPERVISOR, False), (Role.ADMIN, True)]
+    await store.agents.change(agent_id, None, role=Role.AGENT)
+    found = [await held(name) for name, _, _ in kept]
+    assert found == [(Role.AGENT, False), (Role.AGENT, False), (Role.AGENT, True)]
+    listed = await store.agents.tokens(agent_id)
+    assert {(t["name"], t["role"], t["read_only"]) for t in listed} == set(kept)
 
 
 async def test_the_disabled_are_nobody(store: Store, clock: FakeClock) -> None:
