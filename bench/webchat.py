@@ -45,6 +45,7 @@ SETTINGS = {
         "CONNECTIONS_PER_ADDRESS",
         "MESSAGES_PER_MINUTE",
         "MESSAGE_BURST",
+        "VISITORS_PER_HOUR",
     )
 }
 

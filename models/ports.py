@@ -1,6 +1,6 @@
 """The seams that really have several implementations."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -65,13 +65,18 @@ class Doorbell(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What the intake process lends a channel while it is open."""
+    """What the intake process lends a channel while it is open.
+
+    ``check_room`` raises ``StorageFull`` while the disk has too little room; ``accept`` asks it by
+    itself.
+    """
 
     accept: Accept
     http: "web.Application"
     store: "Store"
     bus: Bus
     clock: Clock
+    check_room: Callable[[], None] = lambda: None
 
 
 class Channel(Protocol):

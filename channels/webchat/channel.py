@@ -44,7 +44,7 @@ class WebchatChannel:
         desk = Reception(options, self._secret, door.accept, door.clock)
         accounts = [options.account, *options.sites]
         self._hub = Hub(door.store, door.bus, door.clock, accounts)
-        service = Service(options, self._secret, door.store, self._hub, door.clock)
+        service = Service(options, self._secret, door, self._hub)
         self._sockets = Sockets(options, desk, service, requests, door.clock)
         gate = Gate(options, requests)
         fallback = Fallback(options, desk, service, self._sockets)

@@ -210,8 +210,8 @@ class Fallback:
     async def upload(self, visit: Visit) -> web.StreamResponse:
         """Keeps a file; the body is the file itself, its name a parameter."""
         session, request = self._session(visit), visit.request
-        self._service.admit_file(session)
-        async with self._service.room_for_uploads:
+        self._reception.admit(session)
+        async with self._service.uploading(session):
             content = await _content(request, self._service.most_bytes)
             name, declared = request.query.get("name", ""), request.content_type
             kept = await self._service.store_file(

@@ -1,9 +1,13 @@
 """How much one visitor, and one network address, may ask of us."""
 
-from collections import Counter
+from collections import Counter, OrderedDict
 
 from channels.webchat.protocol import Refused
 from models import buckets
+from models.ports import Clock
+
+_MOST_REMEMBERED = 50_000
+"""Visitors who need not ask again whether they may write; others only count once more."""
 
 
 class Buckets(buckets.Buckets):
@@ -38,3 +42,23 @@ class Seats:
         self._taken[address] -= 1
         if self._taken[address] <= 0:
             del self._taken[address]
+
+
+class Newcomers:
+    """How many different visitors may begin to write from one address.
+
+    A session costs nothing: without this, one machine makes tickets as fast as it may ask.
+    """
+
+    def __init__(self, clock: Clock, per_hour: int) -> None:
+        self._arrivals = Buckets(clock, per_hour / 60.0, per_hour)
+        self._known: OrderedDict[str, None] = OrderedDict()
+
+    def admit(self, key: str, address: str) -> None:
+        """Raises ``Refused`` (``rate``) for one more than may come."""
+        if key not in self._known:
+            self._arrivals.take(address)
+        self._known[key] = None
+        self._known.move_to_end(key)
+        if len(self._known) > _MOST_REMEMBERED:
+            self._known.popitem(last=False)

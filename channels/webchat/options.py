@@ -128,6 +128,13 @@ class Options(Site):
     message_burst: int = Field(
         10, ge=1, description="每位访客可连发的消息数 / Messages of one visitor at once."
     )
+    visitors_per_hour: int = Field(
+        120,
+        ge=1,
+        description="每个网络地址每小时最多有几位新访客开始说话（网站签名登录的不算）"
+        " / Visitors an hour who may begin to write from one network address; those whom a site"
+        " signs in do not count.",
+    )
     requests_per_minute: int = Field(
         1200,
         ge=1,

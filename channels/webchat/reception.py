@@ -9,7 +9,7 @@ import re
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from channels.webchat.limits import Buckets
+from channels.webchat.limits import Buckets, Newcomers
 from channels.webchat.options import Options
 from channels.webchat.protocol import Contact, Hello, Msg, Refused
 from channels.webchat.signed import Signer, Visitor, visitor
@@ -101,6 +101,7 @@ class Reception:
         self._tokens = Tokens(secret)
         self._uploads = Signer(secret, "upload")
         self._messages = Buckets(clock, options.messages_per_minute, options.message_burst)
+        self._newcomers = Newcomers(clock, options.visitors_per_hour)
 
     def enter(self, hello: Hello, at: From) -> tuple[str, Session]:
         """The visitor's token (made where there is none) and session.
@@ -187,8 +188,14 @@ class Reception:
             facts = {"files": [self._uploaded(session, token) for token in said.files]}
         elif not text:
             raise Refused("empty")
+        self.admit(session)
         self._messages.take(session.key)
         return facts
+
+    def admit(self, session: Session) -> None:
+        """Raises ``Refused`` (``rate``) where too many others began to write from the address."""
+        if session.visitor is None:
+            self._newcomers.admit(session.key, session.address)
 
     def _ways_back(self, said: Contact) -> dict[str, Any]:
         mail = self._options.mail_account

@@ -1,20 +1,20 @@
 """What a visitor can have besides chatting: files, an end, the transcript by mail."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from channels.webchat.hub import Hub, Room
-from channels.webchat.limits import Buckets
+from channels.webchat.limits import Buckets, Seats
 from channels.webchat.options import Options
 from channels.webchat.protocol import End, Refused, Transcript
 from channels.webchat.reception import Reception, Session
 from channels.webchat.signed import Signer
 from models.errors import Rejected
 from models.filetypes import sniffed
-from models.ports import Clock
-from models.store import Store
+from models.ports import Door
 from models.store.conversations import Entry
 from models.store.transcripts import Mailbox
 
@@ -22,7 +22,13 @@ _LINK_SECONDS = 7 * 86_400.0
 """How long a link to a file opens it; every visit to the chat gives new ones."""
 
 _AT_ONCE = 4
-"""Uploads that are held in memory at the same time."""
+"""Uploads that are held in memory at the same time, half of them of one address."""
+
+_MOST_UPLOADING = 64
+"""With those who wait for their turn."""
+
+_ADDRESS_SHARE = 10
+"""So many times a visitor's files an hour may come from one address: sessions cost nothing."""
 
 _TRANSCRIPT = {
     "zh": ("您的对话记录", "您", "客服", "系统"),
@@ -33,16 +39,18 @@ _TRANSCRIPT = {
 class Service:
     """Everything here may raise ``Temporary``."""
 
-    def __init__(
-        self, options: Options, secret: bytes, store: Store, hub: Hub, clock: Clock
-    ) -> None:
+    def __init__(self, options: Options, secret: bytes, door: Door, hub: Hub) -> None:
         self.hub = hub
         self._options = options
-        self._store = store
-        self._clock = clock
+        self._store = door.store
+        self._clock = clock = door.clock
+        self._check_room = door.check_room
         self._links = Signer(secret, "download")
         self._uploads = Buckets(clock, options.files_per_hour / 60.0, options.files_per_hour)
-        self.room_for_uploads = asyncio.Semaphore(_AT_ONCE)
+        most = _ADDRESS_SHARE * options.files_per_hour
+        self._address_uploads = Buckets(clock, most / 60.0, most)
+        self._room_for_uploads = asyncio.Semaphore(_AT_ONCE)
+        self._uploading = Seats(_MOST_UPLOADING, _AT_ONCE // 2)
 
     @property
     def most_bytes(self) -> int:
@@ -59,11 +67,25 @@ class Service:
 
     # -- files -------------------------------------------------------------------------
 
-    def admit_file(self, session: Session) -> None:
-        """Raises ``Refused`` (``no_files``, ``expired``, ``rate``)."""
+    @asynccontextmanager
+    async def uploading(self, session: Session) -> AsyncIterator[None]:
+        """Room for one file. One address never has all of it: others want to send files, too.
+
+        Raises:
+            Refused: ``no_files``, ``rate`` or ``connections``.
+            StorageFull: the disk has too little room.
+        """
         if not self.most_bytes:
             raise Refused("no_files")
+        self._check_room()
         self._uploads.take(session.key)
+        self._address_uploads.take(session.address)
+        self._uploading.take(session.address)
+        try:
+            async with self._room_for_uploads:
+                yield
+        finally:
+            self._uploading.leave(session.address)
 
     async def store_file(
         self, reception: Reception, session: Session, name: str, declared: str, content: bytes

@@ -25,14 +25,15 @@ async def run(settings: Settings) -> None:
     # A host that only receives has nothing in it, and yet its disk is watched there.
     home(settings)
     async with opened(settings) as base:
+        check_room = disk_watermark(settings.data_dir, settings.intake.disk_watermark_mb)
         accepting = Intake(
             base.store.envelopes,
             base.doorbell,
             group=settings.intake.commit_group,
-            check_room=disk_watermark(settings.data_dir, settings.intake.disk_watermark_mb),
+            check_room=check_room,
         )
         app = web.Application(client_max_size=1024 * 1024)
-        door = Door(accepting.accept, app, base.store, base.bus, time.time)
+        door = Door(accepting.accept, app, base.store, base.bus, time.time, check_room)
         openings = Openings(make_channels(settings), door)
         app.add_routes(health_routes(base.store))
         links = Links(survey_secret(settings), settings.satisfaction.link_base)

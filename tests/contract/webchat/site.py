@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import ClientSession, ClientWebSocketResponse, web
 
 from channels import webchat
+from models.errors import StorageFull
 from models.message import Attachment, Choice, Envelope, Lane, Receipt
 from models.ports import Channel, Door
 from models.store import Store, open_store
@@ -76,6 +77,8 @@ class Site:
     http: ClientSession
     url: str
     accepting: Accepting | None = None
+    full: bool = False
+    """Whether the disk is at its watermark."""
     accepted: list[Envelope] = field(default_factory=list)
 
     @property
@@ -88,6 +91,10 @@ class Site:
         receipts = await self.store.envelopes.accept(envelopes)
         self.accepted.extend(envelopes)
         return receipts
+
+    def check_room(self) -> None:
+        if self.full:
+            raise StorageFull("full")
 
     async def work(self) -> None:
         """What a worker does with the envelopes: threads them, and wakes everybody."""
@@ -180,7 +187,7 @@ async def site(
     channel = webchat.create(options, SECRET)
     async with ClientSession() as http:
         made = Site(store, FakeBus(), clock, channel, http, "")
-        await channel.open(Door(made.accept, app, store, made.bus, clock))
+        await channel.open(Door(made.accept, app, store, made.bus, clock, made.check_room))
         runner = web.AppRunner(app, shutdown_timeout=1.0)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -1,5 +1,6 @@
 """Signed visitors, several sites, files, typing, read marks, messages left, the end."""
 
+import asyncio
 import hmac
 import json
 from base64 import urlsafe_b64encode
@@ -207,6 +208,43 @@ async def test_an_agents_file_reaches_the_visitor(door: Site) -> None:
         event = await hear(ws)
     async with door.http.get(f"{door.url}/webchat/{event['files'][0]['url']}") as answer:
         assert await answer.read() == b"%PDF-"
+
+
+async def test_fresh_sessions_fill_no_disk(tmp_path: Path) -> None:
+    async with site(tmp_path, visitors_per_hour=2, files_per_hour=1) as door:
+        told = [await upload(door, (await enter(door))[1], b"%d" % n) for n in range(3)]
+        assert [one["status"] for one in told] == [200, 200, 429]
+    async with site(tmp_path, files_per_hour=1) as door:
+        told = [await upload(door, (await enter(door))[1], b"%d" % n) for n in range(11)]
+        assert [one["status"] for one in told] == [200] * 10 + [429]
+
+
+async def test_no_files_are_taken_while_the_disk_is_nearly_full(door: Site) -> None:
+    door.full = True
+    told = await upload(door, (await enter(door))[1], PNG)
+    assert (told["status"], told["code"]) == (503, "busy")
+
+
+async def test_one_address_leaves_room_for_the_files_of_others(door: Site) -> None:
+    """Slow ones hold their places for as long as a file may take."""
+    host, port = door.url.removeprefix("http://").split(":")
+    _, headers = await enter(door)
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    slow = [await asyncio.open_connection(host, int(port)) for _ in range(2)]
+    for _, writer in slow:
+        writer.write(
+            f"POST /webchat/files?name=a HTTP/1.1\r\nHost: {host}:{port}\r\n{head}"
+            "Content-Length: 2\r\n\r\nx".encode()
+        )
+    async with asyncio.timeout(5):
+        while (third := await upload(door, headers, PNG))["status"] == 200:
+            await asyncio.sleep(0.05)
+    assert third["code"] == "connections"
+    for reader, writer in slow:
+        writer.write(b"x")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        writer.close()
+    assert (await upload(door, headers, PNG))["status"] == 200
 
 
 async def test_files_are_refused_at_the_edge(door: Site) -> None:

@@ -194,6 +194,22 @@ async def test_flood_is_429_with_retry_after(tmp_path: Path) -> None:
         assert response.status == 200
 
 
+async def test_fresh_sessions_make_no_flood_of_tickets(tmp_path: Path) -> None:
+    async with site(tmp_path, visitors_per_hour=2, missing_origin=True) as door:
+        visitors = [Visitor(door) for _ in range(3)]
+        told = []
+        for visitor in visitors:
+            await visitor.enter()
+            told.append((await visitor.post("messages", say("刷单")))[0])
+        assert [response.status for response in told] == [200, 200, 429]
+        assert told[2].headers["Retry-After"] == "1800"
+        # Who has begun goes on.
+        assert (await visitors[0].post("messages", say("还在吗")))[0].status == 200
+        door.clock.now += 1800
+        assert (await visitors[2].post("messages", say("到我了")))[0].status == 200
+        assert len({one.transport["conversation"] for one in door.accepted}) == 3
+
+
 async def test_one_address_cannot_ask_without_end(tmp_path: Path) -> None:
     async with site(tmp_path, request_burst=3, requests_per_minute=60) as door:
         visitor = Visitor(door)
