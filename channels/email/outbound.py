@@ -24,7 +24,7 @@ LONGEST_RETRY_SECONDS = 7200.0
 """With the attempts that an answer has, a relay may be away for more than a day."""
 
 _REPLY = re.compile(r"(?:re|回复|答复|回覆|答覆|aw|sv)\s?[:：]", re.IGNORECASE)
-_MESSAGE_ID = re.compile(r"[!-;=?-~]{1,250}")
+_MESSAGE_ID = re.compile(r"(?!.*=\?)[!-;=?-~]{1,250}")
 _MOST_REFERENCES = 20
 _EMPTY_LINES = re.compile(r"\n[ \t]*\n")
 _LINK = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&*+,;=%-]{1,500}[A-Za-z0-9/#=&_-]")
@@ -174,13 +174,23 @@ def _attach(mail: EmailMessage, file: Attachment, content: bytes) -> None:
     # A mail inside may not be in base64 (RFC 2046 §5.2.1), and what we send is.
     safe = not file.mime.startswith(("message/", "multipart/")) and _MIME.fullmatch(file.mime)
     main, _, sub = (file.mime if safe else "application/octet-stream").partition("/")
-    name = clean_line(file.name, 200) or "file"
+    name = _literal(file.name, 200) or "file"
     mail.add_attachment(content, maintype=main, subtype=sub, filename=name)
+
+
+def _literal(text: str, limit: int) -> str:
+    """Somebody else's words on one line, of which the library reads nothing as encoded.
+
+    It decodes what looks like an encoded word (RFC 2047) in the values that it is given, and
+    writes the line ends that come out: a customer's subject, encoded twice, was header and body
+    of our answer.
+    """
+    return clean_line(text, limit).replace("=?", "= ?")
 
 
 def reply_subject(subject: str) -> str:
     """“Re: …”, once; an answer to a mail without a subject says what it is."""
-    subject = clean_line(subject, 400)
+    subject = _literal(subject, 400)
     if not subject:
         return "Re: 您的来信 / Your message"
     return subject if _REPLY.match(subject) else f"Re: {subject}"

@@ -67,6 +67,52 @@ def test_no_header_can_be_injected(subject: str, parent: str, references: list[s
     assert len(parsed.get_all("To", [])) == 1
 
 
+_HOSTILE = st.lists(
+    st.sampled_from(
+        ["=?utf-8?q?x=0D=0ABcc:_evil=40x.example=0D=0A=0D=0Ay?=", "=?utf-8?b?eA0KQmNjOiB5?=", "=?",
+         "?=", "=", "?", "q?=0D=0ABcc:_y", "utf-8", "=\x00?", "=\u202e?", "\r\nBcc: y", "\"", "\\",
+         "; filename*=utf-8''x%0D%0ABcc:%20y", " ", "包裹", "<", ">", "@a"]
+    ),
+    max_size=6,
+).map("".join)  # fmt: skip
+"""Pieces of what decodes to line ends: the library decodes what it is given to write."""
+
+
+@settings(max_examples=60, deadline=None)
+@given(_HOSTILE, _HOSTILE, st.lists(_HOSTILE, max_size=2), _HOSTILE)
+def test_what_decodes_to_line_ends_is_written_as_it_stands(
+    subject: str, parent: str, references: list[str], name: str
+) -> None:
+    """A subject that was encoded twice wrote a Bcc, and the body, of our answer."""
+    file = Attachment(id="1", name=name, mime="text/plain", size=1, sha256="a" * 64)
+    letter = write(
+        answer(
+            subject=subject, in_reply_to=parent, references=references,
+            attachments=(file,), files={"a" * 64: b"x"},
+        ),
+        OPTIONS,
+        THREADS,
+    )  # fmt: skip
+    assert b"\r\nBcc" not in letter.content
+    whole = email.message_from_bytes(letter.content, policy=email.policy.compat32)
+    body, attached = whole.get_payload()
+    assert body.get_content_type() == "multipart/alternative"
+    names = {"content-type", "content-transfer-encoding", "content-disposition", "mime-version"}
+    assert {key.lower() for key in attached} == names
+    assert attached.get_payload(decode=True) == b"x"
+    lines = letter.content.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    told = {line.partition(b":")[0] for line in lines if line[:1] not in b" \t"}
+    assert told <= {
+        b"From", b"To", b"Subject", b"Date", b"Message-ID", b"Reply-To", b"In-Reply-To",
+        b"References", b"MIME-Version", b"Content-Type",
+    }  # fmt: skip
+
+
+def test_a_subject_encoded_twice_is_the_customers_text() -> None:
+    twice = "=?utf-8?q?x=0D=0ABcc:_e=40x.example?="
+    assert reply_subject(twice) == "Re: = ?utf-8?q?x=0D=0ABcc:_e=40x.example?="
+
+
 @pytest.mark.parametrize(
     "address",
     [
