@@ -103,7 +103,7 @@ def _recipient(address: str) -> str:
         Permanent: no mail can be sent to it.
     """
     local, _, domain = valid_address(address).rpartition("@")
-    if local:
+    if local and "=?" not in local:  # the library would decode it, line ends and all
         spelled = f'"{local}"' if ".." in f".{local}." else local
         try:
             # A name of a host has an ASCII form that every relay knows (RFC 5890).

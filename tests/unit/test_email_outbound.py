@@ -125,6 +125,7 @@ def test_a_subject_encoded_twice_is_the_customers_text() -> None:
         "a@b..example",
         "a@b.example.",
         "=?utf-8?q?x?=@b.example",
+        "=?utf-8?q?a=0D=0ABcc=3Ax?=é@b.example",
     ],
 )
 def test_an_address_that_is_none_or_two_is_refused(address: str) -> None:
