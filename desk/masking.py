@@ -32,7 +32,12 @@ def hidden(text: str, find: FindSpans) -> str:
 
 def beginning(text: str, find: FindSpans, length: int) -> str:
     """The first characters of ``text``, masked; of a long text the rest is not read."""
-    return hidden(text[: _MOST_SHORTENED * length + _LONGEST_NUMBER], find)[:length]
+    return hidden(text[: read_for(length)], find)[:length]
+
+
+def read_for(length: int) -> int:
+    """How many characters ``beginning`` reads of a text, to give so many."""
+    return _MOST_SHORTENED * length + _LONGEST_NUMBER
 
 
 def _masked(number: str) -> str:

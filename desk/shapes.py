@@ -85,10 +85,15 @@ def ticket_json(
     ticket: Ticket,
     taxonomy: Taxonomy,
     names: Mapping[str, str],
-    preview: str = "",
     offer: Transfer | None = None,
+    *,
+    preview: str = "",
+    customer: str = "",
 ) -> Json:
-    """A ticket in a list; ``offer``: to whom its owner would pass it on."""
+    """A ticket in a list; ``offer``: to whom its owner would pass it on.
+
+    ``preview`` begins what the customer said last, ``customer`` is who they are, masked.
+    """
     labels = ticket.labels.facets if ticket.labels else {}
     return {
         "id": ticket.id,
@@ -100,6 +105,7 @@ def ticket_json(
         "junk": ticket.junk,
         "subject": ticket.subject,
         "preview": preview,
+        "customer": customer,
         "lang": ticket.lang,
         "created_at": ticket.created_at,
         "updated_at": ticket.updated_at,
@@ -195,6 +201,11 @@ def takeable(ticket: Ticket, agent_id: str, *, supervises: bool) -> bool:
     return supervises and ticket.state in LOADED_STATES and ticket.owner_id != agent_id
 
 
+def caller(sender: Sender | None) -> str:
+    """What a customer is called where there is room for one word; “” if nothing is known."""
+    return masked(sender.name or sender.email or "") if sender else ""
+
+
 def customer_json(sender: Sender | None, blocked: bool) -> Json:
     """The customer as everybody sees them: enough to recognise, not to copy."""
     values = sender.model_dump(exclude={"is_bot"}) if sender else {}
@@ -224,8 +235,7 @@ def entry_json(
     if entry.side == "us":
         author = names.get(entry.agent_id or "")
     else:
-        sender = senders.get(entry.identity_id or "")
-        author = masked(sender.name or sender.email or "") if sender else None
+        author = caller(senders.get(entry.identity_id or ""))
     return {
         "seq": entry.seq,
         "side": entry.side,

@@ -9,12 +9,13 @@ from desk import bodies
 from desk.auth import API, ID, Person, who
 from desk.errors import Refusal
 from desk.links import links_json
-from desk.masking import beginning, hidden
+from desk.masking import beginning, hidden, read_for
 from desk.paging import page, told
 from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import (
     Json,
     actions,
+    caller,
     clocks_json,
     customer_json,
     decision_json,
@@ -119,7 +120,7 @@ async def my_queue(request: web.Request) -> web.Response:
     return web.json_response(
         {
             "now": services.clock(),
-            "tickets": await _listed(services, mine, previews=True),
+            "tickets": await _listed(services, mine),
             "waiting": await waiting_json(services),
         }
     )
@@ -135,34 +136,34 @@ async def waiting_json(services: DeskServices) -> Json:
     }
 
 
-async def _listed(
-    services: DeskServices, tickets: Sequence[Ticket], *, previews: bool = False
-) -> list[Json]:
-    names = await names_of(services)
-    offers = await services.store.transfers.of([ticket.id for ticket in tickets])
-    listed = []
-    for ticket in tickets:
-        preview = await _preview(services, ticket) if previews else ""
-        offer = offers.get(ticket.id)
-        listed.append(
-            ticket_json(_masked(services, ticket), services.taxonomy, names, preview, offer)
+async def _listed(services: DeskServices, tickets: Sequence[Ticket]) -> list[Json]:
+    store, names = services.store, await names_of(services)
+    ids = [ticket.id for ticket in tickets]
+    offers = await store.transfers.of(ids)
+    words = await store.conversations.last_words(ids, read_for(_PREVIEW))
+    senders = await store.people.senders([word.identity_id for word in words.values()])
+
+    def listed(ticket: Ticket) -> Json:
+        word = words.get(ticket.id)
+        sender = senders.get(word.identity_id) if word else None
+        return ticket_json(
+            _masked(services, ticket),
+            services.taxonomy,
+            names,
+            offers.get(ticket.id),
+            preview=beginning(word.text, services.spans, _PREVIEW) if word else "",
+            customer=caller(sender),
         )
-    return listed
+
+    return [listed(ticket) for ticket in tickets]
 
 
 def _masked(services: DeskServices, ticket: Ticket) -> Ticket:
     return replace(ticket, subject=hidden(ticket.subject, services.spans))
 
 
-async def _preview(services: DeskServices, ticket: Ticket) -> str:
-    if ticket.subject:
-        return ""
-    first = await services.store.conversations.log(ticket.conversation_id, 0, 1)
-    return beginning(first[0].text, services.spans, _PREVIEW) if first else ""
-
-
 async def list_tickets(request: web.Request) -> web.Response:
-    person, services = who(request), request.app[SERVICES]
+    services = request.app[SERVICES]
     asked = bodies.query(request, bodies.TicketFilter)
     states = _states(asked.state)
     if states != [TicketState.WAITING]:
@@ -179,7 +180,7 @@ async def list_tickets(request: web.Request) -> web.Response:
             limit=asked.limit,
         )
     following = found[-1].id if len(found) == asked.limit and not asked.q else None
-    listed = await _listed(services, found, previews=not person.ranks(Role.SUPERVISOR))
+    listed = await _listed(services, found)
     return web.json_response({"tickets": listed, "before": following})
 
 

@@ -57,6 +57,14 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """What a customer said last about a ticket: the beginning of it, and who wrote."""
+
+    identity_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """Where messages with one key on one account belong."""
 
@@ -118,6 +126,27 @@ class Conversations:
                 return _theirs(said)
             answered = (await conn.execute(ours)).mappings().one_or_none()
         return None if answered is None else _ours(answered)
+
+    async def last_words(self, ticket_ids: Sequence[str], length: int) -> dict[str, Word]:
+        """The customer's newest words by ticket, ``length`` characters of them at most.
+
+        What was withdrawn is not among them, nor what only notes an edit: a ticket of which
+        nothing is left has none.
+        """
+        m = message.c
+        newest = (
+            select(m.ticket_id, func.max(m.seq).label("seq"))
+            .where(m.ticket_id.in_(ticket_ids), m.kind == "message", m.withdrawn_at.is_(None))
+            .group_by(m.ticket_id)
+            .subquery()
+        )
+        text = func.substr(m.text, 1, length).label("text")
+        query = select(m.ticket_id, m.identity_id, text).join(
+            newest, (newest.c.ticket_id == m.ticket_id) & (newest.c.seq == m.seq)
+        )
+        async with self._db.read() as conn:
+            rows = (await conn.execute(query)).all()
+        return {row.ticket_id: Word(row.identity_id, row.text) for row in rows}
 
     async def account(self, conversation_id: str) -> str:
         """The account of ours (mailbox, site) that a conversation is on; “” if unknown."""

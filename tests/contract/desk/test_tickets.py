@@ -610,6 +610,17 @@ async def test_lists_are_paged_and_filtered(house: World, visit: Visit, clock: F
         assert (await boss.get(f"/tickets?{bad}")).status == 422, bad
 
 
+async def test_a_list_tells_who_wrote_and_what_they_said_last(house: World, visit: Visit) -> None:
+    await house.person("chen", role=Role.SUPERVISOR)
+    ticket = await house.ticket("k1")
+    for key, text in (("e2", "在吗？电话 13812345678"), ("e3", "x" * 500)):
+        e = makers.envelope(key, now=await house.store.db.now())
+        await makers.thread(house.store, e, conversation_key="talk-k1", text=text, text_full=text)
+        [found] = (await (await visit("chen")).get("/tickets?state=waiting")).json["tickets"]
+        assert (found["id"], found["customer"]) == (ticket, "王***")
+        assert found["preview"] == text.replace("13812345678", "138****5678")[:80]
+
+
 async def test_agents_see_what_waits(house: World, visit: Visit) -> None:
     me = await house.person("li")
     free, mine = await house.ticket("k1"), await house.ticket("k2")
