@@ -128,16 +128,20 @@ function outdated(bundle, run, known) {
 }
 
 async function promote(bundle, doubt, act) {
-  const text = t(doubt ?? "bundles.promote.text");
-  const form = await ask({ title: t("bundles.promote.title", { id: bundle.id.slice(0, SHORT) }), text, fields: [why()], submit: t("bundles.promote"), danger: doubt !== null });
-  if (!form) return;
-  const body = { why: form.get("why"), against_gate: doubt !== null };
-  await act(() => call("POST", `/bundles/${bundle.id}/promote`, body), t("bundles.promoted"));
+  const form = await ask({
+    title: t("bundles.promote.title", { id: bundle.id.slice(0, SHORT) }), text: t(doubt ?? "bundles.promote.text"),
+    fields: [why()], submit: t("bundles.promote"), danger: doubt !== null,
+    send: (said) => call("POST", `/bundles/${bundle.id}/promote`, { why: said.get("why"), against_gate: doubt !== null }),
+  });
+  if (form) await act(() => {}, t("bundles.promoted"));
 }
 
 async function rollBack(bundle, act) {
-  const form = await ask({ title: t("bundles.rollback.title"), text: t("bundles.rollback.text"), fields: [why()], submit: t("bundles.rollback"), danger: true });
-  if (form) await act(() => call("POST", "/bundles/rollback", { why: form.get("why"), champion: bundle.id }), t("bundles.promoted"));
+  const form = await ask({
+    title: t("bundles.rollback.title"), text: t("bundles.rollback.text"), fields: [why()], submit: t("bundles.rollback"), danger: true,
+    send: (said) => call("POST", "/bundles/rollback", { why: said.get("why"), champion: bundle.id }),
+  });
+  if (form) await act(() => {}, t("bundles.promoted"));
 }
 
 // -- champion against challenger ----------------------------------------------------

@@ -5,14 +5,7 @@ import { call } from "./door.js";
 const LONG = 120; // characters that may need more than the room of a field
 const WORDS_SAID = ["satisfied", "accepted", "rejected"];
 
-/** A change of the complaint: done, said to be saved, and drawn anew. */
-function act(desk, box, work) {
-  return desk.act(async () => {
-    await work();
-    await saved(box);
-  });
-}
-
+/** Says that a change is stored, and draws it. */
 function saved(box) {
   notice(t("complaint.saved"));
   return box.read();
@@ -84,8 +77,9 @@ async function send(desk, box) {
     title: t("complaint.send"), text: t("complaint.send.text"),
     fields: [field("department", t("complaint.department"), box.view.complaint.department, { list: departments.map((one) => [one.department, say(one.name)]) })],
     submit: t("complaint.send"),
+    send: (said) => call("POST", `${box.path}/send`, Object.fromEntries(said)),
   });
-  if (said) await act(desk, box, () => call("POST", `${box.path}/send`, Object.fromEntries(said)));
+  if (said) await saved(box);
 }
 
 /** To the complaint that it repeats; an empty number parts them. */
@@ -94,8 +88,9 @@ async function link(desk, box) {
     title: t("complaint.link"), text: t("complaint.link.text"),
     fields: [field("first", t("complaint.link.number"), "", { inputmode: "numeric", maxlength: "36" })],
     submit: t("complaint.save"),
+    send: (said) => call("POST", `${box.path}/link`, { first: said.get("first").trim() || null }),
   });
-  if (said) await act(desk, box, () => call("POST", `${box.path}/link`, { first: said.get("first").trim() || null }));
+  if (said) await saved(box);
 }
 
 async function reveal(desk, box) {
@@ -108,8 +103,9 @@ async function major(desk, box) {
   const said = await ask({
     title: t(now ? "complaint.major.set" : "complaint.major.unset"), text: now ? t("complaint.major.text") : "",
     fields: [field("why", t("complaint.why"), "", { required: true })], submit: t("complaint.save"), danger: now,
+    send: (said) => call("POST", `${box.path}/major`, { major: now, why: said.get("why") }),
   });
-  if (said) await act(desk, box, () => call("POST", `${box.path}/major`, { major: now, why: said.get("why") }));
+  if (said) await saved(box);
 }
 
 async function improve(desk, box) {
@@ -122,18 +118,20 @@ async function improve(desk, box) {
       field("due", t("improvement.due"), "", { type: "date", required: true }),
     ],
     submit: t("complaint.save"),
+    send: (said) => call("POST", `${box.path}/improvements`, {
+      text: said.get("text"), owner: said.get("owner"), due_at: new Date(`${said.get("due")}T23:59:59`).getTime() / 1000,
+    }),
   });
-  if (!said) return;
-  const body = { text: said.get("text"), owner: said.get("owner"), due_at: new Date(`${said.get("due")}T23:59:59`).getTime() / 1000 };
-  await act(desk, box, () => call("POST", `${box.path}/improvements`, body));
+  if (said) await saved(box);
 }
 
 async function prove(desk, box, one) {
   const said = await ask({
     title: t("improvement.prove"), text: one.text,
     fields: [field("proof", t("improvement.proof"), "", { long: true, required: true })], submit: t("complaint.save"),
+    send: (said) => call("POST", `/improvements/${one.id}/done`, { proof: said.get("proof") }),
   });
-  if (said) await act(desk, box, () => call("POST", `/improvements/${one.id}/done`, { proof: said.get("proof") }));
+  if (said) await saved(box);
 }
 
 function row(label, value) {
@@ -166,7 +164,7 @@ function measures(desk, box) {
       h("small", null, `${one.owner.name} · `, moment(one.due_at), ` · ${t(`task.${one.state}`)}`),
       one.proof && h("small", null, one.proof),
       one.state === "open" && (one.owner.id === desk.state.me.id || desk.state.me.role !== "agent") &&
-        h("button.link", { type: "button", onclick: () => prove(desk, box, one) }, t("improvement.prove")))));
+        h("button.link", { type: "button", onclick: once(() => desk.act(() => prove(desk, box, one))) }, t("improvement.prove")))));
 }
 
 /** The card; null-like when the ticket is no complaint. */

@@ -90,9 +90,8 @@ class Incidents extends Panes {
   }
 
   async approve(text) {
-    const answer = await ask({ title: t("incidents.approve.title"), text: text.zh || text.en, submit: t("incidents.approve") });
+    const answer = await ask({ title: t("incidents.approve.title"), text: text.zh || text.en, submit: t("incidents.approve"), send: () => call("POST", `/incidents/${this.chosen}/texts/${text.id}/approve`) });
     if (!answer) return;
-    await call("POST", `/incidents/${this.chosen}/texts/${text.id}/approve`);
     notice(t("incidents.approved"));
     await this.read();
   }
@@ -112,16 +111,18 @@ class Incidents extends Panes {
   }
 
   async drill() {
+    let made;
     const answer = await ask({
       title: t("incidents.drill"), text: t("incidents.drill.note"), submit: t("incidents.drill"),
       fields: [
         h("label.field", null, t("incidents.drill.title"), h("input", { name: "title", required: true, maxlength: "200", autocomplete: "off" })),
         h("label.field", null, t("incidents.drill.members"), h("input", { name: "members", type: "number", min: "1", max: "500", value: "12" })),
       ],
+      send: async (said) => {
+        made = await call("POST", "/incidents/drills", { title: said.get("title"), members: Number(said.get("members")) });
+      },
     });
-    if (!answer) return;
-    const made = await call("POST", "/incidents/drills", { title: answer.get("title"), members: Number(answer.get("members")) });
-    await this.choose(made.id);
+    if (answer) await this.choose(made.id);
   }
 }
 

@@ -1,24 +1,17 @@
 // The ends of a ticket and the ways back, transfers on offer, and two tickets that are one.
 import { ask, countdown, h, moment, notice, say, t } from "./dom.js";
-import { call, newId } from "./door.js";
+import { call, newId, Refused } from "./door.js";
 import { channelName } from "./queue.js";
 
 const unfolded = new Set(); // ids of merged tickets whose messages are shown
 const LONGEST = 60; // characters of a message in a list of choices
 
-async function because(action) {
-  const input = h("input", { name: "reason", required: true, maxlength: "500" });
-  const said = await ask({
-    title: t(`ask.${action}`), text: t(`ask.${action}.text`),
-    fields: [h("label.field", null, t("ask.decline.reason"), input)], submit: t(`do.${action}`),
-  });
-  return said && { reason: said.get("reason") };
-}
-
-const reasoned = (action, path = action) => async (desk, ticket) => {
-  const body = await because(action);
-  if (body) await desk.act(() => call("POST", `/tickets/${ticket.id}/${path}`, body));
-};
+const reasoned = (action, path = action) => (desk, ticket) => ask({
+  title: t(`ask.${action}`), text: t(`ask.${action}.text`),
+  fields: [h("label.field", null, t("ask.decline.reason"), h("input", { name: "reason", required: true, maxlength: "500" }))],
+  submit: t(`do.${action}`),
+  send: (said) => call("POST", `/tickets/${ticket.id}/${path}`, { reason: said.get("reason") }),
+});
 
 async function help(desk, ticket) {
   const note = h("textarea", { name: "note", rows: "3", maxlength: "500" });
@@ -30,19 +23,21 @@ async function help(desk, ticket) {
 }
 
 async function close(desk, ticket) {
-  const said = await ask({ title: t("ask.close"), text: t("ask.close.text"), submit: t("do.close") });
-  if (said) await desk.act(() => call("POST", `/tickets/${ticket.id}/close`));
+  await ask({
+    title: t("ask.close"), text: t("ask.close.text"), submit: t("do.close"),
+    send: () => call("POST", `/tickets/${ticket.id}/close`),
+  });
 }
 
 async function merge(desk, ticket) {
   const others = desk.state.mine.filter((other) => other.id !== ticket.id && other.state !== "offered");
   const input = h("input", { name: "into", required: true, inputmode: "numeric", maxlength: "36", list: "merge-into" });
   const known = h("datalist", { id: "merge-into" }, others.map((other) => h("option", { value: other.number }, other.subject || other.preview)));
-  const said = await ask({
+  await ask({
     title: t("ask.merge"), text: t("ask.merge.text"),
     fields: [h("label.field", null, t("ask.merge.into"), input), known], submit: t("do.merge"),
+    send: (said) => call("POST", `/tickets/${ticket.id}/merge`, { into: said.get("into").trim() }),
   });
-  if (said) await desk.act(() => call("POST", `/tickets/${ticket.id}/merge`, { into: said.get("into").trim() }));
 }
 
 async function split(desk, ticket) {
@@ -51,12 +46,14 @@ async function split(desk, ticket) {
   const boxes = own.map((message) => h("label.check", null,
     h("input", { type: "checkbox", name: "messages", value: message.id }),
     h("span", null, message.text.slice(0, LONGEST) || t("untitled"), " ", moment(message.at))));
-  const said = await ask({ title: t("ask.split"), text: t("ask.split.text"), fields: [h("div.choices", null, boxes)], submit: t("do.split") });
-  const messages = said ? said.getAll("messages") : [];
-  if (!messages.length) return;
-  await desk.act(async () => {
-    const made = await call("POST", `/tickets/${ticket.id}/split`, { messages });
-    notice(t("split.done", { number: made.number }));
+  await ask({
+    title: t("ask.split"), text: t("ask.split.text"), fields: [h("div.choices", null, boxes)], submit: t("do.split"),
+    send: async (said) => {
+      const messages = said.getAll("messages");
+      if (!messages.length) throw new Refused(0, { code: "empty", message: t("split.none") });
+      const made = await call("POST", `/tickets/${ticket.id}/split`, { messages });
+      notice(t("split.done", { number: made.number }));
+    },
   });
 }
 

@@ -66,6 +66,7 @@ class People extends Panes {
   }
 
   async add() {
+    let made;
     const blank = { name: "", alias: "", team: "", role: "agent", capacity: 6, skills: {} };
     const said = await ask({
       title: t("people.add"), submit: t("people.add"),
@@ -74,32 +75,37 @@ class People extends Panes {
         h("label.field", null, t("people.password"), h("input", { name: "password", type: "password", required: true, minlength: "10", autocomplete: "new-password" })),
         this.fields(blank),
       ],
+      send: async (said) => {
+        const { alias, team, ...values } = valuesOf(said);
+        // Made once, also when what follows fails and is tried again.
+        made ??= await call("POST", "/agents", { ...values, login: said.get("login"), password: said.get("password") });
+        if (alias || team) await call("PATCH", `/agents/${made.id}`, { alias, team });
+      },
     });
-    if (!said) return;
-    const { alias, team, ...values } = valuesOf(said);
-    const made = await call("POST", "/agents", { ...values, login: said.get("login"), password: said.get("password") });
-    if (alias || team) await call("PATCH", `/agents/${made.id}`, { alias, team });
-    this.chosen = made.id;
-    await this.read();
+    if (made) this.chosen = made.id;
+    if (said || made) await this.read();
   }
 
   async change(one) {
-    const said = await ask({ title: one.name, submit: t("people.save"), fields: this.fields(one) });
+    const said = await ask({
+      title: one.name, submit: t("people.save"), fields: this.fields(one),
+      send: (said) => call("PATCH", `/agents/${one.id}`, valuesOf(said)),
+    });
     if (!said) return;
-    await call("PATCH", `/agents/${one.id}`, valuesOf(said));
     notice(t("people.saved"));
     await this.read();
   }
 
   async leave(one) {
+    let handed;
     const others = this.people.filter((other) => other.id !== one.id);
     const said = await ask({
       title: t("people.leave.title", { name: one.name }), text: t("people.leave.text"), submit: t("people.leave"), danger: true,
       fields: [h("label.field", null, t("people.leave.to"), h("select", { name: "to" },
         h("option", { value: "" }, t("people.leave.queues")), others.map((other) => h("option", { value: other.id }, other.name))))],
+      send: async (said) => { ({ handed } = await call("POST", `/agents/${one.id}/leave`, { to: said.get("to") || null })); },
     });
     if (!said) return;
-    const { handed } = await call("POST", `/agents/${one.id}/leave`, { to: said.get("to") || null });
     notice(t("people.left", { name: one.name, n: Object.values(handed).reduce((sum, count) => sum + count, 0) }));
     await this.read();
   }

@@ -80,9 +80,9 @@ class Rules {
       title: t("rules.publish.title", { number: version.number }), submit: t("rules.publish"),
       fields: [why(), ...lineFields(this.desk, this.channels),
         version.findings.some((found) => found.level === "error") && h("label.row", null, h("input", { type: "checkbox", name: "despite" }), t("rules.despite"))].filter(Boolean),
+      send: (said) => call("POST", `/rules/${version.number}/publish`, { why: said.get("why"), line: lineOf(said), despite: said.has("despite") }),
     });
     if (!answer) return;
-    await call("POST", `/rules/${version.number}/publish`, { why: answer.get("why"), line: lineOf(answer), despite: answer.has("despite") });
     notice(t("rules.published", { number: version.number }));
     await this.read(version.number);
   }
@@ -92,31 +92,21 @@ class Rules {
     const answer = await ask({
       title: t("rules.rollback.title"), submit: t("rules.rollback"), danger: true,
       fields: [why(), lineChoice(this.desk, lines)],
+      send: (said) => call("POST", "/rules/rollback", { why: said.get("why"), line: lines[Number(said.get("line"))] }),
     });
-    if (!answer) return;
-    await call("POST", "/rules/rollback", { why: answer.get("why"), line: lines[Number(answer.get("line"))] });
-    await this.read();
+    if (answer) await this.read();
   }
 
-  /** What was written is offered again until it is taken: a slip costs nobody their work. */
   async draft(version) {
-    let text = JSON.stringify(version.content, null, 2);
-    let reason = "";
-    for (;;) {
-      const answer = await ask({
-        title: t("rules.draft.title", { number: version.number }), submit: t("rules.draft"),
-        fields: [why(reason), h("label.field", null, t("rules.content"), jsonBox(text))],
-      });
-      if (!answer) return;
-      [text, reason] = [answer.get("content"), answer.get("why")];
-      try {
-        const made = await call("POST", "/rules", { content: JSON.parse(text), why: reason, based_on: version.number });
-        return await this.read(made.number);
-      } catch (error) {
-        if (error.status !== 422) throw error;
-        notice(error.message, "bad");
-      }
-    }
+    let made;
+    const answer = await ask({
+      title: t("rules.draft.title", { number: version.number }), submit: t("rules.draft"),
+      fields: [why(), h("label.field", null, t("rules.content"), jsonBox(JSON.stringify(version.content, null, 2)))],
+      send: async (said) => {
+        made = await call("POST", "/rules", { content: JSON.parse(said.get("content")), why: said.get("why"), based_on: version.number });
+      },
+    });
+    if (answer) await this.read(made.number);
   }
 
   act(work) {
@@ -124,8 +114,8 @@ class Rules {
   }
 }
 
-function why(value = "") {
-  return h("label.field", null, t("rules.why"), h("input", { name: "why", value, required: true, maxlength: "500", autocomplete: "off" }));
+function why() {
+  return h("label.field", null, t("rules.why"), h("input", { name: "why", required: true, maxlength: "500", autocomplete: "off" }));
 }
 
 /** Text that cannot be sent before it is an object in JSON. */

@@ -39,9 +39,9 @@ async function enter(desk, box) {
   const said = await ask({
     title: t("satisfaction.enter"), text: t("satisfaction.enter.text"), submit: t("satisfaction.enter"),
     fields: [...ratingFields(), h("label.field", null, t("satisfaction.words"), h("textarea", { name: "words", rows: "3", maxlength: "2000" }))],
+    send: (said) => call("POST", `/tickets/${box.ticket.id}/satisfaction`, { ...ratingOf(said), words: said.get("words") }),
   });
   if (!said) return;
-  await call("POST", `/tickets/${box.ticket.id}/satisfaction`, { ...ratingOf(said), words: said.get("words") });
   notice(t("satisfaction.entered"));
   await box.read();
 }

@@ -16,12 +16,11 @@ export function drawShift(button, desk) {
 
 async function change(desk) {
   const at = ends(desk);
-  const said = await ask({
+  await ask({
     title: t("shift.title"), text: t("shift.text"), submit: t("people.save"),
     fields: [h("label.field", null, t("shift.until"), h("input", { type: "time", name: "until", value: at ? timeOf(at) : "" }))],
+    send: async (said) => { desk.state.me = await call("PUT", "/me/shift", { ends_at: next(said.get("until")) }); },
   });
-  if (!said) return;
-  desk.state.me = await call("PUT", "/me/shift", { ends_at: next(said.get("until")) });
 }
 
 /** The end that still holds; one that is over ends no other shift. */

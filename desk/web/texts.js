@@ -101,18 +101,15 @@ class Texts extends Panes {
   }
 
   async publish(version) {
-    const sure = await ask({ title: t("texts.publish.title", { number: version.number }), text: version.text, submit: t("texts.publish") });
+    const sure = await ask({ title: t("texts.publish.title", { number: version.number }), text: version.text, submit: t("texts.publish"), send: () => call("POST", this.path("publish"), { number: version.number }) });
     if (!sure) return;
-    await call("POST", this.path("publish"), { number: version.number });
     notice(t("texts.published", { number: version.number }));
     await this.read();
   }
 
   async restore(said) {
-    const sure = await ask({ title: t("texts.restore"), text: said.default, submit: t("texts.restore") });
-    if (!sure) return;
-    await call("POST", this.path("restore"));
-    await this.read();
+    const sure = await ask({ title: t("texts.restore"), text: said.default, submit: t("texts.restore"), send: () => call("POST", this.path("restore")) });
+    if (sure) await this.read();
   }
 }
 
