@@ -13,7 +13,7 @@ export const WORDS = {
   "board.anybody": ["不需要技能", "No skill needed"],
   "board.preferred": ["优先 {skills}", "{skills} preferred"],
   "board.unlabelled": ["未识别", "Not labelled"],
-  "board.unknown": ["说不准", "Unknown"],
+  "board.unknown": ["暂无法预计", "Unknown"],
   "board.about": ["约 {n} 分钟", "~{n} min"],
   "board.about.hours": ["约 {n} 小时", "~{n} h"],
   "board.over": ["{n} 张超时限", "{n} past target"],

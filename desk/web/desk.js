@@ -9,14 +9,11 @@ import { makeFigures } from "./figures.js";
 import { unmask } from "./keys.js";
 import { drawLogin } from "./login.js";
 import { goTo, leaveFor, place } from "./place.js";
-import { drawQueue, makeQueue, readList, title } from "./queue.js";
-import { openFollowUps } from "./followups.js";
-import { openIncidents } from "./incidents.js";
-import { openPeople } from "./people.js";
-import { openRules } from "./rules.js";
+import { drawQueue, makeQueue, nextOf, readList, stepFrom, title } from "./queue.js";
 import { drawShift, makeShift } from "./shift.js";
+import { keysButton, listenForKeys } from "./shortcuts.js";
 import { makeTalk } from "./talk.js";
-import { openTexts } from "./texts.js";
+import { drawWays, makeWays } from "./ways.js";
 
 const app = document.getElementById("app");
 
@@ -75,6 +72,7 @@ class Desk {
     this.shift = makeShift(this);
     this.lamp = h("span.lamp", { role: "status" });
     this.load = h("span.load", null);
+    this.ways = makeWays(this);
     this.queuePane = makeQueue(this);
     this.rooms = h("main.rooms", { "data-look": this.main?.dataset.look ?? "list" });
     this.main = this.rooms;
@@ -82,7 +80,7 @@ class Desk {
       h("a.skip", { href: "#talk" }, t("skip")),
       h("header.top", null,
         h("span.brand", null, h("img", { src: "/desk/icon.svg", alt: "", width: "24", height: "24" }), t("brand")),
-        this.lamp, this.ways(), h("span.spread", null), this.load, this.presence, this.shift,
+        this.lamp, this.ways, h("span.spread", null), this.load, this.presence, this.shift, keysButton(),
         h("button.quiet.language", { type: "button", lang: lang() === "zh" ? "en" : "zh-CN", onclick: () => this.translate() }, t("language")),
         h("span.me", null, me.name, h("small", null, say(names.roles[me.role]))),
         h("button.quiet", { type: "button", onclick: () => this.leave() }, t("logout"))),
@@ -93,23 +91,6 @@ class Desk {
 
   // -- pages beside the tickets: the board, classifier models --------------------------
 
-  /** What there is beside one's tickets, by what one may see. */
-  ways() {
-    const { role } = this.state.me;
-    const leads = role !== "agent";
-    const way = (key, onclick) => h("button.way", { type: "button", onclick }, t(key));
-    const over = (open) => () => this.act(() => open(this), { quiet: true });
-    return h("nav.ways", { "aria-label": t("ways") },
-      way("board.open", () => this.openPage("board")),
-      way("followups", over(openFollowUps)),
-      way("incidents", over(openIncidents)),
-      leads && way("rules", over(openRules)),
-      leads && way("texts", over(openTexts)),
-      leads && way("figures.open", () => this.openPage("figures")),
-      role === "admin" && way("people", over(openPeople)),
-      role === "admin" && way("bundles.open", () => this.openPage("models")));
-  }
-
   openPage(name) {
     goTo(name);
     this.page?.leave();
@@ -117,6 +98,7 @@ class Desk {
     page.shouliName = name;
     (this.page?.isConnected ? this.page : this.rooms).replaceWith(page);
     this.page = page;
+    drawWays(this.ways, name);
   }
 
   /** Back to the tickets, to the one that was open. */
@@ -129,6 +111,7 @@ class Desk {
     this.page.leave();
     this.page.replaceWith(this.rooms);
     this.page = null;
+    drawWays(this.ways, null);
   }
 
   /** Puts the panes of the open ticket in their places. */
@@ -270,6 +253,18 @@ class Desk {
     this.turnTo(room);
   }
 
+  /** On to what is to be answered next; ``done`` is a ticket that was. Stays where nothing is. */
+  next(done = null) {
+    const ticket = nextOf(this.state, done);
+    if (ticket) return this.open(ticket.id);
+  }
+
+  /** To the next ticket (1) of the list that is shown, or to the one before (-1). */
+  step(by) {
+    const ticket = stepFrom(this.state, by);
+    if (ticket) return this.open(ticket.id);
+  }
+
   /** This ticket is open from now on; null for none. */
   put(ticketId) {
     if (!ticketId && !this.state.openId) return;
@@ -392,6 +387,7 @@ async function enter() {
 }
 
 setInterval(tick, 1000);
+listenForKeys(() => desk);
 window.addEventListener("popstate", () => desk?.arrive());
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && desk?.cameBack());
 enter().catch((error) => {

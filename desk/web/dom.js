@@ -121,10 +121,11 @@ export function speak(text) {
   document.getElementById("spoken").textContent = text;
 }
 
-/** A notice that goes by itself; kind is "good" or "bad". */
+/** A notice that goes by itself; kind is "good" or "bad". Said again, it stays longer and is not doubled. */
 export function notice(text, kind = "good") {
   const box = h(`div.notice.${kind}`, { role: kind === "bad" ? "alert" : "status" }, text);
   const notices = document.getElementById("notices");
+  [...notices.children].find((other) => other.textContent === text)?.remove();
   notices.append(box);
   // Shown anew, it comes to lie above a dialog that was opened since.
   if (notices.matches(":popover-open")) notices.hidePopover();
@@ -217,7 +218,8 @@ export function span(seconds) {
   ];
   if (d) return t(hours ? "time.d" : "time.d.whole", { d, h: hours });
   if (hours) return t(m ? "time.h" : "time.h.whole", { h: hours, m });
-  return m ? t("time.m", { m, s }) : t("time.s", { s });
+  if (m) return t(s ? "time.m" : "time.m.whole", { m, s });
+  return t("time.s", { s });
 }
 
 /** A moment as people write it: the time today, else with its date, and its year if another; whole on pointing. */

@@ -54,8 +54,8 @@ const LONGEST = 15_000;
 
 /** The live line. Tells onEvents each event once, onSnapshot when everything must be read. */
 export class Line {
-  constructor({ onEvents, onSnapshot, onWaiting, onState, onSignedOut }) {
-    Object.assign(this, { onEvents, onSnapshot, onWaiting, onState, onSignedOut });
+  constructor(heard) {
+    Object.assign(this, heard); // onEvents, onSnapshot, onWaiting, onTyping, onState, onSignedOut
     this.lastSeq = 0;
     this.failures = 0;
     this.stopped = false;

@@ -228,7 +228,7 @@ function makeBeside(desk, places) {
 
 /** The pane of facts; draw(view) shows what is new, part by part. */
 export function makeFacts(desk) {
-  const places = Object.fromEntries(["clocks", "complaint", "satisfaction", "tasks", "notes", "labels", "keys", "why", "who", "person", "links", "related", "history"].map((name) => [name, h("div", null)]));
+  const places = Object.fromEntries(["who", "keys", "clocks", "complaint", "satisfaction", "notes", "tasks", "labels", "why", "person", "links", "related", "history"].map((name) => [name, h("div", null)]));
   const pane = h("aside.facts", { "aria-label": t("facts") },
     h("div.facts-head", null,
       h("button.back.quiet", { type: "button", onclick: () => desk.look("talk") }, `‹ ${t("talk.show")}`)),

@@ -29,13 +29,22 @@ export function makeFigures(desk) {
       const [whole, daily, groups] = await Promise.all([query({}), query({ every: "day" }), query({ by: asked.by })]);
       if (mine === turn) draw(page, { whole, daily, groups }, { desk, asked, read });
     } catch (error) {
+      if (mine === turn && first.isConnected) first.textContent = error.message;
       desk.complain(error);
     }
   }
 
+  const first = h("p.empty", { role: "status" }, t("loading"));
+  page.append(heading(desk), first);
   page.leave = () => { turn += 1; };
   read();
   return page;
+}
+
+function heading(desk, ...tools) {
+  return h("header.bundles-head", null,
+    h("h1", null, t("figures.title")), h("span.spread", null), tools,
+    h("button.quiet", { type: "button", onclick: () => desk.closePage() }, t("bundles.back")));
 }
 
 function draw(page, known, { desk, asked, read }) {
@@ -46,11 +55,7 @@ function draw(page, known, { desk, asked, read }) {
   };
   anew(
     page,
-    h("header.bundles-head", null,
-      h("h1", null, t("figures.title")), h("span.spread", null),
-      choose("days", ["7", "30", "90"], (days) => t("figures.last", { days })),
-      monthFile(known.whole.last),
-      h("button.quiet", { type: "button", onclick: () => desk.closePage() }, t("bundles.back"))),
+    heading(desk, choose("days", ["7", "30", "90"], (days) => t("figures.last", { days })), monthFile(known.whole.last)),
     h("div.figures", null,
       tiles(known.whole),
       h("section.panel", null, h("h2", null, t("figures.trend")),
@@ -85,7 +90,13 @@ function trend({ starts, figures, rows }, name) {
   const { unit } = figures[name];
   const points = rows.map((row) => ({ day: starts[row.period], value: row.values[name], alarm: false }));
   return h("div.watch-card", null, h("h3", null, title(figures[name])),
-    line(points, { label: title(figures[name]), format: (value) => (unit === "share" ? `${Math.round(100 * value)}%` : shown(Math.round(value), unit)), most: unit === "share" ? 1 : null }));
+    line(points, { label: title(figures[name]), format: (value) => (unit === "share" ? `${Math.round(100 * value)}%` : shown(unit === "seconds" ? rough(value) : Math.round(value), unit)), most: unit === "share" ? 1 : null }));
+}
+
+/** Seconds to their largest unit alone: a scale has room for no more. */
+function rough(seconds) {
+  const unit = [86400, 3600, 60].find((size) => seconds >= size) ?? 1;
+  return Math.round(seconds / unit) * unit;
 }
 
 function table({ figures, rows }, by) {

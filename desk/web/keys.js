@@ -40,6 +40,12 @@ async function copy(text) {
   place.remove();
 }
 
+/** Copies a text, and says so. */
+export async function copied(text) {
+  await copy(text);
+  notice(t("keys.copied", { text }));
+}
+
 /** What stands in the ticket's messages, the newest first; a click copies it. */
 export function chips(desk, view) {
   const found = new Map();
@@ -52,8 +58,7 @@ export function chips(desk, view) {
   return h("div.keys", null, [...found.values()].slice(0, MOST).map((key) =>
     h("button.key", { type: "button", title: t(key.masked ? "keys.copy.masked" : "keys.copy"), onclick: () => desk.act(async () => {
       const text = key.masked ? (await reveal(view.ticket.id, key.message)).keys[key.at].text : key.text;
-      await copy(text);
-      notice(t("keys.copied", { text }));
+      await copied(text);
     }, { quiet: !key.masked }) }, h("small", null, t(`keys.${key.kind}`)), key.text)));
 }
 

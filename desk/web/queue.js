@@ -58,6 +58,26 @@ export function stateTag(ticket, names) {
   return h(`span.tag.state-${ticket.state}`, null, say(names.states[ticket.state]));
 }
 
+/** Whether an answer is owed: then it is before those where the customer has the word. */
+function owed(ticket, fresh) {
+  return ticket.state === "offered" || !ticket.first_answer_at || fresh.has(ticket.id);
+}
+
+/** What is to be answered: what is due first after ``done``; without it, what follows the open one. */
+export function nextOf({ mine, fresh, openId }, done) {
+  const from = done ? 0 : mine.findIndex((ticket) => ticket.id === openId) + 1;
+  const turned = [...mine.slice(from), ...mine.slice(0, from)];
+  const open = turned.filter((ticket) => ![done, openId].includes(ticket.id) && ["offered", "active"].includes(ticket.state));
+  return open.find((ticket) => owed(ticket, fresh)) ?? open[0];
+}
+
+/** The neighbour of the open ticket in the list that is shown; the first where none is open. */
+export function stepFrom(state, by) {
+  const listed = state.tab === "mine" ? state.mine : state.listed;
+  const at = listed.findIndex((ticket) => ticket.id === state.openId);
+  return at < 0 ? listed[0] : listed[at + by];
+}
+
 /** ``others``: the list is everybody's, so that a ticket says whose it is. */
 function card(ticket, { names, openId, open, fresh, others }) {
   const current = ticket.id === openId;
@@ -70,7 +90,8 @@ function card(ticket, { names, openId, open, fresh, others }) {
         fresh.has(ticket.id) && h("span.dot", { "aria-label": t("new.message") }),
         h("span.spread", null),
         dueOf(ticket) ?? moment(ticket.updated_at)),
-      h("span.card-title", null, title(ticket)),
+      h("span.card-title", { dir: "auto" }, title(ticket)),
+      h("span.card-said", { dir: "auto" }, [ticket.customer, ticket.subject && ticket.preview].filter(Boolean).join(" · ")),
       h("span.card-labels", null,
         pressureChips(ticket),
         ticket.labels.map((label) =>

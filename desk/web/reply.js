@@ -1,5 +1,5 @@
 // The reply box: an answer, its files, and what becomes of the ticket with it.
-import { h, notice, sizeText, t } from "./dom.js";
+import { h, notice, once, sizeText, t } from "./dom.js";
 import { call, newId, put, Refused } from "./door.js";
 import { draftOf, keep } from "./drafts.js";
 import { makeSuggestions } from "./suggest.js";
@@ -60,7 +60,7 @@ function makeFiles(ticketId, draft) {
   } });
   const button = h("span", null, input, h("button.quiet", { type: "button", onclick: () => input.click() }, t("reply.file")));
   draw();
-  return { list, button, draw, busy: () => under > 0 };
+  return { list, button, draw, add, busy: () => under > 0 };
 }
 
 export function makeReply(desk, ticketId) {
@@ -76,8 +76,15 @@ export function makeReply(desk, ticketId) {
     onkeydown: (key) => {
       if (key.key === "Enter" && (key.ctrlKey || key.metaKey) && !key.isComposing) {
         key.preventDefault();
-        form.requestSubmit();
+        submit(key.shiftKey ? "resolved" : then.value);
       }
+    },
+    // A picture from the clipboard. Text that brings one along (a cell of a sheet) stays text.
+    onpaste: (event) => {
+      const { files: pasted, types } = event.clipboardData;
+      if (!pasted.length || types.includes("text/plain")) return;
+      event.preventDefault();
+      files.add([...pasted]);
     },
   });
   const then = h("select", { "aria-label": t("reply.then"), onchange: () => {
@@ -86,7 +93,8 @@ export function makeReply(desk, ticketId) {
   } },
     ["active", "pending", "resolved"].map((value) =>
       h("option", { value, selected: draft.then === value }, t(`reply.then.${value}`))));
-  const send = h("button.primary", { type: "submit" }, t("reply.send"));
+  const send = h("button.primary", { type: "submit", title: "Ctrl+Enter" }, t("reply.send"));
+  const finish = h("button.quiet", { type: "button", title: "Ctrl+Shift+Enter", onclick: () => submit("resolved") }, t("reply.finish"));
   const files = makeFiles(ticketId, draft);
   const suggestions = makeSuggestions(desk, ticketId, (said) => {
     text.value = text.value.trim() ? `${text.value.trimEnd()}\n${said}` : said;
@@ -94,14 +102,15 @@ export function makeReply(desk, ticketId) {
     keep();
     text.focus();
   });
-  const form = h("form.reply", { onsubmit: async (event) => {
-    event.preventDefault();
-    if (!text.value.trim() || send.disabled || files.busy()) return;
-    send.disabled = true;
+  /** Sends what is written; ``after`` is what becomes of the ticket with it. */
+  const submit = once(async (after) => {
+    if (!text.value.trim()) return text.focus();
+    if (files.busy()) return notice(t("reply.busy"), "bad");
+    send.disabled = finish.disabled = true;
     // The same client_id until it is stored: trying again never sends twice.
     await desk.act(async () => {
       await call("POST", `/tickets/${ticketId}/reply`, {
-        text: text.value, client_id: draft.id, then: then.value, files: draft.files.map((file) => file.id),
+        text: text.value, client_id: draft.id, then: after, files: draft.files.map((file) => file.id),
         seen: readUpTo(desk),
       }).catch((refused) => {
         if (refused.code !== "conflict" || !refused.message.includes("client_id")) throw refused;
@@ -114,16 +123,29 @@ export function makeReply(desk, ticketId) {
       text.value = "";
       then.value = draft.then;
       files.draw();
-      notice(t("reply.sent"));
+      notice(t(after === "resolved" ? "reply.finished" : "reply.sent"));
+      if (after !== "active") await desk.next(ticketId);
     });
-    send.disabled = false;
-    text.focus();
-  } },
+    send.disabled = finish.disabled = false;
+    if (form.isConnected) text.focus();
+  });
+  const form = h("form.reply", {
+    onsubmit: (event) => {
+      event.preventDefault();
+      submit(then.value);
+    },
+    ondragover: (event) => event.preventDefault(),
+    ondrop: (event) => {
+      if (!event.dataTransfer.files.length) return;
+      event.preventDefault();
+      files.add([...event.dataTransfer.files]);
+    },
+  },
   suggestions.panel,
   h("label.unseen", { htmlFor: "reply-text" }, t("reply.label")),
   text,
   files.list,
   h("div.row", null, files.button, suggestions.button,
-    h("label.then", null, h("span", null, t("reply.then")), then), h("span.spread", null), send));
+    h("span.spread", null), then, finish, send));
   return form;
 }

@@ -2,11 +2,14 @@
 import { ask, h, keyed, moment, once, say, show, sizeText, span, t } from "./dom.js";
 import { LIFE, offerText } from "./life.js";
 import { call } from "./door.js";
-import { hides, revealLink } from "./keys.js";
+import { copied, hides, revealLink } from "./keys.js";
 import { channelName, dueOf, stateTag, title } from "./queue.js";
 import { makeReply, readUpTo } from "./reply.js";
+import { stayAtEnd } from "./scroll.js";
 
 const TYPED_MS = 5000; // how long we believe that the customer does
+
+const LONGEST_NAME = 60; // characters of the first message, for a ticket without a subject
 
 // What the server makes previews of, and what it plays.
 const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"]);
@@ -96,7 +99,7 @@ function bubble(desk, ticket, message) {
     flags.map((flag) => h("p.flag", { role: "note" }, flag)),
     message.withdrawn_at
       ? h("div.bubble.withdrawn", null, t("message.withdrawn"), " ", moment(message.withdrawn_at))
-      : h("div.bubble", null, message.text),
+      : h("div.bubble", { dir: "auto" }, message.text),
     ours
       ? [message.attachments.length > 0 && h("div.files", null, message.attachments.map((file) =>
           fileLink(`/api/v1/tickets/${ticket.id}/messages/${message.id}`, file))), fate(desk, ticket, message)]
@@ -105,11 +108,7 @@ function bubble(desk, ticket, message) {
 
 /** Draws the log: a message that has not changed keeps its element, unfolded or not. */
 function drawLog(list, desk, view) {
-  const scroller = list.parentElement;
-  const atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 60;
-  const first = !list.children.length;
-  const changed = keyed(list, view.messages.map((message) => ({ id: message.id, shows: message, make: () => bubble(desk, view.ticket, message) })));
-  if (changed && (atEnd || first)) scroller.scrollTop = scroller.scrollHeight;
+  keyed(list, view.messages.map((message) => ({ id: message.id, shows: message, make: () => bubble(desk, view.ticket, message) })));
 }
 
 // -- moves --------------------------------------------------------------------------
@@ -117,8 +116,10 @@ function drawLog(list, desk, view) {
 async function decline(desk, ticket) {
   const field = h("label.field", null, t("ask.decline.reason"),
     h("input", { name: "reason", required: true, maxlength: "500", placeholder: t("ask.decline.placeholder") }));
-  const said = await ask({ title: t("ask.decline"), fields: [field], submit: t("do.decline"), danger: true });
-  if (said) await desk.act(() => call("POST", `/tickets/${ticket.id}/decline`, { reason: said.get("reason") }));
+  await ask({
+    title: t("ask.decline"), fields: [field], submit: t("do.decline"), danger: true,
+    send: (said) => call("POST", `/tickets/${ticket.id}/decline`, { reason: said.get("reason") }),
+  });
 }
 
 async function transfer(desk, ticket) {
@@ -150,11 +151,12 @@ async function transfer(desk, ticket) {
 
 async function junk(desk, ticket) {
   const block = h("label.check", null, h("input", { type: "checkbox", name: "block" }), t("ask.junk.block"));
-  const said = await ask({ title: t("ask.junk"), text: t("ask.junk.text"), fields: [block], submit: t("do.junk"), danger: true });
-  if (!said) return;
-  await desk.act(async () => {
-    if (said.get("block")) await call("POST", `/tickets/${ticket.id}/block`);
-    await call("POST", `/tickets/${ticket.id}/junk`);
+  await ask({
+    title: t("ask.junk"), text: t("ask.junk.text"), fields: [block], submit: t("do.junk"), danger: true,
+    send: async (said) => {
+      if (said.get("block")) await call("POST", `/tickets/${ticket.id}/block`);
+      await call("POST", `/tickets/${ticket.id}/junk`);
+    },
   });
 }
 
@@ -162,8 +164,10 @@ async function snooze(desk, ticket) {
   const choices = [900, 3600, 4 * 3600, 86400, 3 * 86400];
   const field = h("label.field", null, t("ask.snooze.for"),
     h("select", { name: "seconds" }, choices.map((seconds) => h("option", { value: seconds }, span(seconds)))));
-  const said = await ask({ title: t("ask.snooze"), text: t("ask.snooze.text"), fields: [field], submit: t("do.snooze") });
-  if (said) await desk.act(() => call("POST", `/tickets/${ticket.id}/snooze`, { seconds: Number(said.get("seconds")) }));
+  await ask({
+    title: t("ask.snooze"), text: t("ask.snooze.text"), fields: [field], submit: t("do.snooze"),
+    send: (said) => call("POST", `/tickets/${ticket.id}/snooze`, { seconds: Number(said.get("seconds")) }),
+  });
 }
 
 const ASKED = { decline, transfer, snooze, junk, ...LIFE };
@@ -172,9 +176,17 @@ const SETS_DOWN = ["pend", "resolve"];
 
 function moveButton(desk, ticket, action, look = "") {
   const body = () => SETS_DOWN.includes(action) ? { seen: readUpTo(desk) } : undefined;
-  const go = ASKED[action] ?? (() => desk.act(() => call("POST", `/tickets/${ticket.id}/${action}`, body())));
+  const go = ASKED[action] ?? (async () => {
+    await call("POST", `/tickets/${ticket.id}/${action}`, body());
+    if (SETS_DOWN.includes(action) && ticket.owner?.id === desk.state.me.id) await desk.next(ticket.id);
+  });
   return h(`button${look}`, { type: "button", "data-do": action, onclick: once(() => desk.act(() => go(desk, ticket))) }, t(`do.${action}`));
 }
+
+// A menu that is open closes by a press anywhere else.
+document.addEventListener("pointerdown", (event) => {
+  for (const menu of document.querySelectorAll("details.more[open]")) menu.open = menu.contains(event.target);
+});
 
 const SELDOM = ["return", "merge", "unmerge", "split", "close", "reopen", "junk", "unjunk"];
 
@@ -191,16 +203,18 @@ function more(desk, ticket, actions) {
 
 function drawHead(head, desk, view) {
   const { ticket, actions } = view;
-  const name = title({ ...ticket, preview: view.messages[0]?.text.slice(0, 60) });
+  const first = view.messages.find((message) => message.ticket_id === ticket.id && message.side === "customer");
+  const name = title({ ...ticket, preview: first?.text.slice(0, LONGEST_NAME) });
   show(head, [ticket, actions, desk.state.names.states, name], () => [
     h("button.back.quiet", { type: "button", "aria-label": t("back"), onclick: () => desk.look("list") }, "‹"),
     h("div.head-text", null,
-      h("h1", { tabindex: "-1", title: name }, name),
+      h("h1", { tabindex: "-1", title: name, dir: "auto" }, name),
       h("p.head-line", null,
         stateTag(ticket, desk.state.names),
         dueOf(ticket),
         h("span", null, channelName(ticket.channel)),
-        h("span.number", null, t("number", { number: ticket.number })))),
+        h("button.link.number", { type: "button", title: t("number.copy"), onclick: () => desk.act(() => copied(ticket.number), { quiet: true }) },
+          t("number", { number: ticket.number })))),
     h("div.moves", null,
       ["transfer", "withdraw", "pend", "snooze", "help", "resume", "resolve"].filter((a) => actions.includes(a)).map((a) =>
         moveButton(desk, ticket, a, ".quiet")),
@@ -254,12 +268,14 @@ export function makeTalk(desk, ticketId) {
   const problem = h("p.problem", { hidden: true, role: "note" });
   const bar = h("div.bar", { hidden: true });
   const writes = h("p.writes", { "aria-live": "polite" });
+  const scroller = h("div.scroll", { tabindex: "0" }, list);
+  const toEnd = stayAtEnd(scroller, list);
   const seen = makeSeen(desk, ticketId);
   let quiet;
   const reply = makeReply(desk, ticketId);
   reply.hidden = true;
   const pane = h("section.talk", { "aria-label": t("talk.show"), id: "talk" },
-    head, h("div.scroll", { tabindex: "0" }, list), writes, problem, bar, reply);
+    head, scroller, toEnd, writes, problem, bar, reply);
   pane.typing = () => {
     writes.textContent = t("typing");
     clearTimeout(quiet);
@@ -275,7 +291,6 @@ export function makeTalk(desk, ticketId) {
     problem.hidden = !problem.textContent || !view.actions.includes("reply");
     drawBar(bar, desk, view);
     reply.hidden = !view.actions.includes("reply");
-    // Last: what is below takes room, and the newest message must stay in sight.
     drawLog(list, desk, view);
   };
   return pane;

@@ -68,7 +68,7 @@ async def test_the_board_shows_places_and_waits(
     await expect(known.locator(".places li")).to_have_count(4)
     await expect(known).to_contain_text("每小时接走 51.4 张")
     await expect(known.locator(".places li").first).to_contain_text("约 2 分钟")
-    await expect(panels.filter(has_text="人工判断")).to_contain_text("说不准")
+    await expect(panels.filter(has_text="人工判断")).to_contain_text("暂无法预计")
     await expect(page.locator(".sum.bad").first).to_contain_text("已超时限")
     if PICTURES:
         await page.screenshot(path=f"{PICTURES}/board.zh.png")

@@ -394,7 +394,7 @@ async def test_rules_are_drafted_compared_published_and_taken_back(
     assert "不是正确的 JSON" in await content.evaluate("box => box.validationMessage")
     await content.fill(text.replace('"紧急": 60', '"紧急": "快"'))
     await form.get_by_role("button", name="起草").click()
-    await expect(page.locator(".notice.bad")).to_contain_text("紧急")
+    await expect(form.get_by_role("alert")).to_contain_text("紧急")
     assert '"紧急": "快"' in await content.input_value(), "a refusal keeps what was written"
     await content.fill(text.replace('"紧急": 60', '"紧急": 45'))
     await form.get_by_role("button", name="起草").click()

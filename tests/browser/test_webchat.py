@@ -219,7 +219,7 @@ async def test_a_number_is_left_where_nobody_is_there(page: Page, door: Site) ->
     await page.set_viewport_size({"width": 375, "height": 720})
     await page.goto(f"{door.url}/?lang=en")
     await page.locator(".launcher").click()
-    await page.get_by_role("button", name="Leave an address").click()
+    await page.get_by_role("button", name="Leave your contact details").click()
     field = page.get_by_label("Telephone")
     await expect(field).to_be_focused()
     await page.get_by_role("button", name="Submit").click()

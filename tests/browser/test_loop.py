@@ -1,0 +1,61 @@
+"""From one ticket to the next: by keys, without losing words or the place."""
+
+from aiohttp import web
+from playwright.async_api import Page, expect
+
+from desk.push import HUB
+from models.agent import Presence
+from models.ticket import TicketState
+from tests.browser.test_desk import app, house, page, sign_in, url
+from tests.contract.desk.world import World
+
+__all__ = ["app", "house", "page", "url"]
+
+
+async def test_a_round_by_keys_alone(
+    page: Page, url: str, house: World, app: web.Application
+) -> None:
+    me = await house.person("li", presence=Presence.READY)
+    first = await house.ticket("k1", subject="第一件", text="第一句\n" + "很长\n" * 200)
+    second = await house.ticket("k2", subject="第二件")
+    await house.give(first, me)
+    await house.give(second, me, offer=600)
+    await sign_in(page, url)
+    heading = page.get_by_role("heading", level=1)
+    await expect(page.locator(".card")).to_have_count(2)
+    await page.keyboard.press("n")
+    await expect(heading).to_have_text("第二件")  # what is offered is before what is in hand
+    await page.keyboard.press("a")
+    await expect(page.get_by_label("答复客户")).to_be_visible()
+    await page.keyboard.press("n")
+    await expect(heading).to_have_text("第一件")
+    await expect(page.locator(".byline").first).to_be_in_viewport()
+    talk = (await house.store.tickets.get(first)).conversation_id
+    for line in app[HUB]._lines:
+        line.tell_typing(talk)
+    await expect(page.locator(".writes")).to_have_text("客户正在输入…")
+    await page.keyboard.press("r")
+    await page.keyboard.type("n 已查询 Ea")
+    await page.keyboard.press("Control+Shift+Enter")
+    await expect(heading).to_have_text("第二件")
+    assert (await house.store.tickets.get(first)).state == TicketState.RESOLVED
+    assert (await house.store.tickets.get(second)).state == TicketState.ACTIVE
+
+
+async def test_a_form_that_is_refused_keeps_its_words(page: Page, url: str, house: World) -> None:
+    me = await house.person("li", presence=Presence.READY)
+    ticket = await house.ticket("k1", subject="第一件")
+    await house.give(ticket, me, offer=600)
+    await sign_in(page, url)
+    await page.route("**/decline", lambda route: route.abort())
+    await page.locator(".card").click()
+    await page.get_by_role("button", name="拒接").click()
+    form = page.locator("dialog.ask")
+    await form.get_by_label("原因").fill("不熟悉该业务")
+    await form.get_by_role("button", name="拒接").click()
+    await expect(form.get_by_role("alert")).to_contain_text("连不上服务器")
+    await expect(form.get_by_label("原因")).to_have_value("不熟悉该业务")
+    await page.unroute("**/decline")
+    await form.get_by_role("button", name="拒接").click()
+    await expect(form).to_have_count(0)
+    assert (await house.store.tickets.get(ticket)).owner_id is None
