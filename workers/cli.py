@@ -27,7 +27,6 @@ from workers.options import ConfigOption
 from workers.records_cli import calls_app, deliveries_app
 from workers.rehearsing import simulate
 from workers.rules_cli import rules_app
-from workers.status_cli import status
 
 _T = TypeVar("_T")
 
@@ -57,7 +56,6 @@ app.add_typer(incidents_app, name="incidents")
 app.add_typer(parked_app, name="parked")
 app.add_typer(rules_app, name="rules")
 app.command("simulate")(simulate)
-app.command("status")(status)
 app.add_typer(route_app, name="route")
 
 out = Console(highlight=False)
@@ -204,6 +202,17 @@ def check(config: ConfigOption = None) -> None:
         problem = channel.ready()
         state = "可收发 / receives and answers" if problem is None else problem
         out.print(f"渠道 channel {name}: {state}", markup=False)
+
+
+@app.command()
+def status(as_json: bundles_cli.JsonOption = False, config: ConfigOption = None) -> None:
+    """哪些角色在运行、什么等了多久、有什么不对 / Which roles live, what waits, what is wrong.
+
+    有问题时退出码为 1。 / Exit code 1 where something is wrong.
+    """
+    from workers.status_cli import show
+
+    sys.exit(0 if show(config, as_json=as_json) else 1)
 
 
 @app.command()

@@ -6,6 +6,7 @@ exceptions and other libraries' lines included.
 """
 
 import logging
+import math
 import re
 import sys
 from collections.abc import Mapping
@@ -39,6 +40,8 @@ _MASKS = (
     (re.compile(r"\[parameters: .*", re.DOTALL), "[parameters: ***]"),
     (re.compile(r"input_value=.*?(?=, input_type=|$)", re.DOTALL), "input_value=***"),
 )
+
+_SPARING_SECONDS = 60.0
 
 QUIET = (
     "aiohttp.access", "aiosqlite", "alembic", "asyncio", "dramatiq", "httpcore", "httpx",
@@ -102,6 +105,7 @@ def configure(level: str, form: str, role: str, stream: TextIO = sys.stderr) -> 
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()], processors=last
         )
     )
+    handler.addFilter(_Sparing())
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
@@ -116,6 +120,27 @@ def configure(level: str, form: str, role: str, stream: TextIO = sys.stderr) -> 
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+class _Sparing(logging.Filter):
+    """Of the consumers that find Redis away, one a minute is heard.
+
+    Each of six says so every few seconds: thousands of lines an hour, of something that loses
+    nothing and that the bus and the doorbell have told of already.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next = -math.inf
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        away = "connection error" in record.getMessage()
+        if not (away and record.name.startswith("dramatiq.worker.ConsumerThread")):
+            return True
+        if record.created < self._next:
+            return False
+        self._next = record.created + _SPARING_SECONDS
+        return True
 
 
 def _is_ours(record: logging.LogRecord) -> bool:

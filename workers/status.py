@@ -1,8 +1,11 @@
 """How the whole system stands: which roles live, what waits since when, and what is wrong."""
 
+import contextlib
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+import redis
 
 from config.settings import Settings
 from models.store import Store
@@ -26,6 +29,8 @@ LIMITS: Mapping[str, float] = {
 
 _TICK_LIMIT = 60.0
 """Seconds without a look of the clock at the invariants, which it takes every ten."""
+
+_NO_ROOM_MB = 1.0
 
 _WITHOUT = {
     "intake": (
@@ -68,6 +73,8 @@ class Standing:
     answers: Mapping[str, int]
     room_mb: float | None
     least_room_mb: float
+    redis: bool | None = None
+    """Whether Redis answers; None where it is the own one of ``shouli run``."""
 
     def alive(self, role: str) -> int:
         return sum(process.role == role and process.alive for process in self.processes)
@@ -92,7 +99,18 @@ async def standing(settings: Settings, store: Store) -> Standing:
         answers=await store.outbound.counts(),
         room_mb=shutil.disk_usage(settings.data_dir).free / 1_000_000 if sqlite else None,
         least_room_mb=settings.intake.disk_watermark_mb,
+        redis=_redis_answers(settings),
     )
+
+
+def _redis_answers(settings: Settings) -> bool | None:
+    if settings.redis_url is None:
+        return None
+    url = settings.redis_url.get_secret_value()
+    client = redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2)
+    with contextlib.closing(client), contextlib.suppress(redis.RedisError):
+        return bool(client.ping())
+    return False
 
 
 def problems(found: Standing) -> list[str]:
@@ -106,9 +124,16 @@ def problems(found: Standing) -> list[str]:
 
 
 def _problems(found: Standing) -> Iterator[tuple[str, str]]:
+    yield from _little_room(found)
     for role in ROLES:
-        if not found.alive(role):
+        # With no room at all nobody can say that they live.
+        if not found.alive(role) and (found.room_mb is None or found.room_mb >= _NO_ROOM_MB):
             yield _WITHOUT[role]
+    if found.redis is False:
+        yield (
+            "Redis 连不上：什么都不丢，但聊天、分单和答复每步最多慢 5 秒",
+            "Redis does not answer: nothing is lost, but each step may be 5 s late",
+        )
     yield from _still_clock(found)
     waiting = {each.kind: each.oldest for each in found.arrears} | {"followers": found.lag}
     for kind, oldest in waiting.items():
@@ -120,6 +145,9 @@ def _problems(found: Standing) -> Iterator[tuple[str, str]]:
     if len(versions) > 1:
         told = ", ".join(versions)
         yield f"各进程版本不一：{told}", f"processes are of different versions: {told}"
+
+
+def _little_room(found: Standing) -> Iterator[tuple[str, str]]:
     if found.room_mb is not None and found.room_mb < found.least_room_mb:
         yield (
             f"磁盘只剩 {found.room_mb:.0f} MB，已停止受理",

@@ -1,8 +1,8 @@
 """``shouli status``: at a glance, how the running system stands."""
 
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -12,19 +12,19 @@ from rich.table import Table
 from config.settings import Settings
 from models.migrations import check
 from models.store import Store
-from workers.bundles_cli import JsonOption, with_store
+from workers.bundles_cli import with_store
 from workers.json_lines import print_json
-from workers.options import ConfigOption
 from workers.roles import ROLES
 from workers.status import LIMITS, NAMES, Standing, problems, span, standing
 
 out = Console(highlight=False)
 
 
-def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """哪些角色在运行、什么等了多久、有什么不对 / Which roles live, what waits, what is wrong.
+def show(config: Path | None, *, as_json: bool) -> bool:
+    """Prints how the system stands; whether all is well.
 
-    有问题时退出码为 1。 / Exit code 1 where something is wrong.
+    Raises:
+        ShouliError: the database is out of reach, or not of this program.
     """
 
     async def look(settings: Settings, store: Store) -> Standing:
@@ -37,7 +37,7 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         print_json(_as_json(found, wrong))
     else:
         _tell(found, wrong)
-    sys.exit(1 if wrong else 0)
+    return not wrong
 
 
 def _as_json(found: Standing, wrong: list[str]) -> Mapping[str, Any]:
@@ -51,6 +51,7 @@ def _as_json(found: Standing, wrong: list[str]) -> Mapping[str, Any]:
         "parked": found.parked,
         "answers": found.answers,
         "disk_free_mb": found.room_mb,
+        "redis": found.redis,
     }
 
 

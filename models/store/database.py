@@ -489,6 +489,8 @@ def _told(error: Exception) -> ShouliError | None:
         return StorageFull("the database's disk is full")
     if state == "42P01" or str(error.orig).startswith("no such table"):
         return Temporary(_NO_TABLES)
+    if any(phrase in str(error.orig) for phrase in _DISK):
+        return Temporary(_NO_FILE.format(error.orig))
     lost = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
     if lost or state[:2] in _PASSING:
         return Temporary(f"the database is not available: {error.orig}")
@@ -501,6 +503,15 @@ _NO_TABLES = (
     "这个数据库还没有受理的表：data_dir、database_url 对吗？对的话先 shouli run 或 migrate"
     " / this database has no tables of Shouli: is data_dir or database_url right? If so, "
     "shouli run or shouli migrate makes them"
+)
+
+_DISK = ("disk I/O error", "attempt to write a readonly database", "unable to open database file")
+"""What SQLite says of the file and of those beside it (-wal, -shm), which it makes itself."""
+
+_NO_FILE = (
+    "数据库文件读写出错（{0}）：看看数据目录的磁盘满没满、是不是只读、归谁所有"
+    " / the database's file cannot be read or written ({0}): see whether the disk of the data "
+    "folder is full or read-only, and whose the folder is"
 )
 
 _FULL = ("database or disk is full", "no space left", "disk full")

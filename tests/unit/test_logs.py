@@ -123,3 +123,24 @@ def test_below_the_level_nothing_is_written(stream: io.StringIO) -> None:
     structlog.get_logger().warning("quiet")
     logging.getLogger("httpx").warning("quiet")
     assert stream.getvalue() == ""
+
+
+def test_of_a_redis_that_is_away_one_line_a_minute_is_heard(stream: io.StringIO) -> None:
+    configure("info", "json", "work", stream)
+    started = 1_800_000_000.0
+    for second in (0, 3, 59, 60, 61):
+        for queue in ("deliver", "fetch"):
+            name = f"dramatiq.worker.ConsumerThread({queue})"
+            record = logging.LogRecord(
+                name, logging.CRITICAL, __file__, 1,
+                "Consumer encountered a connection error: %s", ("refused",), None,
+            )  # fmt: skip
+            record.created = started + second
+            logging.getLogger(name).handle(record)
+    logging.getLogger("dramatiq.worker.ConsumerThread(fetch)").critical("something else")
+    told = [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
+    assert [line.partition(":")[0] for line in told] == [
+        "Consumer encountered a connection error",
+        "Consumer encountered a connection error",
+        "something else",
+    ]

@@ -67,6 +67,7 @@ def test_what_waits_for_longer_than_its_limit_is_named(kind: str) -> None:
         ({"answers": {"failed": 1}}, "1 条答复 failed", "1 answers are failed"),
         ({"answers": {"unknown": 1}}, "--state unknown", "1 answers are unknown"),
         ({"alarms": [Alarm("owners", 1, "t", 1.0, 1.0)]}, "被破坏", "owners is broken"),
+        ({"redis": False}, "Redis 连不上", "Redis does not answer"),
         ({"room_mb": 199.0}, "磁盘只剩 199 MB", "199 MB of disk are left"),
         (
             {"processes": [*WELL.processes, Process("work", "b", 9, "1.1", 1.0, 1.0)]},
@@ -79,6 +80,13 @@ def test_what_a_person_has_to_see_to(change: dict[str, object], zh: str, en: str
     (told,) = problems(replace(WELL, **change))  # type: ignore[arg-type]
     assert zh in told
     assert en in told
+
+
+def test_a_full_disk_is_not_taken_for_processes_that_are_gone() -> None:
+    """None of them can write down that it lives."""
+    silent = [replace(one, silent=SILENT_SECONDS + 1) for one in WELL.processes]
+    (told,) = problems(replace(WELL, processes=silent, room_mb=0.2))
+    assert "0 MB" in told
 
 
 def test_a_clock_that_nobody_runs_is_told_once_and_a_new_one_may_not_have_ticked_yet() -> None:

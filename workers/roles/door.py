@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -96,9 +97,11 @@ async def until_open(host: str, port: int) -> None:
 
 
 def _deaf(host: str, port: int, error: OSError) -> ShouliError:
+    # The event loop words the reason anew, and at length.
+    why = os.strerror(error.errno) if error.errno else error.strerror
     return ShouliError(
-        f"端口 {host}:{port} 无法监听（{error.strerror}）：换一个端口，或停掉占用它的程序。"
-        f" / Cannot listen on {host}:{port} ({error.strerror}): choose another port, or stop "
+        f"端口 {host}:{port} 无法监听（{why}）：换一个端口，或停掉占用它的程序。"
+        f" / Cannot listen on {host}:{port} ({why}): choose another port, or stop "
         "the program that has it."
     )
 

@@ -21,6 +21,7 @@ from models.store import Store
 from models.store.database import Database, Event, Tx
 from models.store.sqlite import Connection
 from models.tables import metadata
+from tests.databases import migrated_sqlite
 
 T = Table("t", MetaData(), Column("a", Integer, primary_key=True))
 ODD = Table(
@@ -379,3 +380,19 @@ async def test_what_is_due_is_found_by_its_index(store: Store) -> None:
     assert len(plans) == len(indexes)
     for plan, index in zip(plans, indexes, strict=True):
         assert index in plan
+
+
+async def test_a_database_file_that_cannot_be_written_says_where_to_look(
+    tmp_path: Path,
+) -> None:
+    """Not “check the address”: the disk, its mode and the owner are what may be wrong."""
+    db = Database(migrated_sqlite(tmp_path))
+
+    async def write() -> None:
+        async with db.write() as tx:
+            await tx.conn.exec_driver_sql("PRAGMA query_only = ON")
+            await tx.conn.exec_driver_sql("DELETE FROM process")
+
+    with pytest.raises(Temporary, match=r"readonly.*数据目录的磁盘.* / .*the data folder"):
+        await write()
+    await db.close()
