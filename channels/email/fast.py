@@ -13,13 +13,13 @@ exchanger offers neither.
 import asyncio
 import math
 import re
-import types
 from collections import defaultdict
-from collections.abc import Coroutine, Generator
 from functools import cache
 from typing import Any
 
 from aiosmtpd import smtp as stock
+
+from channels.email.session import Session, next_input
 
 _Stock: Any = stock.SMTP
 """As Any: this class is made of private parts, which have no types."""
@@ -45,77 +45,6 @@ def _names(kind: type, prefix: str) -> tuple[tuple[str, str], ...]:
     return tuple(
         (name.removeprefix(prefix), name) for name in dir(kind) if name.startswith(prefix)
     )
-
-
-@types.coroutine
-def _next_input() -> Generator[None, None, None]:
-    """Awaited where the session waits for bytes of its client."""
-    yield None
-
-
-class Session:
-    """A session that goes on within ``data_received`` itself, not in a task of the loop.
-
-    It does what ``asyncio.Task`` does for coroutines that await futures, and resumes at once
-    where a task would wait for another turn of the loop. There is no current task in it, so
-    that ``asyncio.timeout`` and its like cannot be used there.
-    """
-
-    def __init__(self, work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> None:
-        self.wants_input = False
-        self.shielded = False
-        """Whether it goes on although it is cancelled: it notices the lost connection later."""
-
-        self._work = work
-        self._loop = loop
-        self._awaited: asyncio.Future[Any] | None = None
-        self._running = False
-        self._cancelled = False
-        self._over = False
-
-    def resume(self, _future: "asyncio.Future[Any] | None" = None) -> None:
-        """Runs it until it waits again."""
-        self.wants_input = False
-        self._awaited = None
-        self._running = True
-        try:
-            if self._cancelled:
-                self._cancelled = False
-                awaited = self._work.throw(asyncio.CancelledError())
-            else:
-                awaited = self._work.send(None)
-        except (StopIteration, asyncio.CancelledError):
-            self._over = True
-            return
-        except Exception as error:  # noqa: BLE001 - what a task would do with it
-            self._over = True
-            context = {"message": "an SMTP session broke", "exception": error}
-            self._loop.call_exception_handler(context)
-            return
-        finally:
-            self._running = False
-        if awaited is None:
-            self.wants_input = True
-            if self._cancelled:
-                self.resume()
-            return
-        awaited._asyncio_future_blocking = False
-        self._awaited = awaited
-        awaited.add_done_callback(self.resume)
-        if self._cancelled:
-            self.cancel()
-
-    def cancel(self) -> None:
-        """Ends it at the place where it waits."""
-        if self._over or self.shielded:
-            return
-        if self._awaited is not None:
-            self._cancelled = False
-            self._awaited.cancel()
-            return
-        self._cancelled = True
-        if not self._running:
-            self.resume()
 
 
 class Ended(Exception):
@@ -231,7 +160,7 @@ class FastSMTP(_Stock):  # type: ignore[misc]
         if self._reading_paused:
             self._reading_paused = False
             self.transport.resume_reading()
-        await _next_input()
+        await next_input()
 
     async def _command_line(self) -> bytes | None:
         """The next line, or None for one over the limit (which is read away)."""
