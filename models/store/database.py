@@ -1,14 +1,12 @@
 """Transactions over SQLite and PostgreSQL, with numbered events as their last statement."""
 
 import asyncio
-import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
     asynccontextmanager,
-    contextmanager,
     nullcontext,
 )
 from dataclasses import dataclass, field
@@ -27,26 +25,22 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy import event as hooks
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.sql.schema import Table
 
-from models.errors import Permanent, ShouliError, StorageFull, Temporary
 from models.ids import uuid7
 from models.ports import Clock
 from models.storable import dump
-from models.store.sqlite import BEGIN_WRITING, Connection, change, connect, insertion
+from models.store.failures import translated
+from models.store.sqlite import change, driver_of, insertion, open_engine
 from models.tables import audit, counter, event
 
 T = TypeVar("T")
 
 BUSY_SECONDS = 20.0
 """How long a writer waits for another process's SQLite transaction; those last ~10 ms."""
-
 
 _ASK_SECONDS = 10.0
 """Between two looks at the clock of a server: clocks drift by less than a millisecond in it."""
@@ -234,8 +228,8 @@ class Database:
         self._clock = clock if clock or self.dialect != "sqlite" else time.time
         if self.dialect == "sqlite":
             self._turn: AbstractAsyncContextManager[object] = asyncio.Lock()
-            self._writer = _sqlite_engine(url, BEGIN_WRITING)
-            self._reader = self._steady = _sqlite_engine(url, "BEGIN")
+            self._writer = open_engine(url, BUSY_SECONDS, writing=True, **_MANNERS)
+            self._reader = self._steady = open_engine(url, BUSY_SECONDS, writing=False, **_MANNERS)
         else:
             self._turn = nullcontext()
             self._writer = create_async_engine(
@@ -266,7 +260,7 @@ class Database:
             StorageFull: the disk is full; nothing was written.
             Temporary: the database is locked or out of reach; nothing was written.
         """
-        with _translated():
+        with translated():
             async with self._turn, self._writing() as conn:
                 tx = Tx(conn, await self._now(conn), self.dialect)
                 yield tx
@@ -286,9 +280,9 @@ class Database:
         if self.dialect != "sqlite":
             async with self.write() as tx:
                 return await body(tx)
-        with _translated():
+        with translated():
             async with self._turn, self._one_writer() as conn:
-                driver = _driver(conn)
+                driver = driver_of(conn)
                 result, events = await driver.run(partial(self._whole, conn, body))
         if events and self.on_commit:
             await self.on_commit(events)
@@ -314,11 +308,11 @@ class Database:
             async with conn.begin():
                 return await body(conn)
 
-        with _translated():
+        with translated():
             async with self._reading(steady).connect() as conn:
                 if self.dialect != "sqlite":
                     return await whole()
-                return await _driver(conn).run(whole)
+                return await driver_of(conn).run(whole)
 
     async def insert_new(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> int | None:
         """Inserts, in a transaction of its own, the rows whose keys are not there yet.
@@ -335,9 +329,9 @@ class Database:
             return None
         prepared = insertion(table, tuple(rows[0]), new_only=True)
         statements = prepared.at_once(rows)
-        with _translated():
+        with translated():
             async with self._turn, self._one_writer() as conn:
-                driver = _driver(conn)
+                driver = driver_of(conn)
                 return await driver.insert(statements)
 
     @asynccontextmanager
@@ -372,7 +366,7 @@ class Database:
         Raises:
             Temporary: the database is out of reach.
         """
-        with _translated():
+        with translated():
             async with self._reading(steady).begin() as conn:
                 yield conn
 
@@ -415,110 +409,3 @@ def dicts(result: CursorResult[Any]) -> list[dict[str, Any]]:
     """The rows by column name, to be changed; made faster than of ``mappings()``."""
     names = tuple(result.keys())
     return [dict(zip(names, row, strict=True)) for row in result]
-
-
-def _driver(conn: AsyncConnection) -> Connection:
-    """Beneath SQLAlchemy, whose own way to it is a switch of greenlets for every transaction."""
-    assert conn.sync_connection is not None
-    driver = conn.sync_connection.info["driver"]
-    assert isinstance(driver, Connection)
-    return driver
-
-
-def _sqlite_engine(url: str, begin: str) -> AsyncEngine:
-    writing = begin == BEGIN_WRITING
-    engine = create_async_engine(
-        url,
-        pool_size=1 if writing else 4,
-        max_overflow=0,
-        pool_timeout=BUSY_SECONDS,
-        connect_args={"timeout": BUSY_SECONDS, "async_creator_fn": connect},
-        **_MANNERS,
-    )
-
-    @hooks.listens_for(engine.sync_engine, "connect")
-    def _settle(connection: Any, record: Any) -> None:
-        record.info["driver"] = connection.driver_connection
-        # The driver's own transaction handling would begin DEFERRED behind our back.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            # Pages of 4 KB. Copying them from the log to their places costs syncs that whoever
-            # commits just then waits for: by default once in 700 mails.
-            "wal_autocheckpoint=8000",
-            "foreign_keys=ON",
-            f"query_only={'OFF' if writing else 'ON'}",
-            "cache_size=-32000",
-            # Last: it waits by itself where it begins.
-            f"busy_timeout={0 if writing else round(BUSY_SECONDS * 1000)}",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @hooks.listens_for(engine.sync_engine, "begin")
-    def _begin(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Turns a database that is down, locked or full into what callers can act on."""
-    try:
-        yield
-    except Exception as error:
-        told = _told(error)
-        if told is None:
-            raise
-        raise told from error
-
-
-def _told(error: Exception) -> ShouliError | None:
-    """What an error of the database means to callers; None for one that is a fault of ours."""
-    if isinstance(error, PoolTimeout | OSError):
-        return Temporary(f"the database cannot be reached: {error}")
-    if isinstance(error, sqlite3.OperationalError):  # ``insert_new`` goes past SQLAlchemy
-        error = OperationalError(None, None, error)
-    if not isinstance(error, DBAPIError):
-        return None
-    state = str(getattr(error.orig, "sqlstate", "") or "")
-    if any(phrase in str(error.orig).lower() for phrase in _FULL):
-        return StorageFull("the database's disk is full")
-    if state == "42P01" or str(error.orig).startswith("no such table"):
-        return Temporary(_NO_TABLES)
-    if any(phrase in str(error.orig) for phrase in _DISK):
-        return Temporary(_NO_FILE.format(error.orig))
-    lost = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
-    if lost or state[:2] in _PASSING:
-        return Temporary(f"the database is not available: {error.orig}")
-    if state[:2] in _REFUSED:
-        return Permanent(f"the database refuses the connection, check its URL: {error.orig}")
-    return None
-
-
-_NO_TABLES = (
-    "这个数据库还没有受理的表：data_dir、database_url 对吗？对的话先 shouli run 或 migrate"
-    " / this database has no tables of Shouli: is data_dir or database_url right? If so, "
-    "shouli run or shouli migrate makes them"
-)
-
-_DISK = ("disk I/O error", "attempt to write a readonly database", "unable to open database file")
-"""What SQLite says of the file and of those beside it (-wal, -shm), which it makes itself."""
-
-_NO_FILE = (
-    "数据库文件读写出错（{0}）：看看数据目录的磁盘满没满、是不是只读、归谁所有"
-    " / the database's file cannot be read or written ({0}): see whether the disk of the data "
-    "folder is full or read-only, and whose the folder is"
-)
-
-_FULL = ("database or disk is full", "no space left", "disk full")
-
-_PASSING = frozenset({"08", "40", "53", "57"})
-"""Classes of SQLSTATE that pass by themselves: lost connections, deadlocks and serialisation
-failures, too many connections or too little memory, a server that starts or stops."""
-
-_REFUSED = frozenset({"28", "3D"})
-"""A wrong password, a database that does not exist."""

@@ -1,4 +1,4 @@
-"""aiosqlite with one trip to its thread a statement, or one for a whole transaction.
+"""SQLite: aiosqlite with one trip to its thread a statement, or one for a whole transaction.
 
 Its own cursor makes four (open, execute, fetch, close), and a trip costs more than most of the
 statements here: where other threads compute, its way back may take milliseconds.
@@ -16,7 +16,9 @@ from typing import Any, Self, TypeVar
 
 import aiosqlite
 from sqlalchemy import Column, Table
+from sqlalchemy import event as hooks
 from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from models.storable import dump
 
@@ -254,7 +256,7 @@ def change(table: Table, names: tuple[str, ...]) -> Prepared:
     return Prepared(text, [table.c[name] for name in ("id", *names)])
 
 
-def connect(database: str, **options: Any) -> Connection:
+def _connect(database: str, **options: Any) -> Connection:
     """A connection for SQLAlchemy's ``async_creator_fn``; ``options`` are sqlite3's."""
     options.setdefault("cached_statements", _STATEMENTS)
     made = Connection(partial(sqlite3.connect, database, **options), iter_chunk_size=64)
@@ -262,3 +264,54 @@ def connect(database: str, **options: Any) -> Connection:
     made._thread.daemon = True
     made.patience = options["timeout"]
     return made
+
+
+def open_engine(url: str, patience: float, *, writing: bool, **options: Any) -> AsyncEngine:
+    """An engine whose transactions hold the write lock from their beginning, or cannot write.
+
+    ``patience`` is how many seconds they wait for those of others; ``options`` are those of
+    ``create_async_engine``.
+    """
+    engine = create_async_engine(
+        url,
+        pool_size=1 if writing else 4,
+        max_overflow=0,
+        pool_timeout=patience,
+        connect_args={"timeout": patience, "async_creator_fn": _connect},
+        **options,
+    )
+
+    @hooks.listens_for(engine.sync_engine, "connect")
+    def _settle(connection: Any, record: Any) -> None:
+        record.info["driver"] = connection.driver_connection
+        # The driver's own transaction handling would begin DEFERRED behind our back.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            # Pages of 4 KB. Copying them from the log to their places costs syncs that whoever
+            # commits just then waits for: by default once in 700 mails.
+            "wal_autocheckpoint=8000",
+            "foreign_keys=ON",
+            f"query_only={'OFF' if writing else 'ON'}",
+            "cache_size=-32000",
+            # Last: it waits by itself where it begins.
+            f"busy_timeout={0 if writing else round(patience * 1000)}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @hooks.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql(BEGIN_WRITING if writing else "BEGIN")
+
+    return engine
+
+
+def driver_of(conn: AsyncConnection) -> Connection:
+    """Beneath SQLAlchemy, whose own way to it is a switch of greenlets for every transaction."""
+    assert conn.sync_connection is not None
+    driver = conn.sync_connection.info["driver"]
+    assert isinstance(driver, Connection)
+    return driver

@@ -1,0 +1,76 @@
+"""What a database that is down, locked or full means to callers: an error they can act on."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from models.errors import Permanent, ShouliError, StorageFull, Temporary
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns errors of the database and its drivers into ours; other errors pass.
+
+    Raises:
+        StorageFull: the disk is full.
+        Temporary: it is locked or out of reach, or has no tables yet.
+        Permanent: it refuses the connection.
+    """
+    try:
+        yield
+    except Exception as error:
+        told = _told(error)
+        if told is None:
+            raise
+        raise told from error
+
+
+def _told(error: Exception) -> ShouliError | None:
+    """What an error of the database means to callers; None for one that is a fault of ours."""
+    if isinstance(error, PoolTimeout | OSError):
+        return Temporary(f"the database cannot be reached: {error}")
+    if isinstance(error, sqlite3.OperationalError):  # ``insert_new`` goes past SQLAlchemy
+        error = OperationalError(None, None, error)
+    if not isinstance(error, DBAPIError):
+        return None
+    state = str(getattr(error.orig, "sqlstate", "") or "")
+    if any(phrase in str(error.orig).lower() for phrase in _FULL):
+        return StorageFull("the database's disk is full")
+    if state == "42P01" or str(error.orig).startswith("no such table"):
+        return Temporary(_NO_TABLES)
+    if any(phrase in str(error.orig) for phrase in _DISK):
+        return Temporary(_NO_FILE.format(error.orig))
+    lost = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
+    if lost or state[:2] in _PASSING:
+        return Temporary(f"the database is not available: {error.orig}")
+    if state[:2] in _REFUSED:
+        return Permanent(f"the database refuses the connection, check its URL: {error.orig}")
+    return None
+
+
+_NO_TABLES = (
+    "这个数据库还没有受理的表：data_dir、database_url 对吗？对的话先 shouli run 或 migrate"
+    " / this database has no tables of Shouli: is data_dir or database_url right? If so, "
+    "shouli run or shouli migrate makes them"
+)
+
+_DISK = ("disk I/O error", "attempt to write a readonly database", "unable to open database file")
+"""What SQLite says of the file and of those beside it (-wal, -shm), which it makes itself."""
+
+_NO_FILE = (
+    "数据库文件读写出错（{0}）：看看数据目录的磁盘满没满、是不是只读、归谁所有"
+    " / the database's file cannot be read or written ({0}): see whether the disk of the data "
+    "folder is full or read-only, and whose the folder is"
+)
+
+_FULL = ("database or disk is full", "no space left", "disk full")
+
+_PASSING = frozenset({"08", "40", "53", "57"})
+"""Classes of SQLSTATE that pass by themselves: lost connections, deadlocks and serialisation
+failures, too many connections or too little memory, a server that starts or stops."""
+
+_REFUSED = frozenset({"28", "3D"})
+"""A wrong password, a database that does not exist."""
