@@ -1,6 +1,7 @@
 """Who holds a ticket, and what it takes of their capacity.
 
-Locks are taken in one order everywhere: see ``models.store.queue``.
+Locks are taken in one order everywhere (conversation, ticket, identity, agent, counter), each
+sorted by id, so that transactions wait for each other but never in a circle.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -209,7 +209,7 @@ async def _take_along(tx: Tx, row: Fields, kept: str) -> None:
 
 
 async def _lock_talk(tx: Tx, ticket_id: str) -> None:
-    """The conversation before the ticket: see ``models.store.queue``."""
+    """The conversation before the ticket: see ``models.store.custody``."""
     query = select(ticket.c.conversation_id).where(ticket.c.id == ticket_id)
     await lock(tx, conversation, list((await tx.conn.execute(query)).scalars()))
 

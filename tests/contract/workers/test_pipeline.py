@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from models.store.unlabelled import Unlabelled
 from sqlalchemy import select, update
 
 from config.contact import Progress
@@ -31,7 +32,6 @@ from models.ports import Door
 from models.routing import TRIAGE, Department, Rules, Targets
 from models.store import Store
 from models.store.envelopes import Leased
-from models.store.queue import Unlabelled
 from models.tables import conversation as conversations
 from models.tables import message as messages
 from models.texts import LANGUAGES
