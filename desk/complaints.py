@@ -15,8 +15,8 @@ from desk.shapes import Json
 from desk.tickets import names_of, needs_of, seen, touched
 from models.agent import Role
 from models.complaint import GAP_NAMES, WORD_NAMES, Gap, department_skill
-from models.customer import masked
 from models.errors import NotFound
+from models.masking import masked
 from models.routing import Department, Needs
 from models.store.complaints import Complaint
 from models.store.improvements import Improvement

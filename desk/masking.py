@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from models.customer import masked
+from models.masking import masked
 from models.store.conversations import Entry
 
 FindSpans = Callable[[str], Sequence[tuple[str, int, int]]]

@@ -7,7 +7,7 @@ from desk.masking import FindSpans, keys_of, shown
 from desk.services import Explain, Waits, Words
 from models.agent import Agent
 from models.clocks import ClockKind, Run
-from models.customer import masked
+from models.masking import masked
 from models.message import Sender
 from models.routing import Needs
 from models.store.conversations import Entry

@@ -7,7 +7,6 @@ import json
 import re
 from types import MappingProxyType
 
-import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
 
@@ -20,8 +19,6 @@ from models.errors import NotFound, Rejected, Temporary
 from models.ids import uuid7
 from models.message import Envelope
 from models.ports import Door
-
-_log = structlog.stdlib.get_logger(__name__)
 
 _KEY = re.compile(r"[A-Za-z0-9_:-]{8,128}")
 """No full stop: it parts what is signed."""

@@ -3,7 +3,6 @@
 import json
 import re
 
-import structlog
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.async_app import AsyncApp
@@ -18,8 +17,6 @@ from models.errors import Temporary
 from models.ports import Door
 
 _TIMESTAMP = re.compile("[0-9]{1,12}")
-
-_log = structlog.stdlib.get_logger(__name__)
 
 
 class _Store(AsyncMiddleware):

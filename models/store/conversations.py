@@ -171,17 +171,6 @@ class Conversations:
         async with self._db.read() as conn:
             return list((await conn.execute(query)).scalars())
 
-    async def ticket_number(self, conversation_id: str) -> str | None:
-        """The number of its latest ticket, for telling the customer."""
-        query = (
-            select(ticket.c.number)
-            .where(ticket.c.conversation_id == conversation_id)
-            .order_by(ticket.c.created_at.desc())
-            .limit(1)
-        )
-        async with self._db.read() as conn:
-            return (await conn.execute(query)).scalar_one_or_none()
-
     async def delivered(self, conversation_id: str, seq: int) -> None:
         """The customer's own client has shown everything up to ``seq``."""
         async with self._db.write() as tx:

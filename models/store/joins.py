@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import or_, select, update
 
-from models.customer import masked
 from models.errors import Conflict, NotFound
+from models.masking import masked
 from models.message import InboundMessage
 from models.store.database import Database, Fields, Tx
 from models.store.people import Known

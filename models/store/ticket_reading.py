@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from models.errors import NotFound
 from models.store.database import Database, Fields
-from models.tables import assignment, audit, conversation, message, outbound, skill_class, ticket
+from models.tables import assignment, audit, conversation, outbound, skill_class, ticket
 from models.ticket import OPEN_STATES, Labels, TicketState
 
 _BY_HAND = ("ticket.take", "ticket.decline", "ticket.release")
@@ -179,21 +179,6 @@ class TicketReading:
         if found is None:
             raise NotFound("no such ticket")
         return str(found)
-
-    async def message_raw_ref(self, message_id: str) -> tuple[str, str]:
-        """(ticket id, envelope id) of a customer's message.
-
-        Raises:
-            NotFound: no such message.
-        """
-        query = select(message.c.ticket_id, message.c.envelope_id).where(
-            message.c.id == message_id
-        )
-        async with self._db.read() as conn:
-            row = (await conn.execute(query)).one_or_none()
-        if row is None:
-            raise NotFound("no such message")
-        return row.ticket_id, row.envelope_id
 
     async def outbound_ticket(self, outbound_id: str) -> str:
         """The ticket of one of our messages.

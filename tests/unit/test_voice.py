@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.voice import Size, characters, retry_after, split, utf8_bytes, utf16_units
+from models.voice import Size, characters, retry_after, split, utf16_units
 
 TEXT = st.text(
     st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from("。\n 👩‍🚀中a"))
@@ -12,7 +12,7 @@ TEXT = st.text(
 
 
 @settings(max_examples=60)
-@given(TEXT, st.integers(8, 40), st.sampled_from([characters, utf16_units, utf8_bytes]))
+@given(TEXT, st.integers(8, 40), st.sampled_from([characters, utf16_units]))
 def test_parts_are_the_text_and_fit(text: str, limit: int, size: Size) -> None:
     parts = split(text, limit, size)
     assert "".join(parts) == text
@@ -34,7 +34,7 @@ def test_where_it_is_cut(text: str, limit: int, parts: list[str]) -> None:
 
 
 def test_sizes() -> None:
-    assert [size("中😀") for size in (characters, utf16_units, utf8_bytes)] == [2, 3, 7]
+    assert [size("中😀") for size in (characters, utf16_units)] == [2, 3]
 
 
 def test_retry_after() -> None:

@@ -143,11 +143,11 @@ class Site:
         """What the routing of a ticket tells."""
         talk = await self.store.conversations.find("webchat", "web", conversation_key)
         assert talk is not None
-        number = await self.store.conversations.ticket_number(talk.id)
+        number = (await self.store.tickets.of_conversation(talk.id))[-1].number
         async with self.store.db.write() as tx:
             tx.emit("ticket.queued", conversation=talk.id, number=number)
         await self.bus.publish(EVENTS)
-        return str(number)
+        return number
 
     @asynccontextmanager
     async def socket(self, **headers: str) -> AsyncIterator[ClientWebSocketResponse]:
