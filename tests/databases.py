@@ -14,7 +14,7 @@ from config.settings import load
 from models.migrations import migrate
 from models.store.database import Database
 from tests.services import PostgresServer
-from workers.wiring import master_key
+from workers.home import master_key
 
 
 def migrated_sqlite(folder: Path) -> str:

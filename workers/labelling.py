@@ -6,12 +6,11 @@ from functools import partial
 from types import MappingProxyType
 from typing import Protocol
 
-from models.store.unlabelled import Unlabelled
-
 from models.complaint import Filing, filing
 from models.store import Store
 from models.store.entering import Routed
 from models.store.likenesses import Signed
+from models.store.unlabelled import Unlabelled
 from models.ticket import Label, Labels, Reason, TicketState
 from router.keys import rekeyed
 from router.needs import needs

@@ -10,10 +10,10 @@ from rich.console import Console
 
 from config.settings import Settings
 from workers import embedded
+from workers.home import home as data_folder
 from workers.roles import ROLES
 from workers.roles.door import make_sure_of, until_open
 from workers.supervisor import Command, Supervisor, reclaim
-from workers.wiring import home as data_folder
 from workers.wiring import make_channels
 
 _out = Console(highlight=False)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
-from models.store.unlabelled import Unlabelled
 
 from classifier import bundles
 from classifier.bundle import Bundle, BundleRefused
@@ -16,6 +15,7 @@ from classifier.text import Text, language
 from models.errors import Permanent
 from models.likeness import Likeness
 from models.store import Store
+from models.store.unlabelled import Unlabelled
 from models.ticket import Label, Labels
 from models.training import Taxonomy
 from workers import heap

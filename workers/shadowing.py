@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
-from models.store.unlabelled import Unlabelled
 
 from classifier.predict import Classifier
 from models.errors import Permanent
 from models.store import Store
 from models.store.shadows import Sitting, Verdict
+from models.store.unlabelled import Unlabelled
 from models.ticket import Labels
 from models.training import Taxonomy
 from workers.serving import opened, ready, text_of

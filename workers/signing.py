@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from models.store.unlabelled import Unlabelled
-
 from models import likeness
 from models.likeness import Likeness
 from models.store.likenesses import Signed
+from models.store.unlabelled import Unlabelled
 from models.ticket import Labels
 
 _MAYBE = 0.2

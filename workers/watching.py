@@ -5,10 +5,9 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
-from models.store.unlabelled import Unlabelled
-
 from classifier.drift import tenth
 from models.store import Store
+from models.store.unlabelled import Unlabelled
 from models.store.watching import Cell, day_of
 from models.ticket import Labels, TicketState
 from workers.serving import Serving, text_of

@@ -1,8 +1,6 @@
 """The composition root: the only place that knows both what is wanted and who does it."""
 
 import asyncio
-import contextlib
-import os
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -15,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from channels import registry
 from config.problems import ConfigurationError, Problem, explain
 from config.settings import Settings, load_rules
-from models.errors import NotFound, ShouliError
+from models.errors import NotFound
 from models.message import Lane
 from models.migrations import check
 from models.ports import Bus, Channel, Doorbell
@@ -26,21 +24,11 @@ from models.tail import EVENTS
 from models.training import Taxonomy
 from workers.broker import RedisDoorbell
 from workers.bus import RedisBus
+from workers.home import DATABASE, SetupError, home, master_key
 from workers.hours import calendars
 from workers.publishing import Publishing
 from workers.ruling import Ruling
 from workers.watch_report import Limits, WatchReport
-
-KEY_BYTES = 32
-
-DATABASE = "shouli.db"
-"""SQLite's file in the data folder."""
-
-
-class SetupError(ShouliError):
-    """Something that the settings cannot say is missing; the sentence says what to do."""
-
-    code = "setup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,88 +39,6 @@ class Base:
     store: Store
     bus: Bus
     doorbell: Doorbell
-
-
-def home(settings: Settings) -> Path:
-    """The data folder, made where it is not there, and closed to other users.
-
-    Raises:
-        SetupError: it cannot be made or written to.
-    """
-    folder = settings.data_dir
-    why: object = f"uid {os.geteuid()}"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        why = error.strerror
-    if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
-        raise SetupError(
-            f"数据目录 {folder} 不能写（{why}）：检查它的所有者、权限和磁盘，"
-            "或用 SHOULI_DATA_DIR 换一个。"
-            f" / The data folder {folder} cannot be written to ({why}): check its owner, its mode "
-            "and the disk, or choose another one with SHOULI_DATA_DIR."
-        )
-    return folder
-
-
-def master_key(settings: Settings) -> bytes:
-    """The key of the settings, or the one in the data folder, made at the first start.
-
-    Raises:
-        SetupError: it is gone, unreadable, or was cut off; a new one would open nothing of what
-            is there.
-    """
-    given = settings.master_key_bytes
-    if given is not None:
-        return given
-    path = settings.data_dir / "keys" / "master.key"
-    # Looked for first: who makes both at this moment makes the key before.
-    used = settings.database_url is None and (settings.data_dir / DATABASE).exists()
-    if not path.exists():
-        if used:
-            raise SetupError(
-                f"有数据库，却没有它的主密钥：请把备份里的 {path} 放回来，"
-                "或设置原来的 SHOULI_MASTER_KEY。"
-                f" / The database is there, and its master key is not: put {path} back from the "
-                "backup, or set the SHOULI_MASTER_KEY that it had."
-            )
-        _make_key(home(settings) / "keys" / "master.key")
-    try:
-        key = path.read_bytes()
-    except OSError as error:
-        raise SetupError(
-            f"主密钥 {path} 读不出（{error.strerror}）：它应归运行受理的用户所有。"
-            f" / The master key {path} cannot be read ({error.strerror}): it should belong to the "
-            "user that runs Shouli."
-        ) from error
-    if len(key) < KEY_BYTES:
-        raise SetupError(
-            f"{path} 只有 {len(key)} 个字节，不完整：请从备份放回。"
-            f" / {path} holds {len(key)} bytes, which is not all of it: put it back from the "
-            "backup."
-        )
-    return key
-
-
-def _make_key(path: Path) -> None:
-    """Whole and durable, or not at all: what is sealed with a lost key is lost."""
-    # The data folder first: a parent that is made along the way gets the mode of the umask.
-    for folder in (path.parent.parent, path.parent):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(os.urandom(KEY_BYTES))
-        file.flush()
-        os.fsync(file.fileno())
-    with contextlib.suppress(FileExistsError):  # another process was faster: its key stands
-        path.hardlink_to(part)
-    part.unlink()
-    descriptor = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def make_store(settings: Settings, *, new: bool = False) -> Store:

@@ -10,12 +10,13 @@ from desk.rating import Links, RatingPage
 from models.ports import Door
 from workers import heap
 from workers.effects import follower_names
+from workers.home import home
 from workers.intake import Intake, disk_watermark
 from workers.living import living
 from workers.metrics import health_routes, metrics_handler
 from workers.openings import Openings
 from workers.roles.door import serving, until_told
-from workers.wiring import home, make_channels, make_watch, opened, survey_secret
+from workers.wiring import make_channels, make_watch, opened, survey_secret
 
 _log = structlog.stdlib.get_logger(__name__)
 

@@ -17,9 +17,10 @@ from models.store.sealing import check_key
 from tests.contract.classifier.test_training import packed_as_before
 from tests.contract.workers.test_retrain import TAXONOMY, small_bundle
 from tests.databases import migrated_sqlite
+from workers.home import SetupError, master_key
 from workers.serving import Serving
 from workers.setup import first_bundle, prepare
-from workers.wiring import SetupError, make_store, master_key
+from workers.wiring import make_store
 
 
 @pytest.fixture

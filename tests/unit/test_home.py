@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from config.settings import load
-from workers.wiring import SetupError, make_store, master_key
+from workers.home import SetupError, master_key
+from workers.wiring import make_store
 
 
 def test_nobody_else_reads_the_data_folder_or_the_key(tmp_path: Path) -> None:
