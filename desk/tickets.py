@@ -28,8 +28,8 @@ from desk.shapes import (
 )
 from models.agent import Presence, Role
 from models.complaint import SKILL_PREFIX
-from models.customer import masked
 from models.errors import NotFound
+from models.masking import masked
 from models.message import Sender
 from models.routing import TRIAGE, Needs
 from models.store import Store

@@ -30,9 +30,9 @@ from channels.email.options import Options
 from channels.email.parts import Budget, Part, parse
 from channels.email.thread import Threads, plain_mailbox
 from channels.email.trust import trust_of
-from models.customer import masked
 from models.errors import Permanent
 from models.filetypes import sniffed
+from models.masking import masked
 from models.message import (
     Attachment,
     Envelope,

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from models.store.unlabelled import Unlabelled
-
 from models.agent import Presence, Role
 from models.ids import uuid7
 from models.message import Envelope, InboundMessage, Lane, ReplyRoute, Sender
@@ -14,6 +12,7 @@ from models.store import Store
 from models.store.entering import Routed
 from models.store.envelopes import Leased
 from models.store.incoming import Incoming
+from models.store.unlabelled import Unlabelled
 from models.ticket import Label, Labels
 
 NEEDS = Needs(required=(("domain:物流", 1),))

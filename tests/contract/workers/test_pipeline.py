@@ -9,7 +9,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from models.store.unlabelled import Unlabelled
 from sqlalchemy import select, update
 
 from config.contact import Progress
@@ -32,6 +31,7 @@ from models.ports import Door
 from models.routing import TRIAGE, Department, Rules, Targets
 from models.store import Store
 from models.store.envelopes import Leased
+from models.store.unlabelled import Unlabelled
 from models.tables import conversation as conversations
 from models.tables import message as messages
 from models.texts import LANGUAGES

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
-from models.store.unlabelled import Unlabelled
 from prometheus_client.parser import text_string_to_metric_families
 
 from classifier import bundles
@@ -20,6 +19,7 @@ from classifier.text import Text
 from classifier.train import train
 from config.settings import load
 from models.store import Store
+from models.store.unlabelled import Unlabelled
 from models.store.watching import Cell, date_of, day_of
 from models.training import ClassSpec, FacetSpec, Taxonomy
 from tests.contract.store import makers
