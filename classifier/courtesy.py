@@ -1,4 +1,4 @@
-"""Words that close a matter rather than raise one: 「好的」「谢谢」 reopen nothing (DESIGN §8)."""
+"""Words that close a matter rather than raise one: 「好的」「谢谢」 reopen nothing."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Words by which somebody who has waited presses for an answer: 催单 (DESIGN §8)."""
+"""Words by which somebody who has waited presses for an answer: 催单."""
 
 import re
 

@@ -14,7 +14,7 @@ HoursKind = Literal["natural", "business"]
 
 
 class ClockKind(StrEnum):
-    """What a clock measures (DESIGN §8)."""
+    """What a clock measures: see ``docs/clocks.md``."""
 
     ACKNOWLEDGEMENT = "acknowledgement"
     FIRST_ANSWER = "first_answer"

@@ -205,7 +205,9 @@ class Rules(BaseModel):
         {}, description="Required skill to the skill of its overflow group, asked last."
     )
     relax_at: tuple[float, ...] = Field((0.25, 0.5), description="Fractions of the target.")
-    late_factor: float = Field(4.0, gt=1, description="m of DESIGN §4.")
+    late_factor: float = Field(
+        4.0, gt=1, description="m: targets after which a late ticket is late twice."
+    )
     give_way_factor: float = Field(
         1.12,
         ge=1,
@@ -223,11 +225,13 @@ class Rules(BaseModel):
     last_scarcity: float = Field(
         8.0, ge=1, description="How many times scarcity counts for those that are late twice."
     )
-    scarcity: float = Field(2.0, ge=0, description="α of DESIGN §4.")
+    scarcity: float = Field(
+        2.0, ge=0, description="α: mean handling times that a class of one agent goes ahead."
+    )
     scarcity_of_few: float = Field(
         4.0, ge=0, description="β: a class of n able agents goes α·S̄·(1/n + β/n²) ahead."
     )
-    mean_handle_seconds: float = Field(480.0, gt=0, description="S̄ of DESIGN §4.")
+    mean_handle_seconds: float = Field(480.0, gt=0, description="S̄: of all tickets.")
     targets: dict[str, Targets] = Field(description="By channel, else by its lane.")
     natural_limit: dict[str, float] = Field(
         {}, description="Facet and value (“type:投诉”) to natural seconds that are never exceeded."

@@ -67,7 +67,7 @@ class FacetSpec(BaseModel):
 
 
 class FloorSpec(BaseModel):
-    """Words that decide the lane whatever the model says (DESIGN §8)."""
+    """Words that decide the lane whatever the model says."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

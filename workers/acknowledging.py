@@ -13,7 +13,7 @@ from router.sla import Calendars
 from workers.wording import Wording, spoken
 
 _UNCERTAIN = {"zh": "反馈", "en": "feedback"}
-"""What we call a message whose type is not sure (DESIGN §8)."""
+"""What we call a message whose type is not sure."""
 
 
 class Acknowledging:

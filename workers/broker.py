@@ -1,7 +1,7 @@
 """The doorbell and those who answer it: dramatiq over Redis.
 
 A message says only “look into SQL”, so one that waits is as good as a thousand, and one that is
-lost is made up for by the sweep. Everything pinned here was measured (DESIGN §2 and §3).
+lost is made up for by the sweep. Everything pinned here was measured.
 """
 
 import asyncio

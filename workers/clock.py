@@ -24,7 +24,7 @@ TICK_SECONDS = 1.0
 _LEASE_SECONDS = 10.0
 _SILENT_SECONDS = 30.0
 _GRACE_SECONDS = 60.0
-"""DESIGN §4: heartbeat lost 30 s is offline; accepted live work has 60 s more."""
+"""Heartbeat lost 30 s is offline; accepted live work has 60 s more."""
 
 _LAGGARD_TICKS = 10
 _RECOUNT_TICKS = 5

@@ -32,7 +32,7 @@ _MOST_LOST = 5
 _RECENT_SECONDS = 86400.0
 _RECENT_FOR = 60.0
 _FORGIVE_SECONDS = 30.0
-"""A ticket that everybody declined is offered afresh after this pause (DESIGN §4)."""
+"""A ticket that everybody declined is offered afresh after this pause."""
 
 
 class Dispatcher:

@@ -1,6 +1,6 @@
 """The data folder when it belongs to one ``shouli run``: its lock, and its Valkey.
 
-Valkey wakes and carries and holds nothing that SQL does not know (DESIGN §3): it writes no file,
+Valkey wakes and carries and holds nothing that SQL does not know: it writes no file,
 and may be killed at any time.
 """
 

@@ -14,7 +14,7 @@ from workers.ruling import Ruling
 _log = structlog.stdlib.get_logger(__name__)
 
 _BESIDE_SECONDS = 5.0
-"""So long may a ticket wait beside a free agent: a sweep (DESIGN §4, I3)."""
+"""So long may a ticket wait beside a free agent: a sweep (I3 of ``docs/routing.md``)."""
 
 _DEPTH = 16
 

@@ -1,4 +1,4 @@
-"""What must never be so, looked for in SQL (DESIGN §4, I1–I10)."""
+"""What must never be so, looked for in SQL (I1–I10 of ``docs/routing.md``)."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Personal data at rest: a key a customer, wrapped by the master key (DESIGN §8).
+"""Personal data at rest: a key a customer, wrapped by the master key.
 
 Erasing a customer's key makes everything sealed with it unreadable. Look-up goes by HMAC,
 so that equal values can be found without being readable.

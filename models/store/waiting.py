@@ -8,7 +8,7 @@ from models.routing import LATE_TWICE_STEP, Needs, Position, Waiting
 from models.store.database import Fields
 
 STEPS = LATE_TWICE_STEP + 1
-"""Relaxation steps that heads are read by (DESIGN §4); rules with more share the last but one."""
+"""Relaxation steps that heads are read by; rules with more share the last but one."""
 
 
 class Rekey(Protocol):

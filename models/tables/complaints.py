@@ -22,7 +22,7 @@ complaint = Table(
     Column("updated_at", Double, nullable=False),
     Column("withdrawn_at", Double, comment="It turned out to be no complaint."),
     flag("by_hand"),  # a person has worked on it: the classifier does not take it back
-    # 投诉时间、投诉人、投诉事项、责任部门 (DESIGN §8).
+    # 投诉时间、投诉人、投诉事项、责任部门.
     Column("complained_at", Double, nullable=False),
     Column(
         "complainant", LargeBinary, comment="Sealed with the customer's key; null: the sender."

@@ -35,7 +35,7 @@ ticket = Table(
     Column("held_until", Double, nullable=False, server_default=text("0")),
     number("text_version"),
     Column("trouble", Words, comment="Why the raw message could not be read."),
-    # Where it waits. sort_key is the class-free part of the key of DESIGN §4.
+    # Where it waits. sort_key is the class-free part of its key (router.keys).
     Column("skill_class", String(512), ForeignKey("skill_class.name")),
     flag("by_hand"),  # a person chose the class; labels no longer do
     Column("sort_key", Double),

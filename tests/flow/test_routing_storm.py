@@ -1,4 +1,4 @@
-"""Many agents on WebSockets, many chats, two routing workers: the invariants of DESIGN §4 live.
+"""Many agents on WebSockets, many chats, two routing workers: the invariants I1–I10 live.
 
 Who has a ticket, and how full everybody is, is read from the numbered events, which are in the
 order of the commits. How soon freed capacity is used again is printed, not asserted: it says

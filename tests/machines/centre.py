@@ -1,4 +1,4 @@
-"""A centre in memory that the pure policy routes, driven at random; I1–I6, I9, I10 (DESIGN §4).
+"""A centre in memory that the pure policy routes, driven at random; I1–I6, I9, I10.
 
 The policy is asked through its module, so that a test can plant a bug in it.
 """

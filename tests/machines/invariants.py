@@ -1,4 +1,4 @@
-"""What must hold of tickets, people and decisions (DESIGN §4), in one place for all who ask.
+"""What must hold of tickets, people and decisions (docs/routing.md), in one place for all who ask.
 
 Every oracle here is slow and plain: it looks at each ticket beside each person.
 """

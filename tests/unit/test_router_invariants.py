@@ -1,4 +1,4 @@
-"""The routing rule over long histories: I1–I6, I9 and I10 hold (DESIGN §4)."""
+"""The routing rule over long histories: I1–I6, I9 and I10 hold (docs/routing.md)."""
 
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test

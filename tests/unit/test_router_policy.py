@@ -1,4 +1,4 @@
-"""The routing rule: its invariants (DESIGN §4) on generated centres, and its order by example."""
+"""The routing rule: its invariants on generated centres, and its order by example."""
 
 import tomllib
 from dataclasses import replace

@@ -3,7 +3,7 @@
 The awaits are those that the compiler sees in every function that a round enters: one that no
 round waits at fails the test until it is met, or until ``OUT_OF_REACH`` says why it cannot be.
 Whatever was done by then, one sweep of another worker brings everything to the same rest, and
-I1–I7 hold (DESIGN §4, I8): I1, I2, I6 and I7 in what the dead one left behind as well, I4 and I6
+I1–I7 hold (I8): I1, I2, I6 and I7 in what the dead one left behind as well, I4 and I6
 in what the next one decides, I3 and I5 in that everybody is served at its end.
 """
 
