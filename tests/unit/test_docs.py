@@ -161,6 +161,17 @@ def test_every_file_that_a_page_names_exists(page: Path) -> None:
         assert (ROOT / name).exists(), f"there is no {name}"
 
 
+@pytest.mark.parametrize("room", ["models/store", "workers"])
+def test_the_map_of_a_room_has_every_module_once_and_no_other(room: str) -> None:
+    page = (ROOT / "docs/architecture.md").read_text("utf-8")
+    _, found, rest = page.partition(f"| about | modules of `{room}/` |")
+    assert found
+    named = re.findall(r"`(\w+)`", rest.partition("\n\n")[0])
+    assert sorted(named) == sorted(
+        file.stem for file in (ROOT / room).glob("*.py") if not file.stem.startswith("__")
+    )
+
+
 def test_pages_name_no_place_of_ours() -> None:
     """Addresses are of example domains, one's own machine, and the platforms that we speak to."""
     allowed = re.compile(
