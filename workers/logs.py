@@ -6,7 +6,6 @@ exceptions and other libraries' lines included.
 """
 
 import logging
-import math
 import re
 import sys
 from collections.abc import Mapping
@@ -42,6 +41,15 @@ _MASKS = (
 )
 
 _SPARING_SECONDS = 60.0
+
+_REPEATED = (
+    # Redis is away: each of six consumers says so every few seconds.
+    ("dramatiq.worker.ConsumerThread", "connection error"),
+    # No file descriptor is left: asyncio says so a thousand times a second, with tracebacks, and
+    # strangers who open connections could fill the disk.
+    ("asyncio", "out of system resource"),
+)
+"""Where a logger's name begins so, and its text has that."""
 
 QUIET = (
     "aiohttp.access", "aiosqlite", "alembic", "asyncio", "dramatiq", "httpcore", "httpx",
@@ -123,23 +131,20 @@ def configure(level: str, form: str, role: str, stream: TextIO = sys.stderr) -> 
 
 
 class _Sparing(logging.Filter):
-    """Of the consumers that find Redis away, one a minute is heard.
-
-    Each of six says so every few seconds: thousands of lines an hour, of something that loses
-    nothing and that the bus and the doorbell have told of already.
-    """
+    """Of what a library says again and again while something lasts, one a minute is heard."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._next = -math.inf
+        self._next: dict[tuple[str, str], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        away = "connection error" in record.getMessage()
-        if not (away and record.name.startswith("dramatiq.worker.ConsumerThread")):
-            return True
-        if record.created < self._next:
-            return False
-        self._next = record.created + _SPARING_SECONDS
+        text = record.getMessage()
+        for repeated in _REPEATED:
+            name, phrase = repeated
+            if record.name.startswith(name) and phrase in text:
+                if record.created < self._next.get(repeated, 0.0):
+                    return False
+                self._next[repeated] = record.created + _SPARING_SECONDS
         return True
 
 

@@ -144,3 +144,11 @@ def test_of_a_redis_that_is_away_one_line_a_minute_is_heard(stream: io.StringIO)
         "Consumer encountered a connection error",
         "something else",
     ]
+
+
+def test_connections_beyond_the_limit_of_files_do_not_fill_the_disk(stream: io.StringIO) -> None:
+    configure("info", "json", "intake", stream)
+    for _ in range(1000):
+        logging.getLogger("asyncio").error("socket.accept() out of system resource\nsocket: x")
+    logging.getLogger("asyncio").error("something else")
+    assert len(stream.getvalue().splitlines()) == 2

@@ -1,13 +1,14 @@
 """What ``shouli run`` keeps running, and the doors that it looks at."""
 
 import asyncio
+import resource
 import socket
 
 import pytest
 
 from models.errors import ShouliError
 from workers.roles import ROLES
-from workers.roles.door import make_sure_of, until_open
+from workers.roles.door import MOST_FILES, allow_many_files, make_sure_of, until_open
 from workers.running import roles
 
 
@@ -38,3 +39,23 @@ async def test_a_door_is_open_when_somebody_listens() -> None:
         assert not done
         door.listen()
         await asyncio.wait_for(opened, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "set_to"),
+    [
+        (1024, 4096, (4096, 4096)),
+        (1024, 10**6, (MOST_FILES, 10**6)),
+        (1024, resource.RLIM_INFINITY, (MOST_FILES, resource.RLIM_INFINITY)),
+        (MOST_FILES, 10**6, None),
+        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, None),
+    ],
+)
+def test_doors_take_as_many_files_as_the_system_allows(
+    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, set_to: tuple[int, int] | None
+) -> None:
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (soft, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda _which, limits: given.append(limits))
+    allow_many_files()
+    assert given == ([] if set_to is None else [set_to])

@@ -25,7 +25,7 @@ from workers.living import living
 from workers.metrics import metrics_handler
 from workers.planning import follow_up_plan
 from workers.preview import Previews
-from workers.roles.door import serving, until_told
+from workers.roles.door import allow_many_files, serving, until_told
 from workers.suggesting import Suggesting, SuggestOptions
 from workers.wiring import Base, make_channels, make_publishing, make_ruling, make_watch, opened
 
@@ -34,6 +34,7 @@ _log = structlog.stdlib.get_logger(__name__)
 
 async def run(settings: Settings) -> None:
     """Serves the desk until it is told to stop."""
+    allow_many_files()
     async with opened(settings) as base:
         app = create_app(_services(settings, base))
         async with (

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -14,6 +15,9 @@ from aiohttp.typedefs import Handler
 from models.errors import ShouliError
 
 _LOOK_SECONDS = 0.2
+
+MOST_FILES = 65536
+"""Open files of one process, as in the units of systemd: more than its channels let in."""
 
 _QUIET_SECONDS = 75.0
 """For a whole request, and between two of them: longer than proxies keep a connection (60 s for
@@ -66,6 +70,18 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[N
         yield
     finally:
         await runner.cleanup()
+
+
+def allow_many_files() -> None:
+    """Raises this process's soft limit of open files to what the system allows it.
+
+    Shells give 1,024, which is for programs that know no more than select(2); each connection
+    is one of them.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def make_sure_of(host: str, port: int) -> None:

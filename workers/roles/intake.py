@@ -15,7 +15,7 @@ from workers.intake import Intake, disk_watermark
 from workers.living import living
 from workers.metrics import health_routes, metrics_handler
 from workers.openings import Openings
-from workers.roles.door import serving, until_told
+from workers.roles.door import allow_many_files, serving, until_told
 from workers.wiring import make_channels, make_watch, opened, survey_secret
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -23,6 +23,7 @@ _log = structlog.stdlib.get_logger(__name__)
 
 async def run(settings: Settings) -> None:
     """Receives on every open channel until it is told to stop."""
+    allow_many_files()
     # A host that only receives has nothing in it, and yet its disk is watched there.
     home(settings)
     async with opened(settings) as base:
