@@ -10,7 +10,7 @@ import numpy as np
 
 from classifier.bundle import Bundle
 from classifier.features import SHAPES, Analysis, Rows
-from classifier.keys import Floats, Integers
+from classifier.keys import Columns, Floats, Integers
 from classifier.text import STAND_INS
 from classifier.vocabulary import Vocabulary
 
@@ -103,7 +103,7 @@ class Explanation:
         self,
         reader: "_Reader",
         analysis: Analysis,
-        columns: Integers,
+        columns: Integers | Columns,
         spoken: Floats,
         facets: Mapping[str, int],
     ) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier import keys
-from classifier.keys import Floats, Integers, Keys
+from classifier.keys import Columns, Floats, Integers, Keys
 from classifier.phrases import Phrases
 from classifier.text import (
     HAN,
@@ -95,8 +95,8 @@ class Analysis(NamedTuple):
 class Counts(NamedTuple):
     """How often which column occurs: row ``i`` is ``starts[i]:starts[i + 1]`` of the others."""
 
-    columns: Integers
-    counts: Integers
+    columns: Integers | Columns
+    counts: Integers | Columns
     starts: Integers
 
     @property
@@ -108,7 +108,7 @@ class Counts(NamedTuple):
 class Rows(NamedTuple):
     """A sparse matrix by rows: row ``i`` is ``starts[i]:starts[i + 1]`` of the other two."""
 
-    columns: Integers
+    columns: Integers | Columns
     values: Floats
     starts: Integers
 

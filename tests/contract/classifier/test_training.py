@@ -17,7 +17,17 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from classifier import bundles, calibrate, evaluate, examples, formats, mixing, seed, tables
+from classifier import (
+    bundles,
+    calibrate,
+    corpus,
+    evaluate,
+    examples,
+    formats,
+    mixing,
+    seed,
+    tables,
+)
 from classifier.bundle import Bundle, BundleRefused
 from classifier.corpus import Corpus
 from classifier.examples import Example
@@ -636,6 +646,15 @@ def test_a_bundle_of_the_format_before_decides_alike(
     again = bundles.unpack(bundles.pack(older), tmp_path / "there")
     assert again.name == older.name
     assert bundles.save(bundles.load(older), tmp_path).name == classifier.card.id
+
+
+def test_counting_some_messages_at_a_time_changes_nothing(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corpus, "_AT_ONCE", 7)  # of ninety
+    again = formats.to_files(train(_examples(), TAXONOMY, now=0.0))
+    whole = formats.to_files(bundle)
+    assert {name for name in whole if again[name] != whole[name]} <= {"card.json", "manifest.json"}
 
 
 def test_names_are_read_one_by_one_as_all_together(classifier: Classifier, bundle: Bundle) -> None:
