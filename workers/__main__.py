@@ -1,5 +1,14 @@
 """``python -m workers`` is ``shouli``."""
 
-from workers.cli import main
+from workers import heap
 
-main()
+
+def main() -> None:
+    """Loads the commands, and does what the command line asks for."""
+    with heap.loading():
+        from workers import cli
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -34,6 +34,7 @@ from workers.options import ConfigOption
 classifier_app = typer.Typer(
     help="分类器：训练、评测、预测、解释 / The classifier: train, judge, ask, explain.",
     no_args_is_help=True,
+    rich_markup_mode=None,  # as the commands above it: it is loaded apart from them
 )
 out = Console(highlight=False)
 

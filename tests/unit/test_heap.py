@@ -34,3 +34,17 @@ def test_circles_made_later_are_still_found() -> None:
     assert any(id(found) == known for found in gc.get_objects())
     del circle
     assert collect() >= 1
+
+
+def test_what_is_made_while_it_loads_is_left_out_of_collections() -> None:
+    with heap.loading():
+        loaded = [[number] for number in range(1000)]
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    assert not any(found is loaded for found in gc.get_objects())
+
+
+def test_a_module_that_cannot_be_loaded_leaves_collections_on() -> None:
+    with pytest.raises(ImportError), heap.loading():
+        raise ImportError
+    assert gc.isenabled()
