@@ -5,6 +5,7 @@ Servers die with the test process, even when that is killed (PR_SET_PDEATHSIG).
 """
 
 import asyncio
+import contextlib
 import ctypes
 import importlib.util
 import os
@@ -31,12 +32,30 @@ READY_SECONDS = 60.0
 _PR_SET_PDEATHSIG = 1
 
 
+_PORTS = range(10_000, 32_000)
+"""Below those that Linux gives to outgoing connections: none of these may take a port between
+the moment in which it is found free and that in which a server listens on it."""
+
+_MOST_WORKERS = 16
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback port that nobody listens on now, and that no other test was given."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    mine = _PORTS[worker % _MOST_WORKERS :: _MOST_WORKERS]
+    while True:
+        port = secrets.choice(mine)
+        if port not in _given and _is_free(port):
+            _given.add(port)
+            return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe, contextlib.suppress(OSError):
+        probe.bind(("127.0.0.1", port))
+        return True
+    return False
 
 
 def _die_with_parent(number: signal.Signals) -> Callable[[], None]:

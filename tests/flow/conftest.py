@@ -1,6 +1,7 @@
 """What the flow tests share: the trained data folder, and systems over both databases."""
 
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import aiohttp
@@ -18,10 +19,54 @@ PROVEN = {
 QUICK = {"SHOULI_PIPELINE__GREETING_HOLD_SECONDS": "4"}
 
 
+LONG = (
+    "readme", "crash", "retraining", "a_day", "routing_storm", "every_move", "main_way",
+)  # fmt: skip
+"""Modules that take longest, in that order; they begin first, so that no worker ends alone."""
+
+_DATABASES = ("embedded", "distributed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shares a system is one worker's; a module's two systems may be played side by side."""
+    begin = {f"test_{name}": place for place, name in enumerate(LONG)}
+    here = [item for item in items if Path(__file__).parent in item.path.parents]
+    for item in here:
+        called = getattr(item, "callspec", None)
+        chosen = called.params.values() if called else ()
+        kind = next((value for value in chosen if value in _DATABASES), "")
+        item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {kind}".strip()))
+    here.sort(key=lambda item: begin.get(item.path.stem, len(LONG)))
+    items[:] = [item for item in items if item not in here] + here
+
+
+_began = pytest.StashKey[float]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    item.stash[_began] = time.time()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure shows what the processes said meanwhile, which is where the reason stands."""
+    report = yield
+    for system in System.made if report.failed else ():
+        if _began in item.stash and system.wrote_since(item.stash[_began]):
+            name = f"{item.name}, {report.when}: {system.home}"
+            report.sections.append((f"warnings of {name}", system.troubles()))
+            report.sections.append((f"end of the log of {name}", system.tail()))
+    return report
+
+
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    """The first start, once a session: it trains the classifier."""
-    return Prepared(tmp_path_factory.mktemp("prepared"))
+def prepared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Prepared:
+    """The first start, once for all workers: it trains the classifier."""
+    mine = tmp_path_factory.getbasetemp()
+    return Prepared((mine if worker_id == "master" else mine.parent) / "prepared")
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +76,7 @@ def relay() -> Iterator[Relay]:
         yield relay
 
 
-@pytest.fixture(scope="module", params=["embedded", "distributed"])
+@pytest.fixture(scope="module", params=_DATABASES)
 def system(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,

@@ -9,6 +9,7 @@ import asyncio
 import base64
 import contextlib
 import copy
+import fcntl
 import json
 import os
 import re
@@ -23,7 +24,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import psutil
 
@@ -52,6 +53,7 @@ ALWAYS_OPEN = (
 )
 """Tests must not depend on the day on which they run."""
 
+_ORDINARY = re.compile(r'"level": ?"(debug|info)"')
 _ACCOUNT = re.compile(r"│\s*(\w+)\s*│.*│.*│\s*(\S+)\s*│")
 
 
@@ -88,6 +90,9 @@ def migrate(home: Path, extra: Mapping[str, str]) -> dict[str, str]:
 class System:
     """One installation: its folder, its doors, and the processes that serve them."""
 
+    made: ClassVar[list["System"]] = []
+    """All of this test run, for who explains a failure."""
+
     def __init__(
         self,
         home: Path,
@@ -121,6 +126,7 @@ class System:
         self._top: dict[str, subprocess.Popen[bytes]] = {}
         self._read_from = 0
         self._undertaker: subprocess.Popen[bytes] | None = None
+        self.made.append(self)
 
     @property
     def intake(self) -> str:
@@ -259,18 +265,40 @@ class System:
 
     def tail(self, lines: int = 25) -> str:
         """The end of the log, for messages of failed assertions."""
+        return "\n".join(self._lines()[-lines:])
+
+    def troubles(self, lines: int = 40) -> str:
+        """The last lines that are no ordinary entries: warnings, errors, what is no JSON."""
+        troubles = [line for line in self._lines() if not _ORDINARY.search(line)]
+        return "\n".join(troubles[-lines:])
+
+    def wrote_since(self, moment: float) -> bool:
+        """Whether a process of it has said something since (seconds since the epoch)."""
+        return self._log.exists() and self._log.stat().st_mtime >= moment
+
+    def _lines(self) -> list[str]:
         if not self._log.exists():
-            return ""
-        return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
+            return []
+        return self._log.read_text(errors="replace").splitlines()
 
 
 class Prepared:
-    """A data folder after the first start, trained once and copied for every system."""
+    """A data folder after the first start, trained once and copied for every system.
+
+    Whoever comes second to ``home``, another process too, waits for the first and takes its.
+    """
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.passwords = migrate(home, {})
-        assert set(self.passwords) >= {"lilei", "hanmeimei", "wangfang", "chen", "admin"}
+        home.mkdir(parents=True, exist_ok=True)
+        told = home / "passwords.json"
+        with (home / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not told.exists():
+                passwords = migrate(home, {})
+                assert set(passwords) >= {"lilei", "hanmeimei", "wangfang", "chen", "admin"}
+                told.write_text(json.dumps(passwords))
+        self.passwords: dict[str, str] = json.loads(told.read_text())
 
 
 def embedded(home: Path, prepared: Prepared, settings: Mapping[str, str] | None = None) -> System:
