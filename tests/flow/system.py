@@ -300,6 +300,12 @@ class Prepared:
                 told.write_text(json.dumps(passwords))
         self.passwords: dict[str, str] = json.loads(told.read_text())
 
+    def learnt(self) -> dict[str, str]:
+        """An environment in which a first start need not train (``learnt/sitecustomize.py``)."""
+        (bundle,) = (self.home / "data" / "bundles").iterdir()
+        path = [str(Path(__file__).parent / "learnt"), os.environ.get("PYTHONPATH", "")]
+        return {"PYTHONPATH": os.pathsep.join(filter(None, path)), "LEARNT": str(bundle)}
+
 
 def embedded(home: Path, prepared: Prepared, settings: Mapping[str, str] | None = None) -> System:
     """``shouli run`` over a copy of the prepared data folder."""

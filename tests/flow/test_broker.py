@@ -14,7 +14,15 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.services import ValkeyServer, valkey_server
-from workers.broker import LOOK_MS, NAMESPACE, Actor, RedisDoorbell, WorkerPool, make_broker
+from workers.broker import (
+    HEARTBEAT_MS,
+    LOOK_MS,
+    NAMESPACE,
+    Actor,
+    RedisDoorbell,
+    WorkerPool,
+    make_broker,
+)
 
 
 class Runs:
@@ -217,7 +225,7 @@ async def test_a_killed_valkey_costs_nobody_anything_and_later_rings_work(runs: 
             started = time.monotonic()
             for _ in range(100):
                 await bell.ring("drain")
-            assert time.monotonic() - started < 0.05
+            assert time.monotonic() - started < 1  # of connecting each would wait as long
             await asyncio.sleep(0.3)
             server.start()
             before = len(runs.at)
@@ -240,7 +248,7 @@ async def test_what_a_dead_worker_held_is_given_to_another_within_seconds(
     try:
         await asyncio.sleep(1)
         assert runs.at == []
-        await _until(lambda: runs.at, 7)
+        await _until(lambda: runs.at, 3 * HEARTBEAT_MS / 1000)
     finally:
         pool.stop()
         dead.client.close()

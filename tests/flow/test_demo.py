@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from tests.flow.system import Prepared
 from tests.services import free_port
 
 
@@ -25,11 +26,13 @@ def _demo(folder: Path, *arguments: str, **environ: str) -> subprocess.Completed
     )
 
 
-def test_three_customers_from_the_first_word_to_the_answer(tmp_path: Path) -> None:
+def test_three_customers_from_the_first_word_to_the_answer(
+    prepared: Prepared, tmp_path: Path
+) -> None:
     scratch = tmp_path / "tmp"
     scratch.mkdir()
     port = str(free_port())
-    result = _demo(tmp_path, SHOULI_DESK__PORT=port, TMPDIR=str(scratch))
+    result = _demo(tmp_path, SHOULI_DESK__PORT=port, TMPDIR=str(scratch), **prepared.learnt())
     said = result.stdout
     assert result.returncode == 0, said + result.stderr
     for act in ("受理 acknowledged", "标注 tagged", "分派 routed", "答复 answered"):

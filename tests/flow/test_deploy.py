@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.flow.system import Prepared
 from tests.services import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +33,9 @@ def _environ(service: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, 
 
 
 @pytest.fixture
-def roles(tmp_path: Path, postgres_url: str, redis_url: str) -> Iterator[dict[str, str]]:
+def roles(
+    prepared: Prepared, tmp_path: Path, postgres_url: str, redis_url: str
+) -> Iterator[dict[str, str]]:
     """Every service of ours, migrated and running; yields the environment they share."""
     given = {
         "SHOULI_MASTER_KEY": base64.b64encode(os.urandom(32)).decode(),
@@ -48,7 +51,7 @@ def roles(tmp_path: Path, postgres_url: str, redis_url: str) -> Iterator[dict[st
         "SHOULI_DESK__PORT": str(free_port()),
         "SHOULI_CHANNELS__EMAIL__PORT": str(free_port()),
     }
-    environ = kept | _environ(OURS["intake"], given) | here
+    environ = kept | prepared.learnt() | _environ(OURS["intake"], given) | here
     processes: list[subprocess.Popen[bytes]] = []
     log = tmp_path / "log.txt"
     with log.open("ab") as output:
