@@ -50,7 +50,7 @@ def split(seed: Sequence[Example], lessons: Sequence[Example], unseen: Sequence[
     group_of = examples.groups([*seed, *lessons])
     of_seed, of_lessons = group_of[: len(seed)], group_of[len(seed) :]
     # Groups of the seed alone: what agents write must not move the golden part.
-    alone = examples.groups(seed)
+    alone = examples.groups(seed) if lessons else of_seed
     chosen = {alone[at] for at, each in enumerate(seed) if _percent(each.item) < GOLDEN_PERCENT}
     gold = [at for at in range(len(seed)) if alone[at] in chosen]
     learn = [at for at in range(len(seed)) if alone[at] not in chosen]
