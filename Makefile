@@ -45,7 +45,7 @@ demo: $(VENV)/run.stamp
 
 test: $(VENV)/dev.stamp
 	@$(PYTEST) -n 2 tests/unit tests/contract
-	@$(PYTEST) -n 2 --dist loadgroup --no-loadscope-reorder tests/flow
+	@$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder tests/flow
 
 # Tracing doubles the time of these tests, so it has a target of its own.
 coverage: $(VENV)/dev.stamp

@@ -24,18 +24,11 @@ LONG = (
 )  # fmt: skip
 """Modules that take longest, in that order; they begin first, so that no worker ends alone."""
 
-_DATABASES = ("embedded", "distributed")
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares a system is one worker's; a module's two systems may be played side by side."""
+    """Files go to whichever worker is free, in this order."""
     begin = {f"test_{name}": place for place, name in enumerate(LONG)}
     here = [item for item in items if Path(__file__).parent in item.path.parents]
-    for item in here:
-        called = getattr(item, "callspec", None)
-        chosen = called.params.values() if called else ()
-        kind = next((value for value in chosen if value in _DATABASES), "")
-        item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {kind}".strip()))
     here.sort(key=lambda item: begin.get(item.path.stem, len(LONG)))
     items[:] = [item for item in items if item not in here] + here
 
@@ -76,7 +69,7 @@ def relay() -> Iterator[Relay]:
         yield relay
 
 
-@pytest.fixture(scope="module", params=_DATABASES)
+@pytest.fixture(scope="module", params=["embedded", "distributed"])
 def system(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
