@@ -38,8 +38,7 @@ from workers.wiring import make_store
 
 FEW = 3
 KILLS = int(os.environ.get("RETRAIN_KILLS", FEW))
-"""With few, each whole training is done on one database only, and all that do not come to their
-end are of half the seed: a whole one takes half a minute of CPU time."""
+"""With few, each whole training is done on one database only: it takes half a minute."""
 
 SEED = int(os.environ.get("RETRAIN_SEED", "20261126"))
 RUN_SECONDS = 180.0
@@ -48,19 +47,11 @@ LABEL_SECONDS = 30.0
 FULL = "disk-is-full"
 """A file of this name in the system's folder keeps the training process from writing 1 MB."""
 
-HALF = "half-the-seed"
-"""While a file of this name is there, the training process learns from every other message."""
-
 _PLANTED = """
 import os, resource, signal, sys
-if "workers.retrain_child" in sys.orig_argv:
-    if os.path.exists(os.environ["RETRAIN_FULL"]):
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
-    if os.path.exists(os.environ["RETRAIN_HALF"]):
-        from classifier import seed
-        whole = seed.load
-        seed.load = lambda taxonomy: whole(taxonomy)[::2]
+if "workers.retrain_child" in sys.orig_argv and os.path.exists(os.environ["RETRAIN_FULL"]):
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
 """
 
 
@@ -70,12 +61,7 @@ def system(request: pytest.FixtureRequest, prepared: Prepared, home: Path) -> It
     planted = home / "planted"
     planted.mkdir(parents=True)
     (planted / "sitecustomize.py").write_text(_PLANTED)
-    path = [str(planted), os.environ.get("PYTHONPATH", "")]
-    settings = {
-        "PYTHONPATH": os.pathsep.join(filter(None, path)),
-        "RETRAIN_FULL": str(home / FULL),
-        "RETRAIN_HALF": str(home / HALF),
-    }
+    settings = {"PYTHONPATH": str(planted), "RETRAIN_FULL": str(home / FULL)}
     if request.param == "embedded":
         yield from running(embedded(home, prepared, settings))
         return
@@ -190,7 +176,7 @@ def _order(dice: random.Random) -> list[str]:
 async def _kill(dice: random.Random, system: System, training: Training, victim: str) -> None:
     """Kills the training process or its worker at a random moment of the way."""
     run_id = await training.begin()
-    await training.reaches(dice.uniform(0.0, 0.4))
+    await training.reaches(dice.uniform(0.0, 0.5))
     # The only wait for time: a death between two steps is not to be met by design.
     await asyncio.sleep(dice.uniform(0.0, 1.0))
     process = await training.process()
@@ -218,8 +204,6 @@ async def test_the_champion_serves_whatever_befalls_a_retraining(
         assert champion is not None
         async with at_the_desk(system, "admin") as (admin,):
             training = Training(system, admin)
-            if KILLS <= FEW:
-                (system.home / HALF).touch()
             async with customers.writing():
                 for number, victim in enumerate(_order(dice), 1):
                     started = time.monotonic()
@@ -238,7 +222,6 @@ async def test_the_champion_serves_whatever_befalls_a_retraining(
             await store.bundles.promote(champion, None, "again")
             if "run" in system.commands and KILLS <= FEW:
                 return
-            (system.home / HALF).unlink(missing_ok=True)
             run = await training.ended(await training.begin())
             assert (run["state"], run["error"]) == ("done", None)
             assert await store.bundles.champion() == champion
