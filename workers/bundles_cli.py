@@ -22,7 +22,7 @@ from models.training import Retraining
 from workers.bundle_work import BundleWork
 from workers.classifier_cli import MOST_SEED, classifier_app
 from workers.json_lines import print_json
-from workers.options import ConfigOption
+from workers.options import ConfigOption, JsonOption
 from workers.watch_telling import shadow_of, tell_shadow
 
 _T = TypeVar("_T")
@@ -45,7 +45,6 @@ _STAGES = {
 }
 
 WhyOption = Annotated[str, typer.Option("--why", help="理由，记入审计 / Why, for the audit.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="输出 JSON / Print JSON.")]
 
 
 class RetrainingFailed(Permanent):

@@ -23,7 +23,7 @@ from workers.agents_cli import agents_app
 from workers.complaints_cli import complaints_app
 from workers.figures_cli import figures_app
 from workers.incidents_cli import incidents_app
-from workers.options import ConfigOption
+from workers.options import ConfigOption, JsonOption
 from workers.records_cli import calls_app, deliveries_app
 from workers.rehearsing import simulate
 from workers.rules_cli import rules_app
@@ -230,7 +230,7 @@ def check(config: ConfigOption = None) -> None:
 
 
 @app.command()
-def status(as_json: bundles_cli.JsonOption = False, config: ConfigOption = None) -> None:
+def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """哪些角色在运行、什么等了多久、有什么不对 / Which roles live, what waits, what is wrong.
 
     有问题时退出码为 1。 / Exit code 1 where something is wrong.

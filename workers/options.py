@@ -10,6 +10,7 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="设置文件 / Settings file (default: ./shouli.toml)."),
 ]
+JsonOption = Annotated[bool, typer.Option("--json", help="输出 JSON / Print JSON.")]
 
 
 def _month(text: str) -> str:

@@ -7,10 +7,10 @@ import typer
 from config.settings import Settings, load_taxonomy
 from models.errors import ShouliError
 from models.store import Store
-from workers.bundles_cli import JsonOption, bundle_work, named, out, with_store
+from workers.bundles_cli import bundle_work, named, out, with_store
 from workers.classifier_cli import classifier_app
 from workers.json_lines import print_json
-from workers.options import ConfigOption
+from workers.options import ConfigOption, JsonOption
 from workers.watch_telling import shadow_of, tell_shadow, tell_watch
 
 
