@@ -243,7 +243,11 @@ class Desk {
   }
 
   /** Opens a ticket, whatever page is open; ``room``: what a narrow page shows of it. */
-  async open(ticketId, room = "talk") {
+  open(ticketId, room = "talk") {
+    return (this.opening = this.bring(ticketId, room));
+  }
+
+  async bring(ticketId, room) {
     if (this.page) this.shut();
     goTo("ticket", ticketId, room === "facts" && room);
     this.state.fresh.delete(ticketId);

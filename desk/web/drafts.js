@@ -24,6 +24,11 @@ export function draftOf(name, blank) {
   return drafts.of[name];
 }
 
+/** Whether something is half written under this name. */
+export function isBegun(name) {
+  return Boolean(drafts.of[name]?.text || drafts.of[name]?.files?.length);
+}
+
 export function keep() {
   const begun = Object.entries(drafts.of).filter(([, draft]) => draft.text || draft.files?.length);
   try {

@@ -2,6 +2,7 @@
 import { pressureChips } from "./clocks.js";
 import { countdown, h, has, keyed, moment, say, show, span, now, t } from "./dom.js";
 import { call } from "./door.js";
+import { isBegun } from "./drafts.js";
 
 const PAGE = 100;
 const WAITING_PAGE = 200; // the most that one request gives
@@ -79,7 +80,7 @@ export function stepFrom(state, by) {
 }
 
 /** ``others``: the list is everybody's, so that a ticket says whose it is. */
-function card(ticket, { names, openId, open, fresh, others }) {
+function card(ticket, { names, openId, open, fresh, others, begun }) {
   const current = ticket.id === openId;
   return h("li", null,
     h(`button.card${current ? ".current" : ""}${ticket.state === "offered" ? ".offered" : ""}`,
@@ -93,6 +94,7 @@ function card(ticket, { names, openId, open, fresh, others }) {
       h("span.card-title", { dir: "auto" }, title(ticket)),
       h("span.card-said", { dir: "auto" }, [ticket.customer, ticket.subject && ticket.preview].filter(Boolean).join(" · ")),
       h("span.card-labels", null,
+        begun && h("span.chip.draft", null, t("draft")),
         pressureChips(ticket),
         ticket.labels.map((label) =>
           h(`span.chip${label.accepted ? "" : ".unsure"}${label.value === "紧急" ? ".urgent" : ""}`, null,
@@ -120,10 +122,14 @@ export function drawQueue(pane, desk) {
   const listed = state.tab === "mine" ? state.mine : state.listed;
   const others = state.tab === "all";
   const { names, openId, fresh } = state;
-  const items = listed.map((ticket) => ({
-    id: ticket.id, shows: [ticket, ticket.id === openId, fresh.has(ticket.id), others],
-    make: () => card(ticket, { names, openId, open: desk.open, fresh, others }),
-  }));
+  const items = listed.map((ticket) => {
+    // Of the one that is open the words themselves are in sight.
+    const begun = ticket.id !== openId && isBegun(`reply/${ticket.id}`);
+    return {
+      id: ticket.id, shows: [ticket, ticket.id === openId, fresh.has(ticket.id), others, begun],
+      make: () => card(ticket, { names, openId, open: desk.open, fresh, others, begun }),
+    };
+  });
   if (!items.length) items.push({ id: "none", shows: [state.tab, state.query, state.me.presence], make: () => h("li.empty", null, emptyText(state)) });
   if (others && state.more) items.push({ id: "more", shows: null, make: () => h("li.more-cards", null, h("button.quiet", { type: "button", onclick: () => desk.showMore() }, t("list.more"))) });
   keyed(pane.querySelector(".cards"), items);

@@ -15,6 +15,7 @@ export const WORDS = {
   "empty.all": ["没有工单。", "No tickets."],
   "empty.talk": ["选一张工单，或等待新工单。", "Choose a ticket, or wait for one."],
   "number": ["工单号 {number}", "Ticket {number}"],
+  "draft": ["草稿", "Draft"],
   "number.copy": ["点击复制工单号", "Click to copy the number"],
   "untitled": ["（无主题）", "(no subject)"],
   "junk": ["无效", "Junk"],

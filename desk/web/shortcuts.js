@@ -7,12 +7,21 @@ const TYPED_IN = "input, textarea, select, [contenteditable]";
 const press = (selector) => () => document.querySelector(`.talk ${selector}`)?.click();
 const reach = (selector) => () => document.querySelector(selector)?.focus();
 
+let begins = false; // an answer is about to begin: what is typed meanwhile is no command
+
+async function write(desk) {
+  begins = true;
+  await desk.opening;
+  begins = false;
+  reach(".reply:not([hidden]) #reply-text")();
+}
+
 /** What is typed, what it is called, and what it does with the desk. */
 const KEYS = [
   ["n", "next", (desk) => desk.next()],
   ["j", "down", (desk) => desk.step(1)],
   ["k", "up", (desk) => desk.step(-1)],
-  ["r", "reply", reach(".reply:not([hidden]) #reply-text")],
+  ["r", "reply", write],
   ["a", "accept", press(".bar:not([hidden]) .primary")],
   ["t", "transfer", press("[data-do=transfer]")],
   ["s", "snooze", press("[data-do=snooze]")],
@@ -38,7 +47,7 @@ export function listenForKeys(current) {
     const desk = current();
     if (!desk || desk.page || key.defaultPrevented || key.isComposing || document.querySelector("dialog[open]")) return;
     if (key.key === "Escape" && key.target.id === "reply-text") document.querySelector(".talk h1")?.focus();
-    if (!isOn() || key.ctrlKey || key.metaKey || key.altKey || key.repeat || key.target.matches(TYPED_IN)) return;
+    if (!isOn() || begins || key.ctrlKey || key.metaKey || key.altKey || key.repeat || key.target.matches(TYPED_IN)) return;
     const [, , work] = KEYS.find(([typed]) => typed === key.key) ?? [];
     if (!work) return;
     key.preventDefault();

@@ -36,6 +36,13 @@ async def test_a_round_by_keys_alone(
     await expect(page.locator(".writes")).to_have_text("客户正在输入…")
     await page.keyboard.press("r")
     await page.keyboard.type("n 已查询 Ea")
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("n")
+    await expect(heading).to_have_text("第二件")
+    await expect(page.locator(".card", has_text="第一件")).to_contain_text("草稿")
+    await page.keyboard.press("n")
+    await page.keyboard.press("r")
+    await expect(page.get_by_label("答复客户")).to_be_focused()
     await page.keyboard.press("Control+Shift+Enter")
     await expect(heading).to_have_text("第二件")
     assert (await house.store.tickets.get(first)).state == TicketState.RESOLVED
