@@ -1,4 +1,7 @@
-"""The one store: a noun a module, all over one database."""
+"""The one store: a noun a module, all over one database.
+
+``docs/architecture.md`` has them by what they are about.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
