@@ -115,12 +115,12 @@ class Reply(Body):
 
 
 class SetDown(Body):
-    """Before a ticket is resolved or pended: up to which message it was read, if that is known."""
+    """Before a ticket is set down: up to which message it was read, if that is known."""
 
     seen: Seq | None = None
 
 
-class Snooze(Body):
+class Snooze(SetDown):
     """Down for a time: from a minute to thirty days, in seconds."""
 
     seconds: Annotated[float, Field(ge=60, le=30 * 86400)]
@@ -154,6 +154,10 @@ class Leave(Body):
 
 class Because(Body):
     reason: Why
+
+
+class SendBack(Because, SetDown):
+    """Not for us."""
 
 
 class Correct(Body):

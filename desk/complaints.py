@@ -174,7 +174,12 @@ async def colleague(services: DeskServices, agent_id: str) -> None:
 
 
 async def open_task(
-    services: DeskServices, ticket_id: str, by: str, task: asking.NewSubtask
+    services: DeskServices,
+    ticket_id: str,
+    by: str,
+    task: asking.NewSubtask,
+    *,
+    hands_off: bool = False,
 ) -> str:
     """Opens a sub-task, due when its department has had its time; returns its id."""
     await _known(services, task)
@@ -189,6 +194,7 @@ async def open_task(
         assignee_id=task.agent,
         due_at=services.clock() + due_in if task.due_at is None else task.due_at,
         units=rules.helper_units,
+        hands_off=hands_off,
     )
 
 

@@ -12,7 +12,7 @@ from desk.complaints import colleague, open_task, person_json
 from desk.errors import Refusal
 from desk.services import SERVICES, Words
 from desk.shapes import Json
-from desk.tickets import departments_of, names_of, seen, touched
+from desk.tickets import departments_of, hands_off, names_of, seen, touched
 from models.agent import Role
 from models.errors import NotFound
 from models.store.helping import Subtask
@@ -69,7 +69,9 @@ async def ask(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     await colleague(services, asked.agent)
     units = (await services.in_force()).helper_units
-    await services.store.helping.ask(ticket.id, who(request).id, asked.agent, units)
+    await services.store.helping.ask(
+        ticket.id, who(request).id, asked.agent, units, hands_off=hands_off(request)
+    )
     return await _shown(request, ticket.id, 201)
 
 
@@ -83,7 +85,9 @@ async def dismiss(request: web.Request) -> web.Response:
 
 async def open_(request: web.Request) -> web.Response:
     asked, ticket = await bodies.read(request, asking.NewSubtask), await touched(request)
-    await open_task(request.app[SERVICES], ticket.id, who(request).id, asked)
+    await open_task(
+        request.app[SERVICES], ticket.id, who(request).id, asked, hands_off=hands_off(request)
+    )
     return await _shown(request, ticket.id, 201)
 
 

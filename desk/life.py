@@ -6,7 +6,7 @@ from desk import bodies
 from desk.auth import API, ID, who
 from desk.errors import Refusal
 from desk.services import SERVICES, Words
-from desk.tickets import moved, seen, touched
+from desk.tickets import hands_off, moved, seen, touched
 from models.agent import Role
 from models.complaint import GAP_NAMES
 from models.store import Store
@@ -32,10 +32,12 @@ async def resume(request: web.Request) -> web.Response:
 
 async def send_back(request: web.Request) -> web.Response:
     """Its owner's move; of what waits, a supervisor's."""
-    asked, ticket = await bodies.read(request, bodies.Because), await touched(request)
+    asked, ticket = await bodies.read(request, bodies.SendBack), await touched(request)
     waits = ticket.state == TicketState.WAITING
     person = who(request, Role.SUPERVISOR if waits else Role.AGENT)
-    await _store(request).ending.send_back(ticket.id, person.id, asked.reason)
+    await _store(request).ending.send_back(
+        ticket.id, person.id, asked.reason, asked.seen, theirs=hands_off(request)
+    )
     return await moved(request, ticket, "dispatch")
 
 

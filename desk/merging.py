@@ -6,7 +6,7 @@ from desk import bodies
 from desk.auth import API, ID, who
 from desk.errors import Refusal
 from desk.services import SERVICES, Words
-from desk.tickets import moved, touched
+from desk.tickets import hands_off, moved, touched
 from models.agent import Role
 from models.errors import NotFound
 from models.store.tickets import Ticket
@@ -16,7 +16,7 @@ async def merge(request: web.Request) -> web.Response:
     """Into a ticket that is theirs, nobody's, or (for supervisors) anybody's."""
     asked, ticket = await bodies.read(request, bodies.Merge), await touched(request)
     store, into = request.app[SERVICES].store, await _survivor(request, asked.into)
-    await store.merging.merge(ticket.id, into.id, who(request).id)
+    await store.merging.merge(ticket.id, into.id, who(request).id, hands_off=hands_off(request))
     return await moved(request, ticket, "dispatch")
 
 
@@ -40,7 +40,9 @@ async def unmerge(request: web.Request) -> web.Response:
 async def split(request: web.Request) -> web.Response:
     asked, ticket = await bodies.read(request, bodies.Split), await touched(request)
     services = request.app[SERVICES]
-    new = await services.store.merging.split(ticket.id, asked.messages, who(request).id)
+    new = await services.store.merging.split(
+        ticket.id, asked.messages, who(request).id, hands_off=hands_off(request)
+    )
     await services.doorbell.ring("drain.live")
     created = await services.store.tickets.get(new)
     return web.json_response({"id": created.id, "number": created.number}, status=201)

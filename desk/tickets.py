@@ -103,6 +103,11 @@ async def touched(request: web.Request) -> Ticket:
     raise Refusal(409, "not_yours", words)
 
 
+def hands_off(request: web.Request) -> bool:
+    """Whether the caller moves only what nobody else has: the transaction looks again."""
+    return not who(request).ranks(Role.SUPERVISOR)
+
+
 async def names_of(services: DeskServices) -> dict[str, str]:
     """What people are called, by their id; also those who have left."""
     return await services.store.agents.names()
@@ -393,7 +398,7 @@ async def _move(request: web.Request, to: TicketState) -> web.Response:
 async def snooze(request: web.Request) -> web.Response:
     asked, ticket = await bodies.read(request, bodies.Snooze), await seen(request)
     tickets = request.app[SERVICES].store.tickets
-    await tickets.snooze(ticket.id, who(request).id, asked.seconds)
+    await tickets.snooze(ticket.id, who(request).id, asked.seconds, asked.seen)
     return await moved(request, ticket, "dispatch")
 
 
@@ -409,8 +414,10 @@ async def known_skills(services: DeskServices) -> list[str]:
 
 
 async def junk(request: web.Request) -> web.Response:
-    ticket = await touched(request)
-    await request.app[SERVICES].store.tickets.mark_junk(ticket.id, who(request).id)
+    asked, ticket = await bodies.read(request, bodies.SetDown), await touched(request)
+    await request.app[SERVICES].store.tickets.mark_junk(
+        ticket.id, who(request).id, asked.seen, hands_off=hands_off(request)
+    )
     return await moved(request, ticket, "dispatch")
 
 

@@ -2,16 +2,20 @@
 import { ask, countdown, h, moment, notice, say, t } from "./dom.js";
 import { call, newId, Refused } from "./door.js";
 import { channelName } from "./queue.js";
+import { readUpTo } from "./reply.js";
 
 const unfolded = new Set(); // ids of merged tickets whose messages are shown
 const LONGEST = 60; // characters of a message in a list of choices
 
-const reasoned = (action, path = action) => (desk, ticket) => ask({
-  title: t(`ask.${action}`), text: t(`ask.${action}.text`),
-  fields: [h("label.field", null, t("ask.decline.reason"), h("input", { name: "reason", required: true, maxlength: "500" }))],
-  submit: t(`do.${action}`),
-  send: (said) => call("POST", `/tickets/${ticket.id}/${path}`, { reason: said.get("reason") }),
-});
+const reasoned = (action, path = action, more = () => ({})) => (desk, ticket) => {
+  const known = more(desk); // before the question: what comes while it stands is not read
+  return ask({
+    title: t(`ask.${action}`), text: t(`ask.${action}.text`),
+    fields: [h("label.field", null, t("ask.decline.reason"), h("input", { name: "reason", required: true, maxlength: "500" }))],
+    submit: t(`do.${action}`),
+    send: (said) => call("POST", `/tickets/${ticket.id}/${path}`, { reason: said.get("reason"), ...known }),
+  });
+};
 
 async function help(desk, ticket) {
   const note = h("textarea", { name: "note", rows: "3", maxlength: "500" });
@@ -60,7 +64,7 @@ async function split(desk, ticket) {
 /** Moves that ask something first, or have another path than their name. */
 export const LIFE = {
   help, close, merge, split,
-  return: reasoned("return"),
+  return: reasoned("return", "return", (desk) => ({ seen: readUpTo(desk) })),
   reopen: reasoned("reopen"),
   refuse: reasoned("refuse", "transfer/decline"),
   receive: (desk, ticket) => desk.act(() => call("POST", `/tickets/${ticket.id}/transfer/accept`)),

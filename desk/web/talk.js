@@ -151,11 +151,12 @@ async function transfer(desk, ticket) {
 
 async function junk(desk, ticket) {
   const block = h("label.check", null, h("input", { type: "checkbox", name: "block" }), t("ask.junk.block"));
+  const seen = readUpTo(desk); // before the question: what comes while it stands is not read
   await ask({
     title: t("ask.junk"), text: t("ask.junk.text"), fields: [block], submit: t("do.junk"), danger: true,
     send: async (said) => {
+      await call("POST", `/tickets/${ticket.id}/junk`, { seen });
       if (said.get("block")) await call("POST", `/tickets/${ticket.id}/block`);
-      await call("POST", `/tickets/${ticket.id}/junk`);
     },
   });
 }
@@ -164,9 +165,10 @@ async function snooze(desk, ticket) {
   const choices = [900, 3600, 4 * 3600, 86400, 3 * 86400];
   const field = h("label.field", null, t("ask.snooze.for"),
     h("select", { name: "seconds" }, choices.map((seconds) => h("option", { value: seconds }, span(seconds)))));
+  const seen = readUpTo(desk);
   await ask({
     title: t("ask.snooze"), text: t("ask.snooze.text"), fields: [field], submit: t("do.snooze"),
-    send: (said) => call("POST", `/tickets/${ticket.id}/snooze`, { seconds: Number(said.get("seconds")) }),
+    send: (said) => call("POST", `/tickets/${ticket.id}/snooze`, { seconds: Number(said.get("seconds")), seen }),
   });
 }
 

@@ -7,10 +7,10 @@ from models.errors import Conflict
 from models.events import STATE_CHANGES
 from models.store.database import Database, Event, Tx
 from models.store.followers import Follower
-from models.store.moves import back_in_queue, leave, locked, moved, nothing_new
+from models.store.moves import back_in_queue, leave, locked, moved, nothing_new, owned
 from models.store.settling import closing_gaps
 from models.store.timers import Timer, set_timer, stop_timer
-from models.ticket import MOVES, TicketState
+from models.ticket import MOVES, OPEN_STATES, TicketState
 
 TIMER = "ticket.close"
 """Its subject is the ticket."""
@@ -38,15 +38,30 @@ class Ending:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def send_back(self, ticket_id: str, agent_id: str, reason: str) -> None:
+    async def send_back(
+        self,
+        ticket_id: str,
+        agent_id: str,
+        reason: str,
+        seen: int | None = None,
+        *,
+        theirs: bool = False,
+    ) -> None:
         """Not for us, or not enough to go on: back to where it came from (已退回).
+
+        ``seen`` as for ``Tickets.move``; ``theirs``: only a ticket that this person has.
 
         Raises:
             NotFound: no such ticket.
-            Conflict: nobody works on it, and it does not wait.
+            Conflict: nobody works on it, and it does not wait; there is more to read; or
+                (``theirs``) they do not have it.
         """
         async with self._db.write() as tx:
-            row = await locked(tx, ticket_id)
+            if theirs:
+                row = await owned(tx, ticket_id, agent_id, OPEN_STATES)
+            else:
+                row = await locked(tx, ticket_id)
+            await nothing_new(tx, row, seen)
             await leave(tx, row, TicketState.RETURNED)
             await tx.audit(agent_id, "ticket.send_back", ticket_id, reason=reason)
 

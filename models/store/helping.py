@@ -11,7 +11,7 @@ from models.errors import Conflict, NotFound, Rejected
 from models.store.custody import load, unload
 from models.store.database import Database, Event, Fields, Tx
 from models.store.followers import Follower
-from models.store.moves import locked, moved
+from models.store.moves import in_reach, locked, moved
 from models.store.timers import Timer, set_timer, stop_timer
 from models.tables import helper, subtask, ticket
 from models.ticket import TicketState
@@ -113,16 +113,19 @@ class Helping:
 
     # -- helpers -----------------------------------------------------------------------
 
-    async def ask(self, ticket_id: str, by: str, agent_id: str, units: int) -> None:
+    async def ask(
+        self, ticket_id: str, by: str, agent_id: str, units: int, *, hands_off: bool = False
+    ) -> None:
         """Brings a helper in, who uses ``units`` of their capacity; they may exceed it.
 
         Raises:
             NotFound: no such ticket.
-            Conflict: the ticket has ended, or the agent cannot help any more.
+            Conflict: the ticket has ended, the agent cannot help any more, or (``hands_off``)
+                somebody else than ``by`` has it.
             Rejected: they own it.
         """
         async with self._db.write() as tx:
-            row = await _open_ticket(tx, ticket_id)
+            row = await _open_ticket(tx, ticket_id, by, hands_off=hands_off)
             await _join(tx, row, by, agent_id, units)
 
     async def dismiss(self, ticket_id: str, by: str, agent_id: str) -> None:
@@ -155,18 +158,20 @@ class Helping:
         department: str = "",
         assignee_id: str | None = None,
         units: int = 0,
+        hands_off: bool = False,
     ) -> str:
         """Asks a person, who thereby helps, or a department for something; returns its id.
 
         Raises:
             NotFound: no such ticket.
-            Conflict: the ticket has ended, or the agent cannot help any more.
+            Conflict: the ticket has ended, the agent cannot help any more, or (``hands_off``)
+                somebody else than ``by`` has it.
             Rejected: nobody is asked, or its owner is.
         """
         if not department and assignee_id is None:
             raise Rejected("say who is to do it: a department or a person")
         async with self._db.write() as tx:
-            row = await _open_ticket(tx, ticket_id)
+            row = await _open_ticket(tx, ticket_id, by, hands_off=hands_off)
             if assignee_id is not None:
                 await _join(tx, row, by, assignee_id, units)
             task = {
@@ -337,8 +342,8 @@ async def _end(tx: Tx, row: Fields, task: Fields, by: str | None, state: str, wo
     _tell(tx, kind, task, row["owner_id"], by=by)
 
 
-async def _open_ticket(tx: Tx, ticket_id: str) -> Fields:
-    row = await locked(tx, ticket_id)
+async def _open_ticket(tx: Tx, ticket_id: str, by: str, *, hands_off: bool) -> Fields:
+    row = await in_reach(tx, ticket_id, by, hands_off=hands_off)
     if row["state"] in _ENDED:
         raise Conflict("this ticket has ended: nobody is asked to help with it")
     return row

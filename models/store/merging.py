@@ -17,7 +17,7 @@ from models.errors import Conflict
 from models.ids import ticket_number
 from models.store.custody import lock
 from models.store.database import Database, Fields, Tx
-from models.store.moves import back_in_queue, leave, locked, moved
+from models.store.moves import back_in_queue, in_reach, leave, locked, moved
 from models.tables import complaint, conversation, customer_link, message, outbound, ticket
 from models.ticket import MOVES, OPEN_STATES, TicketState
 
@@ -49,15 +49,17 @@ class Merging:
         async with self._db.read() as conn:
             return [Part(**row) for row in (await conn.execute(query)).mappings()]
 
-    async def merge(self, ticket_id: str, into: str, agent_id: str) -> None:
+    async def merge(
+        self, ticket_id: str, into: str, agent_id: str, *, hands_off: bool = False
+    ) -> None:
         """The one goes on as the other, which is open and of the same customer.
 
         Raises:
             NotFound: no such ticket.
-            Conflict: they cannot be one, and why.
+            Conflict: they cannot be one, and why; or (``hands_off``) another person has one.
         """
         async with self._db.write() as tx:
-            rows = await _both(tx, ticket_id, into)
+            rows = await _both(tx, ticket_id, into, agent_id, hands_off=hands_off)
             gone, kept = rows[ticket_id], rows[into]
             await _may_merge(tx, gone, kept)
             await leave(tx, gone, TicketState.MERGED, merged_into=into, label_due=False)
@@ -99,16 +101,24 @@ class Merging:
             )
             await tx.audit(agent_id, "ticket.unmerge", ticket_id, of=kept)
 
-    async def split(self, ticket_id: str, message_ids: Sequence[str], agent_id: str) -> str:
+    async def split(
+        self,
+        ticket_id: str,
+        message_ids: Sequence[str],
+        agent_id: str,
+        *,
+        hands_off: bool = False,
+    ) -> str:
         """Some of its messages become a ticket of their own; returns the new one's id.
 
         Raises:
             NotFound: no such ticket.
-            Conflict: it is not open, a message is not one of its own, or none would be left.
+            Conflict: it is not open, a message is not one of its own, none would be left, or
+                (``hands_off``) another person has it.
         """
         async with self._db.write() as tx:
             await _lock_talk(tx, ticket_id)
-            row = await locked(tx, ticket_id)
+            row = await in_reach(tx, ticket_id, agent_id, hands_off=hands_off)
             if row["state"] not in OPEN_STATES - {TicketState.NEW}:
                 raise Conflict("only a ticket that is being worked on is split")
             first = await _chosen(tx, row, message_ids)
@@ -159,10 +169,15 @@ class Merging:
         return str(new["id"])
 
 
-async def _both(tx: Tx, one: str, other: str) -> dict[str, Fields]:
+async def _both(
+    tx: Tx, one: str, other: str, agent_id: str, *, hands_off: bool
+) -> dict[str, Fields]:
     if one == other:
         raise Conflict("a ticket is not merged into itself")
-    return {ticket_id: await locked(tx, ticket_id) for ticket_id in sorted([one, other])}
+    return {
+        ticket_id: await in_reach(tx, ticket_id, agent_id, hands_off=hands_off)
+        for ticket_id in sorted([one, other])
+    }
 
 
 async def _may_merge(tx: Tx, gone: Fields, kept: Fields) -> None:

@@ -14,6 +14,8 @@ from models.store.database import Fields, Tx
 from models.tables import message, ticket
 from models.ticket import LOADED_STATES, MOVES, OPEN_STATES, TicketState
 
+_NOT_YOURS = "this ticket is not in your hands any more; look at it again"
+
 
 async def locked(tx: Tx, ticket_id: str) -> Fields:
     """A ticket's row, which nobody else changes until the commit.
@@ -37,7 +39,22 @@ async def owned(tx: Tx, ticket_id: str, agent_id: str, states: Collection[Ticket
     """
     row = await locked(tx, ticket_id)
     if row["owner_id"] != agent_id or row["state"] not in states:
-        raise Conflict("this ticket is not in your hands any more; look at it again")
+        raise Conflict(_NOT_YOURS)
+    return row
+
+
+async def in_reach(tx: Tx, ticket_id: str, agent_id: str, *, hands_off: bool) -> Fields:
+    """As ``locked``; ``hands_off``: not of a ticket that somebody else has.
+
+    Whoever looked before the transaction may have seen another owner, or none.
+
+    Raises:
+        NotFound: no such ticket.
+        Conflict: it is in the hands of another person.
+    """
+    row = await locked(tx, ticket_id)
+    if hands_off and row["owner_id"] not in {None, agent_id}:
+        raise Conflict(_NOT_YOURS)
     return row
 
 

@@ -12,6 +12,7 @@ from models.store.database import Database, Tx
 from models.store.moves import (
     back_in_queue,
     given,
+    in_reach,
     leave,
     locked,
     moved,
@@ -77,7 +78,9 @@ class Tickets(TicketReading, TicketLabels):
         async with self._db.write() as tx:
             row = await locked(tx, ticket_id)
             held = row["state"] in LOADED_STATES
-            if row["state"] not in _TAKEABLE and not (forced and held):
+            # What somebody has set down is theirs to take up again.
+            theirs = forced or row["owner_id"] in {None, agent_id}
+            if not (row["state"] in _TAKEABLE and theirs) and not (forced and held):
                 raise Conflict("this ticket is not waiting; look at it again")
             if held:
                 if row["owner_id"] == agent_id:
@@ -89,15 +92,20 @@ class Tickets(TicketReading, TicketLabels):
             await given(tx, row, agent_id, {"by": "hand", "forced": forced})
             await tx.audit(by or agent_id, "ticket.take", ticket_id, forced=forced, to=agent_id)
 
-    async def snooze(self, ticket_id: str, agent_id: str, seconds: float) -> None:
+    async def snooze(
+        self, ticket_id: str, agent_id: str, seconds: float, seen: int | None = None
+    ) -> None:
         """Sets a ticket down for a time; then it comes back by itself, through a claim.
+
+        ``seen`` as for ``move``.
 
         Raises:
             NotFound: no such ticket.
-            Conflict: the agent does not have it.
+            Conflict: the agent does not have it, or there is more to read.
         """
         async with self._db.write() as tx:
             row = await owned(tx, ticket_id, agent_id, {TicketState.ACTIVE})
+            await nothing_new(tx, row, seen)
             await leave(tx, row, TicketState.SNOOZED, wake_at=tx.now + seconds)
             await tx.audit(agent_id, "ticket.snooze", ticket_id, seconds=seconds)
 
@@ -202,15 +210,19 @@ class Tickets(TicketReading, TicketLabels):
             await leave(tx, row, TicketState.ACTIVE)
             await tx.audit(agent_id, "ticket.resume", ticket_id)
 
-    async def mark_junk(self, ticket_id: str, agent_id: str) -> None:
-        """Out of every queue, using no capacity.
+    async def mark_junk(
+        self, ticket_id: str, agent_id: str, seen: int | None = None, *, hands_off: bool = False
+    ) -> None:
+        """Out of every queue, using no capacity; ``seen`` as for ``move``.
 
         Raises:
             NotFound: no such ticket.
-            Conflict: it has ended.
+            Conflict: it has ended, there is more to read, or (``hands_off``) another person
+                has it.
         """
         async with self._db.write() as tx:
-            row = await locked(tx, ticket_id)
+            row = await in_reach(tx, ticket_id, agent_id, hands_off=hands_off)
+            await nothing_new(tx, row, seen)
             await leave(tx, row, TicketState.INVALID, junk=True, label_due=False)
             await tx.audit(agent_id, "ticket.junk", ticket_id)
 

@@ -50,6 +50,7 @@ _BODIES: Mapping[str, dict[str, Any]] = {
     "Rollback": _WHY,
     "Saw": {"seq": 1},
     "SendComplaint": {"department": "物流部"},
+    "SendBack": {"reason": "x"},
     "SetMajor": {"major": True, "why": "x"},
     "Snooze": {"seconds": 3600},
     "Split": {"messages": ["x"]},

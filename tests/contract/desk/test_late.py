@@ -1,0 +1,123 @@
+"""What changes between a person's look and their move: the transaction judges, not the look."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from models.store import Store
+from models.store.database import Tx
+from tests.contract.desk.conftest import Desk, Visit
+from tests.contract.desk.world import World
+from tests.contract.store import makers
+
+CALM = makers.labels(type="咨询")
+WHY = {"reason": "不归我们"}
+
+
+def before_the_next_write(
+    store: Store, monkeypatch: pytest.MonkeyPatch, happens: Callable[[], Awaitable[object]]
+) -> None:
+    """What was looked at is looked at; then this happens; then the move's transaction begins."""
+    write, still = store.db.write, [happens]
+
+    @asynccontextmanager
+    async def late() -> AsyncIterator[Tx]:
+        if still:
+            await still.pop()()
+        async with write() as tx:
+            yield tx
+
+    monkeypatch.setattr(store.db, "write", late)
+
+
+async def mine(house: World, visit: Visit, key: str = "k1") -> tuple[str, Desk, str]:
+    me, ticket = await house.person("li"), await house.ticket(key, labels=CALM)
+    await house.give(ticket, me)
+    return ticket, await visit("li"), me
+
+
+async def _split(house: World, ticket: str) -> dict[str, Any]:
+    found = await house.store.tickets.get(ticket)
+    await makers.thread(house.store, makers.envelope("k1b"), conversation_key="talk-k1")
+    log = await house.store.conversations.log(found.conversation_id)
+    return {"messages": [log[-1].id]}
+
+
+@pytest.mark.parametrize("move", ["junk", "return", "merge", "split", "helpers", "subtasks"])
+async def test_what_has_changed_hands_is_moved_by_nobody_else(
+    house: World, visit: Visit, monkeypatch: pytest.MonkeyPatch, move: str
+) -> None:
+    ticket, desk, me = await mine(house, visit)
+    other, third = await house.person("wang"), await house.person("han")
+    second = await house.ticket("k2", labels=CALM)
+    await house.give(second, me)
+    bodies: dict[str, Any] = {
+        "return": WHY, "merge": {"into": second}, "split": await _split(house, ticket),
+        "helpers": {"agent": third}, "subtasks": {"title": "查件", "agent": third},
+    }  # fmt: skip
+    take = house.store.tickets.take
+    before_the_next_write(
+        house.store, monkeypatch, lambda: take(ticket, other, forced=True, by=other)
+    )
+    answer = await desk.post(f"/tickets/{ticket}/{move}", bodies.get(move))
+    assert answer.status == 409, answer.json
+    found = await house.store.tickets.get(ticket)
+    assert (found.state, found.owner_id) == ("active", other)
+    assert (await house.store.agents.get(third)).used == 0
+
+
+async def test_nothing_is_merged_into_what_has_changed_hands(
+    house: World, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket, desk, me = await mine(house, visit)
+    other, second = await house.person("wang"), await house.ticket("k2", labels=CALM)
+    await house.give(second, me)
+    take = house.store.tickets.take
+    before_the_next_write(
+        house.store, monkeypatch, lambda: take(second, other, forced=True, by=other)
+    )
+    answer = await desk.post(f"/tickets/{ticket}/merge", {"into": second})
+    assert answer.status == 409, answer.json
+    assert (await house.store.tickets.get(ticket)).owner_id == me
+
+
+async def test_an_agent_does_not_return_what_waits_again(
+    house: World, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket, desk, me = await mine(house, visit)
+    release = house.store.tickets.release
+    before_the_next_write(house.store, monkeypatch, lambda: release(ticket, me, None, ""))
+    assert (await desk.post(f"/tickets/{ticket}/return", WHY)).status == 409
+    assert (await house.store.tickets.get(ticket)).state == "waiting"
+
+
+async def test_nobody_takes_what_another_has_set_down(
+    house: World, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket, desk, me = await mine(house, visit)
+    other, store = await house.person("wang"), house.store
+    await store.tickets.snooze(ticket, me, 600.0)
+
+    async def changes_hands() -> None:
+        await store.tickets.take(ticket, other, forced=True, by=other)
+        await store.tickets.snooze(ticket, other, 600.0)
+
+    before_the_next_write(store, monkeypatch, changes_hands)
+    assert (await desk.post(f"/tickets/{ticket}/take")).status == 409
+    found = await store.tickets.get(ticket)
+    assert (found.state, found.owner_id) == ("snoozed", other)
+
+
+@pytest.mark.parametrize("move", ["snooze", "return", "junk"])
+async def test_what_the_customer_has_just_said_is_not_put_away_unread(
+    house: World, visit: Visit, move: str
+) -> None:
+    """As for resolving: it would lie there where nobody looks."""
+    ticket, desk, _ = await mine(house, visit)
+    body = {"snooze": {"seconds": 3600.0}, "return": WHY}.get(move, {}) | {"seen": 1}
+    await makers.thread(house.store, makers.envelope("k1b"), conversation_key="talk-k1")
+    assert (await desk.post(f"/tickets/{ticket}/{move}", body)).status == 409
+    assert (await house.store.tickets.get(ticket)).state == "active"
+    assert (await desk.post(f"/tickets/{ticket}/{move}", body | {"seen": 2})).status == 200
