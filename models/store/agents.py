@@ -12,8 +12,8 @@ from models.agent import Agent, Presence, Role, at_most
 from models.errors import Conflict, NotFound
 from models.routing import AgentView
 from models.store.custody import lock_agents, set_presence
-from models.store.database import Database, Fields
-from models.store.leaving import HANDED_OVER
+from models.store.database import Database, Fields, Tx
+from models.store.leaving import HANDED_OVER, until_nothing_is_left
 from models.tables import agent, credential, ticket
 from models.ticket import LOADED_STATES
 
@@ -84,7 +84,8 @@ class Agents:
         Raises:
             NotFound: no such person.
         """
-        async with self._db.write() as tx:
+
+        async def all_of_it(tx: Tx) -> None:
             if values.get("disabled_at") is not None:
                 for hand_over in HANDED_OVER.values():
                     await hand_over(tx, agent_id, None)
@@ -97,6 +98,8 @@ class Agents:
             shown = {k: v for k, v in values.items() if k != "password"}
             await tx.audit(by, "agent.change", agent_id, fields=sorted(values), values=shown)
             tx.emit("agent.changed", agent=agent_id)
+
+        await until_nothing_is_left(self._db, all_of_it)
 
     async def all(self) -> list[Agent]:
         """Everybody who is not disabled, by login."""

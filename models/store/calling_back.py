@@ -17,6 +17,7 @@ from models.routing import Decision, Needs, Waiting
 from models.store.custody import load, lock_agents, unload
 from models.store.database import Database, Event, Fields, Tx
 from models.store.followers import Follower
+from models.store.moves import locked
 from models.store.settling import handlers
 from models.store.timers import Effect, Timer, set_timer, stop_timer
 from models.store.waiting import load_needs
@@ -167,8 +168,8 @@ def beginning(plan: Plan) -> Effect:
         if plan.spare(tx.now) > tx.now:
             await set_timer(tx, BEGIN, fired.subject, plan.spare(tx.now), fired.data)
             return
-        query = select(ticket).where(ticket.c.id == fired.subject)
-        row = (await tx.conn.execute(query)).mappings().one()
+        # Locked: whoever reopens it after this drops what begins here.
+        row = await locked(tx, fired.subject)
         if row["state"] not in _SETTLED:
             return
         complained = bool(fired.data["complaint"])

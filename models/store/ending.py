@@ -7,7 +7,15 @@ from models.errors import Conflict
 from models.events import STATE_CHANGES
 from models.store.database import Database, Event, Tx
 from models.store.followers import Follower
-from models.store.moves import back_in_queue, leave, locked, moved, nothing_new, owned
+from models.store.moves import (
+    back_in_queue,
+    leave,
+    lock_talks,
+    locked,
+    moved,
+    nothing_new,
+    owned,
+)
 from models.store.settling import closing_gaps
 from models.store.timers import Timer, set_timer, stop_timer
 from models.ticket import MOVES, OPEN_STATES, TicketState
@@ -104,6 +112,7 @@ class Ending:
             Conflict: it has not ended, or its conversation has another open ticket.
         """
         async with self._db.write() as tx:
+            await lock_talks(tx, ticket_id)
             row = await locked(tx, ticket_id)
             if row["state"] not in ENDED:
                 raise Conflict(f"a ticket that is {row['state']} is not reopened")

@@ -14,7 +14,7 @@ from models.store.complaints import record_call_back
 from models.store.conversations import append
 from models.store.custody import load, lock_agents, unload
 from models.store.database import Database, Fields, Tx
-from models.store.moves import back_in_queue
+from models.store.moves import back_in_queue, lock_talks, locked
 from models.store.timers import set_timer, stop_timer
 from models.tables import conversation, follow_up, follow_up_attempt, ticket
 
@@ -253,6 +253,9 @@ class FollowUps:
             Conflict: nothing waits for review, or the ticket cannot be reopened.
         """
         async with self._db.write() as tx:
+            if reopen:
+                query = select(follow_up.c.ticket_id).where(follow_up.c.id == follow_up_id)
+                await lock_talks(tx, *(await tx.conn.execute(query)).scalars())
             row = await _locked(tx, follow_up_id)
             if row["review"] != "open":
                 raise Conflict("this follow-up waits for no review")
@@ -261,9 +264,7 @@ class FollowUps:
             change = update(follow_up).where(follow_up.c.id == follow_up_id)
             await tx.conn.execute(change.values(review_note=note, **seen))
             if reopen:
-                query = select(ticket).where(ticket.c.id == row["ticket_id"]).with_for_update()
-                case = (await tx.conn.execute(query)).mappings().one()
-                await back_in_queue(tx, case)
+                await back_in_queue(tx, await locked(tx, row["ticket_id"]))
             await tx.audit(by, "follow_up.review", row["ticket_id"], reopen=reopen, note=note)
             tx.emit(
                 "follow_up.reviewed",

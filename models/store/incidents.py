@@ -282,6 +282,8 @@ class Incidents:
         """
         x = incident_text.c
         async with self._db.write() as tx:
+            # Before the incident, as when it fires: whoever has the one waits for the other.
+            await set_timer(tx, TELL, incident_id, tx.now)
             await _locked(tx, incident_id, active=True)
             mine = (x.id == text_id) & (x.incident_id == incident_id)
             row = (await tx.conn.execute(select(incident_text).where(mine))).mappings().first()
@@ -293,7 +295,6 @@ class Incidents:
                 raise Conflict("somebody else than the author must approve it")
             change = update(incident_text).where(mine)
             await tx.conn.execute(change.values(approved_by=by, approved_at=tx.now))
-            await set_timer(tx, TELL, incident_id, tx.now)
             await tx.audit(by, "incident.approve", incident_id, text=text_id)
             tx.emit("incident.approved", incident=incident_id, text=text_id, by=by)
 

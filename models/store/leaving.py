@@ -4,6 +4,7 @@ What belongs to people beside tickets hands itself over here, too: a line in ``H
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
 
 from sqlalchemy import delete, select, update
 
@@ -25,8 +26,28 @@ from models.store.transfers import recall
 from models.tables import agent, credential, ticket, transfer
 from models.ticket import LOADED_STATES, OPEN_STATES, TicketState
 
+T = TypeVar("T")
+
 HandOver = Callable[[Tx, str, str | None], Awaitable[int]]
 """Passes what a person has on to another (None: to whoever comes next); returns how many."""
+
+
+class GivenMeanwhile(Exception):
+    """Somebody was given a ticket while all that they have was being passed on."""
+
+
+async def until_nothing_is_left(db: Database, body: Callable[[Tx], Awaitable[T]]) -> T:
+    """``body``, which hands over what a person has, in a transaction; anew where it must be.
+
+    Tickets are locked before the person (``models.store.queue``), so that somebody may give them
+    one more in between: what was handed over is rolled back and done again with that one.
+    """
+    while True:
+        try:
+            async with db.write() as tx:
+                return await body(tx)
+        except GivenMeanwhile:
+            continue
 
 
 class Leaving:
@@ -45,7 +66,8 @@ class Leaving:
             NotFound: no such person, or no such receiver.
             Conflict: the receiver is the one who leaves, or they have left already.
         """
-        async with self._db.write() as tx:
+
+        async def all_of_it(tx: Tx) -> dict[str, int]:
             await _both_there(tx, agent_id, to)
             handed = {
                 name: await pass_on(tx, agent_id, to) for name, pass_on in HANDED_OVER.items()
@@ -57,7 +79,9 @@ class Leaving:
             await tx.conn.execute(keys)
             await tx.audit(by, "agent.leave", agent_id, to=to, handed=handed)
             tx.emit("agent.changed", agent=agent_id)
-        return handed
+            return handed
+
+        return await until_nothing_is_left(self._db, all_of_it)
 
 
 async def _both_there(tx: Tx, agent_id: str, to: str | None) -> None:
@@ -71,12 +95,20 @@ async def _both_there(tx: Tx, agent_id: str, to: str | None) -> None:
 
 
 async def tickets(tx: Tx, agent_id: str, to: str | None) -> int:
-    """All open tickets of a person; what they had on offer to others is withdrawn with them."""
+    """All open tickets of a person; what they had on offer to others is withdrawn with them.
+
+    Raises:
+        GivenMeanwhile: they have one more by now.
+    """
     t = ticket.c
     mine = (t.owner_id == agent_id) & t.state.in_(sorted(OPEN_STATES))
     query = select(ticket).where(mine).order_by(t.id).with_for_update()
     rows = (await tx.conn.execute(query)).mappings().all()
     await lock_agents(tx, [agent_id, *([to] if to else [])])
+    # From here on whoever would give them something waits for us, and finds them gone.
+    have = (await tx.conn.execute(select(t.id).where(mine))).scalars()
+    if set(have) - {row["id"] for row in rows}:
+        raise GivenMeanwhile
     for row in rows:
         await _pass_on(tx, row, to)
     awaited = update(ticket).where(t.sticky_id == agent_id, t.state.in_(sorted(OPEN_STATES)))

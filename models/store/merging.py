@@ -15,10 +15,9 @@ from sqlalchemy import func, or_, select, update
 
 from models.errors import Conflict
 from models.ids import ticket_number
-from models.store.custody import lock
 from models.store.database import Database, Fields, Tx
-from models.store.moves import back_in_queue, in_reach, leave, locked, moved
-from models.tables import complaint, conversation, customer_link, message, outbound, ticket
+from models.store.moves import back_in_queue, in_reach, leave, lock_talks, locked, moved
+from models.tables import complaint, customer_link, message, outbound, ticket
 from models.ticket import MOVES, OPEN_STATES, TicketState
 
 
@@ -59,6 +58,8 @@ class Merging:
             Conflict: they cannot be one, and why; or (``hands_off``) another person has one.
         """
         async with self._db.write() as tx:
+            # What is being said in either goes to the one or the other, not to a third ticket.
+            await lock_talks(tx, ticket_id, into)
             rows = await _both(tx, ticket_id, into, agent_id, hands_off=hands_off)
             gone, kept = rows[ticket_id], rows[into]
             await _may_merge(tx, gone, kept)
@@ -83,6 +84,7 @@ class Merging:
             Conflict: it is not merged, or its conversation has another open ticket.
         """
         async with self._db.write() as tx:
+            await lock_talks(tx, ticket_id)
             row = await locked(tx, ticket_id)
             if row["state"] != TicketState.MERGED:
                 raise Conflict("this ticket is not merged")
@@ -117,7 +119,7 @@ class Merging:
                 (``hands_off``) another person has it.
         """
         async with self._db.write() as tx:
-            await _lock_talk(tx, ticket_id)
+            await lock_talks(tx, ticket_id)
             row = await in_reach(tx, ticket_id, agent_id, hands_off=hands_off)
             if row["state"] not in OPEN_STATES - {TicketState.NEW}:
                 raise Conflict("only a ticket that is being worked on is split")
@@ -221,12 +223,6 @@ async def _take_along(tx: Tx, row: Fields, kept: str) -> None:
     for said in (message, outbound):
         its = (said.c.conversation_id == talk) & (said.c.ticket_id == kept)
         await tx.conn.execute(update(said).where(its).values(ticket_id=row["id"]))
-
-
-async def _lock_talk(tx: Tx, ticket_id: str) -> None:
-    """The conversation before the ticket: see ``models.store.custody``."""
-    query = select(ticket.c.conversation_id).where(ticket.c.id == ticket_id)
-    await lock(tx, conversation, list((await tx.conn.execute(query)).scalars()))
 
 
 async def _chosen(tx: Tx, row: Fields, message_ids: Sequence[str]) -> Fields:

@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import select, update
 
 from models.errors import Conflict, NotFound
-from models.store.custody import end_assignment, start_assignment, tell, unload
+from models.store.custody import end_assignment, lock, start_assignment, tell, unload
 from models.store.database import Fields, Tx
-from models.tables import message, ticket
+from models.tables import conversation, message, ticket
 from models.ticket import LOADED_STATES, MOVES, OPEN_STATES, TicketState
 
 _NOT_YOURS = "this ticket is not in your hands any more; look at it again"
@@ -28,6 +28,15 @@ async def locked(tx: Tx, ticket_id: str) -> Fields:
     if row is None:
         raise NotFound("no such ticket")
     return row
+
+
+async def lock_talks(tx: Tx, *ticket_ids: str) -> None:
+    """The conversations of tickets, before the tickets: see ``models.store.queue``.
+
+    Nobody says anything in them, opens a ticket there or brings one back until the commit.
+    """
+    query = select(ticket.c.conversation_id).where(ticket.c.id.in_(ticket_ids))
+    await lock(tx, conversation, list((await tx.conn.execute(query)).scalars()))
 
 
 async def owned(tx: Tx, ticket_id: str, agent_id: str, states: Collection[TicketState]) -> Fields:
@@ -133,7 +142,8 @@ async def given(tx: Tx, row: Fields, agent_id: str, why: Mapping[str, Any]) -> N
 async def back_in_queue(tx: Tx, row: Fields, **values: Any) -> None:
     """A locked ticket that nobody works on waits again, with its age kept.
 
-    It is labelled afresh where it has never been; who had it is asked first.
+    It is labelled afresh where it has never been; who had it is asked first. One that has ended
+    comes back only with its conversation locked (``lock_talks``).
 
     Raises:
         Conflict: as ``moved``, or its conversation has another open ticket.

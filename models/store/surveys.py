@@ -282,6 +282,8 @@ async def _ticket(tx: Tx, ticket_id: str) -> Fields | None:
         select(ticket, customer.c.tier)
         .join(customer, customer.c.id == t.customer_id)
         .where(t.id == ticket_id)
+        # Two that rate one resolution must see each other, and its end must still stand.
+        .with_for_update(of=ticket)
     )
     return (await tx.conn.execute(query)).mappings().one_or_none()
 

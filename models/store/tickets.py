@@ -14,6 +14,7 @@ from models.store.moves import (
     given,
     in_reach,
     leave,
+    lock_talks,
     locked,
     moved,
     nothing_new,
@@ -234,6 +235,7 @@ class Tickets(TicketReading, TicketLabels):
             Conflict: it is not junk, or its conversation has another open ticket.
         """
         async with self._db.write() as tx:
+            await lock_talks(tx, ticket_id)
             row = await locked(tx, ticket_id)
             if not row["junk"]:
                 raise Conflict("this ticket is not junk")

@@ -1,5 +1,7 @@
 """What the clock does for the queue: what is due moves, and what is wrong is found."""
 
+from collections.abc import Collection
+
 from sqlalchemy import func, literal_column, or_, select, text, update
 
 from models.follow_up import FollowUpState
@@ -93,9 +95,15 @@ class Upkeep:
             chats = (t.state == "active") & (t.lane == "live") & t.owner_id.in_(absent)
             query = select(ticket).where(or_(offered, chats)).order_by(t.id).with_for_update()
             rows = (await tx.conn.execute(query)).mappings().all()
-            await lock_agents(tx, [*lost, *(row["owner_id"] for row in rows)])
+            owners = [row["owner_id"] for row in rows]
+            await lock_agents(tx, [*lost, *owners])
+            # Who was heard of while we waited for the locks is there.
+            lost = await _silent(tx, lost, silent)
+            away = await _silent(tx, owners, silent + grace)
             for row in rows:
-                await requeue(tx, row, "disconnected", sticky=row["state"] == "active")
+                was_active = row["state"] == TicketState.ACTIVE
+                if row["owner_id"] in (away if was_active else lost):
+                    await requeue(tx, row, "disconnected", sticky=was_active)
             for agent_id in lost:
                 await set_presence(tx, agent_id, "offline")
         return lost
@@ -129,6 +137,13 @@ class Upkeep:
                 fix = update(agent).where(a.id == row.id, a.used == row.used)
                 await tx.conn.execute(fix.values(used=row.load))
         return [(row.id, row.used, int(row.load)) for row in wrong]
+
+
+async def _silent(tx: Tx, agent_ids: Collection[str], seconds: float) -> list[str]:
+    """Those of these people who have not been heard of for so long, by id."""
+    a = agent.c
+    query = select(a.id).where(a.id.in_(set(agent_ids)), a.heartbeat_at < tx.now - seconds)
+    return list((await tx.conn.execute(query.order_by(a.id))).scalars())
 
 
 async def _woken(tx: Tx, row: Fields, stands: Stands | None) -> None:

@@ -1,0 +1,168 @@
+"""Moves beside claims, one caught in another's transaction: see ``meeting``."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from models.agent import Presence
+from models.errors import Conflict, NotFound
+from models.satisfaction import Answer, Score
+from models.store import Store, transfers
+from models.store.database import Tx
+from models.ticket import TicketState
+from tests.contract.store import makers
+from tests.contract.store.conftest import FakeClock
+from tests.contract.store.makers import agent, envelope, owned, thread, waiting
+
+Move = Callable[[], Awaitable[object]]
+_REFUSED = (Conflict, NotFound)
+
+
+async def meeting(
+    store: Store, monkeypatch: pytest.MonkeyPatch, first: Move, second: Move
+) -> list[object]:
+    """``first`` has done everything but commit when ``second`` begins; what each came to.
+
+    The second goes on as far as the database lets it (on SQLite not far), then the first commits.
+    """
+    write, seconds = store.db.write, []
+
+    @asynccontextmanager
+    async def held() -> AsyncIterator[Tx]:
+        async with write() as tx:
+            yield tx
+            if not seconds:
+                monkeypatch.setattr(store.db, "write", write)
+                seconds.append(asyncio.ensure_future(_come_to(second)))
+                await asyncio.wait(seconds, timeout=0.3)
+
+    monkeypatch.setattr(store.db, "write", held)
+    done = [await _come_to(first)]
+    return done + await asyncio.gather(*seconds)
+
+
+async def _come_to(move: Move) -> object:
+    try:
+        return await move()
+    except _REFUSED as error:
+        return error
+
+
+async def test_nothing_is_given_to_who_leaves_just_now(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket_id, person = await waiting(store), await agent(store)
+    await meeting(
+        store,
+        monkeypatch,
+        lambda: store.tickets.take(ticket_id, person, forced=True),
+        lambda: store.leaving.leave(person, None),
+    )
+    found = await store.tickets.get(ticket_id)
+    assert (found.state, found.owner_id) == (TicketState.WAITING, None)
+    assert await store.upkeep.recount() == []
+
+
+async def test_nothing_is_given_to_who_has_been_disabled_just_now(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket_id, person = await waiting(store), await agent(store)
+    await meeting(
+        store,
+        monkeypatch,
+        lambda: store.tickets.take(ticket_id, person, forced=True),
+        lambda: store.agents.change(person, None, disabled_at=store.db._clock()),
+    )
+    found = await store.tickets.get(ticket_id)
+    assert (found.state, found.owner_id) == (TicketState.WAITING, None)
+
+
+async def test_of_two_tickets_of_a_conversation_one_comes_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, person = await owned(store)
+    await store.tickets.mark_junk(first, person)
+    await thread(store, envelope("again"), conversation_key="talk-k1")
+    (second,) = [t.id for t in await store.tickets.page() if t.id != first]
+    (due,) = await store.queue.unlabelled(10)
+    await store.queue.route([makers.routed(due)])
+    await store.ending.settle(second, person)
+    one, other = await meeting(
+        store,
+        monkeypatch,
+        lambda: store.ending.reopen(second, person, "x"),
+        lambda: store.tickets.unmark_junk(first, person),
+    )
+    assert one is None
+    assert isinstance(other, Conflict)
+
+
+async def test_what_is_said_while_its_ticket_is_merged_goes_to_the_survivor(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, person = await owned(store)
+    gone = await waiting(store, "k2")
+    await meeting(
+        store,
+        monkeypatch,
+        lambda: store.merging.merge(gone, kept, person),
+        lambda: thread(store, envelope("again"), conversation_key="talk-k2"),
+    )
+    assert {t.id for t in await store.tickets.page()} == {gone, kept}
+    talk = (await store.tickets.get(gone)).conversation_id
+    assert (await store.conversations.log(talk))[-1].ticket_id == kept
+
+
+async def test_what_a_customer_said_on_the_telephone_is_entered_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket_id, person = await owned(store)
+    await store.tickets.move(ticket_id, person, TicketState.RESOLVED)
+
+    def enter() -> Awaitable[object]:
+        return store.surveys.enter(ticket_id, Answer(Score(1), None, ""), person, 600.0, 60.0)
+
+    await meeting(store, monkeypatch, enter, enter)
+    assert len(await store.surveys.of_ticket(ticket_id)) == 1
+
+
+async def test_who_is_heard_of_just_now_stays_ready(
+    store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = await agent(store)
+    clock.pass_(31)
+    await meeting(
+        store,
+        monkeypatch,
+        lambda: store.agents.present(person, Presence.READY),
+        lambda: store.upkeep.lose_contact(30.0, 60.0),
+    )
+    assert (await store.agents.get(person)).presence == Presence.READY
+
+
+async def test_a_timer_and_a_move_wait_in_no_circle(
+    store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The receiver accepts at the moment when the offer runs out."""
+    ticket_id, person = await owned(store)
+    other = await agent(store, "han")
+    await store.transfers.offer(ticket_id, person, 600.0, to=other)
+    clock.pass_(601)
+    await store.agents.beat([person, other])
+    effects = {transfers.TIMER: transfers.expire}
+    real = transfers._ended
+
+    async def late(*args: Any) -> None:
+        if not started:
+            started.append(asyncio.ensure_future(store.timers.fire_due(effects)))
+            await asyncio.wait(started, timeout=0.3)
+        await real(*args)
+
+    started: list[asyncio.Task[list[str]]] = []
+    monkeypatch.setattr(transfers, "_ended", late)
+    await store.transfers.accept(ticket_id, other)
+    assert await started[0] == []
+    assert (await store.tickets.get(ticket_id)).owner_id == other
