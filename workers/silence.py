@@ -101,7 +101,9 @@ class Silence:
 async def _has_the_word(tx: Tx, conversation_id: str) -> bool:
     """Whether the customer spoke last; the lock keeps them from speaking meanwhile."""
     c, m, o = conversation.c, message.c, outbound.c
-    await tx.conn.execute(select(c.id).where(c.id == conversation_id).with_for_update())
+    await tx.conn.execute(
+        select(c.id).where(c.id == conversation_id).with_for_update(key_share=True)
+    )
     theirs = select(func.max(m.seq)).where(
         m.conversation_id == conversation_id, m.kind == "message"
     )

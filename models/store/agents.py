@@ -302,7 +302,9 @@ class Agents:
             query = select(a.id, a.presence, a.presence_at).where(
                 long, a.overstay_at.is_(None), ~func.coalesce(over, false())
             )
-            rows = (await tx.conn.execute(query.order_by(a.id).with_for_update())).all()
+            rows = (
+                await tx.conn.execute(query.order_by(a.id).with_for_update(key_share=True))
+            ).all()
             for row in rows:
                 if row.presence in back:
                     await set_presence(tx, row.id, Presence.READY)
@@ -330,7 +332,7 @@ class Agents:
                 select(a.id, a.presence, a.used)
                 .where(a.shift_ends_at <= tx.now, a.presence != Presence.OFFLINE)
                 .order_by(a.id)
-                .with_for_update()
+                .with_for_update(key_share=True)
             )
             for row in (await tx.conn.execute(query)).all():
                 then = Presence.WRAP_UP if row.used else Presence.OFFLINE

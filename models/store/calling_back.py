@@ -132,7 +132,7 @@ async def _drop(tx: Tx, ticket_id: str) -> None:
     f, x = follow_up.c, follow_up_attempt.c
     heard = select(x.follow_up_id).where(x.reached)
     wanted = (f.ticket_id == ticket_id) & f.state.in_(sorted(OPEN_STATES)) & f.id.not_in(heard)
-    query = select(follow_up).where(wanted).with_for_update()
+    query = select(follow_up).where(wanted).with_for_update(key_share=True)
     for row in (await tx.conn.execute(query)).mappings().all():
         await stop_timer(tx, AGAIN, row["id"])
         await put_down(tx, row, FollowUpState.CANCELLED, ended_at=tx.now)
@@ -152,7 +152,7 @@ async def _answered(tx: Tx, event: Event) -> None:
             f.state == FollowUpState.ASKED,
             said.exists(),
         )
-        .with_for_update(of=follow_up)
+        .with_for_update(of=follow_up, key_share=True)
     )
     for row in (await tx.conn.execute(query)).mappings().all():
         reached = update(follow_up_attempt).where(x.id == row["attempt_id"])
@@ -196,7 +196,11 @@ def trying_again(plan: Plan) -> Effect:
         if plan.spare(tx.now) > tx.now:
             await set_timer(tx, AGAIN, fired.subject, plan.spare(tx.now))
             return
-        query = select(follow_up).where(follow_up.c.id == fired.subject).with_for_update()
+        query = (
+            select(follow_up)
+            .where(follow_up.c.id == fired.subject)
+            .with_for_update(key_share=True)
+        )
         row = (await tx.conn.execute(query)).mappings().one()
         if row["state"] == FollowUpState.ASKED:
             x = follow_up_attempt.c
@@ -306,7 +310,11 @@ async def hand_over(tx: Tx, agent_id: str, to: str | None) -> int:
     """The follow-ups of somebody who leaves: to ``to``, unless they may not, else to the queue."""
     f = follow_up.c
     query = select(follow_up).where(f.owner_id == agent_id, f.state == FollowUpState.ACTIVE)
-    rows = (await tx.conn.execute(query.order_by(f.id).with_for_update())).mappings().all()
+    rows = (
+        (await tx.conn.execute(query.order_by(f.id).with_for_update(key_share=True)))
+        .mappings()
+        .all()
+    )
     await lock_agents(tx, [agent_id, *([to] if to else [])])
     for row in rows:
         if to is None or to in row["excluded"]:

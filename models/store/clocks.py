@@ -138,7 +138,7 @@ async def load_cases(
     if known:
         c = clock.c
         query = select(clock).where(c.ticket_id.in_(known)).order_by(c.started_at, c.id)
-        for row in (await tx.conn.execute(query.with_for_update())).mappings():
+        for row in (await tx.conn.execute(query.with_for_update(key_share=True))).mappings():
             cases[row["ticket_id"]].runs.append(_run(row))
     unread = sorted(set(cases) - set(labelled))
     if unread:

@@ -307,7 +307,9 @@ async def _locked(tx: Tx, ticket_id: str) -> Fields:
     Raises:
         NotFound: the ticket is no complaint.
     """
-    await tx.conn.execute(select(ticket.c.id).where(ticket.c.id == ticket_id).with_for_update())
+    await tx.conn.execute(
+        select(ticket.c.id).where(ticket.c.id == ticket_id).with_for_update(key_share=True)
+    )
     c = complaint.c
     query = _with_key().where(c.ticket_id == ticket_id, c.withdrawn_at.is_(None))
     row = (await tx.conn.execute(query)).mappings().one_or_none()

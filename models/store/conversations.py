@@ -372,7 +372,7 @@ async def append(
     c, o = conversation.c, outbound.c
     text = storable.text(text)  # as it is stored, for the comparison with what is there
     # The lock keeps everybody else from appending the same client_id meanwhile.
-    lock = select(c.channel).where(c.id == conversation_id).with_for_update()
+    lock = select(c.channel).where(c.id == conversation_id).with_for_update(key_share=True)
     channel = (await tx.conn.execute(lock)).scalar_one_or_none()
     if channel is None:
         raise NotFound("no such conversation")

@@ -33,7 +33,7 @@ class Cursors:
             if held is not None:
                 same = (lease.c.name == held.name) & (lease.c.fence == held.fence)
                 # Locked, so that nobody takes it between this look and the commit.
-                query = select(lease.c.name).where(same).with_for_update()
+                query = select(lease.c.name).where(same).with_for_update(key_share=True)
                 if (await tx.conn.execute(query)).one_or_none() is None:
                     raise Conflict("somebody else reads this account now")
             await moved_to(tx, channel, account, value)

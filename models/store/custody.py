@@ -105,7 +105,7 @@ async def _set_aside(tx: Tx, agent_id: str, lanes: Sequence[str]) -> None:
         .order_by(t.units.desc(), (t.clock_at + t.target).desc(), t.id)
         .limit(1)
         # Who locks it is about to change it: then it is not there to be set aside.
-        .with_for_update(skip_locked=True)
+        .with_for_update(key_share=True, skip_locked=True)
     )
     row = (await tx.conn.execute(due)).mappings().one_or_none()
     if row is None:

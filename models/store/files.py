@@ -98,7 +98,7 @@ class Files:
             query = (
                 select(m.attachments, m.ticket_id, m.conversation_id)
                 .where(m.id == due.message_id)
-                .with_for_update()
+                .with_for_update(key_share=True)
             )
             row = (await tx.conn.execute(query)).one()
             files = [

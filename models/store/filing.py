@@ -70,7 +70,7 @@ async def forget_words(tx: Tx, ticket_ids: Iterable[str]) -> None:
 async def _known(tx: Tx, ids: Sequence[str]) -> dict[str, Fields]:
     if not ids:
         return {}
-    query = select(complaint).where(complaint.c.ticket_id.in_(ids)).with_for_update()
+    query = select(complaint).where(complaint.c.ticket_id.in_(ids)).with_for_update(key_share=True)
     return {row["ticket_id"]: row for row in (await tx.conn.execute(query)).mappings()}
 
 

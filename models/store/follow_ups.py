@@ -283,7 +283,7 @@ def _follow_up(row: Fields) -> FollowUp:
 
 
 async def _locked(tx: Tx, follow_up_id: str) -> Fields:
-    query = select(follow_up).where(follow_up.c.id == follow_up_id).with_for_update()
+    query = select(follow_up).where(follow_up.c.id == follow_up_id).with_for_update(key_share=True)
     row = (await tx.conn.execute(query)).mappings().one_or_none()
     if row is None:
         raise NotFound("no such follow-up")

@@ -176,4 +176,6 @@ async def _written(
     c = cursor.c
     query = select(c.account, c.value).where(c.channel == _CHANNEL, c.account.in_(sorted(names)))
     query = query.order_by(c.account)
-    return dict((await conn.execute(query.with_for_update() if locked else query)).all())
+    return dict(
+        (await conn.execute(query.with_for_update(key_share=True) if locked else query)).all()
+    )

@@ -133,7 +133,7 @@ async def hand_over(tx: Tx, agent_id: str, to: str | None) -> int:
     """What somebody who leaves was to improve: to ``to``, else to who wanted it, else an admin."""
     i = improvement.c
     query = select(improvement).where(i.owner_id == agent_id, i.state == "open").order_by(i.id)
-    rows = (await tx.conn.execute(query.with_for_update())).mappings().all()
+    rows = (await tx.conn.execute(query.with_for_update(key_share=True))).mappings().all()
     for row in rows:
         owner = to or await _successor(tx, row["created_by"], agent_id)
         await tx.conn.execute(update(improvement).where(i.id == row["id"]).values(owner_id=owner))
@@ -164,7 +164,11 @@ async def improvement_due(tx: Tx, fired: Timer) -> None:
 
 
 async def _locked(tx: Tx, improvement_id: str) -> Fields:
-    query = select(improvement).where(improvement.c.id == improvement_id).with_for_update()
+    query = (
+        select(improvement)
+        .where(improvement.c.id == improvement_id)
+        .with_for_update(key_share=True)
+    )
     row = (await tx.conn.execute(query)).mappings().one_or_none()
     if row is None:
         raise NotFound("no such improvement")

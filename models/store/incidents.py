@@ -193,7 +193,7 @@ async def _approved(tx: Tx, incident_id: str) -> Fields | None:
 
 
 async def _locked(tx: Tx, incident_id: str, *, active: bool = False) -> Fields:
-    query = select(incident).where(incident.c.id == incident_id).with_for_update()
+    query = select(incident).where(incident.c.id == incident_id).with_for_update(key_share=True)
     row = (await tx.conn.execute(query)).mappings().one_or_none()
     if row is None:
         raise NotFound("no such incident")

@@ -102,7 +102,7 @@ async def tickets(tx: Tx, agent_id: str, to: str | None) -> int:
     """
     t = ticket.c
     mine = (t.owner_id == agent_id) & t.state.in_(sorted(OPEN_STATES))
-    query = select(ticket).where(mine).order_by(t.id).with_for_update()
+    query = select(ticket).where(mine).order_by(t.id).with_for_update(key_share=True)
     rows = (await tx.conn.execute(query)).mappings().all()
     await lock_agents(tx, [agent_id, *([to] if to else [])])
     # From here on whoever would give them something waits for us, and finds them gone.

@@ -138,7 +138,7 @@ class _Round:
             select(i.id, i.middle)
             .where(i.state == "open", ~i.drill)
             .order_by(i.id)
-            .with_for_update()
+            .with_for_update(key_share=True)
         )
         return {row.id: likeness.load(row.middle) for row in await self._tx.conn.execute(query)}
 

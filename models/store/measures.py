@@ -59,7 +59,7 @@ class Measures:
     async def found(self, broken: Mapping[str, Broken]) -> list[str]:
         """Keeps what a look at the invariants found; returns those that it found newly broken."""
         async with self._db.write() as tx:
-            query = select(invariant.c.name, invariant.c.since).with_for_update()
+            query = select(invariant.c.name, invariant.c.since).with_for_update(key_share=True)
             before = {row.name: row.since for row in await tx.conn.execute(query)}
             for name, one in sorted(broken.items()):
                 since = before.get(name) or tx.now

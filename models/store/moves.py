@@ -14,8 +14,6 @@ from models.store.database import Fields, Tx
 from models.tables import conversation, message, ticket
 from models.ticket import LOADED_STATES, MOVES, OPEN_STATES, TicketState
 
-_NOT_YOURS = "this ticket is not in your hands any more; look at it again"
-
 
 async def locked(tx: Tx, ticket_id: str) -> Fields:
     """A ticket's row, which nobody else changes until the commit.
@@ -23,7 +21,7 @@ async def locked(tx: Tx, ticket_id: str) -> Fields:
     Raises:
         NotFound: no such ticket.
     """
-    query = select(ticket).where(ticket.c.id == ticket_id).with_for_update()
+    query = select(ticket).where(ticket.c.id == ticket_id).with_for_update(key_share=True)
     row = (await tx.conn.execute(query)).mappings().one_or_none()
     if row is None:
         raise NotFound("no such ticket")
@@ -48,7 +46,7 @@ async def owned(tx: Tx, ticket_id: str, agent_id: str, states: Collection[Ticket
     """
     row = await locked(tx, ticket_id)
     if row["owner_id"] != agent_id or row["state"] not in states:
-        raise Conflict(_NOT_YOURS)
+        raise Conflict("this ticket is not in your hands any more; look at it again")
     return row
 
 
@@ -63,7 +61,7 @@ async def in_reach(tx: Tx, ticket_id: str, agent_id: str, *, hands_off: bool) ->
     """
     row = await locked(tx, ticket_id)
     if hands_off and row["owner_id"] not in {None, agent_id}:
-        raise Conflict(_NOT_YOURS)
+        raise Conflict("this ticket is not in your hands any more; look at it again")
     return row
 
 

@@ -69,7 +69,7 @@ class Plan:
         c = conversation.c
         wanted = any_of(conversation, c.key, rows)
         # Locked in one order everywhere, so that two batches cannot wait for each other.
-        query = select(conversation).where(wanted).order_by(c.id).with_for_update()
+        query = select(conversation).where(wanted).order_by(c.id).with_for_update(key_share=True)
         for talk in dicts(await self._tx.conn.execute(query)):
             self._conversations[talk["channel"], talk["account"], talk["key"]] = talk
         ids = [row["id"] for row in self._conversations.values()]
@@ -79,7 +79,9 @@ class Plan:
         here = t.conversation_id.in_(ids)
         survivors = select(t.merged_into).where(here, t.state == TicketState.MERGED)
         past = select(ticket).where(or_(here, t.id.in_(survivors)))
-        cases = dicts(await self._tx.conn.execute(past.order_by(t.id).with_for_update()))
+        cases = dicts(
+            await self._tx.conn.execute(past.order_by(t.id).with_for_update(key_share=True))
+        )
         self._cases |= {case["id"]: case for case in cases}
         for case in sorted(cases, key=next_word):
             self._tickets[case["conversation_id"]] = self._cases.get(case["merged_into"], case)

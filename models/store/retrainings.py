@@ -91,7 +91,9 @@ class Retrainings:
                 return None
         async with self._db.write() as tx:
             await _expire(tx)
-            query = select(r.id, r.seed).where(r.state == "waiting").with_for_update()
+            query = (
+                select(r.id, r.seed).where(r.state == "waiting").with_for_update(key_share=True)
+            )
             row = (await tx.conn.execute(query)).one_or_none()
             if row is None:
                 return None
@@ -132,7 +134,7 @@ class Retrainings:
         r = retraining.c
         mine = (r.id == work.id) & (r.lease == work.lease) & (r.state == "running")
         async with self._db.write() as tx:
-            held = select(r.id).where(mine, ~r.cancelled).with_for_update()
+            held = select(r.id).where(mine, ~r.cancelled).with_for_update(key_share=True)
             if (await tx.conn.execute(held)).one_or_none() is None:
                 return False
             await add_bundle(tx, bundle_id, card, content)

@@ -84,7 +84,7 @@ class Shadows:
         """Ends the shadow, if there is one, and returns whose; what it said stays to be read."""
         b = bundle.c
         async with self._db.write() as tx:
-            query = select(b.id).where(b.shadow_since.is_not(None)).with_for_update()
+            query = select(b.id).where(b.shadow_since.is_not(None)).with_for_update(key_share=True)
             found: str | None = (await tx.conn.execute(query)).scalars().first()
             if found is not None:
                 ended = update(bundle).where(b.shadow_since.is_not(None))

@@ -226,7 +226,7 @@ async def record(
         Rejected: ``survey_over``.
     """
     s = survey.c
-    query = select(survey).where(s.id == survey_id).with_for_update()
+    query = select(survey).where(s.id == survey_id).with_for_update(key_share=True)
     row = (await tx.conn.execute(query)).mappings().one_or_none()
     if row is None:
         raise NotFound("no such survey")
@@ -283,7 +283,7 @@ async def _ticket(tx: Tx, ticket_id: str) -> Fields | None:
         .join(customer, customer.c.id == t.customer_id)
         .where(t.id == ticket_id)
         # Two that rate one resolution must see each other, and its end must still stand.
-        .with_for_update(of=ticket)
+        .with_for_update(of=ticket, key_share=True)
     )
     return (await tx.conn.execute(query)).mappings().one_or_none()
 

@@ -30,7 +30,7 @@ class Upkeep:
                 .where(_WAITING, t.next_step_at <= tx.now, t.target.is_not(None))
                 .order_by(t.id)
                 .limit(limit)
-                .with_for_update()
+                .with_for_update(key_share=True)
             )
             rows = [dict(row) for row in (await tx.conn.execute(due)).mappings()]
             for row in rows:
@@ -47,7 +47,7 @@ class Upkeep:
                 .where(t.state == literal_column("'snoozed'"), t.wake_at <= tx.now)
                 .order_by(t.id)
                 .limit(limit)
-                .with_for_update()
+                .with_for_update(key_share=True)
             )
             rows = (await tx.conn.execute(due)).mappings().all()
             for row in rows:
@@ -65,7 +65,7 @@ class Upkeep:
                 select(ticket)
                 .where(t.state == "offered", t.offer_until < tx.now)
                 .order_by(t.id)
-                .with_for_update()
+                .with_for_update(key_share=True)
             )
             rows = (await tx.conn.execute(due)).mappings().all()
             silent = sorted({row["owner_id"] for row in rows})
@@ -93,7 +93,12 @@ class Upkeep:
             absent = select(a.id).where(a.heartbeat_at < tx.now - silent - grace)
             offered = (t.state == "offered") & t.owner_id.in_(lost)
             chats = (t.state == "active") & (t.lane == "live") & t.owner_id.in_(absent)
-            query = select(ticket).where(or_(offered, chats)).order_by(t.id).with_for_update()
+            query = (
+                select(ticket)
+                .where(or_(offered, chats))
+                .order_by(t.id)
+                .with_for_update(key_share=True)
+            )
             rows = (await tx.conn.execute(query)).mappings().all()
             owners = [row["owner_id"] for row in rows]
             await lock_agents(tx, [*lost, *owners])

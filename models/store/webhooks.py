@@ -203,7 +203,7 @@ class Webhooks:
         """Nobody answers there: leaves it alone for ``first`` seconds, then for twice as long."""
         async with self._db.write() as tx:
             mine = webhook.c.id == webhook_id
-            query = select(webhook.c.failures).where(mine).with_for_update()
+            query = select(webhook.c.failures).where(mine).with_for_update(key_share=True)
             failures = int((await tx.conn.execute(query)).scalar_one())
             until = tx.now + min(first * 2 ** min(failures, 20), longest)
             change = update(webhook).where(mine)
@@ -270,7 +270,7 @@ class Webhooks:
             query = (
                 select(webhook)
                 .where(webhook.c.id == webhook_id, webhook.c.disabled_at.is_(None))
-                .with_for_update()
+                .with_for_update(key_share=True)
             )
             mine = (await tx.conn.execute(query)).one_or_none()
             if mine is None:

@@ -2,13 +2,16 @@
 
 After every step, of every ticket of this walk: it has a way out (L1), it is no orphan (L2), it
 has one owner or none (L3), it is no closed complaint without its conditions (L4), and its events
-tell its life move by move (L5). At the end each is driven to “closed” by moves that exist: a
-way out that nobody can take is none.
+tell its life move by move (L5). Now and then several things happen at once, of which one may
+die at one of its awaits. At the end each is driven to “closed” by moves that exist: a way out that
+nobody can take is none.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from itertools import count
 from random import Random
 from typing import Any
 
@@ -16,18 +19,24 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 from sqlalchemy import select, update
 
-from models.errors import Conflict, NotFound
+from models.errors import Conflict, NotFound, Rejected
 from models.events import STATE_CHANGES
-from models.store import Store, ending, transfers
+from models.store import Store, ending, helping, transfers
+from models.store.moves import locked
 from models.tables import agent as agents
 from models.tables import assignment, complaint, event, message, ticket, transfer
 from models.ticket import LOADED_STATES, OPEN_STATES, WAYS, TicketState
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
+from tests.machines.waits import at_each_wait
 
 DAY = 86400.0
-FOLLOWER = ending.closing(7 * DAY)
-EFFECTS = {ending.TIMER: ending.close_due, transfers.TIMER: transfers.expire}
+FOLLOWERS = (helping.HELPERS, ending.closing(7 * DAY))
+EFFECTS = {
+    ending.TIMER: ending.close_due,
+    transfers.TIMER: transfers.expire,
+    helping.DUE: helping.subtask_due,
+}
 STEPS = 50
 _S = TicketState
 _HAD = {_S.OFFERED, _S.ACTIVE, _S.PENDING, _S.SNOOZED, _S.HELPING}
@@ -50,6 +59,8 @@ class Life(RuleBasedStateMachine):
         self.said = 0
         self.settled: set[str] = set()
         self.complaints: set[str] = set()
+        self.beside: list[Coroutine[Any, Any, Any]] | None = None
+        self.mouth = asyncio.Lock()
         self.since = self.run(self.store.events.last())
         self.boss, self.caller = [self._hire(f"b{self.walk}{n}") for n in "xy"]
         self.people = [self._hire(f"p{self.walk}{n}") for n in "abc"]
@@ -71,9 +82,43 @@ class Life(RuleBasedStateMachine):
         """People work more often than anything else happens."""
         acts = {
             self.customer: 4, self.claim: 5, self.works: 8, self.passes: 4, self.oversees: 2,
-            self.joins: 2, self.complains: 3, self.leaves: 2, self.time: 2,
+            self.joins: 2, self.complains: 3, self.helps: 3, self.leaves: 2, self.time: 2,
         }  # fmt: skip
-        random.choices(list(acts), list(acts.values()))[0](random)
+        if random.random() < 0.3:
+            self.at_once(random, acts)
+        else:
+            random.choices(list(acts), list(acts.values()))[0](random)
+
+    def at_once(self, random: Random, acts: dict[Callable[[Random], None], int]) -> None:
+        """Several of these, in whatever order the database makes of them."""
+        self.beside = []
+        for act in random.choices(list(acts), list(acts.values()), k=random.randint(2, 5)):
+            # Of these two the next one already sees what the one before has brought about.
+            if act not in {self.leaves, self.time}:
+                act(random)
+        moves, self.beside = self.beside, None
+        if moves and random.random() < 0.3:
+            moves[-1] = self._cut_short(moves[-1], random.randint(1, 25))
+        self._do(self._together(moves))
+
+    async def _together(self, moves: list[Coroutine[Any, Any, Any]]) -> None:
+        for found in await asyncio.gather(*moves, return_exceptions=True):
+            refused = isinstance(found, Conflict | NotFound | Rejected | asyncio.CancelledError)
+            if isinstance(found, BaseException) and not refused:
+                self.broken.append(f"L6: neither done nor refused: {found!r}")
+                raise found
+
+    @staticmethod
+    async def _cut_short(move: Coroutine[Any, Any, Any], waits: int) -> None:
+        """It dies at one of its awaits, as its process may."""
+        left, task = count(1), asyncio.current_task()
+        assert task is not None
+
+        def die() -> None:
+            if next(left) == waits:
+                task.cancel()
+
+        await at_each_wait(move, die)
 
     def customer(self, random: Random) -> None:
         """A word of the customer; now and then only thanks."""
@@ -87,8 +132,13 @@ class Life(RuleBasedStateMachine):
             text="谢谢" if hollow else f"第{self.said}件事",
             hollow=hollow,
         )
-        self._try(said)
-        self._do(self._route())
+        self._do(self._heard(said))
+
+    async def _heard(self, said: Coroutine[Any, Any, Any]) -> None:
+        async with self.mouth:  # one intake, which takes whatever has come
+            # Threaded wholly or not at all: who dies over it is tests/flow/test_crash.py's.
+            await asyncio.shield(said)
+        await self._route()
 
     async def _route(self) -> None:
         for due in await self.store.queue.unlabelled(50):
@@ -202,10 +252,13 @@ class Life(RuleBasedStateMachine):
         if ticket_id in self.complaints:
             return
         async with self.store.db.write() as tx:
+            if (await locked(tx, ticket_id))["state"] in {_S.CLOSED, _S.MERGED}:
+                return
             row = {"ticket_id": ticket_id, "opened_at": tx.now, "updated_at": tx.now}
             # By hand: a new label does not take it back.
-            await tx.insert(complaint, [row | {"complained_at": tx.now, "by_hand": True}])
-        self.complaints.add(ticket_id)
+            row |= {"complained_at": tx.now, "by_hand": True}
+            await tx.insert(complaint, [row], new_only=True)
+            self.complaints.add(ticket_id)
 
     async def _settle(self, ticket_id: str) -> None:
         done = {
@@ -214,9 +267,35 @@ class Life(RuleBasedStateMachine):
             "called_back_by": self.caller, "reached": True,
         }  # fmt: skip
         async with self.store.db.write() as tx:
+            await locked(tx, ticket_id)
             change = update(complaint).where(complaint.c.ticket_id == ticket_id)
             if (await tx.conn.execute(change.values(**done))).rowcount:
                 self.settled.add(ticket_id)
+
+    def helps(self, random: Random) -> None:
+        """Others are asked for something, do it, or are asked no more."""
+        one = self._some(random, _HAD)
+        if one is None or one.owner_id is None:
+            return
+        store, who = self.store.helping, random.choice(self.people)
+        ask = {"title": "查件", "due_at": self.clock() + 600.0, "assignee_id": who}
+        self._do(
+            random.choice(
+                [
+                    lambda: store.ask(one.id, one.owner_id, who, 0),
+                    lambda: store.open(one.id, one.owner_id, **ask),
+                    lambda: self._ends_task(one.id, who, "done"),
+                    lambda: self._ends_task(one.id, who, "cancelled"),
+                ]
+            )()
+        )
+
+    async def _ends_task(self, ticket_id: str, by: str, how: str) -> None:
+        store = self.store.helping
+        for task in await store.tasks(ticket_id):
+            if task.state == "open":
+                await (store.finish if how == "done" else store.cancel)(task.id, by, "好")
+                return
 
     def leaves(self, random: Random) -> None:
         """Somebody has their last day, and somebody new their first."""
@@ -233,7 +312,7 @@ class Life(RuleBasedStateMachine):
     async def _tick(self) -> None:
         await self.store.upkeep.expire_offers()
         await self.store.upkeep.wake()
-        await self.store.followers.catch_up([FOLLOWER], await self.store.events.last())
+        await self.store.followers.catch_up(FOLLOWERS, await self.store.events.last())
         assert await self.store.timers.fire_due(EFFECTS) == []
         for person in self.people:
             await self.store.agents.beat([person])
@@ -252,13 +331,13 @@ class Life(RuleBasedStateMachine):
         async with self.store.db.read() as conn:
             return list((await conn.execute(query)).all())
 
-    def _try(self, move: Coroutine[Any, Any, Any]) -> None:
-        with suppress(Conflict, NotFound):
-            self.run(move)
-
     def _do(self, move: Coroutine[Any, Any, Any]) -> None:
-        """A move, refused or not; then everything holds."""
-        self._try(move)
+        """A move, refused or not; then everything holds. Or it is kept for ``at_once``."""
+        if self.beside is not None:
+            self.beside.append(move)
+            return
+        with suppress(Conflict, NotFound, Rejected):
+            self.run(move)
         try:
             self.run(self._check())
         except AssertionError as error:
@@ -378,3 +457,5 @@ class Life(RuleBasedStateMachine):
                     await ends.close(one.id, self.boss)
                 except ending.Unsettled:
                     await self._settle(one.id)
+                    for _ in await self.store.helping.tasks(one.id):
+                        await self._ends_task(one.id, self.boss, "done")

@@ -10,7 +10,7 @@ import pytest
 from models.agent import Presence
 from models.errors import Conflict, NotFound
 from models.satisfaction import Answer, Score
-from models.store import Store, transfers
+from models.store import Store, tickets, transfers
 from models.store.database import Tx
 from models.ticket import TicketState
 from tests.contract.store import makers
@@ -166,3 +166,22 @@ async def test_a_timer_and_a_move_wait_in_no_circle(
     await store.transfers.accept(ticket_id, other)
     assert await started[0] == []
     assert (await store.tickets.get(ticket_id)).owner_id == other
+
+
+async def test_two_changes_of_a_ticket_and_its_customers_word_wait_in_no_circle(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL looks at all that a row refers to when one transaction changes it twice."""
+    ticket_id, person = await owned(store)
+    real, words = tickets.reclassed, []
+
+    async def late(*args: Any, **options: Any) -> None:
+        said = thread(store, envelope("again"), conversation_key="talk-k1")
+        words.append(asyncio.ensure_future(said))
+        await asyncio.wait(words, timeout=0.3)
+        await real(*args, **options)
+
+    monkeypatch.setattr(tickets, "reclassed", late)
+    await store.tickets.release(ticket_id, person, makers.NEEDS, "")
+    await words[0]
+    assert (await store.tickets.get(ticket_id)).state == TicketState.WAITING
