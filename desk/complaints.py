@@ -19,6 +19,7 @@ from models.errors import NotFound
 from models.masking import masked
 from models.routing import Department, Needs
 from models.store.complaints import Complaint
+from models.store.helping import NewTask
 from models.store.improvements import Improvement
 
 _DAY_SECONDS = 86400.0
@@ -135,11 +136,13 @@ async def major(request: web.Request) -> web.Response:
         tasks = _first_task(complaint)
     for task in tasks:  # before anything is written
         await _known(services, task)
-    if await services.store.complaints.set_major(
-        ticket.id, by.id, major=asked.major, why=asked.why
-    ):
-        for task in tasks:
-            await open_task(services, ticket.id, by.id, task)
+    await services.store.complaints.set_major(
+        ticket.id,
+        by.id,
+        major=asked.major,
+        why=asked.why,
+        tasks=[await _new_task(services, task) for task in tasks],
+    )
     return await _shown(request, ticket.id)
 
 
@@ -183,19 +186,25 @@ async def open_task(
 ) -> str:
     """Opens a sub-task, due when its department has had its time; returns its id."""
     await _known(services, task)
-    rules = await services.in_force()
-    found = rules.departments.get(task.department)
-    due_in = found.seconds if found else _DAY_SECONDS
+    new = await _new_task(services, task)
     return await services.store.helping.open(
         ticket_id,
         by,
-        title=task.title,
-        department=task.department,
-        assignee_id=task.agent,
-        due_at=services.clock() + due_in if task.due_at is None else task.due_at,
-        units=rules.helper_units,
+        title=new.title,
+        department=new.department,
+        assignee_id=new.assignee_id,
+        due_at=new.due_at,
+        units=new.units,
         hands_off=hands_off,
     )
+
+
+async def _new_task(services: DeskServices, task: asking.NewSubtask) -> NewTask:
+    rules = await services.in_force()
+    found = rules.departments.get(task.department)
+    due_in = found.seconds if found else _DAY_SECONDS
+    due_at = services.clock() + due_in if task.due_at is None else task.due_at
+    return NewTask(task.title, due_at, task.department, task.agent, rules.helper_units)
 
 
 async def link(request: web.Request) -> web.Response:

@@ -57,7 +57,8 @@ async def correct(request: web.Request) -> web.Response:
     )
     ticket = await services.store.tickets.get(ticket.id)
     if ticket.state == TicketState.WAITING:
-        await services.store.tickets.reclass(ticket.id, *await services.reroute(ticket))
+        route = await services.reroute(ticket)
+        await services.store.tickets.reclass(ticket.id, *route, labels=ticket.labels)
         await services.doorbell.ring("dispatch")
     names = await names_of(services)
     return web.json_response({"labels": labels_json(ticket, services.taxonomy, names)})

@@ -11,6 +11,7 @@ from models.complaint import Gap, Word
 from models.errors import Conflict, NotFound, Rejected
 from models.routing import Needs
 from models.store.database import Database, Fields, Tx
+from models.store.helping import NewTask, open_task
 from models.store.moves import locked
 from models.store.sealing import Vault, seal, unseal
 from models.store.settling import gaps_of, handlers
@@ -149,11 +150,16 @@ class Complaints:
                 change |= _NOT_REVIEWED
             await _write(tx, row, by, "complaint.changed", change, sorted(values), **told)
 
-    async def set_major(self, ticket_id: str, by: str, *, major: bool, why: str) -> bool:
+    async def set_major(
+        self, ticket_id: str, by: str, *, major: bool, why: str, tasks: Sequence[NewTask] = ()
+    ) -> bool:
         """Marks it 重大, or no longer; whether that changed anything.
+
+        ``tasks`` are opened with it, or nothing happens at all.
 
         Raises:
             NotFound: it is no complaint.
+            Conflict, Rejected: a task cannot be opened, as in ``Helping.open``.
         """
         async with self._db.write() as tx:
             row = await _locked(tx, ticket_id)
@@ -161,6 +167,8 @@ class Complaints:
                 return False
             kind = "complaint.major" if major else "complaint.not_major"
             await _write(tx, row, by, kind, {"major": major}, ["major"], why=why)
+            for task in tasks:
+                await open_task(tx, ticket_id, by, task)
         return True
 
     async def link(self, ticket_id: str, by: str, first_id: str | None) -> None:

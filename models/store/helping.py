@@ -53,6 +53,17 @@ class Subtask:
     ended_by: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """What is to be asked, of a person, who helps with ``units``, or of a department."""
+
+    title: str
+    due_at: float
+    department: str = ""
+    assignee_id: str | None = None
+    units: int = 0
+
+
 _COLUMNS = [
     ticket.c[name] if name == "number" else subtask.c[name]
     for name in Subtask.__dataclass_fields__
@@ -168,23 +179,9 @@ class Helping:
                 somebody else than ``by`` has it.
             Rejected: nobody is asked, or its owner is.
         """
-        if not department and assignee_id is None:
-            raise Rejected("say who is to do it: a department or a person")
         async with self._db.write() as tx:
-            row = await _open_ticket(tx, ticket_id, by, hands_off=hands_off)
-            if assignee_id is not None:
-                await _join(tx, row, by, assignee_id, units)
-            task = {
-                "id": tx.new_id(), "ticket_id": ticket_id, "title": title, "due_at": due_at,
-                "department": department, "assignee_id": assignee_id, "created_at": tx.now,
-                "created_by": by,
-            }  # fmt: skip
-            await tx.insert(subtask, [task])
-            await set_timer(tx, DUE, str(task["id"]), due_at)
-            await tx.audit(by, "subtask.opened", ticket_id, **_shown(task))
-            _tell(tx, "subtask.opened", task, assignee_id, by=by)
-            await _settle(tx, row)
-        return str(task["id"])
+            new = NewTask(title, due_at, department, assignee_id, units)
+            return await open_task(tx, ticket_id, by, new, hands_off=hands_off)
 
     async def take(self, task_id: str, agent_id: str, units: int) -> None:
         """Somebody of the department that is asked does it, and thereby helps.
@@ -222,6 +219,28 @@ class Helping:
             row, task = await _open_task(tx, task_id)
             await _end(tx, row, task, by, state, words)
             await _settle(tx, row)
+
+
+async def open_task(
+    tx: Tx, ticket_id: str, by: str, new: NewTask, *, hands_off: bool = False
+) -> str:
+    """As ``Helping.open``, together with what else the caller's transaction does."""
+    if not new.department and new.assignee_id is None:
+        raise Rejected("say who is to do it: a department or a person")
+    row = await _open_ticket(tx, ticket_id, by, hands_off=hands_off)
+    if new.assignee_id is not None:
+        await _join(tx, row, by, new.assignee_id, new.units)
+    task = {
+        "id": tx.new_id(), "ticket_id": ticket_id, "title": new.title, "due_at": new.due_at,
+        "department": new.department, "assignee_id": new.assignee_id, "created_at": tx.now,
+        "created_by": by,
+    }  # fmt: skip
+    await tx.insert(subtask, [task])
+    await set_timer(tx, DUE, str(task["id"]), new.due_at)
+    await tx.audit(by, "subtask.opened", ticket_id, **_shown(task))
+    _tell(tx, "subtask.opened", task, new.assignee_id, by=by)
+    await _settle(tx, row)
+    return str(task["id"])
 
 
 async def subtask_due(tx: Tx, fired: Timer) -> None:

@@ -301,10 +301,13 @@ class Outbound:
 
 
 _REPORTED = {
-    "delivered": ("sending", "sent", "waiting", "unknown"),
+    "delivered": ("queued", "sending", "sent", "waiting", "unknown"),
     "failed": ("sending", "sent", "waiting", "unknown", "delivered"),
 }
-"""What a platform may report of an answer, and the states in which that says something new."""
+"""What a platform may report of an answer, and the states in which that says something new.
+
+What is queued again and has arrived after all is not sent a second time.
+"""
 
 
 async def settle(tx: Tx, report: InboundMessage) -> bool:

@@ -85,11 +85,14 @@ class TicketLabels:
         target: float,
         clock_at: float | None = None,
         rekey: Rekey | None = None,
+        *,
+        labels: Labels | None = None,
     ) -> None:
         """After a correction: a waiting ticket goes to the queue it belongs to.
 
         ``clock_at`` is when its target counts from; None: as before. ``rekey`` finds where it
-        stands there. Does nothing to a ticket that somebody has.
+        stands there. Does nothing to a ticket that somebody has, nor to one whose ``labels`` are
+        others by now: whoever gave it those sends it where it belongs.
 
         Raises:
             NotFound: no such ticket.
@@ -97,6 +100,8 @@ class TicketLabels:
         async with self._db.write() as tx:
             row = await locked(tx, ticket_id)
             if row["state"] != TicketState.WAITING:
+                return
+            if labels is not None and Labels.model_validate(row["labels"]) != labels:
                 return
             same = row["skill_class"] == needs.skill_class
             since = row["clock_at"] if clock_at is None else clock_at

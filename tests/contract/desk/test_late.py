@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from models.agent import Role
+from models.errors import Temporary
 from models.store import Store
 from models.store.database import Tx
+from models.store.waiting import load_needs
 from tests.contract.desk.conftest import Desk, Visit
 from tests.contract.desk.world import World
 from tests.contract.store import makers
@@ -121,3 +124,53 @@ async def test_what_the_customer_has_just_said_is_not_put_away_unread(
     assert (await desk.post(f"/tickets/{ticket}/{move}", body)).status == 409
     assert (await house.store.tickets.get(ticket)).state == "active"
     assert (await desk.post(f"/tickets/{ticket}/{move}", body | {"seen": 2})).status == 200
+
+
+async def test_of_two_corrections_the_last_says_where_it_waits(
+    house: World, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first finds out where the ticket belongs; before it is sent there, the second does."""
+    ticket, store = await house.ticket(labels=CALM), house.store
+    await house.person("li")
+    await house.person("boss", Role.SUPERVISOR)
+    desk, boss = await visit("li"), await visit("boss")
+    reclass, second = store.tickets.reclass, [{"facet": "domain", "value": "支付"}]
+
+    async def late(*args: Any, **options: Any) -> None:
+        if second:
+            answer = await boss.post(f"/tickets/{ticket}/labels", second.pop())
+            assert answer.status == 200
+        await reclass(*args, **options)
+
+    monkeypatch.setattr(store.tickets, "reclass", late)
+    first = await desk.post(f"/tickets/{ticket}/labels", {"facet": "domain", "value": "发票"})
+    assert first.status == 200
+    found = await store.tickets.get(ticket)
+    assert found.labels is not None
+    assert found.labels.facets["domain"].value == "支付"
+    needs = await store.tickets.needs(found.skill_class or "")
+    assert needs is not None
+    assert load_needs(needs).required == (("domain:支付", 1),)
+
+
+async def test_a_major_complaint_and_its_tasks_are_one_thing(
+    house: World, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one that a crash left without its tasks would stay so: it is major already."""
+    ticket, store = await house.ticket(), house.store
+    await house.person("boss", Role.SUPERVISOR)
+    desk = await visit("boss")
+    write, writes = store.db.write, []
+
+    def dying() -> Any:
+        writes.append(1)
+        if len(writes) > 1:
+            raise Temporary("the disk is gone")
+        return write()
+
+    monkeypatch.setattr(store.db, "write", dying)
+    tasks = [{"title": "查明原因", "department": "物流部"}]
+    body = {"major": True, "why": "媒体", "tasks": tasks}
+    await desk.post(f"/tickets/{ticket}/complaint/major", body)
+    major = (await store.complaints.get(ticket)).major
+    assert (major, len(await store.helping.tasks(ticket))) == (True, 1)

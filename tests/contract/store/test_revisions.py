@@ -12,7 +12,16 @@ from models.store.conversations import Entry
 from models.store.incoming import Incoming
 from models.ticket import Label, Labels, Reason, TicketState
 from tests.contract.store.conftest import FakeClock
-from tests.contract.store.makers import envelope, inbound, leased, owned, routed, thread, waiting
+from tests.contract.store.makers import (
+    agent,
+    envelope,
+    inbound,
+    leased,
+    owned,
+    routed,
+    thread,
+    waiting,
+)
 
 EDIT: dict[str, Any] = {"kind": "edit", "external_id": "k1", "conversation_key": "talk-k1"}
 DELETE = EDIT | {"kind": "delete"}
@@ -225,6 +234,16 @@ async def test_a_report_settles_the_answer_it_names(store: Store) -> None:
     assert len(await store.tickets.page()) == 1
     states = [e.data["state"] for e in await store.events.after(0) if e.kind == "outbound.state"]
     assert states == ["sent", "delivered", "failed"]
+
+
+async def test_what_has_arrived_is_not_sent_again(store: Store) -> None:
+    """A person has it sent once more; before it is, the platform says that it had arrived."""
+    answer = await answered(store, "<a@shouli>")
+    await report(store, "s1", "<a@shouli>", "failed", "?")
+    await store.outbound.decide(answer, await agent(store, "boss"), resend=True)
+    await report(store, "s2", "<a@shouli>", "delivered")
+    assert await fate(store) == ("delivered", None)
+    assert await store.outbound.lease(10, 30.0) is None
 
 
 async def test_a_report_of_nonsense_is_ignored(store: Store) -> None:
