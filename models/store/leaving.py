@@ -39,7 +39,7 @@ class GivenMeanwhile(Exception):
 async def until_nothing_is_left(db: Database, body: Callable[[Tx], Awaitable[T]]) -> T:
     """``body``, which hands over what a person has, in a transaction; anew where it must be.
 
-    Tickets are locked before the person (``models.store.queue``), so that somebody may give them
+    Tickets are locked before the person (``models.store.custody``), so that somebody may give them
     one more in between: what was handed over is rolled back and done again with that one.
     """
     while True:

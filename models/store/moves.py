@@ -29,7 +29,7 @@ async def locked(tx: Tx, ticket_id: str) -> Fields:
 
 
 async def lock_talks(tx: Tx, *ticket_ids: str) -> None:
-    """The conversations of tickets, before the tickets: see ``models.store.queue``.
+    """The conversations of tickets, before the tickets: see ``models.store.custody``.
 
     Nobody says anything in them, opens a ticket there or brings one back until the commit.
     """
