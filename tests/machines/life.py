@@ -135,10 +135,13 @@ class Life(RuleBasedStateMachine):
         self._do(self._heard(said))
 
     async def _heard(self, said: Coroutine[Any, Any, Any]) -> None:
-        async with self.mouth:  # one intake, which takes whatever has come
-            # Threaded wholly or not at all: who dies over it is tests/flow/test_crash.py's.
-            await asyncio.shield(said)
+        # Threaded wholly or not at all: who dies over it is tests/flow/test_crash.py's.
+        await asyncio.shield(self._threaded(said))
         await self._route()
+
+    async def _threaded(self, said: Coroutine[Any, Any, Any]) -> None:
+        async with self.mouth:  # one intake, which takes whatever has come
+            await said
 
     async def _route(self) -> None:
         for due in await self.store.queue.unlabelled(50):
