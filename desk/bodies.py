@@ -377,9 +377,13 @@ class Exclude(Body):
 
 
 class TicketFilter(Body):
-    """The query of the ticket list; ``q`` is a ticket number."""
+    """The query of the ticket list; ``q`` is a ticket number.
+
+    ``order``: the newest first, or, of what waits, what is due first.
+    """
 
     state: Annotated[Line, Field(max_length=128)] = ""
+    order: Literal["newest", "due"] = "newest"
     junk: bool | None = None
     skill_class: Annotated[Line, Field(max_length=512)] | None = None
     q: Annotated[Line, Field(max_length=64)] = ""

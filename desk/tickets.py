@@ -174,8 +174,17 @@ async def list_tickets(request: web.Request) -> web.Response:
     if states != [TicketState.WAITING]:
         # Agents may look at what waits; everything else is for those who supervise.
         who(request, Role.SUPERVISOR)
+    if asked.order == "due" and states != [TicketState.WAITING]:
+        words = Words(
+            "只有等待中的能按到期排序。", "Only what waits can be listed by its due time."
+        )
+        raise Refusal(422, "invalid_field", words, field="order")
     if asked.q:
         found = await _by_number(services, asked.q.strip(), states)
+    elif asked.order == "due":
+        found = await services.store.tickets.waiting(
+            skill_class=asked.skill_class, after=asked.before, limit=asked.limit
+        )
     else:
         found = await services.store.tickets.page(
             states=states,

@@ -15,7 +15,7 @@ from models.errors import ShouliError
 from models.migrations import check
 from models.store import Store
 from models.store.measures import BOUNDS, StageTime
-from models.tables import agent, audit
+from models.tables import agent
 from workers.hours import gaps
 from workers.roles import ROLES
 from workers.watch_report import WatchReport
@@ -260,13 +260,12 @@ async def _people(store: Store, registry: CollectorRegistry) -> None:
     agents = Gauge("shouli_agents", "Agents by presence", ["presence"], registry=registry)
     used = Gauge("shouli_capacity_used", "Units of capacity in use", registry=registry)
     alarms = Gauge("shouli_alarms", "Broken invariants found", ["kind"], registry=registry)
-    a, u = agent.c, audit.c
+    a = agent.c
     async with store.db.read() as conn:
         by_presence = select(a.presence, func.count().label("n")).where(a.disabled_at.is_(None))
         for row in await conn.execute(by_presence.group_by(a.presence)):
             agents.labels(row.presence).set(row.n)
         total = await conn.execute(select(func.coalesce(func.sum(a.used), 0)))
         used.set(float(total.scalar_one()))
-        broken = select(u.action, func.count().label("n")).where(u.action.like("alarm.%"))
-        for row in await conn.execute(broken.group_by(u.action)):
-            alarms.labels(row.action.removeprefix("alarm.")).set(row.n)
+    for kind, times in (await store.measures.found_ever()).items():
+        alarms.labels(kind).set(times)

@@ -5,8 +5,6 @@ import { call } from "./door.js";
 import { isBegun } from "./drafts.js";
 
 const PAGE = 100;
-const WAITING_PAGE = 200; // the most that one request gives
-const WAITING_PAGES = 5;
 
 /** Reads pages of a list; ``more`` tells whether there is another one. */
 async function pagesOf(query, most) {
@@ -23,12 +21,7 @@ async function pagesOf(query, most) {
 
 /** What the tab that is open lists: what waits by its due time, everything by its age. */
 export async function readList({ tab, query, pages }) {
-  if (tab === "waiting") {
-    // The API gives the newest first, and the oldest is what is due: all of them are read.
-    const found = await pagesOf({ state: "waiting", limit: WAITING_PAGE }, WAITING_PAGES);
-    found.listed.sort((a, b) => (a.due_at ?? Infinity) - (b.due_at ?? Infinity));
-    return found;
-  }
+  if (tab === "waiting") return pagesOf({ state: "waiting", order: "due", limit: PAGE }, pages);
   if (tab === "all") return query ? pagesOf({ q: query }, 1) : pagesOf({ limit: PAGE }, pages);
   return {};
 }
@@ -131,7 +124,10 @@ export function drawQueue(pane, desk) {
     };
   });
   if (!items.length) items.push({ id: "none", shows: [state.tab, state.query, state.me.presence], make: () => h("li.empty", null, emptyText(state)) });
-  if (others && state.more) items.push({ id: "more", shows: null, make: () => h("li.more-cards", null, h("button.quiet", { type: "button", onclick: () => desk.showMore() }, t("list.more"))) });
+  if (state.tab !== "mine" && state.more) {
+    const text = others ? t("list.more") : t("list.more.waiting", { n: Math.max(state.waiting.total - listed.length, 1) });
+    items.push({ id: "more", shows: text, make: () => h("li.more-cards", null, h("button.quiet", { type: "button", onclick: () => desk.showMore() }, text)) });
+  }
   keyed(pane.querySelector(".cards"), items);
   const oldest = state.tab === "waiting" && state.waiting.oldest;
   const waited = oldest ? Math.floor((now() - oldest) / 60) : null;

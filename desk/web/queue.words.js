@@ -11,6 +11,7 @@ export const WORDS = {
   "empty.mine.away": ["把状态设为“就绪”即可接单。", "Set yourself ready to be given tickets."],
   "empty.waiting": ["没有等待中的工单。", "Nothing is waiting."],
   "empty.search": ["没有工单号为 {number} 的工单。", "No ticket has the number {number}."],
+  "list.more.waiting": ["显示之后到期的（还有 {n} 张）", "Show those due later ({n} more)"],
   "list.more": ["显示更早的", "Show earlier ones"],
   "empty.all": ["没有工单。", "No tickets."],
   "empty.talk": ["选一张工单，或等待新工单。", "Choose a ticket, or wait for one."],

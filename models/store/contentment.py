@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import case, func, literal, select
+from sqlalchemy import ColumnElement, case, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.satisfaction import CONTENT, LOW
@@ -107,11 +107,21 @@ async def figures(
             _count(s.solved.is_(True)).label("solved"),
             _count(s.solved.is_(False)).label("unsolved"),
         )
-        .where(at >= bounds[0], at < bounds[-1])
+        # Each by its own index: by “the one or else the other” all there ever were are read.
+        .where(
+            or_(
+                within(s.asked_at, bounds),
+                s.asked_at.is_(None) & within(s.answered_at, bounds),
+            )
+        )
         .group_by(period, *groups)
         .order_by(period, *groups)
     )
     return [_figures(row, by) for row in (await conn.execute(query)).mappings()]
+
+
+def within(at: ColumnElement[Any], bounds: Sequence[float]) -> ColumnElement[bool]:
+    return (at >= bounds[0]) & (at < bounds[-1])
 
 
 def _count(condition: Any) -> Any:

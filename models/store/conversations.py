@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import structlog
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, func, select, union, update
 
 from models import storable
 from models.errors import Conflict, NotFound, Permanent
@@ -159,14 +159,13 @@ class Conversations:
 
         Their own, or the one that theirs was merged into.
         """
-        c, t, survivor = conversation.c, ticket.c, ticket.alias()
-        goes_on = survivor.c.state.in_(sorted(OPEN_STATES))
-        query = (
-            select(c.key)
-            .distinct()
-            .join(ticket, t.conversation_id == c.id)
-            .join(survivor, survivor.c.id == func.coalesce(t.merged_into, t.id))
-            .where(c.channel == channel, c.account == account, goes_on)
+        c, t = conversation.c, ticket.c
+        # From the few that are open, and not from every conversation there ever was.
+        goes_on = select(t.id).where(t.state.in_(sorted(OPEN_STATES)))
+        own = select(t.conversation_id).where(t.state.in_(sorted(OPEN_STATES)))
+        merged = select(t.conversation_id).where(t.merged_into.in_(goes_on))
+        query = select(c.key).where(
+            c.id.in_(union(own, merged)), c.channel == channel, c.account == account
         )
         async with self._db.read() as conn:
             return list((await conn.execute(query)).scalars())

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from sqlalchemy import exists, select
 
 from models.store.database import Database
+from models.store.ticket_reading import newest
 from models.tables import assignment, message, outbound, ticket
 from models.ticket import TicketState
+
+_ENDED = (TicketState.RESOLVED, TicketState.CLOSED)
 
 _LONGEST_TEXT = 8000
 """Characters of the newest messages: as much as the classifier is given of a ticket."""
@@ -45,10 +48,9 @@ class Examples:
         """The newest ``most`` tickets that were resolved with an agent's answer."""
         t, o = ticket.c, outbound.c
         answered = exists().where(o.ticket_id == t.id, o.agent_id.is_not(None))
-        ended = t.state.in_([TicketState.RESOLVED, TicketState.CLOSED])
-        query = select(t.id).where(ended, ~t.junk, t.resolved_at.is_not(None), answered)
+        query = select(t.id).where(~t.junk, t.resolved_at.is_not(None), answered)
         async with self._db.read() as conn:
-            return list((await conn.execute(query.order_by(t.id.desc()).limit(most))).scalars())
+            return list((await conn.execute(newest(query, _ENDED, most))).scalars())
 
     async def questions(self, ids: Sequence[str]) -> list[Question]:
         """What was asked in these tickets."""
@@ -87,9 +89,13 @@ class Examples:
 
     async def had_by(self, agent_id: str, ids: Collection[str]) -> frozenset[str]:
         """Those of these tickets that are or were in an agent's hands."""
+        if not ids:
+            return frozenset()
         a, t = assignment.c, ticket.c
-        had = select(a.ticket_id).where(a.agent_id == agent_id)
-        owned = select(t.id).where(t.owner_id == agent_id)
+        # Nobody had one of them before the oldest came: what a person did in years is not read.
+        oldest = select(t.created_at).where(t.id == min(ids)).scalar_subquery()
+        had = select(a.ticket_id).where(a.agent_id == agent_id, a.at >= oldest)
+        # Who inherited what was set down has had no hand in it. (As a sum: not by its owners.)
+        own = select(t.id).where(t.id >= min(ids), t.owner_id + "" == agent_id)
         async with self._db.read() as conn:
-            mine = set((await conn.execute(had.union(owned))).scalars())
-        return frozenset(mine & set(ids))
+            return frozenset((await conn.execute(had.union(own))).scalars()) & frozenset(ids)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Select,
     Subquery,
     and_,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     literal,
     null,
     select,
+    union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -415,12 +417,12 @@ async def _occupancy(
 def _signed_in(start: float, end: float) -> Subquery:
     s = presence_span.c
     until = func.coalesce(s.ended_at, end)
-    return (
+    spans = (
         select(s.agent_id, _greatest(s.started_at, start).label("since"),
                _least(until, end).label("until"))
-        .where(s.presence != "offline", s.started_at < end, until > start)
-        .subquery("present")
+        .where(s.presence != "offline", s.started_at < end)
     )  # fmt: skip
+    return _not_over(spans, s.ended_at, start).subquery("present")
 
 
 def _busy(start: float, end: float) -> Subquery:
@@ -430,12 +432,14 @@ def _busy(start: float, end: float) -> Subquery:
     """
     s = assignment.c
     until = func.coalesce(s.ended_at, end)
-    held = (
-        select(s.agent_id, s.id, _greatest(s.accepted_at, start).label("since"),
+    spans = (
+        select((s.agent_id + "").label("agent_id"), s.id,
+               _greatest(s.accepted_at, start).label("since"),
                _least(until, end).label("until"))
-        .where(s.accepted_at.is_not(None), s.accepted_at < end, until > start)
-        .subquery("held")
+        # Both as sums, or SQLite would rather read all that were ever accepted, in their order.
+        .where(s.accepted_at + 0.0 < end)
     )  # fmt: skip
+    held = _not_over(spans, s.ended_at, start).subquery("held")
     reached = func.max(held.c.until).over(
         partition_by=held.c.agent_id, order_by=[held.c.since, held.c.id], rows=(None, -1)
     )
@@ -455,6 +459,16 @@ def _busy(start: float, end: float) -> Subquery:
         .group_by(n.agent_id, n.island)
         .subquery("busy")
     )
+
+
+def _not_over(
+    spans: Select[Any], ended_at: ColumnElement[Any], start: float
+) -> CompoundSelect[Any]:
+    """Those that go on after ``start``.
+
+    Each half by an index of its own, so that what has ended before is not read.
+    """
+    return union_all(spans.where(ended_at.is_(None)), spans.where(ended_at > start))
 
 
 def _least(one: Any, other: Any) -> ColumnElement[Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, and_, exists, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.store.database import Database
@@ -87,13 +87,19 @@ def _overloaded() -> Select[Any]:
         .correlate(agent)
         .scalar_subquery()
     )
-    last = select(s.id).where(s.agent_id == a.id, s.ended_at.is_(None)).correlate(agent)
-    newest = last.order_by(s.at.desc(), s.id.desc()).limit(1).scalar_subquery()
+    later = assignment.alias("later")
+    after = exists().where(
+        later.c.agent_id == s.agent_id,
+        later.c.ended_at.is_(None),
+        tuple_(later.c.at, later.c.id) > tuple_(s.at, s.id),
+    )
     return (
         select(a.id)
-        .join(assignment, s.id == newest)
+        .join(assignment, s.agent_id == a.id)
         .where(
             a.used > a.capacity,
+            s.ended_at.is_(None),
+            ~after,
             s.decision["by"].as_string().is_(None),
             or_(lowered.is_(None), lowered < s.at),
         )

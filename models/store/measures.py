@@ -4,11 +4,11 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from models.store.database import Database, Event, Fields, Tx
 from models.store.followers import Follower
-from models.tables import assignment, event, invariant, stage_time, ticket
+from models.tables import assignment, audit, event, invariant, stage_time, ticket
 
 BOUNDS = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14400.0, 86400.0)
 """Seconds: the upper bounds of a histogram; what takes longer has the bound 0."""
@@ -84,6 +84,18 @@ class Measures:
         query = select(c.name, c.broken, c.example, c.looked_at, c.since).order_by(c.name)
         async with self._db.read() as conn:
             return [Alarm(*row) for row in await conn.execute(query)]
+
+    async def found_ever(self) -> dict[str, int]:
+        """How often each kind of alarm was written down."""
+        u = audit.c
+        query = select(u.action, func.count()).where(_ALARM).group_by(u.action)
+        async with self._db.read() as conn:
+            rows = (await conn.execute(query)).all()
+        return {action.removeprefix("alarm."): times for action, times in rows}
+
+
+_ALARM = text("audit.action LIKE 'alarm.%'")
+"""The condition of ``ix_audit_alarm``, word for word: else the whole audit is read."""
 
 
 # -- stages ----------------------------------------------------------------------------

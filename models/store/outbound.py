@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 import structlog
-from sqlalchemy import Integer, Select, bindparam, exists, func, or_, select, text, update
+from sqlalchemy import Integer, Select, and_, bindparam, exists, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import Conflict, NotFound
@@ -18,8 +18,11 @@ from models.tables import delivery, outbound
 _log = structlog.stdlib.get_logger(__name__)
 
 _TODO = text("outbound.state IN ('queued', 'sending')")
-"""The condition of ``ix_outbound_todo``, word for word: SQLite does not see that “queued” is one
-of these, and would read every answer ever sent."""
+_UNSETTLED = text("outbound.state NOT IN ('sent', 'delivered')")
+"""The conditions of partial indexes, word for word: SQLite does not see that “queued” is one of
+these, and would read every answer ever sent."""
+
+_SETTLED = frozenset({"sent", "delivered"})
 
 
 @cache
@@ -169,7 +172,7 @@ class Outbound:
         """
         o = outbound.c
         async with self._db.write() as tx:
-            lost = (o.state == "sending") & (o.lease_until < tx.now)
+            lost = and_(_TODO, o.state == "sending", o.lease_until < tx.now)
             again = (
                 update(outbound)
                 .where(lost, o.channel.in_(repeatable))
@@ -252,6 +255,8 @@ class Outbound:
             query = query.where(o.channel == channel)
         if state is not None:
             query = query.where(o.state == state)
+            if state not in _SETTLED:
+                query = query.where(_UNSETTLED)
         if before is not None:
             query = query.where(o.id < before)
         async with self._db.read() as conn:
@@ -293,7 +298,7 @@ class Outbound:
         o = outbound.c
         query = (
             select(o.state, func.count().label("waiting"))
-            .where(o.state.in_(["queued", "sending", "unknown", "failed"]))
+            .where(_UNSETTLED, o.state.in_(["queued", "sending", "unknown", "failed"]))
             .group_by(o.state)
         )
         async with self._db.read() as conn:

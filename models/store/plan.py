@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import or_, select
+from sqlalchemy import select, union_all
 
 from models.ids import ticket_number
 from models.message import InboundMessage
@@ -77,8 +77,10 @@ class Plan:
         # What was merged goes on as its survivor, whose conversation may be another.
         t = ticket.c
         here = t.conversation_id.in_(ids)
-        survivors = select(t.merged_into).where(here, t.state == TicketState.MERGED)
-        past = select(ticket).where(or_(here, t.id.in_(survivors)))
+        # Not by the state “merged”: SQLite would read all that ever were.
+        survivors = select(t.merged_into).where(here, t.merged_into.is_not(None))
+        # By their ids: of “the one or among the others” PostgreSQL reads every ticket there is.
+        past = select(ticket).where(t.id.in_(union_all(select(t.id).where(here), survivors)))
         cases = dicts(
             await self._tx.conn.execute(past.order_by(t.id).with_for_update(key_share=True))
         )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, and_, func, or_, select, text, union_all
 
 from models.errors import NotFound
 from models.store.database import Database, Fields
@@ -64,6 +64,28 @@ class Ticket:
 _COLUMNS = [ticket.c[name] for name in Ticket.__dataclass_fields__]
 
 
+_JUNK = text("ticket.junk")
+_WAITING = text(f"ticket.state = '{TicketState.WAITING}'")
+"""The conditions of partial indexes, word for word: only so a database sees that they will do."""
+
+_NEVER = 1e12
+"""When something is due that has no target yet: after all others."""
+
+
+def newest(query: Select[Any], states: Sequence[str], limit: int) -> Select[Any]:
+    """The newest of ``query``, which selects from ``ticket``, in these states; none: in all.
+
+    Each state by itself, so that a database walks down its index: of all of them at once it would
+    read everything that has ever ended, and sort it.
+    """
+    t = ticket.c
+    if not states:
+        return query.order_by(t.id.desc()).limit(limit)
+    parts = [query.where(t.state == state).order_by(t.id.desc()).limit(limit) for state in states]
+    of = union_all(*(select(part.subquery()) for part in parts)).subquery()
+    return select(of).order_by(of.c.id.desc()).limit(limit)
+
+
 class TicketReading:
     """What is known of tickets; changes nothing."""
 
@@ -108,16 +130,38 @@ class TicketReading:
     ) -> list[Ticket]:
         """Newest first, a page at a time: pass the last id seen as ``before``."""
         t = ticket.c
-        query = select(*_COLUMNS).order_by(t.id.desc()).limit(limit)
-        if states:
-            query = query.where(t.state.in_(states))
+        query = select(*_COLUMNS)
         if junk is not None:
-            query = query.where(t.junk == junk)
+            query = query.where(_JUNK if junk else ~t.junk)
         if skill_class is not None:
             query = query.where(t.skill_class == skill_class)
         if before is not None:
             query = query.where(t.id < before)
+        query = newest(query, states, limit)
         async with self._db.read() as conn:
+            return [_ticket(row) for row in (await conn.execute(query)).mappings()]
+
+    async def waiting(
+        self, *, skill_class: str | None = None, after: str | None = None, limit: int = 50
+    ) -> list[Ticket]:
+        """What waits, by its due time, a page at a time: pass the last id seen as ``after``.
+
+        What has no target yet comes last. Going on from a ticket that waits no longer skips
+        nothing, for its due time is kept.
+        """
+        t = ticket.c
+        due = func.coalesce(t.clock_at + t.target, _NEVER)
+        some = select(t.id).where(_WAITING)
+        if skill_class is not None:
+            some = some.where(t.skill_class == skill_class)
+        async with self._db.read() as conn:
+            if after is not None:
+                last = select(due).where(t.id == after)
+                at = (await conn.execute(last)).scalar_one_or_none() or 0.0
+                some = some.where(or_(due > at, and_(due == at, t.id > after)))
+            # Their ids first: to sort whole tickets takes many times as long.
+            ids = some.order_by(due, t.id).limit(limit)
+            query = select(*_COLUMNS).where(t.id.in_(ids.scalar_subquery())).order_by(due, t.id)
             return [_ticket(row) for row in (await conn.execute(query)).mappings()]
 
     async def decisions(self, ticket_id: str) -> list[dict[str, Any]]:

@@ -122,6 +122,7 @@ outbound = Table(
         name="state",
     ),
     Index("ix_outbound_todo", "not_before", **where("state IN ('queued', 'sending')")),
+    Index("ix_outbound_unsettled", "state", "id", **where("state NOT IN ('sent', 'delivered')")),
     Index("ix_outbound_provider", "channel", "provider_id", **where("provider_id IS NOT NULL")),
 )
 

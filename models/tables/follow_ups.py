@@ -60,6 +60,7 @@ follow_up = Table(
     ),
     Index("ix_follow_up_waiting", "due_at", "id", **where("state = 'waiting'")),
     Index("ix_follow_up_owner", "owner_id", "state"),
+    Index("ix_follow_up_review", "review", "due_at", **where("review IS NOT NULL")),
     Index("ix_follow_up_state", "state", "due_at"),
 )
 

@@ -74,4 +74,5 @@ audit = Table(
     Column("action", String(64), nullable=False),
     Column("subject", Line(64), nullable=False, index=True),
     Column("detail", JSON, nullable=False),
+    Index("ix_audit_alarm", "action", **where("action LIKE 'alarm.%'")),
 )

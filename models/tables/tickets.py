@@ -20,7 +20,7 @@ ticket = Table(
     identifier(primary_key=True),
     Column("number", String(24), nullable=False, unique=True),
     identifier("conversation_id", ForeignKey("conversation.id"), nullable=False),
-    identifier("customer_id", ForeignKey("customer.id"), nullable=False, index=True),
+    identifier("customer_id", ForeignKey("customer.id"), nullable=False),
     Column("channel", String(32), nullable=False),
     Column("lane", String(8), nullable=False),
     Column("state", String(12), nullable=False),
@@ -93,10 +93,13 @@ ticket = Table(
     Index("ix_ticket_merged_into", "merged_into", **where("merged_into IS NOT NULL")),
     Index("ix_ticket_wake", "wake_at", **where("state = 'snoozed'")),
     Index("ix_ticket_label_due", "id", **where("label_due")),
+    Index("ix_ticket_customer", "customer_id", "created_at"),
     Index("ix_ticket_owner", "owner_id", "state"),
     Index("ix_ticket_conversation", "conversation_id", "created_at"),
-    Index("ix_ticket_state", "state", "created_at"),
+    Index("ix_ticket_state", "state", "id"),
+    Index("ix_ticket_junk", "id", **where("junk")),
     Index("ix_ticket_created", "created_at", "skill_class"),
+    Index("ix_ticket_answered", "first_answer_at", **where("first_answer_at IS NOT NULL")),
 )
 
 assignment = Table(
@@ -104,7 +107,7 @@ assignment = Table(
     metadata,
     identifier(primary_key=True),
     identifier("ticket_id", ForeignKey("ticket.id"), nullable=False),
-    identifier("agent_id", ForeignKey("agent.id"), nullable=False, index=True),
+    identifier("agent_id", ForeignKey("agent.id"), nullable=False),
     Column("epoch", Integer, nullable=False),
     Column("units", Integer, nullable=False),
     Column("at", Double, nullable=False),
@@ -116,4 +119,7 @@ assignment = Table(
     Index("uq_assignment_live_ticket", "ticket_id", unique=True, **where("ended_at IS NULL")),
     Index("ix_assignment_ticket", "ticket_id", "at"),
     Index("ix_assignment_at", "at"),
+    Index("ix_assignment_agent", "agent_id", "at"),
+    Index("ix_assignment_accepted", "accepted_at", **where("accepted_at IS NOT NULL")),
+    Index("ix_assignment_ended", "ended_at"),
 )

@@ -662,3 +662,27 @@ async def test_a_supervisor_sees_why_it_waits_and_what_the_router_knew(
     await boss.post(f"/tickets/{ticket}/take", {})
     decisions = (await boss.get(f"/tickets/{ticket}")).json["decisions"]
     assert [d["by"] for d in decisions if d["facts"] is None] == ["hand"]
+
+
+async def test_what_waits_is_read_to_its_end_and_what_is_due_comes_first(
+    house: World, visit: Visit, clock: FakeClock
+) -> None:
+    await house.person("boss", Role.SUPERVISOR)
+    made = []
+    for number, target in enumerate((900.0, 100.0, 500.0, 100.0, 300.0)):
+        clock.pass_(1)
+        made.append(await house.ticket(f"k{number}", target=target))
+    boss, seen = await visit("boss"), []
+    path = "/tickets?state=waiting&order=due&limit=2"
+    before: str | None = ""
+    while before is not None:
+        page = (await boss.get(path + (f"&before={before}" if before else ""))).json
+        seen += [ticket["id"] for ticket in page["tickets"]]
+        before = page["before"]
+        if len(seen) == 2:  # what was read last is taken meanwhile: nothing is left out for it
+            await house.give(seen[1], await house.person("li"))
+    assert seen == [made[1], made[3], made[4], made[2], made[0]]
+    total = (await boss.get("/queue")).json["waiting"]["total"]
+    assert total == len(made) - 1
+    refused = await boss.get("/tickets?state=active&order=due")
+    assert (refused.status, refused.json["field"]) == (422, "order")

@@ -1,0 +1,113 @@
+"""What is kept for years is not read by what happens every second, minute or day."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import pytest
+
+from models.figures import DIMENSIONS
+from models.message import Lane
+from models.routing import Position
+from models.store import Store
+from models.ticket import OPEN_STATES, TicketState
+from tests.contract.store import makers
+from tests.contract.store.conftest import FakeClock
+from tests.contract.store.plans import read_whole, steps_of, watched
+
+NOW = 1_800_000_000.0
+MONTH = (NOW - 30 * 86400.0, NOW)
+
+Act = Callable[[Store], Awaitable[object]]
+
+
+def _stands(*_: object) -> Position:
+    return Position(0, False, 0.0, None)
+
+
+async def _from_mail_to_answer(store: Store) -> None:
+    ticket_id, agent_id = await makers.owned(store)
+    await store.tickets.reply(ticket_id, agent_id, "好的", "client-1", TicketState.PENDING)
+    sending = await store.outbound.lease(10, 30.0)
+    assert sending is not None
+    await makers.waiting(store, "k2", conversation_key="talk-k1")
+
+
+EVERY_MOMENT: Mapping[str, Act] = {
+    "a message": _from_mail_to_answer,
+    "envelopes": lambda s: s.envelopes.expire(3),
+    "backlog": lambda s: s.envelopes.backlog(),
+    "lease": lambda s: s.envelopes.lease(Lane.MAIL, 10, 1.0),
+    "answers": lambda s: s.outbound.lease(10, 1.0),
+    "lost answers": lambda s: s.outbound.expire(["webchat"]),
+    "unlabelled": lambda s: s.queue.unlabelled(10),
+    "heads": lambda s: s.queue.heads(5),
+    "interrupting": lambda s: s.queue.interrupting(5),
+    "anything to give": lambda s: s.queue.anything_to_give(),
+    "steps": lambda s: s.upkeep.step(_stands),
+    "waking": lambda s: s.upkeep.wake(_stands),
+    "offers": lambda s: s.upkeep.expire_offers(),
+    "contact": lambda s: s.upkeep.lose_contact(30.0, 60.0),
+    "load": lambda s: s.upkeep.recount(),
+    "timers": lambda s: s.timers.due({"ticket.close": None}, 10),  # type: ignore[dict-item]
+    "lag": lambda s: s.followers.lag(["figures"]),
+    "invariants": lambda s: s.invariants.broken(),
+    "events": lambda s: s.events.after(0),
+    "forgetting": lambda s: s.events.forget(NOW),
+    "webhooks": lambda s: s.webhooks.forget(NOW),
+    "calling back": lambda s: s.call_backs.heads(),
+    "files": lambda s: s.files.lease(1, 1.0, ["webchat"]),
+    "keys under way": lambda s: s.conversations.open_keys("slack", "T1"),
+}
+
+LOOKED_AT: Mapping[str, Act] = {
+    "hands": lambda s: s.tickets.of_owner("a"),
+    "ended tickets": lambda s: s.tickets.page(states=[TicketState.CLOSED, TicketState.INVALID]),
+    "open tickets": lambda s: s.tickets.page(states=sorted(OPEN_STATES)),
+    "junk": lambda s: s.tickets.page(junk=True),
+    "waiting tickets": lambda s: s.tickets.waiting(after="t"),
+    "a ticket": lambda s: s.tickets.history("t"),
+    "decisions": lambda s: s.tickets.decisions("t"),
+    "a customer": lambda s: s.joins.person("c"),
+    "board": lambda s: s.boards.queues(5),
+    "places": lambda s: s.boards.places(["c"]),
+    "depth": lambda s: s.boards.depth(),
+    "answers by state": lambda s: s.outbound.counts(),
+    "failed answers": lambda s: s.outbound.page(state="failed"),
+    "alarms": lambda s: s.measures.found_ever(),
+    "breaches": lambda s: s.clocks.breaches(),
+    "escalated": lambda s: s.clocks.escalated(),
+    "examples": lambda s: s.examples.had_by("a", ["t1", "t2"]),
+    "resolved": lambda s: s.examples.resolved(10),
+    "satisfaction": lambda s: s.satisfaction.figures(MONTH, ["agent"]),
+    "ledger": lambda s: s.ledger.entries(*MONTH),
+    "follow-ups": lambda s: s.follow_ups.page(states=["waiting", "active"]),
+    "reviews": lambda s: s.follow_ups.page(review="open"),
+    "corrections": lambda s: s.corrections.by_day(MONTH[0], 0.0),
+    "calls": lambda s: s.calls.answer_rate(*MONTH),
+    "figures": lambda s: s.kpi.figures(MONTH),
+    **{f"figures by {by}": lambda s, by=by: s.kpi.figures(MONTH, by) for by in DIMENSIONS},
+}
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_how_busy_people_were_is_read_from_what_ended_since(store: Store) -> None:
+    async with watched(store.db) as asked:
+        await store.kpi.figures(MONTH)
+    (busy,) = [
+        statement for statement in asked.statements if "assignment.accepted_at +" in statement
+    ]
+    steps = " ".join(await steps_of(store, busy, asked.statements[busy]))
+    assert "ix_assignment_ended (ended_at>?)" in steps
+    assert "ix_assignment_accepted" not in steps
+
+
+@pytest.mark.parametrize("acts", [EVERY_MOMENT, LOOKED_AT], ids=["every moment", "looked at"])
+async def test_no_table_that_grows_is_read_whole(
+    store: Store, clock: FakeClock, acts: Mapping[str, Act]
+) -> None:
+    clock.now = NOW
+    wasted = []
+    for name, act in acts.items():
+        async with watched(store.db) as asked:
+            await act(store)
+        wasted += [f"{name}: {told}" for told in await read_whole(store, asked)]
+    assert not wasted, "\n\n".join(wasted)
