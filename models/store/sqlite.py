@@ -89,22 +89,30 @@ class Connection(aiosqlite.Connection):
         return _Cursor(self._execute, self._conn, self.patience)
 
     async def _execute(self, fn: Any, *args: Any, **options: Any) -> Any:
-        """Whoever is cancelled meanwhile learns of it when the trip has ended.
-
-        The thread would speak to a loop that is closed by then, and a connection that was let
-        go of in the middle is of no more use.
-        """
         if threading.current_thread() is self._thread:  # within ``run``
             return fn(*args, **options)
-        away: Any = super()._execute
-        trip: asyncio.Future[Any] = asyncio.ensure_future(away(fn, *args, **options))
+        if not self._running or self._connection is None:
+            raise ValueError("Connection closed")
+        return await _seen_through(self._trip(partial(fn, *args, **options)))
+
+    async def _connect(self) -> Self:
+        opening = self._trip(self._connector)
         try:
-            return await asyncio.shield(trip)
-        except asyncio.CancelledError:
-            while not trip.done():
-                with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.wait({trip})
+            self._connection = await _seen_through(opening)
+        except BaseException:
+            # Whoever is cancelled has opened it all the same, and nobody else knows it.
+            if opening.exception() is None:
+                self._connection = opening.result()
+            if stopped := self.stop():
+                await _seen_through(stopped)
             raise
+        return self
+
+    def _trip(self, function: Callable[[], Any]) -> asyncio.Future[Any]:
+        """Sends the thread on its way. No task does so: what ends a loop cancels all tasks."""
+        arrived: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._tx.put_nowait((arrived, function))
+        return arrived
 
     async def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Runs ``work``, which awaits nothing but this connection, in one trip to its thread."""
@@ -145,6 +153,21 @@ class Connection(aiosqlite.Connection):
                 driver.execute("ROLLBACK")
             raise
         return inserted
+
+
+async def _seen_through(trip: asyncio.Future[Any]) -> Any:
+    """Whoever is cancelled meanwhile learns of it when the trip has ended.
+
+    The thread would speak to a loop that is closed by then, and a connection that was let go of
+    in the middle is of no more use.
+    """
+    try:
+        return await asyncio.shield(trip)
+    except asyncio.CancelledError:
+        while not trip.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait({trip})
+        raise
 
 
 def _begin_writing(driver: sqlite3.Connection, patience: float) -> None:

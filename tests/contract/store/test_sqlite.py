@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import aiosqlite
 import pytest
 from sqlalchemy import JSON, Boolean, Column, Double, Integer, LargeBinary, MetaData, Table, text
 from sqlalchemy import event as hooks
@@ -47,14 +46,16 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
 @pytest.fixture
 def trips(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     made: list[str] = []
-    execute = aiosqlite.Connection._execute
+    trip = Connection._trip
 
-    async def counted(self: Connection, what: Any, *args: Any, **options: Any) -> Any:
-        statement = args[1] if len(args) > 1 and isinstance(args[1], str) else what.__name__
-        made.append(statement.strip("_"))
-        return await execute(self, what, *args, **options)
+    def counted(self: Connection, function: Any) -> asyncio.Future[Any]:
+        if function is not self._connector:
+            what, args = function.func, function.args
+            statement = args[1] if len(args) > 1 and isinstance(args[1], str) else what.__name__
+            made.append(statement.strip("_"))
+        return trip(self, function)
 
-    monkeypatch.setattr(aiosqlite.Connection, "_execute", counted)
+    monkeypatch.setattr(Connection, "_trip", counted)
     return made
 
 
@@ -215,6 +216,39 @@ async def test_who_is_cancelled_in_a_read_waits_for_its_end(db: Database) -> Non
         may_end.set()
     with pytest.raises(asyncio.CancelledError):
         await reader
+
+
+def test_the_end_of_a_loop_waits_for_a_connection_that_is_being_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ends a loop cancels all tasks; the thread would tell a loop that is closed."""
+    begun, connect = threading.Event(), sqlite3.connect
+    opened: list[sqlite3.Connection] = []
+    faults: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", faults.append)
+
+    def slow(*args: Any, **options: Any) -> Any:
+        begun.set()
+        time.sleep(0.05)  # the loop ends meanwhile
+        opened.append(connect(*args, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", slow)
+
+    async def leave() -> None:
+        db = Database(f"sqlite+aiosqlite:///{tmp_path / 'x.db'}")
+        left.append(asyncio.create_task(db.read().__aenter__()))
+        await asyncio.to_thread(begun.wait)
+
+    left: list[asyncio.Task[Any]] = []
+    before = {*threading.enumerate()}
+    asyncio.run(leave())
+    assert left[0].cancelled()
+    for thread in {*threading.enumerate()} - before:
+        thread.join(5)
+    assert faults == []
+    with pytest.raises(sqlite3.ProgrammingError):
+        opened[0].execute("SELECT 1")  # closed
 
 
 async def test_a_writer_goes_on_as_soon_as_another_process_has_ended(

@@ -45,7 +45,7 @@ OUT_OF_REACH = {
         "Tx.insert",
         "await self.conn.execute(self.upsert(table).on_conflict_do_nothing(), alike)",
     ): "no row of a round may be there already",
-    ("Connection._execute", "await asyncio.wait({trip})"): "only who is cancelled waits here",
+    ("_seen_through", "await asyncio.wait({trip})"): "only who is cancelled waits here",
 }
 """Awaits, by function and text, at which no round between read and push waits; and why."""
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import random
+import socket
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 
@@ -101,11 +103,17 @@ async def test_nothing_is_sent_where_nobody_answers_until_the_pause_is_over(
     assert (await store.webhooks.all())[0].failures == 1
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "inside.example", "[::ffff:127.0.0.1]"])
 async def test_what_is_inside_is_not_reached_however_it_is_spelled(
-    store: Store, host: str
+    store: Store, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever the name leads to when it is asked: the address that is connected to counts."""
+    ask = socket.getaddrinfo
+
+    def asked(name: Any, *how: Any, **options: Any) -> Any:
+        return ask("127.0.0.1" if name == "inside.example" else name, *how, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", asked)
     async with Receiver() as receiver:
         receiver.url = receiver.url.replace("127.0.0.1", host)
         hook = await _hook(store, receiver)
