@@ -87,7 +87,7 @@ _ONE, _TWO = np.uint64(21), np.uint64(42)
 """Bits of one character and of two."""
 
 
-def alike_pairs(items: Sequence[Text]) -> list[tuple[int, int]]:
+def _alike(shingles: Sequence[Shingles]) -> list[tuple[int, int]]:
     """Pairs of near-duplicates (first index smaller).
 
     Candidates are those that agree in a band of MinHash values (Broder 1997; banding as in
@@ -96,10 +96,6 @@ def alike_pairs(items: Sequence[Text]) -> list[tuple[int, int]]:
     threshold is missed once in 67,000 times, one that is more alike hardly ever. Of a crowd
     (more than 400 texts that agree in a band) only enough pairs are given to join it.
     """
-    return _alike([_shingles(item) for item in items])
-
-
-def _alike(shingles: Sequence[Shingles]) -> list[tuple[int, int]]:
     sets = _matrix(shingles)
     one, other = _candidates(sets)
     sizes = np.diff(sets.indptr)
@@ -113,7 +109,7 @@ def _alike(shingles: Sequence[Shingles]) -> list[tuple[int, int]]:
 
 
 def _links(shingles: Sequence[Shingles]) -> list[tuple[int, int]]:
-    """As ``alike_pairs``, but what reads the same is compared once and tied to its first.
+    """As ``_alike``, but what reads the same is compared once and tied to its first.
 
     A thousand times “查询订单” with different numbers would be half a million pairs.
     """

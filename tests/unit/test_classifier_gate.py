@@ -152,7 +152,7 @@ def test_near_duplicates_are_those_of_the_definition() -> None:
         if len(sets[one] & sets[other]) >= examples.ALIKE * len(sets[one] | sets[other])
     ]
     assert expected
-    assert examples.alike_pairs(items) == expected
+    assert examples._alike([examples._shingles(item) for item in items]) == expected
 
 
 def test_what_reads_the_same_is_tied_to_its_first_only() -> None:

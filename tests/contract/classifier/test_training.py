@@ -464,7 +464,7 @@ def test_near_duplicates_and_conversations_stay_in_one_fold() -> None:
         "完全另一件事情啊",
     ]
     data = [Example(Text(text), {"a": "b"}) for text in texts]
-    assert examples.alike_pairs([example.item for example in data]) == [(0, 1)]
+    assert examples._alike([examples._shingles(example.item) for example in data]) == [(0, 1)]
     data[3] = Example(data[3].item, {"a": "b"}, group="c1")
     data[2] = Example(data[2].item, {"a": "b"}, group="c1")
     fold = examples.folds(data, 2)
@@ -483,7 +483,7 @@ def test_alike_pairs_are_all_pairs_that_are(monkeypatch: pytest.MonkeyPatch) -> 
         for one in range(other)
         if len(sets[one] & sets[other]) >= 0.6 * len(sets[one] | sets[other])
     }
-    assert examples.alike_pairs(items) == sorted(slow)
+    assert examples._alike([examples._shingles(item) for item in items]) == sorted(slow)
     assert slow
 
 
