@@ -1,6 +1,7 @@
 """The figures (KPI): for programs as JSON, for people as a month's file."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Annotated, Any, Literal
 
@@ -11,10 +12,10 @@ from desk import bodies
 from desk.auth import API, who
 from desk.errors import Refusal
 from desk.monthly import month_file, read_month
-from desk.services import SERVICES, Words
+from desk.services import SERVICES, DeskServices, Words
 from desk.sheets import MIMES
 from models.agent import Role
-from models.figures import FIGURES, Dimension, Figures, value_of
+from models.figures import FIGURES, Dimension, Figures, dimensions_of, value_of
 from models.store.figures import MOST_PERIODS
 
 Every = Literal["whole", "day", "week", "month"]
@@ -82,10 +83,15 @@ async def figures(request: web.Request) -> web.Response:
         {
             "starts": [f"{day}" for day in starts],
             "last": f"{last}",
+            "dimensions": _dimensions(services),
             "figures": {name: figure._asdict() for name, figure in FIGURES.items()},
             "rows": [_row(row, names if asked.by == "agent" else {}) for row in found],
         }
     )
+
+
+def _dimensions(services: DeskServices) -> Sequence[Dimension]:
+    return dimensions_of(services.taxonomy.facets)
 
 
 def _row(row: Figures, names: dict[str, str]) -> dict[str, Any]:
@@ -102,7 +108,7 @@ async def month(request: web.Request) -> web.Response:
     """A month's file; taking it out is written down."""
     person, services = who(request, Role.SUPERVISOR), request.app[SERVICES]
     asked = bodies.query(request, MonthQuery)
-    tables = await read_month(services.store, asked.month, services.zone)
+    tables = await read_month(services.store, asked.month, services.zone, _dimensions(services))
     async with services.store.db.write() as tx:
         await tx.audit(person.id, "figures.month", asked.month, format=asked.format)
     content = await asyncio.to_thread(month_file, tables, asked.format)

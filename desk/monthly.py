@@ -23,7 +23,9 @@ class Month(NamedTuple):
     groups: Mapping[Dimension, Sequence[tuple[str, Figures]]]
 
 
-async def read_month(store: Store, month: str, zone: tzinfo) -> Month:
+async def read_month(
+    store: Store, month: str, zone: tzinfo, dimensions: Sequence[Dimension]
+) -> Month:
     """The figures of a month “2026-11”; what has not ended is reckoned up to now."""
     since, until = month_span(month, zone)
     days = list(_days(since, until, zone))
@@ -38,7 +40,7 @@ async def read_month(store: Store, month: str, zone: tzinfo) -> Month:
                 (names.get(found.group, found.group) or _UNKNOWN, found)
                 for found in await store.kpi.figures([since, until], by)
             ]
-            for by in DIMENSION_NAMES
+            for by in dimensions
         },
     )
 

@@ -1,21 +1,29 @@
 """The figures of a service centre (KPI): what each is, and the values of one group."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from models.clocks import CLOCK_NAMES, ClockKind
 
-Dimension = Literal["channel", "domain", "agent", "team"]
+Dimension = Literal["channel", "domain", "agent", "team", "tier", "region"]
 
-DIMENSIONS: tuple[Dimension, ...] = ("channel", "domain", "agent", "team")
+DIMENSIONS: tuple[Dimension, ...] = ("channel", "domain", "agent", "team", "tier", "region")
 
 DIMENSION_NAMES: Mapping[Dimension, tuple[str, str]] = {
     "channel": ("渠道", "Channel"),
     "domain": ("业务域", "Domain"),
     "agent": ("坐席", "Agent"),
     "team": ("班组", "Team"),
+    "tier": ("客户等级", "Tier"),
+    "region": ("地区", "Region"),
 }
+
+
+def dimensions_of(facets: Collection[str]) -> list[Dimension]:
+    """Those that a house has anything to say of: a region is a facet that few taxonomies have."""
+    return [name for name in DIMENSIONS if name != "region" or name in facets]
+
 
 REPEAT_SECONDS = 7 * 86400.0
 """A customer who comes again about the same domain within this time was not helped."""
@@ -49,6 +57,8 @@ class Figures:
     rated: int = 0
     content: int = 0
     score_sum: int = 0
+    solved: int = 0
+    unsolved: int = 0
     clocks: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Kind of clock to how many of its runs were (met, missed)."""
 
@@ -111,6 +121,11 @@ class Figures:
     def participation(self) -> float | None:
         """参评率: surveys answered, of those that were sent."""
         return _share(self.replied, self.asked)
+
+    @property
+    def solved_rate(self) -> float | None:
+        """客户认定解决率: said to be solved, of those of which a customer said either."""
+        return _share(self.solved, self.solved + self.unsolved)
 
     def kept(self, kind: ClockKind) -> float | None:
         """达标率: runs of a clock that were met, of those that ended met or missed."""
@@ -210,9 +225,10 @@ FIGURES: Mapping[str, Figure] = {
     ),
     "satisfaction": Figure(
         "满意率", "Satisfaction", "share",
-        "期间内发出（或来电者直接给出）的评价中，非常满意和满意的比例；领域与坐席按询问时",
+        "期间内发出（或来电者直接给出）的评价中，非常满意和满意的比例；"
+        "业务域、坐席、客户等级、地区按询问时",
         "very satisfied and satisfied, of the ratings whose survey was sent in the period, or "
-        "that a caller gave in it; domain and agent are those of then",
+        "that a caller gave in it; domain, agent, tier and region are those of then",
     ),
     "score": Figure(
         "平均分", "Mean rating", "score", "同上，1 到 5 分的平均", "the mean of the same, 1 to 5"
@@ -221,19 +237,25 @@ FIGURES: Mapping[str, Figure] = {
         "参评率", "Participation", "share", "期间内发出的询问中得到评价的比例",
         "of the surveys sent in the period, those that were answered",
     ),
+    "solved_rate": Figure(
+        "客户认定解决率", "Solved, customers say", "share",
+        "同样的询问里说“已解决”的，占说了已解决或未解决的",
+        "of the same surveys, those answered with solved, of those that said solved or not",
+    ),
     **{
         f"kept_{kind}": Figure(
             f"{zh}达标率", f"{en}: kept", "share",
-            f"期间内开始的“{zh}”时钟中按时的，占按时与超时之和；按当时的业务域",
+            f"期间内开始的“{zh}”时钟中按时的，占按时与超时之和；按当时的业务域、客户等级",
             f"of the runs of this clock that began in the period, those met, of those met or "
-            f"missed ({en.lower()}); by the domain of then",
+            f"missed ({en.lower()}); by the domain and tier of then",
         )
         for kind, (zh, en) in CLOCK_NAMES.items()
     },
 }  # fmt: skip
 """Every figure that is shown, in the order of columns; ``docs/figures.md`` is written from it.
 
-Junk and tickets merged into others count nowhere. Domains are those of the labels of today.
+Junk and tickets merged into others count nowhere. Domains and regions are those of the labels of
+today, tiers those that customers have today.
 """
 
 

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.console import Console
 
-from config.settings import load
+from config.settings import load, load_taxonomy
+from models.figures import dimensions_of
 from workers.options import ConfigOption, MonthOption, SpreadsheetOption
 
 figures_app = typer.Typer(help="报表 / Figures.", no_args_is_help=True)
@@ -34,7 +35,9 @@ def month(
     async def write() -> None:
         store = make_store(settings)
         try:
-            found = await read_month(store, month, ZoneInfo(settings.hours.time_zone))
+            zone = ZoneInfo(settings.hours.time_zone)
+            dimensions = dimensions_of(load_taxonomy(settings).facets)
+            found = await read_month(store, month, zone, dimensions)
             async with store.db.write() as tx:
                 await tx.audit(None, "figures.month", month, format=to.suffix[1:])
         finally:

@@ -7,11 +7,12 @@ _HEAD = """# 指标 / Figures
 由 `models/figures.py` 生成，不要手改。 / Written from `models/figures.py`; do not edit.
 
 每个指标都用 SQL 现算，期间含起点、不含终点，按中心的时区。
-垃圾工单和并入别处的工单哪里都不算；业务域按今天的标签。
-可以按{dimensions}分开看。没有分母的比例显示为空，不是 0。
+垃圾工单和并入别处的工单哪里都不算；业务域和地区按今天的标签，客户等级按今天的。
+可以按{dimensions}分开看（地区：分类体系里有 `region` 这一维时）。没有分母的比例显示为空，不是 0。
 / Each is counted in SQL when it is asked for. A period has its start and not its end, in the time
-zone of the centre. Junk, and tickets merged into others, count nowhere; domains are those of the
-labels of today. By {english}. A share of nothing is shown as nothing, not as 0.
+zone of the centre. Junk, and tickets merged into others, count nowhere; domains and regions
+are those of the labels of today, tiers those of today. By {english} (a region: where the taxonomy
+has a facet `region`). A share of nothing is shown as nothing, not as 0.
 
 | | 指标 Figure | 定义 | Definition |
 |---|---|---|---|

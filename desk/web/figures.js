@@ -4,8 +4,7 @@ import { line } from "./charts.js";
 import { call } from "./door.js";
 import { channelName } from "./queue.js";
 
-const DIMENSIONS = ["channel", "domain", "agent", "team"];
-const TILES = ["volume", "first_answer", "resolved", "resolution", "kept_first_answer", "reopen_rate", "complaint_rate", "satisfaction", "occupancy"];
+const TILES = ["volume", "first_answer", "resolved", "resolution", "kept_first_answer", "reopen_rate", "complaint_rate", "satisfaction", "solved_rate", "occupancy"];
 const TRENDS = ["volume", "first_answer", "kept_first_answer", "reopen_rate"];
 
 /** A figure as people read it; nothing where there was nothing to count it of. */
@@ -62,7 +61,7 @@ function draw(page, known, { desk, asked, read }) {
         h("div.watch-grid", null, TRENDS.map((name) => trend(known.daily, name)))),
       h("section.panel", null,
         h("div.row", null, h("h2", null, t("figures.groups")), h("span.spread", null),
-          choose("by", DIMENSIONS, (by) => t(`figures.by.${by}`))),
+          choose("by", known.whole.dimensions, (by) => t(`figures.by.${by}`))),
         table(known.groups, asked.by))));
 }
 

@@ -13,6 +13,8 @@ export const WORDS = {
   "figures.by.domain": ["业务域", "Domain"],
   "figures.by.agent": ["坐席", "Agent"],
   "figures.by.team": ["班组", "Team"],
+  "figures.by.tier": ["客户等级", "Tier"],
+  "figures.by.region": ["地区", "Region"],
   "figures.none": ["这段时间没有工单。", "There were no tickets in this time."],
   "figures.unknown": ["（未知）", "(unknown)"]
 };

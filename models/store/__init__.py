@@ -17,7 +17,6 @@ from models.store.calls import Calls
 from models.store.canned import Canned
 from models.store.clocks import Clocks
 from models.store.complaints import Complaints
-from models.store.contentment import Satisfaction
 from models.store.conversations import Conversations
 from models.store.corrections import Corrections
 from models.store.cursors import Cursors
@@ -125,7 +124,6 @@ class Store:
     notes: Notes
     ledger: Ledger
     surveys: Surveys
-    satisfaction: Satisfaction
 
     async def close(self) -> None:
         await self.db.close()
@@ -207,5 +205,4 @@ def open_store(
         notes=Notes(db),
         ledger=Ledger(db),
         surveys=Surveys(db),
-        satisfaction=Satisfaction(db),
     )

@@ -24,13 +24,14 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.figures import REPEAT_SECONDS, Dimension, Figures
-from models.store import contentment
+from models.store.contentment import contentment
 from models.store.database import Database
 from models.tables import (
     agent,
     assignment,
     clock,
     complaint,
+    customer,
     outbound,
     presence_span,
     ticket,
@@ -110,7 +111,11 @@ def _within(at: ColumnElement[float], bounds: Sequence[float]) -> ColumnElement[
 
 def domain_of(row: Any) -> ColumnElement[str]:
     """The domain in a ticket's labels of today; “” before it has any."""
-    return func.coalesce(row.c.labels["facets"]["domain"]["value"].as_string(), "")
+    return _value_of(row, "domain")
+
+
+def _value_of(row: Any, facet: str) -> ColumnElement[str]:
+    return func.coalesce(row.c.labels["facets"][facet]["value"].as_string(), "")
 
 
 def _counts(row: Any) -> ColumnElement[bool]:
@@ -125,6 +130,11 @@ def _group(by: Dimension | None, person: ColumnElement[Any]) -> ColumnElement[An
             return ticket.c.channel.label("group")
         case "domain":
             return domain_of(ticket).label("group")
+        case "region":
+            return _value_of(ticket, "region").label("group")
+        case "tier":
+            tier = select(customer.c.tier).where(customer.c.id == ticket.c.customer_id)
+            return tier.scalar_subquery().label("group")
         case "agent":
             return func.coalesce(person, "").label("group")
         case "team":
@@ -318,8 +328,8 @@ def _clocks(bounds: Sequence[float], by: Dimension | None) -> Select[Any]:
     """Runs that began in the period, by what they were held to then, and how they ended."""
     k, t = clock.c, ticket.c
     group: ColumnElement[Any] = _group(by, k.agent_id)
-    if by == "domain":
-        group = k.domain.label("group")  # as it was then
+    if by in {"domain", "tier"}:
+        group = k[by].label("group")  # as it was then
     period = _period(k.started_at, bounds)
     return (
         select(
@@ -355,16 +365,17 @@ async def _ratings(
     teams = {}
     if by == "team":
         teams = {row.id: row.team for row in await conn.execute(select(agent.c.id, agent.c.team))}
-    per: contentment.Dimension | None = "agent" if by == "team" else by
     found: dict[tuple[int, str], Counter[str]] = defaultdict(Counter)
-    for one in await contentment.figures(conn, bounds, () if per is None else (per,)):
-        name = one.by[0] if one.by else ""
-        found[one.period, teams.get(name, "") if by == "team" else name].update(
+    for one in await contentment(conn, bounds, "agent" if by == "team" else by):
+        group = teams.get(one.group, "") if by == "team" else one.group
+        found[one.period, group].update(
             asked=one.asked,
             replied=one.replied,
             rated=one.answers,
             content=one.content,
             score_sum=one.total,
+            solved=one.solved,
+            unsolved=one.unsolved,
         )
     return [
         {"period": period, "group": group, **counts} for (period, group), counts in found.items()

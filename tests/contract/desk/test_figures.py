@@ -53,6 +53,9 @@ async def test_figures_by_group_and_period(house: World, visit: Visit) -> None:
     lately = (await desk.get("/figures?days=3&every=day")).json
     assert (lately["starts"], lately["last"]) == (daily["starts"], f"{last}")
     assert lately["rows"] == daily["rows"]
+    assert lately["dimensions"] == ["channel", "domain", "agent", "team", "tier"]
+    (tier,) = (await desk.get(f"{asked}&by=tier")).json["rows"]
+    assert (tier["group"], tier["values"]["volume"]) == ("standard", 1)
     (mine,) = (await desk.get(f"{asked}&by=agent")).json["rows"]
     assert (mine["group"], mine["name"], mine["values"]["handled"]) == (me, "小李", 1)
 
@@ -81,7 +84,10 @@ async def test_a_months_file(house: World, visit: Visit) -> None:
     answer = await desk.get(f"/figures/month?month={month}")
     assert answer.headers["Content-Disposition"] == f'attachment; filename="figures-{month}.xlsx"'
     book = load_workbook(io.BytesIO(answer.raw))
-    assert len(book.worksheets) == 6
+    # The whole, day by day, and by each dimension; this taxonomy has no region.
+    assert len(book.worksheets) == 7
+    tiers = book["客户等级 Tier"]
+    assert tiers["A2"].value == "standard"
     heads = [cell.value for cell in book.worksheets[0][1]]
     row = dict(zip(heads, [cell.value for cell in book.worksheets[0][2]], strict=True))
     assert row["受理量 Volume"] == 1

@@ -6,14 +6,17 @@ from typing import Any
 
 import pytest
 
+from models.figures import DIMENSIONS as OF_FIGURES
+from models.figures import Dimension as OfFigures
+from models.figures import Figures
 from models.store import Store
-from models.store.contentment import DIMENSIONS, Contentment, Dimension
+from models.store.contentment import DIMENSIONS, Contentment, Dimension, contentment
 from models.tables import agent, conversation, customer, identity, survey, ticket
 from tests.contract.store.test_figures import BOUNDS, DAY, START, Month
 
 SURVEYS = 400
 
-Counts = dict[tuple[int, tuple[str, ...]], dict[str, int]]
+Counts = dict[tuple[int, str], dict[str, int]]
 
 
 def surveys(month: Month, seed: int) -> list[dict[str, Any]]:
@@ -44,21 +47,20 @@ def surveys(month: Month, seed: int) -> list[dict[str, Any]]:
     return rows
 
 
-def by_hand(rows: list[dict[str, Any]], by: tuple[Dimension, ...]) -> Counts:
+def by_hand(rows: list[dict[str, Any]], by: Dimension | None) -> Counts:
     found: Counts = defaultdict(lambda: defaultdict(int))
     for row in rows:
         at = row["asked_at"] if row["asked_at"] is not None else row["answered_at"]
         inside = [n for n in range(len(BOUNDS) - 1) if BOUNDS[n] <= at < BOUNDS[n + 1]]
         if not inside:
             continue
-        columns = ["agent_id" if name == "agent" else name for name in by]
-        counts = found[inside[0], tuple(row[name] or "" for name in columns)]
+        column = "agent_id" if by == "agent" else by
+        counts = found[inside[0], (column and row[column]) or ""]
         score = row["score"]
         counts["asked"] += row["asked_at"] is not None
         counts["replied"] += row["asked_at"] is not None and score is not None
         counts["answers"] += score is not None
         counts["content"] += score in {4, 5}
-        counts["low"] += score in {1, 2}
         counts["total"] += score or 0
         counts["solved"] += row["solved"] is True
         counts["unsolved"] += row["solved"] is False
@@ -74,21 +76,18 @@ async def test_random_surveys(store: Store, seed: int) -> None:
             await tx.insert(table, month.rows[table.name])
     async with store.db.write() as tx:
         await tx.insert(survey, rows)
-    single: list[tuple[Dimension, ...]] = [(name,) for name in DIMENSIONS]
-    for by in [(), *single, ("channel", "agent", "tier")]:
-        found = await store.satisfaction.figures(BOUNDS, by)
+    names = Contentment.__dataclass_fields__.keys() - {"period", "group"}
+    for by in (None, *DIMENSIONS):
+        async with store.db.read() as conn:
+            found = await contentment(conn, BOUNDS, by)
         told = {
-            (one.period, one.by): {
-                name: getattr(one, name)
-                for name in Contentment.__dataclass_fields__.keys() - {"period", "by"}
-            }
-            for one in found
+            (one.period, one.group): {name: getattr(one, name) for name in names} for one in found
         }
         assert told == {key: dict(counts) for key, counts in by_hand(rows, by).items()}
 
 
-@pytest.mark.parametrize("by", [None, "channel", "domain", "agent", "team"])
-async def test_they_stand_among_the_others(store: Store, by: str | None) -> None:
+@pytest.mark.parametrize("by", [None, *OF_FIGURES])
+async def test_they_stand_among_the_others(store: Store, by: OfFigures | None) -> None:
     month = Month(7, 60)
     rows = surveys(month, 7)
     for table in (agent, customer, identity, conversation, ticket):
@@ -97,23 +96,24 @@ async def test_they_stand_among_the_others(store: Store, by: str | None) -> None
     async with store.db.write() as tx:
         await tx.insert(survey, rows)
     teams = {row["id"]: row["team"] for row in month.rows["agent"]}
-    wanted: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
-    dimension: Any = "agent" if by == "team" else by
-    for (period, of), counts in by_hand(rows, (dimension,) if by else ()).items():
-        name = of[0] if of else ""
-        group = teams.get(name, "") if by == "team" else name
-        names = ("asked", "replied", "answers", "content", "total")
+    wanted: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0] * 7)
+    for (period, of), counts in by_hand(rows, "agent" if by == "team" else by).items():
+        group = teams.get(of, "") if by == "team" else of
+        names = ("asked", "replied", "answers", "content", "total", "solved", "unsolved")
         sums = [counts[name] for name in names]
         wanted[period, group] = [a + b for a, b in zip(wanted[period, group], sums, strict=True)]
     found = {
-        (f.period, f.group): [f.asked, f.replied, f.rated, f.content, f.score_sum]
-        for f in await store.kpi.figures(BOUNDS, by)  # type: ignore[arg-type]
+        (f.period, f.group): [
+            *(f.asked, f.replied, f.rated, f.content, f.score_sum, f.solved, f.unsolved)
+        ]
+        for f in await store.kpi.figures(BOUNDS, by)
     }
     assert {key: counts for key, counts in found.items() if any(counts)} == dict(wanted)
 
 
-async def test_the_shares(store: Store) -> None:
-    counts = {"asked": 10, "replied": 4, "answers": 5, "content": 3, "low": 1, "total": 18}
-    one = Contentment(0, (), **counts, solved=2, unsolved=2)
-    assert (one.rate, one.mean, one.participation, one.solved_rate) == (0.6, 3.6, 0.4, 0.5)
-    assert await store.satisfaction.figures(BOUNDS) == []
+def test_the_shares() -> None:
+    counts = {"asked": 10, "replied": 4, "rated": 5, "content": 3, "score_sum": 18}
+    one = Figures(0, "", **counts, solved=3, unsolved=1)  # type: ignore[arg-type]
+    shares = (one.satisfaction, one.score, one.participation, one.solved_rate)
+    assert shares == (0.6, 3.6, 0.4, 0.75)
+    assert Figures(0, "").solved_rate is None

@@ -47,6 +47,8 @@ START = 1_798_761_600  # 2027-01-01, UTC
 BOUNDS = [START, START + 10 * DAY, START + 31 * DAY]
 CHANNELS = ("email", "webchat", "slack")
 DOMAINS = ("物流", "支付", "产品", None)
+REGIONS = ("华东", "华南", None)
+TIERS = ("standard", "vip")
 TEAMS = ("华东", "华东", "海外", "")
 STATES = [state.value for state in TicketState if state != TicketState.MERGED]
 
@@ -95,7 +97,8 @@ class Month:
 
     def _customer(self) -> tuple[str, str]:
         who, known = self._id(), self._id()
-        self.rows["customer"].append({"id": who, "created_at": 0.0})
+        tier = self._draw.choice(TIERS)
+        self.rows["customer"].append({"id": who, "tier": tier, "created_at": 0.0})
         row = {"id": known, "customer_id": who, "channel": "email", "lookup": known}
         self.rows["identity"].append(row | {"sealed": b"", "created_at": 0.0})
         return who, known
@@ -106,8 +109,9 @@ class Month:
         created = self._minute(START - 9 * DAY, BOUNDS[-1] + 2 * DAY)
         row = {"id": talk, "channel": channel, "account": "x", "key": talk}
         self.rows["conversation"].append(row | {"identity_id": known, "created_at": created})
-        domain = draw.choice(DOMAINS)
-        labels = domain and {"facets": {"domain": {"value": domain}}, "bundle": "b"}
+        said = {"domain": draw.choice(DOMAINS), "region": draw.choice(REGIONS)}
+        facets = {facet: {"value": value} for facet, value in said.items() if value}
+        labels = {"facets": facets, "bundle": "b"} if facets else None
         answered = self._chance(0.7)
         first = created + self._minute(0, 3 * DAY) if answered else None
         self.rows["ticket"].append(
@@ -172,7 +176,7 @@ class Month:
     def _clock(self, ticket_id: str, channel: str, at: float) -> None:
         draw = self._draw
         row = {"id": self._id(), "ticket_id": ticket_id, "kind": draw.choice(list(ClockKind))}
-        row |= {"channel": channel, "account": "x", "lane": "mail", "tier": "standard"}
+        row |= {"channel": channel, "account": "x", "lane": "mail", "tier": draw.choice(TIERS)}
         # Labels of then, which may have been corrected since.
         row |= {"domain": draw.choice(DOMAINS) or "", "type": "", "urgency": "", "target": 60.0}
         row |= {"hours": "natural", "started_at": at + self._minute(0, DAY)}
@@ -199,6 +203,7 @@ class ByHand:
             if not row["junk"] and row["state"] != "merged"
         }
         self._team = {row["id"]: row["team"] for row in rows["agent"]}
+        self._tier = {row["id"]: row["tier"] for row in rows["customer"]}
         self.found: dict[tuple[int, str], dict[str, float]] = defaultdict(
             lambda: defaultdict(float)
         )
@@ -219,15 +224,18 @@ class ByHand:
     def _group(self, row: Mapping[str, Any], person: str | None) -> str:
         if self._by == "channel":
             return str(row["channel"])
-        if self._by == "domain":
-            return self._domain(row)
+        if self._by in {"domain", "region"}:
+            return self._label(row, self._by)
+        if self._by == "tier":
+            return self._tier[row["customer_id"]]
         if self._by == "agent":
             return person or ""
         return self._team[person] if self._by == "team" and person else ""
 
     @staticmethod
-    def _domain(row: Mapping[str, Any]) -> str:
-        return row["labels"]["facets"]["domain"]["value"] if row["labels"] else ""
+    def _label(row: Mapping[str, Any], facet: str) -> str:
+        facets = row["labels"]["facets"] if row["labels"] else {}
+        return facets[facet]["value"] if facet in facets else ""
 
     @staticmethod
     def _period(at: float | None) -> int | None:
@@ -263,7 +271,7 @@ class ByHand:
     def _came_before(self, mine: Mapping[str, Any]) -> bool:
         return any(
             row["customer_id"] == mine["customer_id"]
-            and self._domain(row) == self._domain(mine)
+            and self._label(row, "domain") == self._label(mine, "domain")
             and 0 < mine["created_at"] - row["created_at"] <= 7 * DAY
             for row in self._tickets.values()
         )
@@ -322,7 +330,7 @@ class ByHand:
             if period is None or mine is None or row["outcome"] not in {"met", "missed"}:
                 continue
             group = self._group(mine, row["agent_id"])
-            group = row["domain"] if self._by == "domain" else group
+            group = row[self._by] if self._by in {"domain", "tier"} else group
             self.found[period, group][f"{row['kind']} {row['outcome']}"] += 1
 
     def _occupancy(self) -> None:

@@ -77,7 +77,6 @@ LOOKED_AT: Mapping[str, Act] = {
     "escalated": lambda s: s.clocks.escalated(),
     "examples": lambda s: s.examples.had_by("a", ["t1", "t2"]),
     "resolved": lambda s: s.examples.resolved(10),
-    "satisfaction": lambda s: s.satisfaction.figures(MONTH, ["agent"]),
     "ledger": lambda s: s.ledger.entries(*MONTH),
     "follow-ups": lambda s: s.follow_ups.page(states=["waiting", "active"]),
     "reviews": lambda s: s.follow_ups.page(review="open"),
