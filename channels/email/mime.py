@@ -8,7 +8,7 @@ import hashlib
 import html
 import mimetypes
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -57,6 +57,8 @@ _TEXT_BYTES = 2 * 1024 * 1024
 
 _BODY_TYPES = frozenset({"text/plain", "text/html"})
 _NAME_LIMIT = 200
+_REFERRED = 10
+"""Earlier mails that a mail may go on from, nearest first."""
 _ADDRESS_LIKE = re.compile("\\S[@\uff20\ufe6b]\\S")
 _BAD_IN_NAME = re.compile(r'[/\\:*?"<>|\x00]+')
 
@@ -109,12 +111,15 @@ class Reader:
         )
         own_id = next(iter(message_ids(headers, "message-id")), "")
         digest = hashlib.sha256(envelope.body).hexdigest()
-        key, proof = self._conversation(envelope, headers, digest)
+        references = message_ids(headers, "in-reply-to") + message_ids(headers, "references")[::-1]
+        key, proof = self._conversation(envelope, headers, digest, references)
         no_auto = no_automatic_answer(
             headers, root.type, fact, sender.email.lower(), trust.level, envelope.transport
         )
         reply_to, elsewhere = self._way_back(headers, sender.email, trust)
         meta = _meta(headers, own_id, proof, no_auto, cut, body.shortened) | elsewhere
+        if not proof and auto in ("none", "list"):
+            meta |= _continuing(references)
         attachments, files = body.attachments(envelope)
         received = datetime.fromtimestamp(envelope.received_at, UTC)
         message = InboundMessage(
@@ -180,11 +185,12 @@ class Reader:
         changes = {"kind": "status", "reply_to_external_id": found.message_id, "meta": meta}
         return Normalized(message.model_copy(update=changes), {})
 
-    def _conversation(self, envelope: Envelope, headers: Headers, digest: str) -> tuple[str, str]:
+    def _conversation(
+        self, envelope: Envelope, headers: Headers, digest: str, references: Sequence[str]
+    ) -> tuple[str, str]:
         recipients: list[str] = [*envelope.transport.get("rcpt_tos", ())]
         for name in ("delivered-to", "x-original-to", "to", "cc"):
             recipients += [address.email for address in addresses(headers, name)]
-        references = message_ids(headers, "in-reply-to") + message_ids(headers, "references")[::-1]
         found = self._threads.find(recipients, references)
         return found or (self._threads.new_key(envelope.account, digest), "")
 
@@ -217,6 +223,12 @@ def _meta(
     }
     kept = {name: value for name, value in facts.items() if value}
     return {**kept, "cut": [cut.start, cut.end]}
+
+
+def _continuing(references: Sequence[str]) -> dict[str, list[str]]:
+    """What nobody signed: it may lead to an earlier mail of the same sender, and to no other."""
+    nearest = [*dict.fromkeys(references)][:_REFERRED]
+    return {"continues": nearest} if nearest else {}
 
 
 def _date(headers: Headers) -> datetime | None:

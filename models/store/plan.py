@@ -9,6 +9,7 @@ from sqlalchemy import select, union_all
 
 from models.ids import ticket_number
 from models.message import InboundMessage
+from models.store.continuing import known_as
 from models.store.custody import tell
 from models.store.database import Fields, Tx, dicts
 from models.store.files import due_files, unfetched
@@ -316,6 +317,7 @@ class Plan:
             "ticket_id": case["id"] if case else None,
             "identity_id": known.id,
             "envelope_id": item.envelope_id,
+            "known_as": known_as(m),
             "seq": talk["last_seq"],
             "quarantined": stranger,
             "versions": None,

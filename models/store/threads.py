@@ -9,6 +9,7 @@ from sqlalchemy import select
 from models.message import InboundMessage
 from models.storable import line
 from models.store.calls import record_calls
+from models.store.continuing import continued
 from models.store.database import Tx
 from models.store.envelopes import finish
 from models.store.incoming import Incoming, slot
@@ -71,6 +72,7 @@ class Threads:
         people = await self._people.known(
             tx, [(i.message.channel, i.message.sender) for i in kept]
         )
+        kept = await continued(tx, kept, people)
         plan = Plan(tx, self._hold, self._reopen, stands)
         await plan.load(kept, people)
         batch = await sort_out(tx, kept)

@@ -51,6 +51,8 @@ message = Table(
     Column("channel", String(32), nullable=False),
     Column("account", Line(255), nullable=False),
     Column("external_id", Line(255), nullable=False),
+    # Where others refer to it by another name than the channel's own: its Message-ID.
+    Column("known_as", Line(255)),
     Column("revision", Long, nullable=False),
     Column("trust", JSON, nullable=False),
     Column("subject", Words, nullable=False),
@@ -71,6 +73,9 @@ message = Table(
     identifier("changes_id"),  # the message that this edit or deletion changed
     UniqueConstraint("channel", "account", "external_id", "revision"),
     UniqueConstraint("conversation_id", "seq"),
+    Index(
+        "ix_message_known_as", "channel", "account", "known_as", **where("known_as IS NOT NULL")
+    ),
     # The database itself refuses to show a message twice.
     Index(
         "uq_message_shown",

@@ -259,6 +259,24 @@ def test_an_answer_to_ours_comes_back_by_address_or_reference() -> None:
     assert stranger.conversation_key != first.conversation_key
 
 
+def test_what_nobody_signed_is_named_for_the_senders_own_mails() -> None:
+    names = {"In-Reply-To": "<m9@x.example>", "References": "<m1@x.example> <m9@x.example>"}
+    message = read(mail("附件忘了", **names))
+    assert message.meta["continues"] == ["m9@x.example", "m1@x.example"]
+    many = " ".join(f"<m{n}@x.example>" for n in range(30))
+    nearest = read(mail(References=many)).meta["continues"]
+    assert nearest == [f"m{n}@x.example" for n in range(29, 19, -1)]
+    assert "continues" not in read(mail()).meta
+
+
+def test_what_we_signed_or_a_program_wrote_goes_on_from_nothing_else() -> None:
+    names = {"In-Reply-To": "<m9@x.example>"}
+    address = Threads(SECRET).reply_address("support@example.com", "a" * 16)
+    assert "continues" not in read(mail(**names), rcpt_tos=[address]).meta
+    assert "continues" not in read(mail(**names, **{"Auto-Submitted": "auto-replied"})).meta
+    assert read(mail(**names, **{"List-Id": "<l.x.example>"})).meta["continues"]
+
+
 def test_without_from_the_envelope_says_who_wrote() -> None:
     message = read(b"Subject: x\r\n\r\nbody")
     assert message.sender.email == "z@customer.example"

@@ -16,8 +16,8 @@ from models.errors import Permanent
 from models.events import STATE_CHANGES
 from models.migrations import check, migrate
 from models.store import Store
-from models.store.database import Database
-from models.tables import event
+from models.store.database import Database, Tx
+from models.tables import conversation, customer, envelope, event, identity, message
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import owned
@@ -134,6 +134,39 @@ async def test_whoever_follows_gets_through_the_events_of_the_first_version(stor
     assert [_four(data) for data in await _moves(store.db)] == [_four(data) for data in today]
     followers = make_followers(load(environ={}))
     await store.followers.catch_up(followers, await store.events.last())
+
+
+async def _said(tx: Tx, facts: Mapping[str, Mapping[str, str]]) -> None:
+    """Mails of one conversation, as they were stored before they were found by their names."""
+    at, one = {"id": "1", "created_at": tx.now}, {"channel": "email", "account": "service"}
+    await tx.conn.execute(insert(customer), [at])
+    lookup = {"customer_id": "1", "channel": "email", "lookup": "x", "sealed": b""}
+    await tx.conn.execute(insert(identity), [at | lookup])
+    came = {"id": "1", "received_at": tx.now, "body_sha256": "", "transport": {}, "lane": 1}
+    await tx.conn.execute(insert(envelope), [one | came | {"dedupe_key": "x"}])
+    await tx.conn.execute(insert(conversation), [at | one | {"key": "x", "identity_id": "1"}])
+    empty = dict.fromkeys(("subject", "text", "text_full", "lang", "auto", "order_key"), "")
+    row = empty | one | {"conversation_id": "1", "identity_id": "1", "envelope_id": "1"}
+    row |= {"kind": "message", "revision": 0, "parser_version": 1, "received_at": tx.now}
+    row |= {"trust": {}, "attachments": []}  # type: ignore[dict-item]
+    rows = [
+        row | {"id": name, "external_id": name, "seq": seq, "meta": meta}
+        for seq, (name, meta) in enumerate(facts.items(), 1)
+    ]
+    await tx.conn.execute(insert(message), rows)
+
+
+async def test_mails_of_before_are_found_by_their_names(db: Database) -> None:
+    """What their sender adds after the upgrade goes where they went."""
+    await _at(db, "0026")
+    said = {"a": {"message_id": "用户1@x.example"}, "b": {}, "c": {"message_id": "m" * 300}}
+    async with db.write() as tx:
+        await _said(tx, said)
+    await migrate(db)
+    m = message.c
+    async with db.read() as conn:
+        names = (await conn.execute(select(m.external_id, m.known_as))).all()
+    assert dict(map(tuple, names)) == {"a": "用户1@x.example", "b": None, "c": None}
 
 
 async def test_a_newer_schema_is_refused_and_not_to_be_migrated(db: Database) -> None:

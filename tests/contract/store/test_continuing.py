@@ -1,0 +1,204 @@
+"""Who adds to their own earlier mail comes into its ticket; nobody else does."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from models.message import Lane, ReplyRoute, Sender, Trust
+from models.store import Store
+from models.store.incoming import Incoming
+from models.tables import message, ticket
+from models.ticket import TicketState
+from tests.contract.store.conftest import FakeClock
+from tests.contract.store.makers import agent, envelope, inbound, leased, routed, thread
+from tests.contract.store.plans import read_whole, watched
+
+VERIFIED = Trust(level="verified", method="dmarc", proves=("email",))
+CLAIMED = Trust(level="claimed")
+FAILED = Trust(level="failed")
+
+
+def mail(name: str, *continues: str, **options: Any) -> dict[str, Any]:
+    """A message as the reader of mails makes it, of a conversation of its own."""
+    meta = {"message_id": f"{name}@x.example"}
+    if continues:
+        meta["continues"] = [f"{one}@x.example" for one in continues]  # type: ignore[assignment]
+    defaults = {
+        "external_id": f"{name}@x.example#{options.get('body', name)}",
+        "conversation_key": f"talk-{options.pop('body', name)}",
+        "meta": meta,
+        "trust": CLAIMED,
+        "reply_route": ReplyRoute(adapter="email", address="wang@example.com"),
+    }
+    return defaults | options
+
+
+async def come(store: Store, key: str, said: dict[str, Any], account: str = "service") -> None:
+    e = envelope(
+        key, now=await store.db.now(), channel="email", account=account, lane=Lane.MAIL
+    )  # fmt: skip
+    await thread(store, e, **said)
+
+
+async def talks(store: Store) -> list[list[str]]:
+    """The tickets, each with the keys of the mails that are in it, in their order."""
+    t, m = ticket.c, message.c
+    query = (
+        select(t.id, m.external_id).join(message, m.ticket_id == t.id).order_by(t.number, m.seq)
+    )
+    found: dict[str, list[str]] = {}
+    async with store.db.read() as conn:
+        for ticket_id, external_id in await conn.execute(query):
+            found.setdefault(ticket_id, []).append(external_id.partition("@")[0])
+    return list(found.values())
+
+
+async def test_what_was_forgotten_comes_into_the_ticket_of_the_mail(store: Store) -> None:
+    await come(store, "1", mail("m1"))
+    await come(store, "2", mail("m2", "m1", text="附件忘了"))
+    await come(store, "3", mail("m3", "unknown", "m2", "m1"))
+    assert await talks(store) == [["m1", "m2", "m3"]]
+    (found,) = await store.tickets.page()
+    log = await store.conversations.log(found.conversation_id)
+    assert [entry.quarantined for entry in log] == [False] * 3
+    (due,) = await store.queue.unlabelled(10)
+    assert "附件忘了" in due.text
+    async with store.db.read() as conn:
+        facts = (await conn.execute(select(message.c.meta).order_by(message.c.seq))).scalars()
+        assert [fact.get("threaded_by") for fact in facts] == [None, "own", "own"]
+
+
+ELSEWHERE = ReplyRoute(adapter="email", address="other@example.com")
+OTHER = Sender(external_id="zhao@example.com", email="zhao@example.com")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({}, {"sender": OTHER}),
+        ({"trust": VERIFIED}, {"trust": CLAIMED}),
+        ({}, {"trust": FAILED}),
+        ({"trust": FAILED}, {"trust": FAILED}),
+        ({"trust": FAILED}, {"trust": VERIFIED}),
+        ({}, {"reply_route": ELSEWHERE}),
+        ({"trust": VERIFIED}, {"trust": VERIFIED, "reply_route": ELSEWHERE}),
+        ({}, {"reply_route": None}),
+    ],
+)
+@pytest.mark.parametrize("together", [False, True])
+async def test_everybody_else_has_a_ticket_of_their_own(
+    store: Store, first: dict[str, Any], second: dict[str, Any], together: bool
+) -> None:
+    await _both(store, mail("m1", **first), mail("m2", "m1", **second), together=together)
+    assert await talks(store) == [["m1"], ["m2"]]
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_who_is_proven_now_may_go_on_from_what_was_claimed(
+    store: Store, together: bool
+) -> None:
+    await _both(store, mail("m1"), mail("m2", "m1", trust=VERIFIED), together=together)
+    assert await talks(store) == [["m1", "m2"]]
+
+
+@pytest.mark.parametrize("sender", [{}, {"sender": OTHER}], ids=["own", "a stranger's"])
+@pytest.mark.parametrize("together", [False, True])
+async def test_a_name_that_two_mails_have_leads_nowhere(
+    store: Store, sender: dict[str, Any], together: bool
+) -> None:
+    again = mail("m1", body="another", **sender)
+    await _both(store, mail("m1"), again, mail("m2", "m1"), together=together)
+    assert await talks(store) == [["m1"], ["m1"], ["m2"]]
+
+
+async def test_another_account_is_another_world(store: Store) -> None:
+    await come(store, "1", mail("m1"))
+    await come(store, "2", mail("m2", "m1"), account="sales")
+    assert len(await talks(store)) == 2
+
+
+async def test_who_was_quarantined_stays_so(store: Store) -> None:
+    await come(store, "1", mail("m1"))
+    # With the signed address of the conversation in hand, as somebody in copy has it.
+    await come(store, "2", mail("m2", sender=OTHER, conversation_key="talk-m1"))
+    await come(store, "3", mail("m3", "m2", sender=OTHER, reply_route=ELSEWHERE))
+    assert await talks(store) == [["m1", "m2", "m3"]]
+    (found,) = await store.tickets.page()
+    log = await store.conversations.log(found.conversation_id)
+    assert [entry.quarantined for entry in log] == [False, True, True]
+    assert await store.conversations.address(found.conversation_id) == "wang@example.com"
+
+
+async def test_a_batch_goes_on_from_itself_in_whatever_order(store: Store) -> None:
+    mails = [mail("m3", "m2", "m1"), mail("m1"), mail("m2", "m1"), mail("n", "n")]
+    await _both(store, *mails, together=True)
+    assert sorted(map(sorted, await talks(store))) == [["m1", "m2", "m3"], ["n"]]
+
+
+async def test_two_that_name_each_other_are_one(store: Store) -> None:
+    await _both(store, mail("m1", "m2"), mail("m2", "m1"), together=True)
+    assert sorted(map(sorted, await talks(store))) == [["m1", "m2"]]
+
+
+async def test_a_mail_that_was_changed_is_one_mail(store: Store) -> None:
+    await come(store, "1", mail("m1"))
+    await come(store, "2", mail("m1", kind="edit", revision=1))
+    await come(store, "3", mail("m2", "m1"))
+    assert len(await store.tickets.page()) == 1
+
+
+async def test_after_the_window_it_is_a_new_ticket_that_follows_the_old(
+    store: Store, clock: FakeClock
+) -> None:
+    await come(store, "1", mail("m1"))
+    (due,) = await store.queue.unlabelled(10)
+    await store.queue.route([routed(due)])
+    await store.tickets.take(due.ticket_id, agent_id := await agent(store))
+    await store.tickets.move(due.ticket_id, agent_id, TicketState.RESOLVED)
+    clock.pass_(8 * 86400)
+    await come(store, "2", mail("m2", "m1"))
+    assert await talks(store) == [["m1"], ["m2"]]
+    (after,) = [t for t in await store.tickets.page() if t.id != due.ticket_id]
+    assert after.predecessor_id == due.ticket_id
+
+
+async def test_a_long_name_is_found_whole(store: Store) -> None:
+    for key, end in enumerate("ab"):
+        await come(store, str(key), mail("x" * 300 + end))
+    await come(store, "3", mail("m3", "x" * 300 + "b"))
+    assert [len(names) for names in await talks(store)] == [1, 2]
+
+
+async def test_the_earlier_mail_is_found_by_its_index(store: Store) -> None:
+    await come(store, "1", mail("m1"))
+    async with watched(store.db) as asked:
+        await come(store, "2", mail("m2", "m1"))
+    assert any("known_as IN" in statement for statement in asked.statements)
+    assert await read_whole(store, asked) == []
+
+
+async def test_mail_that_names_nothing_costs_no_statement(store: Store) -> None:
+    async with watched(store.db) as asked:
+        await come(store, "1", mail("m1"))
+    assert not any("known_as IN" in statement for statement in asked.statements)
+
+
+async def _both(store: Store, *said: dict[str, Any], together: bool) -> None:
+    """The mails in this order, each by itself or all in one batch."""
+    if not together:
+        for key, one in enumerate(said):
+            await come(store, str(key), one)
+        return
+    start = await store.db.now()
+    envelopes = [
+        envelope(str(n), now=start + n / 1000, channel="email", account="service", lane=Lane.MAIL)
+        for n in range(len(said))
+    ]
+    await store.envelopes.accept(envelopes)
+    lease = await leased(store, Lane.MAIL)
+    items = [
+        Incoming(e.id, inbound(e, **one), e.lane) for e, one in zip(envelopes, said, strict=True)
+    ]
+    async with store.db.write() as tx:
+        await store.threads.thread(tx, lease.token, [e.id for e in envelopes], items)
