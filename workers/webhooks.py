@@ -18,7 +18,7 @@ from models.store.webhooks import DueEvent
 _log = structlog.stdlib.get_logger(__name__)
 
 _TOGETHER = 8
-"""Events of different tickets that one webhook gets at the same time."""
+"""Events of different tickets that one webhook gets at the same time, at most."""
 
 _LEASE_SECONDS = 60.0
 _ATTEMPT_SECONDS = 10.0
@@ -103,22 +103,33 @@ class Announcing:
     async def _serve(self, webhook_id: str) -> None:
         try:
             await self._drain(webhook_id)
-        except Temporary as error:
-            _log.warning("webhook put off", webhook=webhook_id, error=str(error))
+        except* Temporary as found:
+            _log.warning("webhook put off", webhook=webhook_id, error=str(found.exceptions[0]))
 
     async def _drain(self, webhook_id: str) -> None:
+        """Sends until nothing is due; a slow answer takes the place of one event, not of all.
+
+        Each attempt that nobody answers closes a place until somebody answers again, so that a
+        receiver that is dead costs as many attempts as there are places.
+        """
         timeout = aiohttp.ClientTimeout(total=self._patience)
-        async with aiohttp.ClientSession(
-            timeout=timeout, connector=guarded(self._allowed)
-        ) as http:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, connector=guarded(self._allowed)) as http,
+            asyncio.TaskGroup() as group,
+        ):
+            sending: set[asyncio.Task[bool]] = set()
+            unanswered = 0
             while not self._stopping():
-                due = await self._store.webhooks.lease(webhook_id, _TOGETHER, _LEASE_SECONDS)
-                if not due:
-                    return
-                answered = await asyncio.gather(*(self._send(http, one) for one in due))
-                if not any(answered):
-                    await self._store.webhooks.pause(webhook_id, _FIRST_PAUSE, _LONGEST_SILENCE)
-                    return
+                if room := _TOGETHER - unanswered - len(sending):
+                    due = await self._store.webhooks.lease(webhook_id, room, _LEASE_SECONDS)
+                    sending |= {group.create_task(self._send(http, one)) for one in due}
+                if not sending:
+                    break
+                ended, sending = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
+                answers = [task.result() for task in ended]
+                unanswered = 0 if any(answers) else unanswered + len(answers)
+            if unanswered and not sending:
+                await self._store.webhooks.pause(webhook_id, _FIRST_PAUSE, _LONGEST_SILENCE)
 
     async def _send(self, http: aiohttp.ClientSession, due: DueEvent) -> bool:
         """One attempt, and what became of it; whether anybody answered at all."""

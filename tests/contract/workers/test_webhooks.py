@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from models.errors import Temporary
 from models.store import Store
+from models.store.webhooks import DueEvent
 from tests.contract.store.conftest import FakeClock
 from tests.receiver import Receiver
 from workers.webhooks import Announcing
@@ -86,6 +88,40 @@ async def test_who_hangs_holds_up_nobody_else(store: Store) -> None:
             assert slow.taken == []
         finally:
             await announcing.close()
+
+
+async def test_one_slow_answer_holds_up_its_own_ticket_only(store: Store) -> None:
+    async with Receiver() as receiver:
+        await _hook(store, receiver)
+        receiver.answers = ["hang"]
+        await _happen(store, tickets=30, each=1)
+        announcing = Announcing(store, patience=60, allowed=HERE)
+        try:
+            await announcing.run()
+            async with asyncio.timeout(10):
+                while len(receiver.taken) < 29:
+                    await asyncio.sleep(0.01)
+        finally:
+            await announcing.close()
+
+
+async def test_a_database_that_goes_away_ends_a_round_and_the_next_goes_on(
+    store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(due: DueEvent) -> bool:
+        raise Temporary("the database is away")
+
+    async with Receiver() as receiver:
+        hook = await _hook(store, receiver)
+        await _happen(store, tickets=3, each=1)
+        announcing = Announcing(store, allowed=HERE)
+        with monkeypatch.context() as broken:
+            broken.setattr(store.webhooks, "done", away)
+            await announcing.run()
+            await announcing.settle()
+        assert {row["state"] for row in await store.webhooks.log(hook)} == {"due"}
+        await _until_settled(store, announcing, clock)
+        assert set(receiver.ids()) == {1, 2, 3}
 
 
 async def test_nothing_is_sent_where_nobody_answers_until_the_pause_is_over(
