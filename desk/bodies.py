@@ -51,6 +51,9 @@ def _word(text: str) -> str:
 Line = Annotated[str, AfterValidator(_printable)]
 Name = Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=64)]
 Id = Annotated[Line, Field(min_length=1, max_length=36)]
+ClientId = Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{8,64}$")]
+"""By what a request of a client is known when it comes again."""
+
 Why = Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=500)]
 Skills = dict[
     Annotated[Line, Field(min_length=1, max_length=64)], Annotated[int, Field(ge=1, le=5)]
@@ -67,6 +70,15 @@ class Body(BaseModel):
     """The base of all: an unknown field is refused, not ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Repeatable(Body):
+    """Makes something that people would see twice; the same ``client_id`` again makes no other.
+
+    Made by the client for one request; a retry has the same.
+    """
+
+    client_id: ClientId | None = None
 
 
 class Login(Body):
@@ -102,7 +114,7 @@ class Take(Body):
 
 class Reply(Body):
     text: Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=20_000)]
-    client_id: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{8,64}$")]
+    client_id: ClientId
     then: Literal["active", "pending", "resolved"] = "active"
     files: Annotated[tuple[Id, ...], Field(max_length=10)] = ()
     """Ids of uploads for this ticket."""
@@ -203,7 +215,7 @@ class RulesLine(Body):
     domains: tuple[Annotated[Line, Field(max_length=64)], ...] = ()
 
 
-class NewRules(Body):
+class NewRules(Repeatable):
     content: dict[str, Any]
     why: Why
     based_on: Number | None = None
@@ -216,7 +228,7 @@ class PublishRules(Body):
     """Published although the review found errors; the reason says why."""
 
 
-class RollBackRules(Body):
+class RollBackRules(Repeatable):
     why: Why
     line: RulesLine = RulesLine()
 
@@ -231,7 +243,7 @@ class Replay(Body):
     ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=100)]
 
 
-class NewWebhook(Body):
+class NewWebhook(Repeatable):
     url: Annotated[Line, AfterValidator(_http_address), Field(max_length=2000)]
     kinds: tuple[Annotated[str, Field(pattern=r"^[a-z_.]{1,32}$")], ...] = ()
     """Event kinds; none means all."""
@@ -256,7 +268,7 @@ class FollowUpFilter(Body):
 class RecordFollowUp(Body):
     """An attempt that a person made, and what came of it; ``score`` 5 is very satisfied."""
 
-    client_id: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{8,64}$")]
+    client_id: ClientId
     reached: bool
     channel: Annotated[str, Field(pattern=r"^[a-z_]{1,32}$")] = "phone"
     content: Annotated[Line, Field(max_length=5000)] = ""
@@ -267,7 +279,7 @@ class RecordFollowUp(Body):
 class WriteFollowUp(Body):
     """A question to the customer, in one of their conversations."""
 
-    client_id: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{8,64}$")]
+    client_id: ClientId
     conversation: Id
     text: Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=5000)]
 
@@ -283,7 +295,7 @@ class IncidentFilter(Body):
     state: Literal["open", "closed"] | None = None
 
 
-class DraftText(Body):
+class DraftText(Repeatable):
     """A text for all members of an incident; one language at least."""
 
     zh: Annotated[Line, Field(max_length=5000)] = ""
@@ -296,7 +308,7 @@ class TextPreview(Body):
     text: Annotated[Line, Field(max_length=2000)]
 
 
-class NewText(TextPreview):
+class NewText(TextPreview, Repeatable):
     """A new version of what customers get by themselves."""
 
     why: Why
@@ -310,7 +322,7 @@ class CloseIncident(Body):
     summary: Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=5000)]
 
 
-class NewDrill(Body):
+class NewDrill(Repeatable):
     title: Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=200)]
     members: Annotated[int, Field(ge=1, le=500)] = 12
 
@@ -338,6 +350,10 @@ class Canned(Body):
     title: Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=120)]
     zh: Annotated[Line, Field(max_length=5000)] = ""
     en: Annotated[Line, Field(max_length=5000)] = ""
+
+
+class NewCanned(Canned, Repeatable):
+    """One more."""
 
 
 class NewWords(Body):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from desk.bodies import Body, Id, Line, Month, Why, _wordy
+from desk.bodies import Body, Id, Line, Month, Repeatable, Why, _wordy
 from models.complaint import Word
 
 Moment = Annotated[float, Field(ge=0, le=1e11)]
@@ -39,6 +39,10 @@ class NewSubtask(Body):
     due_at: Moment | None = None
 
 
+class OpenSubtask(NewSubtask, Repeatable):
+    """One by itself, not together with others."""
+
+
 class SetMajor(Body):
     """With ``tasks`` by department; without any, one for the responsible department."""
 
@@ -71,7 +75,7 @@ class SendComplaint(Body):
     department: Annotated[Line, Field(min_length=1, max_length=64)]
 
 
-class NewImprovement(Body):
+class NewImprovement(Repeatable):
     text: Said
     owner: Id
     due_at: Moment
@@ -93,7 +97,7 @@ class Result(Body):
     result: Said
 
 
-class NewNote(Body):
+class NewNote(Repeatable):
     text: Said
 
 

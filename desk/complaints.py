@@ -10,6 +10,7 @@ from desk import complaint_bodies as asking
 from desk.auth import API, ID, who
 from desk.errors import Refusal
 from desk.masking import FindSpans, hidden
+from desk.repeats import key_of
 from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import Json
 from desk.tickets import names_of, needs_of, seen, touched
@@ -21,6 +22,7 @@ from models.routing import Department, Needs
 from models.store.complaints import Complaint
 from models.store.helping import NewTask
 from models.store.improvements import Improvement
+from models.store.once import Key
 
 _DAY_SECONDS = 86400.0
 
@@ -181,8 +183,9 @@ async def open_task(
     ticket_id: str,
     by: str,
     task: asking.NewSubtask,
+    key: Key | None,
     *,
-    hands_off: bool = False,
+    hands_off: bool,
 ) -> str:
     """Opens a sub-task, due when its department has had its time; returns its id."""
     await _known(services, task)
@@ -196,6 +199,7 @@ async def open_task(
         due_at=new.due_at,
         units=new.units,
         hands_off=hands_off,
+        key=key,
     )
 
 
@@ -272,7 +276,12 @@ async def improve(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     await colleague(services, asked.owner)
     await services.store.improvements.add(
-        ticket.id, who(request).id, text=asked.text, owner_id=asked.owner, due_at=asked.due_at
+        ticket.id,
+        who(request).id,
+        text=asked.text,
+        owner_id=asked.owner,
+        due_at=asked.due_at,
+        key=key_of(request, asked),
     )
     return await _shown(request, ticket.id, 201)
 

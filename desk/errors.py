@@ -60,6 +60,9 @@ CONFLICTS: Mapping[str, str] = {
     "this client_id was used for another answer; make a new one": (
         "这个 client_id 已用于另一条答复，请换一个新的。"
     ),
+    "this client_id was used for another request; make a new one": (
+        "这个 client_id 已用于另一个请求，请换一个新的。"
+    ),
     "this answer is neither failed nor of unknown fate": "这条答复既未失败，也不是去向不明。",
     "this link was undone before": "这次合并已经撤销过了。",
     "this version is in force there already": "这一版已在那里生效。",

@@ -10,6 +10,7 @@ from desk import complaint_bodies as asking
 from desk.auth import API, ID, who
 from desk.complaints import colleague, open_task, person_json
 from desk.errors import Refusal
+from desk.repeats import key_of
 from desk.services import SERVICES, Words
 from desk.shapes import Json
 from desk.tickets import departments_of, hands_off, names_of, seen, touched
@@ -84,9 +85,14 @@ async def dismiss(request: web.Request) -> web.Response:
 
 
 async def open_(request: web.Request) -> web.Response:
-    asked, ticket = await bodies.read(request, asking.NewSubtask), await touched(request)
+    asked, ticket = await bodies.read(request, asking.OpenSubtask), await touched(request)
     await open_task(
-        request.app[SERVICES], ticket.id, who(request).id, asked, hands_off=hands_off(request)
+        request.app[SERVICES],
+        ticket.id,
+        who(request).id,
+        asked,
+        key_of(request, asked),
+        hands_off=hands_off(request),
     )
     return await _shown(request, ticket.id, 201)
 
@@ -135,7 +141,8 @@ async def cancel(request: web.Request) -> web.Response:
 
 async def write(request: web.Request) -> web.Response:
     asked, ticket = await bodies.read(request, asking.NewNote), await seen(request)
-    await request.app[SERVICES].store.notes.write(ticket.id, who(request).id, asked.text)
+    notes = request.app[SERVICES].store.notes
+    await notes.write(ticket.id, who(request).id, asked.text, key_of(request, asked))
     return await _shown(request, ticket.id, 201)
 
 

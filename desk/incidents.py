@@ -7,6 +7,7 @@ from aiohttp import web
 from desk import bodies
 from desk.auth import API, ID, who
 from desk.masking import beginning
+from desk.repeats import key_of
 from desk.services import SERVICES, DeskServices
 from desk.shapes import Json, value_name
 from desk.tickets import names_of
@@ -55,7 +56,9 @@ async def _typical(services: DeskServices, found: Incident) -> str:
 async def draft(request: web.Request) -> web.Response:
     asked, person = await bodies.read(request, bodies.DraftText), who(request)
     store = request.app[SERVICES].store.incidents
-    made = await store.draft(request.match_info["incident"], person.id, asked.zh, asked.en)
+    made = await store.draft(
+        request.match_info["incident"], person.id, asked.zh, asked.en, key_of(request, asked)
+    )
     return web.json_response({"id": made}, status=201)
 
 
@@ -89,7 +92,11 @@ async def drill(request: web.Request) -> web.Response:
     person, services = who(request, Role.SUPERVISOR), request.app[SERVICES]
     asked = await bodies.read(request, bodies.NewDrill)
     made = await services.store.incidents.drill(
-        person.id, asked.title, asked.members, services.options.incident_alert
+        person.id,
+        asked.title,
+        asked.members,
+        services.options.incident_alert,
+        key_of(request, asked),
     )
     return web.json_response({"id": made}, status=201)
 

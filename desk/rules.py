@@ -8,6 +8,7 @@ from aiohttp import web
 from desk import bodies
 from desk.auth import API, who
 from desk.errors import Refusal
+from desk.repeats import key_of
 from desk.services import SERVICES, Finding, Words
 from desk.tickets import names_of
 from models.agent import Role
@@ -55,7 +56,9 @@ async def draft(request: web.Request) -> web.Response:
     person, services = who(request, Role.SUPERVISOR), request.app[SERVICES]
     asked = await bodies.read(request, bodies.NewRules)
     try:
-        number = await services.rules.draft(asked.content, person.id, asked.why, asked.based_on)
+        number = await services.rules.draft(
+            asked.content, person.id, asked.why, asked.based_on, key_of(request, asked)
+        )
     except Rejected as error:
         raise _refused(error, "content") from error
     version = await services.store.rules.get(number)
@@ -104,7 +107,8 @@ async def publish(request: web.Request) -> web.Response:
 async def roll_back(request: web.Request) -> web.Response:
     person, services = who(request, Role.ADMIN), request.app[SERVICES]
     asked = await bodies.read(request, bodies.RollBackRules)
-    back = await services.store.rules.rollback(_line(asked.line), person.id, asked.why)
+    key = key_of(request, asked)
+    back = await services.store.rules.rollback(_line(asked.line), person.id, asked.why, key)
     await services.doorbell.ring("dispatch")
     names = await names_of(services)
     return web.json_response({"publications": [_publication_json(p, names) for p in back]})

@@ -15,6 +15,7 @@ from models.follow_up import Plan
 from models.ports import Bus, Clock, Doorbell
 from models.routing import Line, Needs, Rules
 from models.store import Store
+from models.store.once import Key
 from models.store.rules import Publication
 from models.store.tickets import Ticket
 from models.store.waiting import Rekey, Stands
@@ -104,7 +105,12 @@ class RulesOffice(Protocol):
         """The open channels, which a line of business may be of."""
 
     async def draft(
-        self, content: Mapping[str, Any], by: str | None, why: str, based_on: int | None
+        self,
+        content: Mapping[str, Any],
+        by: str | None,
+        why: str,
+        based_on: int | None,
+        key: Key | None = None,
     ) -> int: ...
 
     async def findings(self, content: Mapping[str, Any], line: Line) -> Sequence[Finding]: ...

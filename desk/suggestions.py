@@ -7,6 +7,7 @@ from aiohttp import web
 from desk import bodies
 from desk.auth import API, ID, who
 from desk.errors import Refusal
+from desk.repeats import key_of
 from desk.services import SERVICES, Words
 from desk.tickets import seen
 from models.agent import Role
@@ -27,10 +28,10 @@ async def list_canned(request: web.Request) -> web.Response:
 
 async def add_canned(request: web.Request) -> web.Response:
     person = who(request, Role.ADMIN)
-    asked = await bodies.read(request, bodies.Canned)
+    asked = await bodies.read(request, bodies.NewCanned)
     _check(asked)
-    store = request.app[SERVICES].store
-    canned_id = await store.canned.add(asked.title, asked.zh, asked.en, person.id)
+    canned, key = request.app[SERVICES].store.canned, key_of(request, asked)
+    canned_id = await canned.add(asked.title, asked.zh, asked.en, person.id, key)
     return web.json_response({"id": canned_id}, status=201)
 
 

@@ -9,6 +9,7 @@ from desk import bodies
 from desk.auth import API, who
 from desk.complaints import person_json
 from desk.errors import Refusal
+from desk.repeats import key_of
 from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import Json
 from desk.tickets import names_of
@@ -101,7 +102,9 @@ async def draft(request: web.Request) -> web.Response:
     asked = await bodies.read(request, bodies.NewText)
     name, lang = _which(request)
     _fit(name, asked.text)
-    number = await services.store.wordings.draft(name, lang, asked.text, asked.why, person.id)
+    number = await services.store.wordings.draft(
+        name, lang, asked.text, asked.why, person.id, key_of(request, asked)
+    )
     return web.json_response({"number": number}, status=201)
 
 

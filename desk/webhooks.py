@@ -10,6 +10,7 @@ from aiohttp import web
 from desk import bodies
 from desk.auth import API, ID, who
 from desk.errors import Refusal
+from desk.repeats import key_of
 from desk.services import SERVICES, Words
 from models.addresses import Network, within_reach
 from models.agent import Role
@@ -26,11 +27,11 @@ async def add(request: web.Request) -> web.Response:
     person = who(request, Role.ADMIN)
     asked = await bodies.read(request, bodies.NewWebhook)
     _refuse_internal(asked.url, request.app[SERVICES].options.webhook_networks)
-    secret = secrets.token_urlsafe(32)
-    created = await request.app[SERVICES].store.webhooks.add(
-        str(asked.url), asked.kinds, secret.encode(), person.id
+    fresh = secrets.token_urlsafe(32).encode()
+    created, secret = await request.app[SERVICES].store.webhooks.add(
+        str(asked.url), asked.kinds, fresh, person.id, key_of(request, asked)
     )
-    return web.json_response({"id": created, "secret": secret}, status=201)
+    return web.json_response({"id": created, "secret": secret.decode()}, status=201)
 
 
 def _refuse_internal(url: str, allowed: Sequence[Network]) -> None:

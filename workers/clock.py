@@ -188,6 +188,7 @@ class Ticker:
         before = now - _KEEP_EVENTS_SECONDS
         await self._store.events.forget(before)
         await self._store.webhooks.forget(before)
+        await self._store.requests.forget(before)
         await self._store.watching.forget(int(now // 86400.0) - _KEEP_COUNTS_DAYS)
         await self._store.agents.forget_credentials()
         await self._store.processes.forget()

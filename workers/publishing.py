@@ -13,6 +13,7 @@ from models.errors import Rejected
 from models.message import Lane
 from models.routing import Line, Rules
 from models.store import Store
+from models.store.once import Key
 from models.store.rules import Publication
 from models.training import Taxonomy
 from router.changes import Change, changes
@@ -51,9 +52,16 @@ class Publishing:
         self.channels = [place for place in places if place not in {*Lane}]
 
     async def draft(
-        self, content: Mapping[str, Any], by: str | None, why: str, based_on: int | None
+        self,
+        content: Mapping[str, Any],
+        by: str | None,
+        why: str,
+        based_on: int | None,
+        key: Key | None = None,
     ) -> int:
         """Keeps a draft, however unfit it may still be to be published; returns its number.
+
+        The same ``key`` again returns that of the one there is.
 
         Raises:
             Unfit: it is not written as rules are.
@@ -62,7 +70,7 @@ class Publishing:
         if based_on is not None:
             await self._store.rules.get(based_on)
         rules = parsed(content)
-        return await self._store.rules.draft(rules.model_dump(mode="json"), by, why, based_on)
+        return await self._store.rules.draft(rules.model_dump(mode="json"), by, why, based_on, key)
 
     async def findings(self, content: Mapping[str, Any], line: Line) -> list[Finding]:
         """What is wrong with content, for all or for one line of business."""

@@ -1,6 +1,6 @@
 // The complaint on a ticket: its fields, what it lacks to be closed, who reviews and calls back.
 import { ask, h, moment, notice, once, say, t } from "./dom.js";
-import { call } from "./door.js";
+import { call, make } from "./door.js";
 
 const LONG = 120; // characters that may need more than the room of a field
 const WORDS_SAID = ["satisfied", "accepted", "rejected"];
@@ -110,6 +110,7 @@ async function major(desk, box) {
 
 async function improve(desk, box) {
   const { agents } = await call("GET", "/agents");
+  const key = {};
   const said = await ask({
     title: t("improvement.new"),
     fields: [
@@ -118,9 +119,9 @@ async function improve(desk, box) {
       field("due", t("improvement.due"), "", { type: "date", required: true }),
     ],
     submit: t("complaint.save"),
-    send: (said) => call("POST", `${box.path}/improvements`, {
+    send: (said) => make(`${box.path}/improvements`, {
       text: said.get("text"), owner: said.get("owner"), due_at: new Date(`${said.get("due")}T23:59:59`).getTime() / 1000,
-    }),
+    }, key),
   });
   if (said) await saved(box);
 }

@@ -49,6 +49,24 @@ export function newId() {
   return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
 }
 
+/**
+ * Posts what people would see twice if it were made twice. ``key`` is an object that the caller keeps
+ * with what is being written: until it is stored, trying again makes no second.
+ */
+export async function make(path, body, key) {
+  key.id ??= newId();
+  try {
+    const made = await call("POST", path, { ...body, client_id: key.id });
+    key.id = newId();
+    return made;
+  } catch (refused) {
+    if (refused.code !== "conflict" || !refused.message.includes("client_id")) throw refused;
+    // What was sent before did arrive, and its answer was lost; this one was written anew since.
+    key.id = newId();
+    throw new Refused(refused.status, { code: refused.code, message: t("make.other") });
+  }
+}
+
 const SILENT = 60_000; // The server pings every 25 s.
 const LONGEST = 15_000;
 

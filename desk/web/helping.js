@@ -1,11 +1,12 @@
 // Who helps with a ticket, what they are asked to do, and notes that no customer sees.
 import { ask, h, moment, notice, once, say, show, t } from "./dom.js";
-import { call } from "./door.js";
+import { call, make, newId } from "./door.js";
 import { draftOf, keep } from "./drafts.js";
 
 async function openTask(desk, box) {
   const [{ departments }, { agents }] = await Promise.all([call("GET", "/departments"), call("GET", "/agents")]);
   const owner = box.ticket.owner?.id;
+  const key = {};
   const said = await ask({
     title: t("task.new"), text: t("task.new.text"),
     fields: [
@@ -22,7 +23,7 @@ async function openTask(desk, box) {
       const [kind, ...rest] = said.get("to").split("/");
       const body = { title: said.get("title"), [kind]: rest.join("/") };
       if (said.get("due")) body.due_at = new Date(said.get("due")).getTime() / 1000;
-      return call("POST", `/tickets/${box.ticket.id}/subtasks`, body);
+      return make(`/tickets/${box.ticket.id}/subtasks`, body, key);
     },
   });
   if (said) await box.read();
@@ -75,7 +76,7 @@ export function taskList(desk, box) {
 /** The room for notes; drawNotes fills it, and leaves whoever is writing one in peace. */
 export function noteRoom(desk, box) {
   const { id } = box.ticket;
-  const draft = draftOf(`note/${id}`, () => ({ text: "" }));
+  const draft = draftOf(`note/${id}`, () => ({ text: "", id: newId() }));
   const text = h("textarea", {
     rows: "2", maxlength: "4000", placeholder: t("note.placeholder"), "aria-label": t("note.write"),
     value: draft.text, oninput: () => {
@@ -84,7 +85,7 @@ export function noteRoom(desk, box) {
     },
   });
   const write = once(() => desk.act(async () => {
-    await call("POST", `/tickets/${id}/notes`, { text: text.value });
+    await make(`/tickets/${id}/notes`, { text: text.value }, draft);
     draft.text = text.value = "";
     keep();
     notice(t("note.written"));

@@ -1,6 +1,6 @@
 // Incidents: complaints about one matter, the text for all of them, drills, and the end.
 import { anew, ask, h, moment, notice, say, t } from "./dom.js";
-import { call } from "./door.js";
+import { call, make } from "./door.js";
 import { Panes, part } from "./panes.js";
 
 export async function openIncidents(desk, chosen) {
@@ -81,10 +81,11 @@ class Incidents extends Panes {
 
   async draft() {
     const field = (key, lang) => h("label.field", null, t(`incidents.text.${key}`), h("textarea", { name: key, rows: "4", maxlength: "5000", lang }));
+    const key = {};
     const answer = await ask({
       title: t("incidents.draft"), text: t("incidents.draft.text"), submit: t("incidents.draft"),
       fields: [field("zh", "zh-CN"), field("en", "en")],
-      send: (said) => call("POST", `/incidents/${this.chosen}/texts`, { zh: said.get("zh"), en: said.get("en") }),
+      send: (said) => make(`/incidents/${this.chosen}/texts`, { zh: said.get("zh"), en: said.get("en") }, key),
     });
     if (answer) await this.read();
   }
@@ -112,6 +113,7 @@ class Incidents extends Panes {
 
   async drill() {
     let made;
+    const key = {};
     const answer = await ask({
       title: t("incidents.drill"), text: t("incidents.drill.note"), submit: t("incidents.drill"),
       fields: [
@@ -119,7 +121,7 @@ class Incidents extends Panes {
         h("label.field", null, t("incidents.drill.members"), h("input", { name: "members", type: "number", min: "1", max: "500", value: "12" })),
       ],
       send: async (said) => {
-        made = await call("POST", "/incidents/drills", { title: said.get("title"), members: Number(said.get("members")) });
+        made = await make("/incidents/drills", { title: said.get("title"), members: Number(said.get("members")) }, key);
       },
     });
     if (answer) await this.choose(made.id);

@@ -1,6 +1,6 @@
 // The rules, for those who supervise: versions, what each changes, its review and rehearsal.
 import { anew, ask, attempt, h, moment, notice, say, t } from "./dom.js";
-import { call } from "./door.js";
+import { call, make } from "./door.js";
 import { lineChoice, lineFields, lineName, lineOf } from "./lines.js";
 
 /** Opens the view over the desk; it goes with Escape or its button. */
@@ -89,21 +89,23 @@ class Rules {
 
   async rollBack() {
     const lines = this.inForce.map((made) => made.line);
+    const key = {};
     const answer = await ask({
       title: t("rules.rollback.title"), submit: t("rules.rollback"), danger: true,
       fields: [why(), lineChoice(this.desk, lines)],
-      send: (said) => call("POST", "/rules/rollback", { why: said.get("why"), line: lines[Number(said.get("line"))] }),
+      send: (said) => make("/rules/rollback", { why: said.get("why"), line: lines[Number(said.get("line"))] }, key),
     });
     if (answer) await this.read();
   }
 
   async draft(version) {
     let made;
+    const key = {};
     const answer = await ask({
       title: t("rules.draft.title", { number: version.number }), submit: t("rules.draft"),
       fields: [why(), h("label.field", null, t("rules.content"), jsonBox(JSON.stringify(version.content, null, 2)))],
       send: async (said) => {
-        made = await call("POST", "/rules", { content: JSON.parse(said.get("content")), why: said.get("why"), based_on: version.number });
+        made = await make("/rules", { content: JSON.parse(said.get("content")), why: said.get("why"), based_on: version.number }, key);
       },
     });
     if (answer) await this.read(made.number);

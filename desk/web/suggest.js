@@ -1,6 +1,6 @@
 // Answers by example: what was answered to something like this, offered over the reply box.
 import { ask, h, moment, notice, t } from "./dom.js";
-import { call } from "./door.js";
+import { call, make } from "./door.js";
 
 const whole = (share) => `${Math.round(100 * share)}%`;
 
@@ -82,6 +82,7 @@ function shelf(each, work) {
 
 async function write(each) {
   const area = (name, value) => h("label.field", null, t(`canned.${name}`), h("textarea", { name, rows: "4", maxlength: "5000", value: value ?? "" }));
+  const key = {};
   const said = await ask({
     title: t(each ? "canned.change" : "canned.add"),
     fields: [
@@ -91,7 +92,7 @@ async function write(each) {
     submit: t("canned.save"),
     send: (written) => {
       const body = { title: written.get("title"), zh: written.get("zh"), en: written.get("en") };
-      return each ? call("PUT", `/canned/${each.id}`, body) : call("POST", "/canned", body);
+      return each ? call("PUT", `/canned/${each.id}`, body) : make("/canned", body, key);
     },
   });
   if (!said) return false;

@@ -1,6 +1,6 @@
 // The texts that customers get by themselves, for those who supervise: what is said, and its versions.
 import { anew, ask, h, lang, moment, notice, say, t } from "./dom.js";
-import { call } from "./door.js";
+import { call, make } from "./door.js";
 import { Panes, part } from "./panes.js";
 
 const LANGUAGES = ["zh", "en"];
@@ -85,8 +85,9 @@ class Texts extends Panes {
     });
     await read();
     let number;
+    const key = {};
     const answer = await ask({
-      send: async (said) => { ({ number } = await call("POST", this.path("versions"), { text: said.get("text"), why: said.get("why") })); },
+      send: async (said) => { ({ number } = await make(this.path("versions"), { text: said.get("text"), why: said.get("why") }, key)); },
       title: t("texts.draft"), submit: t("texts.draft"),
       text: `${say(text.use)} · ${t(`texts.${this.language}`)}`,
       fields: [

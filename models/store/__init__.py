@@ -41,6 +41,7 @@ from models.store.ledger import Ledger
 from models.store.measures import Measures
 from models.store.merging import Merging
 from models.store.notes import Notes
+from models.store.once import Requests
 from models.store.outbound import Outbound
 from models.store.overdue import Arrears
 from models.store.people import People
@@ -112,6 +113,7 @@ class Store:
     corrections: Corrections
     retrainings: Retrainings
     records: Records
+    requests: Requests
     watching: Watching
     shadows: Shadows
     examples: Examples
@@ -193,6 +195,7 @@ def open_store(
         corrections=Corrections(db),
         retrainings=Retrainings(db),
         records=Records(db),
+        requests=Requests(db),
         watching=Watching(db),
         shadows=Shadows(db),
         examples=Examples(db),

@@ -7,6 +7,7 @@ from sqlalchemy import select, update
 
 from models.errors import NotFound
 from models.store.database import Database
+from models.store.once import Key, earlier, keep
 from models.tables import canned
 
 
@@ -35,13 +36,20 @@ class Canned:
             rows = await conn.execute(query.order_by(c.title, c.id))
             return [CannedAnswer(*row) for row in rows]
 
-    async def add(self, title: str, zh: str, en: str, by: str) -> str:
-        """Stores an answer and returns its id."""
+    async def add(self, title: str, zh: str, en: str, by: str, key: Key | None = None) -> str:
+        """Stores an answer and returns its id; the same ``key`` again, of the one there is.
+
+        Raises:
+            Conflict: the key was used for another request.
+        """
         async with self._db.write() as tx:
+            if (before := await earlier(tx, key)) is not None:
+                return before
             canned_id = tx.new_id()
             row = {"id": canned_id, "title": title, "zh": zh, "en": en}
             await tx.insert(canned, [row | {"updated_at": tx.now, "updated_by": by}])
             await tx.audit(by, "canned.add", canned_id, title=title)
+            await keep(tx, key, canned_id)
         return canned_id
 
     async def change(self, canned_id: str, title: str, zh: str, en: str, by: str) -> None:

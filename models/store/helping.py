@@ -12,6 +12,7 @@ from models.store.custody import load, unload
 from models.store.database import Database, Event, Fields, Tx
 from models.store.followers import Follower
 from models.store.moves import in_reach, locked, moved
+from models.store.once import Key, earlier, keep
 from models.store.timers import Timer, set_timer, stop_timer
 from models.tables import helper, subtask, ticket
 from models.ticket import TicketState
@@ -170,18 +171,25 @@ class Helping:
         assignee_id: str | None = None,
         units: int = 0,
         hands_off: bool = False,
+        key: Key | None = None,
     ) -> str:
         """Asks a person, who thereby helps, or a department for something; returns its id.
 
+        The same ``key`` again returns the task that there is.
+
         Raises:
             NotFound: no such ticket.
-            Conflict: the ticket has ended, the agent cannot help any more, or (``hands_off``)
-                somebody else than ``by`` has it.
+            Conflict: the ticket has ended, the agent cannot help any more, (``hands_off``)
+                somebody else than ``by`` has it, or the key was used for another request.
             Rejected: nobody is asked, or its owner is.
         """
         async with self._db.write() as tx:
+            if (before := await earlier(tx, key)) is not None:
+                return before
             new = NewTask(title, due_at, department, assignee_id, units)
-            return await open_task(tx, ticket_id, by, new, hands_off=hands_off)
+            task_id = await open_task(tx, ticket_id, by, new, hands_off=hands_off)
+            await keep(tx, key, task_id)
+        return task_id
 
     async def take(self, task_id: str, agent_id: str, units: int) -> None:
         """Somebody of the department that is asked does it, and thereby helps.

@@ -7,6 +7,7 @@ from sqlalchemy import or_, select, update
 from models.agent import Role
 from models.errors import Conflict, NotFound
 from models.store.database import Database, Fields, Tx
+from models.store.once import Key, earlier, keep
 from models.store.timers import Timer, set_timer, stop_timer
 from models.tables import agent, complaint, improvement, ticket
 
@@ -79,15 +80,25 @@ class Improvements:
             return [Improvement(**row) for row in (await conn.execute(query)).mappings()]
 
     async def add(
-        self, ticket_id: str, by: str, *, text: str, owner_id: str, due_at: float
+        self,
+        ticket_id: str,
+        by: str,
+        *,
+        text: str,
+        owner_id: str,
+        due_at: float,
+        key: Key | None = None,
     ) -> str:
-        """A new measure; returns its id.
+        """A new measure; returns its id. The same ``key`` again returns the one that there is.
 
         Raises:
             NotFound: the ticket is no complaint.
+            Conflict: the key was used for another request.
         """
         c = complaint.c
         async with self._db.write() as tx:
+            if (before := await earlier(tx, key)) is not None:
+                return before
             known = select(c.ticket_id).where(c.ticket_id == ticket_id, c.withdrawn_at.is_(None))
             if (await tx.conn.execute(known)).one_or_none() is None:
                 raise NotFound("this ticket is no complaint")
@@ -100,6 +111,7 @@ class Improvements:
             await set_timer(tx, DUE, id_, due_at)
             await tx.audit(by, "improvement.opened", ticket_id, id=id_, text=text)
             _tell(tx, "improvement.opened", row, due_at=due_at)
+            await keep(tx, key, id_)
         return id_
 
     async def finish(self, improvement_id: str, by: str, proof: str) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import Select, func, or_, select, update
 from models.errors import Conflict, NotFound, Rejected
 from models.store.conversations import append
 from models.store.database import Database, Fields, Tx
+from models.store.once import Key, earlier, keep
 from models.store.timers import Timer, set_timer
 from models.tables import agent, incident, incident_member, incident_text, ticket
 
@@ -249,17 +250,23 @@ class Incidents:
         async with self._db.read() as conn:
             return [IncidentText(**row) for row in (await conn.execute(query)).mappings()]
 
-    async def draft(self, incident_id: str, author_id: str, zh: str, en: str) -> str:
+    async def draft(
+        self, incident_id: str, author_id: str, zh: str, en: str, key: Key | None = None
+    ) -> str:
         """Writes a text that waits for approval; returns its id.
+
+        The same ``key`` again returns that of the one there is.
 
         Raises:
             NotFound: no such incident.
-            Conflict: it is closed.
+            Conflict: it is closed, or the key was used for another request.
             Rejected: the text is empty in both languages.
         """
         if not (zh.strip() or en.strip()):
             raise Rejected("a text needs words in one language at least")
         async with self._db.write() as tx:
+            if (before := await earlier(tx, key)) is not None:
+                return before
             await _locked(tx, incident_id, active=True)
             row = {
                 "id": tx.new_id(), "incident_id": incident_id, "zh": zh, "en": en,
@@ -267,6 +274,7 @@ class Incidents:
             }  # fmt: skip
             await tx.insert(incident_text, [row])
             tx.emit("incident.drafted", incident=incident_id, text=row["id"], author=author_id)
+            await keep(tx, key, str(row["id"]))
         return str(row["id"])
 
     async def approve(
@@ -331,16 +339,30 @@ class Incidents:
             tx.emit("incident.closed", incident=incident_id, drill=row["drill"])
 
     async def drill(
-        self, by: str | None, title: str, members: int, alerted: Collection[str]
+        self,
+        by: str | None,
+        title: str,
+        members: int,
+        alerted: Collection[str],
+        key: Key | None = None,
     ) -> str:
-        """Opens an incident of simulated members, who are never written to; returns its id."""
+        """Opens an incident of simulated members, who are never written to; returns its id.
+
+        The same ``key`` again returns that of the one there is.
+
+        Raises:
+            Conflict: the key was used for another request.
+        """
         async with self._db.write() as tx:
+            if (before := await earlier(tx, key)) is not None:
+                return before
             opened = await open_incident(tx, middle=b"", title=title, by=by, drill=True)
             serials = [f"{n:0{len(str(members))}}" for n in range(1, members + 1)]
             names = [f"演练客户 {serial} / Drill customer {serial}" for serial in serials]
             await add_members(tx, opened, [NewMember(None, name) for name in names])
             await alert(tx, opened, alerted, members=members, drill=True)
             await tx.audit(by, "incident.drill", opened, members=members)
+            await keep(tx, key, opened)
         return opened
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from models.store.database import Database
 from models.store.moves import locked
+from models.store.once import Key, earlier, keep
 from models.tables import note
 
 
@@ -25,18 +26,24 @@ class Notes:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def write(self, ticket_id: str, by: str, text: str) -> str:
+    async def write(self, ticket_id: str, by: str, text: str, key: Key | None = None) -> str:
         """Adds one; returns its id. The event tells that there is one, not what it says.
+
+        The same ``key`` again returns the one that there is.
 
         Raises:
             NotFound: no such ticket.
+            Conflict: the key was used for another request.
         """
         async with self._db.write() as tx:
+            if (before := await earlier(tx, key)) is not None:
+                return before
             row = await locked(tx, ticket_id)
             note_id = tx.new_id()
             written = {"id": note_id, "ticket_id": ticket_id, "agent_id": by, "at": tx.now}
             await tx.insert(note, [written | {"text": text}])
             tx.emit("note.written", ticket=ticket_id, agent=row["owner_id"], note=note_id, by=by)
+            await keep(tx, key, note_id)
         return note_id
 
     async def of(self, ticket_id: str) -> list[Note]:

@@ -1,5 +1,6 @@
 """Routing rules as numbered versions: drafts, what is published for whom, and the way back."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from sqlalchemy import select, update
 from models.errors import Conflict, NotFound
 from models.routing import Line
 from models.store.database import Database, Fields, Tx
+from models.store.once import Key, earlier, keep
 from models.store.waiting import dump_needs
 from models.tables import (
     agent,
@@ -60,11 +62,24 @@ class RuleVersions:
         self._db = db
 
     async def draft(
-        self, content: Mapping[str, Any], by: str | None, why: str, based_on: int | None = None
+        self,
+        content: Mapping[str, Any],
+        by: str | None,
+        why: str,
+        based_on: int | None = None,
+        key: Key | None = None,
     ) -> int:
-        """Keeps new content; returns its number."""
+        """Keeps new content; returns its number. The same ``key`` again, of what there is.
+
+        Raises:
+            Conflict: the key was used for another request.
+        """
         async with self._db.write() as tx:
-            return await _draft(tx, content, by, why, based_on)
+            if (before := await earlier(tx, key)) is not None:
+                return int(before)
+            number = await _draft(tx, content, by, why, based_on)
+            await keep(tx, key, str(number))
+        return number
 
     async def first(self, content: Mapping[str, Any], why: str) -> int | None:
         """Publishes ``content`` to all where there is no version yet; else returns None."""
@@ -132,16 +147,22 @@ class RuleVersions:
             await _retire(tx)
         return made
 
-    async def rollback(self, line: Line, by: str | None, why: str) -> list[Publication]:
+    async def rollback(
+        self, line: Line, by: str | None, why: str, key: Key | None = None
+    ) -> list[Publication]:
         """Takes the last publication for ``line`` back; returns what is in force again.
 
         A line of business without an earlier version of its own falls back to the general
-        rules: then nothing is returned.
+        rules: then nothing is returned. The same ``key`` again goes no step further back, and
+        returns what the first returned.
 
         Raises:
-            Conflict: nothing was published there, or there was nothing before it.
+            Conflict: nothing was published there, there was nothing before it, or the key was
+                used for another request.
         """
         async with self._db.write() as tx:
+            if (ids := await earlier(tx, key)) is not None:
+                return await _these(tx, json.loads(ids))
             await tx.bump(_TURN, 1)
             now = await _publications(tx.conn, rules_publication.c.ended_at.is_(None))
             last = next((p for p in now if p.line == line), None)
@@ -160,6 +181,7 @@ class RuleVersions:
                 if p.line not in there
             ]
             await _retire(tx)
+            await keep(tx, key, json.dumps([one.id for one in back]))
         return back
 
     async def rehearsed(self, number: int, report: Mapping[str, Any], by: str | None) -> None:
@@ -274,6 +296,11 @@ async def _publications(conn: Any, *where: Any) -> list[Publication]:
     p = rules_publication.c
     query = select(rules_publication).where(*where).order_by(p.id.desc())
     return [_publication(row) for row in (await conn.execute(query)).mappings()]
+
+
+async def _these(tx: Tx, ids: Sequence[str]) -> list[Publication]:
+    found = await _publications(tx.conn, rules_publication.c.id.in_(ids))
+    return sorted(found, key=lambda one: ids.index(one.id))
 
 
 def _publication(row: Fields) -> Publication:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import NotFound
 from models.store.database import Database, Fields, Tx
+from models.store.once import Key, earlier, keep
 from models.store.sealing import Vault, seal, unseal
 from models.tables import counter, event, ticket, webhook, webhook_event
 
@@ -70,9 +71,20 @@ class Webhooks:
         self._db = db
         self._key = vault.derive("webhooks")
 
-    async def add(self, url: str, kinds: Sequence[str], secret: bytes, by: str) -> str:
-        """A webhook for what happens from now on; returns its id."""
+    async def add(
+        self, url: str, kinds: Sequence[str], secret: bytes, by: str, key: Key | None = None
+    ) -> tuple[str, bytes]:
+        """A webhook for what happens from now on; returns its id and its secret.
+
+        The same ``key`` again returns those of the one there is.
+
+        Raises:
+            Conflict: the key was used for another request.
+        """
         async with self._db.write() as tx:
+            if (before := await earlier(tx, key)) is not None:
+                sealed = select(webhook.c.secret).where(webhook.c.id == before)
+                return before, unseal(self._key, (await tx.conn.execute(sealed)).scalar_one())
             last = select(counter.c.value).where(counter.c.name == "event")
             webhook_id = tx.new_id()
             row = {
@@ -85,7 +97,8 @@ class Webhooks:
             }
             await tx.insert(webhook, [row])
             await tx.audit(by, "webhook.added", webhook_id, url=url, kinds=list(kinds))
-        return webhook_id
+            await keep(tx, key, webhook_id)
+        return webhook_id, secret
 
     async def all(self) -> list[Webhook]:
         """Every webhook with what it is still owed, oldest first."""

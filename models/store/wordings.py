@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import NotFound, Rejected
 from models.store.database import Database
+from models.store.once import Key, earlier, keep
 from models.tables import wording
 from models.texts import unfit
 
@@ -33,16 +34,29 @@ class Wordings:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def draft(self, name: str, lang: str, text: str, why: str, by: str | None) -> int:
+    async def draft(
+        self,
+        name: str,
+        lang: str,
+        text: str,
+        why: str,
+        by: str | None,
+        key: Key | None = None,
+    ) -> int:
         """Keeps a new version, which nobody is told yet; returns its number.
+
+        The same ``key`` again returns that of the one there is.
 
         Raises:
             Rejected: the text is not fit for its name; the sentence says why.
+            Conflict: the key was used for another request.
         """
         if trouble := unfit(name, text):
             raise Rejected(trouble, code="unfit_text")
         w = wording.c
         async with self._db.write() as tx:
+            if (before := await earlier(tx, key)) is not None:
+                return int(before)
             last = select(func.max(w.number)).where(w.name == name, w.lang == lang)
             # Two that draft at once: the later one waits for the counter, and sees the first.
             await tx.bump("wordings", 1)
@@ -59,6 +73,7 @@ class Wordings:
             }
             await tx.insert(wording, [row])
             await tx.audit(by, "text.draft", f"{name}/{lang}", number=number, why=why)
+            await keep(tx, key, str(number))
         return number
 
     async def publish(self, name: str, lang: str, number: int, by: str | None) -> None:

@@ -18,7 +18,7 @@ from models.tables.conversations import (
     upload,
     withdrawal,
 )
-from models.tables.coordination import counter, cursor, lease
+from models.tables.coordination import counter, cursor, lease, request_key
 from models.tables.customers import customer, customer_link, identity, proof
 from models.tables.dictionary import dictionary_word
 from models.tables.figures import presence_span, ticket_step
@@ -79,6 +79,7 @@ __all__ = [
     "presence_span",
     "process",
     "proof",
+    "request_key",
     "retraining",
     "rules_publication",
     "rules_version",

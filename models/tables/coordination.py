@@ -1,8 +1,8 @@
-"""What processes agree on: numbers, leases, and how far a platform was read."""
+"""What processes agree on: numbers, leases, how far a platform was read, what was asked before."""
 
-from sqlalchemy import JSON, BigInteger, Column, Double, String, Table
+from sqlalchemy import JSON, BigInteger, Column, Double, ForeignKey, String, Table, Text
 
-from models.tables.columns import Line, metadata
+from models.tables.columns import Line, identifier, metadata
 
 counter = Table(
     "counter",
@@ -27,4 +27,14 @@ cursor = Table(
     Column("account", Line(255), primary_key=True),
     Column("value", JSON, nullable=False, comment="How far a platform was read."),
     Column("updated_at", Double, nullable=False),
+)
+
+request_key = Table(
+    "request_key",
+    metadata,
+    identifier("agent_id", ForeignKey("agent.id"), primary_key=True),
+    Column("client_id", String(64), primary_key=True),
+    Column("asked", String(64), nullable=False, comment="SHA-256 of it and its place."),
+    Column("made", Text, nullable=False, server_default=""),
+    Column("at", Double, nullable=False, index=True),
 )

@@ -2,14 +2,18 @@
 
 import inspect
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
+import desk
 from desk import bodies, complaint_bodies
 from desk.app import DOORS
 from tests.contract.desk.spec import Spec
+
+WEB = Path(desk.__file__).parent / "web"
 
 QUERIES = {
     bodies.WatchDays,
@@ -24,11 +28,13 @@ QUERIES = {
     complaint_bodies.LedgerQuery,
 }
 
+_PAGES = "".join(page.read_text("utf-8") for page in WEB.glob("*.js"))
+
 BODIES = {
     name: model
     for module in (bodies, complaint_bodies)
     for name, model in inspect.getmembers(module, inspect.isclass)
-    if issubclass(model, bodies.Body) and model not in {bodies.Body, *QUERIES}
+    if issubclass(model, bodies.Body) and model not in {bodies.Body, bodies.Repeatable, *QUERIES}
 }
 
 
@@ -85,3 +91,22 @@ def test_everything_is_said_in_both_languages(document: dict[str, Any]) -> None:
         for method, operation in methods.items():
             summary = operation["summary"]
             assert re.search(r"[一-鿿].* / .*[A-Za-z]", summary), f"{method} {path}: {summary}"
+
+
+def test_the_pages_give_a_key_to_whatever_takes_one(document: dict[str, Any]) -> None:
+    taking = {
+        f"schemas/{name}" for name, one in BODIES.items() if issubclass(one, bodies.Repeatable)
+    }
+    ends = {
+        path.removeprefix("/api/v1").rpartition("}")[2].removeprefix("/complaint")
+        for path, methods in document["paths"].items()
+        if any(ref in str(methods.get("post", {}).get("requestBody")) for ref in taking)
+    }
+    assert len(ends) == len(taking)
+    posted = re.findall(r"\b(call\(\"POST\", |make\()([^,]*)", _PAGES)
+    by_make = {place for how, place in posted if how == "make("}
+    without = {place for how, place in posted if how != "make("}
+    for end in ends - {"/webhooks"}:  # which no page makes
+        asked = re.compile(rf"{re.escape(end)}[`\"]|\"{end.strip('/')}\"")
+        assert any(map(asked.search, by_make)), end
+        assert not any(map(asked.search, without)), end

@@ -125,7 +125,9 @@ async def test_answers_wait_until_they_are_settled_and_events_while_their_webhoo
     store: Store, clock: FakeClock
 ) -> None:
     await answer(store)
-    hook = await store.webhooks.add("http://crm.example/hook", ("ticket.a",), b"s" * 32, "admin")
+    hook, _ = await store.webhooks.add(
+        "http://crm.example/hook", ("ticket.a",), b"s" * 32, "admin"
+    )
     async with store.db.write() as tx:
         tx.emit("ticket.a")
     await store.webhooks.spread()

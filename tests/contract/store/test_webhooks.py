@@ -19,7 +19,8 @@ async def _happen(store: Store, *kinds: str, ticket: str | None = None) -> None:
 
 
 async def _hook(store: Store, *kinds: str) -> str:
-    return await store.webhooks.add("http://crm.example/hook", kinds, SECRET, "admin")
+    made, _ = await store.webhooks.add("http://crm.example/hook", kinds, SECRET, "admin")
+    return made
 
 
 async def _log(store: Store, hook: str, **options: Any) -> list[tuple[str, str]]:

@@ -52,6 +52,7 @@ EVERY_MOMENT: Mapping[str, Act] = {
     "invariants": lambda s: s.invariants.broken(),
     "events": lambda s: s.events.after(0),
     "forgetting": lambda s: s.events.forget(NOW),
+    "repeated requests": lambda s: s.requests.forget(NOW),
     "webhooks": lambda s: s.webhooks.forget(NOW),
     "calling back": lambda s: s.call_backs.heads(),
     "files": lambda s: s.files.lease(1, 1.0, ["webchat"]),
