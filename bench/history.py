@@ -15,8 +15,8 @@ from typing import Any
 from models.ids import ticket_number, uuid7
 from models.message import Sender
 from models.routing import Candidate, Decision, Rules
-from models.store.sealing import Vault, seal
-from models.store.waiting import dump_needs
+from models.store.ground.sealing import Vault, seal
+from models.store.tickets.waiting import dump_needs
 from router.needs import needs
 
 DAY = 86400.0

@@ -23,7 +23,7 @@ from models.agent import Presence, Role
 from models.migrations import migrate
 from models.routing import Rules
 from models.store import Store, open_store
-from models.store.waiting import dump_needs
+from models.store.tickets.waiting import dump_needs
 from models.tables import conversation, customer, identity, skill_class, ticket
 from models.ticket import TicketState
 from router.needs import needs

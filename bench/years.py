@@ -31,7 +31,7 @@ from models.message import Envelope, InboundMessage, Lane, ReplyRoute
 from models.migrations import migrate
 from models.routing import Candidate, Decision
 from models.store import Store, open_store
-from models.store.incoming import Incoming
+from models.store.dialogue.incoming import Incoming
 from models.tables import ticket
 from models.ticket import TicketState
 from workers.effects import follower_names, make_effects

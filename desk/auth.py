@@ -19,7 +19,7 @@ from desk.shapes import person_json
 from models.addresses import client_address
 from models.agent import ROLE_NAMES, Agent, Presence, Role
 from models.ports import Clock
-from models.store.agents import Kind
+from models.store.routing.agents import Kind
 
 API = "/api/v1/"
 

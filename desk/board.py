@@ -8,7 +8,7 @@ from aiohttp import web
 from desk.auth import API, who
 from desk.services import SERVICES, DeskServices
 from desk.shapes import Json
-from models.store.boards import First, QueueState
+from models.store.routing.boards import First, QueueState
 
 _FIRST = 5
 """Tickets of each queue that are told one by one."""

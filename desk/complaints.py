@@ -19,10 +19,10 @@ from models.complaint import GAP_NAMES, WORD_NAMES, Gap, department_skill
 from models.errors import NotFound
 from models.masking import masked
 from models.routing import Department, Needs
-from models.store.complaints import Complaint
-from models.store.helping import NewTask
-from models.store.improvements import Improvement
-from models.store.once import Key
+from models.store.complaints.handling import Complaint
+from models.store.complaints.improvements import Improvement
+from models.store.ground.once import Key
+from models.store.tickets.helping import NewTask
 
 _DAY_SECONDS = 86400.0
 

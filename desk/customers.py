@@ -10,8 +10,8 @@ from desk.services import SERVICES
 from desk.shapes import Json, customer_json
 from desk.tickets import names_of, touched
 from models.errors import NotFound
-from models.store.joins import Link, Person
-from models.store.tickets import Ticket
+from models.store.dialogue.joins import Link, Person
+from models.store.tickets.handling import Ticket
 
 
 async def _person(request: web.Request) -> tuple[Ticket, Person]:

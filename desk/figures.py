@@ -16,7 +16,7 @@ from desk.services import SERVICES, DeskServices, Words
 from desk.sheets import MIMES
 from models.agent import Role
 from models.figures import FIGURES, Dimension, Figures, dimensions_of, value_of
-from models.store.figures import MOST_PERIODS
+from models.store.figures.kpi import MOST_PERIODS
 
 Every = Literal["whole", "day", "week", "month"]
 

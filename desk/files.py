@@ -16,8 +16,8 @@ from desk.shapes import entry_json
 from desk.tickets import seen
 from models.errors import NotFound
 from models.filetypes import sniffed
-from models.store.conversations import Entry
-from models.store.uploads import LARGEST_FILE
+from models.store.dialogue.conversations import Entry
+from models.store.dialogue.uploads import LARGEST_FILE
 
 _DOWNLOAD = {
     "Content-Type": "application/octet-stream",

@@ -14,8 +14,8 @@ from desk.tickets import names_of, needs_of
 from models.agent import Presence, Role
 from models.errors import NotFound
 from models.follow_up import OPEN_STATES, STATE_NAMES, FollowUpState, Said
-from models.store.follow_ups import Attempt, FollowUp
-from models.store.joins import Talk
+from models.store.complaints.follow_ups import Attempt, FollowUp
+from models.store.dialogue.joins import Talk
 
 
 async def listed(request: web.Request) -> web.Response:

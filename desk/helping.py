@@ -16,7 +16,7 @@ from desk.shapes import Json
 from desk.tickets import departments_of, hands_off, names_of, seen, touched
 from models.agent import Role
 from models.errors import NotFound
-from models.store.helping import Subtask
+from models.store.tickets.helping import Subtask
 
 
 async def show(request: web.Request) -> web.Response:

@@ -12,7 +12,7 @@ from desk.services import SERVICES, DeskServices
 from desk.shapes import Json, value_name
 from desk.tickets import names_of
 from models.agent import Role
-from models.store.incidents import Incident, IncidentText
+from models.store.complaints.incidents import Incident, IncidentText
 
 _PREVIEW = 120
 

@@ -13,7 +13,7 @@ from desk.masking import FindSpans, hidden
 from desk.services import SERVICES
 from desk.sheets import MIMES, month_span
 from models.agent import Role
-from models.store.ledger import Entry
+from models.store.complaints.ledger import Entry
 
 _WRITERS = {"csv": as_csv, "xlsx": as_xlsx}
 

@@ -8,7 +8,7 @@ from operator import attrgetter
 from desk import sheets
 from desk.sheets import Cell, Sheet
 from models.complaint import WORD_NAMES
-from models.store.ledger import Entry
+from models.store.complaints.ledger import Entry
 from models.ticket import STATE_NAMES, TicketState
 
 COLUMNS: Mapping[str, tuple[str, str]] = {

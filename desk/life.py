@@ -10,7 +10,7 @@ from desk.tickets import hands_off, moved, seen, touched
 from models.agent import Role
 from models.complaint import GAP_NAMES
 from models.store import Store
-from models.store.ending import Unsettled
+from models.store.tickets.ending import Unsettled
 from models.ticket import TicketState
 
 

@@ -6,8 +6,8 @@ from desk.paging import page, told
 from desk.services import DeskServices
 from desk.shapes import Json
 from models.errors import NotFound
-from models.store.merging import Part
-from models.store.tickets import Ticket
+from models.store.tickets.handling import Ticket
+from models.store.tickets.merging import Part
 
 _MOST = 200
 """Messages of a merged ticket's conversation that are shown."""

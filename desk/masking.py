@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from models.masking import masked
-from models.store.conversations import Entry
+from models.store.dialogue.conversations import Entry
 
 FindSpans = Callable[[str], Sequence[tuple[str, int, int]]]
 """Key information in a text: kind, start, end (excluded), from left to right."""

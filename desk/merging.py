@@ -9,7 +9,7 @@ from desk.services import SERVICES, Words
 from desk.tickets import hands_off, moved, touched
 from models.agent import Role
 from models.errors import NotFound
-from models.store.tickets import Ticket
+from models.store.tickets.handling import Ticket
 
 
 async def merge(request: web.Request) -> web.Response:

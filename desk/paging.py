@@ -8,7 +8,7 @@ from desk.masking import FindSpans
 from desk.shapes import Json, entry_json
 from models.message import Sender
 from models.store import Store
-from models.store.conversations import Entry
+from models.store.dialogue.conversations import Entry
 
 _MOST_LINES = 500
 _MOST_CHARACTERS = 400_000

@@ -25,7 +25,7 @@ from desk.tickets import waiting_json
 from models.agent import Role
 from models.errors import Temporary
 from models.events import STATE_CHANGES
-from models.store.database import Event
+from models.store.ground.database import Event
 from models.tail import follow, typing_topic
 
 _log = structlog.stdlib.get_logger(__name__)

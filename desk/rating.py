@@ -19,7 +19,7 @@ from models.errors import NotFound, Rejected, Temporary
 from models.ports import Clock
 from models.satisfaction import SCORE_NAMES, SOLVED_NAMES, Answer, Score
 from models.store import Store
-from models.store.surveys import Survey
+from models.store.dialogue.surveys import Survey
 
 _MAC = 16
 _LONGEST = 1000

@@ -14,7 +14,7 @@ from desk.tickets import names_of
 from models.agent import Role
 from models.errors import Rejected
 from models.routing import Line
-from models.store.rules import Publication, Version
+from models.store.routing.rules import Publication, Version
 
 NUMBER = "[0-9]{1,9}"
 UNFIT = "unfit_rules"

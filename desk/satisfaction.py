@@ -11,7 +11,7 @@ from desk.masking import FindSpans, hidden
 from desk.services import SERVICES
 from desk.tickets import seen
 from models.satisfaction import Answer, Score
-from models.store.surveys import Survey
+from models.store.dialogue.surveys import Survey
 
 
 class Rating(bodies.Body):

@@ -15,10 +15,10 @@ from models.follow_up import Plan
 from models.ports import Bus, Clock, Doorbell
 from models.routing import Line, Needs, Rules
 from models.store import Store
-from models.store.once import Key
-from models.store.rules import Publication
-from models.store.tickets import Ticket
-from models.store.waiting import Rekey, Stands
+from models.store.ground.once import Key
+from models.store.routing.rules import Publication
+from models.store.tickets.handling import Ticket
+from models.store.tickets.waiting import Rekey, Stands
 from models.texts import Language
 from models.ticket import Labels
 from models.training import Taxonomy

@@ -10,10 +10,10 @@ from models.clocks import ClockKind, Run
 from models.masking import masked
 from models.message import Sender
 from models.routing import Needs
-from models.store.conversations import Entry
-from models.store.database import Event
-from models.store.tickets import Ticket
-from models.store.transfers import Transfer
+from models.store.dialogue.conversations import Entry
+from models.store.ground.database import Event
+from models.store.tickets.handling import Ticket
+from models.store.tickets.transfers import Transfer
 from models.ticket import LOADED_STATES, MOVES, OPEN_STATES, Label, TicketState
 from models.training import Taxonomy
 

@@ -14,7 +14,7 @@ from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import Json
 from desk.tickets import names_of
 from models.agent import Role
-from models.store.wordings import Version, in_force
+from models.store.dialogue.wordings import Version, in_force
 from models.texts import LANGUAGES, TEXTS, Language, unfit
 
 SAMPLES: Mapping[Language, Mapping[str, str]] = {

@@ -33,9 +33,9 @@ from models.masking import masked
 from models.message import Sender
 from models.routing import TRIAGE, Needs
 from models.store import Store
-from models.store.conversations import Entry
-from models.store.tickets import Ticket
-from models.store.waiting import load_needs
+from models.store.dialogue.conversations import Entry
+from models.store.tickets.handling import Ticket
+from models.store.tickets.waiting import load_needs
 from models.ticket import TicketState
 
 _FREE_STATES = {TicketState.NEW, TicketState.WAITING}

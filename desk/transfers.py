@@ -8,7 +8,7 @@ from desk.errors import Refusal
 from desk.services import SERVICES, DeskServices, Words
 from desk.tickets import colleague, known_skills, moved, needs_of, seen
 from models.routing import TRIAGE, Needs
-from models.store.tickets import Ticket
+from models.store.tickets.handling import Ticket
 
 
 async def transfer(request: web.Request) -> web.Response:

@@ -14,7 +14,7 @@ from desk.repeats import key_of
 from desk.services import SERVICES, Words
 from models.addresses import Network, within_reach
 from models.agent import Role
-from models.store.webhooks import Webhook
+from models.store.effects.webhooks import Webhook
 
 
 async def list_webhooks(request: web.Request) -> web.Response:

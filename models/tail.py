@@ -7,7 +7,7 @@ from typing import Self
 from models.errors import Temporary
 from models.ports import Bus
 from models.store import Store
-from models.store.database import Event
+from models.store.ground.database import Event
 
 EVENTS = "events"
 """The bus topic that is published after every commit with events."""

@@ -12,7 +12,7 @@ from sqlalchemy import event
 
 from config.settings import load
 from models.migrations import migrate
-from models.store.database import Database
+from models.store.ground.database import Database
 from tests.services import PostgresServer
 from workers.home import master_key
 

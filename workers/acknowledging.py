@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 from config.sections import Acknowledgement
 from models.message import Lane
 from models.store import Store
-from models.store.unlabelled import Unlabelled
+from models.store.routing.unlabelled import Unlabelled
 from models.texts import Said, language_of
 from models.ticket import Labels
 from models.training import FacetSpec

@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 from classifier.progress import ProgressQuestion, progress_question
 from config.contact import Progress
 from models.message import InboundMessage, Lane
-from models.store.database import Tx
-from models.store.incoming import Incoming
-from models.store.progress import PREFIX, Question, answered, questions, standings
+from models.store.dialogue.incoming import Incoming
+from models.store.dialogue.progress import PREFIX, Question, answered, questions, standings
+from models.store.ground.database import Tx
 from models.texts import Said, combined, language_of
 from workers.rating import Rates, Rating
 from workers.standing import told

@@ -11,9 +11,9 @@ from models.errors import Temporary
 from models.message import Lane
 from models.ports import WORK, Doorbell
 from models.store import Store
-from models.store.followers import Follower
-from models.store.leases import Held
-from models.store.timers import Effect
+from models.store.effects.followers import Follower
+from models.store.effects.timers import Effect
+from models.store.ground.leases import Held
 from workers.deliver import Deliverer
 from workers.invariants import Watch
 from workers.ruling import Ruling

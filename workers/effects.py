@@ -4,12 +4,13 @@ import time
 from collections.abc import Mapping, Sequence
 
 from config.settings import Settings
-from models.store import calling_back, clocks, ending, helping, improvements, incidents, transfers
-from models.store.followers import Follower
-from models.store.likenesses import noticing
-from models.store.measures import STAGES
-from models.store.steps import KEEPING
-from models.store.timers import Effect
+from models.store.complaints import calling_back, improvements, incidents
+from models.store.complaints.likenesses import noticing
+from models.store.effects.followers import Follower
+from models.store.effects.timers import Effect
+from models.store.figures.measures import STAGES
+from models.store.figures.steps import KEEPING
+from models.store.tickets import clocks, ending, helping, transfers
 from router.clocks import Timekeeper
 from workers import voice
 from workers.hours import calendars

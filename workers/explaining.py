@@ -5,7 +5,7 @@ from typing import Any
 
 from models.routing import Candidate, Decision, Needs, Waiting
 from models.store import Store
-from models.store.waiting import load_needs
+from models.store.tickets.waiting import load_needs
 from models.training import Taxonomy
 from router.explain import Called, Explanation, Text, explain, why_not_yet
 from router.keeps import keeps

@@ -8,7 +8,7 @@ import structlog
 from models.errors import Permanent, Temporary
 from models.ports import Channel, Fetches
 from models.store import Store
-from models.store.files import Due
+from models.store.intake.files import Due
 
 _log = structlog.stdlib.get_logger(__name__)
 

@@ -10,7 +10,7 @@ import structlog
 from models.errors import StorageFull, Temporary
 from models.message import Envelope, Receipt
 from models.ports import Doorbell
-from models.store.envelopes import Envelopes
+from models.store.intake.envelopes import Envelopes
 
 _log = structlog.stdlib.get_logger(__name__)
 

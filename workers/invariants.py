@@ -6,7 +6,7 @@ from functools import partial
 import structlog
 
 from models.store import Store
-from models.store.measures import Broken
+from models.store.figures.measures import Broken
 from router.policy import in_reach, takers
 from router.roster import Roster
 from workers.ruling import Ruling

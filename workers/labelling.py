@@ -8,9 +8,9 @@ from typing import Protocol
 
 from models.complaint import Filing, filing
 from models.store import Store
-from models.store.entering import Routed
-from models.store.likenesses import Signed
-from models.store.unlabelled import Unlabelled
+from models.store.complaints.likenesses import Signed
+from models.store.routing.entering import Routed
+from models.store.routing.unlabelled import Unlabelled
 from models.ticket import Label, Labels, Reason, TicketState
 from router.keys import rekeyed
 from router.needs import needs

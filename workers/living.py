@@ -10,7 +10,7 @@ from importlib.metadata import version
 from uuid import uuid4
 
 from models.errors import Temporary
-from models.store.processes import Processes
+from models.store.ground.processes import Processes
 
 BEAT_SECONDS = 5.0
 

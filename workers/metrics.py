@@ -14,7 +14,7 @@ from config.sections import Hours
 from models.errors import ShouliError
 from models.migrations import check
 from models.store import Store
-from models.store.measures import BOUNDS, StageTime
+from models.store.figures.measures import BOUNDS, StageTime
 from models.tables import agent
 from workers.hours import gaps
 from workers.roles import ROLES

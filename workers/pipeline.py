@@ -26,10 +26,10 @@ from models.message import (
 )
 from models.ports import Channel
 from models.store import Store
-from models.store.database import Tx
-from models.store.envelopes import Leased
-from models.store.incoming import Incoming
-from models.store.waiting import Stands
+from models.store.dialogue.incoming import Incoming
+from models.store.ground.database import Tx
+from models.store.intake.envelopes import Leased
+from models.store.tickets.waiting import Stands
 from workers.asides import Asides
 from workers.labelling import Labelling
 from workers.parser import Outcome, Parser

@@ -13,8 +13,8 @@ from models.errors import Rejected
 from models.message import Lane
 from models.routing import Line, Rules
 from models.store import Store
-from models.store.once import Key
-from models.store.rules import Publication
+from models.store.ground.once import Key
+from models.store.routing.rules import Publication
 from models.training import Taxonomy
 from router.changes import Change, changes
 from router.explain import Text

@@ -24,7 +24,7 @@ import structlog
 from classifier import bundles
 from models.errors import ShouliError
 from models.store import Store
-from models.store.retrainings import INTERRUPTED, Work
+from models.store.learning.retrainings import INTERRUPTED, Work
 from models.training import Taxonomy
 from workers import tether
 from workers.serving import serviceable

@@ -21,7 +21,7 @@ from config.settings import Settings, load, load_taxonomy
 from models.errors import NotFound
 from models.routing import Line, Rulebook
 from models.store import Store
-from models.store.rules import Publication
+from models.store.routing.rules import Publication
 from router.review import Finding
 from workers import logs
 from workers.options import ConfigOption

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from models.routing import LATE_TWICE_STEP, Position, Rulebook, Rules, Waiting
 from models.store import Store
-from models.store.rules import Publication
+from models.store.routing.rules import Publication
 from models.ticket import Labels
 from router.keys import position, retargeted
 from router.place import Case, Place, place

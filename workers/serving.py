@@ -15,7 +15,7 @@ from classifier.text import Text, language
 from models.errors import Permanent
 from models.likeness import Likeness
 from models.store import Store
-from models.store.unlabelled import Unlabelled
+from models.store.routing.unlabelled import Unlabelled
 from models.ticket import Label, Labels
 from models.training import Taxonomy
 from workers import heap

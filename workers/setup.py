@@ -15,7 +15,7 @@ from models.errors import Conflict
 from models.migrations import migrate
 from models.routing import TRIAGE
 from models.store import Store
-from models.store.sealing import check_key
+from models.store.ground.sealing import check_key
 from models.training import Taxonomy
 from workers.serving import serviceable
 from workers.wiring import make_store

@@ -10,8 +10,8 @@ import structlog
 from classifier.predict import Classifier
 from models.errors import Permanent
 from models.store import Store
-from models.store.shadows import Sitting, Verdict
-from models.store.unlabelled import Unlabelled
+from models.store.learning.shadows import Sitting, Verdict
+from models.store.routing.unlabelled import Unlabelled
 from models.ticket import Labels
 from models.training import Taxonomy
 from workers.serving import opened, ready, text_of

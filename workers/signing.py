@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from models import likeness
 from models.likeness import Likeness
-from models.store.likenesses import Signed
-from models.store.unlabelled import Unlabelled
+from models.store.complaints.likenesses import Signed
+from models.store.routing.unlabelled import Unlabelled
 from models.ticket import Labels
 
 _MAYBE = 0.2

@@ -10,10 +10,10 @@ from sqlalchemy import func, select
 
 from config.settings import Settings
 from models.ports import EndsInSilence
-from models.store.conversations import append, end
-from models.store.database import Event, Tx
-from models.store.followers import Follower
-from models.store.timers import Timer, set_timers, stop_timers
+from models.store.dialogue.conversations import append, end
+from models.store.effects.followers import Follower
+from models.store.effects.timers import Timer, set_timers, stop_timers
+from models.store.ground.database import Event, Tx
 from models.tables import conversation, message, outbound, ticket
 from models.texts import language_of
 from workers.wiring import channel_options

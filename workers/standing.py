@@ -2,7 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
-from models.store.progress import Standing
+from models.store.dialogue.progress import Standing
 from models.texts import TEXTS, Language, Said
 from models.ticket import TicketState
 from workers.wording import Wording, spoken

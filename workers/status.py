@@ -9,9 +9,9 @@ import redis
 
 from config.settings import Settings
 from models.store import Store
-from models.store.measures import Alarm
-from models.store.overdue import Overdue
-from models.store.processes import Process
+from models.store.figures.measures import Alarm
+from models.store.figures.overdue import Overdue
+from models.store.ground.processes import Process
 from workers.effects import follower_names
 from workers.roles import ROLES
 

@@ -17,8 +17,8 @@ from classifier.text import Text
 from models.errors import Permanent
 from models.ports import Clock
 from models.store import Store
-from models.store.canned import CannedAnswer
-from models.store.examples import Question
+from models.store.dialogue.canned import CannedAnswer
+from models.store.learning.examples import Question
 from workers.serving import opened
 
 _log = structlog.stdlib.get_logger(__name__)

@@ -9,11 +9,11 @@ from sqlalchemy import select
 from config.contact import Satisfaction
 from models.message import Choice, Lane
 from models.satisfaction import SCORE_NAMES, SOLVED_NAMES, Answer, Score
-from models.store.conversations import append
-from models.store.database import Event, Tx
-from models.store.followers import Follower
-from models.store.surveys import Asked, Survey, Terms, ask
-from models.store.timers import Timer, set_timer
+from models.store.dialogue.conversations import append
+from models.store.dialogue.surveys import Asked, Survey, Terms, ask
+from models.store.effects.followers import Follower
+from models.store.effects.timers import Timer, set_timer
+from models.store.ground.database import Event, Tx
 from models.tables import ticket
 from models.texts import Language, Said
 from models.ticket import TicketState

@@ -10,13 +10,13 @@ from dataclasses import replace
 from config.contact import Progress
 from models.events import STATE_CHANGES
 from models.message import Lane
-from models.store.conversations import append
-from models.store.database import Event, Tx
-from models.store.followers import Follower
-from models.store.progress import Standing, standing
-from models.store.surveys import may_be_told
-from models.store.tellings import Told, answered_since, note, place_of, promised, told
-from models.store.timers import Timer, set_timer
+from models.store.dialogue.conversations import append
+from models.store.dialogue.progress import Standing, standing
+from models.store.dialogue.surveys import may_be_told
+from models.store.dialogue.tellings import Told, answered_since, note, place_of, promised, told
+from models.store.effects.followers import Follower
+from models.store.effects.timers import Timer, set_timer
+from models.store.ground.database import Event, Tx
 from models.texts import Said, language_of
 from models.ticket import TicketState
 from workers.standing import told as sentence

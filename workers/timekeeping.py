@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence, Set
 
 from models.clocks import Case
-from models.store.clocks import TIMER, behind, load_cases, save_cases, widen, with_labels
-from models.store.database import Event, Tx
-from models.store.followers import Follower
-from models.store.timers import Timer, set_timer
+from models.store.effects.followers import Follower
+from models.store.effects.timers import Timer, set_timer
+from models.store.ground.database import Event, Tx
+from models.store.tickets.clocks import TIMER, behind, load_cases, save_cases, widen, with_labels
 from router.clocks import Timekeeper
 
 FOLLOWER = "clocks"

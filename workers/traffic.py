@@ -21,7 +21,7 @@ from config.sections import Periods
 from models.agent import Agent, Presence
 from models.errors import Rejected
 from models.store import Store
-from models.store.records import Record
+from models.store.figures.records import Record
 from models.ticket import Label, Labels
 from router.simulate import Shift
 from router.sla import DAY, Calendar

@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 from config.settings import Settings, load_texts
 from desk.rating import Links
-from models.store.followers import Follower
-from models.store.timers import Effect
+from models.store.effects.followers import Follower
+from models.store.effects.timers import Effect
 from workers.silence import END, Silence, silences
 from workers.surveying import ASK, Surveying, When
 from workers.telling import LATE, STATE, Telling

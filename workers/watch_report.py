@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from classifier.drift import Drift, drift, mean_of_tenths, tenth
 from models.store import Store
-from models.store.shadows import Sitting
-from models.store.watching import REFERENCE_DAYS, Cell, date_of, day_of
+from models.store.learning.shadows import Sitting
+from models.store.learning.watching import REFERENCE_DAYS, Cell, date_of, day_of
 from models.training import Taxonomy
 
 _WEEK = 7

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from classifier.drift import tenth
 from models.store import Store
-from models.store.unlabelled import Unlabelled
-from models.store.watching import Cell, day_of
+from models.store.learning.watching import Cell, day_of
+from models.store.routing.unlabelled import Unlabelled
 from models.ticket import Labels, TicketState
 from workers.serving import Serving, text_of
 from workers.shadowing import Seen, Shadowing

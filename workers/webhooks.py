@@ -13,7 +13,7 @@ from channels.ingest.signing import KEY, SIGNATURE, TIMESTAMP, sign
 from models.addresses import Network, within_reach
 from models.errors import Temporary
 from models.store import Store
-from models.store.webhooks import DueEvent
+from models.store.effects.webhooks import DueEvent
 
 _log = structlog.stdlib.get_logger(__name__)
 

@@ -18,8 +18,8 @@ from models.message import Lane
 from models.migrations import check
 from models.ports import Bus, Channel, Doorbell
 from models.store import Store, open_store
-from models.store.database import Event
-from models.store.sealing import Vault, check_key
+from models.store.ground.database import Event
+from models.store.ground.sealing import Vault, check_key
 from models.tail import EVENTS
 from models.training import Taxonomy
 from workers.broker import RedisDoorbell

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.store import Store
-from models.store.wordings import published
+from models.store.dialogue.wordings import published
 from models.texts import Language, Said, default_version
 
 

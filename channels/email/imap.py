@@ -28,7 +28,7 @@ from models.errors import Conflict, Temporary
 from models.ids import uuid7
 from models.message import Envelope, Lane
 from models.ports import Door
-from models.store.leases import Held
+from models.store.ground.leases import Held
 
 _log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from channels.telegram.options import Options
 from channels.telegram.receiving import envelope, store
 from models.errors import Temporary
 from models.ports import Door
-from models.store.leases import Held
+from models.store.ground.leases import Held
 
 _log = structlog.stdlib.get_logger(__name__)
 

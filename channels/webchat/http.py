@@ -23,7 +23,7 @@ from channels.webchat.turns import GONE
 from models.addresses import client_address
 from models.buckets import whole_seconds
 from models.errors import NotFound, Temporary
-from models.store.conversations import Entry
+from models.store.dialogue.conversations import Entry
 
 STATUS = MappingProxyType(
     {

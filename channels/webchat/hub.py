@@ -13,8 +13,8 @@ from models.errors import Temporary
 from models.events import STATE_CHANGES
 from models.ports import Bus, Clock
 from models.store import Store
-from models.store.conversations import Entry
-from models.store.database import Event
+from models.store.dialogue.conversations import Entry
+from models.store.ground.database import Event
 from models.tail import follow, typing_topic
 
 _log = structlog.stdlib.get_logger(__name__)

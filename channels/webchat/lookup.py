@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, select
 
 from channels.webchat.reception import CHANNEL
-from models.store.conversations import Entry
-from models.store.database import Database
+from models.store.dialogue.conversations import Entry
+from models.store.ground.database import Database
 from models.tables import conversation, message, outbound, ticket
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from models.errors import Rejected
-from models.store.conversations import Entry
+from models.store.dialogue.conversations import Entry
 
 VERSION = 1
 

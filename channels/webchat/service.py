@@ -15,8 +15,8 @@ from channels.webchat.signed import Signer
 from models.errors import Rejected
 from models.filetypes import sniffed
 from models.ports import Door
-from models.store.conversations import Entry
-from models.store.transcripts import Mailbox
+from models.store.dialogue.conversations import Entry
+from models.store.dialogue.transcripts import Mailbox
 
 _LINK_SECONDS = 7 * 86_400.0
 """How long a link to a file opens it; every visit to the chat gives new ones."""

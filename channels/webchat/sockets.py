@@ -26,7 +26,7 @@ from channels.webchat.service import Service
 from channels.webchat.turns import GONE, Turn
 from models.errors import Temporary
 from models.ports import Clock
-from models.store.conversations import Entry
+from models.store.dialogue.conversations import Entry
 
 IDLE = 4408
 """Close code (of the private range, RFC 6455 §7.4.2): come back when there is something."""

@@ -9,7 +9,7 @@ import structlog
 
 from models.errors import Temporary
 from models.ports import Clock
-from models.store.boards import Boards, Place
+from models.store.routing.boards import Boards, Place
 
 LOOK_SECONDS = 10.0
 """The longest between two looks: while nothing happens the expected wait changes all the same."""

@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from models.errors import Permanent, Temporary
-from models.store.database import Database
+from models.store.ground.database import Database
 from models.tables import metadata
 
 _LOCK = 7_305_119_142

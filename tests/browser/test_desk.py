@@ -16,8 +16,8 @@ from desk.push import HUB
 from models.agent import Presence, Role
 from models.message import Attachment, Sender
 from models.routing import Line
-from models.store.shadows import Verdict
-from models.store.watching import Cell, day_of
+from models.store.learning.shadows import Verdict
+from models.store.learning.watching import Cell, day_of
 from models.ticket import Label, Labels, Reason
 from tests.contract.desk.test_previews import picture
 from tests.contract.desk.world import PASSWORD, RULES, World, mail_with_file, world

@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Page, expect
 from desk.rating import Links, RatingPage
 from models.message import Choice
 from models.satisfaction import SCORE_NAMES
-from models.store.surveys import Terms, ask
+from models.store.dialogue.surveys import Terms, ask
 from models.ticket import TicketState
 from tests.browser.test_complaints import _picture
 from tests.browser.test_desk import house

@@ -5,9 +5,9 @@ from playwright.async_api import Page, expect
 from models.agent import Role
 from models.likeness import Alarm, dump, feature, likeness
 from models.message import Sender
-from models.store.calling_back import BEGIN, beginning, following_up
-from models.store.incidents import TELL, tell
-from models.store.likenesses import Signed, noticing
+from models.store.complaints.calling_back import BEGIN, beginning, following_up
+from models.store.complaints.incidents import TELL, tell
+from models.store.complaints.likenesses import Signed, noticing
 from models.ticket import TicketState
 from tests.browser.test_desk import app, house, page, sign_in, url
 from tests.contract.desk.world import LABELS, PLAN, World

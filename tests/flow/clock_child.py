@@ -22,9 +22,9 @@ from config.settings import Settings, load
 from models.errors import Temporary
 from models.events import KINDS
 from models.store import open_store
-from models.store.database import Event, Tx
-from models.store.followers import Follower
-from models.store.timers import Effect, Timer
+from models.store.effects.followers import Follower
+from models.store.effects.timers import Effect, Timer
+from models.store.ground.database import Event, Tx
 from workers.effects import make_effects, make_followers
 
 FIRED, READ = "witness.fired", "witness.read"

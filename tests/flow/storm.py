@@ -20,7 +20,7 @@ from sqlalchemy import select
 
 from models.routing import Rules
 from models.store import Store
-from models.store.database import Event
+from models.store.ground.database import Event
 from models.tables import ticket
 from models.ticket import LOADED_STATES
 from router.policy import standing

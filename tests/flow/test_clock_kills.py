@@ -23,8 +23,8 @@ from sqlalchemy import select
 from config.settings import load
 from models.clocks import ClockKind
 from models.store import Store, open_store
-from models.store.database import Event
-from models.store.timers import set_timer
+from models.store.effects.timers import set_timer
+from models.store.ground.database import Event
 from models.tables import audit
 from tests.contract.store.makers import envelope, labels, routed, thread
 from tests.databases import migrated_sqlite

@@ -22,7 +22,7 @@ from models.agent import Presence
 from models.errors import Conflict, NotFound
 from models.routing import Decision, Needs, Rules, Targets
 from models.store import Store
-from models.store.database import Tx
+from models.store.ground.database import Tx
 from models.tables import assignment, metadata
 from models.ticket import OPEN_STATES, TicketState
 from router.keys import position, rekeyed

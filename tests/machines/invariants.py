@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.routing import AgentView, Decision, Needs, Rules, Waiting
 from models.store import Store
-from models.store.ticket_reading import Ticket
-from models.store.waiting import load_needs
+from models.store.tickets.reading import Ticket
+from models.store.tickets.waiting import load_needs
 from models.tables import agent, assignment, skill_class, ticket
 from models.ticket import LOADED_STATES, OPEN_STATES, TicketState
 from router import needs as needs_module

@@ -21,8 +21,9 @@ from sqlalchemy import select, update
 
 from models.errors import Conflict, NotFound, Rejected
 from models.events import STATE_CHANGES
-from models.store import Store, ending, helping, transfers
-from models.store.moves import locked
+from models.store import Store
+from models.store.tickets import ending, helping, transfers
+from models.store.tickets.moves import locked
 from models.tables import agent as agents
 from models.tables import assignment, complaint, event, message, ticket, transfer
 from models.ticket import LOADED_STATES, OPEN_STATES, WAYS, TicketState

@@ -59,7 +59,7 @@ async def test_a_locked_database_is_said_to_the_sender(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process holds the database for longer than we wait: 451, then all goes on."""
-    monkeypatch.setattr("models.store.database.BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("models.store.ground.database.BUSY_SECONDS", 0.2)
     async with listening(tmp_path) as at:
         with closing(sqlite3.connect(tmp_path / "shouli.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")

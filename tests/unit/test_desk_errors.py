@@ -29,7 +29,7 @@ UNSEEN = {
 def _conflicts() -> set[str]:
     """The fixed sentences of every ``Conflict`` that the store raises."""
     found = set()
-    for path in Path(store.__file__).parent.glob("*.py"):
+    for path in Path(store.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if (
                 isinstance(node, ast.Call)

@@ -2,7 +2,7 @@
 
 from classifier.spans import spans
 from desk.masking import beginning, hidden, hides_something, keys_of, shown
-from models.store.conversations import Entry
+from models.store.dialogue.conversations import Entry
 
 TEXT = "电话13812345678，单号 SF1234567890123，退35元"
 

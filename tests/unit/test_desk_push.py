@@ -5,7 +5,7 @@ from typing import Any
 from desk.auth import Person
 from desk.push import Line
 from models.agent import Agent, Presence, Role
-from models.store.database import Event
+from models.store.ground.database import Event
 
 
 def line(role: Role = Role.AGENT) -> Line:

@@ -84,7 +84,7 @@ def test_no_word_is_left_over(words: dict[str, list[str]]) -> None:
 
 def test_every_event_of_a_ticket_has_words(words: dict[str, list[str]]) -> None:
     shown = {kind for kind in KINDS if kind.startswith(("ticket.", "message.", "conversation."))}
-    for path in Path(store.__file__).parent.glob("*.py"):
+    for path in Path(store.__file__).parent.rglob("*.py"):
         source = path.read_text(encoding="utf-8")
         shown |= set(re.findall(r'audit\([^,]+, "(ticket\.[a-z_.]+)"', source))
     assert {"ticket.assigned", "ticket.decline"} <= shown

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -161,15 +162,44 @@ def test_every_file_that_a_page_names_exists(page: Path) -> None:
         assert (ROOT / name).exists(), f"there is no {name}"
 
 
-@pytest.mark.parametrize("room", ["models/store", "workers"])
-def test_the_map_of_a_room_has_every_module_once_and_no_other(room: str) -> None:
+def _rows(heading: str) -> list[tuple[str, list[str]]]:
+    """The first cell of each row of architecture.md's table, and the names in its last cell."""
     page = (ROOT / "docs/architecture.md").read_text("utf-8")
-    _, found, rest = page.partition(f"| about | modules of `{room}/` |")
+    _, found, rest = page.partition(heading)
     assert found
-    named = re.findall(r"`(\w+)`", rest.partition("\n\n")[0])
-    assert sorted(named) == sorted(
-        file.stem for file in (ROOT / room).glob("*.py") if not file.stem.startswith("__")
+    rows = [row.strip("| ").split(" | ") for row in rest.partition("\n\n")[0].splitlines()[2:]]
+    return [(row[0].strip("`"), re.findall(r"`(\w+)`", row[-1])) for row in rows]
+
+
+def _modules(room: Path) -> list[str]:
+    return sorted(file.stem for file in room.glob("*.py") if not file.stem.startswith("__"))
+
+
+def test_the_map_of_the_workers_has_every_module_once_and_no_other() -> None:
+    rows = _rows("| about | modules of `workers/` |")
+    assert sorted(name for _, names in rows for name in names) == _modules(ROOT / "workers")
+
+
+def test_the_map_of_the_store_has_its_rooms_from_the_ground_up_with_every_module_of_each() -> None:
+    store = ROOT / "models/store"
+    rows = _rows("| room of `models/store/` | what is in it | modules |")
+    assert {room: sorted(names) for room, names in rows} == {
+        folder.parent.name: _modules(folder.parent) for folder in store.glob("*/__init__.py")
+    }
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    (layers,) = (
+        contract["layers"]
+        for contract in project["tool"]["importlinter"]["contracts"]
+        if contract.get("containers") == ["models.store"]
     )
+    heights = {
+        room: height
+        for height, rooms in enumerate(reversed(layers))
+        for room in rooms.split(" | ")
+    }
+    drawn = [heights[room] for room, _ in rows]
+    assert drawn == sorted(drawn)
+    assert _modules(store) == []
 
 
 def test_pages_name_no_place_of_ours() -> None:

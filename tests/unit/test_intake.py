@@ -11,7 +11,7 @@ import pytest
 
 from models.errors import StorageFull, Temporary
 from models.message import Envelope, Lane, Receipt
-from models.store.envelopes import Envelopes
+from models.store.intake.envelopes import Envelopes
 from workers.intake import Intake, disk_watermark
 
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from models.store.measures import Alarm
-from models.store.overdue import Overdue
-from models.store.processes import SILENT_SECONDS, Process
+from models.store.figures.measures import Alarm
+from models.store.figures.overdue import Overdue
+from models.store.ground.processes import SILENT_SECONDS, Process
 from workers.roles import ROLES
 from workers.status import LIMITS, Standing, problems, span
 

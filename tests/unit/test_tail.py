@@ -10,7 +10,7 @@ import pytest
 from models import tail
 from models.errors import Temporary
 from models.store import Store
-from models.store.database import Event
+from models.store.ground.database import Event
 
 
 class FakeEvents:

@@ -14,7 +14,7 @@ from desk.app import create_app
 from desk.services import DeskOptions, DeskServices, Route
 from models.ports import Channel, Doubts
 from models.routing import Rules
-from models.store.tickets import Ticket
+from models.store.tickets.handling import Ticket
 from router.keys import rekeyed
 from router.place import filed
 from workers.bundle_work import BundleWork

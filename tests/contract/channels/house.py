@@ -14,7 +14,7 @@ from models.errors import Temporary
 from models.message import Envelope, Lane, Receipt
 from models.ports import Channel, Door
 from models.store import Store, open_store
-from models.store.incoming import Incoming
+from models.store.dialogue.incoming import Incoming
 from models.tables import message
 from tests.databases import migrated_sqlite
 

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from models.agent import Role
-from models.store.shadows import Verdict
-from models.store.watching import Cell, day_of
+from models.store.learning.shadows import Verdict
+from models.store.learning.watching import Cell, day_of
 from models.tables import audit
 from tests.contract.desk.conftest import Visit
 from tests.contract.desk.world import World

@@ -11,7 +11,7 @@ from openpyxl import load_workbook
 from desk.figures import Every, first_days, midnight
 from models.agent import Role
 from models.figures import FIGURES
-from models.store.steps import KEEPING
+from models.store.figures.steps import KEEPING
 from models.ticket import TicketState
 from tests.contract.desk.conftest import Visit
 from tests.contract.desk.world import World

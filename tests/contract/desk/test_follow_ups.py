@@ -1,7 +1,7 @@
 """Follow-ups at the desk's door: an agent's and a supervisor's, and what each may not do."""
 
 from models.agent import Role
-from models.store.calling_back import BEGIN, beginning, following_up
+from models.store.complaints.calling_back import BEGIN, beginning, following_up
 from models.ticket import TicketState
 from tests.contract.desk.conftest import Visit
 from tests.contract.desk.world import PLAN, World

@@ -2,7 +2,7 @@
 
 from models.agent import Role
 from models.message import Lane
-from models.store.envelopes import Leased
+from models.store.intake.envelopes import Leased
 from tests.contract.desk.conftest import Visit
 from tests.contract.desk.world import World
 from tests.contract.store import makers

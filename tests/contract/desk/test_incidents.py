@@ -3,8 +3,8 @@
 from models.agent import Role
 from models.likeness import Alarm, dump, feature, likeness
 from models.message import Sender
-from models.store.incidents import TELL, tell
-from models.store.likenesses import Signed, noticing
+from models.store.complaints.incidents import TELL, tell
+from models.store.complaints.likenesses import Signed, noticing
 from tests.contract.desk.conftest import Visit
 from tests.contract.desk.world import LABELS, World
 from tests.contract.store import makers

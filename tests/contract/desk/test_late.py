@@ -9,8 +9,8 @@ import pytest
 from models.agent import Role
 from models.errors import Temporary
 from models.store import Store
-from models.store.database import Tx
-from models.store.waiting import load_needs
+from models.store.ground.database import Tx
+from models.store.tickets.waiting import load_needs
 from tests.contract.desk.conftest import Desk, Visit
 from tests.contract.desk.world import World
 from tests.contract.store import makers

@@ -22,8 +22,8 @@ from models.follow_up import Plan
 from models.message import Attachment, Lane, ReplyRoute, Sender
 from models.routing import Department, Needs, Rules, Targets
 from models.store import Store, open_store
-from models.store.database import Event
-from models.store.tickets import Ticket
+from models.store.ground.database import Event
+from models.store.tickets.handling import Ticket
 from models.tail import EVENTS
 from models.ticket import Label, Labels, Reason
 from models.training import ClassSpec, FacetSpec, Taxonomy

@@ -9,10 +9,10 @@ from models.ids import uuid7
 from models.message import Envelope, InboundMessage, Lane, ReplyRoute, Sender
 from models.routing import Candidate, Decision, Needs
 from models.store import Store
-from models.store.entering import Routed
-from models.store.envelopes import Leased
-from models.store.incoming import Incoming
-from models.store.unlabelled import Unlabelled
+from models.store.dialogue.incoming import Incoming
+from models.store.intake.envelopes import Leased
+from models.store.routing.entering import Routed
+from models.store.routing.unlabelled import Unlabelled
 from models.ticket import Label, Labels
 
 NEEDS = Needs(required=(("domain:物流", 1),))

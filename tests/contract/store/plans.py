@@ -9,7 +9,7 @@ from sqlalchemy import event as hooks
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.store import Store
-from models.store.database import Database
+from models.store.ground.database import Database
 from models.tables import metadata
 
 FEW = frozenset(

@@ -12,8 +12,8 @@ from models.errors import Conflict, NotFound, Rejected
 from models.message import Sender
 from models.routing import Needs
 from models.store import Store
-from models.store.improvements import DUE, improvement_due
-from models.store.settling import closing_gaps
+from models.store.complaints.improvements import DUE, improvement_due
+from models.store.tickets.settling import closing_gaps
 from models.tables import complaint, customer_link, event
 from models.ticket import Label, Labels
 from tests.contract.store.conftest import FakeClock

@@ -10,7 +10,7 @@ from models.figures import DIMENSIONS as OF_FIGURES
 from models.figures import Dimension as OfFigures
 from models.figures import Figures
 from models.store import Store
-from models.store.contentment import DIMENSIONS, Contentment, Dimension, contentment
+from models.store.figures.contentment import DIMENSIONS, Contentment, Dimension, contentment
 from models.tables import agent, conversation, customer, identity, survey, ticket
 from tests.contract.store.test_figures import BOUNDS, DAY, START, Month
 

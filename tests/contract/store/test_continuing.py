@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from models.message import Lane, ReplyRoute, Sender, Trust
 from models.store import Store
-from models.store.incoming import Incoming
+from models.store.dialogue.incoming import Incoming
 from models.tables import message, ticket
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock

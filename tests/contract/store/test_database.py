@@ -10,8 +10,8 @@ import pytest
 
 from models.errors import Permanent, StorageFull, Temporary
 from models.store import Store, open_store
-from models.store.blobs import FileBlobs
-from models.store.sealing import check_key
+from models.store.ground.blobs import FileBlobs
+from models.store.ground.sealing import check_key
 from tests.contract.store.conftest import FakeClock
 from tests.services import PostgresServer
 
@@ -81,7 +81,7 @@ async def test_a_full_disk_leaves_no_half_blob_behind(
 
     blobs = FileBlobs(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr("models.store.blobs.os.fsync", full)
+        patch.setattr("models.store.ground.blobs.os.fsync", full)
         with pytest.raises(StorageFull):
             await blobs.put({"ab" * 32: b"content"})
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == []

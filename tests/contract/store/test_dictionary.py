@@ -3,7 +3,8 @@
 import pytest
 
 from models.errors import NotFound, Rejected
-from models.store import Store, dictionary
+from models.store import Store
+from models.store.learning import dictionary
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
 

@@ -4,8 +4,9 @@ import pytest
 from sqlalchemy import select
 
 from models.errors import Conflict, NotFound
-from models.store import Store, ending
-from models.store.conversations import Entry
+from models.store import Store
+from models.store.dialogue.conversations import Entry
+from models.store.tickets import ending
 from models.tables import complaint, message
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock

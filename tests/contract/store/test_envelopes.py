@@ -9,7 +9,7 @@ from sqlalchemy import text
 from models.errors import Conflict, NotFound, Temporary
 from models.message import Lane
 from models.store import Store
-from models.store.envelopes import INLINE_BYTES, finish
+from models.store.intake.envelopes import INLINE_BYTES, finish
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import envelope, leased, thread
 

@@ -21,7 +21,7 @@ from models.agent import Presence
 from models.clocks import ClockKind
 from models.figures import DIMENSIONS, Dimension, Figures
 from models.store import Store
-from models.store.steps import KEEPING
+from models.store.figures.steps import KEEPING
 from models.tables import (
     agent,
     assignment,

@@ -12,8 +12,14 @@ from models.follow_up import FollowUpState, Plan, Said
 from models.routing import Candidate, Decision
 from models.satisfaction import Answer, Score
 from models.store import Store
-from models.store.calling_back import AGAIN, BEGIN, beginning, following_up, trying_again
-from models.store.follow_ups import FollowUp
+from models.store.complaints.calling_back import (
+    AGAIN,
+    BEGIN,
+    beginning,
+    following_up,
+    trying_again,
+)
+from models.store.complaints.follow_ups import FollowUp
 from models.ticket import TicketState
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock

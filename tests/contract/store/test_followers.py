@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from models.store import Store, followers
-from models.store.database import Event, Tx
-from models.store.followers import Follower
+from models.store import Store
+from models.store.effects import followers
+from models.store.effects.followers import Follower
+from models.store.ground.database import Event, Tx
 from tests.contract.store.conftest import FakeClock
 
 

@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from models.errors import Conflict, NotFound, Rejected
 from models.store import Store
-from models.store.helping import DUE, HELPERS, subtask_due
+from models.store.tickets.helping import DUE, HELPERS, subtask_due
 from models.tables import event
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock

@@ -11,8 +11,8 @@ from models.errors import Conflict, NotFound, Rejected
 from models.likeness import Alarm, dump, feature, likeness
 from models.message import Sender
 from models.store import Store
-from models.store.incidents import TELL, Incident, tell
-from models.store.likenesses import Signed, noticing
+from models.store.complaints.incidents import TELL, Incident, tell
+from models.store.complaints.likenesses import Signed, noticing
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
 
@@ -199,7 +199,7 @@ async def test_killed_while_it_writes_nobody_is_written_to_twice(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half a batch is nothing; and the next one goes on behind what is done."""
-    monkeypatch.setattr("models.store.incidents._AT_ONCE", 2)
+    monkeypatch.setattr("models.store.complaints.incidents._AT_ONCE", 2)
     li, chen = await _people(store)
     found, tickets = await _opened(store, 5)
     await _approve(store, found, li, chen)

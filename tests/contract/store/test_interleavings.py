@@ -10,8 +10,9 @@ import pytest
 from models.agent import Presence
 from models.errors import Conflict, NotFound
 from models.satisfaction import Answer, Score
-from models.store import Store, tickets, transfers
-from models.store.database import Tx
+from models.store import Store
+from models.store.ground.database import Tx
+from models.store.tickets import handling, transfers
 from models.ticket import TicketState
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
@@ -173,7 +174,7 @@ async def test_two_changes_of_a_ticket_and_its_customers_word_wait_in_no_circle(
 ) -> None:
     """PostgreSQL looks at all that a row refers to when one transaction changes it twice."""
     ticket_id, person = await owned(store)
-    real, words = tickets.reclassed, []
+    real, words = handling.reclassed, []
 
     async def late(*args: Any, **options: Any) -> None:
         said = thread(store, envelope("again"), conversation_key="talk-k1")
@@ -181,7 +182,7 @@ async def test_two_changes_of_a_ticket_and_its_customers_word_wait_in_no_circle(
         await asyncio.wait(words, timeout=0.3)
         await real(*args, **options)
 
-    monkeypatch.setattr(tickets, "reclassed", late)
+    monkeypatch.setattr(handling, "reclassed", late)
     await store.tickets.release(ticket_id, person, makers.NEEDS, "")
     await words[0]
     assert (await store.tickets.get(ticket_id)).state == TicketState.WAITING

@@ -7,8 +7,8 @@ import pytest
 from models.errors import Conflict, NotFound
 from models.message import Lane, ReplyRoute, Sender, Trust
 from models.store import Store
-from models.store.joins import normal
-from models.store.tickets import Ticket
+from models.store.dialogue.joins import normal
+from models.store.tickets.handling import Ticket
 from models.ticket import TicketState
 from tests.contract.store.makers import agent, decision, envelope, routed, thread
 

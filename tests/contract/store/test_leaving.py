@@ -6,7 +6,7 @@ from sqlalchemy import Column, ColumnElement, func, select
 from models.agent import Role
 from models.errors import Conflict
 from models.store import Store
-from models.store.helping import HELPERS
+from models.store.tickets.helping import HELPERS
 from models.tables import (
     agent,
     credential,

@@ -8,7 +8,7 @@ from sqlalchemy import update
 from models.agent import Presence
 from models.routing import Needs
 from models.store import Store
-from models.store.measures import BOUNDS, STAGES, Broken
+from models.store.figures.measures import BOUNDS, STAGES, Broken
 from models.tables import agent as agents
 from models.tables import assignment
 from models.tables import ticket as tickets

@@ -8,8 +8,8 @@ from sqlalchemy import update
 from models.errors import Temporary
 from models.message import Lane, SendResult
 from models.store import Store
-from models.store.processes import FORGET_SECONDS, SILENT_SECONDS, Process
-from models.store.timers import set_timer
+from models.store.effects.timers import set_timer
+from models.store.ground.processes import FORGET_SECONDS, SILENT_SECONDS, Process
 from models.tables import ticket
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import envelope, leased, thread

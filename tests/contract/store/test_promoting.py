@@ -7,7 +7,7 @@ import pytest
 
 from models.errors import Conflict
 from models.store import Store
-from models.store import bundles as bundles_module
+from models.store.learning import bundles as bundles_module
 
 
 async def _bundles(store: Store, *names: str) -> None:

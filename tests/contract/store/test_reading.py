@@ -15,8 +15,8 @@ from models.errors import Conflict, NotFound, StorageFull, Temporary
 from models.message import Lane
 from models.routing import Decision, Needs
 from models.store import Store
-from models.store.blobs import FileBlobs
-from models.store.database import Event
+from models.store.ground.blobs import FileBlobs
+from models.store.ground.database import Event
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import (

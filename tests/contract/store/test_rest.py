@@ -13,9 +13,9 @@ from models.errors import Conflict, NotFound, Permanent, Temporary
 from models.message import SendResult
 from models.migrations import check, migrate
 from models.store import Store, open_store
-from models.store.blobs import FileBlobs
-from models.store.database import Database
-from models.store.sealing import Vault, seal, unseal
+from models.store.ground.blobs import FileBlobs
+from models.store.ground.database import Database
+from models.store.ground.sealing import Vault, seal, unseal
 from models.tables import metadata
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock

@@ -4,7 +4,7 @@ import pytest
 
 from models.errors import Conflict, NotFound
 from models.store import Store
-from models.store.retrainings import INTERRUPTED, Work
+from models.store.learning.retrainings import INTERRUPTED, Work
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
 

@@ -8,8 +8,8 @@ import pytest
 
 from models.message import Sender, SendResult
 from models.store import Store
-from models.store.conversations import Entry
-from models.store.incoming import Incoming
+from models.store.dialogue.conversations import Entry
+from models.store.dialogue.incoming import Incoming
 from models.ticket import Label, Labels, Reason, TicketState
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import (

@@ -17,8 +17,8 @@ from models.errors import Temporary
 from models.message import Lane
 from models.routing import Position
 from models.store import Store
-from models.store.database import Database, Event, Tx
-from models.store.sqlite import Connection
+from models.store.ground.database import Database, Event, Tx
+from models.store.ground.sqlite import Connection
 from models.tables import metadata
 from tests.databases import migrated_sqlite
 
@@ -312,7 +312,7 @@ async def test_a_cancelled_writer_leaves_the_connection_free(db: Database) -> No
 async def test_a_lock_held_elsewhere_is_temporary_and_passes(
     db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.store.database.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("models.store.ground.database.BUSY_SECONDS", 0.1)
     impatient = Database(f"sqlite+aiosqlite:///{tmp_path / 'x.db'}")
     try:
         async with db.write():
@@ -360,7 +360,7 @@ async def test_a_group_of_any_size_is_all_there_or_not_at_all(
 async def test_an_insertion_waits_no_longer_than_others_for_a_lock(
     db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.store.database.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("models.store.ground.database.BUSY_SECONDS", 0.1)
     impatient = Database(f"sqlite+aiosqlite:///{tmp_path / 'x.db'}")
     try:
         async with db.write():

@@ -64,7 +64,7 @@ async def test_nul_and_half_a_pair_pass_every_text(store: Store) -> None:
             "reply_route": ReplyRoute(adapter="webchat", address="talk"),
         }
     )  # fmt: skip
-    from models.store.incoming import Incoming
+    from models.store.dialogue.incoming import Incoming
 
     await store.envelopes.accept([e])
     lease = await leased(store)

@@ -9,7 +9,7 @@ from models.agent import Presence
 from models.errors import Conflict
 from models.message import ReplyRoute, Sender, Trust
 from models.store import Store
-from models.store.incoming import Incoming
+from models.store.dialogue.incoming import Incoming
 from models.tables import identity, ticket
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock

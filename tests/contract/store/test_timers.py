@@ -3,8 +3,8 @@
 import pytest
 
 from models.store import Store
-from models.store.database import Tx
-from models.store.timers import Timer, set_timer, stop_timer
+from models.store.effects.timers import Timer, set_timer, stop_timer
+from models.store.ground.database import Tx
 from tests.contract.store.conftest import FakeClock
 
 

@@ -5,7 +5,8 @@ import pytest
 from models.agent import Presence
 from models.errors import Conflict, NotFound
 from models.routing import Needs
-from models.store import Store, transfers
+from models.store import Store
+from models.store.tickets import transfers
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, decision, owned, passed_on

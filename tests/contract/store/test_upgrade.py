@@ -16,7 +16,7 @@ from models.errors import Permanent
 from models.events import STATE_CHANGES
 from models.migrations import check, migrate
 from models.store import Store
-from models.store.database import Database, Tx
+from models.store.ground.database import Database, Tx
 from models.tables import conversation, customer, envelope, event, identity, message
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock

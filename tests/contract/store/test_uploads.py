@@ -6,7 +6,7 @@ import pytest
 
 from models.errors import Conflict, Rejected
 from models.store import Store
-from models.store.uploads import LARGEST_ANSWER, MOST_FILES
+from models.store.dialogue.uploads import LARGEST_ANSWER, MOST_FILES
 from models.ticket import TicketState
 from tests.contract.store.makers import agent, owned
 

@@ -4,8 +4,8 @@ import pytest
 
 from models.errors import Conflict, NotFound
 from models.store import Store
-from models.store.shadows import Verdict
-from models.store.watching import Cell
+from models.store.learning.shadows import Verdict
+from models.store.learning.watching import Cell
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
 

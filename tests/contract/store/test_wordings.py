@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from models.errors import NotFound, Rejected
 from models.store import Store
-from models.store.wordings import published
+from models.store.dialogue.wordings import published
 from models.tables import audit, event
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent

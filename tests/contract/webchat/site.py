@@ -17,8 +17,8 @@ from models.errors import StorageFull
 from models.message import Attachment, Choice, Envelope, Lane, Receipt
 from models.ports import Channel, Door
 from models.store import Store, open_store
-from models.store.conversations import append
-from models.store.incoming import Incoming
+from models.store.dialogue.conversations import append
+from models.store.dialogue.incoming import Incoming
 from models.tail import EVENTS
 from tests.databases import migrated_sqlite
 

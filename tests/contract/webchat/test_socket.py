@@ -16,7 +16,7 @@ from channels.webchat.lookup import Lookup
 from channels.webchat.sockets import Connection
 from models.errors import StorageFull, Temporary
 from models.message import Choice, Envelope, Receipt
-from models.store.conversations import Conversations, Entry
+from models.store.dialogue.conversations import Conversations, Entry
 from tests.contract.webchat.site import Site, hear, hello, say, site
 
 

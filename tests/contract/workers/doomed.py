@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from models.routing import Rules, Targets
-from models.store import Store, database, open_store
-from models.store.database import Event
+from models.store import Store, open_store
+from models.store.ground import database
+from models.store.ground.database import Event
 from router.sla import Calendar, Calendars
 from tests.machines.waits import at_each_wait
 from workers.dispatch import Dispatcher

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from models.agent import Presence
 from models.message import Lane
 from models.store import Store
-from models.store.webhooks import WebhookState
+from models.store.effects.webhooks import WebhookState
 from tests.contract.store.makers import waiting
 from tests.contract.workers.test_invariants import _metrics
 from workers.status import LIMITS

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from models.message import Lane
 from models.routing import Rules
 from models.store import Store
-from models.store.database import Event, Tx
-from models.store.followers import Follower
+from models.store.effects.followers import Follower
+from models.store.ground.database import Event, Tx
 from router.sla import Calendars
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import envelope

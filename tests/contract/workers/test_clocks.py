@@ -8,9 +8,9 @@ import pytest
 from models.clocks import ClockKind, ClockPolicy, ClockTarget, Run
 from models.routing import Needs
 from models.store import Store
-from models.store.clocks import TIMER
-from models.store.database import Event
-from models.store.incidents import TELL, NewMember, add_members, open_incident, tell
+from models.store.complaints.incidents import TELL, NewMember, add_members, open_incident, tell
+from models.store.ground.database import Event
+from models.store.tickets.clocks import TIMER
 from models.texts import Said
 from models.ticket import TicketState
 from router.clocks import Timekeeper

@@ -7,7 +7,7 @@ from aiohttp.test_utils import make_mocked_request
 from config.sections import Hours
 from models.agent import Presence
 from models.store import Store
-from models.store.measures import STAGES
+from models.store.figures.measures import STAGES
 from models.training import Taxonomy
 from router.sla import Calendars
 from tests.contract.store.conftest import FakeClock

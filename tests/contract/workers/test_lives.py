@@ -16,7 +16,9 @@ from hypothesis.errors import Flaky
 from sqlalchemy import update
 
 from models import ticket as table
-from models.store import ending, leaving, moves, open_store, transfers
+from models.store import open_store
+from models.store.routing import leaving
+from models.store.tickets import ending, moves, transfers
 from models.tables import assignment
 from models.ticket import WAYS, TicketState
 from tests.contract.store.conftest import FakeClock

@@ -30,8 +30,8 @@ from models.message import (
 from models.ports import Door
 from models.routing import TRIAGE, Department, Rules, Targets
 from models.store import Store
-from models.store.envelopes import Leased
-from models.store.unlabelled import Unlabelled
+from models.store.intake.envelopes import Leased
+from models.store.routing.unlabelled import Unlabelled
 from models.tables import conversation as conversations
 from models.tables import message as messages
 from models.texts import LANGUAGES

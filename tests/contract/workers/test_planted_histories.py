@@ -14,10 +14,11 @@ from sqlalchemy.exc import IntegrityError
 
 from models.errors import Conflict
 from models.routing import Decision, Position
-from models.store import custody, moves, queue, tickets
-from models.store.custody import load
-from models.store.queue import Queue
-from models.store.upkeep import Upkeep
+from models.store.routing import queue
+from models.store.routing.queue import Queue
+from models.store.routing.upkeep import Upkeep
+from models.store.tickets import custody, handling, moves
+from models.store.tickets.custody import load
 from tests.machines.house import House
 from tests.machines.playing import play
 from workers.dispatch import Dispatcher
@@ -43,7 +44,7 @@ def never_freed(patch: Patch) -> None:
 
     patch.setattr(custody, "unload", forgetful)
     patch.setattr(moves, "unload", forgetful)
-    patch.setattr(tickets, "unload", forgetful)
+    patch.setattr(handling, "unload", forgetful)
 
 
 def two_entries(patch: Patch) -> None:
@@ -51,7 +52,7 @@ def two_entries(patch: Patch) -> None:
 
     patch.setattr(custody, "end_assignment", forgetful)
     patch.setattr(moves, "end_assignment", forgetful)
-    patch.setattr(tickets, "end_assignment", forgetful)
+    patch.setattr(handling, "end_assignment", forgetful)
 
 
 def lazy(patch: Patch) -> None:

@@ -21,7 +21,7 @@ from classifier.train import train
 from config.settings import load, load_taxonomy
 from models.migrations import migrate
 from models.store import Store, open_store
-from models.store.retrainings import Retrainings, Work
+from models.store.learning.retrainings import Retrainings, Work
 from models.training import Taxonomy
 from tests.contract.store import makers
 from workers import retrain

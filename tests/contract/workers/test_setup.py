@@ -13,7 +13,7 @@ from classifier.train import TrainingRefused
 from config.settings import load
 from models.errors import Permanent
 from models.store import Store
-from models.store.sealing import check_key
+from models.store.ground.sealing import check_key
 from tests.contract.classifier.test_training import packed_as_before
 from tests.contract.workers.test_retrain import TAXONOMY, small_bundle
 from tests.databases import migrated_sqlite

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from config.settings import load
 from models.store import Store
-from models.store.timers import Effect
+from models.store.effects.timers import Effect
 from models.tables import conversation, outbound
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock

@@ -12,7 +12,7 @@ from desk.rating import Links, RatingPage
 from models.message import Lane
 from models.satisfaction import Answer, Score
 from models.store import Store
-from models.store.surveys import Survey
+from models.store.dialogue.surveys import Survey
 from models.tables import conversation, outbound
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from config.settings import load
-from models.store.shadows import Verdict
-from models.store.watching import Cell, day_of
+from models.store.learning.shadows import Verdict
+from models.store.learning.watching import Cell, day_of
 from tests.contract.store import makers
 from tests.contract.workers.test_watching import ZONE
 from tests.databases import migrated_house

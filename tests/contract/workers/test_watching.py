@@ -19,8 +19,8 @@ from classifier.text import Text
 from classifier.train import train
 from config.settings import load
 from models.store import Store
-from models.store.unlabelled import Unlabelled
-from models.store.watching import Cell, date_of, day_of
+from models.store.learning.watching import Cell, date_of, day_of
+from models.store.routing.unlabelled import Unlabelled
 from models.training import ClassSpec, FacetSpec, Taxonomy
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock

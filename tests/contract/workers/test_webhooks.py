@@ -10,7 +10,7 @@ import pytest
 
 from models.errors import Temporary
 from models.store import Store
-from models.store.webhooks import DueEvent
+from models.store.effects.webhooks import DueEvent
 from tests.contract.store.conftest import FakeClock
 from tests.receiver import Receiver
 from workers.webhooks import Announcing

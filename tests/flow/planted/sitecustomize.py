@@ -53,10 +53,10 @@ def _dedupe_off() -> None:
     from dataclasses import replace
 
     from models.message import Envelope, Receipt
-    from models.store.database import Tx
-    from models.store.envelopes import Envelopes
-    from models.store.incoming import Incoming
-    from models.store.threads import Threads
+    from models.store.dialogue.incoming import Incoming
+    from models.store.ground.database import Tx
+    from models.store.intake.envelopes import Envelopes
+    from models.store.intake.threads import Threads
 
     stored, threaded = Envelopes.accept, Threads.thread
 
@@ -83,7 +83,7 @@ def _dedupe_off() -> None:
 def _told_before_sent() -> None:
     import aiohttp
 
-    from models.store.webhooks import DueEvent
+    from models.store.effects.webhooks import DueEvent
     from workers.webhooks import Announcing
 
     send = Announcing._send
@@ -96,7 +96,7 @@ def _told_before_sent() -> None:
 
 
 def _out_of_turn() -> None:
-    from models.store.webhooks import DueEvent, Webhooks
+    from models.store.effects.webhooks import DueEvent, Webhooks
 
     postpone = Webhooks.postpone
 
@@ -121,7 +121,7 @@ def _firing(*, effect_first: bool) -> None:
 
     from sqlalchemy import delete, select
 
-    from models.store.timers import Effect, Timer, Timers
+    from models.store.effects.timers import Effect, Timer, Timers
     from models.tables import timer
 
     async def fire(self: Timers, timer_id: str, effects: Mapping[str, Effect]) -> bool:
@@ -149,9 +149,9 @@ def _firing(*, effect_first: bool) -> None:
 
 
 def _read_apart() -> None:
-    from models.store.cursors import moved_to
-    from models.store.database import Event
-    from models.store.followers import Followers, _Place
+    from models.store.effects.followers import Followers, _Place
+    from models.store.ground.cursors import moved_to
+    from models.store.ground.database import Event
 
     async def acted(self: Followers, place: _Place, events: Sequence[Event]) -> int:
         async with self._db.write() as tx:
@@ -167,7 +167,7 @@ def _read_apart() -> None:
 def _lost_at_start() -> None:
     from collections.abc import Mapping
 
-    from models.store.timers import Effect, Timers
+    from models.store.effects.timers import Effect, Timers
 
     fire_due, started = Timers.fire_due, [False]
 
@@ -186,7 +186,7 @@ def _lost_at_start() -> None:
 
 
 def _again_after_jump() -> None:
-    from models.store.followers import Follower, Followers
+    from models.store.effects.followers import Follower, Followers
 
     catch_up, looked = Followers.catch_up, [False]
 

@@ -1,0 +1,412 @@
+"""The numbered log of a conversation: what both sides said, in the order of its seq."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import structlog
+from sqlalchemy import Select, func, select, union, update
+
+from models import storable
+from models.errors import Conflict, NotFound, Permanent
+from models.message import Attachment, Choice, OutboundMessage, ReplyRoute
+from models.store.ground.database import Database, Fields, Tx
+from models.store.ground.sealing import Vault, unseal
+from models.tables import conversation, customer, identity, message, outbound, ticket
+from models.ticket import OPEN_STATES
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the log. ``state`` tells what became of ours (queued … delivered).
+
+    ``answers_elsewhere``: the masked address at which somebody unproven wants answers, though
+    they write as another.
+    ``versions`` are those of an edited message, oldest first, the shown one last: each with
+    ``revision``, ``text``, ``attachments`` and ``at``. A withdrawn one has no words left. A line
+    with ``changes_id`` only notes that the message of this id was edited or withdrawn.
+    """
+
+    seq: int
+    side: Literal["customer", "us"]
+    id: str
+    ticket_id: str | None
+    at: float
+    kind: str
+    text: str
+    text_full: str = ""
+    html: str | None = None
+    attachments: Sequence[Mapping[str, Any]] = ()
+    trust: Mapping[str, Any] | None = None
+    auto: str = "none"
+    quarantined: bool = False
+    answers_elsewhere: str | None = None
+    envelope_id: str | None = None
+    identity_id: str | None = None
+    external_id: str | None = None
+    agent_id: str | None = None
+    state: str = ""
+    error: str | None = None
+    versions: Sequence[Mapping[str, Any]] = ()
+    withdrawn_at: float | None = None
+    changes_id: str | None = None
+    template: str | None = None
+    choices: Sequence[Mapping[str, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a customer said last about a ticket: the beginning of it, and who wrote."""
+
+    identity_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Where messages with one key on one account belong."""
+
+    id: str
+    channel: str
+    account: str
+    key: str
+    identity_id: str
+    subject: str
+    last_seq: int
+    read_seq: int
+    seen_seq: int
+    ended_at: float | None
+
+
+class Conversations:
+    """Reads logs, and appends our side to them."""
+
+    def __init__(self, db: Database, vault: Vault) -> None:
+        self._db = db
+        self._vault = vault
+
+    async def find(self, channel: str, account: str, key: str) -> Conversation | None:
+        c = conversation.c
+        query = select(conversation).where(
+            c.channel == channel, c.account == account, c.key == key
+        )
+        async with self._db.read() as conn:
+            row = (await conn.execute(query)).mappings().one_or_none()
+        if row is None:
+            return None
+        names = Conversation.__dataclass_fields__
+        return Conversation(**{name: row[name] for name in names})
+
+    async def log(self, conversation_id: str, after: int = 0, limit: int = 500) -> list[Entry]:
+        """Entries with a greater seq, in order, and none left out before the last of them.
+
+        Whoever reads goes on from there: what the one side said while the other was read would
+        never be seen.
+        """
+        m, o = message.c, outbound.c
+        theirs = select(message).where(m.conversation_id == conversation_id, m.seq > after)
+        ours = select(outbound).where(o.conversation_id == conversation_id, o.seq > after)
+        async with self._db.read(steady=True) as conn:
+            said = await conn.execute(theirs.order_by(m.seq).limit(limit))
+            entries = [_theirs(row) for row in said.mappings()]
+            answered = await conn.execute(ours.order_by(o.seq).limit(limit))
+            entries += [_ours(row) for row in answered.mappings()]
+        return sorted(entries, key=lambda entry: entry.seq)[:limit]
+
+    async def line(self, conversation_id: str, line_id: str) -> Entry | None:
+        """One line of a conversation by its id, of either side."""
+        m, o = message.c, outbound.c
+        theirs = select(message).where(m.conversation_id == conversation_id, m.id == line_id)
+        ours = select(outbound).where(o.conversation_id == conversation_id, o.id == line_id)
+        async with self._db.read() as conn:
+            said = (await conn.execute(theirs)).mappings().one_or_none()
+            if said is not None:
+                return _theirs(said)
+            answered = (await conn.execute(ours)).mappings().one_or_none()
+        return None if answered is None else _ours(answered)
+
+    async def last_words(self, ticket_ids: Sequence[str], length: int) -> dict[str, Word]:
+        """The customer's newest words by ticket, ``length`` characters of them at most.
+
+        What was withdrawn is not among them, nor what only notes an edit: a ticket of which
+        nothing is left has none.
+        """
+        m = message.c
+        newest = (
+            select(m.ticket_id, func.max(m.seq).label("seq"))
+            .where(m.ticket_id.in_(ticket_ids), m.kind == "message", m.withdrawn_at.is_(None))
+            .group_by(m.ticket_id)
+            .subquery()
+        )
+        text = func.substr(m.text, 1, length).label("text")
+        query = select(m.ticket_id, m.identity_id, text).join(
+            newest, (newest.c.ticket_id == m.ticket_id) & (newest.c.seq == m.seq)
+        )
+        async with self._db.read() as conn:
+            rows = (await conn.execute(query)).all()
+        return {row.ticket_id: Word(row.identity_id, row.text) for row in rows}
+
+    async def account(self, conversation_id: str) -> str:
+        """The account of ours (mailbox, site) that a conversation is on; “” if unknown."""
+        query = select(conversation.c.account).where(conversation.c.id == conversation_id)
+        async with self._db.read() as conn:
+            return (await conn.execute(query)).scalar_one_or_none() or ""
+
+    async def open_keys(self, channel: str, account: str) -> list[str]:
+        """The keys of an account's conversations whose next word belongs to an open ticket.
+
+        Their own, or the one that theirs was merged into.
+        """
+        c, t = conversation.c, ticket.c
+        # From the few that are open, and not from every conversation there ever was.
+        goes_on = select(t.id).where(t.state.in_(sorted(OPEN_STATES)))
+        own = select(t.conversation_id).where(t.state.in_(sorted(OPEN_STATES)))
+        merged = select(t.conversation_id).where(t.merged_into.in_(goes_on))
+        query = select(c.key).where(
+            c.id.in_(union(own, merged)), c.channel == channel, c.account == account
+        )
+        async with self._db.read() as conn:
+            return list((await conn.execute(query)).scalars())
+
+    async def delivered(self, conversation_id: str, seq: int) -> None:
+        """The customer's own client has shown everything up to ``seq``."""
+        async with self._db.write() as tx:
+            c, o = conversation.c, outbound.c
+            higher = (c.id == conversation_id) & (c.read_seq < seq) & (c.last_seq >= seq)
+            moved = update(conversation).where(higher).values(read_seq=seq)
+            if (await tx.conn.execute(moved)).rowcount == 0:
+                return
+            shown = (
+                update(outbound)
+                .where(
+                    o.conversation_id == conversation_id,
+                    o.seq <= seq,
+                    o.state.in_(["queued", "sending", "waiting", "sent"]),
+                )
+                .values(state="delivered", finished_at=tx.now, lease=None)
+                .returning(o.id, o.ticket_id, o.agent_id)
+            )
+            for row in (await tx.conn.execute(shown)).all():
+                tx.emit(
+                    "outbound.state",
+                    ticket=row.ticket_id,
+                    conversation=conversation_id,
+                    agent=row.agent_id,
+                    outbound=row.id,
+                    state="delivered",
+                )
+
+    async def get(self, conversation_id: str) -> Conversation:
+        """Raises ``NotFound``."""
+        query = select(conversation).where(conversation.c.id == conversation_id)
+        async with self._db.read() as conn:
+            row = (await conn.execute(query)).mappings().one_or_none()
+        if row is None:
+            raise NotFound("no such conversation")
+        return Conversation(**{name: row[name] for name in Conversation.__dataclass_fields__})
+
+    async def seen(self, conversation_id: str, seq: int) -> None:
+        """An agent has seen what the customer said, up to ``seq``."""
+        c = conversation.c
+        higher = (c.id == conversation_id) & (c.seen_seq < seq) & (c.last_seq >= seq)
+        async with self._db.write() as tx:
+            moved = update(conversation).where(higher).values(seen_seq=seq)
+            if (await tx.conn.execute(moved)).rowcount:
+                tx.emit("conversation.seen", conversation=conversation_id, seq=seq)
+
+    async def end(self, conversation_id: str) -> None:
+        """The customer has ended the chat; their next word, if there is one, goes on in it."""
+        async with self._db.write() as tx:
+            await end(tx, conversation_id, silent=False)
+
+    async def address(self, conversation_id: str) -> str:
+        """Where an answer in a conversation goes; “” where it has no way back."""
+        query = _with_key().where(conversation.c.id == conversation_id)
+        async with self._db.read() as conn:
+            talk = (await conn.execute(query)).mappings().one()
+        return self._route(talk).address
+
+    async def load_outbound(self, tx: Tx, rows: Sequence[Fields]) -> list[OutboundMessage]:
+        """Rows of the outbound table as messages for a channel's voice.
+
+        A row whose conversation has no way back gets an empty address.
+        """
+        wanted = {row["conversation_id"] for row in rows}
+        query = _with_key().where(conversation.c.id.in_(wanted))
+        talks = {row["id"]: row for row in (await tx.conn.execute(query)).mappings()}
+        return [self._outbound(row, talks[row["conversation_id"]]) for row in rows]
+
+    def _outbound(self, row: Fields, talk: Fields) -> OutboundMessage:
+        return OutboundMessage(
+            id=row["id"],
+            conversation_id=talk["id"],
+            conversation_key=talk["key"],
+            channel=talk["channel"],
+            account=talk["account"],
+            seq=row["seq"],
+            kind=row["kind"],
+            text=row["text"],
+            route=self._route(talk),
+            subject=talk["subject"],
+            in_reply_to=talk["reply_to"],
+            references=tuple(talk["references"]),
+            attachments=tuple(Attachment.model_validate(file) for file in row["attachments"]),
+            created_at=row["created_at"],
+            attempts=row["attempts"],
+            choices=tuple(Choice.model_validate(one) for one in row["choices"] or ()),
+        )
+
+    def _route(self, talk: Fields) -> ReplyRoute:
+        nowhere = ReplyRoute(adapter=talk["channel"], address="")
+        if talk["route"] is None or talk["wrapped"] is None:
+            return nowhere
+        try:
+            plain = unseal(self._vault.unwrap(talk["wrapped"]), talk["route"])
+            return ReplyRoute.model_validate_json(plain)
+        except (Permanent, ValueError):
+            # One that does not open must not keep all the others from being sent.
+            _log.exception("reply route unreadable", conversation=talk["id"])
+            return nowhere
+
+
+def _with_key() -> Select[Any]:
+    """Conversations with the key of their customer, which opens their routes."""
+    return (
+        select(conversation, customer.c.key.label("wrapped"))
+        .join(identity, identity.c.id == conversation.c.identity_id)
+        .join(customer, customer.c.id == identity.c.customer_id)
+    )
+
+
+def _theirs(row: Fields) -> Entry:
+    return Entry(
+        seq=row["seq"],
+        side="customer",
+        id=row["id"],
+        ticket_id=row["ticket_id"],
+        at=row["received_at"],
+        kind=row["kind"],
+        text=row["text"],
+        text_full=row["text_full"],
+        html=row["html"],
+        attachments=row["attachments"],
+        trust=row["trust"],
+        auto=row["auto"],
+        quarantined=row["quarantined"],
+        answers_elsewhere=row["meta"].get("answers_elsewhere"),
+        envelope_id=row["envelope_id"],
+        identity_id=row["identity_id"],
+        external_id=row["external_id"],
+        versions=row["versions"] or (),
+        withdrawn_at=row["withdrawn_at"],
+        changes_id=row["changes_id"],
+    )
+
+
+def _ours(row: Fields) -> Entry:
+    return Entry(
+        seq=row["seq"],
+        side="us",
+        id=row["id"],
+        ticket_id=row["ticket_id"],
+        at=row["created_at"],
+        kind=row["kind"],
+        text=row["text"],
+        attachments=row["attachments"],
+        agent_id=row["agent_id"],
+        state=row["state"],
+        error=row["error"],
+        template=row["template"],
+        choices=row["choices"] or (),
+    )
+
+
+async def end(tx: Tx, conversation_id: str, *, silent: bool) -> bool:
+    """Ends a talk; False when it has ended. ``silent``: nobody did, nothing was said for long."""
+    c, t = conversation.c, ticket.c
+    change = update(conversation).where(c.id == conversation_id, c.ended_at.is_(None))
+    if (await tx.conn.execute(change.values(ended_at=tx.now))).rowcount == 0:
+        return False
+    latest = (
+        select(t.id, t.owner_id)
+        .where(t.conversation_id == conversation_id)
+        .order_by(t.created_at.desc())
+        .limit(1)
+    )
+    row = (await tx.conn.execute(latest)).one_or_none()
+    tx.emit(
+        "conversation.ended",
+        ticket=row.id if row else None,
+        conversation=conversation_id,
+        agent=row.owner_id if row else None,
+        silent=silent,
+    )
+    return True
+
+
+async def append(
+    tx: Tx,
+    *,
+    conversation_id: str,
+    ticket_id: str | None,
+    kind: str,
+    text: str,
+    client_id: str,
+    agent_id: str | None,
+    attachments: Sequence[Attachment] = (),
+    template: str | None = None,
+    choices: Sequence[Choice] = (),
+) -> tuple[str, bool]:
+    """Adds one of our messages to the log; (outbound id, whether it is new).
+
+    ``client_id`` makes it idempotent: the same one again changes nothing. ``template`` is what
+    an automatic text was made from, ``choices`` the answers that it offers.
+
+    Raises:
+        Conflict: the same ``client_id`` was used for another text, ticket or files.
+        NotFound: no such conversation.
+    """
+    c, o = conversation.c, outbound.c
+    text = storable.text(text)  # as it is stored, for the comparison with what is there
+    # The lock keeps everybody else from appending the same client_id meanwhile.
+    lock = select(c.channel).where(c.id == conversation_id).with_for_update(key_share=True)
+    channel = (await tx.conn.execute(lock)).scalar_one_or_none()
+    if channel is None:
+        raise NotFound("no such conversation")
+    files = [file.model_dump(mode="json") for file in attachments]
+    query = select(o.id, o.text, o.ticket_id, o.attachments).where(o.client_id == client_id)
+    before = (await tx.conn.execute(query)).one_or_none()
+    if before is not None:
+        if (before.text, before.ticket_id, before.attachments) != (text, ticket_id, files):
+            raise Conflict("this client_id was used for another answer; make a new one")
+        return before.id, False
+    bump = update(conversation).where(c.id == conversation_id).values(last_seq=c.last_seq + 1)
+    seq = (await tx.conn.execute(bump.returning(c.last_seq))).scalar_one()
+    row = {
+        "id": tx.new_id(),
+        "conversation_id": conversation_id,
+        "ticket_id": ticket_id,
+        "agent_id": agent_id,
+        "client_id": client_id,
+        "seq": seq,
+        "kind": kind,
+        "text": text,
+        "attachments": files,
+        "template": template,
+        "choices": [one.model_dump() for one in choices] or None,
+        "channel": channel,
+        "created_at": tx.now,
+    }
+    await tx.insert(outbound, [row])
+    tx.emit(
+        "message.out",
+        ticket=ticket_id,
+        conversation=conversation_id,
+        agent=agent_id,
+        seq=seq,
+        outbound=row["id"],
+        kind=kind,
+    )
+    return str(row["id"]), True

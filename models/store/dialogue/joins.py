@@ -1,0 +1,234 @@
+"""One customer behind several identities: joined on evidence, never on a claim, and undone.
+
+A proof is an address that a channel has proven to belong to an identity (``Trust.proves``). Two
+identities with the same proof are linked. A link changes nothing but what is shown together:
+each identity keeps its customer, its key, its conversations and their way back, so that undoing
+a link leaves no trace but in the audit.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import or_, select, update
+
+from models.errors import Conflict, NotFound
+from models.masking import masked
+from models.message import InboundMessage
+from models.store.dialogue.people import Known
+from models.store.ground.database import Database, Fields, Tx
+from models.store.ground.sealing import Vault
+from models.tables import conversation, customer_link, identity, proof, ticket
+
+_MOBILE = re.compile(r"(?:(?:00|\+)?86)?(1[3-9][0-9]{9})")
+"""A Chinese mobile number, with or without its country (工信部号码规划: 11 digits, 13–19)."""
+
+_FEW = 50
+"""Customers of one person; a shared switchboard must not join a whole town."""
+
+
+def normal(kind: str, value: str) -> str:
+    """An address in the one spelling that equal ones have."""
+    if kind == "email":
+        return value.strip().lower()
+    digits = re.sub(r"[^0-9+]", "", value)
+    mobile = _MOBILE.fullmatch(digits)
+    return mobile.group(1) if mobile else digits
+
+
+async def prove(tx: Tx, vault: Vault, said: Iterable[tuple[Known, InboundMessage]]) -> None:
+    """Keeps what messages prove of who sent them, and links customers that share a proof."""
+    brought = {
+        (row["lookup"], row["identity_id"]): row
+        for known, m in said
+        for row in _proofs(tx, vault, known, m)
+    }
+    if not brought:
+        return
+    known_query = select(proof.c.lookup, proof.c.identity_id).where(
+        proof.c.lookup.in_({lookup for lookup, _ in brought})
+    )
+    there = {tuple(row) for row in await tx.conn.execute(known_query)}
+    new = [row for key, row in brought.items() if key not in there]
+    if not new:
+        return
+    # One at a time: two that prove the same at once must see each other.
+    await tx.bump("proofs", len(new))
+    rows = [{name: row[name] for name in proof.c.keys()} for row in new]  # noqa: SIM118
+    await tx.conn.execute(tx.upsert(proof).on_conflict_do_nothing(), rows)
+    await _link(tx, new)
+
+
+def _proofs(tx: Tx, vault: Vault, known: Known, m: InboundMessage) -> Iterable[dict[str, Any]]:
+    addresses = {"email": m.sender.email, "phone": m.sender.phone}
+    for kind in m.trust.proves:
+        value = addresses[kind]
+        if value:
+            yield {
+                "lookup": vault.lookup(f"proof {kind}", normal(kind, value)),
+                "identity_id": known.id,
+                "customer_id": known.customer_id,
+                "kind": kind,
+                "method": m.trust.method,
+                "message_id": m.id,
+                "at": tx.now,
+                "value": masked(value),
+            }
+
+
+async def _link(tx: Tx, new: Sequence[Fields]) -> None:
+    """Links each new proof's customer with the first other one that has the same proof."""
+    query = (
+        select(proof, identity.c.customer_id)
+        .join(identity, identity.c.id == proof.c.identity_id)
+        .where(proof.c.lookup.in_({row["lookup"] for row in new}))
+        .order_by(proof.c.at, proof.c.message_id)
+    )
+    holders = (await tx.conn.execute(query)).mappings().all()
+    pairs = [(row, _first_other(row, holders)) for row in new]
+    links = [_new_link(tx, row, other) for row, other in pairs if other is not None]
+    if links:
+        # A link that was undone stays undone: the key is there.
+        await tx.conn.execute(tx.upsert(customer_link).on_conflict_do_nothing(), links)
+
+
+def _first_other(row: Fields, holders: Sequence[Fields]) -> Fields | None:
+    others = (
+        holder
+        for holder in holders
+        if holder["lookup"] == row["lookup"] and holder["customer_id"] != row["customer_id"]
+    )
+    return next(others, None)
+
+
+def _new_link(tx: Tx, row: Fields, other: Fields) -> dict[str, Any]:
+    first_id, second_id = sorted([row["customer_id"], other["customer_id"]])
+    evidence = {
+        "value": row["value"],
+        "proofs": [
+            {
+                "identity": side["identity_id"],
+                "method": side["method"],
+                "message": side["message_id"],
+            }
+            for side in (other, row)
+        ],
+    }
+    return {
+        "id": tx.new_id(),
+        "first_id": first_id,
+        "second_id": second_id,
+        "lookup": row["lookup"],
+        "kind": row["kind"],
+        "evidence": evidence,
+        "at": tx.now,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Why two customers are taken for one person."""
+
+    id: str
+    first_id: str
+    second_id: str
+    kind: str
+    evidence: Mapping[str, Any]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """One conversation of a person, and its tickets as (id, number, state), newest first."""
+
+    id: str
+    channel: str
+    identity_id: str
+    subject: str
+    tickets: Sequence[tuple[str, str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Everything that is one customer on the evidence."""
+
+    customers: frozenset[str]
+    identities: Sequence[tuple[str, str]]
+    links: Sequence[Link]
+    talks: Sequence[Talk]
+
+
+class Joins:
+    """Who is the same person, and why."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def person(self, customer_id: str) -> Person:
+        """The person that a customer is; alone, where nothing is proven."""
+        links = await self._links(customer_id)
+        customers = {customer_id}.union(*((link.first_id, link.second_id) for link in links))
+        i, c, t = identity.c, conversation.c, ticket.c
+        who = select(i.id, i.channel).where(i.customer_id.in_(customers)).order_by(i.id)
+        async with self._db.read() as conn:
+            identities = [(row.id, row.channel) for row in await conn.execute(who)]
+            ids = [identity_id for identity_id, _ in identities]
+            query = (
+                select(c.id, c.channel, c.identity_id, c.subject, t.id, t.number, t.state)
+                .join(ticket, t.conversation_id == c.id)
+                .where(c.identity_id.in_(ids))
+                .order_by(t.created_at.desc())
+            )
+            rows = (await conn.execute(query)).all()
+        return Person(frozenset(customers), identities, links, _talks(rows))
+
+    async def _links(self, customer_id: str) -> list[Link]:
+        """Those that lead from one customer to all others of the person."""
+        x = customer_link.c
+        found: dict[str, Link] = {}
+        seen: set[str] = set()
+        edge = {customer_id}
+        names = list(Link.__dataclass_fields__)
+        async with self._db.read() as conn:
+            while edge and len(seen) < _FEW:
+                touching = or_(x.first_id.in_(edge), x.second_id.in_(edge))
+                query = select(*(x[name] for name in names)).where(touching, x.undone_at.is_(None))
+                seen |= edge
+                new = [Link(**row) for row in (await conn.execute(query)).mappings()]
+                found |= {link.id: link for link in new}
+                edge = {end for link in new for end in (link.first_id, link.second_id)} - seen
+        return sorted(found.values(), key=lambda link: link.id)
+
+    async def undo(self, link_id: str, agent_id: str) -> None:
+        """Takes a link back, for good: the same proof does not make it again.
+
+        Raises:
+            NotFound: no such link.
+            Conflict: it was undone before.
+        """
+        x = customer_link.c
+        async with self._db.write() as tx:
+            change = (
+                update(customer_link)
+                .where(x.id == link_id, x.undone_at.is_(None))
+                .values(undone_at=tx.now, undone_by=agent_id)
+                .returning(x.first_id, x.second_id)
+            )
+            row = (await tx.conn.execute(change)).one_or_none()
+            if row is None:
+                known = select(x.id).where(x.id == link_id)
+                if (await tx.conn.execute(known)).one_or_none() is None:
+                    raise NotFound("no such link")
+                raise Conflict("this link was undone before")
+            both = [row.first_id, row.second_id]
+            await tx.audit(agent_id, "customer.unlink", link_id, customers=both)
+
+
+def _talks(rows: Sequence[Any]) -> list[Talk]:
+    found: dict[str, Talk] = {}
+    tickets: dict[str, list[tuple[str, str, str]]] = {}
+    for talk_id, channel, identity_id, subject, *of_ticket in rows:
+        tickets.setdefault(talk_id, []).append(tuple(of_ticket))
+        found[talk_id] = Talk(talk_id, channel, identity_id, subject, tickets[talk_id])
+    return list(found.values())

@@ -1,0 +1,142 @@
+"""Customers and identities: found by HMAC, sealed at rest, shown masked."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, delete, select, update
+
+from models.errors import NotFound
+from models.message import Sender
+from models.store.ground.database import Database, Tx
+from models.store.ground.sealing import Vault, seal, unseal
+from models.tables import customer, identity
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An identity inside a transaction, with the key that seals its customer's data."""
+
+    id: str
+    customer_id: str
+    tier: str
+    blocked: bool
+    key: bytes
+
+
+class People:
+    """Who writes to us."""
+
+    def __init__(self, db: Database, vault: Vault) -> None:
+        self._db = db
+        self._vault = vault
+
+    async def known(
+        self, tx: Tx, senders: Iterable[tuple[str, Sender]]
+    ) -> dict[tuple[str, str], Known]:
+        """The identities of (channel, sender) pairs, made where they are new.
+
+        The result is keyed by (channel, sender.external_id).
+        """
+        wanted = {
+            self._vault.lookup(channel, sender.external_id): (channel, sender)
+            for channel, sender in senders
+        }
+        found = await self._find(tx, wanted)
+        missing = sorted(wanted.keys() - found.keys())
+        if missing:
+            await self._create(tx, {lookup: wanted[lookup] for lookup in missing})
+            found |= await self._find(tx, missing)
+        return {
+            (channel, sender.external_id): self._open(found[lookup])
+            for lookup, (channel, sender) in wanted.items()
+        }
+
+    @staticmethod
+    async def _find(tx: Tx, lookups: Iterable[str]) -> dict[str, Row[*tuple[Any, ...]]]:
+        i = identity.c
+        query = (
+            select(i.id, i.lookup, i.customer_id, i.blocked, customer.c.key, customer.c.tier)
+            .join(customer)
+            .where(i.lookup.in_(list(lookups)))
+        )
+        return {row.lookup: row for row in await tx.conn.execute(query)}
+
+    async def _create(self, tx: Tx, wanted: Mapping[str, tuple[str, Sender]]) -> None:
+        customers, identities = [], []
+        for lookup, (channel, sender) in wanted.items():
+            key, wrapped = self._vault.new_key()
+            customers.append({"id": tx.new_id(), "key": wrapped, "created_at": tx.now})
+            identities.append(
+                {
+                    "id": tx.new_id(),
+                    "customer_id": customers[-1]["id"],
+                    "channel": channel,
+                    "lookup": lookup,
+                    "sealed": seal(key, sender.model_dump_json().encode()),
+                    "created_at": tx.now,
+                }
+            )
+        await tx.insert(customer, customers)
+        await tx.insert(identity, identities, new_only=True)
+        # Another worker may have been first with some of them; its customer stands.
+        made = [row["id"] for row in customers]
+        used = select(identity.c.customer_id).where(identity.c.customer_id.in_(made))
+        unused = delete(customer).where(customer.c.id.in_(made), customer.c.id.not_in(used))
+        await tx.conn.execute(unused)
+
+    def _open(self, row: Row[*tuple[Any, ...]]) -> Known:
+        return Known(
+            id=row.id,
+            customer_id=row.customer_id,
+            tier=row.tier,
+            blocked=row.blocked,
+            key=self._vault.unwrap(row.key),
+        )
+
+    async def tier(self, customer_id: str) -> str:
+        """A customer's service level; “standard” for one that is unknown."""
+        query = select(customer.c.tier).where(customer.c.id == customer_id)
+        async with self._db.read() as conn:
+            return (await conn.execute(query)).scalar_one_or_none() or "standard"
+
+    async def senders(self, identity_ids: Sequence[str]) -> dict[str, Sender]:
+        """The unsealed senders, for display: mask them unless a reveal was audited."""
+        query = (
+            select(identity.c.id, identity.c.sealed, customer.c.key)
+            .join(customer)
+            .where(identity.c.id.in_(set(identity_ids)))
+        )
+        async with self._db.read() as conn:
+            rows = (await conn.execute(query)).all()
+        return {
+            row.id: Sender(**json.loads(unseal(self._vault.unwrap(row.key), row.sealed)))
+            for row in rows
+        }
+
+    async def reveal(self, identity_id: str, agent_id: str) -> Sender:
+        """The unmasked sender, after writing down who asked.
+
+        Raises:
+            NotFound: no such identity.
+        """
+        async with self._db.write() as tx:
+            await tx.audit(agent_id, "identity.reveal", identity_id)
+        found = await self.senders([identity_id])
+        if identity_id not in found:
+            raise NotFound("no such customer identity")
+        return found[identity_id]
+
+    async def block(self, identity_id: str, agent_id: str, blocked: bool) -> None:
+        """Sends everything new from this identity to junk, or stops doing so.
+
+        Raises:
+            NotFound: no such identity.
+        """
+        async with self._db.write() as tx:
+            change = update(identity).where(identity.c.id == identity_id)
+            if (await tx.conn.execute(change.values(blocked=blocked))).rowcount == 0:
+                raise NotFound("no such customer identity")
+            action = "identity.block" if blocked else "identity.unblock"
+            await tx.audit(agent_id, action, identity_id)

@@ -1,0 +1,111 @@
+"""What was said in a chat, sent to the customer by mail on their wish."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select, update
+
+from models.errors import Rejected
+from models.message import ReplyRoute, Sender
+from models.store.dialogue.conversations import Conversations, Entry, append
+from models.store.dialogue.people import People
+from models.store.ground.database import Database, Tx
+from models.store.ground.sealing import seal
+from models.tables import conversation, outbound
+
+_A_DAY = 86_400.0
+_MOST_A_DAY = 3
+"""Transcripts of one chat: whoever chats must not be able to have others mailed at will."""
+
+_LONGEST = 5000
+"""Lines of a transcript, the last ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """By which channel and account, and to whom."""
+
+    channel: str
+    account: str
+    address: str
+
+
+class Transcripts:
+    """Each is a mail of its own, in a conversation that holds nothing else."""
+
+    def __init__(self, db: Database, people: People, conversations: Conversations) -> None:
+        self._db = db
+        self._people = people
+        self._conversations = conversations
+
+    async def send(
+        self,
+        conversation_id: str,
+        mailbox: Mailbox,
+        subject: str,
+        write: Callable[[Sequence[Entry]], str],
+    ) -> bool:
+        """Queues the mail; False where the same one was asked for before.
+
+        Only of a chat that somebody of us has answered, and three a day at most: a stranger
+        could have anything mailed to anybody otherwise. The address proves nothing about who
+        the customer is.
+
+        Raises:
+            Rejected: ``nothing`` to send, or ``rate``.
+            NotFound: no such conversation.
+        """
+        talk = await self._conversations.get(conversation_id)
+        said = await self._conversations.log(conversation_id, limit=_LONGEST)
+        lines = [e for e in said if e.changes_id is None and not e.quarantined]
+        if not any(e.side == "us" and e.kind == "reply" for e in lines):
+            raise Rejected("nobody has answered yet", code="nothing")
+        mark = hashlib.sha256(mailbox.address.lower().encode()).hexdigest()[:16]
+        name = f"transcript:{conversation_id}:{mark}"
+        async with self._db.write() as tx:
+            await self._check_rate(tx, conversation_id)
+            mail_id = await self._mail(tx, name, mailbox, subject)
+            _, new = await append(
+                tx,
+                conversation_id=mail_id,
+                ticket_id=lines[-1].ticket_id,
+                kind="notice",
+                text=write(lines),
+                client_id=f"t:{conversation_id[-12:]}:{mark}:{talk.last_seq}",
+                agent_id=None,
+            )
+            if new:
+                await tx.audit(None, "transcript.sent", lines[-1].ticket_id or conversation_id)
+        return new
+
+    @staticmethod
+    async def _check_rate(tx: Tx, conversation_id: str) -> None:
+        o = outbound.c
+        recent = select(func.count()).where(
+            o.client_id.like(f"t:{conversation_id[-12:]}:%"), o.created_at > tx.now - _A_DAY
+        )
+        if (await tx.conn.execute(recent)).scalar_one() >= _MOST_A_DAY:
+            raise Rejected("three transcripts a day at most", code="rate")
+
+    async def _mail(self, tx: Tx, name: str, mailbox: Mailbox, subject: str) -> str:
+        """The conversation by mail that the transcript goes out in."""
+        sender = Sender(external_id=name, email=mailbox.address)
+        people = await self._people.known(tx, [(mailbox.channel, sender)])
+        known = people[mailbox.channel, name]
+        route = ReplyRoute(adapter=mailbox.channel, address=mailbox.address)
+        row = {
+            "id": tx.new_id(),
+            "channel": mailbox.channel,
+            "account": mailbox.account,
+            "key": name,
+            "identity_id": known.id,
+            "subject": subject,
+            "created_at": tx.now,
+        }
+        await tx.conn.execute(tx.upsert(conversation).on_conflict_do_nothing(), [row])
+        c = conversation.c
+        here = (c.channel == mailbox.channel) & (c.account == mailbox.account) & (c.key == name)
+        sealed = seal(known.key, route.model_dump_json().encode())
+        change = update(conversation).where(here).values(route=sealed).returning(c.id)
+        return str((await tx.conn.execute(change)).scalar_one())

@@ -1,0 +1,71 @@
+"""Files that agents have uploaded, to be sent with an answer on the same ticket."""
+
+import hashlib
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from models.errors import Rejected
+from models.message import Attachment
+from models.store.ground.blobs import Blobs
+from models.store.ground.database import Database, Tx
+from models.tables import upload
+
+MOST_FILES = 10
+"""Of one answer."""
+
+LARGEST_FILE = 10 * 1024 * 1024
+LARGEST_ANSWER = 15 * 1024 * 1024
+"""Bytes of one file, and of all files of one answer. In base64 a third longer: mail servers
+commonly take 25 MB."""
+
+
+class Uploads:
+    """An upload belongs to its agent and its ticket: its id opens it to nobody else."""
+
+    def __init__(self, db: Database, blobs: Blobs) -> None:
+        self._db = db
+        self._blobs = blobs
+
+    async def add(
+        self, ticket_id: str, agent_id: str, name: str, mime: str, content: bytes
+    ) -> Attachment:
+        """Stores a file; its ``id`` is what an answer refers to."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        await self._blobs.put({sha256: content})
+        async with self._db.write() as tx:
+            row = {
+                "id": tx.new_id(),
+                "ticket_id": ticket_id,
+                "agent_id": agent_id,
+                "name": name,
+                "mime": mime,
+                "size": len(content),
+                "sha256": sha256,
+                "created_at": tx.now,
+            }
+            await tx.insert(upload, [row])
+        return Attachment(id=row["id"], name=name, mime=mime, size=len(content), sha256=sha256)
+
+
+async def uploaded(
+    tx: Tx, ticket_id: str, agent_id: str, ids: Sequence[str]
+) -> tuple[Attachment, ...]:
+    """The files of an answer, in the order in which it names them.
+
+    Raises:
+        Rejected: one is not an upload of this agent for this ticket, or they are too many.
+    """
+    if not ids:
+        return ()
+    u = upload.c
+    query = select(u.id, u.name, u.mime, u.size, u.sha256).where(
+        u.id.in_(ids), u.ticket_id == ticket_id, u.agent_id == agent_id
+    )
+    found = {row["id"]: row for row in (await tx.conn.execute(query)).mappings()}
+    wanted = dict.fromkeys(ids)
+    if len(wanted) > MOST_FILES or wanted.keys() - found.keys():
+        raise Rejected("an answer carries files that you uploaded for this ticket, ten at most")
+    if sum(row["size"] for row in found.values()) > LARGEST_ANSWER:
+        raise Rejected("the files of an answer are 15 MB at most, together")
+    return tuple(Attachment(**found[name]) for name in wanted)

@@ -1,0 +1,1 @@
+"""What is counted: of the centre (KPI), of satisfaction, of ourselves."""

@@ -1,0 +1,490 @@
+"""Counting the figures of a service centre (KPI) in SQL; ``models.figures`` defines each."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from itertools import pairwise
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    Subquery,
+    and_,
+    case,
+    distinct,
+    exists,
+    func,
+    literal,
+    null,
+    select,
+    union_all,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.figures import REPEAT_SECONDS, Dimension, Figures
+from models.store.figures.contentment import contentment
+from models.store.ground.database import Database
+from models.tables import (
+    agent,
+    assignment,
+    clock,
+    complaint,
+    customer,
+    outbound,
+    presence_span,
+    ticket,
+    ticket_step,
+)
+from models.ticket import OPEN_STATES, TicketState
+
+MOST_PERIODS = 120
+
+_PEOPLE = frozenset({"agent", "team"})
+_ENDED = (TicketState.RESOLVED, TicketState.CLOSED)
+
+
+class Kpi:
+    """Reads figures; every statement sees the same snapshot."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def figures(self, bounds: Sequence[float], by: Dimension | None = None) -> list[Figures]:
+        """Each period between two neighbours of ``bounds`` and each group, in this order.
+
+        ``bounds`` are seconds since the epoch, ascending. What has not ended is reckoned up to
+        now. Groups without anything are left out, but a period as a whole never is.
+
+        Raises:
+            ValueError: there are no or too many bounds.
+        """
+        if not 2 <= len(bounds) <= MOST_PERIODS + 1:
+            raise ValueError(f"2 to {MOST_PERIODS + 1} bounds")
+        now = await self._db.now()
+        found: dict[tuple[int, str], Figures] = {}
+        if by is None:
+            found = {(n, ""): Figures(n, "") for n in range(len(bounds) - 1)}
+        async with self._db.read(steady=True) as conn:
+            for query in _queries(bounds, by):
+                _add(found, (await conn.execute(query)).mappings())
+            _add(found, _by_clock((await conn.execute(_clocks(bounds, by))).mappings()))
+            _add(found, await _ratings(conn, bounds, by))
+            for number, (start, end) in enumerate(pairwise(bounds)):
+                if by is None or by in _PEOPLE:
+                    _add(found, await _occupancy(conn, number, start, min(end, now), by))
+        return [found[key] for key in sorted(found)]
+
+
+_NAMES = frozenset(field.name for field in fields(Figures))
+
+
+def _add(found: dict[tuple[int, str], Figures], rows: Iterable[Mapping[str, Any]]) -> None:
+    for row in rows:
+        key = int(row["period"]), str(row["group"])
+        figures = found.setdefault(key, Figures(*key))
+        for name in _NAMES & row.keys() - {"period", "group"}:
+            value = row[name]
+            setattr(figures, name, value if value is not None else getattr(figures, name))
+
+
+def _queries(bounds: Sequence[float], by: Dimension | None) -> Iterable[Select[Any]]:
+    yield _arrivals(bounds, by)
+    yield _first_answers(bounds, by)
+    yield _handling(bounds, by)
+    yield _resolutions(bounds, by)
+    yield _reopenings(bounds, by)
+
+
+# -- where and whose -------------------------------------------------------------------
+
+
+def _period(at: ColumnElement[float], bounds: Sequence[float]) -> ColumnElement[Any]:
+    steps = [(at < bound, number) for number, bound in enumerate(bounds[1:])]
+    return case(*steps, else_=literal(len(bounds))).label("period")
+
+
+def _within(at: ColumnElement[float], bounds: Sequence[float]) -> ColumnElement[bool]:
+    return (at >= bounds[0]) & (at < bounds[-1])
+
+
+def domain_of(row: Any) -> ColumnElement[str]:
+    """The domain in a ticket's labels of today; “” before it has any."""
+    return _value_of(row, "domain")
+
+
+def _value_of(row: Any, facet: str) -> ColumnElement[str]:
+    return func.coalesce(row.c.labels["facets"][facet]["value"].as_string(), "")
+
+
+def _counts(row: Any) -> ColumnElement[bool]:
+    """Junk is nobody's matter, and a merged ticket is another's."""
+    return and_(row.c.junk.is_(False), row.c.state != TicketState.MERGED)
+
+
+def _group(by: Dimension | None, person: ColumnElement[Any]) -> ColumnElement[Any]:
+    """``person`` is who it is put down to, where that is asked for."""
+    match by:
+        case "channel":
+            return ticket.c.channel.label("group")
+        case "domain":
+            return domain_of(ticket).label("group")
+        case "region":
+            return _value_of(ticket, "region").label("group")
+        case "tier":
+            tier = select(customer.c.tier).where(customer.c.id == ticket.c.customer_id)
+            return tier.scalar_subquery().label("group")
+        case "agent":
+            return func.coalesce(person, "").label("group")
+        case "team":
+            team = select(agent.c.team).where(agent.c.id == person).scalar_subquery()
+            return func.coalesce(team, "").label("group")
+        case None:
+            return literal("").label("group")
+
+
+# -- what arrived ----------------------------------------------------------------------
+
+
+def _arrivals(bounds: Sequence[float], by: Dimension | None) -> Select[Any]:
+    """Of a person or team: what they took. Each ticket once, however often it was theirs."""
+    s, t = assignment.c, ticket.c
+    if by in _PEOPLE:
+        source: Any = assignment.join(ticket, t.id == s.ticket_id)
+        at: ColumnElement[Any] = s.accepted_at
+        person: ColumnElement[Any] = s.agent_id
+    else:
+        source, at, person = ticket, t.created_at, null()
+    base = (
+        select(_period(at, bounds), _group(by, person), t.id.label("ticket_id"))
+        .distinct()
+        .select_from(source)
+        .where(_within(at, bounds), _counts(ticket))
+        .subquery()
+    )
+    mine = ticket.alias("mine")
+    is_complaint = complaint.c.ticket_id.is_not(None)
+    return (
+        select(
+            base.c.period,
+            base.c.group,
+            func.count().label("volume"),
+            _count(_came_before(mine)).label("repeats"),
+            _count(is_complaint).label("complaints"),
+            _count(is_complaint & complaint.c.repeat_of.is_not(None)).label("repeated_complaints"),
+        )
+        .select_from(
+            base.join(mine, mine.c.id == base.c.ticket_id).outerjoin(
+                complaint,
+                (complaint.c.ticket_id == base.c.ticket_id) & complaint.c.withdrawn_at.is_(None),
+            )
+        )
+        .group_by(base.c.period, base.c.group)
+    )
+
+
+def _came_before(mine: Any) -> ColumnElement[bool]:
+    earlier = ticket.alias("earlier")
+    return exists().where(
+        earlier.c.customer_id == mine.c.customer_id,
+        earlier.c.id != mine.c.id,
+        _counts(earlier),
+        earlier.c.created_at < mine.c.created_at,
+        earlier.c.created_at >= mine.c.created_at - REPEAT_SECONDS,
+        domain_of(earlier) == domain_of(mine),
+    )
+
+
+def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+
+
+# -- the first answer ------------------------------------------------------------------
+
+
+def _first_answers(bounds: Sequence[float], by: Dimension | None) -> Select[Any]:
+    t, o = ticket.c, outbound.c
+    writer = (
+        select(o.agent_id)
+        .where(o.ticket_id == t.id, o.kind == "reply")
+        .order_by(o.created_at, o.seq)
+        .limit(1)
+        .correlate(ticket)  # however deep it stands
+        .scalar_subquery()
+    )
+    seconds = t.first_answer_at - t.created_at
+    base = (
+        select(_period(t.first_answer_at, bounds), _group(by, writer), seconds.label("seconds"))
+        .where(_within(t.first_answer_at, bounds), _counts(ticket))
+        .subquery()
+    )
+    return _with_p90(base)
+
+
+def _with_p90(base: Subquery) -> Select[Any]:
+    """By the nearest rank: the least value that 90 % do not exceed."""
+    same = [base.c.period, base.c.group]
+    rank = func.row_number().over(partition_by=same, order_by=base.c.seconds)
+    size = func.count().over(partition_by=same)
+    ranked = select(*same, base.c.seconds, rank.label("rank"), size.label("size")).subquery()
+    r = ranked.c
+    return select(
+        r.period,
+        r.group,
+        func.count().label("answered"),
+        func.sum(r.seconds).label("first_answer_sum"),
+        func.min(case((r.rank * 10 >= r.size * 9, r.seconds))).label("first_answer_p90"),
+    ).group_by(r.period, r.group)
+
+
+# -- handling, resolution, reopening ---------------------------------------------------
+
+
+def _handling(bounds: Sequence[float], by: Dimension | None) -> Select[Any]:
+    s, t = assignment.c, ticket.c
+    base = (
+        select(
+            _period(s.ended_at, bounds),
+            _group(by, s.agent_id),
+            s.ticket_id,
+            (s.ended_at - s.accepted_at).label("seconds"),
+        )
+        .select_from(assignment.join(ticket, t.id == s.ticket_id))
+        .where(_within(s.ended_at, bounds), s.accepted_at.is_not(None), _counts(ticket))
+        .subquery()
+    )
+    b = base.c
+    return select(
+        b.period,
+        b.group,
+        func.count(distinct(b.ticket_id)).label("handled"),
+        func.sum(b.seconds).label("handling_sum"),
+    ).group_by(b.period, b.group)
+
+
+def _resolutions(bounds: Sequence[float], by: Dimension | None) -> Select[Any]:
+    """A ticket that was resolved more than once in a period counts once, by the last."""
+    p, t = ticket_step.c, ticket.c
+    base = (
+        select(
+            _period(p.at, bounds),
+            _group(by, p.agent_id),
+            p.ticket_id,
+            p.at,
+            t.created_at.label("created_at"),
+        )
+        .select_from(ticket_step.join(ticket, t.id == p.ticket_id))
+        .where(
+            _within(p.at, bounds),
+            p.state == TicketState.RESOLVED,
+            p.before.not_in((TicketState.RESOLVED, TicketState.MERGED)),
+            _counts(ticket),
+        )
+        .subquery()
+    )
+    b = base.c
+    last = (
+        select(
+            b.period,
+            b.group,
+            b.ticket_id,
+            (func.max(b.at) - func.min(b.created_at)).label("seconds"),
+        )
+        .group_by(b.period, b.group, b.ticket_id)
+        .subquery()
+    )
+    r = last.c
+    return select(
+        r.period,
+        r.group,
+        func.count().label("resolved"),
+        func.sum(r.seconds).label("resolution_sum"),
+    ).group_by(r.period, r.group)
+
+
+def _reopenings(bounds: Sequence[float], by: Dimension | None) -> Select[Any]:
+    p, t = ticket_step.c, ticket.c
+    base = (
+        select(_period(p.at, bounds), _group(by, p.agent_id), p.ticket_id)
+        .distinct()
+        .select_from(ticket_step.join(ticket, t.id == p.ticket_id))
+        .where(
+            _within(p.at, bounds),
+            p.before.in_(_ENDED),
+            p.state.in_(sorted(OPEN_STATES)),
+            _counts(ticket),
+        )
+        .subquery()
+    )
+    b = base.c
+    return select(b.period, b.group, func.count().label("reopened")).group_by(b.period, b.group)
+
+
+# -- clocks ----------------------------------------------------------------------------
+
+
+def _clocks(bounds: Sequence[float], by: Dimension | None) -> Select[Any]:
+    """Runs that began in the period, by what they were held to then, and how they ended."""
+    k, t = clock.c, ticket.c
+    group: ColumnElement[Any] = _group(by, k.agent_id)
+    if by in {"domain", "tier"}:
+        group = k[by].label("group")  # as it was then
+    period = _period(k.started_at, bounds)
+    return (
+        select(
+            period,
+            group,
+            k.kind,
+            _count(k.outcome == "met").label("met"),
+            _count(k.outcome == "missed").label("missed"),
+        )
+        .select_from(clock.join(ticket, t.id == k.ticket_id))
+        .where(_within(k.started_at, bounds), k.outcome.in_(("met", "missed")), _counts(ticket))
+        .group_by(period, group, k.kind)
+    )
+
+
+def _by_clock(rows: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
+    """One row a group, with what became of each kind of clock."""
+    found: dict[tuple[int, str], dict[str, tuple[int, int]]] = defaultdict(dict)
+    for row in rows:
+        key = int(row["period"]), str(row["group"])
+        found[key][str(row["kind"])] = int(row["met"]), int(row["missed"])
+    for (period, group), clocks in found.items():
+        yield {"period": period, "group": group, "clocks": clocks}
+
+
+# -- satisfaction ----------------------------------------------------------------------
+
+
+async def _ratings(
+    conn: AsyncConnection, bounds: Sequence[float], by: Dimension | None
+) -> Iterable[Mapping[str, Any]]:
+    """As ``models.store.figures.contentment`` counts them; a team's are its people's."""
+    teams = {}
+    if by == "team":
+        teams = {row.id: row.team for row in await conn.execute(select(agent.c.id, agent.c.team))}
+    found: dict[tuple[int, str], Counter[str]] = defaultdict(Counter)
+    for one in await contentment(conn, bounds, "agent" if by == "team" else by):
+        group = teams.get(one.group, "") if by == "team" else one.group
+        found[one.period, group].update(
+            asked=one.asked,
+            replied=one.replied,
+            rated=one.answers,
+            content=one.content,
+            score_sum=one.total,
+            solved=one.solved,
+            unsolved=one.unsolved,
+        )
+    return [
+        {"period": period, "group": group, **counts} for (period, group), counts in found.items()
+    ]
+
+
+# -- occupancy -------------------------------------------------------------------------
+
+
+async def _occupancy(
+    conn: AsyncConnection, number: int, start: float, end: float, by: Dimension | None
+) -> list[dict[str, Any]]:
+    """Both times of each group in one period."""
+    if end <= start:
+        return []
+    present, busy = _signed_in(start, end), _busy(start, end)
+    whose = {
+        "agent": present.c.agent_id,
+        "team": func.coalesce(agent.c.team, ""),
+        None: literal(""),
+    }[by]
+    signed = (
+        select(whose.label("group"), func.sum(present.c.until - present.c.since).label("seconds"))
+        .select_from(present.join(agent, agent.c.id == present.c.agent_id))
+        .group_by(whose)
+    )
+    overlap = _least(present.c.until, busy.c.until) - _greatest(present.c.since, busy.c.since)
+    both = (
+        present.join(
+            busy,
+            (busy.c.agent_id == present.c.agent_id)
+            & (busy.c.since < present.c.until)
+            & (busy.c.until > present.c.since),
+        )
+    ).join(agent, agent.c.id == present.c.agent_id)
+    occupied = (
+        select(whose.label("group"), func.sum(overlap).label("seconds"))
+        .select_from(both)
+        .group_by(whose)
+    )
+    rows: list[dict[str, Any]] = []
+    for name, query in (("signed_in_seconds", signed), ("occupied_seconds", occupied)):
+        rows += [
+            {"period": number, "group": row.group, name: float(row.seconds or 0)}
+            for row in await conn.execute(query)
+        ]
+    return rows
+
+
+def _signed_in(start: float, end: float) -> Subquery:
+    s = presence_span.c
+    until = func.coalesce(s.ended_at, end)
+    spans = (
+        select(s.agent_id, _greatest(s.started_at, start).label("since"),
+               _least(until, end).label("until"))
+        .where(s.presence != "offline", s.started_at < end)
+    )  # fmt: skip
+    return _not_over(spans, s.ended_at, start).subquery("present")
+
+
+def _busy(start: float, end: float) -> Subquery:
+    """The times in which somebody had a ticket at all: overlapping ones are one.
+
+    An interval begins a new island unless one that began before it reaches into it.
+    """
+    s = assignment.c
+    until = func.coalesce(s.ended_at, end)
+    spans = (
+        select((s.agent_id + "").label("agent_id"), s.id,
+               _greatest(s.accepted_at, start).label("since"),
+               _least(until, end).label("until"))
+        # Both as sums, or SQLite would rather read all that were ever accepted, in their order.
+        .where(s.accepted_at + 0.0 < end)
+    )  # fmt: skip
+    held = _not_over(spans, s.ended_at, start).subquery("held")
+    reached = func.max(held.c.until).over(
+        partition_by=held.c.agent_id, order_by=[held.c.since, held.c.id], rows=(None, -1)
+    )
+    marked = select(held, case((reached >= held.c.since, 0), else_=1).label("first")).subquery(
+        "marked"
+    )
+    m = marked.c
+    numbered = select(
+        m.agent_id,
+        m.since,
+        m.until,
+        func.sum(m.first).over(partition_by=m.agent_id, order_by=[m.since, m.id]).label("island"),
+    ).subquery("numbered")
+    n = numbered.c
+    return (
+        select(n.agent_id, func.min(n.since).label("since"), func.max(n.until).label("until"))
+        .group_by(n.agent_id, n.island)
+        .subquery("busy")
+    )
+
+
+def _not_over(
+    spans: Select[Any], ended_at: ColumnElement[Any], start: float
+) -> CompoundSelect[Any]:
+    """Those that go on after ``start``.
+
+    Each half by an index of its own, so that what has ended before is not read.
+    """
+    return union_all(spans.where(ended_at.is_(None)), spans.where(ended_at > start))
+
+
+def _least(one: Any, other: Any) -> ColumnElement[Any]:
+    return case((one < other, one), else_=other)
+
+
+def _greatest(one: Any, other: Any) -> ColumnElement[Any]:
+    return case((one > other, one), else_=other)

@@ -1,0 +1,1 @@
+"""What every other room stands on: transactions, seals, blobs, leases, cursors, processes."""

@@ -1,0 +1,1 @@
+"""From raw envelopes to messages of tickets."""

@@ -1,0 +1,163 @@
+"""What a sender adds to their own earlier mail goes where that one went.
+
+Their program names the earlier mail in In-Reply-To or References. Such a name is no secret and
+signed by nobody, so that it counts only for who wrote that mail: the same identity, no less
+proven, with the same way back, and only while one message of the account has the name (in real
+mail Message-IDs repeat). Everybody else's word begins a ticket of its own (docs/decisions/0020).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import func, select
+
+from models.errors import Permanent
+from models.message import InboundMessage, ReplyRoute
+from models.storable import line
+from models.store.dialogue.incoming import Incoming
+from models.store.dialogue.people import Known
+from models.store.dialogue.revisions import Name, any_of
+from models.store.ground.database import Fields, Tx
+from models.store.ground.sealing import unseal
+from models.tables import conversation, message
+
+NAME_LENGTH = 255
+"""Characters of a name that are kept; of a longer one the beginning and a hash."""
+
+
+def known_as(m: InboundMessage) -> str | None:
+    """The name by which later messages of the channel refer to this one, if it has one.
+
+    A change of a message has none: it would have that of what it changes.
+    """
+    if m.kind != "message":
+        return None
+    return line(m.meta.get("message_id", ""), NAME_LENGTH) or None
+
+
+def _names(m: InboundMessage) -> list[Name]:
+    """What this message says it goes on from, nearest first."""
+    names = m.meta.get("continues", ()) if m.kind == "message" else ()
+    return [(m.channel, m.account, line(name, NAME_LENGTH)) for name in names]
+
+
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """A message that another says it goes on from."""
+
+    identity_id: str
+    level: str
+    key: str
+    way_back: str | None
+    """None where the conversation is another's: what comes into it is quarantined anyway."""
+    item: Incoming | None = None
+    """Itself, where it came in the same batch."""
+
+
+async def continued(
+    tx: Tx, incoming: Sequence[Incoming], people: Mapping[tuple[str, str], Known]
+) -> list[Incoming]:
+    """With each message that goes on from the sender's own in the conversation of that one."""
+    wanted = {name for item in incoming for name in _names(item.message)}
+    if not wanted:
+        return list(incoming)
+    places = _Places(people)
+    for row in await _stored(tx, wanted):
+        places.add_stored(row)
+    for item in incoming:
+        places.add(item)
+    return [places.moved(item) for item in incoming]
+
+
+async def _stored(tx: Tx, names: Iterable[Name]) -> list[Fields]:
+    m, c = message.c, conversation.c
+    named = (
+        select(func.min(m.id).label("id"), func.count().label("times"))
+        .where(any_of(message, m.known_as, names))
+        .group_by(m.channel, m.account, m.known_as)
+        .subquery()
+    )
+    query = (
+        select(m.channel, m.account, m.known_as, m.identity_id, m.trust, named.c.times)
+        .add_columns(c.key, c.route, c.identity_id.label("whose"))
+        .join(named, named.c.id == m.id)
+        .join(conversation, c.id == m.conversation_id)
+    )
+    return [dict(row) for row in (await tx.conn.execute(query)).mappings()]
+
+
+@dataclass(slots=True)
+class _Places:
+    """Where the messages are that others refer to. A name that two have leads nowhere."""
+
+    people: Mapping[tuple[str, str], Known]
+    _by_name: dict[Name, _Earlier | None] = field(default_factory=dict)
+    _keys: dict[str, str] = field(default_factory=dict)
+
+    def add_stored(self, row: Fields) -> None:
+        name = row["channel"], row["account"], row["known_as"]
+        self._by_name[name] = self._read(row) if row["times"] == 1 else None
+
+    def _read(self, row: Fields) -> _Earlier:
+        level, whose = row["trust"]["level"], row["whose"]
+        way_back = None
+        if whose == row["identity_id"]:
+            keys = (known.key for known in self.people.values() if known.id == whose)
+            way_back = _opened(next(keys, None), row["route"])
+        return _Earlier(row["identity_id"], level, row["key"], way_back)
+
+    def add(self, item: Incoming) -> None:
+        m = item.message
+        own = known_as(m)
+        if own is None:
+            return
+        name = m.channel, m.account, own
+        who = self._who(m)
+        first = name not in self._by_name
+        earlier = _Earlier(who.id, m.trust.level, m.conversation_key, _address(m), item)
+        self._by_name[name] = earlier if first else None
+
+    def moved(self, item: Incoming) -> Incoming:
+        key = self._key(item)
+        m = item.message
+        if key == m.conversation_key:
+            return item
+        meta = {name: value for name, value in m.meta.items() if name != "continues"}
+        changes = {"conversation_key": key, "meta": meta | {"threaded_by": "own"}}
+        return replace(item, message=m.model_copy(update=changes))
+
+    def _key(self, item: Incoming) -> str:
+        """Where it goes on, through others of the batch that go on themselves."""
+        m = item.message
+        if m.id not in self._keys:
+            # Of two that refer to each other, the one that is asked first leads.
+            self._keys[m.id] = m.conversation_key
+            found = (self._by_name.get(name) for name in _names(m))
+            earlier = next((one for one in found if one and self._same_hand(m, one)), None)
+            if earlier is not None:
+                self._keys[m.id] = self._key(earlier.item) if earlier.item else earlier.key
+        return self._keys[m.id]
+
+    def _same_hand(self, m: InboundMessage, earlier: _Earlier) -> bool:
+        if earlier.identity_id != self._who(m).id or "failed" in (earlier.level, m.trust.level):
+            return False
+        if m.trust.level not in {"verified", earlier.level}:
+            return False
+        return earlier.way_back in {None, _address(m)}
+
+    def _who(self, m: InboundMessage) -> Known:
+        return self.people[m.channel, m.sender.external_id]
+
+
+def _address(m: InboundMessage) -> str:
+    return m.reply_route.address if m.reply_route else ""
+
+
+def _opened(key: bytes | None, route: bytes | None) -> str:
+    """The address in a sealed way back; “” where there is none, or it does not open."""
+    if key is None or route is None:
+        return ""
+    try:
+        return ReplyRoute.model_validate_json(unseal(key, route)).address
+    except (Permanent, ValueError):
+        return ""

@@ -1,0 +1,65 @@
+"""Which of a conversation's tickets gets its next word, and what that word brings back."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from models.errors import Conflict
+from models.store.ground.database import Fields, Tx
+from models.store.tickets.custody import load, lock_agents, start_assignment, tell
+from models.ticket import OPEN_STATES, TicketState
+
+REOPENED = frozenset({TicketState.RESOLVED, TicketState.RETURNED})
+"""What the customer's word reopens within the window."""
+
+
+def next_word(case: Fields) -> tuple[bool, bool]:
+    """The last of a conversation's tickets by this (then by age) gets its next word.
+
+    An open one before one that has ended, the main one before a part: see
+    ``models.store.tickets.merging``.
+    """
+    return case["state"] in OPEN_STATES, case["split_from"] is None
+
+
+def reopened(case: Fields) -> dict[str, Any]:
+    """What changes of a ticket that is not settled after all, apart from where it stands."""
+    return {
+        "state": TicketState.WAITING,
+        "label_due": True,
+        "sticky_id": case["owner_id"] or case["sticky_id"],
+        "owner_id": None,
+        "epoch": case["epoch"] + 1,
+        "excluded": [],
+        "resolved_at": None,
+    }
+
+
+async def bring_back(
+    tx: Tx, befores: Mapping[str, Fields], cases: Mapping[str, dict[str, Any]]
+) -> None:
+    """Gives what was ``reopened`` to whoever had it, if they are ready and have room for it.
+
+    ``befores`` are the tickets before, ``cases`` what will be stored of them.
+    """
+    had = {before["owner_id"] for before in befores.values()} - {None}
+    if had:
+        await lock_agents(tx, sorted(had))
+    for ticket_id, before in befores.items():
+        if await _taken_up(tx, cases[ticket_id], before["owner_id"]):
+            tell(tx, "ticket.assigned", before, TicketState.ACTIVE, before["owner_id"])
+        else:
+            tell(tx, "ticket.returned", before, TicketState.WAITING, None)
+
+
+async def _taken_up(tx: Tx, case: dict[str, Any], owner: str | None) -> bool:
+    if owner is None:
+        return False
+    try:
+        await load(tx, owner, case["units"])
+    except Conflict:
+        return False
+    case.update(state=TicketState.ACTIVE, owner_id=owner)
+    await start_assignment(
+        tx, case["id"], owner, case["epoch"], case["units"], {"by": "reopened"}, accepted=True
+    )
+    return True

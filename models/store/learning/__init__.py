@@ -1,0 +1,1 @@
+"""What the classifier has learnt, what it learns from, and how it does at work."""

@@ -1,0 +1,136 @@
+"""Agents' corrections, read for training with the text that they were given for."""
+
+from collections.abc import Collection, Sequence
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Row, case, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.store.ground.database import Database
+from models.tables import correction, message, ticket
+from models.training import Correction
+
+_PAGE = 500
+"""Tickets whose messages are read at once."""
+
+_LONGEST_TEXT = 8000
+"""Characters of the newest messages: as much as the classifier is given of a ticket."""
+
+_Said = Row[*tuple[Any, ...]]
+
+
+class Corrections:
+    """What people said against the machine: kept for ever, learnt from unless excluded."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def all(self, limit: int = 50_000) -> list[Correction]:
+        """The newest ``limit`` corrections, oldest first, excluded ones too.
+
+        The text is read where it is kept: what was withdrawn since is gone here as well. What was
+        said after the correction is not in it.
+        """
+        c, t = correction.c, ticket.c
+        query = (
+            select(correction, t.conversation_id, t.subject, t.lane)
+            .join(ticket, t.id == c.ticket_id)
+            .order_by(c.at.desc(), c.id.desc())
+            .limit(limit)
+        )
+        async with self._db.read() as conn:
+            rows = (await conn.execute(query)).all()
+            said = await _said(conn, sorted({row.ticket_id for row in rows}))
+        return [_correction(row, said.get(row.ticket_id, ())) for row in reversed(rows)]
+
+    async def exclude(
+        self, ids: Collection[str], by: str, why: str = "", *, excluded: bool = True
+    ) -> int:
+        """Keeps corrections out of training, or takes that back; returns how many changed."""
+        c = correction.c
+        async with self._db.write() as tx:
+            other = c.excluded_at.is_(None) if excluded else c.excluded_at.is_not(None)
+            now, who = (tx.now, by) if excluded else (None, None)
+            change = update(correction).where(c.id.in_(sorted(ids)), other)
+            change = change.values(excluded_at=now, excluded_by=who)
+            changed = (await tx.conn.execute(change)).rowcount
+            if changed:
+                action = "correction.exclude" if excluded else "correction.include"
+                await tx.audit(by, action, sorted(ids)[0], why=why, count=changed)
+        return int(changed)
+
+    async def counts(self, learnt_upto: float) -> dict[str, int]:
+        """How many there are, how many newer than ``learnt_upto``, how many excluded."""
+        c = correction.c
+        query = select(
+            func.count().label("given"),
+            func.coalesce(func.sum(case((c.at > learnt_upto, 1), else_=0)), 0).label("new"),
+            func.count(c.excluded_at).label("excluded"),
+        )
+        async with self._db.read() as conn:
+            return dict((await conn.execute(query)).mappings().one())
+
+    async def by_day(self, since: float, zone_offset: float) -> list[dict[str, Any]]:
+        """By day and facet: how many corrections were given, how many of them changed a label.
+
+        A day is a number of days since 1970-01-01, ``zone_offset`` seconds east of UTC.
+        """
+        c = correction.c
+        day = func.floor((c.at + zone_offset) / 86400.0).label("day")
+        changed = func.sum(case((c.before != c.after, 1), else_=0)).label("changed")
+        query = (
+            select(day, c.facet, func.count().label("given"), changed)
+            .where(c.at >= since)
+            .group_by(day, c.facet)
+            .order_by(day, c.facet)
+        )
+        async with self._db.read() as conn:
+            return [
+                {
+                    "day": int(row.day),
+                    "facet": row.facet,
+                    "given": row.given,
+                    "changed": row.changed,
+                }
+                for row in await conn.execute(query)
+            ]
+
+
+def _correction(row: _Said, said: Sequence[_Said]) -> Correction:
+    upto = row.upto if row.upto is not None else float("inf")
+    seen = [line.text for line in said if line.seq <= upto]
+    return Correction(
+        id=row.id,
+        ticket_id=row.ticket_id,
+        conversation_id=row.conversation_id,
+        agent_id=row.agent_id,
+        at=row.at,
+        facet=row.facet,
+        before=row.before,
+        after=row.after,
+        subject=row.subject,
+        text="\n".join(seen)[-_LONGEST_TEXT:],
+        lane=row.lane,
+        excluded=row.excluded_at is not None,
+    )
+
+
+async def _said(conn: AsyncConnection, ticket_ids: Sequence[str]) -> dict[str, list[_Said]]:
+    m = message.c
+    said: dict[str, list[_Said]] = {}
+    rest = iter(ticket_ids)
+    while page := list(islice(rest, _PAGE)):
+        query = (
+            select(m.ticket_id, m.seq, m.text)
+            .where(
+                m.ticket_id.in_(page),
+                m.kind == "message",
+                ~m.quarantined,
+                m.withdrawn_at.is_(None),
+            )
+            .order_by(m.ticket_id, m.seq)
+        )
+        for row in await conn.execute(query):
+            said.setdefault(row.ticket_id, []).append(row)
+    return said

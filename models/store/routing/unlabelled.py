@@ -1,0 +1,135 @@
+"""Tickets that want labels: what the classifier and the router are told of them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, or_, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.message import Trust
+from models.store.ground.database import Fields
+from models.tables import customer, message, ticket
+from models.ticket import MACHINES, Label, Labels, TicketState
+
+_LONGEST_TEXT = 8000
+"""Characters of a ticket that the classifier reads; the newest count."""
+
+_ASKED = (
+    "id", "conversation_id", "text_version", "state", "channel", "lane", "lang", "subject",
+    "number", "queued_at", "trouble", "labels",
+)  # fmt: skip
+"""What is told of a ticket."""
+
+_LABEL_DUE = text("ticket.label_due")
+"""The condition of a partial index, word for word: only so a database sees that it will do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unlabelled:
+    """A ticket whose customer has said something that its labels do not know yet.
+
+    ``text`` is everything its customer wrote, oldest first; ``queued_at`` is when its waiting
+    counts from, in seconds since the epoch. ``corrected`` are the labels that people gave, by
+    facet: they outweigh what the classifier says. The last fields are about the message that
+    opened it, for deciding whether an acknowledgement may go out.
+    """
+
+    ticket_id: str
+    conversation_id: str
+    text_version: int
+    state: TicketState
+    channel: str
+    lane: str
+    lang: str
+    tier: str
+    subject: str
+    text: str
+    number: str
+    queued_at: float
+    troubled: bool
+    corrected: Mapping[str, Label]
+    account: str
+    identity_id: str
+    trust: Trust
+    auto: str
+    meta: Mapping[str, Any]
+
+
+async def read_unlabelled(
+    conn: AsyncConnection,
+    *,
+    now: float,
+    limit: int,
+    ticket_ids: Collection[str],
+    untouched: float,
+) -> list[Unlabelled]:
+    """Tickets that want labels now, oldest first: see ``Queue.unlabelled``."""
+    t = ticket.c
+    query = (
+        select(*(t[name] for name in _ASKED), customer.c.tier)
+        .join(customer, customer.c.id == t.customer_id)
+        .where(_LABEL_DUE, t.held_until <= now)
+        .order_by(t.id)
+        .limit(limit)
+    )
+    if untouched:
+        query = query.where(or_(t.held_until > 0, t.updated_at <= now - untouched))
+    if ticket_ids:
+        query = query.where(t.id.in_(ticket_ids))
+    rows = (await conn.execute(query)).mappings().all()
+    said = await _said(conn, [row["id"] for row in rows])
+    return [_unlabelled(row, said.get(row["id"], [])) for row in rows]
+
+
+async def _said(
+    conn: AsyncConnection, ticket_ids: Sequence[str]
+) -> dict[str, list[Row[*tuple[Any, ...]]]]:
+    m = message.c
+    query = (
+        select(m.ticket_id, m.text, m.account, m.identity_id, m.trust, m.auto, m.meta)
+        .where(
+            m.ticket_id.in_(ticket_ids),
+            m.kind == "message",
+            ~m.quarantined,
+            m.withdrawn_at.is_(None),
+        )
+        .order_by(m.ticket_id, m.seq)
+    )
+    said: dict[str, list[Row[*tuple[Any, ...]]]] = {}
+    for row in await conn.execute(query):
+        said.setdefault(row.ticket_id, []).append(row)
+    return said
+
+
+def _unlabelled(row: Fields, said: Sequence[Row[*tuple[Any, ...]]]) -> Unlabelled:
+    first = said[0] if said else None
+    return Unlabelled(
+        ticket_id=row["id"],
+        conversation_id=row["conversation_id"],
+        text_version=row["text_version"],
+        state=TicketState(row["state"]),
+        channel=row["channel"],
+        lane=row["lane"],
+        lang=row["lang"],
+        tier=row["tier"],
+        subject=row["subject"],
+        text="\n".join(line.text for line in said)[-_LONGEST_TEXT:],
+        number=row["number"],
+        queued_at=row["queued_at"],
+        troubled=row["trouble"] is not None,
+        corrected=corrected_facets(row["labels"]),
+        account=first.account if first else "",
+        identity_id=first.identity_id if first else "",
+        trust=Trust(**first.trust) if first else Trust(),
+        auto=first.auto if first else "none",
+        meta=first.meta if first else {},
+    )
+
+
+def corrected_facets(labels: Fields | None) -> dict[str, Label]:
+    """The labels that people gave, by facet."""
+    if labels is None:
+        return {}
+    facets = Labels.model_validate(labels).facets
+    return {name: label for name, label in facets.items() if label.by not in MACHINES}
