@@ -421,6 +421,19 @@ class FollowUps(Section):
     )
 
 
+class Privacy(Section):
+    """客户的个人信息，见 privacy.md / Customers' personal data, see privacy.md."""
+
+    keep_complaints_days: int = Field(
+        ge=0,
+        description="投诉结束后至少保存几天，其间抹除客户须另写理由；1096 天即三年："
+        "诉讼时效（民法典第一百八十八条），交易信息（电子商务法第三十一条） "
+        "/ Days for which a complaint is kept after its end: erasing its customer before takes "
+        "a reason of its own. 1096 are three years, the limitation of China's Civil Code, "
+        "art. 188, and the time of its E-Commerce Law, art. 31.",
+    )
+
+
 class Log(Section):
     """日志 / Logs."""
 

@@ -30,6 +30,7 @@ from config.sections import (
     Log,
     Metrics,
     Pipeline,
+    Privacy,
     Retraining,
     Section,
     Suggesting,
@@ -118,6 +119,7 @@ class Settings(Section):
     incidents: Incidents
     clocks: Clocks
     follow_ups: FollowUps
+    privacy: Privacy
     log: Log
     metrics: Metrics
 

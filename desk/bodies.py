@@ -168,6 +168,14 @@ class Because(Body):
     reason: Why
 
 
+class EraseCustomer(Body):
+    """``confirm`` is the number of the ticket, typed; ``despite``: why a complaint may go, too."""
+
+    why: Why
+    confirm: Line
+    despite: Annotated[Line, Field(max_length=500)] = ""
+
+
 class SendBack(Because, SetDown):
     """Not for us."""
 

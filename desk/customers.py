@@ -4,11 +4,13 @@ from aiohttp import web
 
 from desk import bodies
 from desk.auth import API, ID, who
+from desk.errors import Refusal
 from desk.masking import hidden
 from desk.paging import page, told
-from desk.services import SERVICES
+from desk.services import SERVICES, Words
 from desk.shapes import Json, customer_json
-from desk.tickets import names_of, touched
+from desk.tickets import names_of, seen, touched
+from models.agent import Role
 from models.errors import NotFound
 from models.store.dialogue.joins import Link, Person
 from models.store.tickets.handling import Ticket
@@ -100,10 +102,27 @@ async def undo(request: web.Request) -> web.Response:
     return web.json_response({"undone": True})
 
 
+async def erase(request: web.Request) -> web.Response:
+    """For good, so the number of the ticket is typed."""
+    person, ticket = who(request, Role.ADMIN), await seen(request)
+    asked = await bodies.read(request, bodies.EraseCustomer)
+    if asked.confirm.strip() != ticket.number:
+        words = Words(
+            "工单号不符，什么也没有抹除。",
+            "That is not the number of this ticket; nothing was erased.",
+        )
+        raise Refusal(422, "invalid_field", words, field="confirm")
+    store = request.app[SERVICES].store
+    despite = asked.despite.strip()
+    erased = await store.erasure.erase(ticket.customer_id, person.id, asked.why, despite)
+    return web.json_response({"at": erased.at, "tickets": list(erased.tickets)})
+
+
 def routes() -> list[web.RouteDef]:
     one = f"{API}tickets/{{ticket:{ID}}}/customer"
     return [
         web.get(one, show),
         web.get(f"{one}/conversations/{{conversation:{ID}}}", conversation),
+        web.post(f"{one}/erase", erase),
         web.post(f"{one}/links/{{link:{ID}}}/undo", undo),
     ]

@@ -92,6 +92,20 @@ CONFLICTS: Mapping[str, str] = {
     "nobody else could take this ticket": "没有别人能接这张工单。",
     "this ticket is not offered any more; look at it again": "这次转派已经结束，请刷新后再看。",
     "only its owner resolves a ticket that somebody has": "工单在别人手上，由负责人解决。",
+    "this customer's data was erased": "这位客户的资料已经抹除。",
+    "a ticket of this customer is open; end it first": "这位客户还有未结的工单，请先办结。",
+    "somebody is calling this customer back, or has a sub-task of theirs; end it first": (
+        "正在回访这位客户，或有未完成的子任务，请先办结。"
+    ),
+    "an answer is being sent to this customer; try again in a minute": (
+        "正在给这位客户发送答复，请一分钟后再试。"
+    ),
+    "this customer is writing just now; try again in a minute": (
+        "这位客户刚又来信，请一分钟后再试。"
+    ),
+    "a complaint of this customer must be kept longer; say why it may be erased all the same": (
+        "这位客户有投诉还在保存期内，或者没有办结；依法仍须抹除的，请另写理由。"
+    ),
     "this ticket is not merged": "这张工单没有合并到别处。",
     "only a ticket that is being worked on is split": "只有未结的工单可以拆分。",
     "a ticket is not merged into itself": "不能把工单并入它自己。",

@@ -241,6 +241,7 @@ async def show(request: web.Request) -> web.Response:
                 _masked(services, ticket), services.taxonomy, names, offer=offer
             ),
             "actions": actions(ticket, person.agent, supervises=supervises, offer=offer),
+            "erased_at": await store.erasure.at(ticket.customer_id),
             "customer": customer_json(senders.get(identity), await _blocked(services, identity)),
             "labels": labels_json(ticket, services.taxonomy, names),
             "complaint": await store.complaints.filed(ticket.id),

@@ -201,6 +201,11 @@ OTHERS: dict[str, Kind] = {
         "a low rating, told once: a supervisor gets back to the customer",
         ("survey", "score", "solved"),
     ),
+    "customer.erased": Kind(
+        "客户资料已抹除，每张工单说一次；收到的系统也应抹除",
+        "a customer was erased, told once for each of their tickets: erase your copy as well",
+        ("number", "customer"),
+    ),
     "envelope.parked": Kind("一个信封停放待查", "an envelope was parked", ("envelope",)),
 }
 """What happens beside a change of state."""

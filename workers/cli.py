@@ -21,6 +21,7 @@ from models.errors import NotFound, ShouliError, StorageFull, Temporary
 from workers import heap
 from workers.agents_cli import agents_app
 from workers.complaints_cli import complaints_app
+from workers.customers_cli import customers_app
 from workers.figures_cli import figures_app
 from workers.incidents_cli import incidents_app
 from workers.options import ConfigOption, JsonOption
@@ -70,6 +71,7 @@ app.add_typer(typer.Typer(), name="classifier")  # its place; see _Commands
 app.add_typer(deliveries_app, name="deliveries")
 app.add_typer(calls_app, name="calls")
 app.add_typer(complaints_app, name="complaints")
+app.add_typer(customers_app, name="customers")
 app.add_typer(figures_app, name="figures")
 app.add_typer(incidents_app, name="incidents")
 app.add_typer(parked_app, name="parked")

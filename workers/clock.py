@@ -31,6 +31,7 @@ _RECOUNT_TICKS = 5
 _RING_TICKS = 5
 _PRESENCE_TICKS = 5
 _WATCH_TICKS = 10
+_LEFTOVER_TICKS = 60
 _FORGET_TICKS = 3600
 _KEEP_EVENTS_SECONDS = 14 * 86400.0
 _KEEP_COUNTS_DAYS = 130
@@ -88,6 +89,7 @@ class Ticker:
             (1, self._step),
             (_RECOUNT_TICKS, self._recount),
             (_WATCH_TICKS, Watch(store, ruling).look),
+            (_LEFTOVER_TICKS, self._delete_leftovers),
             (_FORGET_TICKS, self._forget),
             (_RING_TICKS, self._ring),
         )
@@ -192,6 +194,11 @@ class Ticker:
         await self._store.watching.forget(int(now // 86400.0) - _KEEP_COUNTS_DAYS)
         await self._store.agents.forget_credentials()
         await self._store.processes.forget()
+
+    async def _delete_leftovers(self) -> None:
+        deleted = await self._store.leftovers.delete()
+        if deleted:
+            _log.info("files of erased customers deleted", files=deleted)
 
     async def _ring(self) -> None:
         for work in WORK:

@@ -68,6 +68,7 @@ def make_store(settings: Settings, *, new: bool = False) -> Store:
         zone=ZoneInfo(settings.hours.time_zone),
         hold=settings.pipeline.greeting_hold_seconds,
         reopen=settings.life.reopen_days * 86400.0,
+        keep_complaints=settings.privacy.keep_complaints_days,
     )
 
 

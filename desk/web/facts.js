@@ -1,5 +1,5 @@
 // Beside the conversation: what it is about and why, why it came here, who the customer is.
-import { h, has, moment, notice, say, show, t } from "./dom.js";
+import { ask, h, has, moment, notice, say, show, t } from "./dom.js";
 import { call } from "./door.js";
 import { clockList } from "./clocks.js";
 import { chips, hasChips } from "./keys.js";
@@ -115,8 +115,19 @@ function customerRows(customer) {
   return h("dl", null, rows.map((key) => [h("dt", null, t(`who.${key}`)), h("dd", null, customer[key])]));
 }
 
+async function erase(ticket) {
+  const field = (name, options) => h("label.field", null, t(`who.erase.${name}`, { number: ticket.number }), h("input", { name, autocomplete: "off", ...options }));
+  const said = await ask({
+    title: t("who.erase"), text: t("who.erase.text"), submit: t("who.erase"), danger: true,
+    fields: [field("why", { required: true, maxlength: "500" }), field("despite", { maxlength: "500" }), field("confirm", { required: true, inputmode: "numeric" })],
+    send: (said) => call("POST", `/tickets/${ticket.id}/customer/erase`, Object.fromEntries(said)),
+  });
+  if (said) notice(t("who.erase.done"));
+}
+
 function customerBox(desk, view) {
   const { ticket, customer } = view;
+  if (view.erased_at !== null) return [h("p.small", null, t("who.erased"), " ", moment(view.erased_at))];
   const rows = h("div", null, customerRows(customer));
   const reveal = h("button.link", { type: "button", title: t("who.reveal.note"), onclick: () => desk.act(async () => {
     rows.replaceChildren(customerRows(await call("POST", `/tickets/${ticket.id}/reveal`)));
@@ -128,7 +139,8 @@ function customerBox(desk, view) {
     customer.blocked && h("p.flag", null, t("who.blocked")),
     h("div.tools", null, reveal,
       h("button.link", { type: "button", onclick: () => desk.act(() => call("POST", `/tickets/${ticket.id}/${toggle}`)) },
-        t(`who.${toggle}`))),
+        t(`who.${toggle}`)),
+      desk.state.me.role === "admin" && h("button.link", { type: "button", onclick: () => desk.act(() => erase(ticket)) }, t("who.erase"))),
   ];
 }
 
@@ -246,7 +258,7 @@ export function makeFacts(desk) {
         : h("p.small", null, t("labels.none"))));
     show(places.keys, view.messages.map((message) => message.keys), () => hasChips(view) && section("keys", t("keys"), chips(desk, view)));
     show(places.why, [view.decisions, view.waits?.text], () => section("why", t("why"), why(view, desk)));
-    show(places.who, [view.ticket.id, view.customer], () => section("who", t("who"), customerBox(desk, view)));
+    show(places.who, [view.ticket.id, view.customer, view.erased_at], () => section("who", t("who"), customerBox(desk, view)));
     show(places.person, view.ticket.id, () => section("person", t("person"), personBox(desk, view)));
     show(places.links, [view.links, view.actions], () => {
       const rows = linked(desk, view);

@@ -1,6 +1,8 @@
 // What has happened to a ticket: one for each kind of event. After the “=” this is plain JSON.
 export const WORDS = {
   "history.customer.read": ["{name}查看了这位客户的其他对话", "{name} read another conversation of this customer"],
+  "history.customer.erase": ["{name}抹除了客户资料：{reason}", "{name} erased the customer: {reason}"],
+  "history.customer.erased": ["客户资料已抹除", "The customer was erased"],
   "history": ["经过", "History"],
   "history.message.in": ["客户来信", "Message from the customer"],
   "history.conversation.seen": ["坐席已查看", "Seen by an agent"],

@@ -80,7 +80,7 @@ function fate(desk, ticket, message) {
   ];
 }
 
-function bubble(desk, ticket, message) {
+function bubble(desk, { ticket, erased_at: erased }, message) {
   const ours = message.side === "us";
   const author = message.author || t(ours ? (message.kind === "reply" ? "us" : "automatic") : "customer");
   const tags = [
@@ -97,7 +97,9 @@ function bubble(desk, ticket, message) {
     { "data-message": message.id },
     h("div.byline", null, h("strong", null, author), tags.map((tag) => h("span.tag", null, tag)), moment(message.at)),
     flags.map((flag) => h("p.flag", { role: "note" }, flag)),
-    message.withdrawn_at
+    erased !== null && !message.text
+      ? h("div.bubble.withdrawn", null, t("message.erased"), " ", moment(erased))
+      : message.withdrawn_at
       ? h("div.bubble.withdrawn", null, t("message.withdrawn"), " ", moment(message.withdrawn_at))
       : h("div.bubble", { dir: "auto" }, message.text),
     ours
@@ -108,7 +110,7 @@ function bubble(desk, ticket, message) {
 
 /** Draws the log: a message that has not changed keeps its element, unfolded or not. */
 function drawLog(list, desk, view) {
-  keyed(list, view.messages.map((message) => ({ id: message.id, shows: message, make: () => bubble(desk, view.ticket, message) })));
+  keyed(list, view.messages.map((message) => ({ id: message.id, shows: message, make: () => bubble(desk, view, message) })));
 }
 
 // -- moves --------------------------------------------------------------------------

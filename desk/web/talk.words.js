@@ -20,6 +20,7 @@ export const WORDS = {
   "quarantined": ["来自会话之外的发件人，请核实身份后再采信", "From somebody outside this conversation: verify before you rely on it"],
   "message.full": ["显示引用的全文", "Show the quoted text"],
   "message.earlier": ["修改前（{n} 版）", "Before the edit ({n})"],
+  "message.erased": ["已抹除", "Erased"],
   "message.withdrawn": ["客户撤回了这条消息", "The customer withdrew this message"],
   "message.html": ["显示原格式", "Show formatted"],
   "message.html.title": ["邮件原格式", "Formatted mail"],

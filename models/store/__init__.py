@@ -3,6 +3,7 @@
 ``docs/architecture.md`` has them by what they are about.
 """
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -50,6 +51,8 @@ from models.store.learning.examples import Examples
 from models.store.learning.retrainings import Retrainings
 from models.store.learning.shadows import Shadows
 from models.store.learning.watching import Watching
+from models.store.privacy.erasure import Erasure
+from models.store.privacy.leftovers import Leftovers
 from models.store.routing.agents import Agents
 from models.store.routing.boards import Boards
 from models.store.routing.leaving import Leaving
@@ -102,6 +105,8 @@ class Store:
     uploads: Uploads
     transcripts: Transcripts
     joins: Joins
+    erasure: Erasure
+    leftovers: Leftovers
     bundles: Bundles
     calls: Calls
     files: Files
@@ -139,17 +144,21 @@ def open_store(
     zone: ZoneInfo,
     hold: float = 10.0,
     reopen: float = 7 * 86400.0,
+    keep_complaints: float = 1096.0,
     clock: Clock | None = None,
     pool_size: int = 8,
 ) -> Store:
     """The store over ``url`` (sqlite+aiosqlite or postgresql+asyncpg); connects lazily.
 
     Open it on the event loop that uses it. ``blob_dir`` keeps blobs as files, None as rows.
-    ``hold`` and ``reopen`` are seconds (see ``Threads``); ``clock`` replaces database time.
+    ``hold`` and ``reopen`` are seconds (see ``Threads``), ``keep_complaints`` are days (see
+    ``Erasure``); ``clock`` replaces database time.
     """
     db = Database(url, clock=clock, pool_size=pool_size)
     vault = Vault(master_key)
-    blobs: Blobs = TableBlobs(db) if blob_dir is None else FileBlobs(blob_dir)
+    blobs: Blobs = TableBlobs(db)
+    if blob_dir is not None:
+        blobs = FileBlobs(blob_dir, clock or time.time)
     people = People(db, vault)
     conversations = Conversations(db, vault)
     return Store(
@@ -184,6 +193,8 @@ def open_store(
         uploads=Uploads(db, blobs),
         transcripts=Transcripts(db, people, conversations),
         joins=Joins(db),
+        erasure=Erasure(db, vault, keep_complaints),
+        leftovers=Leftovers(db, blobs),
         bundles=Bundles(db),
         calls=Calls(db),
         files=Files(db, blobs),

@@ -25,7 +25,7 @@ from models.tables.figures import presence_span, ticket_step
 from models.tables.follow_ups import follow_up, follow_up_attempt
 from models.tables.helping import helper, note, subtask
 from models.tables.incidents import complaint_likeness, incident, incident_member, incident_text
-from models.tables.intake import blob, envelope
+from models.tables.intake import blob, blob_left, envelope
 from models.tables.log import audit, event, webhook, webhook_event
 from models.tables.measures import invariant, stage_time
 from models.tables.processes import process
@@ -42,6 +42,7 @@ __all__ = [
     "assignment",
     "audit",
     "blob",
+    "blob_left",
     "bundle",
     "call",
     "canned",

@@ -44,7 +44,7 @@ message = Table(
     identifier("conversation_id", ForeignKey("conversation.id"), nullable=False),
     # Null: a question that was answered at once, by somebody without a ticket.
     identifier("ticket_id", ForeignKey("ticket.id"), index=True),
-    identifier("identity_id", ForeignKey("identity.id"), nullable=False),
+    identifier("identity_id", ForeignKey("identity.id"), nullable=False, index=True),
     identifier("envelope_id", ForeignKey("envelope.id"), nullable=False, index=True),
     Column("seq", Integer, nullable=False),
     Column("kind", String(8), nullable=False),
@@ -135,7 +135,7 @@ upload = Table(
     "upload",
     metadata,
     identifier(primary_key=True),
-    identifier("ticket_id", ForeignKey("ticket.id"), nullable=False),
+    identifier("ticket_id", ForeignKey("ticket.id"), nullable=False, index=True),
     identifier("agent_id", ForeignKey("agent.id"), nullable=False),
     Column("name", Line(255), nullable=False),
     Column("mime", Line(127), nullable=False),

@@ -20,6 +20,7 @@ customer = Table(
     Column("tier", String(16), nullable=False, server_default="standard"),
     Column("key", LargeBinary, comment="Wrapped by the master key; erased with the person."),
     Column("created_at", Double, nullable=False),
+    Column("erased_at", Double, comment="Since when nothing is known of the person any more."),
 )
 
 identity = Table(

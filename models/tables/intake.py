@@ -21,6 +21,14 @@ blob = Table(
     metadata,
     Column("sha256", String(64), primary_key=True),
     Column("content", LargeBinary, nullable=False),
+    Column("put_at", Double, nullable=False, server_default=text("0"), comment="The last time."),
+)
+
+blob_left = Table(
+    "blob_left",
+    metadata,
+    Column("sha256", String(64), primary_key=True, comment="It may be nobody's any more."),
+    Column("at", Double, nullable=False, index=True, comment="Since when, as far as is known."),
 )
 
 envelope = Table(

@@ -14,6 +14,7 @@ from models.errors import Conflict
 from models.events import STATE_CHANGES
 from models.follow_up import OPEN_STATES, FollowUpState, Plan
 from models.routing import Decision, Needs, Waiting
+from models.store.dialogue.erased import is_erased
 from models.store.effects.followers import Follower
 from models.store.effects.timers import Effect, Timer, set_timer, stop_timer
 from models.store.ground.database import Database, Event, Fields, Tx
@@ -170,7 +171,7 @@ def beginning(plan: Plan) -> Effect:
             return
         # Locked: whoever reopens it after this drops what begins here.
         row = await locked(tx, fired.subject)
-        if row["state"] not in _SETTLED:
+        if row["state"] not in _SETTLED or await is_erased(tx.conn, row["customer_id"]):
             return
         complained = bool(fired.data["complaint"])
         new = {

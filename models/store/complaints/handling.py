@@ -314,6 +314,7 @@ async def _locked(tx: Tx, ticket_id: str) -> Fields:
 
     Raises:
         NotFound: the ticket is no complaint.
+        Conflict: its customer was erased.
     """
     await tx.conn.execute(
         select(ticket.c.id).where(ticket.c.id == ticket_id).with_for_update(key_share=True)
@@ -323,6 +324,8 @@ async def _locked(tx: Tx, ticket_id: str) -> Fields:
     row = (await tx.conn.execute(query)).mappings().one_or_none()
     if row is None:
         raise NotFound("this ticket is no complaint")
+    if row["key"] is None:
+        raise Conflict("this customer's data was erased")
     return dict(row)
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Select, func, or_, select, update
 
 from models.errors import Conflict, NotFound, Rejected
 from models.store.dialogue.conversations import append
+from models.store.dialogue.erased import erased
 from models.store.effects.timers import Timer, set_timer
 from models.store.ground.database import Database, Fields, Tx
 from models.store.ground.once import Key, earlier, keep
@@ -144,6 +145,7 @@ async def tell(tx: Tx, fired: Timer) -> None:
             m.incident_id == fired.subject,
             m.removed_at.is_(None),
             or_(m.text_id.is_(None), m.text_id != words["id"]),
+            ~erased(t.customer_id),
         )
         # Conversations are locked in this order everywhere.
         .order_by(t.conversation_id, m.id)

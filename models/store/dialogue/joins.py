@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import Conflict, NotFound
 from models.masking import masked
@@ -167,11 +168,11 @@ class Joins:
 
     async def person(self, customer_id: str) -> Person:
         """The person that a customer is; alone, where nothing is proven."""
-        links = await self._links(customer_id)
-        customers = {customer_id}.union(*((link.first_id, link.second_id) for link in links))
         i, c, t = identity.c, conversation.c, ticket.c
-        who = select(i.id, i.channel).where(i.customer_id.in_(customers)).order_by(i.id)
         async with self._db.read() as conn:
+            links = await links_of(conn, customer_id)
+            customers = together(customer_id, links)
+            who = select(i.id, i.channel).where(i.customer_id.in_(customers)).order_by(i.id)
             identities = [(row.id, row.channel) for row in await conn.execute(who)]
             ids = [identity_id for identity_id, _ in identities]
             query = (
@@ -181,24 +182,7 @@ class Joins:
                 .order_by(t.created_at.desc())
             )
             rows = (await conn.execute(query)).all()
-        return Person(frozenset(customers), identities, links, _talks(rows))
-
-    async def _links(self, customer_id: str) -> list[Link]:
-        """Those that lead from one customer to all others of the person."""
-        x = customer_link.c
-        found: dict[str, Link] = {}
-        seen: set[str] = set()
-        edge = {customer_id}
-        names = list(Link.__dataclass_fields__)
-        async with self._db.read() as conn:
-            while edge and len(seen) < _FEW:
-                touching = or_(x.first_id.in_(edge), x.second_id.in_(edge))
-                query = select(*(x[name] for name in names)).where(touching, x.undone_at.is_(None))
-                seen |= edge
-                new = [Link(**row) for row in (await conn.execute(query)).mappings()]
-                found |= {link.id: link for link in new}
-                edge = {end for link in new for end in (link.first_id, link.second_id)} - seen
-        return sorted(found.values(), key=lambda link: link.id)
+        return Person(customers, identities, links, _talks(rows))
 
     async def undo(self, link_id: str, agent_id: str) -> None:
         """Takes a link back, for good: the same proof does not make it again.
@@ -223,6 +207,28 @@ class Joins:
                 raise Conflict("this link was undone before")
             both = [row.first_id, row.second_id]
             await tx.audit(agent_id, "customer.unlink", link_id, customers=both)
+
+
+async def links_of(conn: AsyncConnection, customer_id: str) -> list[Link]:
+    """Those that lead from one customer to all others of the person."""
+    x = customer_link.c
+    found: dict[str, Link] = {}
+    seen: set[str] = set()
+    edge = {customer_id}
+    names = list(Link.__dataclass_fields__)
+    while edge and len(seen) < _FEW:
+        touching = or_(x.first_id.in_(edge), x.second_id.in_(edge))
+        query = select(*(x[name] for name in names)).where(touching, x.undone_at.is_(None))
+        seen |= edge
+        new = [Link(**row) for row in (await conn.execute(query)).mappings()]
+        found |= {link.id: link for link in new}
+        edge = {end for link in new for end in (link.first_id, link.second_id)} - seen
+    return sorted(found.values(), key=lambda link: link.id)
+
+
+def together(customer_id: str, links: Iterable[Link]) -> frozenset[str]:
+    """The customers that are one with this one by these links."""
+    return frozenset({customer_id}.union(*((link.first_id, link.second_id) for link in links)))
 
 
 def _talks(rows: Sequence[Any]) -> list[Talk]:

@@ -1,7 +1,7 @@
 """Customers and identities: found by HMAC, sealed at rest, shown masked."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,6 +95,14 @@ class People:
             key=self._vault.unwrap(row.key),
         )
 
+    async def keys(self, tx: Tx, identity_ids: Collection[str]) -> dict[str, bytes]:
+        """What seals the data of these identities' customers, by identity."""
+        if not identity_ids:
+            return {}
+        wrapped = select(identity.c.id, customer.c.key).join(customer)
+        rows = await tx.conn.execute(wrapped.where(identity.c.id.in_(identity_ids)))
+        return {row.id: self._vault.unwrap(row.key) for row in rows}
+
     async def tier(self, customer_id: str) -> str:
         """A customer's service level; “standard” for one that is unknown."""
         query = select(customer.c.tier).where(customer.c.id == customer_id)
@@ -102,11 +110,14 @@ class People:
             return (await conn.execute(query)).scalar_one_or_none() or "standard"
 
     async def senders(self, identity_ids: Sequence[str]) -> dict[str, Sender]:
-        """The unsealed senders, for display: mask them unless a reveal was audited."""
+        """The unsealed senders, for display: mask them unless a reveal was audited.
+
+        Those who were erased are not among them.
+        """
         query = (
             select(identity.c.id, identity.c.sealed, customer.c.key)
             .join(customer)
-            .where(identity.c.id.in_(set(identity_ids)))
+            .where(identity.c.id.in_(set(identity_ids)), customer.c.key.is_not(None))
         )
         async with self._db.read() as conn:
             rows = (await conn.execute(query)).all()

@@ -200,22 +200,23 @@ def withdraw(shown: dict[str, Any], at: float) -> bool:
     """Leaves nothing of a message but that it was there; False if it was withdrawn before."""
     if shown["withdrawn_at"] is not None:
         return False
-    shown.update(_NOTHING, withdrawn_at=at)
+    shown.update(WITHOUT_WORDS, withdrawn_at=at)
     return True
 
 
-_NOTHING: dict[str, Any] = {
+WITHOUT_WORDS: dict[str, Any] = {
     "text": "",
     "text_full": "",
     "html": None,
     "attachments": [],
     "versions": None,
 }
+"""What is left of the words and files of a message of which nothing is to be left."""
 
 
 def noted(row: Fields, changes_id: str) -> dict[str, Any]:
     """A row that only notes in the log that another was changed: the words are kept once."""
-    return dict(row) | _NOTHING | {"changes_id": changes_id}
+    return dict(row) | WITHOUT_WORDS | {"changes_id": changes_id}
 
 
 def without_words(labels: Fields | None) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, or_, select, update
 
 from models.errors import Rejected
 from models.message import ReplyRoute, Sender
@@ -12,11 +12,14 @@ from models.store.dialogue.conversations import Conversations, Entry, append
 from models.store.dialogue.people import People
 from models.store.ground.database import Database, Tx
 from models.store.ground.sealing import seal
-from models.tables import conversation, outbound
+from models.tables import conversation, identity, outbound
 
 _A_DAY = 86_400.0
 _MOST_A_DAY = 3
 """Transcripts of one chat: whoever chats must not be able to have others mailed at will."""
+
+_KIND = "transcript:"
+"""Before the id of the chat, in the names of the conversation and of who is mailed."""
 
 _LONGEST = 5000
 """Lines of a transcript, the last ones."""
@@ -62,7 +65,7 @@ class Transcripts:
         if not any(e.side == "us" and e.kind == "reply" for e in lines):
             raise Rejected("nobody has answered yet", code="nothing")
         mark = hashlib.sha256(mailbox.address.lower().encode()).hexdigest()[:16]
-        name = f"transcript:{conversation_id}:{mark}"
+        name = f"{_KIND}{conversation_id}:{mark}"
         async with self._db.write() as tx:
             await self._check_rate(tx, conversation_id)
             mail_id = await self._mail(tx, name, mailbox, subject)
@@ -109,3 +112,14 @@ class Transcripts:
         sealed = seal(known.key, route.model_dump_json().encode())
         change = update(conversation).where(here).values(route=sealed).returning(c.id)
         return str((await tx.conn.execute(change)).scalar_one())
+
+
+async def copies_of(tx: Tx, talks: Select[tuple[str]]) -> frozenset[str]:
+    """The customers that stand for who was mailed a transcript of one of these conversations."""
+    c, i = conversation.c, identity.c
+    ids = (await tx.conn.execute(talks)).scalars().all()
+    if not ids:
+        return frozenset()
+    names = or_(*(c.key.startswith(f"{_KIND}{talk_id}:") for talk_id in ids))
+    query = select(i.customer_id).join(conversation, c.identity_id == i.id).where(names)
+    return frozenset((await tx.conn.execute(query)).scalars())

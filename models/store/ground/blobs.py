@@ -6,13 +6,15 @@ Files in the data directory when embedded; rows in PostgreSQL when distributed.
 import asyncio
 import errno
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from models.errors import NotFound, StorageFull, Temporary
+from models.ports import Clock
 from models.store.ground.database import Database
 from models.tables import blob
 
@@ -31,12 +33,23 @@ class Blobs(Protocol):
     async def get(self, sha256: str) -> bytes:
         """Raises ``NotFound`` for what was never put, ``Temporary`` when out of reach."""
 
+    async def delete(self, hashes: Collection[str], seconds: float) -> set[str]:
+        """Deletes contents for good; what was put in the last ``seconds`` stays, and is returned.
+
+        What is not there counts as deleted.
+
+        Raises:
+            Temporary: out of reach; some may be deleted.
+        """
+
 
 class FileBlobs:
     """A file a blob, in 256 folders, written beside its place and renamed into it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, clock: Clock = time.time) -> None:
+        """``clock`` is what tells when a file was put, and how long ago that is."""
         self._root = root
+        self._clock = clock
 
     async def put(self, contents: Mapping[str, bytes]) -> None:
         if contents:
@@ -49,6 +62,35 @@ class FileBlobs:
             raise NotFound(f"no blob {sha256}") from error
         except OSError as error:
             raise Temporary(f"the data directory cannot be read: {error}") from error
+
+    async def delete(self, hashes: Collection[str], seconds: float) -> set[str]:
+        try:
+            return await asyncio.to_thread(self._delete, hashes, self._clock() - seconds)
+        except OSError as error:
+            raise Temporary(f"the data directory cannot be written: {error}") from error
+
+    def _delete(self, hashes: Collection[str], since: float) -> set[str]:
+        return {sha256 for sha256 in sorted(hashes) if not self._gone(self._path(sha256), since)}
+
+    @staticmethod
+    def _gone(path: Path, since: float) -> bool:
+        """Deletes a file unless it was touched since.
+
+        Out of the way first: whoever puts it meanwhile does not find it there.
+        """
+        aside = path.with_name(f".{path.name}.going")
+        try:
+            if path.stat().st_mtime > since:
+                return False
+            path.rename(aside)
+        except FileNotFoundError:
+            aside.unlink(missing_ok=True)  # of one who died here
+            return True
+        if aside.stat().st_mtime > since:
+            aside.rename(path)
+            return False
+        aside.unlink()
+        return True
 
     def _path(self, sha256: str) -> Path:
         if len(sha256) != 64 or not sha256.isalnum():
@@ -68,19 +110,29 @@ class FileBlobs:
         if not path.parent.is_dir():
             path.parent.mkdir(parents=True, exist_ok=True)
             _sync(self._root)
-        if not path.exists():
+        if not self._touched(path):
             part = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
             try:
                 with part.open("wb") as file:
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
+                self._touched(part)
                 part.rename(path)
             except OSError:
                 part.unlink(missing_ok=True)
                 raise
         # One that was there may have been renamed by somebody who has not come to this line.
         _sync(path.parent)
+
+    def _touched(self, path: Path) -> bool:
+        """Whether a file is there; if so it is as new as one written now, see ``delete``."""
+        now = self._clock()
+        try:
+            os.utime(path, (now, now))
+        except FileNotFoundError:
+            return False
+        return True
 
 
 def _sync(folder: Path) -> None:
@@ -103,8 +155,13 @@ class TableBlobs:
             return
         async with self._db.write() as tx:
             for sha256 in sorted(contents):
-                statement = tx.upsert(blob).values(sha256=sha256, content=contents[sha256])
-                await tx.conn.execute(statement.on_conflict_do_nothing())
+                statement = tx.upsert(blob).values(
+                    sha256=sha256, content=contents[sha256], put_at=tx.now
+                )
+                touched = statement.on_conflict_do_update(
+                    index_elements=["sha256"], set_={"put_at": tx.now}
+                )
+                await tx.conn.execute(touched)
 
     async def get(self, sha256: str) -> bytes:
         async with self._db.read() as conn:
@@ -113,3 +170,11 @@ class TableBlobs:
         if content is None:
             raise NotFound(f"no blob {sha256}")
         return bytes(content)
+
+    async def delete(self, hashes: Collection[str], seconds: float) -> set[str]:
+        b = blob.c
+        async with self._db.write() as tx:
+            old = b.put_at <= tx.now - seconds
+            await tx.conn.execute(delete(blob).where(b.sha256.in_(hashes), old))
+            there = select(b.sha256).where(b.sha256.in_(hashes))
+            return set((await tx.conn.execute(there)).scalars())

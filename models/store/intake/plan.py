@@ -55,6 +55,20 @@ class Plan:
         self._audit: list[dict[str, Any]] = []
         self._due: list[dict[str, Any]] = []
         self._reopened: dict[str, dict[str, Any]] = {}
+        self.keys: dict[str, bytes] = {}
+        """Of ``hosts``, by identity."""
+
+    def hosts(
+        self, fresh: Sequence[Incoming], people: Mapping[tuple[str, str], Known]
+    ) -> set[str]:
+        """Identities whose conversations others write in as well: a group, or a channel."""
+        talks = ((self._conversations[slot(i.message)], i) for i in fresh if not i.private)
+        return {
+            str(talk["identity_id"])
+            for talk, item in talks
+            if talk["identity_id"]
+            != people[item.message.channel, item.message.sender.external_id].id
+        }
 
     async def load(
         self, fresh: Sequence[Incoming], people: Mapping[tuple[str, str], Known]
@@ -276,22 +290,23 @@ class Plan:
         place = afresh(case, since, self._tx.now, self._stands)
         return reopened(case) | {"queued_at": since} | place
 
-    @staticmethod
-    def _answerable(m: InboundMessage, talk: dict[str, Any], known: Known) -> None:
+    def _answerable(self, m: InboundMessage, talk: dict[str, Any], known: Known) -> None:
         """Where the next answer goes, and what it answers.
 
         A sender who is proven to be another (a forged From), or is not proven at all, may have
         set a Reply-To of their own: the answers of a conversation that has a way back keep it,
         and no program changes it.
         Where there is none yet, an agent must be able to answer all the same: a person may stand
-        behind a list, or write of an absence note.
+        behind a list, or write of an absence note. Whoever writes, the way back is sealed with
+        the key of whose conversation it is: with that one it is opened.
         """
         if m.reply_route is None or m.auto in {"bounce", "self"}:
             return
         if talk["route"] is not None and (m.auto != "none" or m.trust.level == "failed"):
             return
         if talk["route"] is None or "answers_elsewhere" not in m.meta:
-            talk["route"] = seal(known.key, m.reply_route.model_dump_json().encode())
+            key = self.keys.get(talk["identity_id"], known.key)
+            talk["route"] = seal(key, m.reply_route.model_dump_json().encode())
         talk["reply_to"] = m.meta.get("message_id", m.external_id)
         talk["references"] = [*talk["references"], talk["reply_to"]][-_REFERENCES:]
 

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from models.message import InboundMessage
 from models.storable import line
+from models.store.dialogue.erased import Marks
 from models.store.dialogue.incoming import Incoming, slot
 from models.store.dialogue.joins import prove
 from models.store.dialogue.outbound import settle
@@ -39,6 +40,7 @@ class Threads:
         """``hold`` and ``reopen`` are seconds: a greeting waits, a resolved ticket reopens."""
         self._people = people
         self._vault = vault
+        self._marks = Marks(vault)
         self._zone = zone
         self._hold = hold
         self._reopen = reopen
@@ -58,6 +60,7 @@ class Threads:
 
         Raises:
             Conflict: the lease ``token`` has run out; the transaction must roll back.
+            Temporary: somebody who wrote this has just been erased; it must roll back, too.
         """
         await finish(tx, token, envelope_ids)
         record = [i.message for i in incoming if i.message.kind == "event"]
@@ -67,6 +70,7 @@ class Threads:
                 await settle(tx, item.message)
         kept = await at_home(tx, [_fitting(i) for i in incoming if _kept(i.message)])
         kept = await self._concerning_us(tx, kept)
+        kept = await self._marks.without(tx, kept)
         if not kept:
             return []
         people = await self._people.known(
@@ -75,6 +79,8 @@ class Threads:
         kept = await continued(tx, kept, people)
         plan = Plan(tx, self._hold, self._reopen, stands)
         await plan.load(kept, people)
+        await self._marks.check(tx, kept, people)
+        plan.keys = await self._people.keys(tx, plan.hosts(kept, people))
         batch = await sort_out(tx, kept)
         await note_early(tx, batch.early)
         plan.take(batch, people)

@@ -15,6 +15,7 @@ from sqlalchemy import func, or_, select, update
 
 from models.errors import Conflict
 from models.ids import ticket_number
+from models.store.dialogue.erased import is_erased
 from models.store.ground.database import Database, Fields, Tx
 from models.store.tickets.moves import back_in_queue, in_reach, leave, lock_talks, locked, moved
 from models.tables import complaint, customer_link, message, outbound, ticket
@@ -81,13 +82,16 @@ class Merging:
 
         Raises:
             NotFound: no such ticket.
-            Conflict: it is not merged, or its conversation has another open ticket.
+            Conflict: it is not merged, its customer was erased, or its conversation has
+                another open ticket.
         """
         async with self._db.write() as tx:
             await lock_talks(tx, ticket_id)
             row = await locked(tx, ticket_id)
             if row["state"] != TicketState.MERGED:
                 raise Conflict("this ticket is not merged")
+            if await is_erased(tx.conn, row["customer_id"]):
+                raise Conflict("this customer's data was erased")
             kept = row["merged_into"]
             if row["resolved_at"] is None:
                 await back_in_queue(tx, row, merged_into=None)

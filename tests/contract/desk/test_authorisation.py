@@ -22,6 +22,7 @@ _BODIES: Mapping[str, dict[str, Any]] = {
     "CustomersWord": {"word": "satisfied"},
     "Decide": {"action": "sent"},
     "Decline": {"reason": "x"},
+    "EraseCustomer": {"why": "x", "confirm": "x"},
     "Exclude": {"corrections": ["x"]},
     "LinkComplaint": {"first": None},
     "Merge": {"into": "x"},

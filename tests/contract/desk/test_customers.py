@@ -6,6 +6,7 @@ from typing import Any
 from models.agent import Role
 from models.message import Lane, Sender, Trust
 from models.tail import typing_topic
+from models.ticket import TicketState
 from tests.contract.desk.conftest import Visit
 from tests.contract.desk.test_live import connect, frame
 from tests.contract.desk.world import World
@@ -87,3 +88,38 @@ async def test_the_visitor_learns_who_reads_and_writes(house: World, visit: Visi
     await house.services.bus.publish(typing_topic("customer", talk))
     assert (await frame(ws, "typing"))["conversation_id"] == talk
     await ws.close()
+
+
+async def test_an_admin_erases_a_customer_for_good(house: World, visit: Visit) -> None:
+    me = await house.person("li")
+    admin = await house.person("gao", Role.ADMIN)
+    await house.person("chen", Role.SUPERVISOR)
+    ticket = await house.ticket(**PROVEN)
+    await house.give(ticket, me)
+    desk, boss, agent = await visit("gao"), await visit("chen"), await visit("li")
+    number = (await desk.get(f"/tickets/{ticket}")).json["ticket"]["number"]
+    path, asked = f"/tickets/{ticket}/customer/erase", {"why": "本人要求", "confirm": number}
+    assert (await boss.post(path, asked)).status == 403
+    assert (await agent.post(path, asked)).status == 403
+    mistyped = await desk.post(path, asked | {"confirm": "20260101000010"})
+    assert (mistyped.status, mistyped.json["field"]) == (422, "confirm")
+    still = await desk.post(path, asked)
+    assert (still.status, still.json["code"]) == (409, "open")
+    assert still.json["message"]["zh"] == "这位客户还有未结的工单，请先办结。"
+    assert (await desk.get(f"/tickets/{ticket}")).json["erased_at"] is None
+    await house.store.tickets.move(ticket, me, TicketState.RESOLVED)
+    kept = await desk.post(path, asked)
+    assert (kept.status, kept.json["code"]) == (409, "kept")
+    erased = await desk.post(path, asked | {"despite": "监管部门要求"})
+    assert (erased.status, erased.json["tickets"]) == (200, [number])
+    view = (await desk.get(f"/tickets/{ticket}")).json
+    assert view["erased_at"] == erased.json["at"]
+    assert (view["ticket"]["state"], view["ticket"]["subject"]) == ("closed", "")
+    assert all(not message["text"] for message in view["messages"])
+    assert view["customer"]["name"] is None
+    (line,) = [line for line in view["history"] if line["kind"] == "customer.erase"]
+    assert (line["agent"]["id"], line["data"]["reason"]) == (admin, "本人要求")
+    assert (await desk.post(path, asked)).json == {"at": erased.json["at"], "tickets": []}
+    shown = (await desk.get(f"/tickets/{ticket}/customer")).json
+    assert [one["name"] for one in shown["identities"]] == [None]
+    assert (await desk.post(f"/tickets/{ticket}/reveal")).status == 404

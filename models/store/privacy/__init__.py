@@ -1,0 +1,1 @@
+"""What customers may ask for by law: their erasure."""

@@ -1,0 +1,507 @@
+"""Erasing a customer: nothing of them stays, everything that was counted does."""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from models.errors import Conflict, NotFound, Temporary
+from models.message import Attachment, Lane, ReplyRoute, Sender, SendResult, Trust
+from models.store import Store
+from models.store.dialogue.incoming import Incoming
+from models.store.dialogue.transcripts import Mailbox
+from models.store.privacy.erasure import Erased
+from models.tables import (
+    assignment,
+    audit,
+    blob_left,
+    complaint,
+    conversation,
+    customer,
+    identity,
+    message,
+    metadata,
+    outbound,
+    ticket,
+)
+from models.tables import (
+    clock as clocks,
+)
+from models.tables import (
+    envelope as envelopes,
+)
+from models.ticket import TicketState
+from tests.contract.store.conftest import FakeClock
+from tests.contract.store.makers import agent, decision, envelope, inbound, leased, routed, thread
+from tests.contract.store.test_internal import SECRET, secretive
+
+NAME, ADDRESS, PHONE = "欧阳娜娜", "ouyang@example.com", "13912345678"
+WORDS = "我的订单8842至今未到"
+PERSONAL = (NAME, ADDRESS, PHONE, WORDS, SECRET, "original-name", "raw-bytes", "given-name.pdf")
+
+SENDER = Sender(external_id=ADDRESS, name=NAME, email=ADDRESS, phone=PHONE)
+PROVEN = Trust(level="verified", method="dmarc", evidence=ADDRESS, proves=("email",))
+MAIL: dict[str, Any] = {
+    "sender": SENDER,
+    "trust": PROVEN,
+    "reply_route": ReplyRoute(adapter="email", address=ADDRESS),
+}
+FILE = b"a scan of an identity card"
+FILE_HASH = hashlib.sha256(FILE).hexdigest()
+SCAN = Attachment(
+    id="1", name="given-name.pdf", mime="application/pdf", size=len(FILE), sha256=FILE_HASH
+)
+
+
+async def write(store: Store, key: str, channel: str = "email", **options: Any) -> str:
+    """A mail that becomes a ticket in its queue, or joins one; the ticket's id."""
+    body = options.pop("body", f"raw-bytes {key} {WORDS}".encode())
+    lane = Lane.MAIL if channel == "email" else Lane.LIVE
+    e = envelope(
+        f"original-name {key}", body, await store.db.now(), channel=channel, account="a",
+        lane=lane, transport={"sender": ADDRESS},
+    )  # fmt: skip
+    values = {"text": WORDS, "text_full": f"{WORDS}\n{NAME}", "subject": WORDS, **MAIL}
+    values["meta"] = {"message_id": f"<original-name {key}>", "from": NAME}
+    values |= {"conversation_key": f"talk {ADDRESS} {key}"} | options
+    await thread(store, e, **values)
+    for new in await store.queue.unlabelled(10):
+        await store.queue.route([routed(new)])
+    talk = await store.conversations.find(channel, "a", values["conversation_key"])
+    assert talk is not None
+    return (await store.tickets.of_conversation(talk.id))[-1].id
+
+
+async def resolved(store: Store, ticket_id: str, login: str = "li") -> str:
+    """Answered, with words that are personal, and resolved; the agent's id."""
+    who = await agent(store, login)
+    assert await store.queue.claim(await decision(store, ticket_id, who), None)
+    text = f"{NAME}您好，{WORDS}"
+    await store.tickets.reply(ticket_id, who, text, f"c-{ticket_id}", TicketState.RESOLVED)
+    await sent(store)
+    return who
+
+
+async def sent(store: Store) -> None:
+    while (sending := await store.outbound.lease(10, 60.0)) is not None:
+        for each in sending.messages:
+            done = SendResult(state="sent", provider_id=f"<{ADDRESS}>", error=f"250 {ADDRESS}")
+            await store.outbound.finish(sending.token, each.id, done)
+
+
+async def customer_of(store: Store, ticket_id: str) -> str:
+    return (await store.tickets.get(ticket_id)).customer_id
+
+
+async def erase(store: Store, ticket_id: str, **options: Any) -> Erased:
+    return await store.erasure.erase(
+        await customer_of(store, ticket_id), None, "本人要求", **options
+    )
+
+
+async def standing(store: Store, *words: str) -> dict[str, set[str]]:
+    """Which of these words stand in which table, whatever the column."""
+    found: dict[str, set[str]] = {}
+    async with store.db.read() as conn:
+        for table in metadata.sorted_tables:
+            rows = str([list(row) for row in (await conn.execute(select(table))).all()])
+            rows = rows.encode().decode("unicode_escape", "replace") + rows
+            for word in words or PERSONAL:
+                if word in rows:
+                    found.setdefault(table.name, set()).add(word)
+    return found
+
+
+async def counted(store: Store) -> Mapping[str, Any]:
+    """What figures are made of."""
+    t = ticket.c
+    names = (t.number, t.created_at, t.routed_at, t.first_answer_at, t.resolved_at, t.channel)
+    async with store.db.read() as conn:
+        tickets = (await conn.execute(select(*names).order_by(t.number))).all()
+        given = (await conn.execute(select(t.labels).order_by(t.number))).scalars().all()
+        rows = {
+            table.name: (await conn.execute(select(func.count()).select_from(table))).scalar_one()
+            for table in (assignment, clocks, envelopes, message, outbound, identity)
+        }
+    facets = [
+        {name: label["value"] for name, label in one["facets"].items()} for one in given if one
+    ]
+    return {"tickets": [tuple(row) for row in tickets], "labels": facets, **rows}
+
+
+async def everything(store: Store, clock: FakeClock) -> str:
+    """A complaint about which all was said that can be said, settled and old; the ticket's id."""
+    ticket_id, owner = await secretive(store, "webchat")
+    await store.tickets.move(ticket_id, owner, TicketState.RESOLVED)
+    clock.pass_(4 * 365 * 86400.0)
+    return ticket_id
+
+
+async def test_nothing_of_the_person_stays_and_what_is_counted_does(store: Store) -> None:
+    ticket_id = await write(store, "1", attachments=(SCAN,))
+    who = await resolved(store, ticket_id)
+    await store.notes.write(ticket_id, who, f"{NAME}很着急")
+    assert set(await standing(store)) >= {"message", "envelope", "outbound", "note", "ticket"}
+    before = await counted(store)
+    erased = await erase(store, ticket_id)
+    assert await standing(store) == {}
+    assert await counted(store) == before
+    row = await store.tickets.get(ticket_id)
+    assert (row.state, erased.tickets) == ("closed", (row.number,))
+    assert await store.people.senders([]) == {}
+
+
+async def test_what_was_written_of_them_among_ourselves_goes(
+    store: Store, clock: FakeClock
+) -> None:
+    ticket_id = await everything(store, clock)
+    assert {"note", "subtask", "complaint", "audit"} <= set(await standing(store, SECRET))
+    await erase(store, ticket_id, despite="法院判决")
+    # What is counted, and a measure, which is about the house (docs/privacy.md).
+    assert set(await standing(store, SECRET)) == {"improvement", "complaint"}
+    async with store.db.read() as conn:
+        (row,) = (await conn.execute(select(complaint))).mappings().all()
+        assert {name for name, value in row.items() if value == SECRET} == {"cause", "product"}
+        actions = (await conn.execute(select(audit.c.action))).scalars().all()
+    assert {"subtask.opened", "complaint.reviewed", "customer.erase"} <= set(actions)
+
+
+async def test_who_erased_whom_and_why_is_written_down(store: Store) -> None:
+    ticket_id = await write(store, "1")
+    await resolved(store, ticket_id)
+    boss = await agent(store, "boss")
+    customer_id = await customer_of(store, ticket_id)
+    await store.erasure.erase(customer_id, boss, "本人来信要求")
+    for subject in (customer_id, ticket_id):
+        history = await store.tickets.history(subject)
+        (line,) = [line for line in history if line["action"] == "customer.erase"]
+        assert line["agent_id"] == boss
+        assert line["detail"]["reason"] == "本人来信要求"
+    told = [e for e in await store.events.after(0, 1000) if e.kind == "customer.erased"]
+    assert [(e.ticket_id, e.data["customer"]) for e in told] == [(ticket_id, customer_id)]
+
+
+async def test_a_second_time_changes_nothing(store: Store, clock: FakeClock) -> None:
+    ticket_id = await write(store, "1")
+    await resolved(store, ticket_id)
+    first = await erase(store, ticket_id)
+    history = await store.tickets.history(ticket_id)
+    clock.pass_(60.0)
+    assert (await erase(store, ticket_id)).at == first.at
+    assert await store.tickets.history(ticket_id) == history
+    assert await store.erasure.at(await customer_of(store, ticket_id)) == first.at
+    with pytest.raises(NotFound):
+        await store.erasure.erase("nobody", None, "why")
+    with pytest.raises(NotFound):
+        await store.erasure.at("nobody")
+
+
+async def test_whoever_writes_again_is_a_new_customer(store: Store) -> None:
+    ticket_id = await write(store, "1", conversation_key="talk")
+    await resolved(store, ticket_id)
+    before = await customer_of(store, ticket_id)
+    await erase(store, ticket_id)
+    again = await write(store, "2", conversation_key="talk")
+    assert again != ticket_id
+    assert await customer_of(store, again) != before
+    row = await store.tickets.get(again)
+    sender = (await store.people.senders([await _identity(store, again)])).popitem()[1]
+    assert (row.state, sender.email) == ("waiting", ADDRESS)
+
+
+async def _identity(store: Store, ticket_id: str) -> str:
+    talk = await store.conversations.get((await store.tickets.get(ticket_id)).conversation_id)
+    return talk.identity_id
+
+
+@pytest.mark.parametrize("road", ["the same", "another"])
+async def test_a_redelivered_message_stays_away(store: Store, road: str, clock: FakeClock) -> None:
+    ticket_id = await write(store, "1", attachments=(SCAN,), external_id="<id@mail>")
+    await resolved(store, ticket_id)
+    await erase(store, ticket_id)
+    before = await counted(store)
+    e = envelope(
+        f"original-name {'1' if road == 'the same' else '2'}", f"raw-bytes 1 {WORDS}".encode(),
+        clock.now, channel="email", account="a", lane=Lane.MAIL,
+    )  # fmt: skip
+    said = {"text": WORDS, "text_full": WORDS, "external_id": "<id@mail>", **MAIL}
+    await store.blobs.put({FILE_HASH: FILE})
+    await thread(store, e, conversation_key="talk", attachments=(SCAN,), **said)
+    assert await standing(store) == {}
+    assert await counted(store) == {**before, "envelope": before["envelope"] + 1}
+    assert (await store.envelopes.outcome(e.id)).done
+    # What came with it goes as well.
+    clock.pass_(1000.0)
+    await store.leftovers.delete()
+    with pytest.raises(NotFound):
+        await store.blobs.get(FILE_HASH)
+
+
+async def test_a_later_edit_is_new_and_a_deletion_has_nothing_to_delete(store: Store) -> None:
+    ticket_id = await write(store, "1", external_id="m1")
+    await resolved(store, ticket_id)
+    await erase(store, ticket_id)
+    delete = envelope("d", channel="email", account="a", lane=Lane.MAIL)
+    await thread(store, delete, kind="delete", external_id="m1", **MAIL)
+    assert await standing(store) == {}
+    edit = envelope("e", channel="email", account="a", lane=Lane.MAIL)
+    again = {"external_id": "m1", "text": "新的话", **MAIL}
+    await thread(store, edit, kind="edit", revision=5, **again)
+    assert set(await standing(store, "新的话")) == {"message"}
+    late = envelope("l", channel="email", account="a", lane=Lane.MAIL)
+    await thread(store, late, kind="delete", external_id="m1", **MAIL)
+    assert await standing(store, "新的话") == {}
+
+
+async def test_a_file_that_another_customer_has_stays(store: Store, clock: FakeClock) -> None:
+    large = b"raw-bytes" * 100_000
+    own = hashlib.sha256(large).hexdigest()
+    other = {
+        "sender": Sender(external_id="zhao@example.com", email="zhao@example.com"),
+        "reply_route": ReplyRoute(adapter="email", address="zhao@example.com"),
+        "trust": Trust(level="verified", method="dmarc", proves=("email",)),
+    }
+    alone = b"another scan"
+    alone_hash = hashlib.sha256(alone).hexdigest()
+    private = SCAN.model_copy(update={"id": "2", "sha256": alone_hash})
+    await store.blobs.put({FILE_HASH: FILE, alone_hash: alone})
+    mine = await write(store, "1", body=large, attachments=(SCAN, private))
+    theirs = await write(
+        store, "2", attachments=(SCAN,), text="没事", text_full="没事", subject="", **other
+    )
+    await resolved(store, mine)
+    await erase(store, mine)
+    assert await store.leftovers.delete() == 0, "whoever stores it just now may yet need it"
+    clock.pass_(1000.0)
+    await store.blobs.put({own: large})  # just now, by somebody who will say whose it is
+    assert await store.leftovers.delete() == 1
+    assert await store.blobs.get(FILE_HASH) == FILE
+    with pytest.raises(NotFound):
+        await store.blobs.get(alone_hash)
+    assert await store.blobs.get(own) == large
+    clock.pass_(1000.0)
+    assert await store.leftovers.delete() == 1, "it was nobody's after all"
+    with pytest.raises(NotFound):
+        await store.blobs.get(own)
+    await resolved(store, theirs, "wu")
+    await erase(store, theirs)
+    clock.pass_(1000.0)
+    assert await store.leftovers.delete() == 1
+    with pytest.raises(NotFound):
+        await store.blobs.get(FILE_HASH)
+    async with store.db.read() as conn:
+        assert (await conn.execute(select(blob_left))).all() == []
+
+
+async def test_a_joined_customer_goes_whole_and_another_one_stays(store: Store) -> None:
+    mail = await write(store, "1")
+    chat = {
+        "sender": Sender(external_id="web:u1", name=NAME, email=ADDRESS),
+        "trust": Trust(level="verified", method="visitor token", proves=("email",)),
+    }
+    talk = await write(store, "2", channel="webchat", **chat)
+    stranger = Sender(external_id="zhao@example.com", name="赵", email="zhao@example.com")
+    kept = await write(store, "3", sender=stranger, trust=Trust(level="claimed"), text="别的事")
+    await resolved(store, mail)
+    await resolved(store, talk, "wu")
+    erased = await erase(store, mail)
+    assert len(erased.customers) == len(erased.tickets) == 2
+    assert await customer_of(store, talk) in erased.customers
+    assert set(await standing(store, "web:u1")) == set()
+    assert set(await standing(store, "别的事")) == {"message"}
+    people = await store.people.senders([await _identity(store, kept)])
+    assert [sender.name for sender in people.values()] == ["赵"]
+
+
+async def test_a_transcript_that_was_mailed_goes_with_the_chat(store: Store) -> None:
+    ticket_id = await write(store, "1", channel="webchat", conversation_key="talk")
+    await resolved(store, ticket_id)
+    talk = await store.conversations.find("webchat", "a", "talk")
+    assert talk is not None
+    box = Mailbox("email", "a", ADDRESS)
+    assert await store.transcripts.send(talk.id, box, f"与{NAME}的对话", lambda _: WORDS)
+    await erase(store, ticket_id)
+    assert await standing(store) == {}
+    assert await store.outbound.lease(10, 60.0) is None, "it was withdrawn"
+
+
+async def test_a_stranger_in_their_conversation_is_not_read_any_more(store: Store) -> None:
+    ticket_id = await write(store, "1", conversation_key="talk")
+    stranger = Sender(external_id="wife@example.com", name="家人", email="wife@example.com")
+    e = envelope("s", channel="email", account="a", lane=Lane.MAIL)
+    said = {"text": "她的话", "sender": stranger, "trust": Trust(level="claimed")}
+    await thread(store, e, conversation_key="talk", **said)
+    await resolved(store, ticket_id)
+    await erase(store, ticket_id)
+    assert await standing(store, "她的话", *PERSONAL) == {}
+
+
+async def test_in_a_group_only_their_own_words_go(store: Store) -> None:
+    """A place where others speak stays theirs, and can be answered in."""
+    group = {"conversation_key": "group", "private": False, "channel": "slack"}
+    route = ReplyRoute(adapter="slack", address="C1")
+    ticket_id = await write(store, "1", **group, reply_route=route)
+    await resolved(store, ticket_id)
+    other = {
+        "sender": Sender(external_id="U2", name="同事"), "trust": Trust(level="platform"),
+        "text": "同事的话", "text_full": "同事的话", "subject": "", "reply_route": route,
+        "body": b"theirs", "meta": {},
+    }  # fmt: skip
+    await write(store, "2", external_id="C1:2", **group, **other)
+    row = await store.tickets.get(ticket_id)
+    assert row.state == "active", "it was reopened by the other one"
+    talk = await store.conversations.find("slack", "a", "group")
+    assert talk is not None
+    assert await store.conversations.address(talk.id) == "C1"
+    with pytest.raises(Conflict):
+        await erase(store, ticket_id)
+    await store.tickets.move(ticket_id, row.owner_id or "", TicketState.RESOLVED)
+    await erase(store, ticket_id)
+    assert set(await standing(store, "同事的话")) == {"message"}
+    assert await standing(store, NAME, PHONE, WORDS, "raw-bytes") == {}
+    await write(store, "3", **group, **other)
+    assert await store.conversations.address(talk.id) == "C1"
+    tickets = await store.tickets.of_conversation(talk.id)
+    assert {row.state for row in tickets} == {"closed", "waiting"}
+
+
+async def test_what_is_still_being_done_is_ended_first(store: Store) -> None:
+    ticket_id = await write(store, "1")
+    with pytest.raises(Conflict, match="is open") as open_:
+        await erase(store, ticket_id)
+    assert open_.value.code == "open"
+    who = await agent(store)
+    assert await store.queue.claim(await decision(store, ticket_id, who), None)
+    await store.tickets.reply(ticket_id, who, WORDS, "c1", TicketState.RESOLVED)
+    sending = await store.outbound.lease(10, 60.0)
+    assert sending is not None
+    with pytest.raises(Conflict, match="being sent"):
+        await erase(store, ticket_id, despite="no reason helps")
+    assert WORDS in (await standing(store))["message"]
+
+
+async def test_what_has_not_gone_out_is_withdrawn(store: Store) -> None:
+    ticket_id = await write(store, "1")
+    who = await agent(store)
+    assert await store.queue.claim(await decision(store, ticket_id, who), None)
+    await store.tickets.reply(ticket_id, who, WORDS, "c1", TicketState.RESOLVED)
+    await erase(store, ticket_id)
+    assert await standing(store) == {}
+    assert await store.outbound.lease(10, 60.0) is None
+    assert await store.outbound.counts() == {}
+
+
+async def test_a_complaint_is_kept_for_its_time(store: Store, clock: FakeClock) -> None:
+    ticket_id, owner = await secretive(store, "webchat")
+    await store.tickets.move(ticket_id, owner, TicketState.RESOLVED)
+    with pytest.raises(Conflict) as kept:
+        await erase(store, ticket_id)
+    assert kept.value.code == "kept"
+    assert "note" in await standing(store, SECRET)
+    await erase(store, ticket_id, despite="监管部门要求")
+    history = await store.tickets.history(ticket_id)
+    (line,) = [line for line in history if line["action"] == "customer.erase"]
+    assert line["detail"] == {"reason": "本人要求", "despite": "监管部门要求"}
+    assert "note" not in await standing(store, SECRET)
+
+
+async def test_nobody_learns_from_them(store: Store) -> None:
+    ticket_id = await write(store, "1")
+    who = await agent(store)
+    assert await store.queue.claim(await decision(store, ticket_id, who), None)
+    await store.tickets.correct(ticket_id, who, "domain", "售后", None)
+    await store.tickets.reply(ticket_id, who, "已补发", "c1", TicketState.RESOLVED)
+    await sent(store)
+    await erase(store, ticket_id)
+    (one,) = await store.corrections.all()
+    assert (one.excluded, one.text, one.subject) == (True, "", "")
+    assert await store.examples.answers([ticket_id]) == {}
+    (question,) = await store.examples.questions([ticket_id])
+    assert (question.subject, question.text) == ("", "")
+
+
+async def test_a_merger_with_them_is_not_undone(store: Store) -> None:
+    one = await write(store, "1")
+    two = await write(store, "2")
+    boss = await agent(store, "boss")
+    await store.merging.merge(one, two, boss)
+    await resolved(store, two)
+    await erase(store, two)
+    with pytest.raises(Conflict, match="was erased"):
+        await store.merging.undo(one, boss)
+
+
+async def test_killed_anywhere_it_is_done_whole_or_not_at_all(store: Store) -> None:
+    ticket_id = await write(store, "1")
+    await resolved(store, ticket_id)
+    before = await standing(store)
+    waits = 0
+    while True:
+        waits += 1
+        try:
+            await _cancelled_after(waits, erase(store, ticket_id))
+        except asyncio.CancelledError:
+            assert await standing(store) in (before, {})
+            continue
+        break
+    assert waits > 3
+    assert await standing(store) == {}
+
+
+async def _cancelled_after(waits: int, work: Any) -> None:
+    """Cancels ``work`` at its wait of this number; returns where it is over before."""
+    task = asyncio.ensure_future(work)
+    for _ in range(waits * 5):
+        await asyncio.sleep(0)
+        if task.done():
+            break
+    if not task.done():
+        task.cancel()
+    await task
+
+
+@pytest.mark.parametrize("after", [0, 5, 15, 40])
+async def test_what_comes_in_meanwhile_is_somebodys_or_nobodys(store: Store, after: int) -> None:
+    """They write while they are erased: the words are a new customer's, or there is no erasure."""
+    ticket_id = await write(store, "1", conversation_key="talk")
+    await resolved(store, ticket_id)
+    e = envelope("again", now=await store.db.now(), channel="email", account="a", lane=Lane.MAIL)
+    await store.envelopes.accept([e])
+    lease = await leased(store, Lane.MAIL)
+    said = Incoming(e.id, inbound(e, conversation_key="talk", text=WORDS, **MAIL), Lane.MAIL)
+
+    async def come() -> None:
+        async with store.db.write() as tx:
+            await store.threads.thread(tx, lease.token, [e.id], [said])
+
+    async def erased() -> bool:
+        for _ in range(after):
+            await asyncio.sleep(0)
+        try:
+            await erase(store, ticket_id)
+        except (Conflict, Temporary):
+            return False
+        return True
+
+    coming = asyncio.ensure_future(come())
+    done = await erased()
+    try:
+        await coming
+    except Temporary:  # given back, and read again
+        await come()
+    m, c = message.c, customer.c
+    query = (
+        select(m.text, c.erased_at)
+        .join(identity, identity.c.id == m.identity_id)
+        .join(customer, c.id == identity.c.customer_id)
+    )
+    async with store.db.read() as conn:
+        rows = [tuple(row) for row in await conn.execute(query.order_by(m.id))]
+        key = (await conn.execute(select(conversation.c.key))).scalars().all()
+    assert len(rows) == 2
+    assert all(not text for text, at in rows if at is not None)
+    assert [text for text, at in rows if at is None] == [WORDS] * (1 if done else 2)
+    assert sum(one == "talk" for one in key) == 1
