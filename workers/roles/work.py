@@ -7,41 +7,24 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from zoneinfo import ZoneInfo
 
 import structlog
 
-from config.settings import Settings, load_taxonomy, load_texts
+from config.settings import Settings
 from models.errors import Temporary
 from models.message import Lane
-from models.store import Store
 from models.tail import EVENTS
-from models.training import Taxonomy
 from workers import heap
-from workers.acknowledging import Acknowledging
-from workers.asides import Asides
 from workers.broker import Actor, WorkerPool
-from workers.calling_back import CallingBack
-from workers.deliver import Deliverer
-from workers.dispatch import Dispatcher
-from workers.fetching import Fetcher
+from workers.crew import Crew, make_crew
 from workers.hours import warn
-from workers.labelling import Labelling
 from workers.living import living
-from workers.parser import Parser
-from workers.pipeline import Limits, Pipeline
-from workers.planning import follow_up_plan
-from workers.rating import Rates
-from workers.retrain import Options, Retrainer
-from workers.serving import RELOAD_SECONDS, Serving
-from workers.shadowing import Shadowing
-from workers.signing import Signing
-from workers.watching import FLUSH_SECONDS, Watching
+from workers.serving import RELOAD_SECONDS
+from workers.watching import FLUSH_SECONDS
 from workers.webhooks import Announcing
-from workers.wiring import Base, declared, make_channels, make_ruling, opened, secrets
-from workers.wording import Wording
+from workers.wiring import Base, opened
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -93,125 +76,67 @@ async def _worker(
 ) -> AsyncIterator[Mapping[str, Actor]]:
     """The actors of one process with all that they need, and their sweep."""
     async with opened(settings) as base, living(base.store.processes, "work"):
-        taxonomy = load_taxonomy(settings)
-        ruling = make_ruling(settings, base.store)
         warn(settings.hours, time.time())
-        channels = make_channels(settings)
-        keys = secrets(settings)
-        parser = Parser(
-            {name: settings.channels[name] for name, ch in channels.items() if ch.isolated},
-            keys,
-            seconds=settings.pipeline.parse_seconds,
-            memory_mb=settings.pipeline.parse_memory_mb,
-        )
-        wording = Wording(load_texts(settings))
-        classifier = Serving(base.store, settings.data_dir / "bundles", taxonomy)
-        acknowledging = Acknowledging(
-            base.store,
-            settings.acknowledgement,
-            ruling.calendars,
-            taxonomy.facets.get("type"),
-            wording,
-        )
-        shadowing, watching = _make_watching(settings, base.store, classifier, taxonomy)
-        labelling = Labelling(
-            base.store,
-            classifier.classify,
-            ruling,
-            acknowledging,
-            declared(settings, taxonomy),
-            watching.note,
-            Signing(classifier.sign, settings.incidents.compared),
-        )
-        dispatcher = Dispatcher(base.store, ruling)
-        calling_back = CallingBack(base.store, ruling, follow_up_plan(settings))
-        deliverer = Deliverer(base.store, channels, stopping=stopping)
-        fetcher = Fetcher(base.store, channels, stopping)
-        announcing = Announcing(base.store, stopping, allowed=settings.desk.webhook_networks)
-        limits = Limits(
-            settings.pipeline.batch, settings.pipeline.lease_seconds, settings.pipeline.attempts
-        )
-
-        async def after_routing() -> None:
-            await dispatcher.run()
-            await base.doorbell.ring("deliver")
-            if fetcher.wanted:
-                await base.doorbell.ring("fetch")
-
-        rates = Rates(wording, settings.satisfaction)
-        zone = ZoneInfo(settings.hours.time_zone)
-        asides = Asides(wording, rates, settings.progress, zone)
-        pipeline = Pipeline(
-            base.store,
-            channels,
-            parser,
-            labelling,
-            asides,
-            ruling.stands,
-            limits,
-            after_routing,
-            lambda: base.doorbell.ring("deliver"),
-            stopping,
-        )
-        retrainer = Retrainer(
-            base.store,
-            settings.data_dir,
-            taxonomy,
-            Options(settings.retraining.least_recall, settings.retraining.memory_mb),
-            stopping,
-        )
-        await classifier.refresh()
-        await ruling.refresh()
-        await wording.refresh(base.store)
-        await _forgiving(parser.warm)()
-        heap.settle()
-
-        async def dispatch() -> None:
-            # Who publishes rules rings for this.
-            await ruling.refresh()
-            await dispatcher.run()
-            await calling_back.run()
-
-        actors: dict[str, Actor] = {
-            "drain.live": _forgiving(lambda: pipeline.drain(Lane.LIVE)),
-            "drain.mail": _forgiving(lambda: pipeline.drain(Lane.MAIL)),
-            "dispatch": _forgiving(dispatch),
-            "deliver": _forgiving(deliverer.run),
-            "fetch": _forgiving(fetcher.run),
-            "retrain": _forgiving(retrainer.run),
-        }
-
-        # Each by itself: a flood of mail must not keep a greeting waiting for its labels.
+        crew = make_crew(base, stopping)
+        await _get_ready(base, crew)
+        actors = _actors(crew)
         sweeps = [
-            asyncio.create_task(_sweep(actor, settings.pipeline.sweep_seconds))
-            for actor in (_forgiving(pipeline.label_left), *actors.values())
+            asyncio.create_task(_sweep(actor, seconds))
+            for actor, seconds in _sweeps(base, crew, actors)
         ]
-        sweeps.append(asyncio.create_task(_sweep(_forgiving(ruling.refresh), _RULES_SECONDS)))
-        reword = _forgiving(lambda: wording.refresh(base.store))
-        sweeps.append(asyncio.create_task(_sweep(reword, _RULES_SECONDS)))
-        sweeps.append(asyncio.create_task(_announce(base, announcing)))
-        sweeps.append(asyncio.create_task(_sweep(_forgiving(classifier.refresh), RELOAD_SECONDS)))
-        sweeps.append(asyncio.create_task(_sweep(_forgiving(shadowing.refresh), RELOAD_SECONDS)))
-        sweeps.append(asyncio.create_task(_sweep(_forgiving(watching.flush), FLUSH_SECONDS)))
+        sweeps.append(asyncio.create_task(_announce(base, crew.announcing)))
         try:
             yield actors
         finally:
-            await deliverer.settle(_SETTLE_SECONDS)
+            await crew.deliverer.settle(_SETTLE_SECONDS)
             for sweep in sweeps:
                 sweep.cancel()
             await asyncio.gather(*sweeps, return_exceptions=True)
-            await _forgiving(watching.flush)()
-            await announcing.close()
-            await parser.close()
+            await _forgiving(crew.in_force.watching.flush)()
+            await crew.announcing.close()
+            await crew.parser.close()
 
 
-def _make_watching(
-    settings: Settings, store: Store, serving: Serving, taxonomy: Taxonomy
-) -> tuple[Shadowing, Watching]:
-    watching, cache = settings.watching, settings.data_dir / "bundles"
-    shadowing = Shadowing(store, cache, taxonomy, watching.shadow_share, watching.shadow_tickets)
-    zone = ZoneInfo(settings.hours.time_zone)
-    return shadowing, Watching(store, serving, shadowing, zone, watching.texts_a_second)
+async def _get_ready(base: Base, crew: Crew) -> None:
+    await crew.in_force.serving.refresh()
+    await crew.in_force.ruling.refresh()
+    await crew.in_force.wording.refresh(base.store)
+    await _forgiving(crew.parser.warm)()
+    heap.settle()
+
+
+def _actors(crew: Crew) -> dict[str, Actor]:
+    """By what a doorbell is rung for: ``models.ports.WORK``."""
+
+    async def dispatch() -> None:
+        # Who publishes rules rings for this.
+        await crew.in_force.ruling.refresh()
+        await crew.dispatcher.run()
+        await crew.calling_back.run()
+
+    return {
+        "drain.live": _forgiving(lambda: crew.pipeline.drain(Lane.LIVE)),
+        "drain.mail": _forgiving(lambda: crew.pipeline.drain(Lane.MAIL)),
+        "dispatch": _forgiving(dispatch),
+        "deliver": _forgiving(crew.deliverer.run),
+        "fetch": _forgiving(crew.fetcher.run),
+        "retrain": _forgiving(crew.retrainer.run),
+    }
+
+
+def _sweeps(base: Base, crew: Crew, actors: Mapping[str, Actor]) -> Iterator[tuple[Actor, float]]:
+    """What is done without a ring, and after how many seconds again.
+
+    Each by itself: a flood of mail must not keep a greeting waiting for its labels.
+    """
+    for actor in (_forgiving(crew.pipeline.label_left), *actors.values()):
+        yield actor, base.settings.pipeline.sweep_seconds
+    in_force = crew.in_force
+    yield _forgiving(in_force.ruling.refresh), _RULES_SECONDS
+    yield _forgiving(lambda: in_force.wording.refresh(base.store)), _RULES_SECONDS
+    yield _forgiving(in_force.serving.refresh), RELOAD_SECONDS
+    yield _forgiving(in_force.shadowing.refresh), RELOAD_SECONDS
+    yield _forgiving(in_force.watching.flush), FLUSH_SECONDS
 
 
 def _forgiving(act: Callable[[], Awaitable[object]]) -> Actor:

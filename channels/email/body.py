@@ -1,0 +1,266 @@
+"""What a reader sees of a mail, and what is a file: its parts sorted, read and described."""
+
+import hashlib
+import html
+import mimetypes
+import re
+from dataclasses import dataclass, field
+
+from channels.email import markup
+from channels.email.charset import decode
+from channels.email.headers import Headers, clean_line, clean_text
+from channels.email.parts import Budget, Part, parse
+from models.filetypes import sniffed
+from models.message import Attachment, Envelope
+
+LONGEST_TEXT = 500_000
+"""Characters of text that are shown; the whole is kept as an attachment."""
+
+_PART_COST = 5_000
+"""Characters of room that a text part takes at least, so that 100 are read."""
+
+_TEXT_BYTES = 2 * 1024 * 1024
+"""Bytes of one text part that are decoded."""
+
+_BODY_TYPES = frozenset({"text/plain", "text/html"})
+_FILE_TEXTS = frozenset({"text/calendar", "text/vcard", "text/x-vcard", "text/csv", "text/rtf"})
+_NAME_LIMIT = 200
+_BAD_IN_NAME = re.compile(r'[/\\:*?"<>|\x00]+')
+
+
+@dataclass(slots=True)
+class _Shown:
+    """One piece of what a reader sees, in the forms that the mail gives it."""
+
+    plain: str = ""
+    markup: str = ""
+
+
+@dataclass(slots=True)
+class Body:
+    """Sorts the parts of a mail into what is read and what is a file."""
+
+    budget: Budget
+    shown: list[_Shown] = field(default_factory=list)
+    files: list[tuple[Part, str | None]] = field(default_factory=list)
+    """Parts that are files, with a name where the part has none."""
+    depth: int = 0
+    shortened: bool = False
+    simple: bool = True
+    room: int = LONGEST_TEXT
+    """Characters of text or markup that are still read."""
+
+    def collect(self, root: Part) -> None:
+        self._visit(root)
+        if not any(piece.plain.strip() or piece.markup for piece in self.shown):
+            self._show_something(root)
+
+    def _visit(self, part: Part) -> None:
+        kind = part.type.main
+        if kind == "multipart/alternative" and part.children:
+            self._alternative(part)
+        elif part.children:
+            for child in part.children:
+                self._visit(child)
+        elif self._is_body(part):
+            self.shown.append(self._read(part))
+        elif part.size or _file_name(part):
+            self.files.append((part, None))
+
+    def _is_body(self, part: Part) -> bool:
+        if part.disposition.main == "attachment" or _file_name(part):
+            return False
+        # A multipart without its boundary is text that lost its frame; so is “text/text”.
+        kind = part.type.main
+        return (
+            kind in _BODY_TYPES
+            or kind.startswith("multipart/")
+            or (kind.startswith("text/") and kind not in _FILE_TEXTS)
+        )
+
+    def _alternative(self, part: Part) -> None:
+        """One piece in several forms; what is neither (a calendar entry) is a file."""
+        merged = _Shown()
+        for child in part.children:
+            if self._is_body(child) and not child.children:
+                piece = self._read(child)
+                merged.plain = merged.plain or piece.plain
+                merged.markup = merged.markup or piece.markup
+            else:
+                before = len(self.shown)
+                self._visit(child)
+                for piece in self.shown[before:]:
+                    merged.plain = merged.plain or piece.plain
+                    merged.markup = merged.markup or piece.markup
+                del self.shown[before:]
+        self.shown.append(merged)
+
+    def _read(self, part: Part) -> _Shown:
+        text = self._text_of(part)
+        if part.type.main == "text/html" or (
+            part.type.main != "text/plain" and _looks_like_html(text)
+        ):
+            return _Shown(markup=text)
+        if part.type.parameters.get("format", "").lower() == "flowed":
+            text = _unflowed(text, part.type.parameters.get("delsp", "").lower() == "yes")
+        return _Shown(plain=text)
+
+    def _text_of(self, part: Part) -> str:
+        """The text of a part as far as there is room; what is cut is kept as a file."""
+        markup_too = part.type.main == "text/html"
+        text = ""
+        if self.room:
+            data = part.content(_TEXT_BYTES)[:_TEXT_BYTES]
+            text = clean_text(decode(data, part.type.parameters.get("charset")))
+        text = markup.without_data(text) if markup_too else text
+        if len(text) > self.room or part.size > 2 * _TEXT_BYTES or not self.room:
+            self.shortened = True
+            self.files.append((part, "body.html" if markup_too else "body.txt"))
+        text = text[: self.room]
+        # However little it holds, reading a part costs as much as some text.
+        self.room = max(0, self.room - max(len(text), _PART_COST))
+        return text
+
+    def _show_something(self, root: Part) -> None:
+        """No part says that it is the text: takes what a mail program would show anyway."""
+        for part, _ in self.files:
+            if part.type.main in _BODY_TYPES and part.disposition.main != "attachment":
+                self.shown.append(self._read(part))
+                return
+        for part, _ in self.files:
+            # A bare delivery status is read as text where nothing explains it.
+            if part.type.main in ("message/delivery-status", "application/plain"):
+                self.shown.append(_Shown(plain=self._text_of(part)))
+                return
+        for part, _ in self.files:
+            if part.type.main == "message/rfc822":
+                inner = Body(self.budget, depth=self.depth + 1)
+                inner.collect(parse(part.content(), self.budget, inner.depth))
+                self.shown = inner.shown
+                return
+        if root.type.main.startswith("multipart/") and not root.children and root.size:
+            self.shown.append(_Shown(plain=self._text_of(root)))
+
+    def text(self) -> tuple[str, tuple[tuple[int, int], ...]]:
+        """All text, and the ranges of it that are quotations by their HTML anchors."""
+        pieces: list[str] = []
+        quoted: list[tuple[int, int]] = []
+        length = 0
+        for piece in self.shown:
+            text, ranges = self._read_piece(piece)
+            lead = len(text) - len(text.lstrip("\n"))
+            text = text.strip("\n")
+            if not text.strip():
+                continue
+            if pieces:
+                pieces.append("\n\n")
+                length += 2
+            quoted += [
+                (max(0, start - lead) + length, min(len(text), end - lead) + length)
+                for start, end in ranges
+            ]
+            pieces.append(text)
+            length += len(text)
+        return "".join(pieces)[:LONGEST_TEXT], tuple(quoted)
+
+    def _read_piece(self, piece: _Shown) -> tuple[str, tuple[tuple[int, int], ...]]:
+        plain = bool(piece.plain.strip())
+        if not piece.markup or (plain and markup.needs_no_reading(piece.markup)):
+            return piece.plain, ()
+        reading = markup.read(piece.markup)
+        self.simple = self.simple and reading.simple
+        # Where the HTML marks its quotation it is read instead of the plain form.
+        if reading.quoted or not plain:
+            return reading.text, reading.quoted
+        return piece.plain, ()
+
+    def html(self) -> str | None:
+        """Sanitised HTML of everything shown; None if there is none, or it is unreasonable."""
+        if not self.simple or not any(piece.markup for piece in self.shown):
+            return None
+        source = "\n".join(
+            piece.markup or f"<pre>{html.escape(piece.plain)}</pre>" for piece in self.shown
+        )
+        return markup.sanitised(source)
+
+    def attachments(self, envelope: Envelope) -> tuple[tuple[Attachment, ...], dict[str, bytes]]:
+        """The files, described, and their contents by SHA-256."""
+        contents: dict[str, bytes] = {}
+        described = []
+        for number, (part, name) in enumerate(self.files, 1):
+            content = part.content()
+            sha256 = hashlib.sha256(content).hexdigest()
+            contents[sha256] = content
+            mime = sniffed(content, part.type.main)
+            described.append(
+                Attachment(
+                    id=derived_id(envelope, str(number)),
+                    name=name or _safe_name(_file_name(part), part, mime, number),
+                    mime=mime,
+                    size=len(content),
+                    sha256=sha256,
+                    inline_cid=_content_id(part),
+                )
+            )
+        return tuple(described), contents
+
+
+def _looks_like_html(text: str) -> bool:
+    return re.match(r"\s*(?:<!doctype html|<html|<body)", text[:500], re.IGNORECASE) is not None
+
+
+def _unflowed(text: str, delsp: bool) -> str:
+    """Paragraphs of format=flowed on one line each (RFC 3676 §4)."""
+    paragraphs: list[list[str]] = []
+    open_paragraph = False
+    for line in text.split("\n"):
+        line = line[1:] if line.startswith(" ") else line
+        soft = line.endswith(" ") and line != "-- "
+        if soft and delsp:
+            line = line[:-1]
+        if open_paragraph and not line.startswith(">"):
+            paragraphs[-1].append(line)
+        else:
+            paragraphs.append([line])
+        open_paragraph = soft and not line.startswith(">")
+    return "\n".join(map("".join, paragraphs))
+
+
+def _file_name(part: Part) -> str:
+    return part.disposition.parameters.get("filename") or part.type.parameters.get("name", "")
+
+
+def _content_id(part: Part) -> str | None:
+    raw = part.headers.text("content-id").strip("<> ")[:_NAME_LIMIT]
+    return raw or None
+
+
+def _safe_name(name: str, part: Part, mime: str, number: int) -> str:
+    """A file name without a path, and with an extension where the mail gives none."""
+    name = clean_line(_BAD_IN_NAME.sub("_", name.replace("\\", "/").rpartition("/")[2]))
+    if not name and mime == "message/rfc822":
+        name = clean_line(_BAD_IN_NAME.sub("_", _inner_subject(part)), 80)
+        return f"{name or 'mail'}.eml"
+    if not name:
+        extension = mimetypes.guess_extension(mime) or ".bin"
+        return f"attachment-{number}{extension}"
+    stem, dot, extension = name.rpartition(".")
+    if len(name) <= _NAME_LIMIT:
+        return name
+    return f"{stem[:150]}{dot}{extension[:20]}" if stem else name[:_NAME_LIMIT]
+
+
+def _inner_subject(part: Part) -> str:
+    head = part.content(8_192)[:8_192]
+    match = re.search(rb"^subject:([^\n]*(?:\n[ \t][^\n]*)*)", head, re.MULTILINE | re.IGNORECASE)
+    return Headers([("subject", match[1])]).text("subject") if match else ""
+
+
+def derived_id(envelope: Envelope, part: str) -> str:
+    """A UUIDv7 whose random bits come from the envelope: twice the same work, the same id."""
+    seed = hashlib.sha256(f"{envelope.id}\0{part}".encode()).digest()
+    value = (int(envelope.received_at * 1000) & (1 << 48) - 1) << 80
+    value |= 0x7 << 76 | 0b10 << 62 | int.from_bytes(seed[:9], "big") & (1 << 62) - 1
+    value |= (int.from_bytes(seed[9:11], "big") & 0xFFF) << 64
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
