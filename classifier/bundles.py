@@ -173,6 +173,25 @@ def unpack(data: bytes, root: Path) -> Path:
     return _write(files, root)
 
 
+def remove(directory: Path) -> None:
+    """Takes a bundle away, if it is there: at once for who looks for it, then file by file.
+
+    Whoever has it mapped goes on reading it.
+    """
+    if not directory.is_dir():
+        return
+    try:
+        aside = Path(tempfile.mkdtemp(prefix=f".{directory.name}-gone-", dir=directory.parent))
+        try:
+            directory.rename(aside)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    except FileNotFoundError:  # somebody else was faster
+        return
+    except OSError as error:
+        raise Temporary(f"{directory} could not be removed: {error}") from error
+
+
 def _read(directory: Path, name: str) -> bytes:
     try:
         return (directory / name).read_bytes()

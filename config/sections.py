@@ -167,6 +167,22 @@ class Retraining(Section):
         ge=512,
         description="训练进程的内存上限（MB） / Memory limit of the training process, in MB.",
     )
+    kept_days: float = Field(
+        ge=1,
+        description="服役过的模型，退下后再保留多少天；清除的只是内容（约 30 MB），成绩一直保留 "
+        "/ Days for which a bundle that has served is kept; what goes is its content, about 30 MB:"
+        " its figures stay.",
+    )
+    kept_challengers: int = Field(
+        ge=1,
+        description="没服役过的模型，保留最新的几个 "
+        "/ Of bundles that never served, how many of the newest are kept.",
+    )
+    kept_steps: int = Field(
+        ge=1,
+        description="现役模型之前、可以逐个退回的几个总是保留 "
+        "/ How many bundles before the champion are always kept, to roll back to one by one.",
+    )
 
     @field_validator("least_recall")
     @classmethod

@@ -87,6 +87,22 @@ async def end_shadow(request: web.Request) -> web.Response:
     return web.json_response({"bundle": ended})
 
 
+async def pin(request: web.Request) -> web.Response:
+    """Keeps a bundle, however old it gets."""
+    return await _pinned(request, pinned=True)
+
+
+async def unpin(request: web.Request) -> web.Response:
+    """No longer: it goes when its time is over."""
+    return await _pinned(request, pinned=False)
+
+
+async def _pinned(request: web.Request, *, pinned: bool) -> web.Response:
+    person, bundle_id = who(request, Role.ADMIN), request.match_info["bundle"]
+    await request.app[SERVICES].store.bundles.pin(bundle_id, person.id, pinned=pinned)
+    return web.json_response({"bundle": bundle_id})
+
+
 async def watch(request: web.Request) -> web.Response:
     """Drift and agreement by day, and the alarms now."""
     who(request, Role.ADMIN)
@@ -173,6 +189,8 @@ def routes() -> list[web.RouteDef]:
         web.get(f"{one}/compare/{{other:{_NAME}}}", compare),
         web.post(f"{one}/promote", promote),
         web.post(f"{one}/shadow", begin_shadow),
+        web.post(f"{one}/pin", pin),
+        web.post(f"{one}/unpin", unpin),
         web.get(f"{API}retrainings", retrainings),
         web.post(f"{API}retrainings", start),
         web.post(f"{run}/cancel", cancel),

@@ -70,6 +70,9 @@ CONFLICTS: Mapping[str, str] = {
     "there is no version before this one": "之前没有别的版本可以退回。",
     "somebody else was faster": "别人先了一步，请刷新后再看。",
     "this bundle serves already": "这个模型正在服役。",
+    "this bundle is not kept any more; train again": (
+        "这个模型已过保留期，内容已清除（成绩还在）；请重新训练。"
+    ),
     "nothing served before this bundle": "在它之前没有模型服役过，无从回退。",
     "the champion cannot be in its own shadow": "现役模型不能当自己的影子。",
     "a retraining is waiting or running already": "已有一次训练在等待或进行。",

@@ -8,7 +8,7 @@ from classifier.predict import Classifier
 from models.errors import Permanent, Rejected
 from models.store import Store
 from models.training import Taxonomy
-from workers.serving import opened
+from workers.serving import opened, sweep
 
 
 class CannotServe(Rejected):
@@ -34,7 +34,7 @@ class BundleWork:
         Raises:
             NotFound: no such bundle.
             CannotServe: it is damaged, foreign or of another taxonomy.
-            Conflict: its gate did not pass, and ``against_gate`` is not said.
+            Conflict: its gate did not pass, and ``against_gate`` is not said; or it is not kept.
         """
         await self._classifier(bundle_id)
         await self._store.bundles.promote(bundle_id, by, why, against_gate=against_gate)
@@ -45,7 +45,7 @@ class BundleWork:
         Raises:
             NotFound: no such bundle.
             CannotServe: it is damaged, foreign or of another taxonomy.
-            Conflict: it is the champion.
+            Conflict: it is the champion, or not kept any more.
         """
         await self._classifier(bundle_id)
         await self._store.shadows.begin(bundle_id, by)
@@ -56,11 +56,13 @@ class BundleWork:
         Raises:
             NotFound: no such bundle.
             CannotServe: one of them cannot be loaded here.
+            Conflict: one of them is not kept any more.
         """
         first, second = await self._classifier(one), await self._classifier(other)
         return await asyncio.to_thread(_compared, self._taxonomy, first, second)
 
     async def _classifier(self, bundle_id: str) -> Classifier:
+        await sweep(self._store, self._cache)
         try:
             _, bundle = await opened(self._store, self._cache, bundle_id)
             return await asyncio.to_thread(Classifier, bundle, self._taxonomy)

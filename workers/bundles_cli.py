@@ -83,7 +83,16 @@ def list_bundles(as_json: JsonOption = False, config: ConfigOption = None) -> No
     if as_json:
         print_json({"champion": champion, "bundles": cards})
         return
-    table = Table("", "id", "生成 made", "启用 promoted", "样本 examples", "宏 F1 macro-F1")
+    columns = (
+        "",
+        "id",
+        "生成 made",
+        "启用 promoted",
+        "样本 examples",
+        "宏 F1 macro-F1",
+        "保留 kept",
+    )
+    table = Table(*columns)
     for card in cards:
         metrics = card["card"].get("metrics", {})
         facets = metrics.get("facets", {})
@@ -95,8 +104,33 @@ def list_bundles(as_json: JsonOption = False, config: ConfigOption = None) -> No
             _moment(card["promoted_at"]),
             str(metrics.get("examples", "")),
             escape(scores),
+            _keeping(card),
         )
     out.print(table)
+
+
+def _keeping(card: dict[str, Any]) -> str:
+    if card["dropped_at"] is not None:
+        return f"[dim]清除于 dropped {_moment(card['dropped_at'])}[/]"
+    return "固定 pinned" if card["pinned_at"] is not None else "✓"
+
+
+@classifier_app.command()
+def pin(bundle: str, config: ConfigOption = None) -> None:
+    """保留一个模型，不论多旧 / Keep a bundle, however old it gets."""
+    out.print(with_store(config, lambda _, store: _pinned(store, bundle, pinned=True)))
+
+
+@classifier_app.command()
+def unpin(bundle: str, config: ConfigOption = None) -> None:
+    """不再固定保留；以后照保留期清除 / No longer: it goes when its time is over."""
+    out.print(with_store(config, lambda _, store: _pinned(store, bundle, pinned=False)))
+
+
+async def _pinned(store: Store, prefix: str, *, pinned: bool) -> str:
+    name = await named(store, prefix)
+    await store.bundles.pin(name, None, pinned=pinned)
+    return name
 
 
 @classifier_app.command()

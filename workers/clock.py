@@ -14,6 +14,7 @@ from models.store import Store
 from models.store.effects.followers import Follower
 from models.store.effects.timers import Effect
 from models.store.ground.leases import Held
+from models.store.learning.bundles import Keep
 from workers.deliver import Deliverer
 from workers.invariants import Watch
 from workers.ruling import Ruling
@@ -59,13 +60,16 @@ class Ticker:
         back_to_ready: Collection[str],
         effects: Mapping[str, Effect],
         followers: Sequence[Follower],
+        keep: Keep,
     ) -> None:
         """``limits``: seconds that a presence may last, by presence.
 
-        ``effects``: what each kind of timer brings about; ``followers`` act on events.
+        ``effects``: what each kind of timer brings about; ``followers`` act on events; ``keep``:
+        which classifier bundles are kept.
         """
         self._effects = effects
         self._followers = followers
+        self._keep = keep
         self._limits = limits
         self._back_to_ready = back_to_ready
         self._store = store
@@ -194,6 +198,8 @@ class Ticker:
         await self._store.watching.forget(int(now // 86400.0) - _KEEP_COUNTS_DAYS)
         await self._store.agents.forget_credentials()
         await self._store.processes.forget()
+        for bundle_id in await self._store.bundles.drop(self._keep):
+            _log.info("bundle dropped", bundle=bundle_id)
 
     async def _delete_leftovers(self) -> None:
         deleted = await self._store.leftovers.delete()

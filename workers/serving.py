@@ -12,7 +12,7 @@ from classifier.lessons import MANNERS
 from classifier.likeness import Signer
 from classifier.predict import Classifier
 from classifier.text import Text, language
-from models.errors import Permanent
+from models.errors import Permanent, Rejected
 from models.likeness import Likeness
 from models.store import Store
 from models.store.routing.unlabelled import Unlabelled
@@ -62,12 +62,13 @@ class Serving:
                 _, bundle = await opened(self._store, self._cache, bundle_id)
                 # In a thread: chats that are being read meanwhile must not wait for it.
                 self._classifier = await asyncio.to_thread(ready, bundle, self._taxonomy)
-            except Permanent as error:
+            except (Permanent, Rejected) as error:
                 _log.error("bundle refused", bundle=bundle_id, error=str(error))
             else:
                 _log.info("bundle serves", bundle=bundle_id)
                 break
         self._seen = champion
+        await sweep(self._store, self._cache)
 
     def classify(self, tickets: Sequence[Unlabelled]) -> list[tuple[Labels, str]]:
         """Labels and language of each ticket. Without a bundle, everything goes to people."""
@@ -140,6 +141,7 @@ async def opened(store: Store, cache: Path, bundle_id: str) -> tuple[Path, Bundl
     Raises:
         BundleRefused: the store's own copy is damaged.
         NotFound: no such bundle.
+        Conflict: it is not kept any more, and this disk has none.
         Temporary: the database is out of reach, or the disk full.
     """
     folder = cache / bundle_id
@@ -155,13 +157,23 @@ async def opened(store: Store, cache: Path, bundle_id: str) -> tuple[Path, Bundl
     return found, await asyncio.to_thread(bundles.load, found)
 
 
+async def sweep(store: Store, cache: Path) -> None:
+    """Takes the files of bundles that are not kept off this disk; who has one open still reads it.
+
+    Raises:
+        Temporary: the database is out of reach.
+    """
+    for bundle_id in await store.bundles.dropped():
+        await asyncio.to_thread(bundles.remove, cache / bundle_id)
+
+
 async def serviceable(store: Store, cache: Path, taxonomy: Taxonomy) -> tuple[str, Path] | None:
     """The last promoted bundle that can be served, and its folder."""
     for bundle_id in await store.bundles.promoted():
         try:
             folder, bundle = await opened(store, cache, bundle_id)
             await asyncio.to_thread(Classifier, bundle, taxonomy)
-        except Permanent as error:
+        except (Permanent, Rejected) as error:
             _log.error("bundle refused", bundle=bundle_id, error=str(error))
         else:
             return bundle_id, folder

@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from classifier.predict import Classifier
-from models.errors import Permanent
+from models.errors import Permanent, Rejected
 from models.store import Store
 from models.store.learning.shadows import Sitting, Verdict
 from models.store.routing.unlabelled import Unlabelled
@@ -86,7 +86,7 @@ class Shadowing:
         try:
             _, bundle = await opened(self._store, self._cache, bundle_id)
             loaded = await asyncio.to_thread(ready, bundle, self._taxonomy)
-        except Permanent as error:
+        except (Permanent, Rejected) as error:
             _log.error("challenger in shadow refused", bundle=bundle_id, error=str(error))
             return None
         _log.info("challenger in shadow", bundle=bundle_id)

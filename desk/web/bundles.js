@@ -102,16 +102,19 @@ function shelf(bundle, known, { act }) {
   const refused = run && !run.outcome.verdict.passed;
   const doubt = refused ? "bundles.promote.against" : outdated(bundle, run, known) ? "bundles.promote.outdated" : null;
   const shadowed = known.shadow?.bundle === bundle.id;
+  const pinned = bundle.pinned_at !== null;
   return h("li.shelf", null,
     h("code", null, bundle.id.slice(0, SHORT)),
     serves && h("span.tag.state-resolved", null, t("bundles.serves")),
     shadowed && h("span.tag.run-running", null, t("shadow.tag")),
     refused && h("span.tag.run-failed", null, t("bundles.refused")),
     h("span.spread", null),
+    pinned && h("span.tag", null, t("bundles.pinned")),
     h("small", null, moment(bundle.created_at)),
-    serves
+    bundle.dropped_at !== null ? h("small", { title: t("bundles.dropped.text") }, t("bundles.dropped", { at: moment(bundle.dropped_at) })) : serves
       ? h("button.quiet", { type: "button", onclick: () => rollBack(bundle, act) }, t("bundles.rollback"))
       : [
+        h("button.quiet", { type: "button", title: t("bundles.pin.text"), onclick: () => act(() => call("POST", `/bundles/${bundle.id}/${pinned ? "unpin" : "pin"}`)) }, t(pinned ? "bundles.unpin" : "bundles.pin")),
         !shadowed && h("button.quiet", { type: "button", title: t("shadow.text"), onclick: () => act(() => call("POST", `/bundles/${bundle.id}/shadow`), t("shadow.begun")) }, t("shadow.begin")),
         h("button.quiet", { type: "button", onclick: () => promote(bundle, doubt, act) }, t("bundles.promote")),
       ]);

@@ -43,6 +43,8 @@ bundle = Table(
     Column("promoted_at", Double, index=True, comment="The latest of these serves."),
     Column("replaced", String(64), comment="The champion before it: where a rollback leads."),
     Column("shadow_since", Double, comment="Since when it labels beside the champion; of one."),
+    Column("pinned_at", Double, comment="Since when an admin wants it kept."),
+    Column("dropped_at", Double, comment="Since when its content is empty: the card stays."),
 )
 
 retraining = Table(

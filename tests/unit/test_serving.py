@@ -48,6 +48,9 @@ class Bundles:
     async def champion(self) -> str:
         return "b1"
 
+    async def dropped(self) -> list[str]:
+        return []
+
     async def promoted(self) -> list[str]:
         return [await self.champion()]
 

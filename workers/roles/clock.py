@@ -4,7 +4,9 @@ import asyncio
 
 import structlog
 
+from config.sections import Retraining
 from config.settings import Settings
+from models.store.learning.bundles import Keep
 from workers.clock import Ticker
 from workers.deliver import Deliverer
 from workers.effects import make_effects, make_followers
@@ -29,6 +31,7 @@ async def run(settings: Settings) -> None:
             settings.desk.back_to_ready,
             make_effects(settings),
             make_followers(settings),
+            _keep(settings.retraining),
         )
         ticking = asyncio.create_task(ticker.run())
         stopping = asyncio.create_task(until_told())
@@ -42,3 +45,7 @@ async def run(settings: Settings) -> None:
         await ticker.leave()
         for task in done:
             task.result()
+
+
+def _keep(asked: Retraining) -> Keep:
+    return Keep(asked.kept_days * 86400.0, asked.kept_challengers, asked.kept_steps)

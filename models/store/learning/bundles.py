@@ -1,6 +1,11 @@
-"""Trained classifier bundles as rows, so that every host can serve the promoted one."""
+"""Trained classifier bundles as rows, so that every host can serve the promoted one.
 
-from collections.abc import Mapping
+A bundle that nothing leads to any more loses its content, some 30 MB, and keeps its card: what it
+was worth, when it served, and every comparison with it are read as before.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -11,6 +16,19 @@ from models.tables import bundle, retraining
 
 _TICK = 1e-3
 """Seconds by which a promotion is later than the last one, even where the clock was set back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Which bundles are kept beside the champion, the one in shadow, and those that are pinned.
+
+    Those that served within ``seconds``; the ``challengers`` newest that never served; and the
+    ``steps`` before the champion to which taking back leads, whenever they served; at least one.
+    """
+
+    seconds: float
+    challengers: int
+    steps: int
 
 
 class Bundles:
@@ -31,8 +49,9 @@ class Bundles:
 
         Raises:
             NotFound: no such bundle.
-            Conflict: it serves already; or the gate of the run that made it did not pass, or
-                compared it with another bundle than serves now, and ``against_gate`` is not said.
+            Conflict: it serves already, or is not kept any more; or the gate of the run that made
+                it did not pass, or compared it with another bundle than serves now, and
+                ``against_gate`` is not said.
         """
         async with self._db.write() as tx:
             champion = await _champion(tx)
@@ -81,9 +100,9 @@ class Bundles:
             return (await conn.execute(_CHAMPION)).scalar_one_or_none()
 
     async def promoted(self) -> list[str]:
-        """Every bundle that has ever served, the champion first."""
+        """Every bundle that has served and is kept, the champion first."""
         b = bundle.c
-        query = select(b.id).where(b.promoted_at.is_not(None))
+        query = select(b.id).where(b.promoted_at.is_not(None), b.dropped_at.is_(None))
         query = query.order_by(b.promoted_at.desc(), b.id.desc())
         async with self._db.read() as conn:
             return list((await conn.execute(query)).scalars())
@@ -93,20 +112,66 @@ class Bundles:
 
         Raises:
             NotFound: no such bundle.
+            Conflict: it is not kept any more.
         """
-        query = select(bundle.c.content).where(bundle.c.id == bundle_id)
+        b = bundle.c
+        query = select(b.content, b.dropped_at).where(b.id == bundle_id)
         async with self._db.read() as conn:
-            content = (await conn.execute(query)).scalar_one_or_none()
-        if content is None:
+            row = (await conn.execute(query)).one_or_none()
+        if row is None:
             raise NotFound(f"no bundle {bundle_id}")
-        return bytes(content)
+        if row.dropped_at is not None:
+            raise Conflict("this bundle is not kept any more; train again")
+        return bytes(row.content)
 
     async def cards(self) -> list[dict[str, Any]]:
-        """Every bundle's card with its promotion time, newest first."""
+        """Every bundle's card and when it was promoted, pinned and dropped, newest first."""
         b = bundle.c
-        query = select(b.id, b.card, b.created_at, b.promoted_at).order_by(b.created_at.desc())
+        columns = (b.id, b.card, b.created_at, b.promoted_at, b.pinned_at, b.dropped_at)
+        query = select(*columns).order_by(b.created_at.desc())
         async with self._db.read() as conn:
             return [dict(row) for row in (await conn.execute(query)).mappings()]
+
+    async def pin(self, bundle_id: str, by: str | None, *, pinned: bool) -> None:
+        """Keeps a bundle whatever its age, or no longer.
+
+        Raises:
+            NotFound: no such bundle.
+            Conflict: it is not kept any more.
+        """
+        async with self._db.write() as tx:
+            await change_bundle(tx, bundle_id, pinned_at=tx.now if pinned else None)
+            await tx.audit(by, "bundle.pin" if pinned else "bundle.unpin", bundle_id[:64])
+
+    async def drop(self, keep: Keep) -> list[str]:
+        """Empties the bundles that ``keep`` has no place for; returns their ids.
+
+        Nobody promotes or takes back meanwhile, and what is put in shadow or pinned at the same
+        moment stays. No way back leads to one that is dropped. Whoever has one open keeps what
+        they have (``workers.serving.opened``).
+        """
+        b = bundle.c
+        async with self._db.write() as tx:
+            champion = await _champion(tx)
+            if champion is None:
+                return []
+            columns = (b.id, b.created_at, b.promoted_at, b.replaced, b.shadow_since, b.pinned_at)
+            query = select(*columns).where(b.dropped_at.is_(None)).order_by(b.id)
+            rows = (await tx.conn.execute(query)).all()
+            kept = _kept(rows, champion, keep, tx.now)
+            gone = [row.id for row in rows if row.id not in kept and await _emptied(tx, row)]
+            # Of what was left before, too: a way that ends is better than one that leads nowhere.
+            cut = update(bundle).where(b.replaced.in_(gone)).values(replaced=None)
+            await tx.conn.execute(cut)
+            for bundle_id in gone:
+                await tx.audit(None, "bundle.drop", bundle_id[:64])
+        return gone
+
+    async def dropped(self) -> list[str]:
+        """The ids of those that are not kept: no host needs their files."""
+        query = select(bundle.c.id).where(bundle.c.dropped_at.is_not(None))
+        async with self._db.read() as conn:
+            return list((await conn.execute(query)).scalars())
 
 
 _CHAMPION = (
@@ -118,9 +183,18 @@ _CHAMPION = (
 
 
 async def add_bundle(tx: Tx, bundle_id: str, card: Mapping[str, Any], content: bytes) -> None:
-    """Stores a packed bundle within a transaction; the same id again changes nothing."""
+    """Stores a packed bundle within a transaction; the same id again changes nothing.
+
+    One that was dropped is there again: the same corrections make the same bundle.
+    """
     row = {"id": bundle_id, "card": card, "content": content, "created_at": tx.now}
-    await tx.conn.execute(tx.upsert(bundle).values(**row).on_conflict_do_nothing())
+    again = row | {"dropped_at": None}
+    statement = tx.upsert(bundle).values(**row)
+    await tx.conn.execute(
+        statement.on_conflict_do_update(
+            index_elements=["id"], set_=again, where=bundle.c.dropped_at.is_not(None)
+        )
+    )
 
 
 async def _champion(tx: Tx) -> str | None:
@@ -165,7 +239,48 @@ async def _pass_gate(tx: Tx, bundle_id: str, champion: str | None) -> None:
 async def _point(tx: Tx, bundle_id: str, replaced: str | None) -> None:
     latest = select(func.coalesce(func.max(bundle.c.promoted_at), 0.0))
     at = max(tx.now, (await tx.conn.execute(latest)).scalar_one() + _TICK)
-    change = update(bundle).where(bundle.c.id == bundle_id)
-    change = change.values(promoted_at=at, replaced=replaced)
-    if (await tx.conn.execute(change)).rowcount == 0:
+    await change_bundle(tx, bundle_id, promoted_at=at, replaced=replaced)
+
+
+async def change_bundle(tx: Tx, bundle_id: str, **values: object) -> None:
+    """Changes a bundle that is kept; whoever drops it at the same moment sees that.
+
+    Raises:
+        NotFound: no such bundle.
+        Conflict: it is not kept any more.
+    """
+    b = bundle.c
+    change = update(bundle).where(b.id == bundle_id, b.dropped_at.is_(None)).values(**values)
+    if (await tx.conn.execute(change)).rowcount:
+        return
+    known = select(b.id).where(b.id == bundle_id)
+    if (await tx.conn.execute(known)).one_or_none() is None:
         raise NotFound(f"no bundle {bundle_id}")
+    raise Conflict("this bundle is not kept any more; train again")
+
+
+def _kept(rows: Sequence[Any], champion: str, keep: Keep, now: float) -> set[str]:
+    kept = {champion} | {row.id for row in rows if row.shadow_since or row.pinned_at}
+    replaced = {row.id: row.replaced for row in rows if row.replaced}
+    back = champion
+    for _ in range(keep.steps):
+        back = replaced.get(back, champion)
+        kept.add(back)
+    served = [row for row in rows if row.promoted_at is not None]
+    until = now
+    for row in sorted(served, key=lambda one: (one.promoted_at, one.id), reverse=True):
+        # It served until the next one was promoted; of one that served twice the first end is
+        # not known, and it is taken for later than it was.
+        if until >= now - keep.seconds:
+            kept.add(row.id)
+        until = row.promoted_at
+    others = sorted((r for r in rows if r.promoted_at is None), key=lambda r: (r.created_at, r.id))
+    return kept | {row.id for row in others[len(others) - keep.challengers :]}
+
+
+async def _emptied(tx: Tx, row: Any) -> bool:
+    """Whether it could be dropped: nobody has put it in shadow or pinned it since it was read."""
+    b = bundle.c
+    same = (b.id == row.id) & b.shadow_since.is_(None) & b.pinned_at.is_(None)
+    empty = update(bundle).where(same).values(content=b"", dropped_at=tx.now)
+    return (await tx.conn.execute(empty)).rowcount > 0

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Row, Select, delete, distinct, func, select, update
 
-from models.errors import Conflict, NotFound
+from models.errors import Conflict
 from models.store.ground.database import Database
+from models.store.learning.bundles import change_bundle
 from models.tables import bundle, correction, shadow, ticket
 
 _KEY = ("bundle_id", "ticket_id", "facet")
@@ -63,7 +64,7 @@ class Shadows:
 
         Raises:
             NotFound: no such bundle.
-            Conflict: it is the champion.
+            Conflict: it is the champion, or not kept any more.
         """
         b = bundle.c
         async with self._db.write() as tx:
@@ -73,9 +74,7 @@ class Shadows:
                 raise Conflict("the champion cannot be in its own shadow")
             others = update(bundle).where(b.shadow_since.is_not(None)).values(shadow_since=None)
             await tx.conn.execute(others)
-            change = update(bundle).where(b.id == bundle_id).values(shadow_since=tx.now)
-            if (await tx.conn.execute(change)).rowcount == 0:
-                raise NotFound(f"no bundle {bundle_id}")
+            await change_bundle(tx, bundle_id, shadow_since=tx.now)
             await tx.conn.execute(delete(shadow).where(shadow.c.bundle_id == bundle_id))
             await tx.audit(by, "bundle.shadow", bundle_id[:64])
             tx.emit("bundle.shadow", bundle=bundle_id)

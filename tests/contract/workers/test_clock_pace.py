@@ -7,6 +7,7 @@ from models.routing import Rules
 from models.store import Store
 from models.store.effects.followers import Follower
 from models.store.ground.database import Event, Tx
+from models.store.learning.bundles import Keep
 from router.sla import Calendars
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import envelope
@@ -15,6 +16,8 @@ from tests.contract.workers.test_ruling import Bell
 from workers.clock import Ticker
 from workers.deliver import Deliverer
 from workers.ruling import Ruling
+
+KEEP = Keep(seconds=90 * 86400.0, challengers=3, steps=3)
 
 FLOOD = 128
 PATIENCE = 10.0
@@ -31,7 +34,7 @@ class Listener:
 def _ticker(store: Store, listener: Listener) -> Ticker:
     ruling = Ruling(store, Rules.model_validate(content()), Calendars(ALWAYS))
     follower = Follower("listener", frozenset({"said"}), listener)
-    return Ticker(store, Deliverer(store, {}), Bell(), ruling, 3, {}, (), {}, (follower,))
+    return Ticker(store, Deliverer(store, {}), Bell(), ruling, 3, {}, (), {}, (follower,), KEEP)
 
 
 async def _say(store: Store) -> None:

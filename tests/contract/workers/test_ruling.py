@@ -8,6 +8,7 @@ from aiohttp.test_utils import make_mocked_request
 from config.sections import Hours
 from models.routing import Line, Rules
 from models.store import Store
+from models.store.learning.bundles import Keep
 from models.training import Taxonomy
 from router.sla import Calendars
 from tests.contract.store.conftest import FakeClock
@@ -19,6 +20,8 @@ from workers.hours import gaps
 from workers.metrics import metrics_handler
 from workers.ruling import Ruling
 from workers.watch_report import Limits, WatchReport
+
+KEEP = Keep(seconds=90 * 86400.0, challengers=3, steps=3)
 
 
 class Bell:
@@ -39,7 +42,7 @@ async def test_the_clock_places_anew_at_once_and_again_for_laggards(
     first = Rules.model_validate(content(600.0, version="file"))
     ruling = Ruling(store, first, Calendars(ALWAYS))
     bell = Bell()
-    ticker = Ticker(store, Deliverer(store, {}), bell, ruling, 3, {}, (), {}, ())
+    ticker = Ticker(store, Deliverer(store, {}), bell, ruling, 3, {}, (), {}, (), KEEP)
     await store.rules.first(content(), "file")
     early = await waiting(store, "a", target=900.0)
     await ticker.tick()

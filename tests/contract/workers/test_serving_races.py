@@ -10,8 +10,9 @@ import pytest
 from classifier import bundles
 from classifier.bundle import Bundle
 from classifier.text import Text
-from models.errors import Temporary
+from models.errors import Conflict, Temporary
 from models.store import Store
+from models.store.learning.bundles import Keep
 from models.training import Taxonomy
 from tests.contract.workers.test_watching import CHAMPION, OPPOSITE, TAXONOMY, House, questions
 from tests.contract.workers.test_watching import stored as stored_
@@ -59,6 +60,25 @@ async def test_a_folder_that_goes_while_it_is_read_is_fetched_again(
     await other.refresh()
     assert gone
     assert other.bundle == house.serving.bundle
+
+
+async def test_what_is_dropped_leaves_the_disk_under_whoever_reads_it(
+    house: House, tmp_path: Path
+) -> None:
+    first, cache = house.serving.bundle, tmp_path / "cache"
+    assert first is not None
+    await house.store.bundles.promote(
+        await stored_(house.store, OPPOSITE, tmp_path / "made"), None
+    )
+    assert await house.store.bundles.drop(Keep(-1.0, 0, 0)) == [first]
+    other = serving.Serving(house.store, cache, TAXONOMY)
+    await other.refresh()
+    assert [path.name for path in cache.iterdir()] == [other.bundle]
+    # Whoever has not looked yet goes on with what it has mapped.
+    assert house.serving.unknown([Text(questions(1)[0])]) == (first, [0.0])
+    work = BundleWork(house.store, cache, TAXONOMY)
+    with pytest.raises(Conflict, match="not kept"):
+        await work.promote(first, None, "back")
 
 
 async def test_a_rollback_while_a_worker_loads_is_followed(

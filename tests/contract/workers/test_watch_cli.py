@@ -5,14 +5,17 @@ import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from config.settings import load
+from models.store.learning.bundles import Keep
 from models.store.learning.shadows import Verdict
 from models.store.learning.watching import Cell, day_of
 from tests.contract.store import makers
 from tests.contract.workers.test_watching import ZONE
 from tests.databases import migrated_house
+from workers import bundles_cli
 from workers.cli import app
 from workers.wiring import make_store
 
@@ -71,3 +74,28 @@ def test_the_watch_is_read(house: Path) -> None:
     assert page.exit_code == 0, page.output
     assert "b1old" in page.stdout
     assert "left alone" in page.stdout
+
+
+def test_what_is_pinned_and_what_is_kept_stands_in_the_list(
+    house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundles_cli, "out", Console(width=200))
+    assert shouli("pin", "b2").stdout.strip() == "b2new"
+    assert "固定 pinned" in shouli("list").stdout
+    assert shouli("unpin", "b2").stdout.strip() == "b2new"
+    assert "固定" not in shouli("list").stdout
+
+    async def drop() -> None:
+        store = make_store(load(None, environ={"SHOULI_DATA_DIR": str(house)}))
+        await store.shadows.end(None)
+        assert await store.bundles.drop(Keep(1.0, 0, 1)) == ["b2new"]
+        await store.close()
+
+    asyncio.run(drop())
+    assert "dropped" in shouli("list").stdout
+    assert shouli("pin", "b2").exit_code != 0
+    told = json.loads(shouli("list", "--json").stdout)["bundles"]
+    assert {one["id"]: one["dropped_at"] is None for one in told} == {
+        "b1old": True,
+        "b2new": False,
+    }
