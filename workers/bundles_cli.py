@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from config.settings import Settings, load, load_taxonomy
-from models.errors import Permanent, ShouliError
+from models.errors import Conflict, Permanent, ShouliError
 from models.store import Store
 from models.training import Retraining
 from workers.bundle_work import BundleWork
@@ -175,13 +175,41 @@ def promote(
 
 
 @classifier_app.command()
-def rollback(why: WhyOption = "", config: ConfigOption = None) -> None:
+def rollback(
+    champion: Annotated[
+        str,
+        typer.Argument(
+            help="要退下的模型（开头几位即可）；现役已换就什么都不做"
+            " / The bundle that is to go (a prefix will do): where another serves by now, nothing"
+            " is done."
+        ),
+    ] = "",
+    why: WhyOption = "",
+    config: ConfigOption = None,
+) -> None:
     """退回上一个现役模型 / Back to the bundle that served before."""
 
-    async def move(_: Settings, store: Store) -> str:
-        return await store.bundles.rollback(None, why)
+    async def move(_: Settings, store: Store) -> tuple[str | None, str]:
+        # Without a name it is the one that serves now: what is told below is what was done.
+        off = await named(store, champion) if champion else await store.bundles.champion()
+        return off, await _rolled_back(store, off, why)
 
-    out.print(f"现役 champion: {with_store(config, move)}", markup=False)
+    off, back = with_store(config, move)
+    out.print(f"退下 off: {off}", markup=False, soft_wrap=True)
+    out.print(f"现役 champion: {back}", markup=False, soft_wrap=True)
+
+
+async def _rolled_back(store: Store, off: str | None, why: str) -> str:
+    try:
+        return await store.bundles.rollback(None, why, off=off)
+    except Conflict as error:
+        now = await store.bundles.champion()
+        if now == off:
+            raise ShouliError(f"在它之前没有模型服役过，无从回退 / {error}") from error
+        raise ShouliError(
+            f"没有回退：要退下的是 {off}，现役已是 {now}，请看过再说"
+            f" / not rolled back: {off} was to go, and {now} serves by now; look at it again"
+        ) from error
 
 
 @classifier_app.command()

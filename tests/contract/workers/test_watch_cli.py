@@ -99,3 +99,40 @@ def test_what_is_pinned_and_what_is_kept_stands_in_the_list(
         "b1old": True,
         "b2new": False,
     }
+
+
+def serving(house: Path) -> str | None:
+    champion = json.loads(shouli("list", "--json").stdout)["champion"]
+    assert champion is None or isinstance(champion, str)
+    return champion
+
+
+def promoted(house: Path, *names: str) -> None:
+    async def promote() -> None:
+        store = make_store(load(None, environ={"SHOULI_DATA_DIR": str(house)}))
+        for name in names:
+            await store.bundles.promote(name, None)
+        await store.close()
+
+    asyncio.run(promote())
+
+
+def test_who_rolls_back_is_told_which_goes_and_which_comes(house: Path) -> None:
+    promoted(house, "b2new")
+    told = shouli("rollback", "--why", "投诉多了")
+    assert told.stdout.splitlines() == ["退下 off: b2new", "现役 champion: b1old"]
+    assert serving(house) == "b1old"
+    nothing = shouli("rollback")
+    assert nothing.exit_code != 0
+    assert "nothing served before" in str(nothing.exception)
+    assert serving(house) == "b1old"
+
+
+def test_another_champion_than_the_one_that_was_seen_stays(house: Path) -> None:
+    promoted(house, "b2new")
+    refused = shouli("rollback", "b1", "--why", "投诉多了")
+    assert refused.exit_code != 0
+    assert "b1old was to go, and b2new serves by now" in str(refused.exception)
+    assert serving(house) == "b2new"
+    assert shouli("rollback", "b2", "--why", "投诉多了").exit_code == 0
+    assert serving(house) == "b1old"
