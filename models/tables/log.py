@@ -62,6 +62,7 @@ webhook_event = Table(
     Column("finished_at", Double),
     CheckConstraint("state IN ('due', 'done', 'failed')", name="state"),
     Index("ix_webhook_event_todo", "webhook_id", "ticket_id", "seq", **where("state = 'due'")),
+    Index("ix_webhook_event_next", "webhook_id", "seq", **where("state = 'due'")),
     Index("ix_webhook_event_finished", "finished_at"),
 )
 

@@ -100,6 +100,18 @@ async def test_how_busy_people_were_is_read_from_what_ended_since(store: Store) 
     assert "ix_assignment_accepted" not in steps
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_what_a_webhook_is_owed_next_is_found_without_sorting_all_of_it(
+    store: Store,
+) -> None:
+    async with watched(store.db) as asked:
+        await store.webhooks.lease("w", 8, 1.0)
+    (pick,) = [statement for statement in asked.statements if "NOT (EXISTS" in statement]
+    steps = " ".join(await steps_of(store, pick, asked.statements[pick]))
+    assert "ix_webhook_event_next" in steps
+    assert "TEMP B-TREE" not in steps
+
+
 @pytest.mark.parametrize("acts", [EVERY_MOMENT, LOOKED_AT], ids=["every moment", "looked at"])
 async def test_no_table_that_grows_is_read_whole(
     store: Store, clock: FakeClock, acts: Mapping[str, Act]
