@@ -48,17 +48,17 @@ async def correct(request: web.Request) -> web.Response:
     _check(services.taxonomy, asked)
     ticket = await touched(request)
     rules = await services.in_force()
+    place = await services.placing(ticket)
     await services.store.tickets.correct(
         ticket.id,
         person.id,
         asked.facet,
         asked.value,
         lambda labels: services.filing(labels, rules),
+        place,
     )
     ticket = await services.store.tickets.get(ticket.id)
     if ticket.state == TicketState.WAITING:
-        route = await services.reroute(ticket)
-        await services.store.tickets.reclass(ticket.id, *route, labels=ticket.labels)
         await services.doorbell.ring("dispatch")
     names = await names_of(services)
     return web.json_response({"labels": labels_json(ticket, services.taxonomy, names)})

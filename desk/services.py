@@ -193,7 +193,7 @@ class DeskServices:
     """Everything the desk needs of others.
 
     ``waiting``: why a ticket waits, if it does.
-    ``reroute``: where a ticket belongs by its (corrected) labels. ``delivery_problem``: why
+    ``placing``: where a ticket belongs by labels that it may get. ``delivery_problem``: why
     answers on a channel wait, as a sentence with the remedy, or None when they do not.
     ``doubt``: why an answer on a channel to an address may not arrive, or None.
     ``repeatable``: the channels that show an answer once however often it is sent.
@@ -217,7 +217,7 @@ class DeskServices:
     doorbell: Doorbell
     clock: Clock
     taxonomy: Taxonomy
-    reroute: Callable[[Ticket], Awaitable[Route]]
+    placing: Callable[[Ticket], Awaitable[Callable[[Labels, float], Route]]]
     explain: Explain
     waiting: Callable[[str], Awaitable["Waits | None"]]
     rules: RulesOffice

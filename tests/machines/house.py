@@ -218,7 +218,8 @@ class House(RuleBasedStateMachine):
             asked, rekey = random.choice(CLASSES), partial(rekeyed, rules=RULES)
             if asked.skill_class != one.skill_class:
                 self.relaxing.forget(one.id)
-            await self.store.tickets.reclass(one.id, asked, 60.0, rekey=rekey)
+            person = random.choice(self.people)
+            await makers.corrected_to(self.store, one.id, person, asked, 60.0, rekey)
 
     async def _presence(self, random: Random) -> None:
         chosen = random.choice([Presence.READY, Presence.READY, Presence.BREAK, Presence.OFFLINE])

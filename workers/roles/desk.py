@@ -1,7 +1,7 @@
 """Role: serves the desk of agents."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ from desk.services import DeskOptions, DeskServices, Route
 from models.ports import Channel, Doubts
 from models.routing import Rules
 from models.store.tickets.handling import Ticket
+from models.ticket import Labels
 from router.keys import rekeyed
 from router.place import filed
 from workers.bundle_work import BundleWork
@@ -49,20 +50,25 @@ def _services(settings: Settings, base: Base) -> DeskServices:
     ruling, taxonomy = make_ruling(settings, base.store), load_taxonomy(settings)
     channels = make_channels(settings)
 
-    async def reroute(ticket: Ticket) -> Route:
-        assert ticket.labels is not None
+    async def placing(ticket: Ticket) -> Callable[[Labels, float], Route]:
         await ruling.refresh()
-        place = ruling.place(
-            ticket.labels,
-            lang=ticket.lang,
-            channel=ticket.channel,
-            account=await base.store.conversations.account(ticket.conversation_id),
-            lane=ticket.lane,
-            tier=await base.store.people.tier(ticket.customer_id),
-            queued_at=ticket.queued_at,
-        )
-        rekey = partial(rekeyed, rules=ruling.book.general)
-        return Route(place.needs, place.target, place.clock_at, rekey)
+        account = await base.store.conversations.account(ticket.conversation_id)
+        tier = await base.store.people.tier(ticket.customer_id)
+
+        def place(labels: Labels, queued_at: float) -> Route:
+            where = ruling.place(
+                labels,
+                lang=ticket.lang,
+                channel=ticket.channel,
+                account=account,
+                lane=ticket.lane,
+                tier=tier,
+                queued_at=queued_at,
+            )
+            rekey = partial(rekeyed, rules=ruling.book.general)
+            return Route(where.needs, where.target, where.clock_at, rekey)
+
+        return place
 
     async def in_force() -> Rules:
         await ruling.refresh()
@@ -77,7 +83,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         doorbell=base.doorbell,
         clock=time.time,
         taxonomy=taxonomy,
-        reroute=reroute,
+        placing=placing,
         explain=partial(explained, called=known),
         waiting=Explaining(base.store, ruling, known).waiting,
         rules=make_publishing(settings, base.store, ruling, taxonomy),

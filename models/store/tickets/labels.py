@@ -8,16 +8,21 @@ from sqlalchemy import select, update
 from models.complaint import FACET, Filing
 from models.errors import Conflict
 from models.routing import Needs
-from models.store.ground.database import Database, Tx
+from models.store.ground.database import Database, Fields, Tx
 from models.store.tickets.filing import file_by_hand
 from models.store.tickets.moves import locked
 from models.store.tickets.waiting import Rekey, dump_needs, retargeted
 from models.tables import conversation, correction, skill_class, ticket
 from models.ticket import Label, Labels, TicketState
 
+Placing = Callable[[Labels, float], tuple[Needs, float, float | None, Rekey | None]]
+"""Where a ticket with these labels belongs that has waited since then (seconds since the epoch):
+its needs, its target in seconds, since when that counts (None: as before), and what finds where it
+stands there. Asks nothing of the database."""
+
 
 class TicketLabels:
-    """Corrections, kept for retraining, and the change of queue after one."""
+    """Corrections, kept for retraining, and the change of queue with one."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -29,10 +34,13 @@ class TicketLabels:
         facet: str,
         value: str,
         file: Callable[[Labels], Filing | None] = lambda _labels: None,
+        place: Placing | None = None,
     ) -> Label:
         """Replaces a label by a person's word, and keeps both for retraining.
 
         ``file`` says of the new labels what is filed of a complaint, None if they call it none.
+        ``place`` says of them where it belongs: a waiting ticket goes there at once, and not one
+        that somebody has. Whatever process dies, it is corrected and there, or neither.
 
         Raises:
             NotFound: no such ticket.
@@ -76,38 +84,20 @@ class TicketLabels:
                 before=before,
                 after=value,
             )
+            if place is not None and row["state"] == TicketState.WAITING:
+                await _reroute(tx, row, *place(labels, row["queued_at"]))
         return label
 
-    async def reclass(
-        self,
-        ticket_id: str,
-        needs: Needs,
-        target: float,
-        clock_at: float | None = None,
-        rekey: Rekey | None = None,
-        *,
-        labels: Labels | None = None,
-    ) -> None:
-        """After a correction: a waiting ticket goes to the queue it belongs to.
 
-        ``clock_at`` is when its target counts from; None: as before. ``rekey`` finds where it
-        stands there. Does nothing to a ticket that somebody has, nor to one whose ``labels`` are
-        others by now: whoever gave it those sends it where it belongs.
-
-        Raises:
-            NotFound: no such ticket.
-        """
-        async with self._db.write() as tx:
-            row = await locked(tx, ticket_id)
-            if row["state"] != TicketState.WAITING:
-                return
-            if labels is not None and Labels.model_validate(row["labels"]) != labels:
-                return
-            same = row["skill_class"] == needs.skill_class
-            since = row["clock_at"] if clock_at is None else clock_at
-            place = retargeted(row, target, since, tx.now, rekey, same_class=same)
-            await reclassed(tx, ticket_id, needs, by_hand=False, place=place)
-            tx.emit("ticket.rerouted", ticket=ticket_id, skill_class=needs.skill_class)
+async def _reroute(
+    tx: Tx, row: Fields, needs: Needs, target: float, clock_at: float | None, rekey: Rekey | None
+) -> None:
+    """A waiting ticket goes to the queue it belongs to, its row locked."""
+    same = row["skill_class"] == needs.skill_class
+    since = row["clock_at"] if clock_at is None else clock_at
+    place = retargeted(row, target, since, tx.now, rekey, same_class=same)
+    await reclassed(tx, row["id"], needs, by_hand=False, place=place)
+    tx.emit("ticket.rerouted", ticket=row["id"], skill_class=needs.skill_class)
 
 
 async def _last_seq(tx: Tx, conversation_id: str) -> int:

@@ -129,28 +129,74 @@ async def test_what_the_customer_has_just_said_is_not_put_away_unread(
 async def test_of_two_corrections_the_last_says_where_it_waits(
     house: World, visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first finds out where the ticket belongs; before it is sent there, the second does."""
+    """The first finds out where the ticket belongs; before it is corrected, the second is."""
     ticket, store = await house.ticket(labels=CALM), house.store
     await house.person("li")
     await house.person("boss", Role.SUPERVISOR)
     desk, boss = await visit("li"), await visit("boss")
-    reclass, second = store.tickets.reclass, [{"facet": "domain", "value": "支付"}]
 
-    async def late(*args: Any, **options: Any) -> None:
-        if second:
-            answer = await boss.post(f"/tickets/{ticket}/labels", second.pop())
-            assert answer.status == 200
-        await reclass(*args, **options)
+    async def second() -> None:
+        answer = await boss.post(f"/tickets/{ticket}/labels", {"facet": "domain", "value": "支付"})
+        assert answer.status == 200
 
-    monkeypatch.setattr(store.tickets, "reclass", late)
+    before_the_next_write(store, monkeypatch, second)
     first = await desk.post(f"/tickets/{ticket}/labels", {"facet": "domain", "value": "发票"})
     assert first.status == 200
-    found = await store.tickets.get(ticket)
+    assert await _belongs(store, ticket) == "发票"
+    assert {c.after for c in await store.corrections.all()} == {"支付", "发票"}
+
+
+async def _belongs(store: Store, ticket_id: str) -> str:
+    """What a waiting ticket is about, which its queue agrees with."""
+    found = await store.tickets.get(ticket_id)
     assert found.labels is not None
-    assert found.labels.facets["domain"].value == "支付"
+    domain = found.labels.facets["domain"].value
     needs = await store.tickets.needs(found.skill_class or "")
     assert needs is not None
-    assert load_needs(needs).required == (("domain:支付", 1),)
+    assert load_needs(needs).required == ((f"domain:{domain}", 1),)
+    return domain
+
+
+async def test_a_desk_that_dies_correcting_leaves_no_ticket_in_the_wrong_queue(
+    house: World, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At each transaction, before and after: it is corrected and where it belongs, or neither."""
+    ticket, store = await house.ticket(labels=CALM), house.store
+    await house.person("li")
+    desk = await visit("li")
+    assert await _belongs(store, ticket) == "物流"
+    asked = {"facet": "domain", "value": "发票"}
+    outcomes = []
+    for fatal in range(1, 9):
+        with monkeypatch.context() as dying:
+            opened = _dies_at(store, dying, fatal)
+            answer = await desk.post(f"/tickets/{ticket}/labels", asked)
+        outcomes.append((answer.status, await _belongs(store, ticket)))
+        if len(opened) < fatal:
+            break
+    assert outcomes[0] == (503, "物流")
+    assert (503, "发票") in outcomes, "it died right after the correction"
+    assert outcomes[-1] == (200, "发票")
+
+
+def _dies_at(store: Store, monkeypatch: pytest.MonkeyPatch, fatal: int) -> list[int]:
+    """From the ``fatal``th transaction or look on nothing is reached; those so far are counted."""
+    opened: list[int] = []
+
+    def dying(real: Callable[..., Any]) -> Callable[..., Any]:
+        @asynccontextmanager
+        async def opening(*args: Any, **more: Any) -> AsyncIterator[Any]:
+            opened.append(1)
+            if len(opened) >= fatal:
+                raise Temporary("the process is gone")
+            async with real(*args, **more) as tx:
+                yield tx
+
+        return opening
+
+    for name in ("write", "read"):
+        monkeypatch.setattr(store.db, name, dying(getattr(store.db, name)))
+    return opened
 
 
 async def test_a_major_complaint_and_its_tasks_are_one_thing(

@@ -1,7 +1,7 @@
 """A desk over a real store, with a bus and a doorbell that live in this process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -177,10 +177,10 @@ async def in_force() -> Rules:
     return RULES
 
 
-async def reroute(ticket: Ticket) -> Route:
-    assert ticket.labels is not None
-    domain = ticket.labels.facets["domain"].value
-    return Route(Needs(required=((f"domain:{domain}", 1),)), 600.0)
+async def placing(_ticket: Ticket) -> Callable[[Labels, float], Route]:
+    return lambda labels, _queued_at: Route(
+        Needs(required=((f"domain:{labels.facets['domain'].value}", 1),)), 600.0
+    )
 
 
 def explain(
@@ -321,7 +321,7 @@ async def world(
         doorbell=bell,
         clock=store.db._clock,
         taxonomy=TAXONOMY,
-        reroute=reroute,
+        placing=placing,
         explain=explain,
         waiting=waiting,
         rules=office(store),

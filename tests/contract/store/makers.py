@@ -13,6 +13,7 @@ from models.store.dialogue.incoming import Incoming
 from models.store.intake.envelopes import Leased
 from models.store.routing.entering import Routed
 from models.store.routing.unlabelled import Unlabelled
+from models.store.tickets.waiting import Rekey
 from models.ticket import Label, Labels
 
 NEEDS = Needs(required=(("domain:物流", 1),))
@@ -127,3 +128,11 @@ async def passed_on(store: Store, ticket_id: str, giver: str, taker: str, note: 
     """From one agent's hands into another's."""
     await store.transfers.offer(ticket_id, giver, 600.0, to=taker, note=note)
     await store.transfers.accept(ticket_id, taker)
+
+
+async def corrected_to(
+    store: Store, ticket_id: str, by: str, needs: Needs, target: float, rekey: Rekey | None = None
+) -> None:
+    """A person's word on what a ticket is about, by which it belongs there."""
+    place = needs, target, None, rekey
+    await store.tickets.correct(ticket_id, by, "domain", "支付", place=lambda *_: place)

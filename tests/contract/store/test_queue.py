@@ -14,12 +14,13 @@ from models.store import Store
 from models.tables import agent as agents
 from models.tables import assignment
 from models.texts import Said
-from models.ticket import TicketState
+from models.ticket import Labels, TicketState
 from router.keys import position, rekeyed
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import (
     NEEDS,
     agent,
+    corrected_to,
     decision,
     envelope,
     labels,
@@ -201,7 +202,7 @@ async def test_a_raised_urgency_gives_the_ticket_its_new_time_from_now(
     clock.pass_(500)
     await store.upkeep.step(partial(position, rules=rules))
     rekey = partial(rekeyed, rules=rules)
-    await store.tickets.reclass(ticket_id, NEEDS, 60.0, rekey=rekey)
+    await corrected_to(store, ticket_id, await agent(store), NEEDS, 60.0, rekey)
     found = await store.tickets.get(ticket_id)
     assert found.due_at == clock() + 60 < before.created_at + before.target
     assert (found.late, found.relax_step) == (False, 2), "in time again, and as relaxed as it was"
@@ -310,7 +311,7 @@ async def test_a_queue_that_a_person_chose_stays_when_the_text_grows(store: Stor
     found = await store.tickets.get(ticket_id)
     assert (found.skill_class, found.target) == (payment.skill_class, 60.0)
     # A correction of what it is about speaks again.
-    await store.tickets.reclass(ticket_id, NEEDS, 60.0)
+    await corrected_to(store, ticket_id, person, NEEDS, 60.0)
     await thread(store, envelope("c"), conversation_key="talk-k1", text="另外")
     (due,) = await store.queue.unlabelled(5)
     await store.queue.route([routed(due)])
@@ -391,3 +392,20 @@ async def test_an_acknowledgement_is_said_once(store: Store) -> None:
     found = await store.tickets.get(ticket_id)
     log = await store.conversations.log(found.conversation_id)
     assert [(e.side, e.kind) for e in log] == [("customer", "message"), ("us", "ack")]
+
+
+async def test_two_corrections_at_once_and_the_queue_is_that_of_the_last(store: Store) -> None:
+    ticket_id, person = await waiting(store), await agent(store)
+
+    def place(labels: Labels, _since: float) -> tuple[Needs, float, None, None]:
+        return Needs(required=((f"domain:{labels.facets['domain'].value}", 1),)), 60.0, None, None
+
+    await asyncio.gather(
+        *(
+            store.tickets.correct(ticket_id, person, "domain", value, place=place)
+            for value in ("支付", "发票", "物流", "支付")
+        )
+    )
+    found = await store.tickets.get(ticket_id)
+    assert found.labels is not None
+    assert found.skill_class == f"domain:{found.labels.facets['domain'].value}:1"

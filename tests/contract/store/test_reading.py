@@ -22,6 +22,7 @@ from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import (
     NEEDS,
     agent,
+    corrected_to,
     decision,
     envelope,
     inbound,
@@ -129,11 +130,11 @@ async def test_a_correction_needs_labels_and_moves_only_what_waits(store: Store)
     person = await agent(store, "zhao")
     label = await store.tickets.correct(new.id, person, "domain", "支付")
     assert (label.value, label.by) == ("支付", person)
-    await store.tickets.reclass(new.id, OTHER, 60.0)
+    await corrected_to(store, new.id, person, OTHER, 60.0)
     (head,) = await store.queue.heads(5)
     assert (head.needs, head.target) == (OTHER, 60.0)
     held, _ = await owned(store, "k2")
-    await store.tickets.reclass(held, OTHER, 60.0)
+    await corrected_to(store, held, person, OTHER, 60.0)
     assert (await store.tickets.get(held)).skill_class == NEEDS.skill_class
 
 

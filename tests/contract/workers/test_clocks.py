@@ -16,7 +16,16 @@ from models.ticket import TicketState
 from router.clocks import Timekeeper
 from router.sla import Calendar, Calendars
 from tests.contract.store.conftest import FakeClock
-from tests.contract.store.makers import NEEDS, envelope, owned, routed, thread, waiting
+from tests.contract.store.makers import (
+    NEEDS,
+    agent,
+    corrected_to,
+    envelope,
+    owned,
+    routed,
+    thread,
+    waiting,
+)
 from workers.timekeeping import Timekeeping
 
 K = ClockKind
@@ -236,7 +245,7 @@ async def test_an_escalated_ticket_that_is_routed_anew_may_still_be_taken_by_mor
     clock.pass_(2 * HOUR)
     await tick()
     elsewhere = Needs(required=(("domain:支付", 1),))
-    await house.store.tickets.reclass(waits, elsewhere, TARGET)
+    await corrected_to(house.store, waits, await agent(house.store), elsewhere, TARGET)
     await tick()
     await tick()
     found = await house.store.queue.waiting(waits)
