@@ -1,9 +1,12 @@
 """Who a customer is elsewhere: joined on evidence, which is shown, and can be undone."""
 
+from tempfile import SpooledTemporaryFile
+
 from aiohttp import web
 
 from desk import bodies
 from desk.auth import API, ID, who
+from desk.copy_file import write_copy
 from desk.errors import Refusal
 from desk.masking import hidden
 from desk.paging import page, told
@@ -14,6 +17,11 @@ from models.agent import Role
 from models.errors import NotFound
 from models.store.dialogue.joins import Link, Person
 from models.store.tickets.handling import Ticket
+
+_IN_MEMORY = 8 << 20
+"""Bytes of a copy that need no file on the disk."""
+
+_PART = 1 << 18
 
 
 async def _person(request: web.Request) -> tuple[Ticket, Person]:
@@ -102,6 +110,25 @@ async def undo(request: web.Request) -> web.Response:
     return web.json_response({"undone": True})
 
 
+async def copy(request: web.Request) -> web.StreamResponse:
+    """All that is kept of the customer, unmasked; who took it is written down first."""
+    person, ticket = who(request, Role.ADMIN), await seen(request)
+    services = request.app[SERVICES]
+    found = await services.store.copies.of(ticket.customer_id)
+    await services.store.copies.handed_out(ticket.customer_id, person.id, ticket.id)
+    with SpooledTemporaryFile(_IN_MEMORY) as file:
+        await write_copy(found, services.store.blobs, services.zone, file)
+        file.seek(0)
+        named = f'attachment; filename="customer-{ticket.number}.zip"'
+        response = web.StreamResponse(headers={"Content-Disposition": named})
+        response.content_type = "application/zip"
+        await response.prepare(request)
+        while part := file.read(_PART):
+            await response.write(part)
+        await response.write_eof()
+    return response
+
+
 async def erase(request: web.Request) -> web.Response:
     """For good, so the number of the ticket is typed."""
     person, ticket = who(request, Role.ADMIN), await seen(request)
@@ -123,6 +150,7 @@ def routes() -> list[web.RouteDef]:
     return [
         web.get(one, show),
         web.get(f"{one}/conversations/{{conversation:{ID}}}", conversation),
+        web.get(f"{one}/copy", copy),
         web.post(f"{one}/erase", erase),
         web.post(f"{one}/links/{{link:{ID}}}/undo", undo),
     ]

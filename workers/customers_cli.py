@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -25,6 +27,34 @@ NumberArgument = Annotated[
 @customers_app.callback()
 def customers_group() -> None:
     """客户 / Customers."""
+
+
+@customers_app.command("export")
+def export(
+    number: NumberArgument,
+    to: Annotated[Path, typer.Option("--out", help="文件，.zip / File, .zip.")],
+    config: ConfigOption = None,
+) -> None:
+    """把一位客户的资料写成 ZIP，未遮盖 / All that is kept of a customer, unmasked, as a ZIP."""
+    from desk.copy_file import write_copy
+    from workers.wiring import make_store
+
+    settings = load(config, environ=os.environ)
+
+    async def write() -> int:
+        store = make_store(settings)
+        try:
+            ticket = await store.tickets.get(number)
+            copy = await store.copies.of(ticket.customer_id)
+            await store.copies.handed_out(ticket.customer_id, None, ticket.id)
+            with to.open("wb") as file:
+                await write_copy(copy, store.blobs, ZoneInfo(settings.hours.time_zone), file)
+        finally:
+            await store.close()
+        return len(copy.tickets)
+
+    count = asyncio.run(write())
+    out.print(f"{count} 张工单 / tickets: {to}", markup=False)
 
 
 @customers_app.command("erase")

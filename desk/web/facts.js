@@ -140,7 +140,9 @@ function customerBox(desk, view) {
     h("div.tools", null, reveal,
       h("button.link", { type: "button", onclick: () => desk.act(() => call("POST", `/tickets/${ticket.id}/${toggle}`)) },
         t(`who.${toggle}`)),
-      desk.state.me.role === "admin" && h("button.link", { type: "button", onclick: () => desk.act(() => erase(ticket)) }, t("who.erase"))),
+      desk.state.me.role === "admin" && [
+        h("a.link", { href: `/api/v1/tickets/${ticket.id}/customer/copy`, download: true, title: t("who.copy.note") }, t("who.copy")),
+        h("button.link", { type: "button", onclick: () => desk.act(() => erase(ticket)) }, t("who.erase"))]),
   ];
 }
 
@@ -227,7 +229,7 @@ function makeBeside(desk, places) {
   };
   return (view) => {
     box.ticket = view.ticket;
-    box.isComplaint = view.complaint;
+    box.isComplaint = view.complaint && view.erased_at === null;
     box.path = `/tickets/${view.ticket.id}/complaint`;
     const now = `${view.ticket.id}/${view.history.length}`;
     if (now === seen) draw();

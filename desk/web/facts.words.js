@@ -72,6 +72,8 @@ export const WORDS = {
   "who.reveal": ["显示完整信息", "Show in full"],
   "who.reveal.note": ["查看会留下记录", "This is recorded"],
   "who.erased": ["客户资料已抹除：", "This customer was erased:"],
+  "who.copy": ["导出客户资料", "Copy of their data"],
+  "who.copy.note": ["客户要求的副本（ZIP），未遮盖；会留下记录", "For the customer who asks (ZIP), unmasked; this is recorded"],
   "who.erase": ["抹除客户资料", "Erase this customer"],
   "who.erase.text": ["不可恢复：此人在各渠道的姓名、地址、往来文字和附件都会删除；工单号、状态、标签、时间和统计保留。此人再来信就是新客户。", "For good: this person's names, addresses, words and files on all channels are deleted. Ticket numbers, states, labels, times and figures stay. Whoever writes again is a new customer."],
   "who.erase.why": ["原因（留痕，不要写客户姓名）", "Reason (recorded: name nobody)"],

@@ -1,6 +1,7 @@
 // What has happened to a ticket: one for each kind of event. After the “=” this is plain JSON.
 export const WORDS = {
   "history.customer.read": ["{name}查看了这位客户的其他对话", "{name} read another conversation of this customer"],
+  "history.customer.copy": ["{name}导出了客户资料的副本", "{name} took a copy of the customer's data"],
   "history.customer.erase": ["{name}抹除了客户资料：{reason}", "{name} erased the customer: {reason}"],
   "history.customer.erased": ["客户资料已抹除", "The customer was erased"],
   "history": ["经过", "History"],

@@ -51,6 +51,7 @@ from models.store.learning.examples import Examples
 from models.store.learning.retrainings import Retrainings
 from models.store.learning.shadows import Shadows
 from models.store.learning.watching import Watching
+from models.store.privacy.copies import Copies
 from models.store.privacy.erasure import Erasure
 from models.store.privacy.leftovers import Leftovers
 from models.store.routing.agents import Agents
@@ -105,6 +106,7 @@ class Store:
     uploads: Uploads
     transcripts: Transcripts
     joins: Joins
+    copies: Copies
     erasure: Erasure
     leftovers: Leftovers
     bundles: Bundles
@@ -193,6 +195,7 @@ def open_store(
         uploads=Uploads(db, blobs),
         transcripts=Transcripts(db, people, conversations),
         joins=Joins(db),
+        copies=Copies(db, people),
         erasure=Erasure(db, vault, keep_complaints),
         leftovers=Leftovers(db, blobs),
         bundles=Bundles(db),

@@ -1,6 +1,9 @@
 """The customer on other channels, and what a customer in a chat learns of the agent."""
 
 import asyncio
+import io
+import json
+import zipfile
 from typing import Any
 
 from models.agent import Role
@@ -123,3 +126,21 @@ async def test_an_admin_erases_a_customer_for_good(house: World, visit: Visit) -
     shown = (await desk.get(f"/tickets/{ticket}/customer")).json
     assert [one["name"] for one in shown["identities"]] == [None]
     assert (await desk.post(f"/tickets/{ticket}/reveal")).status == 404
+
+
+async def test_an_admin_takes_a_copy_for_the_customer(house: World, visit: Visit) -> None:
+    admin = await house.person("gao", Role.ADMIN)
+    await house.person("chen", Role.SUPERVISOR)
+    ticket = await house.ticket(**PROVEN)
+    desk, boss = await visit("gao"), await visit("chen")
+    path = f"/tickets/{ticket}/customer/copy"
+    assert (await boss.get(path)).status == 403
+    copy = await desk.get(path)
+    assert (copy.status, copy.headers["Content-Type"]) == (200, "application/zip")
+    assert copy.headers["Content-Disposition"].startswith('attachment; filename="customer-')
+    archive = zipfile.ZipFile(io.BytesIO(copy.raw))
+    data = json.loads(archive.read("data.json"))
+    assert [one["email"] for one in data["identities"]] == ["wang@example.com"]
+    assert "wang@example.com" in archive.read("index.html").decode()
+    (line,) = await house.store.tickets.history(ticket)
+    assert (line["action"], line["agent_id"]) == ("customer.copy", admin)

@@ -1,0 +1,43 @@
+"""``shouli customers``: a copy of what is kept of somebody, and their erasure."""
+
+import zipfile
+from functools import partial
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from models.store import Store
+from models.store.tickets.handling import Ticket
+from models.ticket import TicketState
+from tests.contract.store.makers import owned
+from tests.contract.workers.test_records import data, within  # noqa: F401  a fixture
+from workers.cli import app
+
+
+async def _ended(store: Store) -> str:
+    ticket_id, agent_id = await owned(store)
+    await store.tickets.move(ticket_id, agent_id, TicketState.RESOLVED)
+    return (await store.tickets.get(ticket_id)).number
+
+
+async def _read(number: str, store: Store) -> Ticket:
+    return await store.tickets.get(number)
+
+
+def test_a_copy_is_written_and_then_they_are_erased(data: Path) -> None:  # noqa: F811
+    number, out = within(data, _ended), data / "copy.zip"
+    done = CliRunner().invoke(app, ["customers", "export", number, "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert "王女士" in zipfile.ZipFile(out).read("data.json").decode()
+    erase = ["customers", "erase", number, "--why", "本人要求"]
+    mistyped = CliRunner().invoke(app, erase, input="123\n")
+    assert mistyped.exit_code == 1
+    assert within(data, partial(_read, number)).state == "resolved"
+    done = CliRunner().invoke(app, erase, input=f"{number}\n")
+    assert done.exit_code == 0, done.output
+    assert number in done.output
+    assert within(data, partial(_read, number)).state == "closed"
+    again = CliRunner().invoke(app, [*erase, "--confirm", number])
+    assert (again.exit_code, "早已抹除" in again.output) == (0, True)
+    gone = CliRunner().invoke(app, ["customers", "export", number, "--out", str(out)])
+    assert gone.exit_code == 1
