@@ -9,15 +9,21 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from models.routing import Decision, Rules, Waiting
-from models.store import open_store
+from models.store import Store, open_store
 from router.roster import Roster
 from tests.contract.store.conftest import FakeClock, clock, store, url
+from tests.contract.workers.system import System
 from tests.databases import leave_disk_behind
 from tests.machines.house import House
 from tests.machines.invariants import judged
 from workers import dispatch
 
 __all__ = ["clock", "house", "store", "url"]
+
+
+@pytest.fixture
+async def system(store: Store) -> System:
+    return System(store)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from models.tables import message, outbound
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope
-from tests.contract.workers.test_pipeline import System, acknowledgement, said
+from tests.contract.workers.system import System, acknowledgement, said
 
 MAIL = {"channel": "email", "lane": Lane.MAIL}
 SILENT = {"webchat": False, "email": False}

@@ -1,8 +1,10 @@
-"""The dispatcher over real tables: interruption, and every wait and decision explained."""
+"""The dispatcher over real tables: who gets what, interruption, and every wait explained."""
 
+import asyncio
 import io
 from functools import partial
 
+import pytest
 from rich.console import Console
 
 from config.settings import load
@@ -14,7 +16,8 @@ from router.keys import position
 from router.sla import Calendars
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope
-from tests.contract.workers.test_pipeline import ALWAYS, RULES, System
+from tests.contract.workers.system import ALWAYS, RULES, System
+from workers.dispatch import Dispatcher
 from workers.explaining import Explaining, explained, needs_of
 from workers.route import explain_ticket
 from workers.ruling import Ruling
@@ -162,3 +165,66 @@ async def test_what_is_too_large_for_the_room_left_keeps_nothing_smaller_waiting
     )
     held = await store.tickets.of_owner(person)
     assert sorted(t.channel for t in held) == ["email", "webchat"]
+
+
+async def test_work_is_given_until_nobody_is_free(system: System) -> None:
+    people = [await agent(system.store, login) for login in ("li", "han")]
+    await system.bring(*(envelope(f"k{i}") for i in range(8)))
+    found = await system.store.tickets.page()
+    owners = [t.owner_id for t in found if t.state == TicketState.ACTIVE]
+    assert sorted(owners.count(p) for p in people) == [3, 3]  # six units, two a chat
+    assert sum(t.state == TicketState.WAITING for t in found) == 2
+
+
+async def test_a_ticket_that_everybody_declined_is_offered_again_after_a_pause(
+    store: Store, clock: FakeClock
+) -> None:
+    rules = RULES.model_copy(update={"offer_seconds": {"live": 20.0}})
+    system = System(store)
+    dispatcher = Dispatcher(store, Ruling(store, rules, Calendars(ALWAYS)), monotonic=clock)
+    person = await agent(store)
+    await store.agents.present(person, Presence.BREAK)
+    await system.bring(envelope("a"))
+    await store.agents.present(person, Presence.READY)
+    assert await dispatcher.run() == 1
+    (found,) = await store.tickets.page()
+    assert found.state == TicketState.OFFERED
+    await store.tickets.decline(found.id, person, "忙")
+    assert await dispatcher.run() == 0
+    clock.pass_(30)
+    await store.agents.beat([person])
+    assert await dispatcher.run() == 1, "forgiven and given in one round: I3"
+
+
+async def test_reading_goes_on_past_declined_heads(store: Store, clock: FakeClock) -> None:
+    rules = RULES.model_copy(update={"offer_seconds": {"live": 20.0}})
+    system = System(store)
+    dispatcher = Dispatcher(store, Ruling(store, rules, Calendars(ALWAYS)), monotonic=clock)
+    person = await agent(store)
+    await store.agents.present(person, Presence.BREAK)
+    await system.bring(*(envelope(f"k{i:02}") for i in range(20)))
+    await store.agents.present(person, Presence.READY)
+    declined = 0
+    while declined < 17:
+        assert await dispatcher.run()
+        for t in await store.tickets.of_owner(person):
+            await store.tickets.decline(t.id, person, "")
+            declined += 1
+    assert declined == 18
+    assert await dispatcher.run() == 2
+
+
+async def test_a_dispatcher_that_loses_every_claim_leaves_the_work_to_the_others(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = await agent(system.store)
+    await system.store.agents.present(person, Presence.BREAK)
+    await system.bring(envelope("a"))
+    await system.store.agents.present(person, Presence.READY)
+
+    async def lost(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(type(system.store.queue), "claim", lost)
+    async with asyncio.timeout(10):
+        assert await system.dispatcher.run() == 0

@@ -12,7 +12,7 @@ from models.training import Taxonomy
 from router.sla import Calendars
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import NEEDS, agent, decision, waiting
-from tests.contract.workers.test_pipeline import ALWAYS, RULES
+from tests.contract.workers.system import ALWAYS, RULES
 from workers.dispatch import Dispatcher
 from workers.invariants import Watch
 from workers.metrics import metrics_handler

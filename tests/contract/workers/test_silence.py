@@ -12,8 +12,8 @@ from models.tables import conversation, outbound
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope
+from tests.contract.workers.system import System, wording
 from tests.contract.workers.test_asides import says
-from tests.contract.workers.test_pipeline import System, wording
 from workers.silence import END, Silence, silences
 
 _MINUTE = 60.0

@@ -17,8 +17,8 @@ from models.tables import conversation, outbound
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope
+from tests.contract.workers.system import SETTINGS, System, acknowledgement, wording
 from tests.contract.workers.test_asides import MAIL, SILENT, says
-from tests.contract.workers.test_pipeline import SETTINGS, System, acknowledgement, wording
 from workers.deliver import Deliverer
 from workers.surveying import ASK, Surveying, When, scores
 

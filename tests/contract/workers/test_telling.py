@@ -12,8 +12,8 @@ from models.tables import outbound
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope
+from tests.contract.workers.system import SETTINGS, System, acknowledgement, wording
 from tests.contract.workers.test_asides import MAIL, says
-from tests.contract.workers.test_pipeline import SETTINGS, System, acknowledgement, wording
 from workers.surveying import When
 from workers.telling import LATE, STATE, Telling
 

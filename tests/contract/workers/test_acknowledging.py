@@ -1,0 +1,82 @@
+"""The first word to customers: what it says, and to whom it is not said."""
+
+from typing import Any
+
+import pytest
+
+from models.message import Lane
+from models.store import Store
+from router.sla import Calendar
+from tests.contract.store.conftest import FakeClock
+from tests.contract.store.makers import agent, envelope
+from tests.contract.workers.system import System, acknowledgement, said
+
+
+async def acks(store: Store) -> list[str]:
+    found = []
+    for t in await store.tickets.page():
+        log = await store.conversations.log(t.conversation_id)
+        found += [e.text for e in log if e.kind == "ack"]
+    return found
+
+
+async def test_the_customer_is_told_the_number_and_the_time(
+    system: System, clock: FakeClock
+) -> None:
+    await agent(system.store)
+    await system.bring(envelope("a"))
+    (found,) = await system.store.tickets.page()
+    assert await acks(system.store) == [f"投诉 {found.number} 今天 08:05"]
+
+
+async def test_with_nobody_there_the_customer_is_told_so(system: System) -> None:
+    await system.bring(envelope("a"))
+    (found,) = await system.store.tickets.page()
+    assert await acks(system.store) == [f"无人 {found.number}"]
+
+
+async def test_out_of_hours_the_customer_is_told_when(store: Store) -> None:
+    monday = Calendar.of("UTC", {"monday": ["09:00-18:00"]})
+    await System(store, monday).bring(envelope("a"))
+    assert await acks(store) == ["下班 1月18日 09:00"]  # 2027-01-15 is a Friday
+
+
+async def test_an_uncertain_type_is_called_feedback(system: System) -> None:
+    await agent(system.store)
+    system.classifier.accepted = False
+    await system.bring(envelope("a"))
+    (text,) = await acks(system.store)
+    assert text.startswith("反馈")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"auto": "auto_reply"},
+        {"auto": "list", "trust": "verified"},
+        {"meta": {"no_auto": "bulk"}, "trust": "verified"},
+        {"trust": "claimed"},
+        {},
+    ],
+)
+async def test_mail_is_acknowledged_only_to_proven_people(
+    system: System, options: dict[str, Any]
+) -> None:
+    mail = {"channel": "email", "lane": Lane.MAIL}
+    await system.bring(envelope("a", said(**options), **mail))
+    assert await acks(system.store) == []
+    await system.bring(envelope("b", said(trust="verified"), **mail))
+    assert len(await acks(system.store)) == 1
+
+
+async def test_acknowledgements_are_capped_an_address(system: System) -> None:
+    await system.bring(*(envelope(f"k{i}") for i in range(5)))
+    assert len(await acks(system.store)) == 2
+    await system.bring(envelope("later"))
+    assert len(await acks(system.store)) == 2
+
+
+async def test_a_channel_can_be_told_to_be_silent(store: Store) -> None:
+    quiet = System(store, settings=acknowledgement(channels={"webchat": False}))
+    await quiet.bring(envelope("a"))
+    assert await acks(store) == []

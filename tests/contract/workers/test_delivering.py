@@ -1,0 +1,271 @@
+"""Answers on their way out: slow and failing channels, and what became of every attempt."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from models.errors import Conflict, NotFound, Temporary
+from models.message import OutboundMessage, SendResult
+from models.store import Store
+from models.tables import conversation as conversations
+from models.ticket import TicketState
+from tests.contract.store.conftest import FakeClock
+from tests.contract.store.makers import agent, envelope
+from tests.contract.workers.system import (
+    FakeChannel,
+    System,
+    acknowledgement,
+)
+from workers.deliver import Deliverer
+
+
+async def answered(system: System) -> str:
+    person = await agent(system.store)
+    await system.bring(envelope("a"))
+    (found,) = await system.store.tickets.page()
+    return await system.store.tickets.reply(found.id, person, "您好", "c1", TicketState.ACTIVE)
+
+
+async def state(store: Store, outbound_id: str) -> tuple[str, str | None]:
+    found = await store.tickets.get(await store.tickets.outbound_ticket(outbound_id))
+    log = await store.conversations.log(found.conversation_id)
+    return next((e.state, e.error) for e in log if e.id == outbound_id)
+
+
+async def test_an_answer_goes_out_after_the_acknowledgement(system: System) -> None:
+    outbound_id = await answered(system)
+    assert await system.deliverer.run() == 2
+    assert [m.kind for m in system.channel.sent] == ["ack", "reply"]
+    assert await state(system.store, outbound_id) == ("sent", None)
+
+
+async def test_a_channel_that_cannot_send_says_why_and_is_asked_again(
+    system: System, clock: FakeClock
+) -> None:
+    outbound_id = await answered(system)
+    system.channel.problem = "没有发信服务器"
+    await system.deliverer.run()
+    clock.pass_(61)
+    await system.deliverer.run()
+    system.channel.problem = None
+    clock.pass_(61)
+    await system.deliverer.run()
+    assert len(system.channel.sent) == 2
+    assert (await state(system.store, outbound_id))[0] == "sent"
+
+
+async def test_what_breaks_while_sending_is_unknown_and_not_repeated(system: System) -> None:
+    outbound_id = await answered(system)
+    system.channel.repeatable = False
+    system.channel.error = RuntimeError("half way")
+    await system.deliverer.run()
+    assert await state(system.store, outbound_id) == ("unknown", "RuntimeError")
+    system.channel.error = None
+    assert await system.deliverer.run() == 0
+
+
+async def test_what_can_be_repeated_is(system: System, clock: FakeClock) -> None:
+    outbound_id = await answered(system)
+    system.channel.error = RuntimeError("half way")
+    await system.deliverer.run()
+    assert (await state(system.store, outbound_id))[0] == "queued"
+    system.channel.error = None
+    for _ in range(2):
+        clock.pass_(61)
+        await system.deliverer.run()
+    assert (await state(system.store, outbound_id))[0] == "sent"
+
+
+async def test_waiting_for_a_channel_costs_no_attempt_and_no_events(
+    system: System, clock: FakeClock
+) -> None:
+    await answered(system)
+    system.channel.problem = "没有发信服务器"
+    before = await system.store.events.last()
+    for _ in range(30):
+        await system.deliverer.run()
+        clock.pass_(61)
+    assert await system.store.events.last() == before
+    system.channel.problem = None
+    system.channel.result = SendResult("retry", error="421 busy", retry_after=60.0)
+    await system.deliverer.run()
+    system.channel.result = SendResult("sent")
+    clock.pass_(61)
+    assert await system.deliverer.run() == 2
+
+
+async def two_talks(system: System) -> list[str]:
+    """Answers in two conversations, the slow one first."""
+    person = await agent(system.store)
+    ids = []
+    for key in ("slow", "fast"):
+        await system.bring(envelope(key))
+        (found,) = [t for t in await system.store.tickets.of_owner(person) if t.id not in ids]
+        ids.append(found.id)
+    return [
+        await system.store.tickets.reply(t, person, "您好", f"client-{t}", TicketState.ACTIVE)
+        for t in ids
+    ]
+
+
+class Tough(FakeChannel):
+    """Sends nothing to one conversation until the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let_go = asyncio.Event()
+        self.slow_key = "slow"
+
+    async def send(self, outbound: OutboundMessage, /) -> SendResult:
+        if outbound.conversation_key == self.slow_key:
+            await self.let_go.wait()
+        return await super().send(outbound)
+
+
+async def eventually(check: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(10):
+        while not await check():
+            await asyncio.sleep(0.02)
+
+
+async def test_a_slow_answer_holds_up_nobody_else(store: Store) -> None:
+    system = System(store, settings=acknowledgement(channels={"webchat": False}))
+    tough = Tough()
+    deliverer = Deliverer(store, {"webchat": tough})
+    slow, fast = await two_talks(system)
+    running = asyncio.create_task(deliverer.run())
+
+    async def fast_one_is_out() -> bool:
+        return (await state(store, fast))[0] == "sent"
+
+    await eventually(fast_one_is_out)
+    # What comes meanwhile goes out, too; a second run leaves it to the first.
+    assert await deliverer.run() == 0
+    found = await store.tickets.get(await store.tickets.outbound_ticket(fast))
+    assert found.owner_id
+    later = await store.tickets.reply(
+        found.id, found.owner_id, "还有", "client-3", TicketState.ACTIVE
+    )
+
+    async def later_one_is_out() -> bool:
+        return (await state(store, later))[0] == "sent"
+
+    await eventually(later_one_is_out)
+    assert (await state(store, slow))[0] == "sending"
+    tough.let_go.set()
+    assert await running == 3
+    assert (await state(store, slow))[0] == "sent"
+
+
+async def test_what_is_being_sent_may_end_when_the_process_stops(store: Store) -> None:
+    system = System(store, settings=acknowledgement(channels={"webchat": False}))
+    tough, stop = Tough(), asyncio.Event()
+    deliverer = Deliverer(store, {"webchat": tough}, stopping=stop.is_set)
+    slow, fast = await two_talks(system)
+    running = asyncio.create_task(deliverer.run())
+
+    async def fast_one_is_out() -> bool:
+        return (await state(store, fast))[0] == "sent"
+
+    await eventually(fast_one_is_out)
+    stop.set()
+    await deliverer.settle(0.05)
+    assert not running.done()
+    tough.let_go.set()
+    await deliverer.settle(10.0)
+    assert (await state(store, slow))[0] == "sent"
+    assert await deliverer.run() == 0
+
+
+async def test_an_attempt_ends_before_its_lease(store: Store) -> None:
+    system = System(store, settings=acknowledgement(channels={"webchat": False}))
+    tough = Tough()
+    tough.repeatable = False
+    slow, fast = await two_talks(system)
+    assert await Deliverer(store, {"webchat": tough}, patience=0.1).run() == 2
+    assert await state(store, slow) == ("unknown", "TimeoutError")
+    assert (await state(store, fast))[0] == "sent"
+
+
+async def test_what_was_sent_is_written_down_though_the_database_blinks(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbound_id = await answered(system)
+    finish, failures = system.store.outbound.finish, [Temporary("away"), Temporary("away")]
+
+    async def blinking(*args: Any) -> bool:
+        if failures:
+            raise failures.pop()
+        return await finish(*args)
+
+    monkeypatch.setattr(type(system.store.outbound), "finish", staticmethod(blinking))
+    await system.deliverer.run()
+    assert (await state(system.store, outbound_id))[0] == "sent"
+
+
+async def test_one_route_that_does_not_open_stops_no_other(system: System) -> None:
+    slow, fast = await two_talks(system)
+    broken = await system.store.tickets.get(await system.store.tickets.outbound_ticket(slow))
+    async with system.store.db.write() as tx:
+        c = conversations.c
+        change = update(conversations).where(c.id == broken.conversation_id)
+        await tx.conn.execute(change.values(route=b"not sealed by anybody"))
+    await system.deliverer.run()
+    assert (await state(system.store, slow))[0] == "failed"
+    assert (await state(system.store, fast))[0] == "sent"
+
+
+async def test_an_answer_without_an_address_fails(system: System) -> None:
+    person = await agent(system.store)
+    await system.bring(envelope("a", b"unreadable"))
+    (found,) = await system.store.tickets.page()
+    await system.store.tickets.take(found.id, person)
+    outbound_id = await system.store.tickets.reply(
+        found.id, person, "您好", "c1", TicketState.ACTIVE
+    )
+    await system.deliverer.run()
+    assert (await state(system.store, outbound_id))[0] == "failed"
+
+
+async def test_retries_end(system: System, clock: FakeClock) -> None:
+    outbound_id = await answered(system)
+    system.channel.result = SendResult("retry", error="421 busy", retry_after=60.0)
+    for _ in range(45):
+        await system.deliverer.run()
+        clock.pass_(61)
+    assert await state(system.store, outbound_id) == ("failed", "421 busy")
+
+
+async def test_every_attempt_to_send_is_written_down_and_can_be_repeated(system: System) -> None:
+    store = system.store
+    system.channel.result = SendResult("retry", error="HTTP 503", retry_after=0.0)
+    person = await agent(store)
+    await system.bring(envelope("a"))
+    (found,) = await store.tickets.page()
+    answer = await store.tickets.reply(found.id, person, "好的", "c1", TicketState.ACTIVE)
+    leased = await store.outbound.lease(1, 30.0)
+    while leased and leased.messages[0].id != answer:
+        await store.outbound.finish(leased.token, leased.messages[0].id, SendResult("sent"))
+        leased = await store.outbound.lease(1, 30.0)
+    assert leased
+    await store.outbound.finish(leased.token, answer, system.channel.result)
+    with pytest.raises(Conflict):
+        await store.outbound.again(answer, ["webchat"])
+    system.channel.result = SendResult("sent", "p1")
+    await system.deliverer.run()
+    log = await store.outbound.deliveries(answer)
+    assert [(d.attempt, d.state, d.error, d.provider_id) for d in log] == [
+        (1, "retry", "HTTP 503", None),
+        (2, "sent", None, "p1"),
+    ]
+    with pytest.raises(Conflict):
+        await store.outbound.again(answer, ["email"])
+    await store.outbound.again(answer, ["webchat"])
+    await system.deliverer.run()
+    assert [m.id for m in system.channel.sent].count(answer) == 2
+    assert [s.state for s in await store.outbound.page(state="sent")]
+    with pytest.raises(NotFound):
+        await store.outbound.again("nobody", [])
