@@ -42,12 +42,28 @@ _MASKS = (
 
 _SPARING_SECONDS = 60.0
 
-_REPEATED = (
+REPEATED = (
     # Redis is away: each of six consumers says so every few seconds.
     ("dramatiq.worker.ConsumerThread", "connection error"),
     # No file descriptor is left: asyncio says so a thousand times a second, with tracebacks, and
     # strangers who open connections could fill the disk.
     ("asyncio", "out of system resource"),
+    # The database is away or the disk is full: our own say so each time they look again, some of
+    # them every second. Each of these is heard, so that nobody hides behind another.
+    ("workers.clock", "tick failed"),
+    ("workers.roles.work", "put off"),
+    ("workers.roles.work", "webhooks failed"),
+    ("workers.roles.work", "sweep failed"),
+    ("workers.webhooks", "webhook put off"),
+    ("workers.fetching", "file not fetched"),
+    ("workers.intake", "not accepted"),
+    ("desk.push", "the desk's line waits"),
+    ("desk.push", "the desk's line stumbled"),
+    ("channels.webchat.hub", "webchat.tail_failed"),
+    ("channels.webchat.hub", "webchat.page_failed"),
+    ("channels.email.imap", "is read later"),
+    ("channels.slack.sockets", "slack event not stored"),
+    ("channels.telegram.polling", "telegram polling broke"),
 )
 """Where a logger's name begins so, and its text has that."""
 
@@ -131,7 +147,7 @@ def configure(level: str, form: str, role: str, stream: TextIO = sys.stderr) -> 
 
 
 class _Sparing(logging.Filter):
-    """Of what a library says again and again while something lasts, one a minute is heard."""
+    """Of what is said again and again while something lasts, one a minute is heard."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -139,7 +155,7 @@ class _Sparing(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         text = record.getMessage()
-        for repeated in _REPEATED:
+        for repeated in REPEATED:
             name, phrase = repeated
             if record.name.startswith(name) and phrase in text:
                 if record.created < self._next.get(repeated, 0.0):

@@ -1,8 +1,11 @@
 """Logs say what happened and never who or what was written."""
 
+import importlib
+import inspect
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ import structlog
 from aiohttp.http_exceptions import BadHttpMessage
 
 from tests.growth import LINEAR, growth
-from workers.logs import QUIET, configure, masked_text
+from workers.logs import QUIET, REPEATED, configure, masked_text
 
 
 @pytest.fixture
@@ -144,6 +147,32 @@ def test_of_a_redis_that_is_away_one_line_a_minute_is_heard(stream: io.StringIO)
         "Consumer encountered a connection error",
         "something else",
     ]
+
+
+OURS = [one for one in REPEATED if one[0].partition(".")[0] in {"workers", "desk", "channels"}]
+_SAID = re.compile(r"_log\.(?:warning|error|exception)\(\s*\"([^\"]+)\"")
+
+
+@pytest.mark.parametrize(("name", "phrase"), OURS)
+def test_what_our_own_say_while_the_database_is_away_is_heard_once_a_minute(
+    stream: io.StringIO, name: str, phrase: str
+) -> None:
+    configure("info", "json", "clock", stream)
+    said = _sentence(name, phrase)
+    log = structlog.stdlib.get_logger(name)
+    for _ in range(60):
+        log.warning(said, error="database or disk is full")
+    log.warning("something else", error="x")
+    told = [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
+    assert told == [said, "something else"]
+
+
+def _sentence(name: str, phrase: str) -> str:
+    """What the module of this logger says with ``phrase`` in it: it must be there."""
+    module = importlib.import_module(name)
+    text = inspect.getsource(module)
+    (said,) = {found for found in _SAID.findall(text) if phrase in found}
+    return str(said)
 
 
 def test_connections_beyond_the_limit_of_files_do_not_fill_the_disk(stream: io.StringIO) -> None:
