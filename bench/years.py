@@ -87,7 +87,6 @@ class House:
             "失败的答复 / failed answers": lambda: s.outbound.page(state="failed"),
             "参考答复 / resolved examples": lambda: s.examples.resolved(5000),
             "30 天数字 / figures of 30 days": lambda: s.kpi.figures(month, "agent"),
-            "30 天满意度 / satisfaction of 30 days": lambda: s.satisfaction.figures(month),
             "30 天台账 / complaints of 30 days": lambda: s.ledger.entries(*month),
             "更正（训练用）/ corrections, to train": s.corrections.all,
         }

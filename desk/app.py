@@ -29,6 +29,7 @@ from desk import (
     queues,
     rules,
     satisfaction,
+    searching,
     suggestions,
     texts,
     tickets,
@@ -42,6 +43,7 @@ from desk.services import SERVICES, DeskServices
 DOORS = (
     auth,
     tickets,
+    searching,
     clocks,
     transfers,
     life,

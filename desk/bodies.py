@@ -401,7 +401,7 @@ class Exclude(Body):
 
 
 class TicketFilter(Body):
-    """The query of the ticket list; ``q`` is a ticket number.
+    """The query of the ticket list.
 
     ``order``: the newest first, or, of what waits, what is due first.
     """
@@ -410,9 +410,16 @@ class TicketFilter(Body):
     order: Literal["newest", "due"] = "newest"
     junk: bool | None = None
     skill_class: Annotated[Line, Field(max_length=512)] | None = None
-    q: Annotated[Line, Field(max_length=64)] = ""
     before: Id | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class Wanted(Body):
+    """What is looked for; ``before`` goes on where the last answer stopped."""
+
+    text: Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=200)]
+    before: Annotated[int, Field(ge=0, le=2**53)] | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 30
 
 
 class NewUpload(Body):

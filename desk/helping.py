@@ -13,7 +13,8 @@ from desk.errors import Refusal
 from desk.repeats import key_of
 from desk.services import SERVICES, Words
 from desk.shapes import Json
-from desk.tickets import departments_of, hands_off, names_of, seen, touched
+from desk.sight import departments_of
+from desk.tickets import hands_off, names_of, seen, touched
 from models.agent import Role
 from models.errors import NotFound
 from models.store.tickets.helping import Subtask

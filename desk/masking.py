@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from models.masking import masked
 from models.store.dialogue.conversations import Entry
@@ -23,11 +23,48 @@ _MOST_KEYS = 20
 def hidden(text: str, find: FindSpans) -> str:
     """``text`` with the numbers masked that are nobody's business: 138****5678."""
     parts, at = [], 0
+    for start, end, mask in _masks(text, find):
+        parts += [text[at:start], mask]
+        at = end
+    return "".join([*parts, text[at:]])
+
+
+def _masks(text: str, find: FindSpans) -> Iterator[tuple[int, int, str]]:
+    """What is masked of a text, from left to right: from where, up to where, and by what."""
     for kind, start, end in find(text):
         if kind in _MASKED:
-            parts += [text[at:start], _masked(text[start:end])]
-            at = end
-    return "".join([*parts, text[at:]])
+            yield start, end, _masked(text[start:end])
+
+
+class Excerpt(NamedTuple):
+    """A place in a text, with a little of what stands before and after it."""
+
+    before: str
+    hit: str
+    after: str
+
+
+_BEFORE, _AFTER = 24, 56
+"""Characters of an excerpt: two lines of a list."""
+
+
+def excerpt(text: str, start: int, end: int, find: FindSpans) -> Excerpt:
+    """From ``start`` up to ``end`` and around it, masked; a number that it is in is all hit."""
+    grown = 0
+    for low, high, mask in _masks(text, find):
+        if low >= end:
+            break
+        if start < high:
+            start, end = min(start, low), max(end, high)
+            end += len(mask) - (high - low)
+        else:
+            grown += len(mask) - (high - low)
+    start, end, masked_text = start + grown, end + grown, hidden(text, find)
+    return Excerpt(
+        masked_text[max(start - _BEFORE, 0) : start],
+        masked_text[start:end],
+        masked_text[end : end + _AFTER],
+    )
 
 
 def beginning(text: str, find: FindSpans, length: int) -> str:

@@ -21,24 +21,21 @@ from desk.shapes import (
     decision_json,
     history_json,
     labels_json,
-    may_receive,
     takeable,
     ticket_json,
     waits_json,
 )
+from desk.sight import visible
 from models.agent import Presence, Role
-from models.complaint import SKILL_PREFIX
 from models.errors import NotFound
 from models.masking import masked
 from models.message import Sender
 from models.routing import TRIAGE, Needs
-from models.store import Store
 from models.store.dialogue.conversations import Entry
 from models.store.tickets.handling import Ticket
 from models.store.tickets.waiting import load_needs
 from models.ticket import TicketState
 
-_FREE_STATES = {TicketState.NEW, TicketState.WAITING}
 _PREVIEW = 80
 
 
@@ -48,45 +45,14 @@ _PREVIEW = 80
 async def seen(request: web.Request) -> Ticket:
     """The ticket of the path, if the caller may see it.
 
-    Agents see what waits, what is or was theirs, what is offered to them, what was merged
-    into theirs, and what they or their department help with.
-
     Raises:
         NotFound: no such ticket, or it is none of the caller's business.
     """
-    person, store = who(request), request.app[SERVICES].store
+    store = request.app[SERVICES].store
     ticket = await store.tickets.get(request.match_info["ticket"])
-    if ticket.owner_id == person.id or person.ranks(Role.SUPERVISOR):
-        return ticket
-    if ticket.state in _FREE_STATES:
-        return ticket
-    if any(row["agent_id"] == person.id for row in await store.tickets.decisions(ticket.id)):
-        return ticket
-    if await store.follow_ups.concerns(ticket.id, person.id):
-        return ticket
-    if await _offered(store, ticket, person) or await _absorbed(store, ticket, person):
-        return ticket
-    if await store.helping.sees(ticket.id, person.id, departments_of(person)):
+    if await visible(store, who(request), [ticket]):
         return ticket
     raise NotFound("no such ticket")
-
-
-def departments_of(person: Person) -> set[str]:
-    """The departments that a person is of: by their skills."""
-    mine = (skill for skill in person.agent.skills if skill.startswith(SKILL_PREFIX))
-    return {skill.removeprefix(SKILL_PREFIX) for skill in mine}
-
-
-async def _offered(store: Store, ticket: Ticket, person: Person) -> bool:
-    offer = (await store.transfers.of([ticket.id])).get(ticket.id)
-    return offer is not None and may_receive(offer, person.agent)
-
-
-async def _absorbed(store: Store, ticket: Ticket, person: Person) -> bool:
-    """Whether what they have has taken it in."""
-    if ticket.merged_into is None:
-        return False
-    return (await store.tickets.get(ticket.merged_into)).owner_id == person.id
 
 
 async def touched(request: web.Request) -> Ticket:
@@ -125,7 +91,7 @@ async def my_queue(request: web.Request) -> web.Response:
     return web.json_response(
         {
             "now": services.clock(),
-            "tickets": await _listed(services, mine),
+            "tickets": await listed(services, mine),
             "waiting": await waiting_json(services),
         }
     )
@@ -141,14 +107,15 @@ async def waiting_json(services: DeskServices) -> Json:
     }
 
 
-async def _listed(services: DeskServices, tickets: Sequence[Ticket]) -> list[Json]:
+async def listed(services: DeskServices, tickets: Sequence[Ticket]) -> list[Json]:
+    """Tickets as lists show them, with the customer's last words."""
     store, names = services.store, await names_of(services)
     ids = [ticket.id for ticket in tickets]
     offers = await store.transfers.of(ids)
     words = await store.conversations.last_words(ids, read_for(_PREVIEW))
     senders = await store.people.senders([word.identity_id for word in words.values()])
 
-    def listed(ticket: Ticket) -> Json:
+    def row(ticket: Ticket) -> Json:
         word = words.get(ticket.id)
         sender = senders.get(word.identity_id) if word else None
         return ticket_json(
@@ -160,7 +127,7 @@ async def _listed(services: DeskServices, tickets: Sequence[Ticket]) -> list[Jso
             customer=caller(sender),
         )
 
-    return [listed(ticket) for ticket in tickets]
+    return [row(ticket) for ticket in tickets]
 
 
 def _masked(services: DeskServices, ticket: Ticket) -> Ticket:
@@ -179,9 +146,7 @@ async def list_tickets(request: web.Request) -> web.Response:
             "只有等待中的能按到期排序。", "Only what waits can be listed by its due time."
         )
         raise Refusal(422, "invalid_field", words, field="order")
-    if asked.q:
-        found = await _by_number(services, asked.q.strip(), states)
-    elif asked.order == "due":
+    if asked.order == "due":
         found = await services.store.tickets.waiting(
             skill_class=asked.skill_class, after=asked.before, limit=asked.limit
         )
@@ -193,9 +158,8 @@ async def list_tickets(request: web.Request) -> web.Response:
             before=asked.before,
             limit=asked.limit,
         )
-    following = found[-1].id if len(found) == asked.limit and not asked.q else None
-    listed = await _listed(services, found)
-    return web.json_response({"tickets": listed, "before": following})
+    following = found[-1].id if len(found) == asked.limit else None
+    return web.json_response({"tickets": await listed(services, found), "before": following})
 
 
 def _states(text: str) -> list[TicketState]:
@@ -204,16 +168,6 @@ def _states(text: str) -> list[TicketState]:
     except ValueError as error:
         words = Words("state 里有未知的状态。", "state holds an unknown state.")
         raise Refusal(422, "invalid_field", words, field="state") from error
-
-
-async def _by_number(
-    services: DeskServices, number: str, states: Sequence[TicketState]
-) -> list[Ticket]:
-    try:
-        found = await services.store.tickets.get(number)
-    except NotFound:
-        return []
-    return [found] if not states or found.state in states else []
 
 
 async def show(request: web.Request) -> web.Response:

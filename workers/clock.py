@@ -45,6 +45,10 @@ _PATIENCE = 10.0
 """Seconds that the consequences of a ticket wait in a flood, until it is routed: they reckon with
 the times of the events, and lose nothing but these seconds."""
 
+_INDEX_AT_ONCE, _INDEX_BATCHES = 50, 5
+"""Tickets whose terms are written in one transaction, and transactions of a tick: a fifth of a
+second's work, and the write lock for some milliseconds each time."""
+
 
 class Ticker:
     """One clock ticks for all: the holder of an SQL lease; the others stand by."""
@@ -89,6 +93,7 @@ class Ticker:
             (1, self._wake),
             (1, self._follow),
             (1, self._fire),
+            (1, self._index),
             (_PRESENCE_TICKS, self._limit_presence),
             (1, self._step),
             (_RECOUNT_TICKS, self._recount),
@@ -181,6 +186,15 @@ class Ticker:
         if backlog[Lane.MAIL] >= _FLOOD and await self._store.followers.lag(names) < _PATIENCE:
             return
         await self._store.followers.catch_up(self._followers, await self._store.events.last())
+
+    async def _index(self) -> None:
+        """What tickets are found by, when there is time; in a flood a little all the same."""
+        backlog = await self._store.envelopes.backlog()
+        if backlog[Lane.MAIL] >= _FLOOD and self._ticks % _LAGGARD_TICKS:
+            return
+        for _ in range(_INDEX_BATCHES):
+            if await self._store.search_index.fill(_INDEX_AT_ONCE) < _INDEX_AT_ONCE:
+                return
 
     async def _step(self) -> None:
         await self._store.upkeep.step(self._ruling.stands)

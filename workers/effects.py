@@ -11,6 +11,7 @@ from models.store.effects.timers import Effect
 from models.store.figures.measures import STAGES
 from models.store.figures.steps import KEEPING
 from models.store.tickets import clocks, ending, helping, transfers
+from models.store.tickets.search_index import INDEXING
 from router.clocks import Timekeeper
 from workers import voice
 from workers.hours import calendars
@@ -41,6 +42,7 @@ def make_followers(settings: Settings) -> Sequence[Follower]:
         helping.HELPERS,
         calling_back.following_up(follow_up_plan(settings)),
         KEEPING,
+        INDEXING,
         noticing(settings.incidents.alarm, settings.incidents.compared, settings.incidents.alert),
         ending.closing(settings.life.close_days * 86400.0),
         _timekeeping(settings).follower(),

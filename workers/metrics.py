@@ -41,6 +41,12 @@ def metrics_handler(
                 registry=registry,
             )
             behind.set(await store.followers.lag(followers))
+            unread = Gauge(
+                "shouli_search_unread_tickets",
+                "Tickets not found yet by what was said last",
+                registry=registry,
+            )
+            unread.set(await store.search_index.due())
             _calendars(hours, registry)
             await _classifier(watch, registry)
         except ShouliError as error:

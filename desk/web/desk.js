@@ -30,7 +30,7 @@ class Desk {
   constructor(me, names) {
     this.state = {
       me, names, mine: [], listed: [], waiting: { total: 0, oldest: null },
-      tab: "mine", query: "", pages: 1, more: false, openId: null, view: null, fresh: new Set(), live: false,
+      tab: "mine", found: null, pages: 1, more: false, openId: null, view: null, fresh: new Set(), live: false,
     };
     this.open = this.open.bind(this);
     this.dirty = { queue: false, ticket: false };
@@ -213,9 +213,9 @@ class Desk {
     Object.assign(state, { mine: queue.tickets, me });
     // What the live line said meanwhile is newer than this answer.
     if (state.waiting === before) state.waiting = queue.waiting;
-    const { tab, query } = state;
+    const { tab } = state;
     const list = await readList(state);
-    if (state.tab === tab && state.query === query) Object.assign(state, list); // else another one was asked for since
+    if (state.tab === tab) Object.assign(state, list); // else another one was asked for since
     this.announce();
   }
 
@@ -296,19 +296,45 @@ class Desk {
   }
 
   chooseTab(tab) {
-    Object.assign(this.state, { tab, listed: [], query: "", pages: 1, more: false });
+    Object.assign(this.state, { tab, listed: [], found: null, pages: 1, more: false });
     this.draw();
     this.refresh({ queue: true });
   }
 
   showMore() {
+    if (this.state.tab === "found") return this.find(this.state.found.before);
     this.state.pages += 1;
     this.refresh({ queue: true });
   }
 
-  search(number) {
-    Object.assign(this.state, { tab: "all", query: number });
-    this.refresh({ queue: true });
+  /** Lists what is found by ``text``; nothing asked is the list of before again. */
+  search(text) {
+    const { tab, found } = this.state;
+    const back = tab === "found" ? found.back : tab;
+    if (!text) return tab === "found" && this.chooseTab(back);
+    Object.assign(this.state, { tab: "found", listed: [], more: false, found: { text, back, looks: true } });
+    return this.find();
+  }
+
+  /** Looks once, and not again with everything that happens: the list stays where it is read. */
+  async find(before = null) {
+    const { state } = this;
+    const { text } = state.found;
+    state.found = { ...state.found, looks: true };
+    this.draw();
+    const asked = state.found;
+    try {
+      const { found, ...told } = await call("POST", "/search", { text, before });
+      if (state.found !== asked) return; // another one was asked for since
+      state.listed = [...state.listed, ...found.map(({ ticket, ...how }) => ({ ...ticket, ...how }))];
+      Object.assign(state, { more: told.before !== null, found: { ...asked, ...told, looks: false } });
+    } catch (error) {
+      if (state.found === asked) state.found = { ...asked, looks: false, trouble: error.message };
+      if (error.status === 401) this.complain(error);
+      if (error.status === undefined) throw error;
+    } finally {
+      this.draw();
+    }
   }
 
   /** Does something, shows what went wrong, and reads again what may have changed. */

@@ -1,5 +1,6 @@
-// The lists: mine, waiting, and (for those who supervise) all.
+// The lists: mine, waiting, what was found, and (for those who supervise) all.
 import { pressureChips } from "./clocks.js";
+import { foundBy, leaveBox, passage, searchBox, untold } from "./finding.js";
 import { countdown, h, has, keyed, moment, say, show, span, now, t } from "./dom.js";
 import { call } from "./door.js";
 import { isBegun } from "./drafts.js";
@@ -20,9 +21,9 @@ async function pagesOf(query, most) {
 }
 
 /** What the tab that is open lists: what waits by its due time, everything by its age. */
-export async function readList({ tab, query, pages }) {
+export async function readList({ tab, pages }) {
   if (tab === "waiting") return pagesOf({ state: "waiting", order: "due", limit: PAGE }, pages);
-  if (tab === "all") return query ? pagesOf({ q: query }, 1) : pagesOf({ limit: PAGE }, pages);
+  if (tab === "all") return pagesOf({ limit: PAGE }, pages);
   return {};
 }
 
@@ -85,8 +86,10 @@ function card(ticket, { names, openId, open, fresh, others, begun }) {
         h("span.spread", null),
         dueOf(ticket) ?? moment(ticket.updated_at)),
       h("span.card-title", { dir: "auto" }, title(ticket)),
-      h("span.card-said", { dir: "auto" }, [ticket.customer, ticket.subject && ticket.preview].filter(Boolean).join(" · ")),
+      h("span.card-said", { dir: "auto" }, [ticket.customer, ticket.subject && !ticket.passage && ticket.preview].filter(Boolean).join(" · ")),
+      passage(ticket),
       h("span.card-labels", null,
+        foundBy(ticket),
         begun && h("span.chip.draft", null, t("draft")),
         pressureChips(ticket),
         ticket.labels.map((label) =>
@@ -95,8 +98,7 @@ function card(ticket, { names, openId, open, fresh, others, begun }) {
         others && ticket.owner && h("span.card-owner", null, ticket.owner.name))));
 }
 
-function emptyText({ tab, query, me }) {
-  if (tab === "all" && query) return t("empty.search", { number: query });
+function emptyText({ tab, me }) {
   if (tab !== "mine") return t(`empty.${tab}`);
   return [t("empty.mine"), h("br"), t(me.presence === "ready" ? "empty.mine.ready" : "empty.mine.away")];
 }
@@ -113,7 +115,7 @@ export function drawQueue(pane, desk) {
         t(`tab.${tab}`),
         counts[tab] !== undefined && h("span.count", null, String(counts[tab])))));
   const listed = state.tab === "mine" ? state.mine : state.listed;
-  const others = state.tab === "all";
+  const others = state.tab === "all" || state.tab === "found";
   const { names, openId, fresh } = state;
   const items = listed.map((ticket) => {
     // Of the one that is open the words themselves are in sight.
@@ -123,25 +125,23 @@ export function drawQueue(pane, desk) {
       make: () => card(ticket, { names, openId, open: desk.open, fresh, others, begun }),
     };
   });
+  if (state.tab === "found") items.unshift(...untold(desk));
   if (!items.length) items.push({ id: "none", shows: [state.tab, state.query, state.me.presence], make: () => h("li.empty", null, emptyText(state)) });
   if (state.tab !== "mine" && state.more) {
     const text = others ? t("list.more") : t("list.more.waiting", { n: Math.max(state.waiting.total - listed.length, 1) });
     items.push({ id: "more", shows: text, make: () => h("li.more-cards", null, h("button.quiet", { type: "button", onclick: () => desk.showMore() }, text)) });
   }
   keyed(pane.querySelector(".cards"), items);
+  leaveBox(pane, state);
   const oldest = state.tab === "waiting" && state.waiting.oldest;
   const waited = oldest ? Math.floor((now() - oldest) / 60) : null;
   show(pane.querySelector(".oldest"), waited, () => (oldest ? [t("oldest", { time: span(now() - oldest) })] : []));
 }
 
 export function makeQueue(desk) {
-  const search = h("input", {
-    type: "search", inputmode: "numeric", placeholder: t("search"), "aria-label": t("search"),
-    onkeydown: (key) => key.key === "Enter" && desk.search(key.target.value.trim()),
-  });
   return h("nav.queue", { "aria-label": t("queues") },
     h("div.tabs", null),
-    desk.state.me.role !== "agent" && h("div.search", null, search),
+    searchBox(desk),
     h("div.oldest", null),
     h("ul.cards", null));
 }

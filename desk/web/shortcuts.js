@@ -62,8 +62,7 @@ export function keysButton() {
 
 /** Tells all keys, and lets one switch the single ones off. */
 function showKeys() {
-  const typed = KEYS.filter(([, name]) => name !== "search" || document.querySelector(".search"))
-    .map(([key, name]) => [key === key.toLowerCase() ? key : `Shift+${key}`, name]);
+  const typed = KEYS.map(([key, name]) => [key === key.toLowerCase() ? key : `Shift+${key}`, name]);
   const row = ([key, name]) => h("div", null, h("dt", null, key.split("+").map((part) => h("kbd", null, part))), h("dd", null, t(`shortcut.${name}`)));
   const box = h("input", { type: "checkbox", checked: isOn(), onchange: () => localStorage.setItem(PLACE, box.checked ? "on" : "off") });
   const dialog = h("dialog.ask.wide", { "aria-labelledby": "shortcuts-title" },

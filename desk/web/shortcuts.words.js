@@ -16,7 +16,7 @@ export const WORDS = {
   "shortcut.resolve": ["解决", "Resolve"],
   "shortcut.note": ["写内部备注", "Write an internal note"],
   "shortcut.copy": ["复制工单号", "Copy the ticket number"],
-  "shortcut.search": ["按工单号查找", "Find by number"],
+  "shortcut.search": ["查找工单", "Find a ticket"],
   "shortcut.mine": ["我的工单", "My tickets"],
   "shortcut.waiting": ["等待中的工单", "Waiting tickets"],
   "shortcut.help": ["显示快捷键", "Show these keys"]

@@ -4,6 +4,7 @@ import { WORDS as bundles } from "./bundles.words.js";
 import { WORDS as complaint } from "./complaint.words.js";
 import { WORDS as facts } from "./facts.words.js";
 import { WORDS as figures } from "./figures.words.js";
+import { WORDS as finding } from "./finding.words.js";
 import { WORDS as followups } from "./followups.words.js";
 import { WORDS as frame } from "./frame.words.js";
 import { WORDS as helping } from "./helping.words.js";
@@ -23,6 +24,7 @@ export const WORDS = {
   ...complaint,
   ...facts,
   ...figures,
+  ...finding,
   ...followups,
   ...frame,
   ...helping,

@@ -66,6 +66,8 @@ from models.store.tickets.handling import Tickets
 from models.store.tickets.helping import Helping
 from models.store.tickets.merging import Merging
 from models.store.tickets.notes import Notes
+from models.store.tickets.search import Search
+from models.store.tickets.search_index import SearchIndex
 from models.store.tickets.transfers import Transfers
 
 __all__ = ["Store", "open_store"]
@@ -133,6 +135,8 @@ class Store:
     notes: Notes
     ledger: Ledger
     surveys: Surveys
+    search: Search
+    search_index: SearchIndex
 
     async def close(self) -> None:
         await self.db.close()
@@ -222,4 +226,6 @@ def open_store(
         notes=Notes(db),
         ledger=Ledger(db),
         surveys=Surveys(db),
+        search=Search(db, vault),
+        search_index=SearchIndex(db, people, vault),
     )

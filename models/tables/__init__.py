@@ -30,6 +30,7 @@ from models.tables.log import audit, event, webhook, webhook_event
 from models.tables.measures import invariant, stage_time
 from models.tables.processes import process
 from models.tables.rules import rules_publication, rules_version
+from models.tables.searching import search_entry
 from models.tables.tickets import assignment, skill_class, ticket
 from models.tables.timers import timer
 from models.tables.training import bundle, correction, retraining
@@ -84,6 +85,7 @@ __all__ = [
     "retraining",
     "rules_publication",
     "rules_version",
+    "search_entry",
     "shadow",
     "skill_class",
     "stage_time",

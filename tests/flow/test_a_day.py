@@ -101,8 +101,8 @@ class Centre:
         said = customer.text_of(await customer.next())
         found = re.search(r"\d{14,20}", said)
         assert found, said
-        listed = await self.boss.must("GET", f"tickets?q={found[0]}")
-        ticket = dict(listed["tickets"][0])
+        listed = await self.boss.must("POST", "search", {"text": found[0]})
+        ticket = dict(listed["found"][0]["ticket"])
         due = words.time(ticket["due_at"])
         (label,) = (one for one in ticket["labels"] if one["facet"] == "type")
         sure = label["accepted"] and label["value"] in words.kinds

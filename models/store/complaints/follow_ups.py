@@ -1,6 +1,6 @@
 """What people do with follow-ups: take, write down what was said, write, and review."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -113,13 +113,13 @@ class FollowUps:
         async with self._db.read() as conn:
             return [Attempt(**row) for row in (await conn.execute(query)).mappings()]
 
-    async def concerns(self, ticket_id: str, agent_id: str) -> bool:
-        """Whether a person calls back about a ticket, and so may see it."""
+    async def concerning(self, ticket_ids: Collection[str], agent_id: str) -> set[str]:
+        """Those of these tickets that a person calls back about, and so may see."""
         f = follow_up.c
-        mine = (f.ticket_id == ticket_id) & (f.owner_id == agent_id)
-        query = select(f.id).where(mine, f.state == FollowUpState.ACTIVE).limit(1)
+        mine = f.ticket_id.in_(sorted(ticket_ids)) & (f.owner_id == agent_id)
+        query = select(f.ticket_id).where(mine, f.state == FollowUpState.ACTIVE)
         async with self._db.read() as conn:
-            return (await conn.execute(query)).first() is not None
+            return set((await conn.execute(query)).scalars())
 
     # -- doing -------------------------------------------------------------------------
 

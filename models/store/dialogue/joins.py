@@ -6,7 +6,6 @@ each identity keeps its customer, its key, its conversations and their way back,
 a link leaves no trace but in the audit.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.contacts import normal
 from models.errors import Conflict, NotFound
 from models.masking import masked
 from models.message import InboundMessage
@@ -22,20 +22,8 @@ from models.store.ground.database import Database, Fields, Tx
 from models.store.ground.sealing import Vault
 from models.tables import conversation, customer_link, identity, proof, ticket
 
-_MOBILE = re.compile(r"(?:(?:00|\+)?86)?(1[3-9][0-9]{9})")
-"""A Chinese mobile number, with or without its country (工信部号码规划: 11 digits, 13–19)."""
-
 _FEW = 50
 """Customers of one person; a shared switchboard must not join a whole town."""
-
-
-def normal(kind: str, value: str) -> str:
-    """An address in the one spelling that equal ones have."""
-    if kind == "email":
-        return value.strip().lower()
-    digits = re.sub(r"[^0-9+]", "", value)
-    mobile = _MOBILE.fullmatch(digits)
-    return mobile.group(1) if mobile else digits
 
 
 async def prove(tx: Tx, vault: Vault, said: Iterable[tuple[Known, InboundMessage]]) -> None:

@@ -28,6 +28,7 @@ from models.store.intake.files import due_files, unfetched
 from models.store.intake.reopening import REOPENED, bring_back, next_word, reopened
 from models.store.tickets.custody import tell
 from models.store.tickets.filing import forget_words
+from models.store.tickets.search_index import forget
 from models.store.tickets.waiting import Stands, afresh, again
 from models.tables import audit, conversation, file_due, message, ticket
 from models.ticket import OPEN_STATES, TicketState
@@ -382,6 +383,7 @@ class Plan:
         await tx.update_each(ticket, ("labels",), wordless)
         if self._wordless:
             await forget_words(tx, self._wordless)
+            await forget(tx, self._wordless)
         await tx.insert(audit, self._audit)
         await tx.insert(file_due, self._due)
         talks = list(self._conversations.values())

@@ -31,6 +31,7 @@ from models.store.dialogue.erased import PREFIX, Marks, empty, leave_files
 from models.store.dialogue.revisions import WITHOUT_WORDS, without_words
 from models.store.ground.database import Fields, Tx
 from models.store.privacy.leftovers import hashes_in
+from models.store.tickets.search_index import forget
 from models.tables import (
     audit,
     complaint,
@@ -97,6 +98,7 @@ class Scope:
 
 async def erase_everything(tx: Tx, scope: Scope, marks: Marks, by: str | None) -> None:
     """Everything but the customers' own rows; what is theirs is locked."""
+    await _lose(tx, scope)
     await _hand_over_places(tx, scope)
     await _end_follow_ups(tx, scope)
     await _erase_messages(tx, scope, marks)
@@ -107,6 +109,17 @@ async def erase_everything(tx: Tx, scope: Scope, marks: Marks, by: str | None) -
     await _erase_log(tx, scope)
     await _erase_conversations(tx, scope)
     await _erase_identities(tx, scope)
+
+
+async def _lose(tx: Tx, scope: Scope) -> None:
+    """Nothing is found by them any more, nor where they spoke in what is another's."""
+    m, o = message.c, outbound.c
+    spoken = union(
+        scope.tickets,
+        select(m.ticket_id).where(scope.said, m.ticket_id.is_not(None)),
+        select(o.ticket_id).where(scope.answers, o.ticket_id.is_not(None)),
+    )
+    await forget(tx, (await tx.conn.execute(spoken)).scalars().all())
 
 
 async def _hand_over_places(tx: Tx, scope: Scope) -> None:

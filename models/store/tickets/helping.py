@@ -113,15 +113,17 @@ class Helping:
             rows = (await conn.execute(query.where(condition).order_by(*order))).mappings()
             return [Subtask(**row) for row in rows]
 
-    async def sees(self, ticket_id: str, agent_id: str, departments: Collection[str]) -> bool:
-        """Whether a person helps with a ticket, did, or is of a department that is asked to."""
-        h, s = helper.c, subtask.c
-        helps = select(h.id).where(h.ticket_id == ticket_id, h.agent_id == agent_id)
-        asked = select(s.id).where(
-            s.ticket_id == ticket_id, s.department.in_(sorted(departments)), s.state == "open"
+    async def seen_by(
+        self, ticket_ids: Collection[str], agent_id: str, departments: Collection[str]
+    ) -> set[str]:
+        """Those a person helps with, or did, or whose department is asked to."""
+        h, s, ids = helper.c, subtask.c, sorted(ticket_ids)
+        helps = select(h.ticket_id).where(h.ticket_id.in_(ids), h.agent_id == agent_id)
+        asked = select(s.ticket_id).where(
+            s.ticket_id.in_(ids), s.department.in_(sorted(departments)), s.state == "open"
         )
         async with self._db.read() as conn:
-            return any([(await conn.execute(q.limit(1))).first() for q in (helps, asked)])
+            return set((await conn.execute(union(helps, asked))).scalars())
 
     # -- helpers -----------------------------------------------------------------------
 

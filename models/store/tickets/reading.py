@@ -1,6 +1,6 @@
 """Looking at tickets: one, a person's, a page of all, and what became of each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,6 +108,21 @@ class TicketReading:
         if row is None:
             raise NotFound("no such ticket")
         return _ticket(row)
+
+    async def some(self, ticket_ids: Collection[str]) -> list[Ticket]:
+        """Those of these ids that there are, in no order."""
+        query = select(*_COLUMNS).where(ticket.c.id.in_(sorted(ticket_ids)))
+        async with self._db.read() as conn:
+            return [_ticket(row) for row in (await conn.execute(query)).mappings()]
+
+    async def had_by(self, agent_id: str, ticket_ids: Collection[str]) -> set[str]:
+        """Those of these tickets that are or were in a person's hands, or offered to them."""
+        s = assignment.c
+        query = select(s.ticket_id).where(
+            s.ticket_id.in_(sorted(ticket_ids)), s.agent_id == agent_id
+        )
+        async with self._db.read() as conn:
+            return set((await conn.execute(query)).scalars())
 
     async def of_owner(self, agent_id: str) -> list[Ticket]:
         """What a person has to do: offers first, then by due time."""

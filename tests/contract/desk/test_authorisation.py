@@ -55,6 +55,7 @@ _BODIES: Mapping[str, dict[str, Any]] = {
     "SetMajor": {"major": True, "why": "x"},
     "Snooze": {"seconds": 3600},
     "Split": {"messages": ["x"]},
+    "Wanted": {"text": "物流"},
     "WriteFollowUp": {"client_id": _ID, "conversation": "x", "text": "x"},
 }
 """A body that each form takes, where “{}” is none; of the others an empty one will do."""
@@ -73,7 +74,7 @@ _OF_EVERYBODY = frozenset(
         "GET /queue", "GET /tickets", "GET /board", "GET /agents", "GET /glossary",
         "GET /departments", "GET /canned", "GET /subtasks", "GET /improvements",
         "GET /follow-ups", "GET /incidents", "GET /incidents/{incident}",
-        "POST /incidents/{incident}/texts",
+        "POST /incidents/{incident}/texts", "POST /search",
     }
 )  # fmt: skip
 """What an agent may ask for that is of no one ticket or person."""

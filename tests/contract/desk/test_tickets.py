@@ -603,10 +603,7 @@ async def test_lists_are_paged_and_filtered(house: World, visit: Visit, clock: F
     assert [t["id"] for t in first["tickets"] + rest["tickets"]] == made[::-1]
     assert rest["before"] is None
     assert (await boss.get("/tickets?state=active")).json["tickets"] == []
-    number = (await house.store.tickets.get(made[0])).number
-    assert [t["id"] for t in (await boss.get(f"/tickets?q={number}")).json["tickets"]] == made[:1]
-    assert (await boss.get("/tickets?q=2026")).json["tickets"] == []
-    for bad in ("state=lost", "limit=0", "limit=x", "colour=red"):
+    for bad in ("state=lost", "q=2026", "limit=0", "limit=x", "colour=red"):
         assert (await boss.get(f"/tickets?{bad}")).status == 422, bad
 
 

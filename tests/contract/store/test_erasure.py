@@ -33,10 +33,12 @@ from models.tables import (
 from models.tables import (
     envelope as envelopes,
 )
+from models.terms import question
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, decision, envelope, inbound, leased, routed, thread
 from tests.contract.store.test_internal import SECRET, secretive
+from tests.contract.store.test_search import find, index
 
 NAME, ADDRESS, PHONE = "欧阳娜娜", "ouyang@example.com", "13912345678"
 WORDS = "我的订单8842至今未到"
@@ -505,3 +507,22 @@ async def test_what_comes_in_meanwhile_is_somebodys_or_nobodys(store: Store, aft
     assert all(not text for text, at in rows if at is not None)
     assert [text for text, at in rows if at is None] == [WORDS] * (1 if done else 2)
     assert sum(one == "talk" for one in key) == 1
+
+
+async def test_nobody_is_found_by_what_was_erased(store: Store) -> None:
+    ticket_id = await write(store, "m1")
+    li = Sender(external_id="li@example.com")
+    other = await write(store, "m2", sender=li, text="别的事", subject="", text_full="别的事")
+    await resolved(store, ticket_id)
+    await index(store)
+    asked = ("我的订单", "欧阳娜娜", ADDRESS, PHONE, "8842")
+    for words in asked:
+        assert ticket_id in await find(store, words), words
+    await erase(store, ticket_id)
+    for _ in range(2):  # at once, and when what is left has been read again
+        for words in asked:
+            assert not await store.search.candidates(question(words), None, 10), words
+        await index(store)
+    number = (await store.tickets.get(ticket_id)).number
+    assert await find(store, number) == [ticket_id]
+    assert await find(store, "别的事") == [other]

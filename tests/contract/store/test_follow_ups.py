@@ -226,8 +226,9 @@ async def test_a_complaint_is_called_back_by_somebody_else(store: Store, clock: 
     await store.follow_ups.take(found.id, han, han, forced=False)
     with pytest.raises(Conflict):
         await store.follow_ups.record(found.id, li, "try-0", Said(True), PLAN)
-    assert await store.follow_ups.concerns(found.ticket_id, han)
-    assert not await store.follow_ups.concerns(found.ticket_id, li)
+    of = [found.ticket_id, "another"]
+    assert await store.follow_ups.concerning(of, han) == {found.ticket_id}
+    assert await store.follow_ups.concerning(of, li) == set()
 
 
 @pytest.mark.parametrize("reopen", [True, False])

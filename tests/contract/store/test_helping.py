@@ -88,7 +88,8 @@ async def test_a_helper_with_a_task_is_not_sent_away(store: Store) -> None:
         await store.helping.dismiss(ticket_id, owner, helper)
     await store.helping.cancel(task, owner, "不用了")
     await store.helping.dismiss(ticket_id, owner, helper)
-    assert await store.helping.sees(ticket_id, helper, ()), "who helped may still look"
+    seen = await store.helping.seen_by([ticket_id], helper, ())
+    assert seen == {ticket_id}, "who helped may still look"
 
 
 async def test_the_owner_is_no_helper_and_somebody_must_be_asked(store: Store) -> None:
@@ -103,9 +104,9 @@ async def test_who_sees_it(store: Store) -> None:
     ticket_id, owner = await owned(store)
     stranger = await agent(store, "zhao")
     task = await store.helping.open(ticket_id, owner, title="查", department="物流部", due_at=1.0)
-    sees = store.helping.sees
-    assert await sees(ticket_id, stranger, {"物流部"})
-    assert not await sees(ticket_id, stranger, {"财务部"})
+    sees, of = store.helping.seen_by, [ticket_id, "another"]
+    assert await sees(of, stranger, {"物流部"}) == {ticket_id}
+    assert await sees(of, stranger, {"财务部"}) == set()
     assert [t.id for t in await store.helping.open_tasks(stranger, {"物流部"})] == [task]
     assert await store.helping.open_tasks(stranger, {"财务部"}) == []
     await store.helping.take(task, stranger, 0)

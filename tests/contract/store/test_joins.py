@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from models.contacts import normal
 from models.errors import Conflict, NotFound
 from models.message import Lane, ReplyRoute, Sender, Trust
 from models.store import Store
-from models.store.dialogue.joins import normal
 from models.store.tickets.handling import Ticket
 from models.ticket import TicketState
 from tests.contract.store.makers import agent, decision, envelope, routed, thread

@@ -23,8 +23,13 @@ from tests.contract.store.makers import owned
 
 
 async def test_the_migrated_schema_is_the_one_in_the_tables(store: Store) -> None:
+    def ours(_object: object, name: str | None, *_: object) -> bool:
+        # What each database has of its own to look into search_entry (revision 0032).
+        return not (name or "").startswith(("search_fts", "ix_search_entry_terms"))
+
     def differences(connection: Connection) -> object:
-        return compare_metadata(MigrationContext.configure(connection), metadata)
+        options = {"include_object": ours}
+        return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
 
     async with store.db.read() as conn:
         assert await conn.run_sync(differences) == []

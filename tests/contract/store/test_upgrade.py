@@ -18,9 +18,10 @@ from models.migrations import check, migrate
 from models.store import Store
 from models.store.ground.database import Database, Tx
 from models.tables import conversation, customer, envelope, event, identity, message
+from models.terms import question
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
-from tests.contract.store.makers import owned
+from tests.contract.store.makers import owned, waiting
 from workers.effects import make_followers
 
 FIRST = "0001"
@@ -185,3 +186,27 @@ async def test_a_database_that_lacks_something_is_not_called_up_to_date(db: Data
         await tx.conn.execute(text("UPDATE alembic_version SET version_num = :head"), head)
     with pytest.raises(Permanent, match=r"lacks .*assignment\.|lacks .*timer"):
         await migrate(db)
+
+
+def _before_the_search(connection: Connection) -> None:
+    """The step that makes it, on a database that has tickets and does not know it yet."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("DROP TABLE search_fts")
+    connection.exec_driver_sql("DROP TABLE search_entry")
+    with Operations.context(MigrationContext.configure(connection)):
+        import_module("models.migrations.versions.0032_what_tickets_are_found_by").upgrade()
+
+
+async def test_tickets_of_before_are_found_by_and_by(store: Store) -> None:
+    old = [await waiting(store, f"k{n}", text="电视机坏了") for n in range(3)]
+    async with store.db.write() as tx:
+        await tx.conn.run_sync(_before_the_search)
+        await tx.conn.execute(text("DELETE FROM event"))  # the log forgets
+    assert await store.search_index.due() == 3
+    asked = question("电视机")
+    for done in range(1, 4):
+        assert await store.search_index.fill(1) == 1
+        found = await store.search.candidates(asked, None, 10)
+        # The newest first, for those are looked for.
+        assert [one.ticket_id for one in found] == old[::-1][:done]
+    assert await store.search_index.fill(1) == 0

@@ -8,6 +8,9 @@ from models.figures import DIMENSIONS
 from models.message import Lane
 from models.routing import Position
 from models.store import Store
+from models.store.tickets.search import Candidate
+from models.store.tickets.search_index import INDEXING, forget
+from models.terms import question
 from models.ticket import OPEN_STATES, TicketState
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
@@ -31,6 +34,14 @@ async def _from_mail_to_answer(store: Store) -> None:
     await makers.waiting(store, "k2", conversation_key="talk-k1")
 
 
+async def _indexed(store: Store) -> None:
+    await makers.waiting(store, "k3")
+    await store.followers.catch_up([INDEXING], await store.events.last())
+    assert await store.search_index.fill(10)
+    async with store.db.write() as tx:
+        await forget(tx, ["t"])
+
+
 EVERY_MOMENT: Mapping[str, Act] = {
     "a message": _from_mail_to_answer,
     "envelopes": lambda s: s.envelopes.expire(3),
@@ -48,6 +59,9 @@ EVERY_MOMENT: Mapping[str, Act] = {
     "contact": lambda s: s.upkeep.lose_contact(30.0, 60.0),
     "load": lambda s: s.upkeep.recount(),
     "timers": lambda s: s.timers.due({"ticket.close": None}, 10),  # type: ignore[dict-item]
+    "what is said is found": lambda s: s.followers.catch_up([INDEXING], 10**6),
+    "to be found": _indexed,
+    "unread": lambda s: s.search_index.due(),
     "lag": lambda s: s.followers.lag(["figures"]),
     "invariants": lambda s: s.invariants.broken(),
     "events": lambda s: s.events.after(0),
@@ -72,6 +86,12 @@ LOOKED_AT: Mapping[str, Act] = {
     "places": lambda s: s.boards.places(["c"]),
     "depth": lambda s: s.boards.depth(),
     "answers by state": lambda s: s.outbound.counts(),
+    "search": lambda s: s.search.candidates(question("退款 wang@example.com"), None, 10),
+    "found": lambda s: s.search.confirmed(question("退款"), [Candidate(1, "t", frozenset())]),
+    "like a number": lambda s: s.search.like_number("20261126000011"),
+    "may be seen": lambda s: s.tickets.had_by("a", ["t"]),
+    "of whom": lambda s: s.helping.seen_by(["t"], "a", {"物流部"}),
+    "calls back": lambda s: s.follow_ups.concerning(["t"], "a"),
     "failed answers": lambda s: s.outbound.page(state="failed"),
     "alarms": lambda s: s.measures.found_ever(),
     "breaches": lambda s: s.clocks.breaches(),

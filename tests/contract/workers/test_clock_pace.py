@@ -8,9 +8,10 @@ from models.store import Store
 from models.store.effects.followers import Follower
 from models.store.ground.database import Event, Tx
 from models.store.learning.bundles import Keep
+from models.store.tickets.search_index import INDEXING
 from router.sla import Calendars
 from tests.contract.store.conftest import FakeClock
-from tests.contract.store.makers import envelope
+from tests.contract.store.makers import envelope, waiting
 from tests.contract.store.test_rules import ALWAYS, content
 from tests.contract.workers.test_ruling import Bell
 from workers.clock import Ticker
@@ -88,3 +89,24 @@ async def test_a_little_mail_makes_nobody_wait(store: Store, clock: FakeClock) -
     await _say(store)
     await _ticker(store, listener).tick()
     assert listener.heard == [1]
+
+
+async def test_what_is_found_is_worked_out_when_there_is_time(
+    store: Store, clock: FakeClock
+) -> None:
+    ticker = _ticker(store, Listener())
+
+    async def said(key: str) -> None:
+        await waiting(store, key, text="电视机坏了")
+        await store.followers.catch_up([INDEXING], await store.events.last())
+
+    await said("k1")
+    await ticker.tick()
+    assert await store.search_index.due() == 0
+    await said("k2")
+    await _mails(store, FLOOD)
+    for _ in range(9):
+        await ticker.tick()
+        assert await store.search_index.due() == 1
+    await ticker.tick()
+    assert await store.search_index.due() == 0, "a flood that does not end"

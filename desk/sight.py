@@ -1,0 +1,46 @@
+"""Who may see which ticket: agents what is their business, those above them everything."""
+
+from collections.abc import Sequence
+
+from desk.auth import Person
+from desk.shapes import may_receive
+from models.agent import Role
+from models.complaint import SKILL_PREFIX
+from models.store import Store
+from models.store.tickets.handling import Ticket
+from models.ticket import TicketState
+
+_FREE_STATES = {TicketState.NEW, TicketState.WAITING}
+
+
+async def visible(store: Store, person: Person, tickets: Sequence[Ticket]) -> list[Ticket]:
+    """Those of ``tickets`` that a person may see, in their order.
+
+    Agents see what waits, what is or was theirs, what is offered to them, what was merged
+    into theirs, and what they or their department help with.
+    """
+    if person.ranks(Role.SUPERVISOR):
+        return list(tickets)
+    at_once = {t.id for t in tickets if t.owner_id == person.id or t.state in _FREE_STATES}
+    others = [ticket for ticket in tickets if ticket.id not in at_once]
+    theirs = at_once | await _concerning(store, person, others) if others else at_once
+    return [ticket for ticket in tickets if ticket.id in theirs]
+
+
+async def _concerning(store: Store, person: Person, tickets: Sequence[Ticket]) -> set[str]:
+    ids = [ticket.id for ticket in tickets]
+    found = await store.tickets.had_by(person.id, ids)
+    found |= await store.follow_ups.concerning(ids, person.id)
+    found |= await store.helping.seen_by(ids, person.id, departments_of(person))
+    offers = await store.transfers.of(ids)
+    found |= {name for name, offer in offers.items() if may_receive(offer, person.agent)}
+    into = {ticket.merged_into for ticket in tickets if ticket.merged_into is not None}
+    kept = await store.tickets.some(into)
+    mine = {ticket.id for ticket in kept if ticket.owner_id == person.id}
+    return found | {ticket.id for ticket in tickets if ticket.merged_into in mine}
+
+
+def departments_of(person: Person) -> set[str]:
+    """The departments that a person is of: by their skills."""
+    mine = (skill for skill in person.agent.skills if skill.startswith(SKILL_PREFIX))
+    return {skill.removeprefix(SKILL_PREFIX) for skill in mine}

@@ -1,0 +1,18 @@
+// Finding tickets. After the “=” this is plain JSON.
+export const WORDS = {
+  "search": ["工单号、客户、单号、说过的话", "Number, customer, order, words"],
+  "search.label": ["查找工单", "Find tickets"],
+  "search.title": ["工单号、邮箱、电话、姓名、订单号或对话里的话；空格隔开的几样要同时有", "A ticket number, an e-mail address, a telephone number, a name, an order number, or what was said; of several, all"],
+  "search.looks": ["正在查找……", "Looking …"],
+  "search.none": ["没有找到“{text}”。", "Nothing was found by “{text}”."],
+  "search.hint": ["邮箱、电话、姓名要写全；话和单号写其中一段就行。", "Write addresses, telephone numbers and names whole; of words and numbers a part will do."],
+  "search.misread": ["这个工单号抄错了：校验位不对。会不会是", "This ticket number was misread: its check digit is wrong. Was it"],
+  "search.unread": ["还有 {n} 张工单没读到最新内容，可能找不全。", "{n} tickets are not read to the end yet: some may be missing."],
+  "found.number": ["工单号", "Number"],
+  "found.email": ["邮箱", "E-mail"],
+  "found.phone": ["电话", "Telephone"],
+  "found.name": ["姓名", "Name"],
+  "found.handle": ["账号", "Account"],
+  "found.side.us": ["我方", "We"],
+  "found.side.note": ["备注", "Note"]
+};
