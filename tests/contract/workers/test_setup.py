@@ -14,7 +14,7 @@ from config.settings import load
 from models.errors import Permanent
 from models.store import Store
 from models.store.ground.sealing import check_key
-from tests.contract.classifier.test_training import packed_as_before
+from tests.contract.classifier.test_bundle_files import packed_as_before
 from tests.contract.workers.test_retrain import TAXONOMY, small_bundle
 from tests.databases import migrated_sqlite
 from workers.home import SetupError, master_key

@@ -1,0 +1,176 @@
+"""Bundles as files and packs: what is damaged, foreign or forged is refused."""
+
+import json
+import zipfile
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from classifier import bundles, formats
+from classifier.bundle import Bundle, BundleRefused
+from classifier.predict import Classifier
+from models.errors import Temporary
+from tests.contract.classifier.small import NEW
+
+ROOT = Path(__file__).parents[3]
+
+
+def packed(files: Mapping[str, bytes]) -> bytes:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def packed_as_before(bundle: Bundle) -> bytes:
+    """As format 2 had it: all names in one JSON file, no tables."""
+    files = formats.to_files(bundle)
+    model = json.loads(files["model.json"])
+    terms = {block: list(names) for block, names in bundle.vocabulary.terms.items()}
+    names = {"terms": terms, "cues": model.pop("cues"), "shapes": model.pop("shapes")}
+    gone = {"keys.npy", "columns.npy", *(f"{block}.txt" for block in terms), "manifest.json"}
+    kept = {name: content for name, content in files.items() if name not in gone}
+    kept |= {
+        "model.json": json.dumps(model).encode(),
+        "vocabulary.json": json.dumps(names).encode(),
+    }
+    hashes = {name: formats.sha256(content) for name, content in kept.items()}
+    manifest = {"format": "shouli-classifier-2", "id": formats._id_of(hashes), "files": hashes}
+    card = json.loads(kept["card.json"]) | {"id": manifest["id"]}
+    kept["card.json"] = json.dumps(card).encode()
+    hashes["card.json"] = formats.sha256(kept["card.json"])
+    return packed({"manifest.json": json.dumps(manifest).encode(), **kept})
+
+
+def test_pack_and_unpack(saved: Path, tmp_path: Path, classifier: Classifier) -> None:
+    packed = bundles.pack(saved)
+    assert packed == bundles.pack(saved)
+    there = bundles.unpack(packed, tmp_path)
+    assert there == tmp_path / saved.name
+    assert bundles.unpack(packed, tmp_path) == there
+    assert Classifier.load(there).classify(NEW) == classifier.classify(NEW)
+    assert [path.name for path in tmp_path.iterdir()] == [there.name]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("weights.npy", "idf.npy", "keys.npy", "columns.npy", "word.txt"),
+        *("card.json", "taxonomy.json", "manifest.json"),
+    ],
+)
+def test_a_damaged_bundle_is_refused_and_can_be_written_anew(
+    bundle: Bundle, saved: Path, tmp_path: Path, name: str
+) -> None:
+    there = bundles.unpack(bundles.pack(saved), tmp_path)
+    content = bytearray((there / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (there / name).write_bytes(content)
+    with pytest.raises(BundleRefused):
+        bundles.load(there)
+    with pytest.raises(BundleRefused):
+        bundles.pack(there)
+    bundles.load(bundles.save(bundle, tmp_path))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"PK\x03\x04", packed({"manifest.json": b"{}"}), packed({"../evil.json": b"{}"})],
+)
+def test_a_foreign_pack_is_refused_and_writes_nothing(data: bytes, tmp_path: Path) -> None:
+    root = tmp_path / "in"
+    with pytest.raises(BundleRefused):
+        bundles.unpack(data, root)
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_a_pickle_is_refused_before_it_runs(saved: Path, tmp_path: Path) -> None:
+    """Even with every hash and the id set right, an object array is not unpickled."""
+    there = bundles.unpack(bundles.pack(saved), tmp_path)
+    ran = tmp_path / "ran"
+
+    class Canary:
+        def __reduce__(self) -> tuple:
+            return Path.touch, (ran,)
+
+    np.save(there / "weights.npy", np.array([Canary()], object), allow_pickle=True)
+    _signed_anew(there)
+    with pytest.raises(BundleRefused, match="objects"):
+        bundles.load(there)
+    assert not ran.exists()
+
+
+def _signed_anew(there: Path) -> None:
+    """Every hash and the id as they must be for what lies there now."""
+    manifest = json.loads((there / "manifest.json").read_bytes())
+    files = {name: formats.sha256((there / name).read_bytes()) for name in manifest["files"]}
+    manifest |= {"files": files, "id": formats._id_of(files)}
+    (there / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize(
+    ("name", "forge", "why"),
+    [
+        ("keys.npy", lambda keys: keys[::-1], "order of a table"),
+        ("keys.npy", lambda keys: keys[1:], "table does not fit"),
+        ("columns.npy", lambda columns: columns + 1, "columns that are not there"),
+        ("columns.npy", lambda columns: columns.astype(np.int64), "table does not fit"),
+        ("weights.npy", lambda weights: weights * np.nan, "weights does not fit"),
+        ("weights.npy", np.asfortranarray, "by columns"),
+    ],
+)
+def test_arrays_that_do_not_belong_together_are_refused(
+    saved: Path, tmp_path: Path, name: str, forge: Callable, why: str
+) -> None:
+    there = bundles.unpack(bundles.pack(saved), tmp_path)
+    np.save(there / name, forge(np.load(there / name)))
+    _signed_anew(there)
+    with pytest.raises(BundleRefused, match=why):
+        bundles.load(there)
+
+
+def test_names_that_are_not_as_many_as_columns_are_refused(saved: Path, tmp_path: Path) -> None:
+    there = bundles.unpack(bundles.pack(saved), tmp_path)
+    with (there / "word.txt").open("ab") as file:
+        file.write("一\n".encode())
+    _signed_anew(there)
+    with pytest.raises(BundleRefused, match="idf does not fit"):
+        bundles.load(there)
+
+
+def test_a_bundle_of_the_format_before_decides_alike(
+    bundle: Bundle, tmp_path: Path, classifier: Classifier
+) -> None:
+    older = bundles.unpack(packed_as_before(bundle), tmp_path)
+    assert older.name != classifier.card.id
+    decided = [each.facets for each in Classifier.load(older).classify(NEW)]
+    assert decided == [each.facets for each in classifier.classify(NEW)]
+    again = bundles.unpack(bundles.pack(older), tmp_path / "there")
+    assert again.name == older.name
+    assert bundles.save(bundles.load(older), tmp_path).name == classifier.card.id
+
+
+def test_names_are_read_one_by_one_as_all_together(classifier: Classifier, bundle: Bundle) -> None:
+    there, made = classifier.bundle.vocabulary, bundle.vocabulary
+    assert there.names() == made.names()
+    assert [there.name(at) for at in range(there.size)] == there.names()
+    assert there.terms["word"][-1] == made.terms["word"][-1]
+    assert list(there.terms["word"][1:3]) == list(made.terms["word"][1:3])
+    with pytest.raises(IndexError):
+        there.terms["word"][len(made.terms["word"])]
+
+
+def test_a_full_disk_leaves_nothing(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(Temporary, match="No space left"):
+        bundles.save(bundle, tmp_path)
+    assert not list(tmp_path.iterdir())
