@@ -101,3 +101,51 @@ async def test_a_form_that_cannot_be_sent_keeps_what_is_in_it(
     await form.get_by_role("button", name="协办").click()
     await expect(form).to_have_count(0)
     await expect(page.locator(".head .tag")).to_have_text("协办中")
+
+
+async def test_a_note_whose_answer_was_lost_is_not_written_twice(
+    house: World, page: Page, url: str
+) -> None:
+    li, ticket = await house.person("li"), await house.ticket()
+    await house.give(ticket, li)
+    await sign_in(page, url, "li")
+    await page.locator(".card").first.click()
+    text = page.locator(".note-form textarea")
+    write = page.locator(".note-form button[type=submit]")
+
+    async def write_in_vain(said: str) -> None:
+        await page.evaluate(_LOSES_THE_NEXT_ANSWER, "/notes")
+        await text.fill(said)
+        await write.click()
+        await page.evaluate("() => window.lost")
+
+    await write_in_vain("仓库说明天发")
+    await write.click()
+    await expect(text).to_have_value("")
+    assert [note.text for note in await house.store.notes.of(ticket)] == ["仓库说明天发"]
+    # Written anew after another loss, it is another one, and the writer is told so first.
+    await write_in_vain("运费我们出")
+    await text.fill("运费客户出")
+    await write.click()
+    await expect(page.get_by_text("先前那次其实已经存下").first).to_be_visible()
+    await write.click()
+    await expect(text).to_have_value("")
+    assert [note.text for note in await house.store.notes.of(ticket)] == [
+        "仓库说明天发", "运费我们出", "运费客户出",
+    ]  # fmt: skip
+
+
+_LOSES_THE_NEXT_ANSWER = """
+(end) => {
+  const real = window.fetch;
+  let told;
+  window.lost = new Promise((resolve) => { told = resolve; });
+  window.fetch = async (...asked) => {
+    const answer = await real(...asked);
+    if (!asked[0].endsWith(end)) return answer;
+    window.fetch = real;
+    setTimeout(told, 50);
+    throw new TypeError("the line went down");
+  };
+}
+"""
