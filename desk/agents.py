@@ -7,10 +7,10 @@ from aiohttp import web
 from desk import bodies
 from desk.auth import API, ID, PASSWORDS, Person, in_person, who
 from desk.errors import Refusal
-from desk.services import SERVICES, Words
+from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import colleague_json, person_json
 from models.agent import Presence, Role
-from models.errors import Conflict
+from models.errors import Conflict, NotFound
 
 
 async def list_agents(request: web.Request) -> web.Response:
@@ -92,6 +92,15 @@ async def leave(request: web.Request) -> web.Response:
     handed = await services.store.leaving.leave(agent_id, person.id, asked.to)
     await services.doorbell.ring("dispatch")
     return web.json_response({"handed": handed})
+
+
+async def colleague(services: DeskServices, agent_id: str) -> None:
+    """Raises ``Refusal`` 422 when there is no such person."""
+    try:
+        await services.store.agents.get(agent_id)
+    except NotFound as error:
+        words = Words("没有这位坐席。", "There is no such agent.")
+        raise Refusal(422, "invalid_field", words, field="agent") from error
 
 
 def routes() -> list[web.RouteDef]:

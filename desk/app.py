@@ -27,6 +27,7 @@ from desk import (
     pages,
     push,
     queues,
+    reading,
     rules,
     satisfaction,
     searching,
@@ -42,6 +43,7 @@ from desk.services import SERVICES, DeskServices
 
 DOORS = (
     auth,
+    reading,
     tickets,
     searching,
     clocks,

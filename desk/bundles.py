@@ -11,7 +11,6 @@ from desk import bodies
 from desk.auth import API, ID, who
 from desk.errors import Refusal
 from desk.services import SERVICES, Words
-from desk.tickets import names_of
 from models.agent import Role
 from models.errors import Conflict, NotFound, Rejected
 from models.training import Retraining
@@ -35,7 +34,7 @@ async def bundle(request: web.Request) -> web.Response:
     if bundle_id not in cards:
         raise NotFound("no such bundle")
     run = await services.store.retrainings.of_bundle(bundle_id)
-    told = None if run is None else run_json(run, await names_of(services))
+    told = None if run is None else run_json(run, await services.store.agents.names())
     return web.json_response({"bundle": cards[bundle_id], "retraining": told})
 
 
@@ -115,7 +114,7 @@ async def retrainings(request: web.Request) -> web.Response:
     who(request, Role.ADMIN)
     services = request.app[SERVICES]
     store = services.store
-    names = await names_of(services)
+    names = await services.store.agents.names()
     champion = await store.bundles.champion()
     upto = await store.retrainings.learnt_upto(champion) if champion else 0.0
     runs = [run_json(run, names) for run in await store.retrainings.latest()]

@@ -7,13 +7,15 @@ from aiohttp import web
 
 from desk import bodies
 from desk import complaint_bodies as asking
+from desk.agents import colleague
 from desk.auth import API, ID, who
 from desk.errors import Refusal
 from desk.masking import FindSpans, hidden
+from desk.reading import needs_of
 from desk.repeats import key_of
 from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import Json
-from desk.tickets import names_of, needs_of, seen, touched
+from desk.sight import seen, touched
 from models.agent import Role
 from models.complaint import GAP_NAMES, WORD_NAMES, Gap, department_skill
 from models.errors import NotFound
@@ -62,7 +64,7 @@ async def show(request: web.Request) -> web.Response:
 
 async def _shown(request: web.Request, ticket_id: str, status: int = 200) -> web.Response:
     services = request.app[SERVICES]
-    store, names = services.store, await names_of(services)
+    store, names = services.store, await services.store.agents.names()
     found = await store.complaints.get(ticket_id)
     handlers = await store.complaints.handlers(ticket_id)
     return web.json_response(
@@ -167,15 +169,6 @@ async def _known(services: DeskServices, task: asking.NewSubtask) -> None:
     if not task.department and task.agent is None:
         words = Words("请写明部门或坐席。", "Name a department or a person.")
         raise Refusal(422, "missing_field", words, field="department")
-
-
-async def colleague(services: DeskServices, agent_id: str) -> None:
-    """Raises ``Refusal`` 422 when there is no such person."""
-    try:
-        await services.store.agents.get(agent_id)
-    except NotFound as error:
-        words = Words("没有这位坐席。", "There is no such agent.")
-        raise Refusal(422, "invalid_field", words, field="agent") from error
 
 
 async def open_task(
@@ -290,7 +283,7 @@ async def improvements(request: web.Request) -> web.Response:
     """What is still to get better: of the caller, of everybody for supervisors."""
     person, services = who(request), request.app[SERVICES]
     whose = None if person.ranks(Role.SUPERVISOR) else person.id
-    names = await names_of(services)
+    names = await services.store.agents.names()
     found = await services.store.improvements.open(whose)
     return web.json_response({"improvements": [improvement_json(one, names) for one in found]})
 
@@ -319,7 +312,7 @@ async def not_improved(request: web.Request) -> web.Response:
 async def _improvement(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     one = await services.store.improvements.get(request.match_info["improvement"])
-    return web.json_response(improvement_json(one, await names_of(services)))
+    return web.json_response(improvement_json(one, await services.store.agents.names()))
 
 
 def routes() -> list[web.RouteDef]:

@@ -12,7 +12,7 @@ from desk.masking import hidden
 from desk.paging import page, told
 from desk.services import SERVICES, Words
 from desk.shapes import Json, customer_json
-from desk.tickets import names_of, seen, touched
+from desk.sight import seen, touched
 from models.agent import Role
 from models.errors import NotFound
 from models.store.dialogue.joins import Link, Person
@@ -90,7 +90,7 @@ async def conversation(request: web.Request) -> web.Response:
         await tx.audit(who(request).id, "customer.read", ticket.id, conversation=wanted)
     log, next_after = await page(store, wanted, asked.after)
     authors = [entry.identity_id for entry in log if entry.identity_id is not None]
-    senders, names = await store.people.senders(authors), await names_of(services)
+    senders, names = await store.people.senders(authors), await services.store.agents.names()
     return web.json_response(
         {
             "messages": await told(

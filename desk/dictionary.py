@@ -7,7 +7,6 @@ from aiohttp import web
 from desk import bodies
 from desk.auth import API, who
 from desk.services import SERVICES
-from desk.tickets import names_of
 from models.agent import Role
 
 
@@ -15,7 +14,7 @@ async def dictionary(request: web.Request) -> web.Response:
     """Every word with who added it, and those that the settings name."""
     who(request, Role.ADMIN)
     services = request.app[SERVICES]
-    names = await names_of(services)
+    names = await services.store.agents.names()
     words = [
         asdict(each) | {"added_by": names.get(each.added_by or "")}
         for each in await services.store.dictionary.all()

@@ -13,7 +13,7 @@ from desk.errors import Refusal
 from desk.masking import hidden, hides_something
 from desk.services import SERVICES, Words
 from desk.shapes import entry_json
-from desk.tickets import seen
+from desk.sight import seen
 from models.errors import NotFound
 from models.filetypes import sniffed
 from models.store.dialogue.conversations import Entry

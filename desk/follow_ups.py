@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from desk import bodies
+from desk.agents import colleague
 from desk.auth import API, ID, Person, who
 from desk.errors import Refusal
 from desk.masking import hidden
+from desk.reading import needs_of
 from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import Json
-from desk.tickets import names_of, needs_of
 from models.agent import Presence, Role
 from models.errors import NotFound
 from models.follow_up import OPEN_STATES, STATE_NAMES, FollowUpState, Said
@@ -32,7 +33,7 @@ async def listed(request: web.Request) -> web.Response:
         found = await store.page(states=states, ticket_id=asked.ticket)
     else:
         found = await store.page(states=[FollowUpState.WAITING], ticket_id=asked.ticket)
-    names = await names_of(services)
+    names = await services.store.agents.names()
     return web.json_response(
         {
             "now": services.clock(),
@@ -54,7 +55,7 @@ async def _seen(request: web.Request) -> FollowUp:
 
 async def show(request: web.Request) -> web.Response:
     person, services, found = who(request), request.app[SERVICES], await _seen(request)
-    names = await names_of(services)
+    names = await services.store.agents.names()
     attempts = await services.store.follow_ups.attempts(found.id)
     return web.json_response(
         {
@@ -96,11 +97,7 @@ async def take(request: web.Request) -> web.Response:
     receiver = asked.agent or person.id
     if receiver != person.id:
         who(request, Role.SUPERVISOR)
-        try:
-            await services.store.agents.get(receiver)
-        except NotFound as error:
-            words = Words("没有这位坐席。", "There is no such agent.")
-            raise Refusal(422, "invalid_field", words, field="agent") from error
+        await colleague(services, receiver)
     supervises = person.ranks(Role.SUPERVISOR)
     if not supervises and person.agent.presence != Presence.READY:
         words = Words("请先将自己设为就绪，再接手。", "Set yourself ready before you take one.")
@@ -150,7 +147,7 @@ async def _after(request: web.Request, follow_up_id: str) -> web.Response:
     services = request.app[SERVICES]
     await services.doorbell.ring("dispatch")
     found = await services.store.follow_ups.get(follow_up_id)
-    names = await names_of(services)
+    names = await services.store.agents.names()
     return web.json_response({"follow_up": _json(services, found, who(request), names)})
 
 

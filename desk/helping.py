@@ -7,14 +7,14 @@ from aiohttp import web
 
 from desk import bodies
 from desk import complaint_bodies as asking
+from desk.agents import colleague
 from desk.auth import API, ID, who
-from desk.complaints import colleague, open_task, person_json
+from desk.complaints import open_task, person_json
 from desk.errors import Refusal
 from desk.repeats import key_of
 from desk.services import SERVICES, Words
 from desk.shapes import Json
-from desk.sight import departments_of
-from desk.tickets import hands_off, names_of, seen, touched
+from desk.sight import departments_of, hands_off, seen, touched
 from models.agent import Role
 from models.errors import NotFound
 from models.store.tickets.helping import Subtask
@@ -27,7 +27,7 @@ async def show(request: web.Request) -> web.Response:
 
 async def _shown(request: web.Request, ticket_id: str, status: int = 200) -> web.Response:
     services = request.app[SERVICES]
-    store, names = services.store, await names_of(services)
+    store, names = services.store, await services.store.agents.names()
     return web.json_response(
         {
             "helpers": [
@@ -62,7 +62,7 @@ async def mine(request: web.Request) -> web.Response:
     """What the caller, or a department of theirs, is asked to do."""
     person, services = who(request), request.app[SERVICES]
     found = await services.store.helping.open_tasks(person.id, departments_of(person))
-    names = await names_of(services)
+    names = await services.store.agents.names()
     return web.json_response({"tasks": [task_json(task, names) for task in found]})
 
 

@@ -10,7 +10,6 @@ from desk.masking import beginning
 from desk.repeats import key_of
 from desk.services import SERVICES, DeskServices
 from desk.shapes import Json, value_name
-from desk.tickets import names_of
 from models.agent import Role
 from models.store.complaints.incidents import Incident, IncidentText
 
@@ -21,7 +20,7 @@ async def listed(request: web.Request) -> web.Response:
     who(request)
     services, asked = request.app[SERVICES], bodies.query(request, bodies.IncidentFilter)
     found = await services.store.incidents.page(state=asked.state)
-    names = await names_of(services)
+    names = await services.store.agents.names()
     return web.json_response(
         {"now": services.clock(), "incidents": [_json(services, one, names) for one in found]}
     )
@@ -30,7 +29,7 @@ async def listed(request: web.Request) -> web.Response:
 async def show(request: web.Request) -> web.Response:
     who(request)
     services, incident_id = request.app[SERVICES], request.match_info["incident"]
-    store, names = services.store.incidents, await names_of(services)
+    store, names = services.store.incidents, await services.store.agents.names()
     found = await store.get(incident_id)
     return web.json_response(
         {
@@ -104,7 +103,8 @@ async def drill(request: web.Request) -> web.Response:
 async def _after(request: web.Request, incident_id: str) -> web.Response:
     services = request.app[SERVICES]
     found = await services.store.incidents.get(incident_id)
-    return web.json_response({"incident": _json(services, found, await names_of(services))})
+    names = await services.store.agents.names()
+    return web.json_response({"incident": _json(services, found, names)})
 
 
 def _json(services: DeskServices, one: Incident, names: dict[str, str]) -> Json:

@@ -7,7 +7,8 @@ from desk.auth import API, ID, who
 from desk.errors import Refusal
 from desk.services import SERVICES, Words
 from desk.shapes import labels_json
-from desk.tickets import known_skills, names_of, touched
+from desk.sight import touched
+from desk.transfers import known_skills
 from models.agent import PRESENCE_NAMES, ROLE_NAMES
 from models.ticket import STATE_NAMES, TicketState
 from models.training import Taxonomy
@@ -60,7 +61,7 @@ async def correct(request: web.Request) -> web.Response:
     ticket = await services.store.tickets.get(ticket.id)
     if ticket.state == TicketState.WAITING:
         await services.doorbell.ring("dispatch")
-    names = await names_of(services)
+    names = await services.store.agents.names()
     return web.json_response({"labels": labels_json(ticket, services.taxonomy, names)})
 
 

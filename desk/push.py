@@ -19,9 +19,9 @@ from pydantic import Field, ValidationError
 
 from desk.auth import API, Person, who
 from desk.bodies import Body
+from desk.reading import waiting_json
 from desk.services import SERVICES, DeskServices
 from desk.shapes import Json, event_json
-from desk.tickets import waiting_json
 from models.agent import Role
 from models.errors import Temporary
 from models.events import STATE_CHANGES

@@ -10,7 +10,6 @@ from desk.auth import API, who
 from desk.errors import Refusal
 from desk.repeats import key_of
 from desk.services import SERVICES, Finding, Words
-from desk.tickets import names_of
 from models.agent import Role
 from models.errors import Rejected
 from models.routing import Line
@@ -24,7 +23,7 @@ async def list_(request: web.Request) -> web.Response:
     """All versions, and every publication there was: who, when, why."""
     who(request, Role.SUPERVISOR)
     services = request.app[SERVICES]
-    names = await names_of(services)
+    names = await services.store.agents.names()
     return web.json_response(
         {
             "versions": [_version_json(v, names) for v in await services.store.rules.all()],
@@ -44,7 +43,7 @@ async def show(request: web.Request) -> web.Response:
     found = await services.rules.findings(version.content, Line())
     return web.json_response(
         {
-            **_version_json(version, await names_of(services)),
+            **_version_json(version, await services.store.agents.names()),
             "content": version.content,
             "findings": _findings_json(found),
             "rehearsal": version.rehearsal,
@@ -64,7 +63,7 @@ async def draft(request: web.Request) -> web.Response:
     version = await services.store.rules.get(number)
     found = await services.rules.findings(version.content, Line())
     answer = {
-        **_version_json(version, await names_of(services)),
+        **_version_json(version, await services.store.agents.names()),
         "content": version.content,
         "findings": _findings_json(found),
         "rehearsal": None,
@@ -101,7 +100,7 @@ async def publish(request: web.Request) -> web.Response:
     except Rejected as error:
         raise _refused(error, None) from error
     await services.doorbell.ring("dispatch")
-    return web.json_response(_publication_json(made, await names_of(services)))
+    return web.json_response(_publication_json(made, await services.store.agents.names()))
 
 
 async def roll_back(request: web.Request) -> web.Response:
@@ -110,7 +109,7 @@ async def roll_back(request: web.Request) -> web.Response:
     key = key_of(request, asked)
     back = await services.store.rules.rollback(_line(asked.line), person.id, asked.why, key)
     await services.doorbell.ring("dispatch")
-    names = await names_of(services)
+    names = await services.store.agents.names()
     return web.json_response({"publications": [_publication_json(p, names) for p in back]})
 
 

@@ -9,10 +9,10 @@ from desk import bodies
 from desk.auth import API, Person, who
 from desk.errors import Refusal
 from desk.masking import excerpt
+from desk.reading import listed
 from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import Json
 from desk.sight import visible
-from desk.tickets import listed
 from models.errors import NotFound
 from models.ids import is_ticket_number
 from models.store.tickets.handling import Ticket

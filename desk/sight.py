@@ -1,16 +1,56 @@
-"""Who may see which ticket: agents what is their business, those above them everything."""
+"""Who may see which ticket: agents what is their business, those above them everything.
+
+And who may change what is known of it: whoever has it, or anybody what nobody has.
+"""
 
 from collections.abc import Sequence
 
-from desk.auth import Person
+from aiohttp import web
+
+from desk.auth import Person, who
+from desk.errors import Refusal
+from desk.services import SERVICES, Words
 from desk.shapes import may_receive
 from models.agent import Role
 from models.complaint import SKILL_PREFIX
+from models.errors import NotFound
 from models.store import Store
 from models.store.tickets.handling import Ticket
 from models.ticket import TicketState
 
 _FREE_STATES = {TicketState.NEW, TicketState.WAITING}
+
+
+async def seen(request: web.Request) -> Ticket:
+    """The ticket of the path, if the caller may see it.
+
+    Raises:
+        NotFound: no such ticket, or it is none of the caller's business.
+    """
+    store = request.app[SERVICES].store
+    ticket = await store.tickets.get(request.match_info["ticket"])
+    if await visible(store, who(request), [ticket]):
+        return ticket
+    raise NotFound("no such ticket")
+
+
+async def touched(request: web.Request) -> Ticket:
+    """The ticket of the path, if the caller may change what is known of it.
+
+    Raises:
+        NotFound: as ``seen``.
+        Refusal: 409, somebody else works on it.
+    """
+    person, ticket = who(request), await seen(request)
+    if ticket.owner_id in {None, person.id} or person.ranks(Role.SUPERVISOR):
+        return ticket
+    words = Words("这张工单在别人手上。", "This ticket is in somebody else's hands.")
+    raise Refusal(409, "not_yours", words)
+
+
+def hands_off(request: web.Request) -> bool:
+    """Whether the caller moves only what nobody else has: the transaction looks again."""
+    return not who(request).ranks(Role.SUPERVISOR)
 
 
 async def visible(store: Store, person: Person, tickets: Sequence[Ticket]) -> list[Ticket]:

@@ -9,7 +9,7 @@ from desk.auth import API, ID, who
 from desk.errors import Refusal
 from desk.repeats import key_of
 from desk.services import SERVICES, Words
-from desk.tickets import seen
+from desk.sight import seen
 from models.agent import Role
 
 

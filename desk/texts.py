@@ -12,7 +12,6 @@ from desk.errors import Refusal
 from desk.repeats import key_of
 from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import Json
-from desk.tickets import names_of
 from models.agent import Role
 from models.store.dialogue.wordings import Version, in_force
 from models.texts import LANGUAGES, TEXTS, Language, unfit
@@ -46,7 +45,7 @@ async def list_(request: web.Request) -> web.Response:
     """Every text: what it is for, what is said now, and all of its versions."""
     who(request, Role.SUPERVISOR)
     services = request.app[SERVICES]
-    names, versions = await names_of(services), await services.store.wordings.versions()
+    names, versions = await services.store.agents.names(), await services.store.wordings.versions()
     return web.json_response(
         {"texts": [_text_json(name, versions, services.texts, names) for name in TEXTS]}
     )
@@ -135,7 +134,7 @@ async def restore(request: web.Request) -> web.Response:
 
 
 async def _said(services: DeskServices, name: str, lang: Language) -> web.Response:
-    names, versions = await names_of(services), await services.store.wordings.versions()
+    names, versions = await services.store.agents.names(), await services.store.wordings.versions()
     mine = [v for v in versions if (v.name, v.lang) == (name, lang)]
     return web.json_response(_language_json(mine, services.texts[name, lang], names))
 

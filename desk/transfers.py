@@ -3,10 +3,13 @@
 from aiohttp import web
 
 from desk import bodies
+from desk.agents import colleague
 from desk.auth import API, ID, who
 from desk.errors import Refusal
+from desk.reading import needs_of
 from desk.services import SERVICES, DeskServices, Words
-from desk.tickets import colleague, known_skills, moved, needs_of, seen
+from desk.sight import seen
+from desk.tickets import moved
 from models.routing import TRIAGE, Needs
 from models.store.tickets.handling import Ticket
 
@@ -25,7 +28,7 @@ async def transfer(request: web.Request) -> web.Response:
         await services.store.tickets.release(ticket.id, person.id, None, asked.note)
         return await moved(request, ticket, "dispatch")
     if asked.agent:
-        await colleague(request, asked.agent)
+        await colleague(services, asked.agent)
     needs = await _needs_for(services, ticket, asked.skill) if asked.skill else None
     if needs is not None and await _sorts(services, ticket):
         await services.store.tickets.release(ticket.id, person.id, needs, asked.note)
@@ -55,6 +58,14 @@ async def _needs_for(services: DeskServices, ticket: Ticket, skill: str) -> Need
     before = await needs_of(services, ticket.skill_class)
     kept = tuple(n for n in before.required if n[0] in before.never_drop and n[0] != skill)
     return Needs(required=((skill, 1), *kept), never_drop=before.never_drop)
+
+
+async def known_skills(services: DeskServices) -> list[str]:
+    """Skills that a ticket can be sent to: of the taxonomy, triage, and what people have."""
+    facets = services.taxonomy.facets
+    named = [f"{facet}:{value}" for facet in facets for value in facets[facet].classes]
+    had = {skill for agent in await services.store.agents.all() for skill in agent.skills}
+    return [TRIAGE, *named, *sorted(had - {TRIAGE, *named})]
 
 
 async def receive(request: web.Request) -> web.Response:

@@ -175,9 +175,10 @@ def _modules(room: Path) -> list[str]:
     return sorted(file.stem for file in room.glob("*.py") if not file.stem.startswith("__"))
 
 
-def test_the_map_of_the_workers_has_every_module_once_and_no_other() -> None:
-    rows = _rows("| about | modules of `workers/` |")
-    assert sorted(name for _, names in rows for name in names) == _modules(ROOT / "workers")
+@pytest.mark.parametrize("room", ["workers", "desk"])
+def test_the_map_of_a_room_has_every_module_once_and_no_other(room: str) -> None:
+    rows = _rows(f"| about | modules of `{room}/` |")
+    assert sorted(name for _, names in rows for name in names) == _modules(ROOT / room)
 
 
 def test_the_map_of_the_store_has_its_rooms_from_the_ground_up_with_every_module_of_each() -> None:

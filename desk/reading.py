@@ -1,0 +1,234 @@
+"""Looking at tickets: one's own queue, lists, and one with all that belongs to it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from aiohttp import web
+
+from desk import bodies
+from desk.auth import API, ID, Person, who
+from desk.errors import Refusal
+from desk.links import links_json
+from desk.masking import beginning, hidden, read_for
+from desk.paging import page, told
+from desk.services import SERVICES, DeskServices, Words
+from desk.shapes import (
+    Json,
+    actions,
+    caller,
+    clocks_json,
+    customer_json,
+    decision_json,
+    history_json,
+    labels_json,
+    ticket_json,
+    waits_json,
+)
+from desk.sight import seen
+from models.agent import Role
+from models.masking import masked
+from models.message import Sender
+from models.routing import Needs
+from models.store.dialogue.conversations import Entry
+from models.store.tickets.handling import Ticket
+from models.store.tickets.transfers import Transfer
+from models.store.tickets.waiting import load_needs
+from models.ticket import TicketState
+
+_PREVIEW = 80
+"""Characters of the last words that a list shows."""
+
+
+# -- lists -----------------------------------------------------------------------------
+
+
+async def my_queue(request: web.Request) -> web.Response:
+    person, services = who(request), request.app[SERVICES]
+    store = services.store
+    offered = await store.transfers.offered_to(person.id, person.agent.skills)
+    mine = [await store.tickets.get(offer.ticket_id) for offer in offered]
+    mine += await store.tickets.of_owner(person.id)
+    return web.json_response(
+        {
+            "now": services.clock(),
+            "tickets": await listed(services, mine),
+            "waiting": await waiting_json(services),
+        }
+    )
+
+
+async def waiting_json(services: DeskServices) -> Json:
+    """How many tickets wait, and since when (seconds since the epoch) the oldest does."""
+    depth = await services.store.boards.depth()
+    oldest = [row["oldest"] for row in depth if row["oldest"] is not None]
+    return {
+        "total": sum(row["waiting"] for row in depth),
+        "oldest": min(oldest, default=None),
+    }
+
+
+async def list_tickets(request: web.Request) -> web.Response:
+    services = request.app[SERVICES]
+    asked = bodies.query(request, bodies.TicketFilter)
+    states = _states(asked.state)
+    if states != [TicketState.WAITING]:
+        # Agents may look at what waits; everything else is for those who supervise.
+        who(request, Role.SUPERVISOR)
+    if asked.order == "due" and states != [TicketState.WAITING]:
+        words = Words(
+            "只有等待中的能按到期排序。", "Only what waits can be listed by its due time."
+        )
+        raise Refusal(422, "invalid_field", words, field="order")
+    if asked.order == "due":
+        found = await services.store.tickets.waiting(
+            skill_class=asked.skill_class, after=asked.before, limit=asked.limit
+        )
+    else:
+        found = await services.store.tickets.page(
+            states=states,
+            junk=asked.junk,
+            skill_class=asked.skill_class,
+            before=asked.before,
+            limit=asked.limit,
+        )
+    following = found[-1].id if len(found) == asked.limit else None
+    return web.json_response({"tickets": await listed(services, found), "before": following})
+
+
+def _states(text: str) -> list[TicketState]:
+    try:
+        return [TicketState(part) for part in text.split(",") if part]
+    except ValueError as error:
+        words = Words("state 里有未知的状态。", "state holds an unknown state.")
+        raise Refusal(422, "invalid_field", words, field="state") from error
+
+
+async def listed(services: DeskServices, tickets: Sequence[Ticket]) -> list[Json]:
+    """Tickets as lists show them, with the customer's last words."""
+    store, names = services.store, await services.store.agents.names()
+    ids = [ticket.id for ticket in tickets]
+    offers = await store.transfers.of(ids)
+    words = await store.conversations.last_words(ids, read_for(_PREVIEW))
+    senders = await store.people.senders([word.identity_id for word in words.values()])
+
+    def row(ticket: Ticket) -> Json:
+        word = words.get(ticket.id)
+        sender = senders.get(word.identity_id) if word else None
+        return ticket_json(
+            _masked(services, ticket),
+            services.taxonomy,
+            names,
+            offers.get(ticket.id),
+            preview=beginning(word.text, services.spans, _PREVIEW) if word else "",
+            customer=caller(sender),
+        )
+
+    return [row(ticket) for ticket in tickets]
+
+
+def _masked(services: DeskServices, ticket: Ticket) -> Ticket:
+    return replace(ticket, subject=hidden(ticket.subject, services.spans))
+
+
+# -- one ticket ------------------------------------------------------------------------
+
+
+async def show(request: web.Request) -> web.Response:
+    person, services = who(request), request.app[SERVICES]
+    ticket = await seen(request)
+    asked = bodies.query(request, bodies.After)
+    store, names = services.store, await services.store.agents.names()
+    log, next_after = await page(store, ticket.conversation_id, asked.after)
+    identity = await store.tickets.identity_of(ticket.id)
+    senders = await store.people.senders([identity, *_identities(log)])
+    waits = await services.waiting(ticket.id) if person.ranks(Role.SUPERVISOR) else None
+    offer = (await store.transfers.of([ticket.id])).get(ticket.id)
+    decided = [
+        (row, await needs_of(services, row["decision"].get("skill_class") or ticket.skill_class))
+        for row in await store.tickets.decisions(ticket.id)
+    ]
+    related = await store.tickets.of_conversation(ticket.conversation_id)
+    problem = services.delivery_problem(ticket.channel)
+    address = await store.conversations.address(ticket.conversation_id)
+    return web.json_response(
+        {
+            "now": services.clock(),
+            **standing_json(services, person, ticket, names, offer),
+            "erased_at": await store.erasure.at(ticket.customer_id),
+            "customer": customer_json(senders.get(identity), await _blocked(services, identity)),
+            "labels": labels_json(ticket, services.taxonomy, names),
+            "complaint": await store.complaints.filed(ticket.id),
+            "clocks": clocks_json(await store.clocks.of(ticket.id)),
+            "messages": await told(
+                log, senders=senders, names=names, waits_because=problem, find=services.spans
+            ),
+            "next_after": next_after,
+            "delivery_problem": problem,
+            "reply_doubt": services.doubt(ticket.channel, address),
+            "answers_to": _elsewhere(address, senders.get(identity)),
+            "decisions": [
+                decision_json(row, needs, names, services.explain) for row, needs in decided
+            ],
+            "waits": None if waits is None else waits_json(waits),
+            "history": history_json(
+                await store.events.of_ticket(ticket.id),
+                await store.tickets.history(ticket.id),
+                names,
+            ),
+            "related": [
+                {"id": t.id, "number": t.number, "state": t.state}
+                for t in related
+                if t.id != ticket.id
+            ],
+            "links": await links_json(services, ticket, names),
+        }
+    )
+
+
+def standing_json(
+    services: DeskServices,
+    person: Person,
+    ticket: Ticket,
+    names: Mapping[str, str],
+    offer: Transfer | None,
+) -> Json:
+    """A ticket as it stands, and what this person may do with it."""
+    supervises = person.ranks(Role.SUPERVISOR)
+    return {
+        "ticket": ticket_json(_masked(services, ticket), services.taxonomy, names, offer=offer),
+        "actions": actions(ticket, person.agent, supervises=supervises, offer=offer),
+    }
+
+
+def _elsewhere(address: str, sender: Sender | None) -> str | None:
+    """The address that answers go to, masked, where it is not the one that wrote."""
+    own = (sender.email or "").lower() if sender else ""
+    return masked(address) if own and "@" in address and address.lower() != own else None
+
+
+def _identities(log: Sequence[Entry]) -> list[str]:
+    return [entry.identity_id for entry in log if entry.identity_id is not None]
+
+
+async def needs_of(services: DeskServices, skill_class: str | None) -> Needs:
+    """The needs of a class; none for a ticket before it is in one."""
+    if skill_class is None:
+        return Needs()
+    stored = await services.store.tickets.needs(skill_class)
+    return Needs() if stored is None else load_needs(stored)
+
+
+async def _blocked(services: DeskServices, identity_id: str) -> bool:
+    """The last word of a person on a sender, from the audit."""
+    words = [row["action"] for row in await services.store.tickets.history(identity_id)]
+    switches = [word for word in words if word in {"identity.block", "identity.unblock"}]
+    return switches[-1:] == ["identity.block"]
+
+
+def routes() -> list[web.RouteDef]:
+    one = f"{API}tickets/{{ticket:{ID}}}"
+    return [
+        web.get(f"{API}queue", my_queue),
+        web.get(f"{API}tickets", list_tickets),
+        web.get(one, show),
+    ]
