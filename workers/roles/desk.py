@@ -101,19 +101,23 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         in_force=in_force,
         filing=filed,
         zone=ZoneInfo(settings.hours.time_zone),
-        options=DeskOptions(
-            version=version("shouli"),
-            session_hours=settings.desk.session_hours,
-            secure_cookie=settings.desk.secure_cookie,
-            proxies=settings.desk.proxies,
-            webhook_networks=settings.desk.webhook_networks,
-            second_person=settings.incidents.second_person,
-            incident_alert=settings.incidents.alert,
-            transfer_seconds=settings.life.transfer_minutes * 60.0,
-            survey_seconds=settings.satisfaction.valid_days * 86400.0,
-            survey_change_seconds=settings.satisfaction.change_hours * 3600.0,
-        ),
+        options=_options(settings),
         metrics=metrics if settings.metrics.enabled else None,
+    )
+
+
+def _options(settings: Settings) -> DeskOptions:
+    return DeskOptions(
+        version=version("shouli"),
+        session_hours=settings.desk.session_hours,
+        secure_cookie=settings.desk.secure_cookie,
+        proxies=settings.desk.proxies,
+        webhook_networks=settings.desk.webhook_networks,
+        second_person=settings.incidents.second_person,
+        incident_alert=settings.incidents.alert,
+        transfer_seconds=settings.life.transfer_minutes * 60.0,
+        survey_seconds=settings.satisfaction.valid_days * 86400.0,
+        survey_change_seconds=settings.satisfaction.change_hours * 3600.0,
     )
 
 
