@@ -13,5 +13,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("bundle", sa.Column("pinned_at", sa.Double()))
-    op.add_column("bundle", sa.Column("dropped_at", sa.Double()))
+    for name, told in (
+        ("pinned_at", "Since when an admin wants it kept."),
+        ("dropped_at", "Since when its content is empty: the card stays."),
+    ):
+        op.add_column("bundle", sa.Column(name, sa.Double(), comment=told))

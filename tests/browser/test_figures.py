@@ -1,0 +1,22 @@
+"""The supervisors' page of figures."""
+
+from playwright.async_api import Page, expect
+
+from models.agent import Role
+from tests.browser.test_desk import app, house, page, sign_in, url
+from tests.contract.desk.world import World
+
+__all__ = ["app", "house", "page", "url"]
+
+
+async def test_figures_by_tier(house: World, page: Page, url: str) -> None:
+    await house.person("wang", Role.SUPERVISOR)
+    await house.ticket()
+    await sign_in(page, url, "wang")
+    await page.get_by_role("button", name="报表").click()
+    await expect(page.locator(".tiles")).to_contain_text("客户认定解决率")
+    # This taxonomy has no region: there is none to choose.
+    by = page.get_by_label("按", exact=True).get_by_role("option")
+    await expect(by).to_have_text(["渠道", "业务域", "坐席", "班组", "客户等级"])
+    await page.get_by_label("按", exact=True).select_option("tier")
+    await expect(page.locator(".figures-table tbody th")).to_have_text("standard")
