@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import Select, func, select, update
 
 from models.errors import Rejected
 from models.message import ReplyRoute, Sender
@@ -120,6 +120,10 @@ async def copies_of(tx: Tx, talks: Select[tuple[str]]) -> frozenset[str]:
     ids = (await tx.conn.execute(talks)).scalars().all()
     if not ids:
         return frozenset()
-    names = or_(*(c.key.startswith(f"{_KIND}{talk_id}:") for talk_id in ids))
-    query = select(i.customer_id).join(conversation, c.identity_id == i.id).where(names)
+    of = func.substr(c.key, len(_KIND) + 1, len(ids[0]))
+    query = (
+        select(i.customer_id)
+        .join(conversation, c.identity_id == i.id)
+        .where(c.key.startswith(_KIND), of.in_(ids))
+    )
     return frozenset((await tx.conn.execute(query)).scalars())

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from models.message import File
+from models.store.dialogue.erased import leave_files
 from models.store.ground.blobs import Blobs
 from models.store.ground.database import Database, Fields, Tx
 from models.tables import file_due, message
@@ -93,6 +94,8 @@ class Files:
         async with self._db.write() as tx:
             values = {"state": state, "lease": None, "error": why and why[:500]}
             if (await tx.conn.execute(_held(due).values(**values))).rowcount == 0:
+                # Whoever wrote it may have been erased meanwhile: then it is nobody's.
+                await leave_files(tx, [found.get("sha256")])
                 return False
             m = message.c
             query = (

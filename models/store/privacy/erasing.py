@@ -64,7 +64,10 @@ from models.tables import (
 
 @dataclass(frozen=True)
 class Scope:
-    """Everybody that one person is, and what is theirs, as conditions of queries."""
+    """Everybody that one person is, and what is theirs, as conditions of queries.
+
+    As unions: of “this or that” PostgreSQL reads every message there is.
+    """
 
     customers: frozenset[str]
 
@@ -84,12 +87,14 @@ class Scope:
     def said(self) -> ColumnElement[bool]:
         """Messages: what they said anywhere, and what strangers said in their conversations."""
         m = message.c
-        return or_(m.identity_id.in_(self.identities), m.conversation_id.in_(self.talks))
+        theirs = select(m.id).where(m.identity_id.in_(self.identities))
+        return m.id.in_(union(theirs, select(m.id).where(m.conversation_id.in_(self.talks))))
 
     @cached_property
     def answers(self) -> ColumnElement[bool]:
         o = outbound.c
-        return or_(o.conversation_id.in_(self.talks), o.ticket_id.in_(self.tickets))
+        there = select(o.id).where(o.conversation_id.in_(self.talks))
+        return o.id.in_(union(there, select(o.id).where(o.ticket_id.in_(self.tickets))))
 
     @cached_property
     def follow_ups(self) -> Select[tuple[str]]:
@@ -304,15 +309,15 @@ async def _erase_log(tx: Tx, scope: Scope) -> None:
     # Of what events tell, only the reason of a failed delivery may name somebody.
     failed = e.kind == "outbound.state"
     theirs = or_(e.ticket_id.in_(scope.tickets), e.conversation_id.in_(scope.talks))
-    for row in (await tx.conn.execute(select(e.seq, e.data).where(failed, theirs))).all():
-        change = update(event).where(e.seq == row.seq)
-        await tx.conn.execute(change.values(data=_without_error(row.data)))
-        bodies = select(w.webhook_id, w.body).where(w.seq == row.seq)
-        for one in (await tx.conn.execute(bodies)).all():
-            body = json.loads(one.body)
-            body["data"] = _without_error(body["data"])
-            mine = update(webhook_event).where(w.webhook_id == one.webhook_id, w.seq == row.seq)
-            await tx.conn.execute(mine.values(body=json.dumps(body, ensure_ascii=False)))
+    rows = (await tx.conn.execute(select(e.seq, e.data).where(failed, theirs))).all()
+    named = {row.seq: _without_error(row.data) for row in rows if row.data.get("error")}
+    for seq, data in named.items():
+        await tx.conn.execute(update(event).where(e.seq == seq).values(data=data))
+    bodies = select(w.webhook_id, w.seq, w.body).where(w.seq.in_(named))
+    for row in (await tx.conn.execute(bodies)).all() if named else ():
+        body = json.dumps(json.loads(row.body) | {"data": named[row.seq]}, ensure_ascii=False)
+        owed = update(webhook_event).where(w.webhook_id == row.webhook_id, w.seq == row.seq)
+        await tx.conn.execute(owed.values(body=body))
     errors = update(webhook_event).where(w.ticket_id.in_(scope.tickets))
     await tx.conn.execute(errors.values(error=None))
 

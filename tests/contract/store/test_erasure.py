@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from models.errors import Conflict, NotFound, Temporary
-from models.message import Attachment, Lane, ReplyRoute, Sender, SendResult, Trust
+from models.message import Attachment, File, Lane, ReplyRoute, Sender, SendResult, Trust
 from models.store import Store
 from models.store.dialogue.incoming import Incoming
 from models.store.dialogue.transcripts import Mailbox
@@ -526,3 +527,32 @@ async def test_nobody_is_found_by_what_was_erased(store: Store) -> None:
     number = (await store.tickets.get(ticket_id)).number
     assert await find(store, number) == [ticket_id]
     assert await find(store, "别的事") == [other]
+
+
+async def test_a_file_that_was_being_fetched_goes_too(store: Store, clock: FakeClock) -> None:
+    pending = SCAN.model_copy(update={"sha256": None, "state": "pending"})
+    meta = {"files": {pending.id: {"url": f"https://files.example/{NAME}"}}}
+    ticket_id = await write(store, "1", attachments=(pending,), meta=meta)
+    await resolved(store, ticket_id)
+    (due,) = await store.files.lease(10, 60.0, ["email"])
+    await erase(store, ticket_id)
+    assert await standing(store) == {}
+    assert not await store.files.store(due, File(FILE, "application/pdf"))
+    assert await store.files.lease(10, 60.0, ["email"]) == []
+    clock.pass_(1000.0)
+    assert await store.leftovers.delete() == 1
+    with pytest.raises(NotFound):
+        await store.blobs.get(FILE_HASH)
+
+
+async def test_what_webhooks_are_owed_names_them_no_more(store: Store) -> None:
+    admin = await agent(store, "admin")
+    hook, _ = await store.webhooks.add("https://example.com/", [], b"secret", admin)
+    ticket_id = await write(store, "1")
+    await resolved(store, ticket_id)
+    await store.webhooks.spread()
+    assert ADDRESS in str((await standing(store))["webhook_event"])
+    await erase(store, ticket_id)
+    assert await standing(store) == {}
+    due = await store.webhooks.lease(hook, 100, 60.0)
+    assert all(json.loads(one.body)["kind"] for one in due)
