@@ -125,9 +125,11 @@ class Erasure:
                 "end it first",
                 code="open",
             )
-        if await _is(
-            tx, exists().where(scope.answers, o.state == "sending", o.lease_until > tx.now)
-        ):
+        # Locked, so that no worker takes one of them for sending while they are looked at.
+        due = select(o.id).where(scope.answers, o.state.in_(["queued", "sending"]))
+        await lock(tx, outbound, (await tx.conn.execute(due)).scalars().all())
+        sending = exists().where(scope.answers, o.state == "sending", o.lease_until > tx.now)
+        if await _is(tx, sending):
             raise Conflict(
                 "an answer is being sent to this customer; try again in a minute", code="sending"
             )
