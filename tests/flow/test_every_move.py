@@ -175,7 +175,8 @@ class Floor:
         while True:
             visitor = await self.chats_up("我的快递三天没动了，物流单号查不到")
             number = await until("its number", lambda v=visitor: v.ticket)
-            ticket = await self.listed(f"q={number}", "number", str(number))
+            found = await self.boss.must("POST", "search", {"text": str(number)})
+            ticket = str(found["found"][0]["ticket"]["id"])
             told = await self.boss.heard("ticket.assigned", ticket)
             if told["data"]["state"] == _S.OFFERED:
                 return ticket

@@ -30,6 +30,7 @@ from config.settings import load
 from models.store import Store
 from models.tables import ticket
 from models.training import ClassSpec, FacetSpec, Taxonomy
+from tests import smaller
 from tests.flow.clients import Agent, Visitor, at_the_desk, until
 from tests.flow.conftest import running
 from tests.flow.system import Prepared, System, distributed, embedded
@@ -60,7 +61,7 @@ def system(request: pytest.FixtureRequest, prepared: Prepared, home: Path) -> It
     """``shouli run`` on SQLite; or PostgreSQL and roles of which a worker that dies comes back."""
     planted = home / "planted"
     planted.mkdir(parents=True)
-    (planted / "sitecustomize.py").write_text(_PLANTED)
+    (planted / "sitecustomize.py").write_text(smaller.SITECUSTOMIZE + _PLANTED)
     settings = {"PYTHONPATH": str(planted), "RETRAIN_FULL": str(home / FULL)}
     if request.param == "embedded":
         yield from running(embedded(home, prepared, settings))

@@ -23,6 +23,7 @@ from models.migrations import migrate
 from models.store import Store, open_store
 from models.store.learning.retrainings import Retrainings, Work
 from models.training import Taxonomy
+from tests import smaller
 from tests.contract.store import makers
 from workers import retrain
 from workers.retrain import Options, Retrainer
@@ -94,6 +95,16 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite+aiosqlite:///{tmp_path}/shouli.db"
     return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture(autouse=True)
+def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What every training process runs first."""
+    folder = tmp_path / "planted"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(smaller.SITECUSTOMIZE)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    return folder / "sitecustomize.py"
 
 
 @pytest.fixture
@@ -231,17 +242,14 @@ async def test_too_little_memory_is_said_and_harms_nobody(
 
 
 async def test_a_full_disk_is_said_and_harms_nobody(
-    house: House, packed: tuple[str, bytes], monkeypatch: pytest.MonkeyPatch
+    house: House, packed: tuple[str, bytes], planted: Path
 ) -> None:
     """The training process may write files of 1 MB at most; a bundle's weights are larger."""
-    planted = house.folder / "planted"
-    planted.mkdir()
-    (planted / "sitecustomize.py").write_text(
-        "import resource, signal\n"
+    planted.write_text(
+        f"{smaller.SITECUSTOMIZE}\nimport resource, signal\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
     )
-    monkeypatch.setenv("PYTHONPATH", str(planted))
     await (await house.started())
     (run,) = await house.store.retrainings.latest()
     assert run.state == "failed"
