@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "README.zh-CN.md", "docs/getting-started.md", "docs/zh/getting-started.md")
 LONG = {"make test", "make check", "make bench"}
 RUN = "make run"
+DEMO = "make demo"
 PORTS = {"8080": "INTAKE__PORT", "8081": "DESK__PORT", "2525": "CHANNELS__EMAIL__PORT"}
 
 _FENCE = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -36,6 +37,9 @@ _ACCOUNT = re.compile(r"│ (\w+) +│[^│]+│[^│]+│ (\S+) +│")
 def commands(page: str) -> list[str]:
     """The fenced commands of a page, one a block."""
     return [block.strip() for block in _FENCE.findall((ROOT / page).read_text("utf-8"))]
+
+
+MAIL = next(command for command in commands("README.md") if "smtplib" in command)
 
 
 def _set_up(command: str) -> str:
@@ -124,7 +128,7 @@ def _said(system: Running) -> str:
 
 
 def test_the_pages_have_commands_and_both_languages_have_the_same() -> None:
-    assert {RUN, "make test", "make demo"} <= set(commands("README.md"))
+    assert {RUN, "make test", DEMO, MAIL} <= set(commands("README.md"))
     assert commands("README.md") == commands("README.zh-CN.md")
     assert commands("docs/getting-started.md") == commands("docs/zh/getting-started.md")
 
@@ -163,7 +167,7 @@ def test_every_address_on_the_page_answers(running: Running, page: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", sorted({c for page in PAGES for c in commands(page)} - {RUN, "make demo"})
+    "command", sorted({c for page in PAGES for c in commands(page)} - {RUN, DEMO, MAIL})
 )
 def test_every_command_runs(running: Running, command: str) -> None:
     asked = f"make -n {command.removeprefix('make ')}" if command in LONG else command
@@ -172,14 +176,16 @@ def test_every_command_runs(running: Running, command: str) -> None:
     assert result.stdout
 
 
-def test_the_first_mail_becomes_a_ticket(running: Running) -> None:
-    mail = next(c for c in commands("README.md") if "smtplib" in c)
+@pytest.mark.parametrize("page", PAGES)
+def test_the_mail_of_each_page_becomes_a_ticket_of_its_own(running: Running, page: str) -> None:
+    mail = next(command for command in commands(page) if "smtplib" in command)
     before = _tickets(running)
     assert running.run(mail).stdout.strip() == "accepted"
     deadline = time.monotonic() + 60
     while _tickets(running) == before:
         assert time.monotonic() < deadline
         time.sleep(0.1)
+    assert _tickets(running) == before + 1
 
 
 def _tickets(running: Running) -> float:
@@ -191,7 +197,7 @@ def _tickets(running: Running) -> float:
 
 
 def test_the_demonstration_plays_on_the_system_that_runs(running: Running) -> None:
-    result = running.run("make demo")
+    result = running.run(DEMO)
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.count("已分派 routed") == 3
     assert result.stdout.count("已送达 delivered") == 1
