@@ -6,7 +6,6 @@ sequences, strict UTF-8) goes before what is declared, and that before what is g
 """
 
 import codecs
-import contextlib
 import re
 from collections.abc import Iterator
 from encodings.aliases import aliases
@@ -103,8 +102,10 @@ _EVERYDAY = {
 def decode(data: bytes, declared: str | None = None) -> str:
     """The text in ``data``; never raises, and replaces only what no charset explains."""
     if b"\x1b" not in data and not data.startswith(codecs.BOM_UTF8) and not _shifts(declared):
-        with contextlib.suppress(UnicodeDecodeError):
+        try:  # not by contextlib: this is asked of every field and part
             return data.decode()
+        except UnicodeDecodeError:
+            pass
     for charset in _certain(data, declared):
         text = _strict(data, charset)
         if text is not None:

@@ -11,6 +11,7 @@ import string
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain, islice
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -31,6 +32,7 @@ _LONGEST_VALUE = 16_384
 """Bytes of one field that are looked at."""
 
 _MOST_PARAMETERS = 64
+_MOST_MAILBOXES = 50
 
 
 class Value(NamedTuple):
@@ -47,13 +49,21 @@ class Address(NamedTuple):
     email: str
 
 
-@dataclass(frozen=True)
+@dataclass
 class Headers:
-    """Header fields in their order; names in lower case, values as they came."""
+    """Header fields in their order; names in lower case, values as they came.
+
+    What was read once is kept: a mail is asked four times who wrote it, and thrice its subject.
+    """
 
     fields: Sequence[tuple[str, bytes]]
     charset: str | None = field(default=None, compare=False)
-    """What raw 8-bit values are probably in: the charset of the body."""
+    """What raw 8-bit values are probably in: the charset of the body, set once it is known."""
+
+    _texts: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _mailboxes: dict[str, list[Address]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @cached_property
     def _values(self) -> Mapping[str, list[bytes]]:
@@ -73,11 +83,25 @@ class Headers:
 
     def text(self, name: str) -> str:
         """The field as a person reads it, on one line; “” when absent."""
-        return decoded(self.raw(name) or b"", self.charset)
+        text = self._texts.get(name)
+        if text is None:
+            text = self._texts[name] = decoded(self.raw(name) or b"", self.charset)
+        return text
 
     def all(self, name: str) -> list[str]:
         """Every field of this name, as a person reads it."""
         return [decoded(raw, self.charset) for raw in self.raws(name)]
+
+    def mailboxes(self, name: str) -> Sequence[Address]:
+        """The first mailboxes of all fields of this name: 50 at most."""
+        found = self._mailboxes.get(name)
+        if found is None:
+            pieces = chain.from_iterable(
+                _split(decode(raw, self.charset), ",") for raw in self.raws(name)
+            )
+            named = (each for each in map(_mailbox, pieces) if each.email or each.name)
+            found = self._mailboxes[name] = list(islice(named, _MOST_MAILBOXES))
+        return found
 
     def word(self, name: str) -> str:
         """The field's first token in lower case, without parameters or comments."""
@@ -243,17 +267,9 @@ def _split(text: str, separator: str) -> Iterator[str]:
     yield text[start:]
 
 
-def addresses(headers: Headers, name: str, limit: int = 50) -> list[Address]:
+def addresses(headers: Headers, name: str, limit: int = _MOST_MAILBOXES) -> Sequence[Address]:
     """The mailboxes of every field of this name, at most ``limit``."""
-    found: list[Address] = []
-    for raw in headers.raws(name):
-        for piece in _split(decode(raw, headers.charset), ","):
-            mailbox = _mailbox(piece)
-            if mailbox.email or mailbox.name:
-                found.append(mailbox)
-            if len(found) >= limit:
-                return found
-    return found
+    return headers.mailboxes(name)[:limit]
 
 
 def _mailbox(text: str) -> Address:

@@ -44,12 +44,15 @@ _SKIPPED = {
 """Elements whose content no reader sees, and where each ends."""
 
 _ANCHOR = re.compile(
-    r"""class\s*=\s*["']?[^"'>]{0,200}\b(?:gmail_quote(?!_attribution)|ntes-mailmaster-quote"""
-    r"""|yahoo_quoted|moz-cite-prefix|qmbox-quote|protonmail_quote)\b"""
-    r"""|id\s*=\s*["']?(?:isReplyContent|origbody|mail-editor-reference-message-container"""
-    r"""|OLK_SRC_BODY_SECTION|oriMsgHtmlSeperator|divRplyFwdMsg|appendonsend|stopSpelling"""
-    r"""|reply-intro)\b"""
-    r"""|type\s*=\s*["']?cite\b""",
+    # Begins with the sign that seldom occurs, so that all else is passed over by one look:
+    # beginning with the names, it took a tenth of the time that a mail takes to be read.
+    r"""=(?:"""
+    r"""(?:(?<=class=)|(?<=class\s=))\s*["']?[^"'>]{0,200}\b(?:gmail_quote(?!_attribution)"""
+    r"""|ntes-mailmaster-quote|yahoo_quoted|moz-cite-prefix|qmbox-quote|protonmail_quote)\b"""
+    r"""|(?:(?<=id=)|(?<=id\s=))\s*["']?(?:isReplyContent|origbody"""
+    r"""|mail-editor-reference-message-container|OLK_SRC_BODY_SECTION|oriMsgHtmlSeperator"""
+    r"""|divRplyFwdMsg|appendonsend|stopSpelling|reply-intro)\b"""
+    r"""|(?:(?<=type=)|(?<=type\s=))\s*["']?cite\b)""",
     re.IGNORECASE,
 )
 """Attributes by which mail programs mark what they quote: Gmail, 网易邮箱大师, Yahoo, Thunderbird,

@@ -223,10 +223,10 @@ def _date(headers: Headers) -> datetime | None:
         return None
 
 
-_CHINESE = re.compile("[\u4e00-\u9fff]")
-_KANA = re.compile("[\u3040-\u30ff]")
-_HANGUL = re.compile("[\uac00-\ud7af]")
-_LATIN = re.compile("[A-Za-z]")
+_CHINESE = re.compile("[\u4e00-\u9fff]+")
+_KANA = re.compile("[\u3040-\u30ff]+")
+_HANGUL = re.compile("[\uac00-\ud7af]+")
+_LATIN = re.compile("[A-Za-z]+")
 _ENGLISH = re.compile(r"\b(?:the|you|your|to|is|and|for|have|please|not|my|we|i)\b", re.IGNORECASE)
 _LANGUAGE_SAMPLE = 500
 """Characters that the guess looks at."""
@@ -236,7 +236,7 @@ def _language(text: str) -> str:
     """A cheap guess by script, and for Latin letters by the commonest English words."""
     sample = text[:_LANGUAGE_SAMPLE]
     chinese, kana, hangul, latin = (
-        len(script.findall(sample)) for script in (_CHINESE, _KANA, _HANGUL, _LATIN)
+        len("".join(script.findall(sample))) for script in (_CHINESE, _KANA, _HANGUL, _LATIN)
     )
     east = chinese + kana + hangul
     if east and east * 5 >= latin:

@@ -128,7 +128,7 @@ def _part(
     kind = headers.value("content-type")
     if "/" not in kind.main:
         kind = Value(_repaired(kind.main, default), kind.parameters)
-    headers = Headers(fields, kind.parameters.get("charset"))
+    headers.charset = kind.parameters.get("charset")
     children: tuple[Part, ...] = ()
     if kind.main.startswith("multipart/"):
         inner = "message/rfc822" if kind.main == "multipart/digest" else "text/plain"

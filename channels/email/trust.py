@@ -8,6 +8,7 @@ write such a header, so that all others are not looked at.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
@@ -35,7 +36,7 @@ def trust_of(
         return Trust()
     if _several(headers):
         return Trust(level="failed", method="from", evidence="From names several senders")
-    peer = _ip(transport.get("peer"))
+    peer = _ip(str(transport.get("peer")))
     if peer and any(peer in network for network in peers):
         if not authserv_id:
             return Trust(level="verified", method="peer", evidence=str(peer), proves=("email",))
@@ -127,8 +128,10 @@ def domain_of(address: str) -> str:
         return ""
 
 
-def _ip(text: object) -> Any:
+@lru_cache(maxsize=1024)
+def _ip(text: str) -> Any:
+    """As an address; None if it is none. Remembered: a flood comes from a few peers."""
     try:
-        return ip_address(str(text))
+        return ip_address(text)
     except ValueError:
         return None
