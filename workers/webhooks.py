@@ -4,6 +4,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -13,7 +14,7 @@ from channels.ingest.signing import KEY, SIGNATURE, TIMESTAMP, sign
 from models.addresses import Network, within_reach
 from models.errors import Temporary
 from models.store import Store
-from models.store.effects.webhooks import DueEvent
+from models.store.effects.webhooks import Attempt, DueEvent
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -109,40 +110,48 @@ class Announcing:
     async def _drain(self, webhook_id: str) -> None:
         """Sends until nothing is due; a slow answer takes the place of one event, not of all.
 
-        Each attempt that nobody answers closes a place until somebody answers again, so that a
-        receiver that is dead costs as many attempts as there are places.
+        What was answered while the database was busy is written down together: a transaction an
+        event would take longer than sending it. Each attempt that nobody answers closes a place
+        until somebody answers again, so that a receiver that is dead costs as many attempts as
+        there are places.
         """
-        timeout = aiohttp.ClientTimeout(total=self._patience)
+        webhooks, timeout = self._store.webhooks, aiohttp.ClientTimeout(total=self._patience)
         async with (
             aiohttp.ClientSession(timeout=timeout, connector=guarded(self._allowed)) as http,
             asyncio.TaskGroup() as group,
         ):
-            sending: set[asyncio.Task[bool]] = set()
+            sending: set[asyncio.Task[_Sent]] = set()
             unanswered = 0
-            while not self._stopping():
-                if room := _TOGETHER - unanswered - len(sending):
-                    due = await self._store.webhooks.lease(webhook_id, room, _LEASE_SECONDS)
-                    sending |= {group.create_task(self._send(http, one)) for one in due}
+            while True:
+                room = 0 if self._stopping() else _TOGETHER - unanswered - len(sending)
+                if room:
+                    due = await webhooks.lease(webhook_id, room, _LEASE_SECONDS)
+                    sending |= {group.create_task(_send(http, one)) for one in due}
                 if not sending:
                     break
                 ended, sending = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
-                answers = [task.result() for task in ended]
-                unanswered = 0 if any(answers) else unanswered + len(answers)
-            if unanswered and not sending:
-                await self._store.webhooks.pause(webhook_id, _FIRST_PAUSE, _LONGEST_SILENCE)
+                sent = [task.result() for task in ended]
+                await webhooks.settle(webhook_id, [one.attempt for one in sent])
+                heard = any(one.answered for one in sent)
+                unanswered = 0 if heard else unanswered + len(sent)
+            if unanswered:
+                await webhooks.pause(webhook_id, _FIRST_PAUSE, _LONGEST_SILENCE)
 
-    async def _send(self, http: aiohttp.ClientSession, due: DueEvent) -> bool:
-        """One attempt, and what became of it; whether anybody answered at all."""
-        status, error = await post(http, due)
-        if not error:
-            await self._store.webhooks.done(due)
-            return True
-        _log.warning("webhook failed", webhook=due.webhook_id, seq=due.seq, error=error)
-        if due.attempts >= _ATTEMPTS:
-            await self._store.webhooks.give_up(due, error)
-        else:
-            await self._store.webhooks.postpone(due, error, _pause(due.attempts))
-        return status is not None
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    attempt: Attempt
+    answered: bool
+
+
+async def _send(http: aiohttp.ClientSession, due: DueEvent) -> _Sent:
+    """One attempt, and when to make the next; whether anybody answered at all."""
+    status, error = await post(http, due)
+    if not error:
+        return _Sent(Attempt(due), answered=True)
+    _log.warning("webhook failed", webhook=due.webhook_id, seq=due.seq, error=error)
+    again_in = None if due.attempts >= _ATTEMPTS else _pause(due.attempts)
+    return _Sent(Attempt(due, error, again_in), answered=status is not None)
 
 
 def _pause(attempts: int) -> float:

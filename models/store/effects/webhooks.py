@@ -20,6 +20,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -75,6 +76,19 @@ class DueEvent:
     body: bytes
     attempts: int
     token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What became of sending an event once: taken, or not because of ``error``.
+
+    The ticket's later events wait with one that goes out ``again_in`` seconds from now; None
+    gives it up, and holds up no other any longer.
+    """
+
+    due: DueEvent
+    error: str = ""
+    again_in: float | None = None
 
 
 class Webhooks:
@@ -206,24 +220,19 @@ class Webhooks:
             for row in sorted(rows, key=lambda row: row.seq)
         ]
 
-    async def done(self, due: DueEvent) -> bool:
-        """It was taken; False when the lease was lost: it may be sent once more."""
+    async def settle(self, webhook_id: str, attempts: Sequence[Attempt]) -> set[int]:
+        """Writes down what became of attempts, all of one webhook, in one transaction.
+
+        Returns the numbers of the events that were still leased. What another has leased since
+        is left to them: it may be sent once more.
+        """
+        taken = [attempt.due for attempt in attempts if not attempt.error]
         async with self._db.write() as tx:
-            settled = await _settle(tx, due, "done", None)
-            healthy = update(webhook).where(webhook.c.id == due.webhook_id, webhook.c.failures > 0)
-            await tx.conn.execute(healthy.values(failures=0, pause_until=0))
+            settled = await _taken(tx, webhook_id, taken) if taken else set()
+            for attempt in attempts:
+                if attempt.error and await _not_taken(tx, attempt):
+                    settled.add(attempt.due.seq)
         return settled
-
-    async def postpone(self, due: DueEvent, why: str, seconds: float) -> None:
-        """Not taken: the ticket's later events wait with it."""
-        async with self._db.write() as tx:
-            values = {"lease": None, "not_before": tx.now + seconds, "error": why[:500]}
-            await tx.conn.execute(_held(due).values(**values))
-
-    async def give_up(self, due: DueEvent, why: str) -> None:
-        """After the last attempt; the ticket's later events are no longer held up by it."""
-        async with self._db.write() as tx:
-            await _settle(tx, due, "failed", why)
 
     async def pause(self, webhook_id: str, first: float, longest: float) -> None:
         """Nobody answers there: leaves it alone for ``first`` seconds, then for twice as long."""
@@ -339,15 +348,27 @@ def _owed(webhook_id: str, e: Fields, now: float) -> dict[str, Any]:
     }
 
 
-def _held(due: DueEvent) -> Any:
+async def _taken(tx: Tx, webhook_id: str, events: Sequence[DueEvent]) -> set[int]:
     e = webhook_event.c
+    leased = tuple_(e.seq, e.lease).in_([(due.seq, due.token) for due in events])
+    change = update(webhook_event).where(e.webhook_id == webhook_id, e.state == _DUE, leased)
+    done = change.values(state="done", lease=None, finished_at=tx.now, error=None)
+    settled = set((await tx.conn.execute(done.returning(e.seq))).scalars())
+    healthy = update(webhook).where(webhook.c.id == webhook_id, webhook.c.failures > 0)
+    await tx.conn.execute(healthy.values(failures=0, pause_until=0))
+    return settled
+
+
+async def _not_taken(tx: Tx, attempt: Attempt) -> bool:
+    e, due = webhook_event.c, attempt.due
     mine = (e.webhook_id == due.webhook_id) & (e.seq == due.seq)
-    return update(webhook_event).where(mine, e.lease == due.token, e.state == "due")
-
-
-async def _settle(tx: Tx, due: DueEvent, state: WebhookState, why: str | None) -> bool:
-    values = {"state": state, "lease": None, "finished_at": tx.now, "error": why and why[:500]}
-    return bool((await tx.conn.execute(_held(due).values(**values))).rowcount)
+    values: dict[str, Any] = {"lease": None, "error": attempt.error[:500]}
+    if attempt.again_in is None:
+        values |= {"state": "failed", "finished_at": tx.now}
+    else:
+        values |= {"not_before": tx.now + attempt.again_in}
+    change = update(webhook_event).where(mine, e.lease == due.token, e.state == "due")
+    return bool((await tx.conn.execute(change.values(**values))).rowcount)
 
 
 async def _known(conn: Any, webhook_id: str) -> None:

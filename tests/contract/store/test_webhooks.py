@@ -7,6 +7,7 @@ import pytest
 
 from models.errors import NotFound
 from models.store import Store
+from models.store.effects.webhooks import Attempt
 from tests.contract.store.conftest import FakeClock
 
 SECRET = b"s" * 32
@@ -25,6 +26,10 @@ async def _hook(store: Store, *kinds: str) -> str:
 
 async def _log(store: Store, hook: str, **options: Any) -> list[tuple[str, str]]:
     return [(row["kind"], row["state"]) for row in await store.webhooks.log(hook, **options)]
+
+
+async def _settled(store: Store, attempt: Attempt) -> bool:
+    return bool(await store.webhooks.settle(attempt.due.webhook_id, [attempt]))
 
 
 async def test_only_what_comes_from_now_on_and_what_is_wanted(store: Store) -> None:
@@ -56,7 +61,7 @@ async def test_a_tickets_events_are_leased_one_after_the_other(store: Store) -> 
     first = await store.webhooks.lease(hook, 10, 60.0)
     assert [due.body.count(b"ticket.b") for due in first] == [0, 0, 0, 0]
     assert await store.webhooks.lease(hook, 10, 60.0) == []
-    assert await store.webhooks.done(first[0])
+    assert await _settled(store, Attempt(first[0]))
     (second,) = await store.webhooks.lease(hook, 10, 60.0)
     assert b"ticket.b" in second.body
     assert second.secret == SECRET
@@ -72,8 +77,9 @@ async def test_a_dead_senders_event_is_anothers_and_the_late_word_changes_nothin
     clock.pass_(61)
     (taken,) = await store.webhooks.lease(hook, 10, 60.0)
     assert (taken.body, taken.attempts) == (lost.body, 2)
-    assert not await store.webhooks.done(lost)
-    assert await store.webhooks.done(taken)
+    for late in (Attempt(lost), Attempt(lost, "HTTP 500", 30.0), Attempt(lost, "HTTP 410")):
+        assert not await _settled(store, late)
+    assert await store.webhooks.settle(hook, [Attempt(lost), Attempt(taken)]) == {taken.seq}
     assert await store.webhooks.lease(hook, 10, 60.0) == []
 
 
@@ -85,13 +91,13 @@ async def test_a_failure_holds_up_its_ticket_only_and_until_it_is_given_up(
     await _happen(store, "ticket.c", ticket="t2")
     await store.webhooks.spread()
     bad, good = await store.webhooks.lease(hook, 10, 60.0)
-    await store.webhooks.postpone(bad, "HTTP 500", 30.0)
-    assert await store.webhooks.done(good)
+    settled = await store.webhooks.settle(hook, [Attempt(bad, "HTTP 500", 30.0), Attempt(good)])
+    assert settled == {bad.seq, good.seq}
     assert await store.webhooks.lease(hook, 10, 60.0) == []
     clock.pass_(31)
     (again,) = await store.webhooks.lease(hook, 10, 60.0)
     assert (again.seq, again.attempts) == (bad.seq, 2)
-    await store.webhooks.give_up(again, "HTTP 500")
+    assert await _settled(store, Attempt(again, "HTTP 500"))
     (after,) = await store.webhooks.lease(hook, 10, 60.0)
     assert b"ticket.b" in after.body
     assert await _log(store, hook, state="failed") == [("ticket.a", "failed")]
@@ -102,8 +108,7 @@ async def test_failed_or_settled_events_are_sent_again_on_request(store: Store) 
     await _happen(store, "ticket.a", "ticket.b")
     await store.webhooks.spread()
     one, two = await store.webhooks.lease(hook, 10, 60.0)
-    await store.webhooks.done(one)
-    await store.webhooks.give_up(two, "HTTP 410")
+    await store.webhooks.settle(hook, [Attempt(one), Attempt(two, "HTTP 410")])
     assert await store.webhooks.redeliver(hook, "admin") == 1
     (again,) = await store.webhooks.lease(hook, 10, 60.0)
     assert (again.seq, again.body, again.attempts) == (two.seq, two.body, 1)
@@ -142,7 +147,7 @@ async def test_a_silent_receiver_is_left_alone_for_longer_each_time(
     await _happen(store, "ticket.a")
     await store.webhooks.spread()
     (due,) = await store.webhooks.lease(hook, 1, 60.0)
-    await store.webhooks.done(due)
+    assert await _settled(store, Attempt(due))
     assert (await store.webhooks.all())[0].failures == 0
 
 
@@ -151,7 +156,7 @@ async def test_what_was_settled_long_ago_is_dropped(store: Store, clock: FakeClo
     await _happen(store, "ticket.a", "ticket.b")
     await store.webhooks.spread()
     first, _ = await store.webhooks.lease(hook, 10, 60.0)
-    await store.webhooks.done(first)
+    assert await _settled(store, Attempt(first))
     clock.pass_(100)
     assert await store.webhooks.forget(clock.now - 50) == 1
     assert await _log(store, hook) == [("ticket.b", "due")]

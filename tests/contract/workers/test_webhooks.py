@@ -3,6 +3,7 @@
 import asyncio
 import random
 import socket
+from collections.abc import Sequence
 from ipaddress import ip_network
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from models.errors import Temporary
 from models.store import Store
-from models.store.effects.webhooks import DueEvent
+from models.store.effects.webhooks import Attempt
 from tests.contract.store.conftest import FakeClock
 from tests.receiver import Receiver
 from workers.webhooks import Announcing
@@ -106,10 +107,49 @@ async def test_one_slow_answer_holds_up_its_own_ticket_only(store: Store) -> Non
             await announcing.close()
 
 
+async def test_what_is_answered_while_the_database_is_busy_is_written_down_together(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle, together = store.webhooks.settle, list[int]()
+
+    async def busy(webhook_id: str, attempts: Sequence[Attempt]) -> set[int]:
+        together.append(len(attempts))
+        async with asyncio.timeout(10):
+            while len(receiver.taken) < 8:
+                await asyncio.sleep(0.01)
+        return await settle(webhook_id, attempts)
+
+    monkeypatch.setattr(store.webhooks, "settle", busy)
+    async with Receiver() as receiver:
+        hook = await _hook(store, receiver)
+        await _happen(store, tickets=8, each=1)
+        announcing = Announcing(store, allowed=HERE)
+        await announcing.run()
+        await announcing.settle()
+    assert {row["state"] for row in await store.webhooks.log(hook)} == {"done"}
+    assert sum(together) == 8
+    assert len(together) < 4
+
+
+async def test_what_is_under_way_at_the_stop_is_written_down(store: Store) -> None:
+    async with Receiver() as receiver:
+        hook = await _hook(store, receiver)
+        receiver.answers = ["ok", "hang", "hang"]
+        await _happen(store, tickets=3, each=2)
+        announcing = Announcing(
+            store, stopping=lambda: bool(receiver.taken), patience=0.5, allowed=HERE
+        )
+        await announcing.run()
+        await announcing.settle()
+    log = await store.webhooks.log(hook)
+    assert [row["seq"] for row in log if row["state"] == "done"] == receiver.ids()
+    assert [row["error"] for row in log if row["error"]] == ["TimeoutError"] * 2
+
+
 async def test_a_database_that_goes_away_ends_a_round_and_the_next_goes_on(
     store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def away(due: DueEvent) -> bool:
+    async def away(webhook_id: str, attempts: Sequence[Attempt]) -> set[int]:
         raise Temporary("the database is away")
 
     async with Receiver() as receiver:
@@ -117,7 +157,7 @@ async def test_a_database_that_goes_away_ends_a_round_and_the_next_goes_on(
         await _happen(store, tickets=3, each=1)
         announcing = Announcing(store, allowed=HERE)
         with monkeypatch.context() as broken:
-            broken.setattr(store.webhooks, "done", away)
+            broken.setattr(store.webhooks, "settle", away)
             await announcing.run()
             await announcing.settle()
         assert {row["state"] for row in await store.webhooks.log(hook)} == {"due"}

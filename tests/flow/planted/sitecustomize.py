@@ -81,36 +81,38 @@ def _dedupe_off() -> None:
 
 
 def _told_before_sent() -> None:
-    import aiohttp
+    from models.store.effects.webhooks import Attempt, DueEvent, Webhooks
 
-    from models.store.effects.webhooks import DueEvent
-    from workers.webhooks import Announcing
+    lease = Webhooks.lease
 
-    send = Announcing._send
+    async def leased(
+        self: Webhooks, webhook_id: str, limit: int, seconds: float
+    ) -> list[DueEvent]:
+        due = await lease(self, webhook_id, limit, seconds)
+        await self.settle(webhook_id, [Attempt(one) for one in due])
+        return due
 
-    async def sent(self: Announcing, http: aiohttp.ClientSession, due: DueEvent) -> bool:
-        await self._store.webhooks.done(due)
-        return await send(self, http, due)
-
-    Announcing._send = sent  # type: ignore[method-assign]
+    Webhooks.lease = leased  # type: ignore[method-assign]
 
 
 def _out_of_turn() -> None:
-    from models.store.effects.webhooks import DueEvent, Webhooks
+    from models.store.effects.webhooks import Attempt, Webhooks
 
-    postpone = Webhooks.postpone
+    settle = Webhooks.settle
 
-    async def alone(self: Webhooks, due: DueEvent, why: str, seconds: float) -> None:
+    async def alone(self: Webhooks, webhook_id: str, attempts: Sequence[Attempt]) -> set[int]:
         from sqlalchemy import update
 
         from models.tables import webhook_event
 
-        await postpone(self, due, why, seconds)
+        settled = await settle(self, webhook_id, attempts)
+        put_off = [one.due.seq for one in attempts if one.again_in is not None]
         async with self._db.write() as tx:
-            mine = webhook_event.c.seq == due.seq
+            mine = webhook_event.c.seq.in_(put_off)
             await tx.conn.execute(update(webhook_event).where(mine).values(ticket_id=None))
+        return settled
 
-    Webhooks.postpone = alone  # type: ignore[method-assign]
+    Webhooks.settle = alone  # type: ignore[method-assign]
 
 
 # -- the clock -------------------------------------------------------------------------
