@@ -1,37 +1,25 @@
 """Why a label: the features that spoke for and against it, as data for a desk or a terminal."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from classifier.bundle import Bundle
-from classifier.features import SHAPES, Analysis, Rows
-from classifier.keys import Columns, Floats, Integers
-from classifier.text import STAND_INS
-from classifier.vocabulary import Vocabulary
+from classifier.features import Analysis, Rows
+from classifier.keys import Floats, Integers
+from classifier.readings import KINDS, Reader
 
 _CANDIDATES = 20
 """Features looked at for the few reasons shown."""
 
-
-_STAND_IN = re.compile(f"[{''.join(STAND_INS)}]")
-_LETTER = re.compile(r"[^\W_]")
-
-_KINDS = ("cue", "word", "chars", "shape")
-"""What a feature can read as. Where several read alike, the first kind of these names them."""
-
-_CUE, _WORD, _CHARS, _SHAPE = range(len(_KINDS))
-
-_BETWEEN = "\0"
-"""Stands between two words and in none."""
+_DIGITS = 4
+"""Of a reason's weight."""
 
 
 class Contribution(NamedTuple):
-    """A feature's part in a decision, in log-odds against the mean of all classes."""
+    """What reads alike, and its part in a decision: log-odds against the mean of all classes."""
 
     kind: str
     text: str
@@ -54,162 +42,12 @@ class Explained(NamedTuple):
     rest: float
 
 
-class _Reading(NamedTuple):
-    """What a person reads for a feature, as far as that is so in every message.
-
-    ``text`` is empty where nothing is read. A run of characters has a ``piece``: it is read as
-    the word of the message in which it lies. A cue ``group`` is read as its words that occur.
-    """
-
-    kind: int
-    text: str
-    piece: str = ""
-    group: str = ""
-
-
-class _Grouped(NamedTuple):
-    """Features by what a person reads for them: “投诉” as word, characters and cue is one.
-
-    ``parts`` says which feature (a position in ``features``) belongs to which text, and with what
-    share: one that reads as several texts is divided among them. ``worth`` is what a person gets
-    from reading a text, 0 to 1. ``spoken`` has a row a facet: what each of ``features`` weighs.
-
-    Plain lists: of the few dozen that are looked at, numpy would take longer to hear.
-    """
-
-    texts: list[str]
-    kinds: list[int]
-    worth: list[float]
-    features: list[int]
-    parts: list[tuple[int, int, float]]
-    spoken: list[list[float]]
-
-    def sums(self, facet: int) -> list[float]:
-        """The weight of each text."""
-        sums = [0.0] * len(self.texts)
-        spoken = self.spoken[facet]
-        for feature, text, share in self.parts:
-            sums[text] += spoken[feature] * share
-        return sums
-
-    def contribution(self, at: int, sums: Sequence[float]) -> Contribution:
-        return Contribution(_KINDS[self.kinds[at]], self.texts[at], sums[at])
-
-
-class Explanation:
-    """One message's features and what each says for the decided class of every head."""
-
-    def __init__(
-        self,
-        reader: "_Reader",
-        analysis: Analysis,
-        columns: Integers | Columns,
-        spoken: Floats,
-        facets: Mapping[str, int],
-    ) -> None:
-        """``spoken``: what each feature adds to the decided class above the mean, a row a facet.
-
-        Together with the intercepts' share a row sums up to slope · score above the mean, which
-        is the log-odds before the calibration bends them. ``facets`` says which row is whose.
-        """
-        self._reader = reader
-        self._analysis = analysis
-        self._columns = columns
-        self._spoken = spoken
-        self._facets = facets
-
-    def weights(self, facet: str) -> Floats:
-        """What each feature adds to the class decided for ``facet``."""
-        weights: Floats = self._spoken[self._facets[facet]]
-        return weights
-
-    def all(self, facet: str) -> list[Contribution]:
-        """Every contribution to the decided class, merged by what a person reads, large first."""
-        grouped = self._grouped(list(range(len(self._columns))))
-        sums = grouped.sums(self._facets[facet])
-        merged = [grouped.contribution(at, sums) for at in range(len(sums))]
-        return sorted(merged, key=lambda part: (-abs(part.weight), part.text))
-
-    def top(self, facet: str, count: int) -> list[Contribution]:
-        """The ``count`` contributions that a person should see, strongest first.
-
-        Whole words go before pieces of words, pieces before single characters.
-        """
-        grouped = self.strongest
-        sums = grouped.sums(self._facets[facet])
-        rank = [
-            (each if each > 0 else -0.5 * each) * worth
-            for each, worth in zip(sums, grouped.worth, strict=True)
-        ]
-        order = sorted(range(len(rank)), key=rank.__getitem__, reverse=True)[:count]
-        return [grouped.contribution(at, sums) for at in order]
-
-    @cached_property
-    def strongest(self) -> _Grouped:
-        """The features that weigh most in any facet: read once, though every facet asks."""
-        count = len(self._columns)
-        if count <= _CANDIDATES:
-            return self._grouped(list(range(count)))
-        least = count - _CANDIDATES
-        strongest = np.abs(self._spoken).argpartition(least, axis=1)[:, least:]
-        return self._grouped(sorted(set(strongest.ravel().tolist())))
-
-    def _grouped(self, features: list[int]) -> _Grouped:
-        groups: dict[str, int] = {}
-        kinds: list[int] = []
-        parts: list[tuple[int, int, float]] = []
-        columns = self._columns[features].tolist()
-        for at, (kind, texts) in enumerate(self._reader(columns, self._analysis)):
-            for text in texts:
-                group = groups.setdefault(text, len(groups))
-                if group == len(kinds):
-                    kinds.append(kind)
-                elif kind < kinds[group]:
-                    kinds[group] = kind
-                parts.append((at, group, 1.0 / len(texts)))
-        worth = [_worth(kind, text) for kind, text in zip(kinds, groups, strict=True)]
-        spoken = self._spoken.take(features, axis=1).tolist()
-        return _Grouped(list(groups), kinds, worth, features, parts, spoken)
-
-
-class _Reader:
-    """Reads features for people. What does not depend on the message is read once."""
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self._vocabulary = vocabulary
-        self._known: dict[int, _Reading] = {}
-
-    def __call__(
-        self, columns: Sequence[int], analysis: Analysis
-    ) -> Iterator[tuple[int, Sequence[str]]]:
-        """For each of ``columns`` its kind, and what it reads as: nothing, one text or more."""
-        known = self._known
-        words = f"{_BETWEEN}{_BETWEEN.join(analysis.words)}{_BETWEEN}"
-        for column in columns:
-            reading = known.get(column)
-            if reading is None:
-                reading = known[column] = _read(*self._vocabulary.name(column))
-            kind, text, piece, group = reading
-            if piece:
-                # Most features are runs of characters, so what they take is what reasons cost.
-                at = words.find(piece)
-                if at >= 0:
-                    kind = _WORD
-                    text = words[words.rfind(_BETWEEN, 0, at) + 1 : words.find(_BETWEEN, at)]
-                yield kind, (text,) if text else ()
-            elif group:
-                yield kind, list(dict.fromkeys(analysis.cues[group]))
-            else:
-                yield kind, (text,) if text else ()
-
-
 class Explainer:
-    """Makes explanations over one bundle."""
+    """Says what spoke for the classes that one bundle decides."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self._reader = _Reader(bundle.vocabulary)
+        self._read = Reader(bundle.vocabulary)
         self._heads = bundle.heads
-        self._facets = {head.facet: number for number, head in enumerate(bundle.heads)}
         self._slopes = np.asarray(bundle.slopes)
         # Not “@”: in a worker BLAS would wake threads for nothing.
         self._means = np.stack(
@@ -217,64 +55,87 @@ class Explainer:
                 np.einsum("ij,j->i", bundle.weights[:, head.columns], self._slopes[head.columns])
                 / len(head.classes)
                 for head in bundle.heads
-            ]
+            ],
+            axis=1,
         )
 
-    def of(
-        self,
-        analyses: Sequence[Analysis],
-        rows: Rows,
-        weights: Floats,
-        decided: Mapping[str, Integers],
-    ) -> Iterator[Explanation]:
-        """The explanations of a batch: ``weights`` by feature of ``rows``, classes by facet."""
+    def spoken(self, rows: Rows, weights: Floats, decided: Mapping[str, Integers]) -> Floats:
+        """What each feature adds to the decided class above the mean, a row a facet.
+
+        ``weights`` are by feature of ``rows``, classes by facet. Together with the intercepts'
+        share the features of a message sum up to slope · score above the mean, which is the
+        log-odds before the calibration bends them.
+        """
         every = np.arange(len(weights))
+        means = self._means.take(rows.columns, axis=0)
         spoken = np.empty((len(self._heads), len(weights)))
         for number, head in enumerate(self._heads):
             chosen = head.start + np.repeat(decided[head.facet], np.diff(rows.starts))
             of_class = weights[every, chosen] * self._slopes[chosen]
-            spoken[number] = (of_class - self._means[number].take(rows.columns)) * rows.values
-        for analysis, (first, last) in zip(analyses, pairwise(rows.starts.tolist()), strict=True):
-            columns = rows.columns[first:last]
-            yield Explanation(self._reader, analysis, columns, spoken[:, first:last], self._facets)
+            spoken[number] = (of_class - means[:, number]) * rows.values
+        return spoken
+
+    def all(self, analysis: Analysis, rows: Rows, spoken: Floats) -> list[list[Contribution]]:
+        """For each facet every contribution of the one message of ``rows``, large first."""
+        messages = np.zeros(len(rows.columns), np.int64)
+        read = self._read(rows.columns, messages, [analysis])
+        kinds = [KINDS[kind] for kind in read.kinds.tolist()]
+        by_facet = [
+            map(Contribution, kinds, read.texts, read.sums(each).tolist()) for each in spoken
+        ]
+        return [sorted(each, key=lambda part: (-abs(part.weight), part.text)) for each in by_facet]
+
+    def strongest(
+        self, analyses: Sequence[Analysis], rows: Rows, spoken: Floats, count: int
+    ) -> Iterator[list[list[dict[str, object]]]]:
+        """Of each message, for each facet the ``count`` contributions that a person should see.
+
+        They are as ``models.ticket.Reason`` has them, strongest first. Whole words go before
+        pieces of words, pieces before single characters.
+        """
+        looked_at = np.flatnonzero(_candidates(rows, spoken))
+        messages = np.searchsorted(rows.starts, looked_at, side="right") - 1
+        read = self._read(rows.columns[looked_at], messages, analyses)
+        sums = np.stack([read.sums(each) for each in spoken.take(looked_at, axis=1)])
+        starts = np.searchsorted(read.messages, np.arange(len(analyses) + 1))
+        rank = np.where(sums > 0, sums, -0.5 * sums) * read.worth
+        order = _first_of_each(rank, read.messages, starts, count)
+        weights, kinds = sums.round(_DIGITS).tolist(), [KINDS[at] for at in read.kinds.tolist()]
+        for message, (first, last) in enumerate(pairwise(starts.tolist())):
+            yield [
+                [
+                    {"kind": kinds[at], "text": read.texts[at], "weight": of_facet[at]}
+                    for at in places[message][: last - first]
+                ]
+                for of_facet, places in zip(weights, order, strict=True)
+            ]
 
 
-def shown(text: str) -> str:
-    """``text`` with its stand-ins spelt out: “退〔金额〕”."""
-    return _STAND_IN.sub(lambda found: f"〔{STAND_INS[found.group()][0]}〕", text)
+def _candidates(rows: Rows, spoken: Floats) -> np.ndarray:
+    """Which features weigh most in some facet of their message."""
+    candidates = np.zeros(len(rows.columns), np.bool_)
+    strength = np.abs(spoken)
+    for first, last in pairwise(rows.starts.tolist()):
+        least = last - first - _CANDIDATES
+        if least > 0:
+            strongest = strength[:, first:last].argpartition(least, axis=1)[:, least:]
+            candidates[first + strongest.ravel()] = True
+        else:
+            candidates[first:last] = True
+    return candidates
 
 
-def _read(block: str, name: str) -> _Reading:
-    """What a feature reads as, as far as that is so in every message."""
-    if block == "cue":
-        return _Reading(_CUE, "", group=name)
-    if block == "shape":
-        return _Reading(_SHAPE, _read_shape(name))
-    if not _LETTER.search(name):
-        return _Reading(_WORD, "")
-    if block == "char":
-        piece = name.strip()
-        # Where it lies across words it is read as it stands; alone, a character says nothing.
-        return _Reading(_CHARS, shown(piece) if len(piece) > 1 else "", piece=piece)
-    if block == "skip":
-        return _Reading(_WORD, shown(name.replace(" ", "…")))
-    latin = any("a" <= character <= "z" for character in name)
-    return _Reading(_WORD, shown(name if latin else name.replace(" ", "")))
+def _first_of_each(
+    rank: Floats, messages: Integers, starts: Integers, count: int
+) -> list[list[list[int]]]:
+    """By facet and message the places in ``rank`` that are first in it, equal ones in order.
 
-
-def _read_shape(name: str) -> str:
-    if name.startswith("channel:"):
-        channel = name.removeprefix("channel:")
-        return f"渠道 {channel} / channel {channel}"
-    return " / ".join(SHAPES[name])
-
-
-_WORTH = (1.0, 1.0, 0.5, 0.3)
-"""Of each kind."""
-
-
-def _worth(kind: int, text: str) -> float:
-    """How much a person gets from reading it, 0 to 1: decides the order of those shown."""
-    if len(text) >= 4 or (len(text) >= 2 and not text.isascii()):
-        return _WORTH[kind]
-    return 0.2 * _WORTH[kind]
+    Where a message has fewer than ``count``, what follows is none of its.
+    """
+    sizes = np.diff(starts)
+    width = int(sizes.max(initial=0))
+    padded = np.full((len(rank), len(sizes), width), np.inf)
+    padded[:, messages, np.arange(len(messages)) - starts[messages]] = -rank
+    places = padded.argsort(axis=2, kind="stable")[:, :, :count] + starts[:-1, None]
+    ordered: list[list[list[int]]] = places.tolist()
+    return ordered

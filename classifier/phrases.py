@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from operator import add
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from classifier.text import code_points
 
 _SIEVE = 1 << 16
+_SHORT = 160
+"""Characters up to which a look at each takes less time than numpy takes to hear of them."""
 
 
 class Hit(NamedTuple):
@@ -63,11 +66,18 @@ class Phrases:
 
     def _candidates(self, normal: str) -> list[int]:
         """Where a phrase may begin, and now and then where none does."""
+        if len(normal) <= _SHORT:
+            pairs = map(add, normal, f"{normal[1:]}\0")
+            begins = [at for at, pair in enumerate(pairs) if pair in self._by_pair]
+            if not self._single:
+                return begins
+            alone = (at for at, first in enumerate(normal) if first in self._single)
+            return sorted({*begins, *alone})
         codes = code_points(normal)
-        begins = self._sieve[_marks(normal)]
+        may = self._sieve[_marks(normal)]
         if self._single:
-            begins |= self._sieve[_mark(codes, np.uint32(0))]
-        return np.flatnonzero(begins).tolist()
+            may |= self._sieve[_mark(codes, np.uint32(0))]
+        return np.flatnonzero(may).tolist()
 
     def _at(self, first: str, pair: str) -> Sequence[str]:
         """What may stand where a text goes on like this, longest first.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from classifier import bundles
 from classifier.bundle import Bundle, BundleRefused, Head, learned_part
-from classifier.explain import Contribution, Explained, Explainer, Explanation
+from classifier.explain import Contribution, Explained, Explainer
 from classifier.features import Analyser, Analysis, Extractor, Rows
 from classifier.keys import Floats, Integers
 from classifier.rules import Floor, Floors, at_least, cheapest, costs
@@ -117,21 +117,26 @@ class Classifier:
         batch = next(self.batches([item]))
         by_facet = self.probabilities(batch.scores)
         decided = self._decide(by_facet)
-        explanation = next(self._explanations(batch, decided))
+        every = self._explainer.spoken(batch.rows, batch.weights, decided)
+        said = self._explainer.all(batch.analyses[0], batch.rows, every)
         return {
             head.facet: self._explained(
-                head, by_facet[head.facet][0], int(decided[head.facet][0]), explanation
+                head, by_facet[head.facet][0], int(decided[head.facet][0]), spoken, contributions
             )
-            for head in self._bundle.heads
+            for head, spoken, contributions in zip(self.heads, every, said, strict=True)
         }
 
     def _explained(
-        self, head: Head, probabilities: Floats, at: int, explanation: Explanation
+        self,
+        head: Head,
+        probabilities: Floats,
+        at: int,
+        by_feature: Floats,
+        contributions: list[Contribution],
     ) -> Explained:
         silent = (self._intercepts * self._bundle.slopes)[head.columns]
         base = float(silent[at] - silent.mean())
-        contributions = explanation.all(head.facet)
-        spoken = float(explanation.weights(head.facet).sum())
+        spoken = float(by_feature.sum())
         return Explained(
             head.classes[at],
             dict(zip(head.classes, probabilities.tolist(), strict=True)),
@@ -169,11 +174,6 @@ class Classifier:
             for facet, probabilities in by_facet.items()
         }
 
-    def _explanations(
-        self, batch: Batch, decided: Mapping[str, Integers]
-    ) -> Iterator[Explanation]:
-        return self._explainer.of(batch.analyses, batch.rows, batch.weights, decided)
-
     def familiar(self, scores: Floats) -> dict[str, NDArray[np.bool_]]:
         """By facet, which messages are like any of its classes at all."""
         return {
@@ -185,13 +185,14 @@ class Classifier:
         """Labels for each message of a batch, in order."""
         by_facet = self.probabilities(batch.scores)
         decided = self._decide(by_facet)
-        explanations = self._explanations(batch, decided)
+        spoken = self._explainer.spoken(batch.rows, batch.weights, decided)
+        said = self._explainer.strongest(batch.analyses, batch.rows, spoken, _REASONS)
         told = [self._told(head, by_facet[head.facet], decided[head.facet]) for head in self.heads]
-        for analysis, explanation, *each in zip(batch.analyses, explanations, *told, strict=True):
+        for analysis, reasons, *each in zip(batch.analyses, said, *told, strict=True):
             readable = bool(analysis.words)
-            for head, label in zip(self.heads, each, strict=True):
+            for label, of_facet in zip(each, reasons, strict=True):
                 if readable:
-                    label["reasons"] = _reasons(explanation.top(head.facet, _REASONS))
+                    label["reasons"] = of_facet
                 else:
                     # Nothing was said, so nothing is known: a guess by length would mislead.
                     label |= {"confidence": 0.0, "accepted": False, "alternatives": ()}
@@ -257,13 +258,6 @@ class Classifier:
                 }
             label = label.model_copy(update=changes)
         return label
-
-
-def _reasons(contributions: Sequence[Contribution]) -> list[dict[str, object]]:
-    return [
-        {"kind": kind, "text": text, "weight": round(weight, 4)}
-        for kind, text, weight in contributions
-    ]
 
 
 def _alternatives(label: Label, decided: str) -> tuple[tuple[str, float], ...]:

@@ -268,6 +268,9 @@ _ENGLISH = re.compile(
     r"\b(?:the|a|an|i|my|me|you|your|is|are|was|to|of|and|in|for|on|it|this|that|have|has|not"
     r"|do|does|can|please|what|how|when|why|where|we|be|with|no|hi|hello|thanks|thank)\b"
 )
+_LATIN = re.compile("[a-z]+")
+_IDEOGRAPHS = re.compile("[\u3400-\u9fff]+")
+_STRANGE = re.compile("[^\x00-\x7f\u3400-\u9fff\ue000-\uf8ff]+")
 
 
 def code_points(text: str) -> NDArray[np.uint32]:
@@ -283,14 +286,11 @@ def language(text: str) -> str:
 def language_of(normal: str) -> str:
     """As ``language``, of a text that is normalised already."""
     sample = normal[:_SAMPLE]
-    codes = code_points(sample)
-    latin = int(np.count_nonzero((codes >= ord("a")) & (codes <= ord("z"))))
+    latin = len("".join(_LATIN.findall(sample)))
     han = other = 0
     if not sample.isascii():
-        is_han = (codes >= 0x3400) & (codes <= 0x9FFF)
-        han = int(np.count_nonzero(is_han))
-        strange = codes[(codes >= 0x80) & ~is_han & ((codes < 0xE000) | (codes > 0xF8FF))]
-        letters = map(chr, strange.tolist())
+        han = len("".join(_IDEOGRAPHS.findall(sample)))
+        letters = "".join(_STRANGE.findall(sample))
         other = sum(each.isalnum() and not each.isdecimal() for each in letters)
     if other * 5 > han + latin:
         return "und"

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from classifier.bundle import Bundle, BundleRefused
-from classifier.features import Analyser, Rows
+from classifier.features import SHAPES, Analyser, Analysis, Rows
 from classifier.likeness import Signer
-from classifier.predict import Classifier, _sums
+from classifier.predict import Batch, Classifier, _sums
+from classifier.readings import KINDS, shown
 from classifier.rules import Floors, cheapest, costs
 from classifier.text import STAND_INS, Text, default_cut, normalize
 from models.likeness import cosine
@@ -76,14 +77,11 @@ def test_explanation_adds_up(classifier: Classifier, bundle: Bundle) -> None:
     item = NEW[0]
     (batch,) = classifier.batches([item])
     explained = classifier.explain(item)
-    decided = classifier._decide(classifier.probabilities(batch.scores))
-    for head in classifier.heads:
+    for head, spoken in zip(classifier.heads, _spoken(classifier, batch), strict=True):
         at = head.classes.index(explained[head.facet].value)
         logits = (batch.scores[0] * bundle.slopes)[head.columns]
         silent = (bundle.intercepts * bundle.slopes)[head.columns]
-        (explanation,) = classifier._explanations(batch, decided)
-        spoken = explanation.weights(head.facet).sum()
-        total = spoken + silent[at] - silent.mean()
+        total = spoken.sum() + silent[at] - silent.mean()
         assert total == pytest.approx(logits[at] - logits.mean(), abs=1e-9)
         told = explained[head.facet]
         assert sum(told.probabilities.values()) == pytest.approx(1)
@@ -93,31 +91,72 @@ def test_explanation_adds_up(classifier: Classifier, bundle: Bundle) -> None:
         assert abs(told.rest) < abs(total)
 
 
+def _spoken(classifier: Classifier, batch: Batch) -> np.ndarray:
+    decided = classifier._decide(classifier.probabilities(batch.scores))
+    return classifier._explainer.spoken(batch.rows, batch.weights, decided)
+
+
 def test_the_few_reasons_shown_are_the_strongest_by_the_plain_definition(
     classifier: Classifier,
 ) -> None:
-    """A message's words read after others' have been: nothing of those may stay."""
-    for item in [*NEW, *(example.item for example in samples())]:
+    """Messages of one batch, read after others have been: nothing of those may stay."""
+    items = [*NEW, *(example.item for example in samples())]
+    labels = classifier.classify(items)
+    for item, given in zip(items, labels, strict=True):
         (batch,) = classifier.batches([item])
-        decided = classifier._decide(classifier.probabilities(batch.scores))
-        (explanation,) = classifier._explanations(batch, decided)
-        for head in classifier.heads:
-            grouped = explanation.strongest
-            weights = np.zeros(len(grouped.texts))
-            spoken = explanation.weights(head.facet)
-            for feature, text, share in grouped.parts:
-                weights[text] += spoken[grouped.features[feature]] * share
-            rank = np.abs(weights) * grouped.worth * np.where(weights > 0, 1.0, 0.5)
-            wanted = np.argsort(-rank, kind="stable")[:5]
-            found = explanation.top(head.facet, 5)
-            assert [part.text for part in found] == [grouped.texts[at] for at in wanted]
-            assert [part.weight for part in found] == [weights[at] for at in wanted]
-        said = f"{item.subject} {item.text}".lower()
-        plain = {text for text in grouped.texts if text.isalpha() and text.islower()}
-        assert all(word in said for word in plain if word not in _CUES)
+        analysis = classifier.analyse(item)
+        every = _spoken(classifier, batch)
+        for head, spoken in zip(classifier.heads, every, strict=True):
+            wanted = _strongest(classifier, batch, every, spoken) if analysis.words else []
+            found = [
+                (each.kind, each.text, each.weight) for each in given.facets[head.facet].reasons
+            ]
+            assert found == wanted
 
 
-_CUES = {cue for spec in TAXONOMY.facets.values() for c in spec.classes.values() for cue in c.cues}
+def _strongest(
+    classifier: Classifier, batch: Batch, every: np.ndarray, spoken: np.ndarray
+) -> list[tuple[str, str, float]]:
+    """Feature by feature and text by text, as the words of ``classifier.explain`` say it."""
+    strength = np.abs(every)
+    least = max(0, strength.shape[1] - 20)
+    chosen = sorted({at for row in strength for at in row.argpartition(least)[least:].tolist()})
+    weights: dict[str, float] = {}
+    kinds: dict[str, int] = {}
+    for at in chosen:
+        kind, texts = _reading(classifier, int(batch.rows.columns[at]), batch.analyses[0])
+        for text in texts:
+            weights[text] = weights.get(text, 0.0) + float(spoken[at]) * (1.0 / len(texts))
+            kinds[text] = min(kinds.get(text, kind), kind)
+
+    def rank(text: str) -> float:
+        telling = len(text) >= 4 or (len(text) >= 2 and not text.isascii())
+        worth = (1.0, 1.0, 0.5, 0.3)[kinds[text]] * (1.0 if telling else 0.2)
+        return worth * (weights[text] if weights[text] > 0 else -0.5 * weights[text])
+
+    shown = sorted(weights, key=rank, reverse=True)[:5]
+    return [(KINDS[kinds[text]], text, round(weights[text], 4)) for text in shown]
+
+
+def _reading(classifier: Classifier, column: int, analysis: Analysis) -> tuple[int, list[str]]:
+    block, name = classifier.bundle.vocabulary.name(column)
+    kind = {"cue": 0, "shape": 3}.get(block, 1)
+    if block == "cue":
+        return kind, list(dict.fromkeys(analysis.cues[name]))
+    if block == "shape":
+        channel = name.removeprefix("channel:")
+        told = (f"渠道 {channel}", f"channel {channel}") if ":" in name else SHAPES[name]
+        return kind, [" / ".join(told)]
+    if not any(character.isalnum() for character in name):
+        return kind, []
+    if block == "char":
+        around = [word for word in analysis.words if name.strip() in word]
+        pieces = [shown(name.strip())] if len(name.strip()) > 1 else []
+        return (1, around[:1]) if around else (2, pieces)
+    if block == "skip":
+        return kind, [shown(name.replace(" ", "…"))]
+    latin = any("a" <= character <= "z" for character in name)
+    return kind, [shown(name if latin else name.replace(" ", ""))]
 
 
 @pytest.mark.parametrize(
