@@ -4,12 +4,13 @@ Their program names the earlier mail in In-Reply-To or References. Such a name i
 signed by nobody, so that it counts only for who wrote that mail: the same identity, no less
 proven, with the same way back, and only while one message of the account has the name (in real
 mail Message-IDs repeat). Everybody else's word begins a ticket of its own (docs/decisions/0020).
+The earlier mail may be in another worker's hands at that moment: then the later one waits.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select, text
 
 from models.errors import Permanent
 from models.message import InboundMessage, ReplyRoute
@@ -19,7 +20,8 @@ from models.store.dialogue.people import Known
 from models.store.dialogue.revisions import Name, any_of
 from models.store.ground.database import Fields, Tx
 from models.store.ground.sealing import unseal
-from models.tables import conversation, message
+from models.store.intake.envelopes import LANES
+from models.tables import conversation, envelope, message
 
 NAME_LENGTH = 255
 """Characters of a name that are kept; of a longer one the beginning and a hash."""
@@ -52,6 +54,47 @@ class _Earlier:
     """None where the conversation is another's: what comes into it is quarantined anyway."""
     item: Incoming | None = None
     """Itself, where it came in the same batch."""
+
+
+async def too_early(tx: Tx, token: str, incoming: Sequence[Incoming]) -> set[str]:
+    """Envelopes that wait: what they go on from may be among others that came before them.
+
+    Those are in the hands of another worker, or about to be. No two can wait for each other, and
+    none waits for what is tried alone: that has its turn when nothing else is left.
+    """
+    named = {i.message.id: names for i in incoming if (names := _names(i.message))}
+    if not named:
+        return set()
+    waiting = [item for item in incoming if item.message.id in named]
+    # Asked before the names: what is stored between the two statements is then in the second.
+    before = await _being_read(tx, token, waiting)
+    waiting = [i for i in waiting if before.get(_box(i), i.envelope_id) < i.envelope_id]
+    if not waiting:
+        return set()
+    rows = await _stored(tx, {name for i in waiting for name in named[i.message.id]})
+    known = {(row["channel"], row["account"], row["known_as"]) for row in rows}
+    known |= {(*_box(i), own) for i in incoming if (own := known_as(i.message))}
+    return {i.envelope_id for i in waiting if known.isdisjoint(named[i.message.id])}
+
+
+def _box(item: Incoming) -> tuple[str, str]:
+    return item.message.channel, item.message.account
+
+
+async def _being_read(
+    tx: Tx, token: str, incoming: Sequence[Incoming]
+) -> dict[tuple[str, str], str]:
+    """The first envelope of each (channel, account) that is not stored and not in this batch."""
+    e = envelope.c
+    query = (
+        select(e.channel, e.account, func.min(e.id).label("first"))
+        # Written out, for the index of what is to be done.
+        .where(text("envelope.state = 'new'"), e.lane.in_({LANES.index(i.lane) for i in incoming}))
+        .where(e.suspect == False, e.id < max(i.envelope_id for i in incoming))  # noqa: E712
+        .where(or_(e.lease.is_(None), e.lease != token))
+        .group_by(e.channel, e.account)
+    )
+    return {(row.channel, row.account): row.first for row in await tx.conn.execute(query)}
 
 
 async def continued(

@@ -1,7 +1,7 @@
 """Raw envelopes: stored before anything is acknowledged, leased, finished or parked."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -31,7 +31,8 @@ INLINE_BYTES = 256 * 1024
 """Larger bodies are blobs. Up to here a row is cheaper: it shares the one sync of its commit, and
 a durable file needs two of its own (the content and its name)."""
 
-_LANES = [Lane.LIVE, Lane.MAIL]
+LANES = [Lane.LIVE, Lane.MAIL]
+"""By their number in the table."""
 
 _Key = tuple[str, str, str]
 """(channel, account, key or name)."""
@@ -162,7 +163,7 @@ class Envelopes:
             dedupe_key=row.dedupe_key,
             body=bytes(body),
             received_at=row.received_at,
-            lane=_LANES[row.lane],
+            lane=LANES[row.lane],
             transport=row.transport,
         )
 
@@ -297,7 +298,7 @@ class Envelopes:
         counts = {Lane.LIVE.value: 0, Lane.MAIL.value: 0, "parked": 0}
         async with self._db.read() as conn:
             for lane, state, count in await conn.execute(waiting):
-                counts["parked" if state == "parked" else _LANES[lane].value] += count
+                counts["parked" if state == "parked" else LANES[lane].value] += count
         return counts
 
 
@@ -325,6 +326,12 @@ async def finish(tx: Tx, token: str, envelope_ids: Sequence[str]) -> None:
         raise Conflict("the lease on these envelopes has run out")
 
 
+async def put_off(tx: Tx, token: str, envelope_ids: Collection[str], seconds: float) -> None:
+    """Gives some leased envelopes back without blame, to be read again after some seconds."""
+    later = _of(token).where(envelope.c.id.in_(envelope_ids))
+    await tx.conn.execute(later.values(lease=None, lease_until=None, not_before=tx.now + seconds))
+
+
 async def _take(
     lane: Lane, limit: int, seconds: float, tx: Tx
 ) -> tuple[str, bool, Sequence[Row[*tuple[Any, ...]]]] | None:
@@ -332,7 +339,7 @@ async def _take(
     c = envelope.c
     free = (
         (c.state == "new")
-        & (c.lane == _LANES.index(lane))
+        & (c.lane == LANES.index(lane))
         & (c.not_before <= tx.now)
         & c.lease.is_(None)
     )
@@ -370,7 +377,7 @@ def _row(e: Envelope, sha256: str) -> dict[str, Any]:
         "body": e.body if len(e.body) <= INLINE_BYTES else None,
         "transport": dict(e.transport),
         "received_at": e.received_at,
-        "lane": _LANES.index(e.lane),
+        "lane": LANES.index(e.lane),
         "name": line(e.name, 280) or None,
     }
 

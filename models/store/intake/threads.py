@@ -23,12 +23,15 @@ from models.store.dialogue.revisions import (
 from models.store.ground.database import Tx
 from models.store.ground.sealing import Vault
 from models.store.intake.calls import record_calls
-from models.store.intake.continuing import continued
-from models.store.intake.envelopes import finish
+from models.store.intake.continuing import continued, too_early
+from models.store.intake.envelopes import finish, put_off
 from models.store.intake.plan import Plan
 from models.store.tickets.waiting import Stands
 from models.tables import conversation, ticket
 from models.ticket import OPEN_STATES, TicketState
+
+_PAUSE = 0.5
+"""Seconds until a mail that came too early is read again: a batch takes less."""
 
 
 class Threads:
@@ -56,12 +59,18 @@ class Threads:
         """Stores the messages and finishes their envelopes, in the caller's transaction.
 
         ``stands`` finds where the tickets stand that come back by a message.
-        Returns the ids of the tickets that they went to.
+        Mails whose turn it is not yet are put off (``continuing.too_early``).
+        Returns the ids of the tickets that the others went to.
 
         Raises:
             Conflict: the lease ``token`` has run out; the transaction must roll back.
             Temporary: somebody who wrote this has just been erased; it must roll back, too.
         """
+        early = await too_early(tx, token, incoming)
+        if early:
+            await put_off(tx, token, early, _PAUSE)
+            envelope_ids = [id_ for id_ in envelope_ids if id_ not in early]
+            incoming = [item for item in incoming if item.envelope_id not in early]
         await finish(tx, token, envelope_ids)
         record = [i.message for i in incoming if i.message.kind == "event"]
         await record_calls(tx, record)

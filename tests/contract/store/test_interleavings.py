@@ -1,55 +1,21 @@
-"""Moves beside claims, one caught in another's transaction: see ``meeting``."""
+"""Moves beside claims, one caught in another's transaction."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
 
 from models.agent import Presence
-from models.errors import Conflict, NotFound
+from models.errors import Conflict
 from models.satisfaction import Answer, Score
 from models.store import Store
-from models.store.ground.database import Tx
 from models.store.tickets import handling, transfers
 from models.ticket import TicketState
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope, owned, thread, waiting
-
-Move = Callable[[], Awaitable[object]]
-_REFUSED = (Conflict, NotFound)
-
-
-async def meeting(
-    store: Store, monkeypatch: pytest.MonkeyPatch, first: Move, second: Move
-) -> list[object]:
-    """``first`` has done everything but commit when ``second`` begins; what each came to.
-
-    The second goes on as far as the database lets it (on SQLite not far), then the first commits.
-    """
-    write, seconds = store.db.write, []
-
-    @asynccontextmanager
-    async def held() -> AsyncIterator[Tx]:
-        async with write() as tx:
-            yield tx
-            if not seconds:
-                monkeypatch.setattr(store.db, "write", write)
-                seconds.append(asyncio.ensure_future(_come_to(second)))
-                await asyncio.wait(seconds, timeout=0.3)
-
-    monkeypatch.setattr(store.db, "write", held)
-    done = [await _come_to(first)]
-    return done + await asyncio.gather(*seconds)
-
-
-async def _come_to(move: Move) -> object:
-    try:
-        return await move()
-    except _REFUSED as error:
-        return error
+from tests.contract.store.meeting import meeting
 
 
 async def test_nothing_is_given_to_who_leaves_just_now(
