@@ -41,7 +41,7 @@ class WebchatChannel:
         """Mounts the routes and begins to follow the conversations."""
         options = self._options
         requests = Buckets(door.clock, options.requests_per_minute, options.request_burst)
-        desk = Reception(options, self._secret, door.accept, door.clock)
+        desk = Reception(options, self._secret, door.accept, door.store.blobs, door.clock)
         accounts = [options.account, *options.sites]
         self._hub = Hub(door.store, door.bus, door.clock, accounts)
         service = Service(options, self._secret, door, self._hub)

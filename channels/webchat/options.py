@@ -106,6 +106,13 @@ class Options(Site):
     files_per_hour: int = Field(
         30, ge=1, description="每位访客每小时的文件数 / Files an hour of one visitor."
     )
+    upload_hours: float = Field(
+        24.0,
+        gt=0,
+        le=720,
+        description="访客上传的文件，没有消息提到它，多少小时后删除"
+        " / Hours after which a visitor's file is deleted that no message has named.",
+    )
     missing_origin: bool = Field(
         False,
         description="是否接受不带 Origin 的连接（非浏览器客户端）"

@@ -128,7 +128,8 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         " / The visitor's identity token is not valid; the site must sign a new one",
         "expired": "身份令牌已过期，请刷新页面"
         " / The visitor's identity token has expired; reload the page",
-        "file": "附件不存在或已失效，请重新上传 / There is no such file; upload it again",
+        "file": "附件不存在或已失效，请重新上传"
+        " / There is no such file, or not any more; upload it again",
         "file_large": "文件太大 / The file is too large",
         "file_empty": "文件是空的 / The file is empty",
         "no_files": "本站不接收文件 / This site takes no files",

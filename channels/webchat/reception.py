@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import os
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from channels.webchat.signed import Signer, Visitor, visitor
 from models.ids import uuid7
 from models.message import Envelope, Lane
 from models.ports import Accept, Clock
+from models.store.ground.blobs import Blobs
 
 CHANNEL = "webchat"
 
@@ -93,10 +95,13 @@ class From:
 class Reception:
     """Takes visitors in, and stores what they write before anybody acknowledges it."""
 
-    def __init__(self, options: Options, secret: bytes, accept: Accept, clock: Clock) -> None:
+    def __init__(
+        self, options: Options, secret: bytes, accept: Accept, blobs: Blobs, clock: Clock
+    ) -> None:
         self._options = options
         self._secret = secret
         self._accept = accept
+        self._blobs = blobs
         self._clock = clock
         self._tokens = Tokens(secret)
         self._uploads = Signer(secret, "upload")
@@ -156,6 +161,7 @@ class Reception:
         try:
             self.check_fresh(session)
             facts = self._facts(session) | self._checked(session, said)
+            await self._check_kept(facts.get("files", ()))
         except Refused as error:
             error.client_id = said.client_id
             raise
@@ -210,6 +216,12 @@ class Reception:
         if facts is None or facts.pop("key") != session.key:
             raise Refused("file")
         return facts
+
+    async def _check_kept(self, files: Sequence[Mapping[str, Any]]) -> None:
+        """Raises ``Refused`` (``file``) where one was deleted; else they all stay for now."""
+        hashes = {file["sha256"] for file in files}
+        if hashes and await self._blobs.touch(hashes) != hashes:
+            raise Refused("file")
 
     def file_id(self, session: Session, name: str, mime: str, content: bytes) -> dict[str, Any]:
         """What the visitor's message names a stored file by, and what it is."""

@@ -90,10 +90,15 @@ class Service:
     async def store_file(
         self, reception: Reception, session: Session, name: str, declared: str, content: bytes
     ) -> dict[str, Any]:
-        """Keeps a file by its content; the message that carries it names its ``id``."""
+        """Keeps a file by its content; the message that carries it names its ``id``.
+
+        It goes again where none does so in time.
+        """
         mime = await asyncio.to_thread(sniffed, content, declared)
         facts = reception.file_id(session, name, mime, content)
-        await self._store.blobs.put({facts.pop("sha256"): content})
+        sha256 = facts.pop("sha256")
+        await self._store.leftovers.expect({sha256}, self._options.upload_hours * 3600.0)
+        await self._store.blobs.put({sha256: content})
         return facts
 
     def link(self, file: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ has the database and not the master key learns nothing from it.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, exists, literal, select, update
+from sqlalchemy import ColumnElement, case, delete, exists, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import Temporary
@@ -140,8 +140,22 @@ async def empty(tx: Tx, which: ColumnElement[bool]) -> None:
 
 async def leave_files(tx: Tx, hashes: Iterable[str | None]) -> None:
     """Notes contents that may be nobody's now: see ``privacy.leftovers``."""
-    rows = [{"sha256": sha256, "at": tx.now} for sha256 in sorted(filter(None, set(hashes)))]
+    await expect_files(tx, filter(None, hashes), 0.0)
+
+
+async def expect_files(tx: Tx, hashes: Iterable[str], seconds: float) -> None:
+    """Notes contents that are nobody's unless somebody names them within so many seconds."""
+    at = tx.now + seconds
+    rows = [{"sha256": sha256, "at": at} for sha256 in sorted(set(hashes))]
     if rows:
         noted = tx.upsert(blob_left)
-        anew = noted.on_conflict_do_update(index_elements=["sha256"], set_={"at": tx.now})
+        # The later of two: somebody else may still be about to name the same content.
+        later = case((blob_left.c.at > at, blob_left.c.at), else_=at)
+        anew = noted.on_conflict_do_update(index_elements=["sha256"], set_={"at": later})
         await tx.conn.execute(anew, rows)
+
+
+async def name_files(tx: Tx, hashes: Collection[str]) -> None:
+    """A message that is stored now has these contents: nobody need look whose they are."""
+    if hashes:
+        await tx.conn.execute(delete(blob_left).where(blob_left.c.sha256.in_(hashes)))

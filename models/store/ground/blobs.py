@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from models.errors import NotFound, StorageFull, Temporary
 from models.ports import Clock
@@ -32,6 +32,13 @@ class Blobs(Protocol):
 
     async def get(self, sha256: str) -> bytes:
         """Raises ``NotFound`` for what was never put, ``Temporary`` when out of reach."""
+
+    async def touch(self, hashes: Collection[str]) -> set[str]:
+        """Those of these that are there, now as if they were put just now, see ``delete``.
+
+        Raises:
+            Temporary: out of reach.
+        """
 
     async def delete(self, hashes: Collection[str], seconds: float) -> set[str]:
         """Deletes contents for good; what was put in the last ``seconds`` stays, and is returned.
@@ -62,6 +69,15 @@ class FileBlobs:
             raise NotFound(f"no blob {sha256}") from error
         except OSError as error:
             raise Temporary(f"the data directory cannot be read: {error}") from error
+
+    async def touch(self, hashes: Collection[str]) -> set[str]:
+        try:
+            return await asyncio.to_thread(self._touch, hashes)
+        except OSError as error:
+            raise Temporary(f"the data directory cannot be written: {error}") from error
+
+    def _touch(self, hashes: Collection[str]) -> set[str]:
+        return {sha256 for sha256 in sorted(hashes) if self._touched(self._path(sha256))}
 
     async def delete(self, hashes: Collection[str], seconds: float) -> set[str]:
         try:
@@ -170,6 +186,12 @@ class TableBlobs:
         if content is None:
             raise NotFound(f"no blob {sha256}")
         return bytes(content)
+
+    async def touch(self, hashes: Collection[str]) -> set[str]:
+        b = blob.c
+        async with self._db.write() as tx:
+            touched = update(blob).where(b.sha256.in_(hashes)).values(put_at=tx.now)
+            return set((await tx.conn.execute(touched.returning(b.sha256))).scalars())
 
     async def delete(self, hashes: Collection[str], seconds: float) -> set[str]:
         b = blob.c

@@ -9,6 +9,7 @@ from sqlalchemy import select, union_all
 
 from models.ids import ticket_number
 from models.message import InboundMessage
+from models.store.dialogue.erased import name_files
 from models.store.dialogue.incoming import Incoming, Slot, slot
 from models.store.dialogue.people import Known
 from models.store.dialogue.revisions import (
@@ -376,6 +377,8 @@ class Plan:
         await tx.insert(ticket, list(self._new.values()))
         await tx.update_each(ticket, _MUTABLE, list(self._changed.values()))
         await tx.insert(message, self._messages)
+        await name_files(tx, {f["sha256"] for row in self._messages for f in row["attachments"]
+                              if f.get("sha256")})  # fmt: skip
         stored = {row["id"] for row in self._messages}
         revised = [row for id_, row in self._revised.items() if id_ not in stored]
         await tx.update_each(message, SHOWN, revised)

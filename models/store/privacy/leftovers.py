@@ -1,17 +1,20 @@
-"""Contents that an erasure has left: deleted once it is sure that nobody else has them.
+"""Contents that an erasure has left, or that no message came for: deleted once they are nobody's.
 
 Equal bytes are stored once, so another customer may have the same file. An erasure only notes
-the hashes; the clock looks for other owners later, and deletes what has none. Whoever stores
-content just then touches it (``Blobs.put``) and writes down within ``_GRACE_SECONDS`` whose it
-is: what was touched lately is left for the next look. Every step may run twice.
+the hashes; the clock looks for other owners later, and deletes what has none. What is sent ahead
+of its message is noted for a later time, and struck out by the message that names it. Whoever
+stores or names content just then touches it (``Blobs``) and writes down within
+``_GRACE_SECONDS`` whose it is: what was touched lately is left for the next look. Every step may
+run twice.
 """
 
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Text, cast, delete, or_, select, union, update
+from sqlalchemy import Column, ColumnElement, Text, cast, delete, or_, select, text, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.store.dialogue.erased import expect_files
 from models.store.ground.blobs import Blobs
 from models.store.ground.database import Database
 from models.tables import blob_left, envelope, message, outbound, upload
@@ -29,6 +32,11 @@ class Leftovers:
     def __init__(self, db: Database, blobs: Blobs) -> None:
         self._db = db
         self._blobs = blobs
+
+    async def expect(self, hashes: Collection[str], seconds: float) -> None:
+        """To be called before content is put that a message may name within so many seconds."""
+        async with self._db.write() as tx:
+            await expect_files(tx, hashes, seconds)
 
     async def delete(self) -> int:
         """Deletes what is nobody's any more; returns how many contents those were.
@@ -61,7 +69,10 @@ class Leftovers:
 
 
 async def _owned(conn: AsyncConnection, hashes: Collection[str]) -> set[str]:
-    """Those of these contents that somebody's message, answer or upload still has."""
+    """Those of these contents that somebody's message, answer or upload still has.
+
+    Or will have: a message that is not read yet names the files that were sent before it.
+    """
     named = union(
         select(envelope.c.body_sha256).where(
             envelope.c.body_sha256.in_(hashes), envelope.c.body.is_(None)
@@ -74,12 +85,17 @@ async def _owned(conn: AsyncConnection, hashes: Collection[str]) -> set[str]:
         query = select(column).where(_mentions(column, hashes))
         for files in (await conn.execute(query)).scalars():
             found.update(hashes_in(files))
+    for state in ("new", "parked"):  # each by its own partial index
+        unread = text(f"envelope.state = '{state}'") & _mentions(envelope.c.transport, hashes)
+        query = select(envelope.c.transport).where(unread)
+        for facts in (await conn.execute(query)).scalars():
+            found.update(hashes_in(facts.get("files")))
     return found & set(hashes)
 
 
 def _mentions(column: Column[Any], hashes: Collection[str]) -> ColumnElement[bool]:
-    text = cast(column, Text)
-    return or_(*(text.contains(sha256) for sha256 in sorted(hashes)))
+    words = cast(column, Text)
+    return or_(*(words.contains(sha256) for sha256 in sorted(hashes)))
 
 
 def hashes_in(files: Any) -> Iterator[str]:

@@ -247,6 +247,24 @@ async def test_one_address_leaves_room_for_the_files_of_others(door: Site) -> No
     assert (await upload(door, headers, PNG))["status"] == 200
 
 
+async def test_a_file_that_no_message_named_in_time_is_to_be_uploaded_again(door: Site) -> None:
+    token, headers = await enter(door)
+    sent, kept = await upload(door, headers, PNG), await upload(door, headers, PNG + b"2")
+    async with door.socket() as ws:
+        await hello(ws, token=token)
+        await ws.send_json(say("看") | {"files": [sent["id"]]})
+        assert (await hear(ws))["type"] == "ack"
+        await door.work()
+        assert (await hear(ws))["type"] == "event"
+        door.clock.now += 25 * 3600.0
+        assert await door.store.leftovers.delete() == 1
+        frame = say("再看") | {"files": [kept["id"]]}
+        await ws.send_json(frame)
+        refused = await hear(ws)
+    assert (refused["code"], refused["client_id"]) == ("file", frame["client_id"])
+    assert len(door.accepted) == 1
+
+
 async def test_files_are_refused_at_the_edge(door: Site) -> None:
     _, headers = await enter(door)
     assert (await upload(door, headers, b"x" * (1024 * 1024 + 1)))["code"] == "file_large"

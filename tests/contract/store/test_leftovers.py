@@ -1,0 +1,133 @@
+"""Content that no message came for has an end; what a message names, or will name, has not."""
+
+import hashlib
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from models.errors import NotFound
+from models.message import Attachment
+from models.store import Store
+from models.store.dialogue.erased import leave_files
+from models.store.dialogue.incoming import Incoming
+from models.store.privacy import leftovers
+from models.tables import blob_left
+from tests.contract.store.conftest import FakeClock
+from tests.contract.store.makers import envelope, inbound, leased, thread
+
+CONTENT = b"a photograph"
+HASH = hashlib.sha256(CONTENT).hexdigest()
+FILE = Attachment(id="1", name="a.png", mime="image/png", size=len(CONTENT), sha256=HASH)
+DAY = 86_400.0
+LATER = DAY + 1000.0
+
+
+async def sent_ahead(store: Store) -> None:
+    await store.leftovers.expect({HASH}, DAY)
+    await store.blobs.put({HASH: CONTENT})
+
+
+async def there(store: Store) -> bool:
+    try:
+        return await store.blobs.get(HASH) == CONTENT
+    except NotFound:
+        return False
+
+
+async def noted(store: Store) -> int:
+    async with store.db.read() as conn:
+        return len((await conn.execute(select(blob_left))).all())
+
+
+async def test_what_no_message_names_goes_after_its_time(store: Store, clock: FakeClock) -> None:
+    await sent_ahead(store)
+    clock.pass_(DAY - 1.0)
+    assert await store.leftovers.delete() == 0
+    assert await there(store)
+    clock.pass_(1001.0)
+    assert await store.leftovers.delete() == 1
+    assert not await there(store)
+    assert await noted(store) == 0
+
+
+async def test_what_a_message_names_stays_and_nobody_looks_for_its_owner(
+    store: Store, clock: FakeClock
+) -> None:
+    await sent_ahead(store)
+    await thread(store, envelope("a"), attachments=(FILE,))
+    assert await noted(store) == 0
+    clock.pass_(LATER)
+    assert await store.leftovers.delete() == 0
+    assert await there(store)
+
+
+@pytest.mark.parametrize("parked", [False, True])
+async def test_a_message_that_is_not_read_yet_has_its_files(
+    store: Store, clock: FakeClock, parked: bool
+) -> None:
+    await sent_ahead(store)
+    e = envelope("a", transport={"files": [{"name": "a.png", "sha256": HASH}]})
+    await store.envelopes.accept([e])
+    if parked:
+        for _ in range(2):
+            await store.envelopes.fail(await leased(store), "ours", 1, 0.0)
+        assert len(await store.envelopes.parked()) == 1
+    clock.pass_(LATER)
+    assert await store.leftovers.delete() == 0
+    assert await there(store)
+
+
+async def test_a_message_that_comes_while_its_file_is_being_deleted(
+    store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is named after the clock has looked for owners, and before it deletes."""
+    await sent_ahead(store)
+    clock.pass_(LATER)
+    look = leftovers._owned
+
+    async def late(*given: Any) -> set[str]:
+        found = await look(*given)
+        assert await store.blobs.touch({HASH}) == {HASH}
+        return found
+
+    monkeypatch.setattr(leftovers, "_owned", late)
+    assert await store.leftovers.delete() == 0
+    monkeypatch.undo()
+    await thread(store, envelope("a"), attachments=(FILE,))
+    clock.pass_(LATER)
+    assert await store.leftovers.delete() == 0
+    assert await there(store)
+
+
+async def test_an_erased_customers_equal_file_does_not_hurry_it(
+    store: Store, clock: FakeClock
+) -> None:
+    await sent_ahead(store)
+    async with store.db.write() as tx:
+        await leave_files(tx, [HASH])
+    clock.pass_(DAY - 1.0)
+    assert await store.leftovers.delete() == 0
+    clock.pass_(1001.0)
+    assert await store.leftovers.delete() == 1
+
+
+async def test_a_message_that_is_withdrawn_at_once_leaves_the_file_noted(
+    store: Store, clock: FakeClock
+) -> None:
+    await sent_ahead(store)
+    first, gone = envelope("a"), envelope("b")
+    await store.envelopes.accept([first, gone])
+    lease = await leased(store)
+    said = inbound(first, attachments=(FILE,))
+    taken_back = inbound(gone, kind="delete", external_id=said.external_id)
+    items = [Incoming(e.id, m, e.lane) for e, m in ((first, said), (gone, taken_back))]
+    async with store.db.write() as tx:
+        await store.threads.thread(tx, lease.token, [first.id, gone.id], items)
+    clock.pass_(LATER)
+    assert await store.leftovers.delete() == 1
+
+
+async def test_only_what_is_there_is_touched(store: Store) -> None:
+    await store.blobs.put({HASH: CONTENT})
+    assert await store.blobs.touch({HASH, "0" * 64}) == {HASH}
