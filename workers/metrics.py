@@ -14,7 +14,7 @@ from config.sections import Hours
 from models.errors import ShouliError
 from models.migrations import check
 from models.store import Store
-from models.store.figures.measures import BOUNDS, StageTime
+from models.store.figures.measures import BOUNDS, MAILS_PUT_OFF, StageTime
 from models.tables import agent
 from workers.hours import gaps
 from workers.roles import ROLES
@@ -90,6 +90,10 @@ async def _collect(store: Store, registry: CollectorRegistry) -> None:
     await _queues(store, registry)
     registry.register(_Stages(await store.measures.stage_times()))
     await _invariants(store, registry)
+    put_off = Gauge(
+        "shouli_mails_put_off", "Mails whose host brought too many, ever", registry=registry
+    )
+    put_off.set(await store.measures.counted(MAILS_PUT_OFF))
     clocks = Gauge(
         "shouli_clock_breaches", "Clocks past their target, ever", ["clock"], registry=registry
     )

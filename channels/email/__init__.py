@@ -1,6 +1,7 @@
 """E-mail: in over SMTP and IMAP, out through a relay."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from channels.email import mime
@@ -48,12 +49,16 @@ class EmailChannel:
         """Listens on the configured address."""
         from channels.email.authenticate import Authenticator
         from channels.email.smtp import Server
+        from channels.email.throttle import Throttle
+        from models.store.figures.measures import MAILS_PUT_OFF
 
         asking = None
         if self.options.verify_senders:
             servers = [str(server) for server in self.options.nameservers]
             asking = Authenticator(self.options.verify_seconds, servers)
-        self._server = Server(self.options, door.accept, door.clock, asking)
+        tell = partial(door.store.measures.count, MAILS_PUT_OFF)
+        throttle = Throttle(self.options, door.clock, tell)
+        self._server = Server(self.options, door.accept, door.clock, throttle, asking)
         await self._server.start()
         if self.options.imap:
             self._readers = self._read_mailboxes(door)

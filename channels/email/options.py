@@ -150,6 +150,22 @@ class Options(_Settings):
     max_connections_per_peer: int = Field(
         100, ge=1, description="同一来源的连接上限 / Most connections from one host."
     )
+    messages_per_minute: int = Field(
+        0,
+        ge=0,
+        description="互联网上同一来源每分钟最多几封，多的答 450 请它再来，0 为不限；"
+        "内网、verifying_peers、unlimited_peers 不受限"
+        " / Mails a minute from one host on the Internet, beyond them 450 (come again); 0: no"
+        " limit. Private networks, verifying_peers and unlimited_peers have none.",
+    )
+    message_burst: int = Field(
+        100, ge=1, description="其中可连发的封数 / Of these so many at once."
+    )
+    unlimited_peers: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (),
+        description="不受 messages_per_minute 限制的网段，例如公网上自己的前置邮件服务器"
+        " / Networks without that limit, such as our own mail servers at public addresses.",
+    )
     idle_seconds: float = Field(
         60.0, gt=0, description="无数据时断开前的秒数 / Seconds of silence before closing."
     )
@@ -238,6 +254,12 @@ class Options(_Settings):
         except ValueError:
             return False
         return address.is_global and not any(address in net for net in self.verifying_peers)
+
+    def limited(self, peer: str) -> bool:
+        """Whether the mails of this address count: it is none of our own servers'."""
+        if not self.messages_per_minute or not self.unproven(peer):
+            return False
+        return not any(ip_address(peer) in net for net in self.unlimited_peers)
 
     def mailbox_of(self, account: str) -> Mailbox | None:
         """The address that answers of an account come from: its first."""

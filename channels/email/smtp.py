@@ -18,7 +18,9 @@ from channels.email.fast import FastSMTP
 from channels.email.headers import clean_line
 from channels.email.options import Options
 from channels.email.thread import plain_mailbox
+from channels.email.throttle import Throttle
 from channels.email.tls import Certificate
+from models.buckets import whole_seconds
 from models.errors import Permanent, StorageFull, Temporary
 from models.ids import uuid7
 from models.message import Envelope, Lane
@@ -40,10 +42,12 @@ class Server:
         options: Options,
         accept: Accept,
         clock: Clock,
+        throttle: Throttle,
         authenticator: Authenticator | None = None,
     ) -> None:
         """``authenticator`` is asked about senders whom nobody else has checked."""
         self.options = options
+        self.throttle = throttle
         self._authenticator = authenticator
         # Asked for each mail, and the same for all of a peer's.
         self._unproven = lru_cache(maxsize=1024)(options.unproven)
@@ -111,6 +115,7 @@ class Server:
         if self._server is not None:
             await self._server.wait_closed()
             self._server = None
+        self.throttle.close()
         if self._authenticator is not None:
             self._authenticator.close()
 
@@ -207,6 +212,9 @@ class _Handler:
     ) -> str:
         if address != "<>" and not _transmittable(address):
             return "553 5.1.7 The sender address cannot be read, correct it and send again"
+        if wait := self._server.throttle.wait(smtp.peer):
+            seconds = whole_seconds(wait)
+            return f"450 4.7.1 Too many mails from your host, try again in {seconds} seconds"
         smtp.begin_mail()
         envelope.mail_from = address
         envelope.mail_options.extend(options)
@@ -264,7 +272,7 @@ class _Connection(FastSMTP):
             self._smtp_methods["LHLO"] = self._smtp_methods.pop("EHLO")
             del self._smtp_methods["HELO"]
         self._owner = server
-        self._peer = ""
+        self.peer = ""
         self.storing = False
 
     # Connections
@@ -275,14 +283,14 @@ class _Connection(FastSMTP):
 
     def begin(self) -> None:
         peer = self.session.peer
-        self._peer = str(peer[0]) if peer else ""
-        if self._owner.admit(self, self._peer):
+        self.peer = str(peer[0]) if peer else ""
+        if self._owner.admit(self, self.peer):
             super().begin()
         else:
             self.say_goodbye("421 4.3.2 Too many connections, try again in a minute")
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._owner.release(self, self._peer)
+        self._owner.release(self, self.peer)
         super().connection_lost(error)
 
     def say_goodbye(self, reply: str) -> None:
@@ -360,7 +368,7 @@ class _Connection(FastSMTP):
         tls = (self.session.ssl or {}).get("ssl_object")
         sender = self.envelope.mail_from
         return {
-            "peer": self._peer,
+            "peer": self.peer,
             "helo": clean_line(str(self.session.host_name), 255),
             "mail_from": "" if sender == "<>" else sender,
             "sender": "" if sender == "<>" else sender,

@@ -8,12 +8,15 @@ from sqlalchemy import func, select, text
 
 from models.store.effects.followers import Follower
 from models.store.ground.database import Database, Event, Fields, Tx
-from models.tables import assignment, audit, event, invariant, stage_time, ticket
+from models.tables import assignment, audit, counter, event, invariant, stage_time, ticket
 
 BOUNDS = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14400.0, 86400.0)
 """Seconds: the upper bounds of a histogram; what takes longer has the bound 0."""
 
 _OVER = 0.0
+
+MAILS_PUT_OFF = "mails put off"
+"""The counter of mails whose host was told to come again: it brought too many."""
 
 
 class StageTime(NamedTuple):
@@ -55,6 +58,21 @@ class Measures:
         async with self._db.read() as conn:
             rows = await conn.execute(query.order_by(c.queue, c.stage, c.bound))
             return [StageTime(*row) for row in rows]
+
+    async def count(self, name: str, by: int) -> None:
+        """Counts what happens at a door; by the many together, for each call is a commit.
+
+        Raises:
+            Temporary: the database is out of reach; nothing was counted.
+        """
+        async with self._db.write() as tx:
+            await tx.bump(name, by)
+
+    async def counted(self, name: str) -> int:
+        """How many of these there have been, ever."""
+        query = select(counter.c.value).where(counter.c.name == name)
+        async with self._db.read() as conn:
+            return (await conn.execute(query)).scalar_one_or_none() or 0
 
     async def found(self, broken: Mapping[str, Broken]) -> list[str]:
         """Keeps what a look at the invariants found; returns those that it found newly broken."""

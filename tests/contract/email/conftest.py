@@ -8,6 +8,7 @@ import pytest
 
 from channels.email.options import Options
 from channels.email.smtp import Server
+from channels.email.throttle import Throttle
 from models.message import Envelope, Receipt
 
 MAILBOXES = [
@@ -36,6 +37,29 @@ class Store:
     @property
     def bodies(self) -> list[bytes]:
         return [call[0].body for call in self.calls]
+
+
+class Clock:
+    """Time that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Told:
+    """Hears how many mails were put off; may be out of reach."""
+
+    def __init__(self) -> None:
+        self.counts: list[int] = []
+        self.failure: Exception | None = None
+
+    async def __call__(self, count: int) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.counts.append(count)
 
 
 class Client:
@@ -69,8 +93,8 @@ class Client:
 class Listening:
     """One server and the clients connected to it."""
 
-    def __init__(self, server: Server, store: Store) -> None:
-        self.server, self.store = server, store
+    def __init__(self, server: Server, store: Store, clock: Clock, told: Told) -> None:
+        self.server, self.store, self.clock, self.told = server, store, clock, told
         self.clients: list[Client] = []
 
     async def connect(self, greet: bool = True) -> Client:
@@ -88,9 +112,10 @@ async def listen() -> AsyncIterator[Callable[..., Any]]:
     async def start(**options: Any) -> Listening:
         store = Store()
         settings = Options.model_validate({"port": 0, "mailboxes": MAILBOXES, **options})
-        server = Server(settings, store, lambda: 1_700_000_000.0)
+        clock, told = Clock(), Told()
+        server = Server(settings, store, clock, Throttle(settings, clock, told))
         await server.start()
-        opened.append(Listening(server, store))
+        opened.append(Listening(server, store, clock, told))
         return opened[-1]
 
     yield start

@@ -7,7 +7,7 @@ from aiohttp.test_utils import make_mocked_request
 from config.sections import Hours
 from models.agent import Presence
 from models.store import Store
-from models.store.figures.measures import STAGES
+from models.store.figures.measures import MAILS_PUT_OFF, STAGES
 from models.training import Taxonomy
 from router.sla import Calendars
 from tests.contract.store.conftest import FakeClock
@@ -32,6 +32,13 @@ async def _metrics(store: Store) -> list[str]:
     handle = metrics_handler(store, HOURS, watch, [STAGES.name])
     response = await handle(make_mocked_request("GET", "/metrics"))
     return bytes(response.body).decode().splitlines()  # type: ignore[attr-defined]
+
+
+async def test_mails_that_were_put_off_are_counted_over_all_processes(store: Store) -> None:
+    assert "shouli_mails_put_off 0.0" in await _metrics(store)
+    for count in (3, 4):
+        await store.measures.count(MAILS_PUT_OFF, count)
+    assert "shouli_mails_put_off 7.0" in await _metrics(store)
 
 
 async def _beside(store: Store) -> int:
