@@ -145,6 +145,23 @@ async def test_a_key_is_each_persons_own_and_each_places(
     assert len(by_another.json["notes"]) == 2
 
 
+async def test_a_program_that_asks_again_with_another_token_is_known(
+    house: World, visit: Visit, root: Desk
+) -> None:
+    """Keys are the person's, whatever they prove themselves with."""
+    note = {"text": "系统已查到", "client_id": KEY}
+    path = f"/tickets/{await house.ticket()}/notes"
+    answers = []
+    for name in ("旧令牌", "新令牌"):
+        program = await visit()
+        made = (await root.post("/tokens", {"name": name})).json
+        program.headers = {"Authorization": f"Bearer {made['token']}"}
+        answers.append(await program.post(path, note))
+    first, again = answers
+    assert (first.status, len(first.json["notes"])) == (201, 1)
+    assert (again.status, again.json) == (first.status, first.json)
+
+
 async def test_what_was_refused_leaves_its_key_free(house: World, root: Desk) -> None:
     path = f"/tickets/{await house.ticket()}"
     of_nobody = {"title": "查仓库", "client_id": KEY}
