@@ -29,8 +29,9 @@ _QUOTED = _DIALECT.identifier_preparer.quote
 
 BEGIN_WRITING = "BEGIN IMMEDIATE"
 
-_LOOK_SECONDS = 0.001
-"""Between looks whether another process's transaction is over."""
+_LOOK_SECONDS, _LATER_SECONDS = 0.001, 0.004
+"""Between the first looks whether another process's transaction is over, and between later ones:
+who is still in the way then has much to write, and a look costs as much as a small row."""
 
 
 class _Cursor:
@@ -179,14 +180,15 @@ def _once_unlocked(begin: Callable[[], sqlite3.Cursor], patience: float) -> sqli
 
     SQLite's own waiting sleeps ever longer, up to 0.1 s: who writes much keeps the others out.
     """
-    end = time.monotonic() + patience
+    end, pause = time.monotonic() + patience, _LOOK_SECONDS
     while True:
         try:
             return begin()
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= end:
                 raise
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(pause)
+            pause = min(2 * pause, _LATER_SECONDS)
 
 
 def _driven(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -270,6 +270,25 @@ async def test_a_writer_goes_on_as_soon_as_another_process_has_ended(
     assert min(waits) < 0.02
 
 
+async def test_who_waits_long_looks_less_often_but_never_seldom(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look costs CPU that who is in the way could use; SQLite's own pauses grow to 100 ms."""
+    holder = sqlite3.connect(tmp_path / "x.db", isolation_level=None, check_same_thread=False)
+    holder.execute("BEGIN IMMEDIATE")
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 6:
+            holder.execute("COMMIT")
+
+    monkeypatch.setattr("models.store.ground.sqlite.time.sleep", pause)
+    assert await db.insert_new(T, [{"a": 1}]) == 1
+    assert pauses == [0.001, 0.002, 0.004, 0.004, 0.004, 0.004]
+    holder.close()
+
+
 async def test_rows_inserted_together_are_counted(db: Database) -> None:
     async with db.write() as tx:
         insert = text("INSERT INTO t VALUES (:a) ON CONFLICT DO NOTHING")
