@@ -52,6 +52,9 @@ _HEAD = 64
 
 _BEGINS = re.compile(rf"{_GAP}*(?:{_either({**_SCORES, **_SOLVED})}|$)")
 
+_MARKS = " \t\r\n\u3000,，。.!！;；、:：/~～-"
+_FIRST = re.compile(rf"{_GAP}|[{''.join({one[0].lower() for one in {**_SCORES, **_SOLVED}})}]|$")
+
 
 def read_answer(text: str, keys: Keys | None = None) -> Answer | None:
     """What ``text`` answers to our question after satisfaction, or None if it is no answer.
@@ -60,7 +63,7 @@ def read_answer(text: str, keys: Keys | None = None) -> Answer | None:
     a space or a mark are free words. A bare digit is an answer only where ``keys``, those that
     the question offered, hold it.
     """
-    if len(text) > _HEAD and not _BEGINS.match(_plain(text[:_HEAD])):
+    if len(text) > _HEAD and not _may_begin(text[:_HEAD]):
         return None
     said = unicodedata.normalize("NFKC", text).strip()
     if not said or len(said) > _LONGEST:
@@ -78,6 +81,12 @@ def read_answer(text: str, keys: Keys | None = None) -> Answer | None:
         solved[found["solved"]] if found["solved"] else None,
         re.sub(rf"^{_GAP}+", "", rest).strip(),
     )
+
+
+def _may_begin(head: str) -> bool:
+    """Whether an answer may begin so. Asked of every message: most are told by one character."""
+    first = _plain(head.lstrip(_MARKS)[:1])
+    return bool(_FIRST.match(first) and _BEGINS.match(_plain(head)))
 
 
 def _plain(text: str) -> str:
