@@ -42,7 +42,7 @@ from channels.email import create
 from models.migrations import migrate
 from models.ports import Door
 from models.store import open_store
-from workers.intake import Intake, disk_watermark
+from workers.messages.intake import Intake, disk_watermark
 
 ROOT = Path(__file__).resolve().parent.parent
 CORES = 2

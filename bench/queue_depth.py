@@ -28,8 +28,8 @@ from models.tables import conversation, customer, identity, skill_class, ticket
 from models.ticket import TicketState
 from router.needs import needs
 from router.sla import Calendar, Calendars
-from workers.dispatch import Dispatcher
-from workers.ruling import Ruling
+from workers.messages.dispatch import Dispatcher
+from workers.rules.ruling import Ruling
 
 RULES = Rules(version="depth", required_facets=("domain",), targets={}, units={})
 CLASSES = [needs({"domain": f"d{n}"}, True, "zh", RULES) for n in range(36)]

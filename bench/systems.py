@@ -21,7 +21,7 @@ import psutil
 from classifier import seed
 from classifier.examples import fingerprint
 from config.settings import load, load_taxonomy
-from workers import embedded
+from workers.processes import embedded
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGIN = "bench"

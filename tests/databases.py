@@ -14,7 +14,7 @@ from config.settings import load
 from models.migrations import migrate
 from models.store.ground.database import Database
 from tests.services import PostgresServer
-from workers.home import master_key
+from workers.processes.home import master_key
 
 
 def migrated_sqlite(folder: Path) -> str:

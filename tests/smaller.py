@@ -7,7 +7,7 @@ the other flow tests.
 
 SITECUSTOMIZE = """
 import sys
-if "workers.retrain_child" in sys.orig_argv:
+if "workers.learning.retrain_child" in sys.orig_argv:
     from classifier import seed
     whole = seed.load
     seed.load = lambda taxonomy: whole(taxonomy)[::6]

@@ -32,7 +32,7 @@ from config.settings import load
 from models import migrations as schema
 from tests.flow import undertaker
 from tests.services import free_port
-from workers.wiring import make_store
+from workers.assembly.wiring import make_store
 
 SHOULI = str(Path(sys.executable).with_name("shouli"))
 MARK = "FLOW_TEST_HOME"

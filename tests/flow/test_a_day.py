@@ -29,7 +29,7 @@ from tests.flow.customers import Chatter, Correspondent, Inbox, page, submit
 from tests.flow.load import unprocessed
 from tests.flow.spoken import EN, ZH, Words
 from tests.flow.system import Prepared, System, embedded
-from workers.wiring import make_store
+from workers.assembly.wiring import make_store
 
 COMPLAINTS = "complaints@localhost"
 ALIAS = "8001"

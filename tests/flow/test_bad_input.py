@@ -28,7 +28,7 @@ from tests.flow.clients import (
 from tests.flow.conftest import running
 from tests.flow.system import SHOULI, Prepared, System, distributed
 from tests.services import PostgresServer, free_port, valkey_server
-from workers.wiring import make_store
+from workers.assembly.wiring import make_store
 
 MAX_BYTES = 64 * 1024
 FRAME_BYTES = 32 * 1024

@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.services import ValkeyServer, valkey_server
-from workers.broker import (
+from workers.waking.broker import (
     HEARTBEAT_MS,
     LOOK_MS,
     NAMESPACE,

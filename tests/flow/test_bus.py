@@ -8,7 +8,7 @@ import pytest
 import redis.asyncio
 
 from tests.services import ValkeyServer, valkey_server
-from workers.bus import PREFIX, RedisBus
+from workers.waking.bus import PREFIX, RedisBus
 
 
 @pytest.fixture

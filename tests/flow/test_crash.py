@@ -38,7 +38,7 @@ from tests.flow.load import UNLIMITED, Load, findings, unprocessed
 from tests.flow.system import ROLES, Prepared, System, distributed, embedded
 from tests.receiver import Receiver
 from tests.services import PostgresServer, ValkeyServer, valkey_server
-from workers.wiring import make_store
+from workers.assembly.wiring import make_store
 
 KILLS = {
     "embedded": int(os.environ.get("CRASH_KILLS", "10")),

@@ -43,7 +43,7 @@ from tests.flow.clients import until
 from tests.flow.load import UNLIMITED, unprocessed
 from tests.flow.system import SHOULI, Prepared, System, embedded
 from tests.services import ValkeyServer, valkey_server
-from workers.wiring import make_store
+from workers.assembly.wiring import make_store
 
 TIMES = int(os.environ.get("CRASH_CELLS", "2"))
 PLANTED = Path(__file__).parent / "cells"

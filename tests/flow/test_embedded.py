@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from config.settings import ConfigurationError
-from workers import embedded
+from workers.processes import embedded
 
 
 @contextmanager
@@ -86,7 +86,7 @@ def test_a_machine_without_a_server_is_told_what_to_do(
 HOLDER = """
 import sys, time
 from pathlib import Path
-from workers.embedded import locked
+from workers.processes.embedded import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

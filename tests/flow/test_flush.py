@@ -11,7 +11,7 @@ from tests.flow.clients import Relay, at_the_desk, relay_settings, until
 from tests.flow.load import UNLIMITED, Load, findings, unprocessed
 from tests.flow.system import Prepared, distributed
 from tests.services import PostgresServer, valkey_server
-from workers.wiring import make_store
+from workers.assembly.wiring import make_store
 
 FLUSHES = 12
 

@@ -35,7 +35,7 @@ from tests.flow.clients import Agent, Visitor, at_the_desk, until
 from tests.flow.conftest import running
 from tests.flow.system import Prepared, System, distributed, embedded
 from tests.services import PostgresServer, valkey_server
-from workers.wiring import make_store
+from workers.assembly.wiring import make_store
 
 FEW = 3
 KILLS = int(os.environ.get("RETRAIN_KILLS", FEW))
@@ -50,7 +50,8 @@ FULL = "disk-is-full"
 
 _PLANTED = """
 import os, resource, signal, sys
-if "workers.retrain_child" in sys.orig_argv and os.path.exists(os.environ["RETRAIN_FULL"]):
+ours = "workers.learning.retrain_child" in sys.orig_argv
+if ours and os.path.exists(os.environ["RETRAIN_FULL"]):
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
 """
@@ -151,7 +152,7 @@ class Training:
     def processes(self) -> list[psutil.Process]:
         found = []
         for pid, line in self._system.left_behind().items():
-            if "workers.retrain_child" in line and "tether" not in line:
+            if "workers.learning.retrain_child" in line and "tether" not in line:
                 with contextlib.suppress(psutil.Error):
                     found.append(psutil.Process(pid))
         return found

@@ -31,8 +31,8 @@ from tests.flow.clients import (
 from tests.flow.conftest import running
 from tests.flow.system import SHOULI, Prepared, System, clean_environ, distributed
 from tests.services import PostgresServer, free_port, valkey_server
-from workers.parser import Parser
-from workers.wiring import make_store
+from workers.assembly.wiring import make_store
+from workers.messages.parser import Parser
 
 COMPOSE = Path(__file__).resolve().parents[2] / "deploy" / "compose.yaml"
 
@@ -170,7 +170,9 @@ async def test_a_stop_meant_for_all_breaks_no_mail_that_is_being_read(
 
     try:
         await parser.parse([mail("before")], patience=20)
-        (child,) = [p for p in psutil.Process().children() if "workers.parser" in p.cmdline()]
+        (child,) = [
+            p for p in psutil.Process().children() if "workers.messages.parser" in p.cmdline()
+        ]
         child.send_signal(number)
         (found,) = await parser.parse([mail("after")], patience=20)
         assert child.is_running(), "whatever it had been reading would count as unreadable"

@@ -36,7 +36,7 @@ from tests.flow.storm import (
 )
 from tests.flow.system import Prepared, System, distributed
 from tests.services import PostgresServer, valkey_server
-from workers.wiring import make_ruling, make_store
+from workers.assembly.wiring import make_ruling, make_store
 
 AGENTS = int(os.environ.get("STORM_AGENTS", "20"))
 TICKETS = int(os.environ.get("STORM_TICKETS", "500"))

@@ -14,14 +14,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from workers.supervisor import MARK, reclaim
+from workers.processes.supervisor import MARK, reclaim
 
 ROOT = Path(__file__).resolve().parents[2]
 
 SUPERVISOR = """
     import asyncio, json, os, sys
     from pathlib import Path
-    from workers.supervisor import Command, Supervisor
+    from workers.processes.supervisor import Command, Supervisor
 
     home, lines = Path(sys.argv[1]), json.loads(sys.argv[2])
     commands = [Command(n, [sys.executable, "-c", c], n == "service") for n, c in lines.items()]

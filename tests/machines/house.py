@@ -31,8 +31,8 @@ from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
 from tests.machines.invariants import Books, Relaxing, check_rest, check_served, read_books
 from tests.machines.waits import at_each_wait
-from workers.dispatch import Dispatcher
-from workers.ruling import Ruling
+from workers.messages.dispatch import Dispatcher
+from workers.rules.ruling import Ruling
 
 RULES = Rules(
     version="house",

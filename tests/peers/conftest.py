@@ -30,7 +30,7 @@ from models.store import Store, open_store
 from models.tables import envelope
 from tests.databases import migrated_sqlite
 from tests.services import NOBODY, free_port
-from workers.intake import Intake
+from workers.messages.intake import Intake
 
 SECONDS = 60.0
 MAILBOXES = [

@@ -19,7 +19,7 @@ from models.tables import envelope
 from tests.databases import migrated_sqlite
 from tests.peers.conftest import MAILBOXES, _NoBus, _Silent
 from tests.peers.dovecot import PASSWORD, USER, Dovecot, dovecot
-from workers.intake import Intake
+from workers.messages.intake import Intake
 
 
 def mail(number: int) -> bytes:

@@ -3,7 +3,7 @@
 import pytest
 
 from models.routing import Needs
-from workers.bound import Group, bound
+from workers.rules.bound import Group, bound
 
 GOODS, MONEY = (Needs(required=((f"domain:{name}", 1),)) for name in ("物流", "支付"))
 ENGLISH = Needs(required=(("domain:支付", 1), ("lang:en", 1)), never_drop=frozenset({"lang:en"}))

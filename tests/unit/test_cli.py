@@ -3,7 +3,7 @@
 import pytest
 
 from models.errors import NotFound, ShouliError, StorageFull, Temporary
-from workers.cli import _in_both
+from workers.commands.app import _in_both
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from config import reference
 from config.settings import PREFIX, Settings, load, load_rules, load_taxonomy
 from models.message import InboundMessage
 from models.ticket import STATE_NAMES
-from workers.cli import app
-from workers.reference import pages
-from workers.wiring import make_channels
+from workers.assembly.wiring import make_channels
+from workers.commands.app import app
+from workers.reference.pages import pages
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -175,23 +175,25 @@ def _modules(room: Path) -> list[str]:
     return sorted(file.stem for file in room.glob("*.py") if not file.stem.startswith("__"))
 
 
-@pytest.mark.parametrize("room", ["workers", "desk"])
-def test_the_map_of_a_room_has_every_module_once_and_no_other(room: str) -> None:
-    rows = _rows(f"| about | modules of `{room}/` |")
-    assert sorted(name for _, names in rows for name in names) == _modules(ROOT / room)
+def test_the_map_of_the_desk_has_every_module_once_and_no_other() -> None:
+    rows = _rows("| about | modules of `desk/` |")
+    assert sorted(name for _, names in rows for name in names) == _modules(ROOT / "desk")
 
 
-def test_the_map_of_the_store_has_its_rooms_from_the_ground_up_with_every_module_of_each() -> None:
-    store = ROOT / "models/store"
-    rows = _rows("| room of `models/store/` | what is in it | modules |")
+@pytest.mark.parametrize("floor", ["models/store", "workers"])
+def test_the_map_of_a_floor_has_its_rooms_from_the_ground_up_with_every_module_of_each(
+    floor: str,
+) -> None:
+    rows = _rows(f"| room of `{floor}/` | what is in it | modules |")
     assert {room: sorted(names) for room, names in rows} == {
-        folder.parent.name: _modules(folder.parent) for folder in store.glob("*/__init__.py")
+        folder.parent.name: _modules(folder.parent)
+        for folder in (ROOT / floor).glob("*/__init__.py")
     }
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     (layers,) = (
         contract["layers"]
         for contract in project["tool"]["importlinter"]["contracts"]
-        if contract.get("containers") == ["models.store"]
+        if contract.get("containers") == [floor.replace("/", ".")]
     )
     heights = {
         room: height
@@ -200,7 +202,7 @@ def test_the_map_of_the_store_has_its_rooms_from_the_ground_up_with_every_module
     }
     drawn = [heights[room] for room, _ in rows]
     assert drawn == sorted(drawn)
-    assert _modules(store) == []
+    assert _modules(ROOT / floor) == []
 
 
 def test_pages_name_no_place_of_ours() -> None:
@@ -255,6 +257,8 @@ def test_deployment_names_only_settings_that_exist() -> None:
 
 
 def test_the_page_of_operations_has_every_metric_and_no_other() -> None:
-    made = set(re.findall(r'"(shouli_\w+)"', (ROOT / "workers/metrics.py").read_text("utf-8")))
+    made = set(
+        re.findall(r'"(shouli_\w+)"', (ROOT / "workers/monitoring/metrics.py").read_text("utf-8"))
+    )
     told = set(re.findall(r"\bshouli_\w+", (DOCS / "operations.md").read_text("utf-8")))
     assert {name.removesuffix("_bucket") for name in told} == made

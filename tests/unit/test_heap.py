@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from workers import heap
+from workers.processes import heap
 
 collect = gc.collect
 

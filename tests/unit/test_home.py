@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from config.settings import load
-from workers.home import SetupError, master_key
-from workers.wiring import make_store
+from workers.assembly.wiring import make_store
+from workers.processes.home import SetupError, master_key
 
 
 def test_nobody_else_reads_the_data_folder_or_the_key(tmp_path: Path) -> None:

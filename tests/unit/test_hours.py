@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from config.sections import Hours
-from workers.hours import calendar, calendars, gaps
+from workers.rules.hours import calendar, calendars, gaps
 
 WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 WORKDAYS = WEEK[:5]

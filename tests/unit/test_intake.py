@@ -12,7 +12,7 @@ import pytest
 from models.errors import StorageFull, Temporary
 from models.message import Envelope, Lane, Receipt
 from models.store.intake.envelopes import Envelopes
-from workers.intake import Intake, disk_watermark
+from workers.messages.intake import Intake, disk_watermark
 
 
 class FakeEnvelopes:

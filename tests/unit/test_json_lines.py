@@ -2,7 +2,7 @@
 
 import io
 
-from workers.json_lines import as_line, lines_at_hand
+from workers.commands.json_lines import as_line, lines_at_hand
 
 
 class _Pieces(io.BytesIO):

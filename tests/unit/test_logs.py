@@ -15,7 +15,7 @@ import structlog
 from aiohttp.http_exceptions import BadHttpMessage
 
 from tests.growth import LINEAR, growth
-from workers.logs import QUIET, REPEATED, configure, masked_text
+from workers.monitoring.logs import QUIET, REPEATED, configure, masked_text
 
 
 @pytest.fixture
@@ -37,11 +37,11 @@ def _lines(stream: io.StringIO) -> list[dict[str, Any]]:
 
 def test_an_event_is_one_line_of_json_with_its_role(stream: io.StringIO) -> None:
     configure("info", "auto", "work", stream)
-    structlog.get_logger("workers.pipeline").info("drained", envelopes=3, 渠道="邮件")
+    structlog.get_logger("workers.messages.pipeline").info("drained", envelopes=3, 渠道="邮件")
     (line,) = _lines(stream)
     assert line["event"] == "drained"
     assert (line["envelopes"], line["role"], line["level"]) == (3, "work", "info")
-    assert line["logger"] == "workers.pipeline"
+    assert line["logger"] == "workers.messages.pipeline"
     assert "邮件" in stream.getvalue()
     assert line["timestamp"].endswith("Z")
 

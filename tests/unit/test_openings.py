@@ -7,8 +7,8 @@ import pytest
 
 from models.errors import Permanent
 from models.ports import Channel, Door
-from workers import openings
-from workers.openings import Openings
+from workers.assembly import openings
+from workers.assembly.openings import Openings
 
 DOOR = cast(Door, object())
 

@@ -9,10 +9,10 @@ from models.routing import Rulebook
 from models.ticket import Label, Labels
 from router.simulate import Shift
 from router.sla import WEEKDAYS, Calendar, Calendars
-from workers.picture import picture
-from workers.rehearsal import Side, rehearse
-from workers.rehearsing import tell
-from workers.traffic import Arrival, Traffic
+from workers.commands.rehearsing import tell
+from workers.rules.picture import picture
+from workers.rules.rehearsal import Side, rehearse
+from workers.rules.traffic import Arrival, Traffic
 
 BOOK = Rulebook(load_rules(load(None, environ={})))
 ALWAYS = Calendars(Calendar.of("UTC", {day: ["00:00-24:00"] for day in WEEKDAYS}))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from workers.picture import bound_sentences, short
+from workers.rules.picture import bound_sentences, short
 
 
 def side(occupancy: float | None, **more: Any) -> dict[str, Any]:

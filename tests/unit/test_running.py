@@ -7,9 +7,9 @@ import socket
 import pytest
 
 from models.errors import ShouliError
-from workers.roles import ROLES
+from workers.commands.running import roles
+from workers.processes.living import ROLES
 from workers.roles.door import MOST_FILES, allow_many_files, make_sure_of, until_open
-from workers.running import roles
 
 
 def test_every_role_runs_once() -> None:

@@ -11,7 +11,7 @@ from classifier.text import Text
 from models.errors import Permanent, Temporary
 from models.ticket import Label, Labels
 from models.training import ClassSpec, FacetSpec, Taxonomy
-from workers.serving import Serving
+from workers.learning.serving import Serving
 
 TAXONOMY = Taxonomy(
     version="t",
@@ -67,9 +67,11 @@ def table() -> Bundles:
 
 @pytest.fixture
 def serving(table: Bundles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serving:
-    monkeypatch.setattr("workers.serving.bundles.unpack", lambda _content, root: root / "b1")
-    monkeypatch.setattr("workers.serving.bundles.load", lambda _folder: None)
-    monkeypatch.setattr("workers.serving.Classifier", lambda _bundle, _taxonomy: Picky())
+    monkeypatch.setattr(
+        "workers.learning.serving.bundles.unpack", lambda _content, root: root / "b1"
+    )
+    monkeypatch.setattr("workers.learning.serving.bundles.load", lambda _folder: None)
+    monkeypatch.setattr("workers.learning.serving.Classifier", lambda _bundle, _taxonomy: Picky())
     store: Any = SimpleNamespace(bundles=table)
     return Serving(store, tmp_path, TAXONOMY)
 
@@ -111,6 +113,6 @@ async def test_a_refused_bundle_leaves_the_last_good_one(
         raise Permanent("damaged")
 
     monkeypatch.setattr(table, "champion", next_champion)
-    monkeypatch.setattr("workers.serving.bundles.unpack", refuse)
+    monkeypatch.setattr("workers.learning.serving.bundles.unpack", refuse)
     await serving.refresh()
     assert serving.classify([ticket("发票")])[0][0] == SURE

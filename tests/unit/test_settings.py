@@ -13,7 +13,7 @@ from config.problems import explain
 from config.reference import document
 from config.settings import ConfigurationError, Settings, load, load_taxonomy
 from models.message import Lane
-from workers.wiring import declared as declared_labels
+from workers.assembly.wiring import declared as declared_labels
 
 PACKAGED = resources.files("config").joinpath("default.toml").read_text("utf-8")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from config.problems import ConfigurationError
-from workers.traffic import described, read_described, read_staffing
+from workers.rules.traffic import described, read_described, read_staffing
 
 CENTRE = """
 starts = "2026-11-23"

@@ -7,12 +7,12 @@ import structlog
 from config.sections import Retraining
 from config.settings import Settings
 from models.store.learning.bundles import Keep
-from workers.clock import Ticker
-from workers.deliver import Deliverer
-from workers.effects import make_effects, make_followers
-from workers.living import living
+from workers.assembly.by_itself import make_effects, make_followers
+from workers.assembly.wiring import make_channels, make_ruling, opened
+from workers.effects.clock import Ticker
+from workers.messages.deliver import Deliverer
+from workers.processes.living import living
 from workers.roles.door import until_told
-from workers.wiring import make_channels, make_ruling, opened
 
 _log = structlog.stdlib.get_logger(__name__)
 

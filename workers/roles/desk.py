@@ -18,17 +18,24 @@ from models.store.tickets.handling import Ticket
 from models.ticket import Labels
 from router.keys import rekeyed
 from router.place import filed
-from workers.bundle_work import BundleWork
-from workers.deliver import NO_ADDRESS
-from workers.effects import follower_names
-from workers.explaining import Explaining, called, explained
-from workers.living import living
-from workers.metrics import metrics_handler
-from workers.planning import follow_up_plan
-from workers.preview import Previews
+from workers.assembly.by_itself import follower_names
+from workers.assembly.wiring import (
+    Base,
+    follow_up_plan,
+    make_channels,
+    make_publishing,
+    make_ruling,
+    make_watch,
+    opened,
+)
+from workers.learning.bundle_work import BundleWork
+from workers.learning.suggesting import Suggesting, SuggestOptions
+from workers.messages.deliver import NO_ADDRESS
+from workers.messages.preview import Previews
+from workers.monitoring.metrics import metrics_handler
+from workers.processes.living import living
 from workers.roles.door import allow_many_files, serving, until_told
-from workers.suggesting import Suggesting, SuggestOptions
-from workers.wiring import Base, make_channels, make_publishing, make_ruling, make_watch, opened
+from workers.rules.explaining import Explaining, called, explained
 
 _log = structlog.stdlib.get_logger(__name__)
 

@@ -8,15 +8,15 @@ from aiohttp import web
 from config.settings import Settings, load_taxonomy
 from desk.rating import Links, RatingPage
 from models.ports import Door
-from workers import heap
-from workers.effects import follower_names
-from workers.home import home
-from workers.intake import Intake, disk_watermark
-from workers.living import living
-from workers.metrics import health_routes, metrics_handler
-from workers.openings import Openings
+from workers.assembly.by_itself import follower_names
+from workers.assembly.openings import Openings
+from workers.assembly.wiring import make_channels, make_watch, opened, survey_secret
+from workers.messages.intake import Intake, disk_watermark
+from workers.monitoring.metrics import health_routes, metrics_handler
+from workers.processes import heap
+from workers.processes.home import home
+from workers.processes.living import living
 from workers.roles.door import allow_many_files, serving, until_told
-from workers.wiring import make_channels, make_watch, opened, survey_secret
 
 _log = structlog.stdlib.get_logger(__name__)
 

@@ -16,15 +16,15 @@ from config.settings import Settings
 from models.errors import Temporary
 from models.message import Lane
 from models.tail import EVENTS
-from workers import heap
-from workers.broker import Actor, WorkerPool
-from workers.crew import Crew, make_crew
-from workers.hours import warn
-from workers.living import living
-from workers.serving import RELOAD_SECONDS
-from workers.watching import FLUSH_SECONDS
-from workers.webhooks import Announcing
-from workers.wiring import Base, opened
+from workers.assembly.crew import Crew, make_crew
+from workers.assembly.wiring import Base, opened
+from workers.effects.webhooks import Announcing
+from workers.learning.serving import RELOAD_SECONDS
+from workers.learning.watching import FLUSH_SECONDS
+from workers.processes import heap
+from workers.processes.living import living
+from workers.rules.hours import warn
+from workers.waking.broker import Actor, WorkerPool
 
 _log = structlog.stdlib.get_logger(__name__)
 

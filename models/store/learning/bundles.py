@@ -148,7 +148,7 @@ class Bundles:
 
         Nobody promotes or takes back meanwhile, and what is put in shadow or pinned at the same
         moment stays. No way back leads to one that is dropped. Whoever has one open keeps what
-        they have (``workers.serving.opened``).
+        they have (``workers.learning.serving.opened``).
         """
         b = bundle.c
         async with self._db.write() as tx:

@@ -11,7 +11,7 @@ import pytest
 from tests.contract.channels.conftest import Line, Opening
 from tests.contract.channels.drivers import DRIVERS
 from tests.contract.channels.kit import Driver, marked
-from workers import logs
+from workers.monitoring import logs
 
 
 async def test_acknowledged_only_after_the_commit(line: Line) -> None:

@@ -20,7 +20,7 @@ from tests.contract.channels.conftest import Line, Opening
 from tests.contract.channels.house import House
 from tests.contract.channels.kit import Driver, Expected, Heard, Tampering, marked, payloads
 from tests.contract.channels.platform import DROP, Misdeed, Platform
-from workers.wiring import make_channels
+from workers.assembly.wiring import make_channels
 
 SOURCE = Path(__file__).parent / "outside"
 TOKEN = "a pager token that nobody logs"

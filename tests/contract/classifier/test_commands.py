@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from models.errors import ShouliError
-from workers.classifier_cli import classifier_app
-from workers.cli import app
+from workers.commands.app import app
+from workers.commands.classifier import classifier_app
 
 _WORDS = {
     "fruta": ("manzana roja", "plátano maduro", "uva dulce", "pera verde"),

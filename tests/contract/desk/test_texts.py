@@ -9,7 +9,7 @@ from models.agent import Role
 from models.texts import LANGUAGES, TEXTS
 from tests.contract.desk.conftest import Visit
 from tests.contract.desk.world import World
-from workers.wording import Wording
+from workers.dialogue.wording import Wording
 
 LATE = "/texts/progress.late/zh"
 

@@ -32,12 +32,12 @@ from router.place import filed
 from router.sla import Calendars
 from tests.contract.store import makers
 from tests.databases import migrated_sqlite
-from workers.hours import calendar
-from workers.preview import Previews
-from workers.publishing import Publishing
-from workers.ruling import Ruling
-from workers.suggesting import Suggesting, SuggestOptions
-from workers.watch_report import Limits, WatchReport
+from workers.learning.suggesting import Suggesting, SuggestOptions
+from workers.learning.watch_report import Limits, WatchReport
+from workers.messages.preview import Previews
+from workers.rules.hours import calendar
+from workers.rules.publishing import Publishing
+from workers.rules.ruling import Ruling
 
 PASSWORD = "correct horse battery"
 

@@ -14,8 +14,8 @@ from models.tables import ticket
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import envelope, leased, thread
 from tests.contract.store.test_rest import answer
-from workers import living as living_module
-from workers.living import living
+from workers.processes import living as living_module
+from workers.processes.living import living
 
 
 async def _roles(store: Store) -> list[tuple[str, bool]]:

@@ -12,7 +12,7 @@ from router.keys import sort_key
 from router.sla import Calendar, Calendars
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import NEEDS, agent, waiting
-from workers.ruling import Ruling
+from workers.rules.ruling import Ruling
 
 ALWAYS = Calendar.of("UTC", {day: ["00:00-24:00"] for day in (
     "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")})  # fmt: skip

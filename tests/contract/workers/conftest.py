@@ -16,7 +16,7 @@ from tests.contract.workers.system import System
 from tests.databases import leave_disk_behind
 from tests.machines.house import House
 from tests.machines.invariants import judged
-from workers import dispatch
+from workers.messages import dispatch
 
 __all__ = ["clock", "house", "store", "url"]
 

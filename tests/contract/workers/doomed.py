@@ -23,8 +23,8 @@ from models.store.ground import database
 from models.store.ground.database import Event
 from router.sla import Calendar, Calendars
 from tests.machines.waits import at_each_wait
-from workers.dispatch import Dispatcher
-from workers.ruling import Ruling
+from workers.messages.dispatch import Dispatcher
+from workers.rules.ruling import Ruling
 
 _ROOT = Path(__file__).parents[3]
 _OURS = {"models", "router", "workers", "config"}

@@ -28,16 +28,16 @@ from models.ticket import Label, Labels
 from models.training import ClassSpec, FacetSpec
 from router.sla import Calendar, Calendars
 from tests.contract.store.makers import inbound
-from workers.acknowledging import Acknowledging
-from workers.asides import Asides
-from workers.deliver import Deliverer
-from workers.dispatch import Dispatcher
-from workers.labelling import Labelling
-from workers.parser import Parser
-from workers.pipeline import Limits, Pipeline
-from workers.rating import Rates
-from workers.ruling import Ruling
-from workers.wording import Wording
+from workers.dialogue.acknowledging import Acknowledging
+from workers.dialogue.asides import Asides
+from workers.dialogue.rating import Rates
+from workers.dialogue.wording import Wording
+from workers.messages.deliver import Deliverer
+from workers.messages.dispatch import Dispatcher
+from workers.messages.labelling import Labelling
+from workers.messages.parser import Parser
+from workers.messages.pipeline import Limits, Pipeline
+from workers.rules.ruling import Ruling
 
 RULES = Rules(
     version="t",

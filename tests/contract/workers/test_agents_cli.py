@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from models.store import Store
 from tests.contract.store.makers import agent, owned
 from tests.contract.workers.test_records import data, within  # noqa: F401  a fixture
-from workers.cli import app
+from workers.commands.app import app
 
 
 async def _two(store: Store) -> tuple[str, str]:

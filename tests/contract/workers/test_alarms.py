@@ -14,7 +14,7 @@ from models.store import Store
 from models.store.effects.webhooks import WebhookState
 from tests.contract.store.makers import waiting
 from tests.contract.workers.test_invariants import _metrics
-from workers.status import LIMITS
+from workers.monitoring.status import LIMITS
 
 RULES = Path(__file__).resolve().parents[3] / "deploy/prometheus.rules.yaml"
 

@@ -14,9 +14,9 @@ from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import envelope, waiting
 from tests.contract.store.test_rules import ALWAYS, content
 from tests.contract.workers.test_ruling import Bell
-from workers.clock import Ticker
-from workers.deliver import Deliverer
-from workers.ruling import Ruling
+from workers.effects.clock import Ticker
+from workers.messages.deliver import Deliverer
+from workers.rules.ruling import Ruling
 
 KEEP = Keep(seconds=90 * 86400.0, challengers=3, steps=3)
 

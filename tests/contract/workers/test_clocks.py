@@ -26,7 +26,7 @@ from tests.contract.store.makers import (
     thread,
     waiting,
 )
-from workers.timekeeping import Timekeeping
+from workers.effects.timekeeping import Timekeeping
 
 K = ClockKind
 HOUR = 3600.0

@@ -10,7 +10,7 @@ from models.complaint import Filing
 from models.store import Store
 from tests.contract.store.makers import envelope, routed, thread
 from tests.contract.workers.test_records import data, within  # noqa: F401  a fixture
-from workers.cli import app
+from workers.commands.app import app
 
 
 async def _filed(store: Store) -> None:

@@ -11,7 +11,7 @@ from models.store.tickets.handling import Ticket
 from models.ticket import TicketState
 from tests.contract.store.makers import owned
 from tests.contract.workers.test_records import data, within  # noqa: F401  a fixture
-from workers.cli import app
+from workers.commands.app import app
 
 
 async def _ended(store: Store) -> str:

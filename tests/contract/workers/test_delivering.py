@@ -19,7 +19,7 @@ from tests.contract.workers.system import (
     System,
     acknowledgement,
 )
-from workers.deliver import Deliverer
+from workers.messages.deliver import Deliverer
 
 
 async def answered(system: System) -> str:

@@ -17,10 +17,10 @@ from router.sla import Calendars
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope
 from tests.contract.workers.system import ALWAYS, RULES, System
-from workers.dispatch import Dispatcher
-from workers.explaining import Explaining, explained, needs_of
-from workers.route import explain_ticket
-from workers.ruling import Ruling
+from workers.commands.route import explain_ticket
+from workers.messages.dispatch import Dispatcher
+from workers.rules.explaining import Explaining, explained, needs_of
+from workers.rules.ruling import Ruling
 
 INTERRUPTING = RULES.model_copy(
     update={"interrupting": ("紧急",), "interruptible": ("mail",), "units": {"live": 1, "mail": 1}}
@@ -119,7 +119,7 @@ async def test_the_command_line_explains_the_same(
     await store.agents.present(novice, Presence.READY)
     for key in "abcd":
         await system.bring(envelope(key, now=clock()))
-    monkeypatch.setattr("workers.route.make_store", lambda _settings: store)
+    monkeypatch.setattr("workers.commands.route.make_store", lambda _settings: store)
 
     async def stay_open() -> None: ...
 

@@ -13,7 +13,7 @@ from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import envelope
 from tests.contract.workers.system import FakeChannel, System, said
-from workers.fetching import Fetcher
+from workers.messages.fetching import Fetcher
 
 
 class FilingChannel(FakeChannel):

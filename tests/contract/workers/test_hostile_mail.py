@@ -8,7 +8,7 @@ import pytest
 from bench.hostile import MAILS
 from models.errors import Permanent
 from models.message import Envelope, Lane
-from workers.parser import Parser
+from workers.messages.parser import Parser
 
 SECONDS, MEGABYTES = 2.0, 256
 OPTIONS = {"mailboxes": [{"address": "support@example.com", "account": "support"}]}

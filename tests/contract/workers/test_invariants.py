@@ -13,11 +13,11 @@ from router.sla import Calendars
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import NEEDS, agent, decision, waiting
 from tests.contract.workers.system import ALWAYS, RULES
-from workers.dispatch import Dispatcher
-from workers.invariants import Watch
-from workers.metrics import metrics_handler
-from workers.ruling import Ruling
-from workers.watch_report import Limits, WatchReport
+from workers.effects.invariants import Watch
+from workers.learning.watch_report import Limits, WatchReport
+from workers.messages.dispatch import Dispatcher
+from workers.monitoring.metrics import metrics_handler
+from workers.rules.ruling import Ruling
 
 HOURS = Hours(
     time_zone="UTC", country="", periods={}, holidays=(), workdays={}, makeup_like="monday",

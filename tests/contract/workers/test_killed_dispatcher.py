@@ -29,9 +29,9 @@ from tests.contract.workers import doomed
 from tests.contract.workers.doomed import HOURS, RULES, Await, Place, Rivals, awaits_of
 from tests.databases import migrated_sqlite
 from tests.machines.invariants import Books, Relaxing, judged, read_books
-from workers import dispatch
-from workers.dispatch import Dispatcher
-from workers.ruling import Ruling
+from workers.messages import dispatch
+from workers.messages.dispatch import Dispatcher
+from workers.rules.ruling import Ruling
 
 _FORKS = multiprocessing.get_context("forkserver")
 
@@ -53,7 +53,9 @@ OUT_OF_REACH = {
 @pytest.fixture(scope="module", autouse=True)
 def nursery() -> None:
     """Children are forked from a process that has imported what they need."""
-    _FORKS.set_forkserver_preload(["workers.dispatch", "workers.ruling", "asyncpg", "aiosqlite"])
+    _FORKS.set_forkserver_preload(
+        ["workers.messages.dispatch", "workers.rules.ruling", "asyncpg", "aiosqlite"]
+    )
 
 
 def able(skill: str) -> Needs:

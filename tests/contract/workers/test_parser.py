@@ -14,7 +14,7 @@ import pytest
 from models.errors import Permanent, Temporary
 from models.message import Envelope, Lane
 from models.ports import Channel
-from workers.parser import Parser, _answered
+from workers.messages.parser import Parser, _answered
 
 LONG = 60.0
 

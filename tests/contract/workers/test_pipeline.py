@@ -22,8 +22,8 @@ from tests.contract.workers.system import (
     System,
     said,
 )
-from workers.parser import Outcome
-from workers.pipeline import _GATHER_SECONDS, Limits
+from workers.messages.parser import Outcome
+from workers.messages.pipeline import _GATHER_SECONDS, Limits
 
 
 async def test_an_envelope_becomes_a_waiting_ticket(system: System) -> None:
@@ -244,7 +244,7 @@ async def test_a_flood_of_mail_gathers_into_fuller_batches(
         await another()
 
     monkeypatch.setattr(system.pipeline, "_thread", read)
-    monkeypatch.setattr("workers.pipeline.asyncio.sleep", sleep)
+    monkeypatch.setattr("workers.messages.pipeline.asyncio.sleep", sleep)
     await store.envelopes.accept([envelope(f"k{i}", lane=lane) for i in range(16)])
     await system.pipeline.drain(lane)
     assert sizes == batches
@@ -307,7 +307,7 @@ async def test_a_corrected_ticket_stays_in_its_queue_when_the_customer_writes_on
 
 
 def test_the_route_of_an_unreadable_message_is_its_transports_sender() -> None:
-    from workers.pipeline import unreadable
+    from workers.messages.pipeline import unreadable
 
     known = unreadable(envelope("a", transport={"sender": "wang@example.com"})).message
     assert known.reply_route == ReplyRoute(adapter="webchat", address="wang@example.com")

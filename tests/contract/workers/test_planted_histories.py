@@ -21,7 +21,7 @@ from models.store.tickets import custody, handling, moves
 from models.store.tickets.custody import load
 from tests.machines.house import House
 from tests.machines.playing import play
-from workers.dispatch import Dispatcher
+from workers.messages.dispatch import Dispatcher
 
 Patch = pytest.MonkeyPatch
 

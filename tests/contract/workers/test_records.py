@@ -14,8 +14,8 @@ from models.tables import call
 from models.ticket import TicketState
 from tests.contract.store.makers import owned
 from tests.databases import migrated_house
-from workers.cli import app
-from workers.wiring import make_store as _make_store
+from workers.assembly.wiring import make_store as _make_store
+from workers.commands.app import app
 
 
 @pytest.fixture

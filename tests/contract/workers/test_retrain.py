@@ -25,9 +25,9 @@ from models.store.learning.retrainings import Retrainings, Work
 from models.training import Taxonomy
 from tests import smaller
 from tests.contract.store import makers
-from workers import retrain
-from workers.retrain import Options, Retrainer
-from workers.serving import Serving, opened
+from workers.learning import retrain
+from workers.learning.retrain import Options, Retrainer
+from workers.learning.serving import Serving, opened
 
 FEW = 3
 KILLS = int(os.environ.get("RETRAIN_KILLS", FEW))
@@ -135,7 +135,7 @@ def children() -> list[int]:
                 parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[1]
             except OSError:
                 continue
-            if b"workers.retrain_child" in line and int(parent) == os.getpid():
+            if b"workers.learning.retrain_child" in line and int(parent) == os.getpid():
                 found.append(int(entry.name))
     return found
 

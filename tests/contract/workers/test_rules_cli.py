@@ -19,11 +19,11 @@ from models.ticket import TicketState
 from router.sla import Calendar
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, decision, waiting
-from workers.cli import app
-from workers.hours import gaps
-from workers.setup import first_rules
-from workers.traffic import recorded
-from workers.wiring import make_store
+from workers.assembly.wiring import make_store
+from workers.commands.app import app
+from workers.commands.setup import first_rules
+from workers.rules.hours import gaps
+from workers.rules.traffic import recorded
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "docs/examples/centre.toml"
 

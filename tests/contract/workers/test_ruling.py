@@ -14,12 +14,12 @@ from router.sla import Calendars
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import waiting
 from tests.contract.store.test_rules import ALWAYS, content
-from workers.clock import Ticker
-from workers.deliver import Deliverer
-from workers.hours import gaps
-from workers.metrics import metrics_handler
-from workers.ruling import Ruling
-from workers.watch_report import Limits, WatchReport
+from workers.effects.clock import Ticker
+from workers.learning.watch_report import Limits, WatchReport
+from workers.messages.deliver import Deliverer
+from workers.monitoring.metrics import metrics_handler
+from workers.rules.hours import gaps
+from workers.rules.ruling import Ruling
 
 KEEP = Keep(seconds=90 * 86400.0, challengers=3, steps=3)
 

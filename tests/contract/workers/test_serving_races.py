@@ -16,9 +16,9 @@ from models.store.learning.bundles import Keep
 from models.training import Taxonomy
 from tests.contract.workers.test_watching import CHAMPION, OPPOSITE, TAXONOMY, House, questions
 from tests.contract.workers.test_watching import stored as stored_
-from workers import serving
-from workers.bundle_work import BundleWork, CannotServe
-from workers.suggesting import Suggesting, SuggestOptions
+from workers.learning import serving
+from workers.learning.bundle_work import BundleWork, CannotServe
+from workers.learning.suggesting import Suggesting, SuggestOptions
 
 
 @pytest.fixture

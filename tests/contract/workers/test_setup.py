@@ -17,10 +17,10 @@ from models.store.ground.sealing import check_key
 from tests.contract.classifier.test_bundle_files import packed_as_before
 from tests.contract.workers.test_retrain import TAXONOMY, small_bundle
 from tests.databases import migrated_sqlite
-from workers.home import SetupError, master_key
-from workers.serving import Serving
-from workers.setup import first_bundle, prepare
-from workers.wiring import make_store
+from workers.assembly.wiring import make_store
+from workers.commands.setup import first_bundle, prepare
+from workers.learning.serving import Serving
+from workers.processes.home import SetupError, master_key
 
 
 @pytest.fixture

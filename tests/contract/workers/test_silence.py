@@ -14,7 +14,8 @@ from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope
 from tests.contract.workers.system import System, wording
 from tests.contract.workers.test_asides import says
-from workers.silence import END, Silence, silences
+from workers.assembly.by_itself import silences
+from workers.dialogue.silence import END, Silence
 
 _MINUTE = 60.0
 

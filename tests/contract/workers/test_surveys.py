@@ -19,8 +19,8 @@ from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope
 from tests.contract.workers.system import SETTINGS, System, acknowledgement, wording
 from tests.contract.workers.test_asides import MAIL, SILENT, says
-from workers.deliver import Deliverer
-from workers.surveying import ASK, Surveying, When, scores
+from workers.dialogue.surveying import ASK, Surveying, When, scores
+from workers.messages.deliver import Deliverer
 
 HOUR = 3600.0
 

@@ -14,8 +14,8 @@ from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope
 from tests.contract.workers.system import SETTINGS, System, acknowledgement, wording
 from tests.contract.workers.test_asides import MAIL, says
-from workers.surveying import When
-from workers.telling import LATE, STATE, Telling
+from workers.dialogue.surveying import When
+from workers.dialogue.telling import LATE, STATE, Telling
 
 
 class Centre:

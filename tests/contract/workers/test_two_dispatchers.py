@@ -11,8 +11,8 @@ from models.store import Store, open_store
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, waiting
 from tests.machines.house import HOURS, RULES
-from workers.dispatch import Dispatcher
-from workers.ruling import Ruling
+from workers.messages.dispatch import Dispatcher
+from workers.rules.ruling import Ruling
 
 TICKETS = 24
 

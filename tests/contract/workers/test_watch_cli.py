@@ -15,9 +15,9 @@ from models.store.learning.watching import Cell, day_of
 from tests.contract.store import makers
 from tests.contract.workers.test_watching import ZONE
 from tests.databases import migrated_house
-from workers import bundles_cli
-from workers.cli import app
-from workers.wiring import make_store
+from workers.assembly.wiring import make_store
+from workers.commands import bundles
+from workers.commands.app import app
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_the_watch_is_read(house: Path) -> None:
 def test_what_is_pinned_and_what_is_kept_stands_in_the_list(
     house: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bundles_cli, "out", Console(width=200))
+    monkeypatch.setattr(bundles, "out", Console(width=200))
     assert shouli("pin", "b2").stdout.strip() == "b2new"
     assert "固定 pinned" in shouli("list").stdout
     assert shouli("unpin", "b2").stdout.strip() == "b2new"

@@ -24,12 +24,12 @@ from models.store.routing.unlabelled import Unlabelled
 from models.training import ClassSpec, FacetSpec, Taxonomy
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
-from workers.bundle_work import BundleWork
-from workers.metrics import metrics_handler
-from workers.serving import Serving
-from workers.shadowing import Shadowing
-from workers.watch_report import Limits, WatchReport, trained_on
-from workers.watching import Watching
+from workers.learning.bundle_work import BundleWork
+from workers.learning.serving import Serving
+from workers.learning.shadowing import Shadowing
+from workers.learning.watch_report import Limits, WatchReport, trained_on
+from workers.learning.watching import Watching
+from workers.monitoring.metrics import metrics_handler
 
 ZONE = ZoneInfo("Asia/Shanghai")
 KINDS = {"咨询": "请问{}怎么办理", "投诉": "{}太差了我要投诉"}

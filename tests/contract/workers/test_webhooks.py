@@ -14,7 +14,7 @@ from models.store import Store
 from models.store.effects.webhooks import Attempt
 from tests.contract.store.conftest import FakeClock
 from tests.receiver import Receiver
-from workers.webhooks import Announcing
+from workers.effects.webhooks import Announcing
 
 HERE = (ip_network("127.0.0.0/8"),)
 """Where the receivers of these tests are."""

@@ -25,7 +25,7 @@ def _hurry() -> None:
 
 def _plant(file: Path) -> None:
     from models.message import Envelope, Receipt
-    from workers.intake import Intake
+    from workers.messages.intake import Intake
 
     stored = Intake.accept
     held: set[tuple[str, str]] = set()

@@ -31,7 +31,7 @@ _DELAY_SECONDS = 0.25
 
 def _ack_before_commit() -> None:
     from models.message import Envelope, Receipt
-    from workers.intake import Intake
+    from workers.messages.intake import Intake
 
     stored = Intake.accept
     pending: set[asyncio.Task[Any]] = set()

@@ -1,0 +1,1 @@
+"""Everything is put together here: the only room that knows the settings and who acts on them."""

@@ -1,0 +1,96 @@
+"""What happens by itself: what each kind of timer brings about, and who acts on events."""
+
+import time
+from collections.abc import Mapping, Sequence
+from zoneinfo import ZoneInfo
+
+from config.settings import Settings, load_texts
+from desk.rating import Links
+from models.ports import EndsInSilence
+from models.store.complaints import calling_back, improvements, incidents
+from models.store.complaints.likenesses import noticing
+from models.store.effects.followers import Follower
+from models.store.effects.timers import Effect
+from models.store.figures.measures import STAGES
+from models.store.figures.steps import KEEPING
+from models.store.tickets import clocks, ending, helping, transfers
+from models.store.tickets.search_index import INDEXING
+from router.clocks import Timekeeper
+from workers.assembly.wiring import channel_options, follow_up_plan, survey_secret
+from workers.dialogue.silence import END, Silence
+from workers.dialogue.surveying import ASK, Surveying, When
+from workers.dialogue.telling import LATE, STATE, Telling
+from workers.dialogue.wording import Wording
+from workers.effects.timekeeping import Timekeeping
+from workers.rules.hours import calendars
+
+
+def make_effects(settings: Settings) -> Mapping[str, Effect]:
+    """Every kind of timer that the clock knows, a line each; one that is not here waits."""
+    plan = follow_up_plan(settings)
+    surveying, telling, silence = _voices(settings)
+    return {
+        incidents.TELL: incidents.tell,
+        calling_back.BEGIN: calling_back.beginning(plan),
+        calling_back.AGAIN: calling_back.trying_again(plan),
+        transfers.TIMER: transfers.expire,
+        ending.TIMER: ending.close_due,
+        clocks.TIMER: _timekeeping(settings).fire,
+        helping.DUE: helping.subtask_due,
+        improvements.DUE: improvements.improvement_due,
+        ASK: surveying.ask,
+        STATE: telling.tell_state,
+        LATE: telling.tell_late,
+        END: silence.end,
+    }
+
+
+def make_followers(settings: Settings) -> Sequence[Follower]:
+    """Everybody who acts on events, in the order in which they are asked."""
+    surveying, telling, silence = _voices(settings)
+    return (
+        STAGES,
+        helping.HELPERS,
+        calling_back.following_up(follow_up_plan(settings)),
+        KEEPING,
+        INDEXING,
+        noticing(settings.incidents.alarm, settings.incidents.compared, settings.incidents.alert),
+        ending.closing(settings.life.close_days * 86400.0),
+        _timekeeping(settings).follower(),
+        surveying.follower,
+        telling.follower,
+        silence.follower,
+    )
+
+
+def follower_names(settings: Settings) -> Sequence[str]:
+    """Under which it is written how far each has read."""
+    return [follower.name for follower in make_followers(settings)]
+
+
+def _timekeeping(settings: Settings) -> Timekeeping:
+    hours = calendars(settings.hours, time.time())
+    return Timekeeping(Timekeeper(settings.clocks.policy(), hours))
+
+
+def _voices(settings: Settings) -> tuple[Surveying, Telling, Silence]:
+    """Those who write to customers unasked."""
+    wording = Wording(load_texts(settings))
+    when = When(settings.quiet.period, ZoneInfo(settings.hours.time_zone))
+    base = settings.satisfaction.link_base
+    link = Links(survey_secret(settings), base).address if base else None
+    return (
+        Surveying(settings.satisfaction, when, wording, link),
+        Telling(settings.progress, when, wording),
+        Silence(silences(settings), wording),
+    )
+
+
+def silences(settings: Settings) -> Mapping[str, float]:
+    """Seconds of silence after which a talk ends, of the channels where talks do."""
+    options = {name: channel_options(name, settings) for name in settings.channels}
+    return {
+        name: one.silence_seconds
+        for name, one in options.items()
+        if isinstance(one, EndsInSilence) and one.silence_seconds > 0
+    }

@@ -1,0 +1,1 @@
+"""The ``shouli`` command: a module a group of commands."""

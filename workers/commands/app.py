@@ -1,0 +1,326 @@
+"""The ``shouli`` command."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Coroutine
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from typer.core import TyperGroup
+
+from config.settings import Settings, load, load_rules, load_taxonomy
+from models.agent import ROLE_NAMES
+from models.errors import NotFound, ShouliError, StorageFull, Temporary
+from workers.commands.agents import agents_app
+from workers.commands.complaints import complaints_app
+from workers.commands.customers import customers_app
+from workers.commands.figures import figures_app
+from workers.commands.incidents import incidents_app
+from workers.commands.options import ConfigOption, JsonOption
+from workers.commands.records import calls_app, deliveries_app
+from workers.commands.rehearsing import simulate
+from workers.commands.rules import rules_app
+from workers.processes import heap
+
+_T = TypeVar("_T")
+
+
+class _Commands(TyperGroup):
+    """All commands; those of the classifier are loaded when one of them is asked for.
+
+    What it loads, numpy before all, costs each other process of a deployment 25 MB and a fifth
+    of the CPU time of its start.
+    """
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name != "classifier":
+            return super().get_command(ctx, cmd_name)
+        # Each adds its commands to the same group.
+        from workers.commands import bundles, watch  # noqa: F401
+        from workers.commands.classifier import classifier_app
+
+        return typer.main.get_group(classifier_app)
+
+
+app = typer.Typer(
+    name="shouli",
+    cls=_Commands,
+    help="受理：全渠道客服接入与分单。 / Omnichannel intake and routing for customer service.\n\n"
+    "shouli run 一条命令启动全部；其余角色命令用于多机部署（见 docs/deploy.md）。\n\n"
+    "“shouli run” starts everything; the role commands are for several machines.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+parked_app = typer.Typer(
+    help="停放的消息：三次处理失败，等人查看后重放 / Messages that failed three times by our own "
+    "fault: look, mend, replay.",
+    no_args_is_help=True,
+)
+route_app = typer.Typer(help="分单 / Routing.", no_args_is_help=True)
+app.add_typer(agents_app, name="agents")
+app.add_typer(typer.Typer(), name="classifier")  # its place; see _Commands
+app.add_typer(deliveries_app, name="deliveries")
+app.add_typer(calls_app, name="calls")
+app.add_typer(complaints_app, name="complaints")
+app.add_typer(customers_app, name="customers")
+app.add_typer(figures_app, name="figures")
+app.add_typer(incidents_app, name="incidents")
+app.add_typer(parked_app, name="parked")
+app.add_typer(rules_app, name="rules")
+app.command("simulate")(simulate)
+app.add_typer(route_app, name="route")
+
+out = Console(highlight=False)
+
+
+def main() -> None:
+    """The entry point: expected failures are a sentence on standard error and exit code 1.
+
+    What is written is for the user whose process it is: customers' words lie in the data folder.
+    """
+    os.umask(0o077)
+    try:
+        app()
+    except ShouliError as error:
+        said = Console(stderr=True, highlight=False)
+        said.print(f"shouli: {_in_both(error)}", markup=False, soft_wrap=True)
+        sys.exit(1)
+
+
+def _in_both(error: ShouliError) -> str:
+    """An error of the store says itself in English; the desk knows the Chinese for it."""
+    from desk.errors import CONFLICTS
+
+    text = str(error)
+    if " / " in text:
+        return text
+    zh = CONFLICTS.get(text, "")
+    if not zh and isinstance(error, NotFound):
+        zh = "没有找到。"
+    elif isinstance(error, StorageFull):
+        zh = "磁盘满了。"
+    elif isinstance(error, Temporary):
+        zh = "数据库或网络暂不可用，检查地址，稍后再试。"
+    return f"{zh} / {text}" if zh else text
+
+
+def _settings(config: Path | None, role: str) -> Settings:
+    settings = load(config, environ=os.environ)
+    from workers.monitoring import logs
+
+    logs.configure(settings.log.level, settings.log.format, role)
+    return settings
+
+
+def _run(coroutine: Coroutine[Any, Any, _T]) -> _T:
+    return asyncio.run(coroutine)
+
+
+@app.command()
+def run(config: ConfigOption = None) -> None:
+    """启动全部（自带 Valkey 和 SQLite） / Start everything, with its own Valkey and SQLite."""
+    with heap.loading():
+        from workers.commands.running import run as run_everything
+
+    run_everything(_settings(config, "run"), config)
+
+
+@app.command()
+def migrate(config: ConfigOption = None) -> None:
+    """升级数据库结构，并准备首个分类器与账号 / Bring the schema up to date."""
+    with heap.loading():
+        from workers.commands.setup import prepare
+
+    settings = _settings(config, "migrate")
+    show_created(_run(prepare(settings, lambda text: out.print(text))))
+    out.print("数据库已是最新 / The database is up to date")
+
+
+def show_created(created: list[Any]) -> None:
+    """Tells new accounts and their passwords, once."""
+    if not created:
+        return
+    table = Table(title="演示账号，密码只显示这一次 / Demo accounts; passwords are shown once")
+    for column in ("账号 login", "姓名 name", "角色 role", "密码 password"):
+        table.add_column(column, no_wrap=True)
+    for person in created:
+        zh, en = ROLE_NAMES[person.role]
+        table.add_row(person.login, person.name, f"{zh} {en}", person.password)
+    Console(highlight=False, width=max(out.width, 80)).print(table)
+
+
+@app.command()
+def intake(config: ConfigOption = None) -> None:
+    """角色：接收各渠道消息 / Role: receive on every channel."""
+    with heap.loading():
+        from workers.roles import intake as role
+
+    _run(role.run(_settings(config, "intake")))
+
+
+@app.command()
+def work(config: ConfigOption = None) -> None:
+    """角色：处理、分类、分单、发送 / Role: process, classify, route, deliver."""
+    with heap.loading():
+        from workers.roles import work as role
+
+    role.run(_settings(config, "work"))
+
+
+@app.command()
+def desk(config: ConfigOption = None) -> None:
+    """角色：坐席台 / Role: the desk."""
+    with heap.loading():
+        from workers.roles import desk as role
+
+    _run(role.run(_settings(config, "desk")))
+
+
+@app.command()
+def clock(config: ConfigOption = None) -> None:
+    """角色：时钟（超时、放宽、离线） / Role: the clock (expiry, relaxation, lost contact)."""
+    with heap.loading():
+        from workers.roles import clock as role
+
+    _run(role.run(_settings(config, "clock")))
+
+
+@app.command()
+def schema() -> None:
+    """打印 InboundMessage 的 JSON Schema / Print the JSON Schema of InboundMessage."""
+    from workers.reference.pages import message_schema
+
+    sys.stdout.write(message_schema())
+
+
+@app.command()
+def version() -> None:
+    """打印版本 / Print the version."""
+    sys.stdout.write(f"shouli {installed_version('shouli')}\n")
+
+
+@app.command()
+def check(config: ConfigOption = None) -> None:
+    """检查设置，说明哪些渠道现在不能回复及原因 / Check the settings."""
+    from workers.assembly.wiring import declared, make_channels
+    from workers.rules.hours import gaps
+
+    settings = load(config, environ=os.environ)
+    load_rules(settings)
+    declared(settings, load_taxonomy(settings))
+    channels = make_channels(settings)
+    for gap in gaps(settings.hours, time.time()):
+        out.print(f"注意 warning {gap}", markup=False)
+    out.print("设置正确 / The settings are right")
+    out.print(
+        "数据库 database: "
+        + ("PostgreSQL" if settings.database_url else f"SQLite ({settings.data_dir})")
+    )
+    for name, channel in sorted(channels.items()):
+        problem = channel.ready()
+        state = "可收发 / receives and answers" if problem is None else problem
+        out.print(f"渠道 channel {name}: {state}", markup=False)
+
+
+@app.command()
+def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """哪些角色在运行、什么等了多久、有什么不对 / Which roles live, what waits, what is wrong.
+
+    有问题时退出码为 1。 / Exit code 1 where something is wrong.
+    """
+    from workers.commands.status import show
+
+    sys.exit(0 if show(config, as_json=as_json) else 1)
+
+
+@app.command()
+def demo(
+    config: ConfigOption = None,
+    desk_url: Annotated[str | None, typer.Option(help="坐席台地址 / Where the desk is.")] = None,
+) -> None:
+    """三位客户走一遍真实流程 / Three customers walk through the real doors of a running system."""
+    from workers.showing.demo import play
+
+    settings = load(config, environ=os.environ)
+    sys.exit(0 if _run(play(settings, desk_url)) else 1)
+
+
+@route_app.callback()
+def route_group() -> None:
+    """分单 / Routing."""
+
+
+@route_app.command("explain")
+def route_explain(
+    number: Annotated[str, typer.Argument(help="工单号或内部编号 / Ticket number, or its id.")],
+    config: ConfigOption = None,
+) -> None:
+    """为什么分给了谁、为什么还在等 / Why a ticket went to whom it went, or why it waits."""
+    from workers.commands.route import explain_ticket
+    from workers.monitoring import logs
+
+    settings = load(config, environ=os.environ)
+    logs.configure("warning", settings.log.format, "route")
+    _run(explain_ticket(settings, number, out))
+
+
+@parked_app.command("list")
+def parked_list(config: ConfigOption = None) -> None:
+    """列出停放的消息 / List what is parked."""
+    from workers.assembly.wiring import make_store
+
+    async def read() -> None:
+        store = make_store(load(config, environ=os.environ))
+        table = Table("id", "channel", "account", "attempts", "error")
+        for p in await store.envelopes.parked(1000):
+            # What an error quotes may look like rich's markup.
+            row = (p.id, p.channel, p.account, str(p.attempts), p.error)
+            table.add_row(*(escape(cell) for cell in row))
+        await store.close()
+        out.print(table)
+
+    _run(read())
+
+
+@parked_app.command("show")
+def parked_show(envelope_id: str, config: ConfigOption = None) -> None:
+    """原样输出一条消息的原始内容 / Write the raw bytes of one message to standard output."""
+    from workers.assembly.wiring import make_store
+
+    async def read() -> None:
+        store = make_store(load(config, environ=os.environ))
+        try:
+            sys.stdout.buffer.write((await store.envelopes.get(envelope_id)).body)
+        finally:
+            await store.close()
+
+    _run(read())
+
+
+@parked_app.command("replay")
+def parked_replay(
+    envelope_ids: Annotated[list[str] | None, typer.Argument()] = None,
+    everything: Annotated[bool, typer.Option("--all", help="全部 / All of them.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """重新处理停放的消息 / Process parked messages again."""
+    from workers.assembly.wiring import make_store
+
+    async def replay() -> int:
+        store = make_store(load(config, environ=os.environ))
+        try:
+            return await store.envelopes.replay(None if everything else envelope_ids or [])
+        finally:
+            await store.close()
+
+    count = _run(replay())
+    out.print(f"已重放 {count} 条 / {count} replayed; the next sweep takes them up")

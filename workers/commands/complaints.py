@@ -1,0 +1,59 @@
+"""``shouli complaints …``: the ledger as a file."""
+
+import asyncio
+import os
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+
+from config.settings import load
+from workers.commands.options import ConfigOption, MonthOption, SpreadsheetOption
+
+complaints_app = typer.Typer(help="投诉台账 / The ledger of complaints.", no_args_is_help=True)
+out = Console(highlight=False)
+
+
+@complaints_app.callback()
+def complaints_group() -> None:
+    """投诉 / Complaints."""
+
+
+@complaints_app.command("ledger")
+def ledger(
+    month: MonthOption,
+    to: SpreadsheetOption,
+    cause: Annotated[str | None, typer.Option(help="只要这个原因 / This cause only.")] = None,
+    department: Annotated[
+        str | None, typer.Option(help="只要这个责任部门 / This department only.")
+    ] = None,
+    product: Annotated[str | None, typer.Option(help="只要这个产品 / This product only.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """一个月的投诉写成表格 / A month of complaints as a spreadsheet."""
+    from classifier.spans import spans
+    from desk.ledger import covered
+    from desk.ledger_file import as_csv, as_xlsx
+    from desk.sheets import month_span
+    from workers.assembly.wiring import make_store
+
+    writers = {".csv": as_csv, ".xlsx": as_xlsx}
+    settings = load(config, environ=os.environ)
+    zone = ZoneInfo(settings.hours.time_zone)
+
+    async def write() -> int:
+        store = make_store(settings)
+        try:
+            entries = await store.ledger.entries(
+                *month_span(month, zone), cause=cause, department=department, product=product
+            )
+            async with store.db.write() as tx:
+                await tx.audit(None, "complaint.ledger", month, format=to.suffix[1:])
+        finally:
+            await store.close()
+        to.write_bytes(writers[to.suffix]([covered(entry, spans) for entry in entries], zone))
+        return len(entries)
+
+    count = asyncio.run(write())
+    out.print(f"{count} 张投诉 / complaints: {to}", markup=False)

@@ -1,0 +1,97 @@
+"""``shouli customers …``: what the law lets a customer ask for."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+
+from config.settings import load
+from models.errors import Rejected
+from models.store.privacy.erasure import Erased
+from workers.commands.options import ConfigOption
+
+customers_app = typer.Typer(
+    help="客户的个人信息，见 docs/privacy.md / Customers' personal data.", no_args_is_help=True
+)
+out = Console(highlight=False)
+
+NumberArgument = Annotated[
+    str, typer.Argument(help="此人的任一工单号 / The number of any ticket of theirs.")
+]
+
+
+@customers_app.callback()
+def customers_group() -> None:
+    """客户 / Customers."""
+
+
+@customers_app.command("export")
+def export(
+    number: NumberArgument,
+    to: Annotated[Path, typer.Option("--out", help="文件，.zip / File, .zip.")],
+    config: ConfigOption = None,
+) -> None:
+    """把一位客户的资料写成 ZIP，未遮盖 / All that is kept of a customer, unmasked, as a ZIP."""
+    from desk.copy_file import write_copy
+    from workers.assembly.wiring import make_store
+
+    settings = load(config, environ=os.environ)
+
+    async def write() -> int:
+        store = make_store(settings)
+        try:
+            ticket = await store.tickets.get(number)
+            copy = await store.copies.of(ticket.customer_id)
+            await store.copies.handed_out(ticket.customer_id, None, ticket.id)
+            with to.open("wb") as file:
+                await write_copy(copy, store.blobs, ZoneInfo(settings.hours.time_zone), file)
+        finally:
+            await store.close()
+        return len(copy.tickets)
+
+    count = asyncio.run(write())
+    out.print(f"{count} 张工单 / tickets: {to}", markup=False)
+
+
+@customers_app.command("erase")
+def erase(
+    number: NumberArgument,
+    why: Annotated[
+        str, typer.Option("--why", help="原因，会留痕，不要写姓名 / Recorded: name nobody.")
+    ],
+    despite: Annotated[
+        str,
+        typer.Option(
+            help="投诉还在保存期内时，为何仍可抹除 "
+            "/ Why even a complaint that must be kept may go."
+        ),
+    ] = "",
+    confirm: Annotated[
+        str | None,
+        typer.Option(help="再写一遍工单号；不写则询问 / The number again; asked for otherwise."),
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """抹除一位客户的资料，不可恢复 / Erase a customer, for good."""
+    typed = confirm or typer.prompt(f"再输入一遍 {number} 以确认 / Type {number} again to confirm")
+    if typed.strip() != number:
+        raise Rejected("工单号不符，什么也没有抹除 / That is not the number; nothing was erased")
+    from workers.assembly.wiring import make_store
+
+    async def do() -> Erased:
+        store = make_store(load(config, environ=os.environ))
+        try:
+            ticket = await store.tickets.get(number)
+            return await store.erasure.erase(ticket.customer_id, None, why, despite)
+        finally:
+            await store.close()
+
+    erased = asyncio.run(do())
+    if not erased.tickets:
+        out.print("早已抹除 / Erased before")
+        return
+    out.print(f"已抹除，工单 / Erased, tickets: {', '.join(erased.tickets)}", markup=False)

@@ -1,0 +1,124 @@
+"""``shouli deliveries …`` and ``shouli calls …``: what became of answers and of calls."""
+
+import asyncio
+import os
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from config.settings import load
+from workers.commands.options import ConfigOption
+
+deliveries_app = typer.Typer(
+    help="答复的发送记录与重发 / What became of each attempt to send an answer; sending again.",
+    no_args_is_help=True,
+)
+calls_app = typer.Typer(help="电话 / Telephone calls.", no_args_is_help=True)
+
+out = Console(highlight=False)
+
+
+@deliveries_app.command("list")
+def deliveries_list(
+    channel: Annotated[str | None, typer.Option(help="只看一个渠道 / Of one channel.")] = None,
+    state: Annotated[str | None, typer.Option(help="只看一种状态 / In one state.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="最多几条 / At most.")] = 50,
+    config: ConfigOption = None,
+) -> None:
+    """列出答复，最新的在前 / List answers, newest first."""
+    from workers.assembly.wiring import make_store
+
+    async def read() -> None:
+        store = make_store(load(config, environ=os.environ))
+        try:
+            table = Table("id", "channel", "kind", "state", "attempts", "created", "error")
+            for one in await store.outbound.page(channel=channel, state=state, limit=limit):
+                row = [one.id, one.channel, one.kind, one.state, str(one.attempts)]
+                row += [as_time(one.created_at), one.error or ""]
+                table.add_row(*(escape(cell) for cell in row))
+        finally:
+            await store.close()
+        out.print(table)
+
+    asyncio.run(read())
+
+
+@deliveries_app.command("show")
+def deliveries_show(outbound_id: str, config: ConfigOption = None) -> None:
+    """一条答复的每次尝试 / Every attempt to send one answer."""
+    from workers.assembly.wiring import make_store
+
+    async def read() -> None:
+        store = make_store(load(config, environ=os.environ))
+        try:
+            table = Table("attempt", "at", "state", "provider id", "error")
+            for one in await store.outbound.deliveries(outbound_id):
+                row = [str(one.attempt), as_time(one.at), one.state]
+                row += [one.provider_id or "", one.error or ""]
+                table.add_row(*(escape(cell) for cell in row))
+        finally:
+            await store.close()
+        out.print(table)
+
+    asyncio.run(read())
+
+
+@deliveries_app.command("again")
+def deliveries_again(outbound_id: str, config: ConfigOption = None) -> None:
+    """重发一条答复；收件方会按编号去重的渠道，已送出的也可以 / Send one answer again."""
+    from workers.assembly.wiring import make_channels, make_store
+
+    settings = load(config, environ=os.environ)
+    repeatable = [name for name, ch in make_channels(settings).items() if ch.repeatable]
+
+    async def again() -> None:
+        store = make_store(settings)
+        try:
+            await store.outbound.again(outbound_id, repeatable)
+        finally:
+            await store.close()
+
+    asyncio.run(again())
+    out.print("已排队重发 / Queued; the next sweep sends it")
+
+
+@calls_app.command("rate")
+def calls_rate(
+    hours: Annotated[float, typer.Option(min=0, help="最近几小时 / The last hours.")] = 24.0,
+    rings: Annotated[int, typer.Option(min=1, help="几声之内 / Within so many rings.")] = 4,
+    seconds: Annotated[
+        float | None,
+        typer.Option(help="没有铃声数的电话：几秒之内 / Seconds, where no rings were counted."),
+    ] = None,
+    account: Annotated[str | None, typer.Option(help="只看一个来源 / Of one source.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """4 声接听率 / Share of the calls that were answered within four rings."""
+    from workers.assembly.wiring import make_store
+
+    async def read() -> None:
+        store = make_store(load(config, environ=os.environ))
+        try:
+            now = await store.db.now()
+            rate = await store.calls.answer_rate(
+                now - hours * 3600, now, rings=rings, seconds=seconds, account=account
+            )
+        finally:
+            await store.close()
+        share = "–" if rate.share is None else f"{rate.share:.1%}"
+        out.print(f"{rings} 声接听率 answered within {rings} rings: {share}")
+        out.print(
+            f"电话 calls {rate.calls}，接听 answered {rate.answered}，其中及时 in time "
+            f"{rate.in_time}，未接 missed {rate.missed}，还在响 open {rate.open}"
+        )
+
+    asyncio.run(read())
+
+
+def as_time(at: float) -> str:
+    """A moment in UTC, for tables on a terminal."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -1,0 +1,141 @@
+"""The first start: schema, classifier, people. Each step may run again and changes nothing."""
+
+import contextlib
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from classifier import bundles
+from config.settings import Settings, load_rules, load_taxonomy
+from desk.auth import hash_password
+from models.agent import Role
+from models.errors import Conflict
+from models.migrations import migrate
+from models.routing import TRIAGE
+from models.store import Store
+from models.store.ground.sealing import check_key
+from models.training import Taxonomy
+from workers.assembly.wiring import make_store
+from workers.learning.serving import serviceable
+
+_log = structlog.stdlib.get_logger(__name__)
+
+_PEOPLE: Mapping[str, tuple[str, Role, Mapping[str, int]]] = {
+    "lilei": (
+        "李雷",
+        Role.AGENT,
+        {"domain:物流": 4, "domain:订单": 4, "domain:售后": 3, "domain:服务": 2, TRIAGE: 2},
+    ),
+    "hanmeimei": (
+        "韩梅梅",
+        Role.AGENT,
+        {"domain:发票": 4, "domain:支付": 4, "domain:账户": 3, "lang:en": 4, TRIAGE: 2},
+    ),
+    "wangfang": (
+        "王芳",
+        Role.AGENT,
+        {"domain:产品": 4, "domain:技术": 4, "domain:其他": 3, "lang:en": 2},
+    ),
+    "chen": (
+        "陈班长",
+        Role.SUPERVISOR,
+        {"domain:服务": 5, "domain:其他": 3, "type:投诉": 5, "lang:en": 3, TRIAGE: 5},
+    ),
+    "admin": ("管理员", Role.ADMIN, {}),
+}
+"""People for trying it out: login to name, role and skills."""
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A demo account; its password is told once, and stored only as a hash."""
+
+    login: str
+    name: str
+    role: Role
+    password: str
+
+
+async def prepare(settings: Settings, say: Callable[[str], None]) -> list[Created]:
+    """Migrates, trains the first classifier, creates the first people.
+
+    ``say`` is told what takes time. Returns the accounts that were created now.
+
+    Raises:
+        SetupError, Permanent: the master key is gone, or another one than the database's.
+        Permanent: the database is of a newer program, or not whole.
+    """
+    store = make_store(settings, new=True)
+    try:
+        await migrate(store.db)
+        await check_key(store.db, store.vault)
+        await first_rules(settings, store)
+        await first_bundle(settings, store, load_taxonomy(settings), say)
+        return await first_people(store)
+    finally:
+        await store.close()
+
+
+async def first_rules(settings: Settings, store: Store) -> None:
+    """The rules of the settings are the first version; a changed file becomes a draft.
+
+    From then on rules are published, not read: see docs/rules.md.
+    """
+    content = load_rules(settings).model_dump(mode="json")
+    why = f"{settings.routing or 'routing.toml'}"
+    if await store.rules.first(content, why) is not None:
+        return
+    known = [{**v.content, "version": ""} for v in await store.rules.all()]
+    if {**content, "version": ""} in known:
+        return
+    number = await store.rules.draft(content, None, why)
+    _log.warning("rules file changed: kept as a draft, publish it", file=why, version=number)
+
+
+async def first_bundle(
+    settings: Settings, store: Store, taxonomy: Taxonomy, say: Callable[[str], None]
+) -> None:
+    """Trains on the seed corpus and promotes, where no classifier can serve.
+
+    An upgrade, or an edited taxonomy, may leave all that were promoted refused: until somebody
+    retrains on the corrections, the seed is better than nothing.
+    """
+    folder = settings.data_dir / "bundles"
+    refused = await store.bundles.champion() is not None
+    if refused and await serviceable(store, folder, taxonomy) is not None:
+        return
+    from classifier.train import TrainingRefused, train_seed  # scikit-learn takes seconds to load
+
+    if refused:
+        say("现役分类器与此版本或分类体系不符。 / The classifier does not fit any more.")
+    say("正在用种子语料训练分类器… / Training the classifier on the seed corpus …")
+    try:
+        words = await store.dictionary.words()
+        bundle_id = train_seed(folder, taxonomy.with_words(words))
+    except TrainingRefused as error:
+        if not refused:
+            raise
+        _log.error("nothing labels until somebody retrains", error=str(error))
+        return
+    card = bundles.load(folder / bundle_id).card
+    content = bundles.pack(folder / bundle_id)
+    await store.bundles.add(bundle_id, {"id": card.id, "metrics": card.metrics}, content)
+    with contextlib.suppress(Conflict):  # another host was faster with the same
+        await store.bundles.promote(bundle_id, None)
+
+
+async def first_people(store: Store) -> list[Created]:
+    """Demo agents with generated passwords, where nobody has an account yet."""
+    if await store.agents.all():
+        return []
+    created = []
+    for login, (name, role, skills) in _PEOPLE.items():
+        password = secrets.token_urlsafe(9)
+        try:
+            await store.agents.add(login, name, role, hash_password(password), skills)
+        except Conflict:  # another host was faster with this one
+            continue
+        created.append(Created(login, name, role, password))
+    return created

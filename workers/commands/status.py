@@ -1,0 +1,102 @@
+"""``shouli status``: at a glance, how the running system stands."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from config.settings import Settings
+from models.migrations import check
+from models.store import Store
+from workers.commands.bundles import with_store
+from workers.commands.json_lines import print_json
+from workers.monitoring.status import LIMITS, NAMES, Standing, problems, span, standing
+from workers.processes.living import ROLES
+
+out = Console(highlight=False)
+
+
+def show(config: Path | None, *, as_json: bool) -> bool:
+    """Prints how the system stands; whether all is well.
+
+    Raises:
+        ShouliError: the database is out of reach, or not of this program.
+    """
+
+    async def look(settings: Settings, store: Store) -> Standing:
+        await check(store.db)
+        return await standing(settings, store)
+
+    found = with_store(config, look)
+    wrong = problems(found)
+    if as_json:
+        print_json(_as_json(found, wrong))
+    else:
+        _tell(found, wrong)
+    return not wrong
+
+
+def _as_json(found: Standing, wrong: list[str]) -> Mapping[str, Any]:
+    return {
+        "problems": wrong,
+        "roles": {role: found.alive(role) for role in ROLES},
+        "processes": [asdict(each) | {"alive": each.alive} for each in found.processes],
+        "waiting": [asdict(each) for each in found.arrears],
+        "followers_lag": found.lag,
+        "clock_ticked": found.ticked,
+        "parked": found.parked,
+        "answers": found.answers,
+        "disk_free_mb": found.room_mb,
+        "redis": found.redis,
+    }
+
+
+def _tell(found: Standing, wrong: list[str]) -> None:
+    out.print(_roles(found))
+    out.print(_waiting(found))
+    if found.ticked is not None:
+        out.print(f"时钟上次走 the clock last ticked: {span(found.ticked)}", markup=False)
+    if found.room_mb is not None:
+        out.print(f"磁盘剩余 disk free: {found.room_mb / 1000:.1f} GB", markup=False)
+    for each in wrong:
+        out.print(f"✗ {each}", markup=False, soft_wrap=True)
+    if not wrong:
+        out.print("✓ 一切正常 / All is well")
+
+
+def _roles(found: Standing) -> Table:
+    columns = (
+        "角色 role",
+        "状态 state",
+        "运行 up",
+        "最后应答 seen",
+        "版本 version",
+        "主机:进程 host:pid",
+    )
+    table = Table(*columns)
+    for role in ROLES:
+        if not any(process.role == role for process in found.processes):
+            table.add_row(role, "✗ 没有 none", "", "", "", "")
+        for each in (process for process in found.processes if process.role == role):
+            state = "✓ 在 alive" if each.alive else "✗ 失联 silent"
+            where = escape(f"{each.host} pid {each.pid}")
+            table.add_row(role, state, span(each.age), span(each.silent), each.version, where)
+    return table
+
+
+def _waiting(found: Standing) -> Table:
+    table = Table("待办 waiting", "数量 count", "最久 oldest", "限度 limit")
+    for each in found.arrears:
+        oldest = span(each.oldest) if each.count else ""
+        limit = LIMITS[each.kind]
+        table.add_row(" ".join(NAMES[each.kind]), str(each.count), oldest, span(limit))
+    table.add_row(
+        " ".join(NAMES["followers"]), "", span(found.lag) if found.lag else "",
+        span(LIMITS["followers"]),
+    )  # fmt: skip
+    table.add_row("停放的来件 parked", str(found.parked), "", "")
+    return table

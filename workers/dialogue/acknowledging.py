@@ -1,0 +1,86 @@
+"""The first text to a customer: said once a ticket, and only where it does no harm."""
+
+from zoneinfo import ZoneInfo
+
+from config.sections import Acknowledgement
+from models.message import Lane
+from models.store import Store
+from models.store.routing.unlabelled import Unlabelled
+from models.texts import Said, language_of
+from models.ticket import Labels
+from models.training import FacetSpec
+from router.sla import Calendars
+from workers.dialogue.wording import Wording, spoken
+
+_UNCERTAIN = {"zh": "反馈", "en": "feedback"}
+"""What we call a message whose type is not sure."""
+
+
+class Acknowledging:
+    """Decides whether a ticket's customer is told, and in which words."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Acknowledgement,
+        calendars: Calendars,
+        types: FacetSpec | None,
+        wording: Wording,
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._calendars = calendars
+        self._types = types
+        self._wording = wording
+
+    @property
+    def cap(self) -> int:
+        """The most of these that one address gets in a day; the store counts them."""
+        return self._settings.cap_per_address_a_day
+
+    async def words(
+        self, ticket: Unlabelled, labels: Labels, lang: str, due: float
+    ) -> Said | None:
+        """The text, or None where nothing automatic may be sent.
+
+        ``due`` is when the answer is due by the clock that is held: nothing else is promised.
+        """
+        if not self._may(ticket):
+            return None
+        now = await self._store.db.now()
+        language = language_of(lang)
+        values = {"type": self._type(labels, language), "number": ticket.number}
+        domain = labels.facets["domain"].value if "domain" in labels.facets else ""
+        calendar = self._calendars.of(ticket.channel, ticket.account, domain)
+        if not calendar.is_open(now):
+            opens = self._when(calendar.next_open(now), now, language, calendar.zone)
+            return self._wording.say("ack.closed", language, **values, opens=opens)
+        present = any(agent.ready for agent in await self._store.agents.online())
+        when = spoken(due, now, calendar.zone, language)
+        name = "ack.open" if present else "ack.away"
+        return self._wording.say(name, language, **values, due=when)
+
+    def _may(self, ticket: Unlabelled) -> bool:
+        """Never to automatic mail, and by mail only where the sender's domain is proven."""
+        if not self._settings.wanted(Lane(ticket.lane), ticket.channel):
+            return False
+        if ticket.auto != "none" or ticket.meta.get("no_auto") or ticket.troubled:
+            return False
+        if not ticket.identity_id:  # only strangers have written to it
+            return False
+        return ticket.lane == Lane.LIVE or ticket.trust.level == "verified"
+
+    def _type(self, labels: Labels, language: str) -> str:
+        label = labels.facets.get("type")
+        if label is None or not label.accepted or self._types is None:
+            return _UNCERTAIN[language]
+        known = self._types.classes.get(label.value)
+        if known is None or not known.acknowledged:
+            return _UNCERTAIN[language]
+        return known.zh if language == "zh" else known.en.lower()
+
+    @staticmethod
+    def _when(at: float | None, now: float, language: str, zone: ZoneInfo) -> str:
+        if at is None:
+            return {"zh": "下一个工作日", "en": "the next working day"}[language]
+        return spoken(at, now, zone, language)

@@ -1,0 +1,1 @@
+"""What follows by itself from what happened, or from time alone."""

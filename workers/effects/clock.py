@@ -1,0 +1,235 @@
+"""What time alone brings about: expiries, relaxation, lost contact, and the sweep's rings."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from uuid import uuid4
+
+import structlog
+
+from models.errors import Temporary
+from models.message import Lane
+from models.ports import WORK, Doorbell
+from models.store import Store
+from models.store.effects.followers import Follower
+from models.store.effects.timers import Effect
+from models.store.ground.leases import Held
+from models.store.learning.bundles import Keep
+from workers.effects.invariants import Watch
+from workers.messages.deliver import Deliverer
+from workers.rules.ruling import Ruling
+
+_log = structlog.stdlib.get_logger(__name__)
+
+TICK_SECONDS = 1.0
+_LEASE_SECONDS = 10.0
+_SILENT_SECONDS = 30.0
+_GRACE_SECONDS = 60.0
+"""Heartbeat lost 30 s is offline; accepted live work has 60 s more."""
+
+_LAGGARD_TICKS = 10
+_RECOUNT_TICKS = 5
+_RING_TICKS = 5
+_PRESENCE_TICKS = 5
+_WATCH_TICKS = 10
+_LEFTOVER_TICKS = 60
+_FORGET_TICKS = 3600
+_KEEP_EVENTS_SECONDS = 14 * 86400.0
+_KEEP_COUNTS_DAYS = 130
+"""Of what was said of messages: more than anybody is shown (``desk.bodies``: 120)."""
+
+_FLOOD = 128
+"""Mails that wait to be read: a worker's full batch, and so more work than workers get done."""
+
+_PATIENCE = 10.0
+"""Seconds that the consequences of a ticket wait in a flood, until it is routed: they reckon with
+the times of the events, and lose nothing but these seconds."""
+
+_INDEX_AT_ONCE, _INDEX_BATCHES = 50, 5
+"""Tickets whose terms are written in one transaction, and transactions of a tick: a fifth of a
+second's work, and the write lock for some milliseconds each time."""
+
+
+class Ticker:
+    """One clock ticks for all: the holder of an SQL lease; the others stand by."""
+
+    def __init__(
+        self,
+        store: Store,
+        deliverer: Deliverer,
+        doorbell: Doorbell,
+        ruling: Ruling,
+        attempts: int,
+        limits: Mapping[str, float],
+        back_to_ready: Collection[str],
+        effects: Mapping[str, Effect],
+        followers: Sequence[Follower],
+        keep: Keep,
+    ) -> None:
+        """``limits``: seconds that a presence may last, by presence.
+
+        ``effects``: what each kind of timer brings about; ``followers`` act on events; ``keep``:
+        which classifier bundles are kept.
+        """
+        self._effects = effects
+        self._followers = followers
+        self._keep = keep
+        self._limits = limits
+        self._back_to_ready = back_to_ready
+        self._store = store
+        self._deliverer = deliverer
+        self._doorbell = doorbell
+        self._ruling = ruling
+        self._rekey_at: Sequence[int] = (0,)
+        self._attempts = attempts
+        self._holder = str(uuid4())
+        self._held: Held | None = None
+        self._ticks = 0
+        self._duties: Sequence[tuple[int, Callable[[], Awaitable[object]]]] = (
+            (1, self._free_envelopes),
+            (1, self._settle_answers),
+            (1, self._miss_agents),
+            (1, self._rule),
+            (1, self._wake),
+            (1, self._follow),
+            (1, self._fire),
+            (1, self._index),
+            (_PRESENCE_TICKS, self._limit_presence),
+            (1, self._step),
+            (_RECOUNT_TICKS, self._recount),
+            (_WATCH_TICKS, Watch(store, ruling).look),
+            (_LEFTOVER_TICKS, self._delete_leftovers),
+            (_FORGET_TICKS, self._forget),
+            (_RING_TICKS, self._ring),
+        )
+
+    async def run(self) -> None:
+        """Ticks until it is cancelled; a database that is away only delays."""
+        while True:
+            try:
+                await self.tick()
+            except Temporary as error:
+                _log.warning("tick failed", error=str(error))
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def tick(self) -> bool:
+        """One round of everything that is due; False while another clock holds the lease.
+
+        Raises:
+            Temporary: the database is out of reach.
+        """
+        self._held = await self._store.leases.take("clock", self._holder, _LEASE_SECONDS)
+        if self._held is None:
+            return False
+        for ticks, duty in self._duties:
+            if self._ticks % ticks == 0:
+                await _alone(duty)
+        self._ticks += 1
+        return True
+
+    async def leave(self) -> None:
+        """Lets the next clock begin at once."""
+        if self._held is not None:
+            with contextlib.suppress(Temporary):  # then it waits until the lease has run out
+                await self._store.leases.drop(self._held)
+
+    async def _free_envelopes(self) -> None:
+        freed = await self._store.envelopes.expire(self._attempts)
+        if freed:
+            _log.warning("leases expired", envelopes=freed)
+            await self._doorbell.ring("drain.live")
+            await self._doorbell.ring("drain.mail")
+
+    async def _settle_answers(self) -> None:
+        if await self._deliverer.expire():
+            await self._doorbell.ring("deliver")
+
+    async def _miss_agents(self) -> None:
+        silent = await self._store.upkeep.expire_offers()
+        lost: list[str] = []
+        # After an outage of ours everybody has been silent: they get the time to come back.
+        if self._ticks * TICK_SECONDS >= _SILENT_SECONDS:
+            lost = await self._store.upkeep.lose_contact(_SILENT_SECONDS, _GRACE_SECONDS)
+        if silent or lost:
+            _log.info("agents away", not_responding=len(silent), offline=len(lost))
+            await self._doorbell.ring("dispatch")
+
+    async def _rule(self) -> None:
+        """New rules for those who wait: at the start, when they come, and once more after.
+
+        The second time is for what a worker that had not heard of them queued meanwhile.
+        """
+        if await self._ruling.refresh():
+            self._rekey_at = (self._ticks, self._ticks + _LAGGARD_TICKS)
+        if self._ticks in self._rekey_at and await self._ruling.rekey():
+            await self._doorbell.ring("dispatch")
+
+    async def _limit_presence(self) -> None:
+        agents = self._store.agents
+        ended = await agents.end_shifts()
+        back = await agents.overstay(self._limits, self._back_to_ready)
+        if ended or back:
+            await self._doorbell.ring("dispatch")
+
+    async def _wake(self) -> None:
+        if await self._store.upkeep.wake(self._ruling.stands):
+            await self._doorbell.ring("dispatch")
+
+    async def _fire(self) -> None:
+        for trouble in await self._store.timers.fire_due(self._effects):
+            _log.error("timer failed", trouble=trouble)
+
+    async def _follow(self) -> None:
+        """In a flood of mail, routing goes first: for some seconds, and never longer."""
+        backlog = await self._store.envelopes.backlog()
+        names = [follower.name for follower in self._followers]
+        if backlog[Lane.MAIL] >= _FLOOD and await self._store.followers.lag(names) < _PATIENCE:
+            return
+        await self._store.followers.catch_up(self._followers, await self._store.events.last())
+
+    async def _index(self) -> None:
+        """What tickets are found by, when there is time; in a flood a little all the same."""
+        backlog = await self._store.envelopes.backlog()
+        if backlog[Lane.MAIL] >= _FLOOD and self._ticks % _LAGGARD_TICKS:
+            return
+        for _ in range(_INDEX_BATCHES):
+            if await self._store.search_index.fill(_INDEX_AT_ONCE) < _INDEX_AT_ONCE:
+                return
+
+    async def _step(self) -> None:
+        await self._store.upkeep.step(self._ruling.stands)
+
+    async def _recount(self) -> None:
+        for agent_id, was, is_ in await self._store.upkeep.recount():
+            _log.error("load recounted", agent=agent_id, was=was, now=is_)
+
+    async def _forget(self) -> None:
+        now = await self._store.db.now()
+        before = now - _KEEP_EVENTS_SECONDS
+        await self._store.events.forget(before)
+        await self._store.webhooks.forget(before)
+        await self._store.requests.forget(before)
+        await self._store.watching.forget(int(now // 86400.0) - _KEEP_COUNTS_DAYS)
+        await self._store.agents.forget_credentials()
+        await self._store.processes.forget()
+        for bundle_id in await self._store.bundles.drop(self._keep):
+            _log.info("bundle dropped", bundle=bundle_id)
+
+    async def _delete_leftovers(self) -> None:
+        deleted = await self._store.leftovers.delete()
+        if deleted:
+            _log.info("files of erased customers deleted", files=deleted)
+
+    async def _ring(self) -> None:
+        for work in WORK:
+            await self._doorbell.ring(work)
+
+
+async def _alone(duty: Callable[[], Awaitable[object]]) -> None:
+    """One duty; a fault of ours in it must not stop the others, for nobody else has them."""
+    try:
+        await duty()
+    except Temporary:
+        raise
+    except Exception:  # noqa: BLE001  told in the log, and tried again with the next tick
+        _log.exception("duty failed", duty=repr(duty))

@@ -1,0 +1,1 @@
+"""How the whole system stands: figures for programs, a status for people, and logs."""

@@ -1,0 +1,175 @@
+"""How the whole system stands: which roles live, what waits since when, and what is wrong."""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from config.settings import Settings
+from models.store import Store
+from models.store.figures.measures import Alarm
+from models.store.figures.overdue import Overdue
+from models.store.ground.processes import Process
+from workers.assembly.by_itself import follower_names
+from workers.processes.living import ROLES
+from workers.waking.bus import answers
+
+LIMITS: Mapping[str, float] = {
+    "live": 60.0,
+    "mail": 900.0,
+    "labels": 120.0,
+    "answers": 900.0,
+    "timers": 120.0,
+    "files": 900.0,
+    "webhooks": 3600.0,
+    "followers": 60.0,
+}
+"""Seconds after which something that waits for a process of ours is worth a look."""
+
+_TICK_LIMIT = 60.0
+"""Seconds without a look of the clock at the invariants, which it takes every ten."""
+
+_NO_ROOM_MB = 1.0
+
+_WITHOUT = {
+    "intake": (
+        "没有 intake 在运行：收不到邮件、聊天和回调",
+        "no intake lives: neither mail nor chat nor hooks come in",
+    ),
+    "work": (
+        "没有 work 在运行：来件收下了，但不分类、不分单，答复也不发",
+        "no work lives: what comes in is kept, but not labelled, routed or answered",
+    ),
+    "desk": ("没有 desk 在运行：坐席台打不开", "no desk lives: nobody can work at the desk"),
+    "clock": (
+        "没有 clock 在运行：超时、定时和提醒都停着",
+        "no clock lives: expiries, timers and reminders stand still",
+    ),
+}
+
+NAMES: Mapping[str, tuple[str, str]] = {
+    "live": ("聊天类来件", "live messages"),
+    "mail": ("邮件类来件", "mail"),
+    "labels": ("待分类工单", "tickets without labels"),
+    "answers": ("未发出的答复", "unsent answers"),
+    "timers": ("到期的定时", "due timers"),
+    "files": ("待取的文件", "files to fetch"),
+    "webhooks": ("待推送的事件", "events for webhooks"),
+    "followers": ("跟随者未读的事件", "events for followers"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What was found; ``ticked`` and ``lag`` in seconds, ``ticked`` None: the clock never did."""
+
+    processes: Sequence[Process]
+    arrears: Sequence[Overdue]
+    alarms: Sequence[Alarm]
+    ticked: float | None
+    lag: float
+    parked: int
+    answers: Mapping[str, int]
+    room_mb: float | None
+    least_room_mb: float
+    redis: bool | None = None
+    """Whether Redis answers; None where it is the own one of ``shouli run``."""
+
+    def alive(self, role: str) -> int:
+        return sum(process.role == role and process.alive for process in self.processes)
+
+
+async def standing(settings: Settings, store: Store) -> Standing:
+    """Looks at everything that SQL knows of, and at the disk of an SQLite database.
+
+    Raises:
+        Temporary: the database is out of reach.
+    """
+    alarms = await store.measures.alarms()
+    looked = max((alarm.looked_at for alarm in alarms), default=None)
+    sqlite = settings.database_url is None
+    url = settings.redis_url
+    return Standing(
+        processes=await store.processes.all(),
+        arrears=await store.arrears.all(),
+        alarms=alarms,
+        ticked=None if looked is None else max(0.0, await store.db.now() - looked),
+        lag=await store.followers.lag(follower_names(settings)),
+        parked=(await store.envelopes.backlog())["parked"],
+        answers=await store.outbound.counts(),
+        room_mb=shutil.disk_usage(settings.data_dir).free / 1_000_000 if sqlite else None,
+        least_room_mb=settings.intake.disk_watermark_mb,
+        redis=None if url is None else answers(url.get_secret_value()),
+    )
+
+
+def problems(found: Standing) -> list[str]:
+    """What somebody has to see to, each a sentence in Chinese and English; none: all is well."""
+    troubles = [
+        f"{one.role} {one.host}: {one.trouble}"
+        for one in found.processes
+        if one.alive and one.trouble is not None
+    ]
+    return [f"{zh} / {en}" for zh, en in _problems(found)] + troubles
+
+
+def _problems(found: Standing) -> Iterator[tuple[str, str]]:
+    yield from _little_room(found)
+    for role in ROLES:
+        # With no room at all nobody can say that they live.
+        if not found.alive(role) and (found.room_mb is None or found.room_mb >= _NO_ROOM_MB):
+            yield _WITHOUT[role]
+    if found.redis is False:
+        yield (
+            "Redis 连不上：什么都不丢，但聊天、分单和答复每步最多慢 5 秒",
+            "Redis does not answer: nothing is lost, but each step may be 5 s late",
+        )
+    yield from _still_clock(found)
+    waiting = {each.kind: each.oldest for each in found.arrears} | {"followers": found.lag}
+    for kind, oldest in waiting.items():
+        if oldest > LIMITS[kind]:
+            zh, en = NAMES[kind]
+            yield f"{zh}已等了 {span(oldest)}", f"{en} have waited for {span(oldest)}"
+    yield from _for_people(found)
+    versions = sorted({process.version for process in found.processes if process.alive})
+    if len(versions) > 1:
+        told = ", ".join(versions)
+        yield f"各进程版本不一：{told}", f"processes are of different versions: {told}"
+
+
+def _little_room(found: Standing) -> Iterator[tuple[str, str]]:
+    if found.room_mb is not None and found.room_mb < found.least_room_mb:
+        yield (
+            f"磁盘只剩 {found.room_mb:.0f} MB，已停止受理",
+            f"{found.room_mb:.0f} MB of disk are left: nothing is taken in",
+        )
+
+
+def _still_clock(found: Standing) -> Iterator[tuple[str, str]]:
+    if found.alive("clock") and found.ticked is not None and found.ticked > _TICK_LIMIT:
+        since = span(found.ticked)
+        yield (
+            f"clock 在运行，却 {since} 没有走",
+            f"the clock lives, and has not ticked for {since}",
+        )
+
+
+def _for_people(found: Standing) -> Iterator[tuple[str, str]]:
+    """What goes on only when a person has looked."""
+    if found.parked:
+        n = found.parked
+        yield f"{n} 条来件停放着：shouli parked list", f"{n} messages are parked"
+    for state in ("failed", "unknown"):
+        if n := found.answers.get(state, 0):
+            seen = f"shouli deliveries list --state {state}"
+            yield f"{n} 条答复 {state}：{seen}", f"{n} answers are {state}"
+    for alarm in found.alarms:
+        if alarm.broken:
+            yield f"不变量 {alarm.name} 被破坏，请报告", f"{alarm.name} is broken, report it"
+
+
+def span(seconds: float) -> str:
+    """A time that a person reads at a glance: 12 s, 4 min, 3 h, 2 d."""
+    for unit, size, most in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172800)):
+        if seconds < most:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 86400:.0f} d"

@@ -1,0 +1,1 @@
+"""What keeps a process alive, and what it lives on: data folder, children, beats, memory."""

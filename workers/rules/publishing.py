@@ -1,0 +1,179 @@
+"""Drafting, reviewing and publishing rules, for the command line and the desk alike."""
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from config.problems import Problem, explain
+from models.errors import Rejected
+from models.message import Lane
+from models.routing import Line, Rules
+from models.store import Store
+from models.store.ground.once import Key
+from models.store.routing.rules import Publication
+from models.training import Taxonomy
+from router.changes import Change, changes
+from router.explain import Text
+from router.needs import NO_SKILL_LANGUAGES
+from router.review import Finding, Surroundings, review
+from workers.rules.explaining import called
+from workers.rules.ruling import Ruling, rules_of
+
+_RECENT_SECONDS = 14 * 86400.0
+
+
+class Unfit(Rejected):
+    """Rules that may not be published, or content that is no rules at all."""
+
+    code = "unfit_rules"
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        zh = "；".join(f"{_at(f, '：')}{f.text.zh.rstrip('。')}" for f in self.findings)
+        en = "; ".join(f"{_at(f, ': ')}{f.text.en.rstrip('.')}" for f in self.findings)
+        super().__init__(f"{zh}。 / {en}.")
+
+
+class Publishing:
+    """What may become a version, and what may be put in force."""
+
+    def __init__(
+        self, store: Store, taxonomy: Taxonomy, ruling: Ruling, places: Sequence[str]
+    ) -> None:
+        """``places``: the lanes and open channels that targets may be written for."""
+        self._store = store
+        self._taxonomy = taxonomy
+        self._ruling = ruling
+        self._places = places
+        self.channels = [place for place in places if place not in {*Lane}]
+
+    async def draft(
+        self,
+        content: Mapping[str, Any],
+        by: str | None,
+        why: str,
+        based_on: int | None,
+        key: Key | None = None,
+    ) -> int:
+        """Keeps a draft, however unfit it may still be to be published; returns its number.
+
+        The same ``key`` again returns that of the one there is.
+
+        Raises:
+            Unfit: it is not written as rules are.
+            NotFound: there is no version it could be based on.
+        """
+        if based_on is not None:
+            await self._store.rules.get(based_on)
+        rules = parsed(content)
+        return await self._store.rules.draft(rules.model_dump(mode="json"), by, why, based_on, key)
+
+    async def findings(self, content: Mapping[str, Any], line: Line) -> list[Finding]:
+        """What is wrong with content, for all or for one line of business."""
+        try:
+            rules = parsed(content)
+        except Unfit as error:
+            return list(error.findings)
+        await self._ruling.refresh()
+        return review(rules, await self._around(), line, self._ruling.book.general)
+
+    async def changes(self, before: int, after: int) -> list[Change]:
+        """What a version changes in another.
+
+        Raises:
+            NotFound: there is no such version.
+        """
+        contents = [(await self._store.rules.get(n)).content for n in (before, after)]
+        return changes(*map(rules_of, contents))
+
+    async def publish(
+        self, number: int, line: Line, by: str | None, why: str, *, despite: bool = False
+    ) -> Publication:
+        """Puts a version in force, unless its review found errors.
+
+        ``despite`` publishes even so, which the reason in the audit should explain.
+
+        Raises:
+            Unfit: there are errors. NotFound, Conflict: as ``RuleVersions.publish``.
+        """
+        version = await self._store.rules.get(number)
+        errors = [f for f in await self.findings(version.content, line) if f.level == "error"]
+        if errors and not despite:
+            raise Unfit(errors)
+        if errors:
+            many = len(errors)
+            why = f"{why}（检查有 {many} 处错误仍发布 despite {many} errors）"
+        return await self._store.rules.publish(number, line, by, why)
+
+    async def _around(self) -> Surroundings:
+        now = await self._store.db.now()
+        recent = await self._store.boards.recent_classes(now - _RECENT_SECONDS)
+        langs = {
+            skill.removeprefix("lang:")
+            for needs, _ in recent
+            for skill, _ in needs.required
+            if skill.startswith("lang:")
+        }
+        calendars = self._ruling.calendars
+        teams = [("centre", calendars.general)]
+        people = await self._store.agents.all()
+        teams += [(_named(line), own) for line, own in calendars.teams]
+        return Surroundings(
+            facets={name: tuple(f.classes) for name, f in self._taxonomy.facets.items()},
+            agents={a.login: a.skills for a in people},
+            places=self._places,
+            langs=sorted(langs - NO_SKILL_LANGUAGES),
+            teams_closed=[name for name, own in teams if own.next_open(now) is None],
+            called=called(self._taxonomy),
+            most_capacity=max((a.capacity for a in people), default=None),
+        )
+
+
+def parsed(content: Mapping[str, Any]) -> Rules:
+    """Content as rules; its own version counts for nothing.
+
+    Raises:
+        Unfit: it is not written as rules are.
+    """
+    values = {**content, "version": ""}
+    try:
+        return Rules.model_validate(values)
+    except ValidationError as error:
+        raise Unfit([_finding(p) for p in explain(error, Rules, values)]) from error
+
+
+def content_of(path: Path) -> dict[str, Any]:
+    """The rules in a TOML or JSON file, as it stands.
+
+    Raises:
+        Rejected: it cannot be read.
+    """
+    try:
+        text = path.read_text("utf-8")
+        found = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (OSError, ValueError) as error:
+        raise Rejected(
+            f"{path}：读不出规则（{error}）。 / {path}: cannot be read as rules ({error})."
+        ) from error
+    if not isinstance(found, dict):
+        raise Rejected(
+            f"{path}：应为一个对象（键和值）。 / {path}: must be an object of keys and values."
+        )
+    return found
+
+
+def _at(finding: Finding, sign: str) -> str:
+    """Which setting it is about; a class of tickets is named by the sentence itself."""
+    return "" if finding.where.startswith("class.") else f"{finding.where}{sign}"
+
+
+def _finding(problem: Problem) -> Finding:
+    return Finding("error", problem.key, Text(problem.zh, problem.en))
+
+
+def _named(line: Line) -> str:
+    return "+".join((*line.channels, *line.accounts, *line.domains))

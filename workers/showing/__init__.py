@@ -1,0 +1,1 @@
+"""The demonstration: a system of its own, people at its desk, and three customers."""

@@ -1,0 +1,1 @@
+"""What wakes a process that has work: this room alone speaks to Redis, and may lose all of it."""
