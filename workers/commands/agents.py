@@ -1,11 +1,7 @@
 """``shouli agents …``: people at the desk, from the command line."""
 
-import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,11 +9,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from config.settings import load
+from config.settings import Settings
 from models.agent import Role
 from models.errors import NotFound
 from models.store import Store
 from workers.commands.options import ConfigOption
+from workers.commands.with_store import with_store
 
 agents_app = typer.Typer(help="坐席账号 / People at the desk.", no_args_is_help=True)
 out = Console(highlight=False)
@@ -35,32 +32,20 @@ SkillOption = Annotated[
 ]
 
 
-@asynccontextmanager
-async def _store(config: Path | None) -> AsyncIterator[Store]:
-    from workers.assembly.wiring import make_store
-
-    store = make_store(load(config, environ=os.environ))
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
 @agents_app.command("list")
 def list_(config: ConfigOption = None) -> None:
     """列出坐席 / List everybody."""
 
-    async def read() -> Table:
+    async def read(_: Settings, store: Store) -> Table:
         table = Table("login", "name", "alias", "team", "role", "presence", "used", "skills")
-        async with _store(config) as store:
-            for one in await store.agents.all():
-                skills = " ".join(f"{skill}={level}" for skill, level in one.skills.items())
-                used = f"{one.used}/{one.capacity}"
-                who = (one.login, one.name, one.alias, one.team, one.role, one.presence)
-                table.add_row(*(escape(cell) for cell in (*who, used, skills)))
+        for one in await store.agents.all():
+            skills = " ".join(f"{skill}={level}" for skill, level in one.skills.items())
+            used = f"{one.used}/{one.capacity}"
+            who = (one.login, one.name, one.alias, one.team, one.role, one.presence)
+            table.add_row(*(escape(cell) for cell in (*who, used, skills)))
         return table
 
-    out.print(asyncio.run(read()))
+    out.print(with_store(config, read))
 
 
 @agents_app.command("add")
@@ -83,14 +68,13 @@ def add(
     password = given or secrets.token_urlsafe(9)
     more = {key: text for key, text in (("alias", alias), ("team", team)) if text}
 
-    async def create() -> None:
-        async with _store(config) as store:
-            hashed = hash_password(password)
-            made = await store.agents.add(login, name, role, hashed, skills, capacity)
-            if more:
-                await store.agents.change(made, None, **more)
+    async def create(_: Settings, store: Store) -> None:
+        hashed = hash_password(password)
+        made = await store.agents.add(login, name, role, hashed, skills, capacity)
+        if more:
+            await store.agents.change(made, None, **more)
 
-    asyncio.run(create())
+    with_store(config, create)
     if not given:
         out.print(f"密码 password: {password}", markup=False)
 
@@ -112,11 +96,10 @@ def change(
     if not values:
         raise typer.BadParameter("没有要修改的 / There is nothing to change")
 
-    async def write() -> None:
-        async with _store(config) as store:
-            await store.agents.change(await _id(store, login), None, **values)
+    async def write(_: Settings, store: Store) -> None:
+        await store.agents.change(await _id(store, login), None, **values)
 
-    asyncio.run(write())
+    with_store(config, write)
 
 
 @agents_app.command("leave")
@@ -129,12 +112,11 @@ def leave(
 ) -> None:
     """离岗：交接手上的一切并停用账号 / Hand over all that a person has, and shut them out."""
 
-    async def see_off() -> dict[str, int]:
-        async with _store(config) as store:
-            heir = None if to is None else await _id(store, to)
-            return await store.leaving.leave(await _id(store, login), None, heir)
+    async def see_off(_: Settings, store: Store) -> dict[str, int]:
+        heir = None if to is None else await _id(store, to)
+        return await store.leaving.leave(await _id(store, login), None, heir)
 
-    for name, count in asyncio.run(see_off()).items():
+    for name, count in with_store(config, see_off).items():
         out.print(f"{name}: {count}", markup=False)
 
 

@@ -11,7 +11,6 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
 
@@ -24,6 +23,7 @@ from workers.commands.customers import customers_app
 from workers.commands.figures import figures_app
 from workers.commands.incidents import incidents_app
 from workers.commands.options import ConfigOption, JsonOption
+from workers.commands.parked import parked_app
 from workers.commands.records import calls_app, deliveries_app
 from workers.commands.rehearsing import simulate
 from workers.commands.rules import rules_app
@@ -59,11 +59,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-)
-parked_app = typer.Typer(
-    help="停放的消息：三次处理失败，等人查看后重放 / Messages that failed three times by our own "
-    "fault: look, mend, replay.",
-    no_args_is_help=True,
 )
 route_app = typer.Typer(help="分单 / Routing.", no_args_is_help=True)
 app.add_typer(agents_app, name="agents")
@@ -271,56 +266,3 @@ def route_explain(
     settings = load(config, environ=os.environ)
     logs.configure("warning", settings.log.format, "route")
     _run(explain_ticket(settings, number, out))
-
-
-@parked_app.command("list")
-def parked_list(config: ConfigOption = None) -> None:
-    """列出停放的消息 / List what is parked."""
-    from workers.assembly.wiring import make_store
-
-    async def read() -> None:
-        store = make_store(load(config, environ=os.environ))
-        table = Table("id", "channel", "account", "attempts", "error")
-        for p in await store.envelopes.parked(1000):
-            # What an error quotes may look like rich's markup.
-            row = (p.id, p.channel, p.account, str(p.attempts), p.error)
-            table.add_row(*(escape(cell) for cell in row))
-        await store.close()
-        out.print(table)
-
-    _run(read())
-
-
-@parked_app.command("show")
-def parked_show(envelope_id: str, config: ConfigOption = None) -> None:
-    """原样输出一条消息的原始内容 / Write the raw bytes of one message to standard output."""
-    from workers.assembly.wiring import make_store
-
-    async def read() -> None:
-        store = make_store(load(config, environ=os.environ))
-        try:
-            sys.stdout.buffer.write((await store.envelopes.get(envelope_id)).body)
-        finally:
-            await store.close()
-
-    _run(read())
-
-
-@parked_app.command("replay")
-def parked_replay(
-    envelope_ids: Annotated[list[str] | None, typer.Argument()] = None,
-    everything: Annotated[bool, typer.Option("--all", help="全部 / All of them.")] = False,
-    config: ConfigOption = None,
-) -> None:
-    """重新处理停放的消息 / Process parked messages again."""
-    from workers.assembly.wiring import make_store
-
-    async def replay() -> int:
-        store = make_store(load(config, environ=os.environ))
-        try:
-            return await store.envelopes.replay(None if everything else envelope_ids or [])
-        finally:
-            await store.close()
-
-    count = _run(replay())
-    out.print(f"已重放 {count} 条 / {count} replayed; the next sweep takes them up")

@@ -1,12 +1,9 @@
 """``shouli classifier`` list, compare, promote, rollback, retrain, cancel, status: the store's."""
 
 import asyncio
-import os
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -15,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from config.settings import Settings, load, load_taxonomy
+from config.settings import Settings, load_taxonomy
 from models.errors import Conflict, Permanent, ShouliError
 from models.store import Store
 from models.training import Retraining
@@ -23,6 +20,7 @@ from workers.commands.classifier import MOST_SEED, classifier_app
 from workers.commands.json_lines import print_json
 from workers.commands.options import ConfigOption, JsonOption
 from workers.commands.watch_telling import shadow_of, tell_shadow
+from workers.commands.with_store import with_store
 from workers.learning.bundle_work import BundleWork
 
 _T = TypeVar("_T")
@@ -51,21 +49,6 @@ class RetrainingFailed(Permanent):
     """The run ended without a bundle; the sentence says why."""
 
     code = "retraining_failed"
-
-
-def with_store(config: Path | None, work: Callable[[Settings, Store], Awaitable[_T]]) -> _T:
-    from workers.assembly.wiring import make_store
-
-    settings = load(config, environ=os.environ)
-
-    async def run() -> _T:
-        store = make_store(settings)
-        try:
-            return await work(settings, store)
-        finally:
-            await store.close()
-
-    return asyncio.run(run())
 
 
 def bundle_work(settings: Settings, store: Store) -> BundleWork:

@@ -25,11 +25,13 @@ from classifier.explain import Explained
 from classifier.predict import Classifier
 from classifier.spans import spans
 from classifier.text import Text
-from config.settings import load, load_taxonomy
+from config.settings import Settings, load, load_taxonomy
 from models.errors import Permanent, ShouliError
+from models.store import Store
 from models.ticket import Labels
 from workers.commands.json_lines import as_line, lines_at_hand, print_json
 from workers.commands.options import ConfigOption
+from workers.commands.with_store import with_store
 
 classifier_app = typer.Typer(
     help="分类器：训练、评测、预测、解释 / The classifier: train, judge, ask, explain.",
@@ -272,27 +274,18 @@ def _reasons(explained: Explained, most: int) -> Table:
 
 def _in_use(config: Path | None) -> Path:
     """The champion's directory, unpacked if this host has not had it yet."""
-    import asyncio
-
-    from workers.assembly.wiring import make_store
     from workers.learning.serving import opened
 
-    settings = load(config, environ=os.environ)
+    async def find(settings: Settings, store: Store) -> Path:
+        champion = await store.bundles.champion()
+        if champion is None:
+            raise BundleRefused(
+                "还没有在用的分类器，请先 shouli run，或用 --bundle / no classifier serves yet"
+            )
+        folder, _ = await opened(store, settings.data_dir / "bundles", champion)
+        return folder
 
-    async def find() -> Path:
-        store = make_store(settings)
-        try:
-            champion = await store.bundles.champion()
-            if champion is None:
-                raise BundleRefused(
-                    "还没有在用的分类器，请先 shouli run，或用 --bundle / no classifier serves yet"
-                )
-            folder, _ = await opened(store, settings.data_dir / "bundles", champion)
-            return folder
-        finally:
-            await store.close()
-
-    return asyncio.run(find())
+    return with_store(config, find)
 
 
 @classifier_app.command()

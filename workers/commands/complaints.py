@@ -1,15 +1,15 @@
 """``shouli complaints …``: the ledger as a file."""
 
-import asyncio
-import os
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
 
-from config.settings import load
+from config.settings import Settings
+from models.store import Store
 from workers.commands.options import ConfigOption, MonthOption, SpreadsheetOption
+from workers.commands.with_store import with_store
 
 complaints_app = typer.Typer(help="投诉台账 / The ledger of complaints.", no_args_is_help=True)
 out = Console(highlight=False)
@@ -36,24 +36,18 @@ def ledger(
     from desk.ledger import covered
     from desk.ledger_file import as_csv, as_xlsx
     from desk.sheets import month_span
-    from workers.assembly.wiring import make_store
 
     writers = {".csv": as_csv, ".xlsx": as_xlsx}
-    settings = load(config, environ=os.environ)
-    zone = ZoneInfo(settings.hours.time_zone)
 
-    async def write() -> int:
-        store = make_store(settings)
-        try:
-            entries = await store.ledger.entries(
-                *month_span(month, zone), cause=cause, department=department, product=product
-            )
-            async with store.db.write() as tx:
-                await tx.audit(None, "complaint.ledger", month, format=to.suffix[1:])
-        finally:
-            await store.close()
+    async def write(settings: Settings, store: Store) -> int:
+        zone = ZoneInfo(settings.hours.time_zone)
+        entries = await store.ledger.entries(
+            *month_span(month, zone), cause=cause, department=department, product=product
+        )
+        async with store.db.write() as tx:
+            await tx.audit(None, "complaint.ledger", month, format=to.suffix[1:])
         to.write_bytes(writers[to.suffix]([covered(entry, spans) for entry in entries], zone))
         return len(entries)
 
-    count = asyncio.run(write())
+    count = with_store(config, write)
     out.print(f"{count} 张投诉 / complaints: {to}", markup=False)

@@ -1,7 +1,5 @@
 """``shouli customers …``: what the law lets a customer ask for."""
 
-import asyncio
-import os
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -9,10 +7,12 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.console import Console
 
-from config.settings import load
+from config.settings import Settings
 from models.errors import Rejected
+from models.store import Store
 from models.store.privacy.erasure import Erased
 from workers.commands.options import ConfigOption
+from workers.commands.with_store import with_store
 
 customers_app = typer.Typer(
     help="客户的个人信息，见 docs/privacy.md / Customers' personal data.", no_args_is_help=True
@@ -37,23 +37,16 @@ def export(
 ) -> None:
     """把一位客户的资料写成 ZIP，未遮盖 / All that is kept of a customer, unmasked, as a ZIP."""
     from desk.copy_file import write_copy
-    from workers.assembly.wiring import make_store
 
-    settings = load(config, environ=os.environ)
-
-    async def write() -> int:
-        store = make_store(settings)
-        try:
-            ticket = await store.tickets.get(number)
-            copy = await store.copies.of(ticket.customer_id)
-            await store.copies.handed_out(ticket.customer_id, None, ticket.id)
-            with to.open("wb") as file:
-                await write_copy(copy, store.blobs, ZoneInfo(settings.hours.time_zone), file)
-        finally:
-            await store.close()
+    async def write(settings: Settings, store: Store) -> int:
+        ticket = await store.tickets.get(number)
+        copy = await store.copies.of(ticket.customer_id)
+        await store.copies.handed_out(ticket.customer_id, None, ticket.id)
+        with to.open("wb") as file:
+            await write_copy(copy, store.blobs, ZoneInfo(settings.hours.time_zone), file)
         return len(copy.tickets)
 
-    count = asyncio.run(write())
+    count = with_store(config, write)
     out.print(f"{count} 张工单 / tickets: {to}", markup=False)
 
 
@@ -80,17 +73,12 @@ def erase(
     typed = confirm or typer.prompt(f"再输入一遍 {number} 以确认 / Type {number} again to confirm")
     if typed.strip() != number:
         raise Rejected("工单号不符，什么也没有抹除 / That is not the number; nothing was erased")
-    from workers.assembly.wiring import make_store
 
-    async def do() -> Erased:
-        store = make_store(load(config, environ=os.environ))
-        try:
-            ticket = await store.tickets.get(number)
-            return await store.erasure.erase(ticket.customer_id, None, why, despite)
-        finally:
-            await store.close()
+    async def do(_: Settings, store: Store) -> Erased:
+        ticket = await store.tickets.get(number)
+        return await store.erasure.erase(ticket.customer_id, None, why, despite)
 
-    erased = asyncio.run(do())
+    erased = with_store(config, do)
     if not erased.tickets:
         out.print("早已抹除 / Erased before")
         return

@@ -1,7 +1,5 @@
 """``shouli incidents list|drill``: what has broken out, and practising for it."""
 
-import asyncio
-import os
 from typing import Annotated
 
 import typer
@@ -9,9 +7,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from config.settings import load
+from config.settings import Settings
+from models.store import Store
 from workers.commands.options import ConfigOption
 from workers.commands.records import as_time
+from workers.commands.with_store import with_store
 
 incidents_app = typer.Typer(
     help="危机管理：相似的投诉成为一个事件 / Incidents: many similar complaints are one matter.",
@@ -27,24 +27,17 @@ def incidents_list(
     config: ConfigOption = None,
 ) -> None:
     """列出事件，未结的在前 / List incidents, open ones first."""
-    from workers.assembly.wiring import make_store
 
-    async def read() -> None:
-        store = make_store(load(config, environ=os.environ))
+    async def read(_: Settings, store: Store) -> Table:
         table = Table("id", "state", "drill", "about", "members", "told", "opened", "closed")
-        try:
-            for one in await store.incidents.page(state=state):
-                row = [one.id, one.state, "演练 drill" if one.drill else ""]
-                row += [one.title or one.domain, str(one.members), str(one.told)]
-                row += [
-                    as_time(at) if at is not None else "" for at in (one.opened_at, one.closed_at)
-                ]
-                table.add_row(*(escape(cell) for cell in row))
-        finally:
-            await store.close()
-        out.print(table)
+        for one in await store.incidents.page(state=state):
+            row = [one.id, one.state, "演练 drill" if one.drill else ""]
+            row += [one.title or one.domain, str(one.members), str(one.told)]
+            row += [as_time(at) if at is not None else "" for at in (one.opened_at, one.closed_at)]
+            table.add_row(*(escape(cell) for cell in row))
+        return table
 
-    asyncio.run(read())
+    out.print(with_store(config, read))
 
 
 @incidents_app.command("drill")
@@ -56,16 +49,9 @@ def incidents_drill(
     config: ConfigOption = None,
 ) -> None:
     """开始演练，不联系任何客户 / Begin a drill; no customer is written to."""
-    from workers.assembly.wiring import make_store
 
-    settings = load(config, environ=os.environ)
+    async def begin(settings: Settings, store: Store) -> str:
+        return await store.incidents.drill(None, title, members, settings.incidents.alert)
 
-    async def begin() -> str:
-        store = make_store(settings)
-        try:
-            return await store.incidents.drill(None, title, members, settings.incidents.alert)
-        finally:
-            await store.close()
-
-    made = asyncio.run(begin())
+    made = with_store(config, begin)
     out.print(f"演练已开始 / The drill has begun: {made}", markup=False)

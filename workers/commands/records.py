@@ -1,7 +1,5 @@
 """``shouli deliveries …`` and ``shouli calls …``: what became of answers and of calls."""
 
-import asyncio
-import os
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -10,8 +8,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from config.settings import load
+from config.settings import Settings
+from models.store import Store
+from models.store.intake.calls import AnswerRate
 from workers.commands.options import ConfigOption
+from workers.commands.with_store import with_store
 
 deliveries_app = typer.Typer(
     help="答复的发送记录与重发 / What became of each attempt to send an answer; sending again.",
@@ -30,59 +31,44 @@ def deliveries_list(
     config: ConfigOption = None,
 ) -> None:
     """列出答复，最新的在前 / List answers, newest first."""
-    from workers.assembly.wiring import make_store
 
-    async def read() -> None:
-        store = make_store(load(config, environ=os.environ))
-        try:
-            table = Table("id", "channel", "kind", "state", "attempts", "created", "error")
-            for one in await store.outbound.page(channel=channel, state=state, limit=limit):
-                row = [one.id, one.channel, one.kind, one.state, str(one.attempts)]
-                row += [as_time(one.created_at), one.error or ""]
-                table.add_row(*(escape(cell) for cell in row))
-        finally:
-            await store.close()
-        out.print(table)
+    async def read(_: Settings, store: Store) -> Table:
+        table = Table("id", "channel", "kind", "state", "attempts", "created", "error")
+        for one in await store.outbound.page(channel=channel, state=state, limit=limit):
+            row = [one.id, one.channel, one.kind, one.state, str(one.attempts)]
+            row += [as_time(one.created_at), one.error or ""]
+            table.add_row(*(escape(cell) for cell in row))
+        return table
 
-    asyncio.run(read())
+    out.print(with_store(config, read))
 
 
 @deliveries_app.command("show")
 def deliveries_show(outbound_id: str, config: ConfigOption = None) -> None:
     """一条答复的每次尝试 / Every attempt to send one answer."""
-    from workers.assembly.wiring import make_store
 
-    async def read() -> None:
-        store = make_store(load(config, environ=os.environ))
-        try:
-            table = Table("attempt", "at", "state", "provider id", "error")
-            for one in await store.outbound.deliveries(outbound_id):
-                row = [str(one.attempt), as_time(one.at), one.state]
-                row += [one.provider_id or "", one.error or ""]
-                table.add_row(*(escape(cell) for cell in row))
-        finally:
-            await store.close()
-        out.print(table)
+    async def read(_: Settings, store: Store) -> Table:
+        table = Table("attempt", "at", "state", "provider id", "error")
+        for one in await store.outbound.deliveries(outbound_id):
+            row = [str(one.attempt), as_time(one.at), one.state]
+            row += [one.provider_id or "", one.error or ""]
+            table.add_row(*(escape(cell) for cell in row))
+        return table
 
-    asyncio.run(read())
+    out.print(with_store(config, read))
 
 
 @deliveries_app.command("again")
 def deliveries_again(outbound_id: str, config: ConfigOption = None) -> None:
     """重发一条答复；收件方会按编号去重的渠道，已送出的也可以 / Send one answer again."""
-    from workers.assembly.wiring import make_channels, make_store
 
-    settings = load(config, environ=os.environ)
-    repeatable = [name for name, ch in make_channels(settings).items() if ch.repeatable]
+    async def again(settings: Settings, store: Store) -> None:
+        from workers.assembly.wiring import make_channels
 
-    async def again() -> None:
-        store = make_store(settings)
-        try:
-            await store.outbound.again(outbound_id, repeatable)
-        finally:
-            await store.close()
+        repeatable = [name for name, ch in make_channels(settings).items() if ch.repeatable]
+        await store.outbound.again(outbound_id, repeatable)
 
-    asyncio.run(again())
+    with_store(config, again)
     out.print("已排队重发 / Queued; the next sweep sends it")
 
 
@@ -98,25 +84,20 @@ def calls_rate(
     config: ConfigOption = None,
 ) -> None:
     """4 声接听率 / Share of the calls that were answered within four rings."""
-    from workers.assembly.wiring import make_store
 
-    async def read() -> None:
-        store = make_store(load(config, environ=os.environ))
-        try:
-            now = await store.db.now()
-            rate = await store.calls.answer_rate(
-                now - hours * 3600, now, rings=rings, seconds=seconds, account=account
-            )
-        finally:
-            await store.close()
-        share = "–" if rate.share is None else f"{rate.share:.1%}"
-        out.print(f"{rings} 声接听率 answered within {rings} rings: {share}")
-        out.print(
-            f"电话 calls {rate.calls}，接听 answered {rate.answered}，其中及时 in time "
-            f"{rate.in_time}，未接 missed {rate.missed}，还在响 open {rate.open}"
+    async def read(_: Settings, store: Store) -> AnswerRate:
+        now = await store.db.now()
+        return await store.calls.answer_rate(
+            now - hours * 3600, now, rings=rings, seconds=seconds, account=account
         )
 
-    asyncio.run(read())
+    rate = with_store(config, read)
+    share = "–" if rate.share is None else f"{rate.share:.1%}"
+    out.print(f"{rings} 声接听率 answered within {rings} rings: {share}")
+    out.print(
+        f"电话 calls {rate.calls}，接听 answered {rate.answered}，其中及时 in time "
+        f"{rate.in_time}，未接 missed {rate.missed}，还在响 open {rate.open}"
+    )
 
 
 def as_time(at: float) -> str:

@@ -12,8 +12,8 @@ from rich.table import Table
 from config.settings import Settings
 from models.migrations import check
 from models.store import Store
-from workers.commands.bundles import with_store
 from workers.commands.json_lines import print_json
+from workers.commands.with_store import with_store
 from workers.monitoring.status import LIMITS, NAMES, Standing, problems, span, standing
 from workers.processes.living import ROLES
 

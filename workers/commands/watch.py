@@ -7,11 +7,12 @@ import typer
 from config.settings import Settings, load_taxonomy
 from models.errors import ShouliError
 from models.store import Store
-from workers.commands.bundles import bundle_work, named, out, with_store
+from workers.commands.bundles import bundle_work, named, out
 from workers.commands.classifier import classifier_app
 from workers.commands.json_lines import print_json
 from workers.commands.options import ConfigOption, JsonOption
 from workers.commands.watch_telling import shadow_of, tell_shadow, tell_watch
+from workers.commands.with_store import with_store
 
 
 @classifier_app.command()
