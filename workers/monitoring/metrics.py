@@ -34,19 +34,9 @@ def metrics_handler(
     async def handle(_request: web.Request) -> web.StreamResponse:
         registry = CollectorRegistry()
         try:
-            await _collect(store, registry)
-            behind = Gauge(
-                "shouli_followers_lag_seconds",
-                "Since when an event waits for those who act on it",
-                registry=registry,
-            )
-            behind.set(await store.followers.lag(followers))
-            unread = Gauge(
-                "shouli_search_unread_tickets",
-                "Tickets not found yet by what was said last",
-                registry=registry,
-            )
-            unread.set(await store.search_index.due())
+            for collect in (_messages, _tickets, _alive, _queues, _stages, _invariants, _people):
+                await collect(store, registry)
+            await _events(store, followers, registry)
             _calendars(hours, registry)
             await _classifier(watch, registry)
         except ShouliError as error:
@@ -74,26 +64,25 @@ def health_routes(store: Store) -> list[web.RouteDef]:
     return [web.get("/healthz", healthz), web.get("/readyz", readyz)]
 
 
-async def _collect(store: Store, registry: CollectorRegistry) -> None:
+async def _messages(store: Store, registry: CollectorRegistry) -> None:
     envelopes = Gauge(
         "shouli_envelopes", "Unprocessed by lane, or parked", ["lane"], registry=registry
     )
     for lane, count in (await store.envelopes.backlog()).items():
         envelopes.labels(lane).set(count)
-    tickets = Gauge("shouli_tickets", "Tickets by state", ["state"], registry=registry)
-    for state, count in (await store.tickets.counts()).items():
-        tickets.labels(state).set(count)
     answers = Gauge("shouli_answers", "Answers not settled", ["state"], registry=registry)
     for state, count in (await store.outbound.counts()).items():
         answers.labels(state).set(count)
-    await _alive(store, registry)
-    await _queues(store, registry)
-    registry.register(_Stages(await store.measures.stage_times()))
-    await _invariants(store, registry)
     put_off = Gauge(
         "shouli_mails_put_off", "Mails whose host brought too many, ever", registry=registry
     )
     put_off.set(await store.measures.counted(MAILS_PUT_OFF))
+
+
+async def _tickets(store: Store, registry: CollectorRegistry) -> None:
+    tickets = Gauge("shouli_tickets", "Tickets by state", ["state"], registry=registry)
+    for state, count in (await store.tickets.counts()).items():
+        tickets.labels(state).set(count)
     clocks = Gauge(
         "shouli_clock_breaches", "Clocks past their target, ever", ["clock"], registry=registry
     )
@@ -104,14 +93,29 @@ async def _collect(store: Store, registry: CollectorRegistry) -> None:
     )
     for level, count in (await store.clocks.escalated()).items():
         escalated.labels(str(level)).set(count)
+    unread = Gauge(
+        "shouli_search_unread_tickets",
+        "Tickets not found yet by what was said last",
+        registry=registry,
+    )
+    unread.set(await store.search_index.due())
+
+
+async def _events(store: Store, followers: Collection[str], registry: CollectorRegistry) -> None:
+    """How many there have been, and how far behind are those who act on them or are told."""
+    Gauge("shouli_events_last", "Number of the newest event", registry=registry).set(
+        await store.events.last()
+    )
+    behind = Gauge(
+        "shouli_followers_lag_seconds",
+        "Since when an event waits for those who act on it",
+        registry=registry,
+    )
+    behind.set(await store.followers.lag(followers))
     webhooks = Gauge("shouli_webhook_events", "Owed or failed", ["state"], registry=registry)
     found = await store.webhooks.all()
     webhooks.labels("due").set(sum(one.due for one in found))
     webhooks.labels("failed").set(sum(one.failed for one in found))
-    Gauge("shouli_events_last", "Number of the newest event", registry=registry).set(
-        await store.events.last()
-    )
-    await _people(store, registry)
 
 
 async def _alive(store: Store, registry: CollectorRegistry) -> None:
@@ -172,6 +176,10 @@ async def _queues(store: Store, registry: CollectorRegistry) -> None:
         wait = queue.pace.wait(queue.waiting + 1)
         if wait is not None:
             expected.labels(queue.name).set(wait)
+
+
+async def _stages(store: Store, registry: CollectorRegistry) -> None:
+    registry.register(_Stages(await store.measures.stage_times()))
 
 
 class _Stages(Collector):

@@ -14,6 +14,7 @@ from desk.app import create_app
 from desk.services import DeskOptions, DeskServices, Route
 from models.ports import Channel, Doubts
 from models.routing import Rules
+from models.store import Store
 from models.store.tickets.handling import Ticket
 from models.ticket import Labels
 from router.keys import rekeyed
@@ -36,6 +37,7 @@ from workers.monitoring.metrics import metrics_handler
 from workers.processes.living import living
 from workers.roles.door import allow_many_files, serving, until_told
 from workers.rules.explaining import Explaining, called, explained
+from workers.rules.ruling import Ruling
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -57,26 +59,6 @@ def _services(settings: Settings, base: Base) -> DeskServices:
     ruling, taxonomy = make_ruling(settings, base.store), load_taxonomy(settings)
     channels = make_channels(settings)
 
-    async def placing(ticket: Ticket) -> Callable[[Labels, float], Route]:
-        await ruling.refresh()
-        account = await base.store.conversations.account(ticket.conversation_id)
-        tier = await base.store.people.tier(ticket.customer_id)
-
-        def place(labels: Labels, queued_at: float) -> Route:
-            where = ruling.place(
-                labels,
-                lang=ticket.lang,
-                channel=ticket.channel,
-                account=account,
-                lane=ticket.lane,
-                tier=tier,
-                queued_at=queued_at,
-            )
-            rekey = partial(rekeyed, rules=ruling.book.general)
-            return Route(where.needs, where.target, where.clock_at, rekey)
-
-        return place
-
     async def in_force() -> Rules:
         await ruling.refresh()
         return ruling.book.general
@@ -90,7 +72,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         doorbell=base.doorbell,
         clock=time.time,
         taxonomy=taxonomy,
-        placing=placing,
+        placing=partial(_placing, base.store, ruling),
         explain=partial(explained, called=known),
         waiting=Explaining(base.store, ruling, known).waiting,
         rules=make_publishing(settings, base.store, ruling, taxonomy),
@@ -111,6 +93,30 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         options=_options(settings),
         metrics=metrics if settings.metrics.enabled else None,
     )
+
+
+async def _placing(
+    store: Store, ruling: Ruling, ticket: Ticket
+) -> Callable[[Labels, float], Route]:
+    """Tells where a ticket belongs by labels that it may get, queued since a time."""
+    await ruling.refresh()
+    account = await store.conversations.account(ticket.conversation_id)
+    tier = await store.people.tier(ticket.customer_id)
+
+    def place(labels: Labels, queued_at: float) -> Route:
+        where = ruling.place(
+            labels,
+            lang=ticket.lang,
+            channel=ticket.channel,
+            account=account,
+            lane=ticket.lane,
+            tier=tier,
+            queued_at=queued_at,
+        )
+        rekey = partial(rekeyed, rules=ruling.book.general)
+        return Route(where.needs, where.target, where.clock_at, rekey)
+
+    return place
 
 
 def _options(settings: Settings) -> DeskOptions:
