@@ -2,9 +2,9 @@
 
 Chinese has no spaces, and whoever searches cuts words as no dictionary does: a run of Chinese
 characters is found by its pairs of characters, a code with digits in it (an order number) by its
-fours, so that any part of it will do, and other words whole. Pairs in another order make other
-words, so who finds a ticket by its terms looks into the text itself before it counts
-(``Part.within``).
+fours, so that any part of it will do, and other words whole, English ones in any form
+(``stem``). Pairs in another order make other words, so who finds a ticket by its terms looks into
+the text itself before it counts (``Part.within``).
 
 All of it is kept as hashes with a key (``Hashing``): what an index leaves behind of a text that
 was withdrawn is read by nobody, and a customer's name stays as sealed as it is elsewhere.
@@ -86,7 +86,37 @@ def _terms(run: str) -> Iterable[str]:
     run = run[:_LONGEST]
     if len(run) >= _FOUR and any(map(str.isdigit, run)):
         return _grams(run, _FOUR)
-    return (run,) if len(run) > 1 else ()
+    return (stem(run),) if len(run) > 1 else ()
+
+
+_VOWEL = re.compile("[aeiouy]")
+_DOUBLE = re.compile(r"([^aeiou])\1$")
+_LEAST = 4
+"""Letters of a word that has an ending; “fees” has, “fee” and “bus” have not."""
+
+
+def stem(word: str) -> str:
+    """What an English word has in common with its plural and its other forms; others are kept.
+
+    Step 1 of M. F. Porter, An algorithm for suffix stripping (Program 14, 1980), and then the
+    last e and a doubled consonant go, so that charge is with charging and cancel with cancelled.
+    It is no word, and the two forms of a question and of a text only have to meet in it.
+    """
+    if not (word.isascii() and word.isalpha()):
+        return word
+    if len(word) >= _LEAST and word[-1] == "s" and not word.endswith(("ss", "us")):
+        word = word[:-1]
+    for ending in ("ed", "ing"):
+        rest = word.removesuffix(ending)
+        if rest != word and len(rest) >= _LEAST - 1 and _VOWEL.search(rest):
+            word = rest
+            break
+    if len(word) < _LEAST:
+        return word
+    word = word.removesuffix("e")
+    if word[-1] == "y":
+        return f"{word[:-1]}i"
+    return _DOUBLE.sub(r"\1", word)
 
 
 def _grams(run: str, size: int) -> list[str]:
@@ -144,9 +174,16 @@ class Part:
     facts: frozenset[Fact]
 
     def within(self, text: str) -> tuple[int, int] | None:
-        """Where ``text`` has it: from where up to where (excluded)."""
-        found = _pattern(self.text).search(folded(text))
+        """Where ``text`` has it, or another form of it: from where up to where (excluded)."""
+        plain = folded(text)
+        found = _pattern(self.text).search(plain) or self._other_form(plain)
         return found.span() if found else None
+
+    def _other_form(self, plain: str) -> re.Match[str] | None:
+        if not (self.text.isascii() and self.text.isalpha()):
+            return None
+        mine = stem(self.text)
+        return next((run for run in _RUN.finditer(plain) if stem(run[0]) == mine), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from models.events import STATE_CHANGES
 from models.migrations import check, migrate
 from models.store import Store
 from models.store.ground.database import Database, Tx
+from models.store.tickets.search_index import INDEXING
 from models.tables import conversation, customer, envelope, event, identity, message
 from models.terms import question
 from models.ticket import TicketState
@@ -210,3 +211,19 @@ async def test_tickets_of_before_are_found_by_and_by(store: Store) -> None:
         # The newest first, for those are looked for.
         assert [one.ticket_id for one in found] == old[::-1][:done]
     assert await store.search_index.fill(1) == 0
+
+
+async def test_what_was_found_by_words_as_they_stood_is_read_anew(store: Store) -> None:
+    await waiting(store)
+    await store.followers.catch_up([INDEXING], await store.events.last())
+    assert await store.search_index.fill(10) == 1
+    assert await store.search_index.due() == 0
+    async with store.db.write() as tx:
+        await tx.conn.run_sync(_whole_words)
+    assert await store.search_index.due() == 1
+    assert await store.search_index.fill(10) == 1
+
+
+def _whole_words(connection: Connection) -> None:
+    with Operations.context(MigrationContext.configure(connection)):
+        import_module("models.migrations.versions.0033_words_are_found_in_any_form").upgrade()
