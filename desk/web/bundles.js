@@ -111,7 +111,7 @@ function shelf(bundle, known, { act }) {
     h("span.spread", null),
     pinned && h("span.tag", null, t("bundles.pinned")),
     h("small", null, moment(bundle.created_at)),
-    bundle.dropped_at !== null ? h("small", { title: t("bundles.dropped.text") }, t("bundles.dropped", { at: moment(bundle.dropped_at) })) : serves
+    bundle.dropped_at !== null ? h("small", { title: t("bundles.dropped.text") }, t("bundles.dropped"), " ", moment(bundle.dropped_at)) : serves
       ? h("button.quiet", { type: "button", onclick: () => rollBack(bundle, act) }, t("bundles.rollback"))
       : [
         h("button.quiet", { type: "button", title: t("bundles.pin.text"), onclick: () => act(() => call("POST", `/bundles/${bundle.id}/${pinned ? "unpin" : "pin"}`)) }, t(pinned ? "bundles.unpin" : "bundles.pin")),

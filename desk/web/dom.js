@@ -1,4 +1,5 @@
 // Making elements. Text goes in as text nodes only: nothing from outside is ever markup.
+import { keepForm } from "./drafts.js";
 import { WORDS } from "./words.js";
 
 const LANGUAGES = ["zh", "en"];
@@ -134,21 +135,24 @@ export function notice(text, kind = "good") {
 }
 
 /** Does what somebody asked for, and shows them a refusal; a fault of ours is thrown. */
-export async function attempt(work) {
+export async function attempt(desk, work) {
   try {
     await work();
   } catch (error) {
-    if (error.status === undefined) throw error;
-    notice(error.message, "bad");
+    if (error.status === 401) desk.complain(error);
+    else if (error.status === undefined) throw error;
+    else notice(error.message, "bad");
   }
 }
 
 /**
  * A modal form. Resolves to its FormData, or null when it was left. With ``send`` it stays open, with
- * what was written in it, until that went through, and says what was wrong.
+ * what was written in it, until that went through, and says what was wrong. What was neither sent nor
+ * cancelled (a press of Escape, a session that ended) stands in it when it is asked again here.
  */
 export function ask({ title, text, fields = [], submit, danger = false, send }) {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
+    const begun = h("p.flag", { role: "note", hidden: true }, t("ask.begun"));
     const problem = h("p.flag.bad", { role: "alert", hidden: true });
     const sending = once(async () => {
       problem.hidden = true;
@@ -157,6 +161,7 @@ export function ask({ title, text, fields = [], submit, danger = false, send }) 
         dialog.close("yes");
       } catch (error) {
         if (error.status === undefined) throw error;
+        if (error.status === 401) return reject(error);
         problem.textContent = error.message;
         problem.hidden = false;
       }
@@ -169,14 +174,18 @@ export function ask({ title, text, fields = [], submit, danger = false, send }) 
       } },
       h("h2", { id: "ask-title" }, title),
       text && h("p", null, text),
+      begun,
       fields,
       problem,
       h("div.row.end", null,
-        h("button.quiet", { type: "button", onclick: () => dialog.close() }, t("ask.cancel")),
+        h("button.quiet", { type: "button", onclick: () => dialog.close("no") }, t("ask.cancel")),
         h(danger ? "button.danger" : "button.primary", { type: "submit", value: "yes" }, submit)),
     );
+    const kept = keepForm(form, `form/${location.hash}/${title}`);
+    begun.hidden = !kept.found;
     const dialog = h("dialog.ask", { "aria-labelledby": "ask-title" }, form);
     dialog.addEventListener("close", () => {
+      if (dialog.returnValue) kept.drop();
       resolve(dialog.returnValue === "yes" ? new FormData(form) : null);
       dialog.remove();
     });

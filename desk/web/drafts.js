@@ -1,4 +1,5 @@
-// What is half written: it outlives a reload, the end of a session and a tab that was put to sleep.
+// What is half written, answers and forms: it outlives a reload, the end of a session and a tab that
+// was put to sleep.
 // It lies in this tab alone, is its writer's alone, and goes when they sign out.
 
 const PLACE = "shouli.drafts";
@@ -30,12 +31,41 @@ export function isBegun(name) {
 }
 
 export function keep() {
-  const begun = Object.entries(drafts.of).filter(([, draft]) => draft.text || draft.files?.length);
+  const begun = Object.entries(drafts.of).filter(([, draft]) => draft.text || draft.files?.length || draft.typed);
   try {
     sessionStorage.setItem(PLACE, JSON.stringify({ ...drafts, of: Object.fromEntries(begun) }));
   } catch {
     // The tab's store is full or forbidden: then it lives as long as the page.
   }
+}
+
+// What is typed to confirm something is typed anew: such fields say autocomplete="off".
+const TYPED = "textarea, select, input:not([type=password], [type=checkbox], [autocomplete=off])";
+
+/**
+ * Keeps what is typed into a form under a name until drop(), and puts back what was left there before;
+ * ``found``: whether anything was.
+ */
+export function keepForm(form, name) {
+  const draft = draftOf(name, () => ({}));
+  const controls = [...form.querySelectorAll(TYPED)];
+  const found = Boolean(draft.typed);
+  for (const control of controls) putBack(control, draft.typed?.[control.name]);
+  form.addEventListener("input", () => {
+    draft.typed = Object.fromEntries(controls.map((control) => [control.name, control.value]));
+    keep();
+  });
+  return { found, drop: () => {
+    delete draft.typed;
+    keep();
+  } };
+}
+
+function putBack(control, value) {
+  if (value === undefined) return;
+  if (control.options && ![...control.options].some((option) => option.value === value && !option.disabled)) return;
+  control.value = value;
+  control.dispatchEvent(new Event("input")); // to who looks at what is typed in it
 }
 
 /** The writer has signed out. */

@@ -167,17 +167,23 @@ function personRows(desk, ticket, person, read) {
     h("span", null, t(`person.why.${link.kind}`, {
       channels: link.proofs.map((proof) => channelOf.get(proof.identity) ?? "").join(" + "), value: link.value,
     })),
-    h("button.link", { type: "button", onclick: () => desk.act(async () => {
-      await call("POST", `/tickets/${ticket.id}/customer/links/${link.id}/undo`);
-      notice(t("person.undone"));
-      await read();
-    }) }, t("person.undo"))));
+    h("button.link", { type: "button", onclick: () => desk.act(() => part(ticket, link, read)) }, t("person.undo"))));
   const talks = person.conversations.map((talk) => h("li", null,
     h("span", null, `${channelName(talk.channel)} ${talk.subject || ""} · ${talk.tickets.map((one) =>
       `${one.number} ${say(desk.state.names.states[one.state])}`).join(t("mark.and"))}`),
     h("button.link", { type: "button", title: t("person.read.note"), onclick: () => desk.act(() => readElsewhere(ticket, talk)) }, t("person.read"))));
   if (!why.length && !talks.length) return [h("p.small", null, t("person.alone"))];
   return [h("ol", null, why), h("ol", null, talks)];
+}
+
+async function part(ticket, link, read) {
+  const said = await ask({
+    title: t("person.undo.title"), text: t("person.undo.text"), submit: t("person.undo"), danger: true,
+    send: () => call("POST", `/tickets/${ticket.id}/customer/links/${link.id}/undo`),
+  });
+  if (!said) return;
+  notice(t("person.undone"));
+  await read();
 }
 
 async function readElsewhere(ticket, talk) {

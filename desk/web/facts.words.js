@@ -89,6 +89,8 @@ export const WORDS = {
   "person.why.email": ["{channels}：邮箱 {value} 均已证实", "{channels}: the address {value} is proven on both"],
   "person.why.phone": ["{channels}：电话 {value} 均已证实", "{channels}: the number {value} is proven on both"],
   "person.undo": ["不是同一人", "Not the same person"],
+  "person.undo.title": ["分成两位客户？", "Two different people?"],
+  "person.undo.text": ["两边的往来不再互相显示，同样的依据以后也不会再合并：不能恢复。", "Neither sees what the other said any more, and the same evidence never joins them again: this cannot be taken back."],
   "person.undone": ["已撤销，同样的依据不会再合并。", "Undone; the same evidence does not join them again."],
   "person.read": ["查看", "Read"],
   "person.read.note": ["查看会留下记录", "This is recorded"],

@@ -6,7 +6,7 @@ export const WORDS = {
   "login.login": ["账号", "Login"],
   "login.password": ["密码", "Password"],
   "login.submit": ["登录", "Sign in"],
-  "login.ended": ["登录已过期，请重新登录。没写完的答复还在。", "Your session has ended: sign in again. Answers that you had begun are still there."],
+  "login.ended": ["登录已过期，请重新登录。没写完的答复和表单还在。", "Your session has ended: sign in again. Answers and forms that you had begun are still there."],
   "login.hint": ["账号由管理员分配。", "An admin gives you your login."],
   "logout": ["退出", "Sign out"],
   "language": ["English", "中文"],

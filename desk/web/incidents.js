@@ -98,13 +98,16 @@ class Incidents extends Panes {
   }
 
   async remove(member) {
-    await call("POST", `/incidents/${this.chosen}/members/${member.id}/remove`);
-    await this.read();
+    const answer = await ask({
+      title: t("incidents.remove.title", { number: member.number }), text: t("incidents.remove.text"), submit: t("incidents.remove"), danger: true,
+      send: () => call("POST", `/incidents/${this.chosen}/members/${member.id}/remove`),
+    });
+    if (answer) await this.read();
   }
 
   async close() {
     const answer = await ask({
-      title: t("incidents.end.title"), submit: t("incidents.end"),
+      title: t("incidents.end.title"), text: t("incidents.end.text"), submit: t("incidents.end"),
       fields: [h("label.field", null, t("incidents.summary"), h("textarea", { name: "summary", rows: "4", required: true, maxlength: "5000" }))],
       send: (said) => call("POST", `/incidents/${this.chosen}/close`, { summary: said.get("summary") }),
     });

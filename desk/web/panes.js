@@ -31,7 +31,7 @@ export class Panes {
   }
 
   act(work) {
-    return attempt(work);
+    return attempt(this.desk, work);
   }
 
   action(words, work, kind = "button.quiet") {

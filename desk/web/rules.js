@@ -70,7 +70,7 @@ class Rules {
       h("p.small", null, version.why, " · ", version.created_by?.name ?? t("rules.system")),
       section(t("rules.findings"), version.findings.map((found) => h(`li.flag${found.level === "error" ? ".bad" : ""}`, null, say(found.text))), t("rules.fine")),
       this.general !== version.number && section(t("rules.changes", { number: this.general ?? "–" }), changes.map((change) => h("li", null, say(change.text))), t("rules.same")),
-      version.rehearsal && h("section", null, h("h4", null, t("rules.rehearsal")), rehearsal(version.rehearsal)),
+      version.rehearsal && h("section", null, h("h4", null, t("rules.rehearsal")), rehearsal(version.rehearsal, this.desk)),
       section(t("rules.history"), made.map((publication) => h("li", null, moment(publication.at), ` ${lineName(this.desk, publication.line)} · ${publication.by?.name ?? t("rules.system")} · ${publication.why}`, publication.ended_at === null ? "" : ` (${t("rules.ended")})`)), t("rules.never")),
     ];
   }
@@ -91,7 +91,7 @@ class Rules {
     const lines = this.inForce.map((made) => made.line);
     const key = {};
     const answer = await ask({
-      title: t("rules.rollback.title"), submit: t("rules.rollback"), danger: true,
+      title: t("rules.rollback.title"), text: t("rules.rollback.text"), submit: t("rules.rollback"), danger: true,
       fields: [why(), lineChoice(this.desk, lines)],
       send: (said) => make("/rules/rollback", { why: said.get("why"), line: lines[Number(said.get("line"))] }, key),
     });
@@ -112,7 +112,7 @@ class Rules {
   }
 
   act(work) {
-    return attempt(work);
+    return attempt(this.desk, work);
   }
 }
 
@@ -144,14 +144,14 @@ function percent(share) {
 }
 
 /** What a rehearsal came to: the live rules beside the draft. */
-function rehearsal({ tickets, live, draft, differences, bound, busiest }) {
+function rehearsal({ tickets, live, draft, differences, bound, busiest }, desk) {
   const rows = [["rules.sla", "sla", percent], ["rules.mean", "mean_wait", seconds], ["rules.p95", "p95_wait", seconds]];
   return h("div", null,
     h("table", null,
       h("thead", null, h("tr", null, h("th", null, t("rules.tickets", { tickets })), h("th", null, t("rules.live")), h("th", null, t("rules.draft.side")))),
       h("tbody", null,
         rows.map(([name, key, form]) => row(t(name), form(live[key]), form(draft[key]))),
-        Object.keys(draft.by_urgency).map((urgency) => row(`${t("rules.sla")} ${urgency}`, percent(live.by_urgency[urgency]?.sla ?? null), percent(draft.by_urgency[urgency].sla))),
+        Object.keys(draft.by_urgency).map((urgency) => row(`${t("rules.sla")} · ${desk.className("urgency", urgency)}`, percent(live.by_urgency[urgency]?.sla ?? null), percent(draft.by_urgency[urgency].sla))),
         row(t("rules.occupancy"), percent(live.occupancy.mean), percent(draft.occupancy.mean)))),
     h("p.small", null, t("rules.moved", differences), " ", t("rules.bound", { whole: percent(bound.occupancy), busiest: percent(busiest?.occupancy ?? null) })));
 }

@@ -22,6 +22,7 @@ export const WORDS = {
   "rules.published": ["第 {number} 版已发布，5 秒内生效。", "Version {number} is published, in force within 5 s."],
   "rules.rollback": ["退回", "Roll back"],
   "rules.rollback.title": ["退回上一次发布", "Take the last publication back"],
+  "rules.rollback.text": ["这部分工单改用再上一次发布的那一版，5 秒内生效；现在这一版仍保留，可以再发布。", "These tickets go by the version that was published before, within 5 s. The present one is kept and can be published again."],
   "rules.draft": ["起草", "Draft"],
   "rules.draft.title": ["基于第 {number} 版起草", "A draft based on version {number}"],
   "rules.draft.side": ["草案", "Draft"],

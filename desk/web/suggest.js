@@ -101,6 +101,6 @@ async function write(each) {
 }
 
 async function retire(each) {
-  const said = await ask({ title: t("canned.retire"), text: each.title, submit: t("canned.retire"), danger: true, send: () => call("DELETE", `/canned/${each.id}`) });
+  const said = await ask({ title: t("canned.retire"), text: t("canned.retire.text", { title: each.title }), submit: t("canned.retire"), danger: true, send: () => call("DELETE", `/canned/${each.id}`) });
   return Boolean(said);
 }

@@ -124,6 +124,7 @@ export const WORDS = {
   "suggest.ticket": ["工单 {number} 的答复", "The answer of ticket {number}"],
   "suggest.score": ["相似程度", "Similarity"],
   "suggest.insert": ["插入", "Insert"],
+  "ask.begun": ["上次没写完的已放回，请核对后再提交；点“取消”即丢弃。", "What you had begun is back: check it before you submit. Cancel throws it away."],
   "ask.cancel": ["取消", "Cancel"],
   "ask.decline": ["拒接这张工单", "Decline this ticket"],
   "ask.decline.reason": ["原因", "Reason"],

@@ -24,7 +24,7 @@ async def test_an_answer_half_written_outlives_a_reload_and_the_session(
     await expect(answer).to_have_value("您好，正在")
     await page.context.clear_cookies()
     await page.evaluate("document.querySelector('[data-do=pend]')?.click()")
-    await expect(page.get_by_role("alert")).to_contain_text("没写完的答复还在")
+    await expect(page.get_by_role("alert")).to_contain_text("没写完的答复和表单还在")
     await expect(page.get_by_label("账号")).to_have_value("li")
     await page.get_by_label("密码").fill(PASSWORD)
     await page.keyboard.press("Enter")
@@ -36,6 +36,36 @@ async def test_an_answer_half_written_outlives_a_reload_and_the_session(
     await page.keyboard.press("Enter")
     await expect(page.locator(".lamp")).to_have_text("已连接")
     assert "您好" not in await page.evaluate("JSON.stringify({...sessionStorage})")
+
+
+async def test_a_form_half_written_outlives_the_session_and_escape(
+    page: Page, url: str, house: World
+) -> None:
+    me = await house.person("li", presence=Presence.READY)
+    await house.give(await house.ticket(), me)
+    await sign_in(page, url)
+    await page.locator(".card").click()
+    helping = page.locator(".moves").get_by_role("button", name="协办")
+    form = page.get_by_role("dialog")
+    note = form.get_by_label("需要什么")
+    begun = form.get_by_text("上次没写完的已放回")
+    await helping.click()
+    await expect(begun).to_be_hidden()
+    await note.fill("请仓库核对第二次称重")
+    await page.context.clear_cookies()
+    await form.get_by_role("button", name="协办").click()
+    await page.get_by_label("密码").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await helping.click()
+    await expect(note).to_have_value("请仓库核对第二次称重")
+    await expect(begun).to_be_visible()
+    await page.keyboard.press("Escape")
+    await helping.click()
+    await expect(note).to_have_value("请仓库核对第二次称重")
+    await form.get_by_role("button", name="取消").click()
+    await helping.click()
+    await expect(note).to_have_value("")
+    await expect(begun).to_be_hidden()
 
 
 async def test_back_forward_and_a_reload_find_their_place(
