@@ -244,7 +244,7 @@ class Classifier:
                 continue
             reason = Reason(
                 kind="floor",
-                text=f"{floor.spec.zh} {floor.spec.en}：{floor.phrase}",
+                text=f"{floor.spec.zh}：{floor.phrase} / {floor.spec.en}: {floor.phrase}",
                 weight=1.0,
             )
             changes: dict[str, object] = {"reasons": (reason, *label.reasons), "accepted": True}

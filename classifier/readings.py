@@ -223,10 +223,20 @@ def _read(block: str, name: str) -> _Reading:
     return _Reading(_WORD, shown(name if latin else name.replace(" ", "")))
 
 
+_MANNERS = {
+    "chat": ("聊天", "chat"),
+    "form": ("表单", "form"),
+    "mail": ("邮件", "mail"),
+    "phone": ("电话", "telephone"),
+}
+"""Manners of writing that the seed has; another one that was learnt is called as it is."""
+
+
 def _read_shape(name: str) -> str:
     if name.startswith("channel:"):
         channel = name.removeprefix("channel:")
-        return f"渠道 {channel} / channel {channel}"
+        zh, en = _MANNERS.get(channel, (channel, channel))
+        return f"渠道：{zh} / channel: {en}"
     return " / ".join(SHAPES[name])
 
 

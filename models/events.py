@@ -123,7 +123,7 @@ OTHERS: dict[str, Kind] = {
     "rules.published": Kind("分单规则发布", "routing rules were published", ("number", "line")),
     "rules.ended": Kind("分单规则停用", "a publication of rules ended", ("number",)),
     "text.published": Kind(
-        "客户文字换了版本", "another version of a text is said", ("name", "lang", "number")
+        "客户文案换了版本", "another version of a text is said", ("name", "lang", "number")
     ),
     "incident.opened": Kind(
         "许多相似的投诉成为一个事件（drill 为演练）",

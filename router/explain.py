@@ -101,10 +101,10 @@ _TOO_SMALL = Text(
     "their capacity is less than the {units} it takes: raise it, or a supervisor assigns it",
 )
 
-_OFFLINE = Text("会而不在线的：{names}", "who has them and is offline: {names}")
+_OFFLINE = Text("有此技能但不在线的：{names}", "who has them and is offline: {names}")
 
 _NOBODY_LEARNT = Text(
-    "没有任何账号会：给人加上技能，或由班长指派",
+    "没有任何账号有此技能：给人加上，或由班长指派",
     "nobody with an account has them: give somebody the skills, or a supervisor assigns it",
 )
 
@@ -164,7 +164,7 @@ def why_not_yet(
     waited, due = now - ticket.created_at, ticket.created_at + ticket.target - now
     clauses = [
         _needs_text(standing.needs, called),
-        Text(f"已等待 {_span(waited).zh}", f"it has waited {_span(waited).en}"),
+        _waited_text(waited),
         _due_text(due),
         _matching_text(standing.online),
         *(
@@ -355,6 +355,16 @@ def _due_text(due: float) -> Text:
     if due < 0:
         return Text(f"已超时 {span.zh}", f"it is {span.en} late")
     return Text(f"距响应时限还有 {span.zh}", f"its answer is due in {span.en}")
+
+
+def _waited_text(waited: float) -> Text:
+    """Less than nothing: it came while the centre is closed, and counts from its opening."""
+    span = _span(abs(waited))
+    if waited < 0:
+        return Text(
+            f"{span.zh}后营业才开始计时", f"its time counts from the opening, in {span.en}"
+        )
+    return Text(f"已等待 {span.zh}", f"it has waited {span.en}")
 
 
 def _relaxing_text(seconds: float, online: int) -> Text:

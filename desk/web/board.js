@@ -91,7 +91,7 @@ function panel(queue, desk) {
     h("div.queue-figures", null,
       figure(String(queue.waiting), t("board.waiting")),
       figure(span(now() - queue.oldest), t("board.longest")),
-      figure(expected(queue.wait), t("board.new"))),
+      figure(expected(queue.wait), t("board.new"), queue.wait === null)),
     h("p.urgencies", null,
       byUrgency(queue, desk).map(([value, count]) =>
         h(`span.chip${value === "紧急" ? ".urgent" : ""}`, null, `${urgencyName(value, desk)} ${count}`)),
@@ -105,9 +105,9 @@ function panel(queue, desk) {
         h("span", null, urgencyName(ticket.urgency, desk)),
         h("span.spread", null),
         h("span.since", null, moment(ticket.queued_at)),
-        h("span.wait", null, expected(ticket.wait))))));
+        ticket.wait !== null && h("span.wait", null, expected(ticket.wait))))));
 }
 
-function figure(value, name) {
-  return h("div.figure", null, h("strong", null, value), h("small", null, name));
+function figure(value, name, unknown = false) {
+  return h("div.figure", null, h(`strong${unknown ? ".unknown" : ""}`, null, value), h("small", null, name));
 }

@@ -8,7 +8,7 @@ export const WORDS = {
   "board.longest": ["最久等待", "Longest wait"],
   "board.ready": ["就绪坐席", "Agents ready"],
   "board.free": ["空闲容量", "Free capacity"],
-  "board.new": ["新来的预计要等", "A new one will wait"],
+  "board.new": ["新工单预计等待", "A new one will wait"],
   "board.empty": ["现在没有人排队。", "Nobody is waiting."],
   "board.anybody": ["不需要技能", "No skill needed"],
   "board.preferred": ["优先 {skills}", "{skills} preferred"],
@@ -18,5 +18,5 @@ export const WORDS = {
   "board.about.hours": ["约 {n} 小时", "~{n} h"],
   "board.over": ["{n} 张超时限", "{n} past target"],
   "board.pace": ["忙时每小时接走 {n} 张", "{n} taken an hour when busy"],
-  "board.pace.unknown": ["量得太少，还算不出速度", "Too little measured to know the pace"]
+  "board.pace.unknown": ["样本太少，暂算不出速度", "Too little measured to know the pace"]
 };

@@ -55,7 +55,7 @@ function draw(page, known, tools) {
       h("h1", null, t("bundles.title")), h("span.spread", null),
       h("button.quiet", { type: "button", onclick: () => tools.act(() => openCanned(tools.desk)) }, t("canned.title")),
       h("button.quiet", { type: "button", onclick: () => tools.act(() => openDictionary(tools.desk)) }, t("dictionary.title")),
-      h("button.quiet", { type: "button", onclick: () => tools.desk.closePage() }, t("bundles.back"))),
+      h("button.quiet.to-tickets", { type: "button", onclick: () => tools.desk.closePage() }, t("bundles.back"))),
     h("div.bundles-grid", null,
       h("div.column", null, training(known, latest, tools), rack(known, tools)),
       h("div.column.wide", null,
@@ -174,7 +174,7 @@ function comparison(facet, figures, desk) {
   return h("section.panel", null,
     h("h2", null, facetName(desk, facet), " ", h("small", null, t("bundles.on.golden", { cases: figures.cases }))),
     h("div.side", null,
-      h("table.duel", null,
+      h("table.duel.totals", null,
         h("thead", null, h("tr", null, ["class", "cases", "champion", "challenger", "difference", "interval"].map((name) => h("th", { scope: "col" }, t(`bundles.column.${name}`))))),
         h("tbody", null, rows.map(([name, figure, cases]) => duel(name, figure, cases)))),
       confusion(facet, figures, desk)));

@@ -23,7 +23,7 @@ function scale(days) {
   const width = Math.min(step * 0.8, 28);
   const places = days.map((_, n) => ({ x: LEFT + n * step + step / 2, width }));
   const ends = days.length > 1 ? [0, days.length - 1] : days.length ? [0] : [];
-  const dates = ends.map((n) => words(places[n].x, HEIGHT - 3, short(days[n]), { "text-anchor": n === 0 ? "start" : "end", class: "tick" }));
+  const dates = ends.map((n) => words(places[n].x, HEIGHT - 3, short(days[n]), { "text-anchor": ends.length === 1 ? "middle" : n === 0 ? "start" : "end", class: "tick" }));
   return { places, dates };
 }
 

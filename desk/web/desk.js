@@ -6,6 +6,7 @@ import { call, Line } from "./door.js";
 import { draftsOf, forget } from "./drafts.js";
 import { makeFacts } from "./facts.js";
 import { makeFigures } from "./figures.js";
+import { countWords } from "./finding.js";
 import { unmask } from "./keys.js";
 import { drawLogin } from "./login.js";
 import { goTo, leaveFor, place } from "./place.js";
@@ -328,6 +329,7 @@ class Desk {
       if (state.found !== asked) return; // another one was asked for since
       state.listed = [...state.listed, ...found.map(({ ticket, ...how }) => ({ ...ticket, ...how }))];
       Object.assign(state, { more: told.before !== null, found: { ...asked, ...told, looks: false } });
+      if (state.listed.length) speak(countWords(state)); // the focus stays in the box
     } catch (error) {
       if (state.found === asked) state.found = { ...asked, looks: false, trouble: error.message };
       if (error.status === 401) this.complain(error);

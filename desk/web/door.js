@@ -77,17 +77,20 @@ export class Line {
     this.lastSeq = 0;
     this.failures = 0;
     this.stopped = false;
+    this.cut = () => this.socket?.close(); // it would seem alive for a minute yet
     this.hurry = () => this.socket?.readyState !== WebSocket.OPEN && this.open();
   }
 
   start() {
     window.addEventListener("online", this.hurry);
+    window.addEventListener("offline", this.cut);
     this.open();
   }
 
   stop() {
     this.stopped = true;
     window.removeEventListener("online", this.hurry);
+    window.removeEventListener("offline", this.cut);
     clearTimeout(this.again);
     clearTimeout(this.watch);
     this.socket?.close();

@@ -142,7 +142,7 @@ function customerBox(desk, view) {
         t(`who.${toggle}`)),
       desk.state.me.role === "admin" && [
         h("a.link", { href: `/api/v1/tickets/${ticket.id}/customer/copy`, download: true, title: t("who.copy.note") }, t("who.copy")),
-        h("button.link", { type: "button", onclick: () => desk.act(() => erase(ticket)) }, t("who.erase"))]),
+        h("button.link.danger", { type: "button", onclick: () => desk.act(() => erase(ticket)) }, t("who.erase"))]),
   ];
 }
 

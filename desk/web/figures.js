@@ -1,5 +1,5 @@
 // The supervisors' page of figures: a period by day and by group, and the month's file.
-import { anew, h, lang, span, t } from "./dom.js";
+import { anew, h, has, lang, span, t } from "./dom.js";
 import { line } from "./charts.js";
 import { call } from "./door.js";
 import { channelName } from "./queue.js";
@@ -43,7 +43,7 @@ export function makeFigures(desk) {
 function heading(desk, ...tools) {
   return h("header.bundles-head", null,
     h("h1", null, t("figures.title")), h("span.spread", null), tools,
-    h("button.quiet", { type: "button", onclick: () => desk.closePage() }, t("bundles.back")));
+    h("button.quiet.to-tickets", { type: "button", onclick: () => desk.closePage() }, t("bundles.back")));
 }
 
 function draw(page, known, { desk, asked, read }) {
@@ -62,7 +62,7 @@ function draw(page, known, { desk, asked, read }) {
       h("section.panel", null,
         h("div.row", null, h("h2", null, t("figures.groups")), h("span.spread", null),
           choose("by", known.whole.dimensions, (by) => t(`figures.by.${by}`))),
-        table(known.groups, asked.by))));
+        table(known.groups, asked.by, desk))));
 }
 
 /** The month as files: its figures, and its complaints. */
@@ -98,19 +98,23 @@ function rough(seconds) {
   return Math.round(seconds / unit) * unit;
 }
 
-function table({ figures, rows }, by) {
+function table({ figures, rows }, by, desk) {
   const names = Object.keys(figures).filter((name) => rows.some((row) => row.values[name] !== null));
   if (!rows.length) return h("p.empty", null, t("figures.none"));
   const sorted = [...rows].sort((one, other) => other.values.volume - one.values.volume);
-  return h("div.apart", { tabindex: "0" }, h("table.duel.figures-table", null,
+  return h("div.apart", { tabindex: "0" }, h("table.duel.figures-table", { "aria-label": t("figures.groups") },
     h("thead", null, h("tr", null, h("th", { scope: "col" }, t(`figures.by.${by}`)),
       names.map((name) => h("th", { scope: "col", title: definition(figures[name]) }, title(figures[name]))))),
     h("tbody", null, sorted.map((row) => h("tr", null,
-      h("th", { scope: "row" }, groupName(row, by)),
+      h("th", { scope: "row" }, groupName(row, by, desk)),
       names.map((name) => h("td", null, shown(row.values[name], figures[name].unit))))))));
 }
 
-function groupName(row, by) {
+const FACETS = ["domain", "region"]; // their names are the taxonomy's, in both languages
+
+function groupName(row, by, desk) {
   if (!row.group) return t("figures.unknown");
+  if (FACETS.includes(by)) return desk.className(by, row.group);
+  if (by === "tier" && has(`tier.${row.group}`)) return t(`tier.${row.group}`);
   return by === "channel" ? channelName(row.group) : row.name;
 }

@@ -15,6 +15,7 @@ export const WORDS = {
   "figures.by.team": ["班组", "Team"],
   "figures.by.tier": ["客户等级", "Tier"],
   "figures.by.region": ["地区", "Region"],
+  "tier.standard": ["标准", "Standard"],
   "figures.none": ["这段时间没有工单。", "There were no tickets in this time."],
   "figures.unknown": ["（未知）", "(unknown)"]
 };

@@ -21,6 +21,14 @@ export function searchBox(desk) {
   return h("div.search", { role: "search" }, box);
 }
 
+/** Back to the list of before. */
+function leaveSearch(desk) {
+  const box = document.querySelector(".search input");
+  box.value = "";
+  desk.search("");
+  box.focus();
+}
+
 /** Who has gone on to another list asks for nothing any more; a number that is offered stands in the box. */
 export function leaveBox(pane, { found }) {
   const box = pane.querySelector(".search input");
@@ -48,10 +56,22 @@ export function untold(desk) {
   if (found.trouble) return [line("trouble", found.trouble, h("span.bad", null, found.trouble))];
   if (found.looks && !listed.length) return [line("looks", "", t("search.looks"))];
   const told = [];
-  if (found.misread) told.push(line("misread", found.misread, t("search.misread"), found.misread.like.map((number) => likely(desk, number))));
+  if (listed.length && !found.looks) told.push(counted(desk));
+  if (found.misread) told.push(line("misread", found.misread, t("search.misread"), h("div", null, found.misread.like.map((number) => likely(desk, number)))));
   if (!found.looks && !listed.length && !found.misread?.like.length) told.push(line("none", found.text, t("search.none", { text: found.text }), h("br"), t("search.hint")));
   if (found.unread) told.push(line("unread", found.unread, t("search.unread", { n: found.unread })));
   return told;
+}
+
+/** How many there are, in words. */
+export function countWords({ listed, more }) {
+  return t(more ? "search.count.more" : "search.count", { n: listed.length });
+}
+
+function counted(desk) {
+  const words = countWords(desk.state);
+  return { id: "count", shows: words, make: () => h("li.told", null, words,
+    h("button.link", { type: "button", onclick: () => leaveSearch(desk) }, t("search.back"))) };
 }
 
 function likely(desk, number) {

@@ -66,7 +66,7 @@ class Incidents extends Panes {
 
   members(members, open) {
     const removable = (member) => open && this.supervises && member.ticket_id && member.removed_at === null;
-    return h("table", null, h("tbody", null, members.map((member) => h("tr", null,
+    return h("table", { "aria-label": t("incidents.members.title") }, h("tbody", null, members.map((member) => h("tr", null,
       h("th", null, member.ticket_id
         ? h("button.link", { type: "button", onclick: () => this.visit(member.ticket_id) }, member.number)
         : say(member.name)),

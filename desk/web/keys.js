@@ -59,7 +59,7 @@ export function chips(desk, view) {
     h("button.key", { type: "button", title: t(key.masked ? "keys.copy.masked" : "keys.copy"), onclick: () => desk.act(async () => {
       const text = key.masked ? (await reveal(view.ticket.id, key.message)).keys[key.at].text : key.text;
       await copied(text);
-    }, { quiet: !key.masked }) }, h("small", null, t(`keys.${key.kind}`)), key.text)));
+    }, { quiet: !key.masked }) }, h("small", null, t(`keys.${key.kind}`)), h("span", null, key.text))));
 }
 
 export function hasChips(view) {

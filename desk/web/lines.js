@@ -20,6 +20,11 @@ export function lineOf(answer) {
   };
 }
 
+/** Whether rules for this line are the general ones. */
+export function isEverything({ channels, accounts, domains }) {
+  return !channels.length && !accounts.length && !domains.length;
+}
+
 /** One of the lines that rules are in force for. */
 export function lineChoice(desk, lines) {
   return h("label.field", null, t("rules.line.which"), h("select", { name: "line" },

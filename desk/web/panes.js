@@ -6,7 +6,7 @@ export class Panes {
     this.desk = desk;
     this.list = h("ul.cards", null);
     this.detail = h("section.rules-detail", { "aria-live": "polite" });
-    this.head = h("nav.panes-head", null);
+    this.head = h("div.panes-head", { role: "group", "aria-label": title });
     this.dialog = h("dialog.rules", { "aria-labelledby": `${id}-title`, id },
       h("header.row", null,
         h("h2", { id: `${id}-title` }, title), h("span.spread", null), tools,

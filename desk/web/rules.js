@@ -1,7 +1,7 @@
 // The rules, for those who supervise: versions, what each changes, its review and rehearsal.
 import { anew, ask, attempt, h, moment, notice, say, t } from "./dom.js";
 import { call, make } from "./door.js";
-import { lineChoice, lineFields, lineName, lineOf } from "./lines.js";
+import { isEverything, lineChoice, lineFields, lineName, lineOf } from "./lines.js";
 
 /** Opens the view over the desk; it goes with Escape or its button. */
 export async function openRules(desk) {
@@ -31,7 +31,7 @@ class Rules {
     this.channels = channels;
     this.inForce = publications.filter((made) => made.ended_at === null);
     this.publications = publications;
-    this.general = this.inForce.find(({ line }) => !line.channels.length && !line.accounts.length && !line.domains.length)?.number;
+    this.general = this.inForce.find(({ line }) => isEverything(line))?.number;
     await this.choose(number ?? versions[0]?.number);
   }
 
@@ -66,7 +66,7 @@ class Rules {
       h("div.row", null, h("h3", null, t("rules.version", { number: version.number })), h("span.spread", null),
         h("button.quiet", { type: "button", onclick: () => this.act(() => this.draft(version)) }, t("rules.draft")),
         this.mayPublish && h("button.primary", { type: "button", onclick: () => this.act(() => this.publish(version)) }, t("rules.publish")),
-        this.mayPublish && h("button.danger", { type: "button", onclick: () => this.act(() => this.rollBack()) }, t("rules.rollback"))),
+        this.mayPublish && this.withBefore().length > 0 && h("button.danger", { type: "button", onclick: () => this.act(() => this.rollBack()) }, t("rules.rollback"))),
       h("p.small", null, version.why, " · ", version.created_by?.name ?? t("rules.system")),
       section(t("rules.findings"), version.findings.map((found) => h(`li.flag${found.level === "error" ? ".bad" : ""}`, null, say(found.text))), t("rules.fine")),
       this.general !== version.number && section(t("rules.changes", { number: this.general ?? "–" }), changes.map((change) => h("li", null, say(change.text))), t("rules.same")),
@@ -87,8 +87,14 @@ class Rules {
     await this.read(version.number);
   }
 
+  /** The lines whose tickets went by other rules before: the first general ones replaced nothing. */
+  withBefore() {
+    const first = this.publications.filter(({ line }) => isEverything(line)).length < 2;
+    return this.inForce.map((made) => made.line).filter((line) => !(first && isEverything(line)));
+  }
+
   async rollBack() {
-    const lines = this.inForce.map((made) => made.line);
+    const lines = this.withBefore();
     const key = {};
     const answer = await ask({
       title: t("rules.rollback.title"), text: t("rules.rollback.text"), submit: t("rules.rollback"), danger: true,

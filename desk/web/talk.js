@@ -192,17 +192,23 @@ document.addEventListener("pointerdown", (event) => {
   for (const menu of document.querySelectorAll("details.more[open]")) menu.open = menu.contains(event.target);
 });
 
+function fold(menu) {
+  menu.open = false;
+  menu.querySelector("summary").focus();
+}
+
 const SELDOM = ["return", "merge", "unmerge", "split", "close", "reopen", "junk", "unjunk"];
 
 /** What is done seldom, out of the way of what is done all day. */
 function more(desk, ticket, actions) {
   const seldom = SELDOM.filter((action) => actions.includes(action));
-  return seldom.length > 0 && h("details.more", {
-    onclick: (event) => { if (event.target.closest("button")) event.currentTarget.open = false; },
-    onkeydown: (event) => { if (event.key === "Escape") event.currentTarget.open = false; },
-  },
-  h("summary.quiet", null, t("moves.more")),
-  h("div.menu", null, seldom.map((action) => moveButton(desk, ticket, action, ".quiet"))));
+  if (!seldom.length) return null;
+  const menu = h("details.more", { onkeydown: (event) => { if (event.key === "Escape") fold(menu); } },
+    h("summary", null, t("moves.more")),
+    h("div.menu", null, seldom.map((action) => moveButton(desk, ticket, action, ".quiet"))));
+  // Before the button does its work: a dialog gives the focus back to where it was.
+  menu.addEventListener("click", (event) => { if (event.target.closest("button")) fold(menu); }, true);
+  return menu;
 }
 
 function drawHead(head, desk, view) {

@@ -117,6 +117,6 @@ class Texts extends Panes {
 function card(text) {
   return [
     h("span.card-title", null, say(text.use)),
-    h("span.small", null, text.languages[lang()].text.slice(0, 40)),
+    h("span.small.card-clip", null, text.languages[lang()].text),
   ];
 }

@@ -19,4 +19,4 @@ async def test_figures_by_tier(house: World, page: Page, url: str) -> None:
     by = page.get_by_label("按", exact=True).get_by_role("option")
     await expect(by).to_have_text(["渠道", "业务域", "坐席", "班组", "客户等级"])
     await page.get_by_label("按", exact=True).select_option("tier")
-    await expect(page.locator(".figures-table tbody th")).to_have_text("standard")
+    await expect(page.locator(".figures-table tbody th")).to_have_text("标准")

@@ -134,11 +134,18 @@ def test_a_wait_in_full() -> None:
     )
 
 
+def test_what_came_while_the_centre_is_closed_has_waited_for_nothing_yet() -> None:
+    told = wait(TICKET, [LUCY], NOW - 7931)
+    assert "；2 小时 12 分后营业才开始计时；距响应时限还有" in told.text.zh
+    assert "its time counts from the opening, in 2 h 12 min;" in told.text.en
+    assert "已等待" not in told.text.zh
+
+
 def test_who_is_away_and_could_take_it_is_named() -> None:
     """A rung without anybody is skipped at once, so the preferred skill keeps nobody out."""
     told = wait(TICKET, [], offline={"a1": {"domain:物流": 1}, "a2": {"domain:支付": 5}})
     assert (
-        "没有在线坐席符合；需要有此技能的坐席上线，或由班长指派；会而不在线的：李雷。"
+        "没有在线坐席符合；需要有此技能的坐席上线，或由班长指派；有此技能但不在线的：李雷。"
         in told.text.zh
     )
     assert told.text.en.endswith("a supervisor assigns it; who has them and is offline: 李雷.")
@@ -147,7 +154,7 @@ def test_who_is_away_and_could_take_it_is_named() -> None:
 
 def test_a_class_that_no_account_can_serve_is_told() -> None:
     told = wait(TICKET, [], offline={"a2": {"domain:支付": 5}})
-    assert "没有任何账号会" in told.text.zh
+    assert "没有任何账号有此技能" in told.text.zh
     assert "nobody with an account has them" in told.text.en
 
 

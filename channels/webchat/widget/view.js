@@ -44,6 +44,7 @@ class View {
     document.addEventListener("visibilitychange", () => this.back());
     window.addEventListener("focus", () => this.back());
     window.addEventListener("online", () => this.chat.link.kick());
+    window.addEventListener("offline", () => this.chat.link.reset());
     this.status("connecting");
   }
 
@@ -124,6 +125,7 @@ class View {
   /** What the server says it can do just now. */
   service(frame) {
     this.clip.hidden = !frame.files;
+    this.online = frame.online;
     this.away.hidden = frame.online;
     this.mails = frame.mail;
     this.finish.hidden = !frame.last_seq;
@@ -409,8 +411,9 @@ class View {
       : element("span", { class: "file" }, ...content);
   }
 
+  /** Who is next while nobody is there would take it for soon. */
   turn(position, wait) {
-    this.queue.hidden = !position;
+    this.queue.hidden = !position || (!wait && !this.online);
     const place = position === 1 ? t.next : t.turn(position);
     this.queue.textContent = position ? place + t.wait(wait && wait / 60) : "";
   }

@@ -202,7 +202,7 @@ def test_a_floor_raises_and_says_so(classifier: Classifier) -> None:
     label = fire.facets["haste"]
     assert (label.value, label.by, label.accepted, label.confidence) == ("快", "floor", True, 1.0)
     assert label.reasons[0].kind == "floor"
-    assert "着火" in label.reasons[0].text
+    assert label.reasons[0].text == "失火：着火 / Fire: 着火"
     assert label.alternatives[0][0] == "慢"
     assert fire.facets["fruit"].by == "model"
 

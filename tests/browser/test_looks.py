@@ -1,0 +1,229 @@
+"""What pictures of every screen showed: legible in light and dark, named, and kept in place."""
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from models.agent import Presence, Role
+from models.tail import EVENTS
+from tests.browser.test_desk import app, house, page, sign_in, url
+from tests.browser.test_search import index
+from tests.browser.test_webchat import door, write
+from tests.browser.test_webchat import page as visitor
+from tests.contract.desk.world import World
+from tests.contract.store import makers
+from tests.contract.webchat.site import Site
+
+__all__ = ["app", "door", "house", "page", "url", "visitor"]
+
+LEAST = 4.5
+"""WCAG 2.2, 1.4.3 (AA), for text of less than 24 px."""
+
+_PALER_THAN = """
+(least) => {
+  const parse = (css) => {
+    const [r, g, b, a = 1] = css.match(/[\\d.]+/g).map(Number);
+    return css.startsWith("color(") ? [r * 255, g * 255, b * 255, a] : [r, g, b, a];
+  };
+  const over = (top, ground) => [0, 1, 2].map((n) => top[n] * top[3] + ground[n] * (1 - top[3]));
+  const light = (colour) => {
+    const [r, g, b] = colour.map((n) => n / 255).map((n) => (n <= 0.03928 ? n / 12.92 : ((n + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (element) => {
+    const layers = [];
+    for (let at = element; at; at = at.parentElement) layers.unshift(parse(getComputedStyle(at).backgroundColor));
+    return layers.reduce((below, layer) => over(layer, below), [255, 255, 255]);
+  };
+  const pale = (element, colour) => {
+    const below = ground(element);
+    const [dark, bright] = [light(below), light(over(parse(colour), below))].sort((a, b) => a - b);
+    return (bright + 0.05) / (dark + 0.05) < least;
+  };
+  const seen = [...document.querySelectorAll("body *")].filter((element) =>
+    element.checkVisibility() && element.getClientRects().length && !element.closest(".unseen, .skip, :disabled, svg"));
+  const says = (element) => [...element.childNodes].some((child) => child.nodeType === Node.TEXT_NODE && child.textContent.trim());
+  return [
+    ...seen.filter((element) => says(element) && pale(element, getComputedStyle(element).color)).map((element) => element.textContent),
+    ...seen.filter((element) => element.placeholder && pale(element, getComputedStyle(element, "::placeholder").color)).map((element) => element.placeholder),
+  ];
+}
+"""  # noqa: E501
+
+
+async def _nothing_pale(page: Page) -> None:
+    assert await page.evaluate(_PALER_THAN, LEAST) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_all_text_is_legible(page: Page, url: str, house: World, scheme: str) -> None:
+    me = await house.person("li", Role.ADMIN)
+    ticket = await house.ticket("k1", text="订单号 DD-2026-110100017 没有动静", mail=True)
+    await house.give(ticket, me)
+    await house.ticket("k2")
+    await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+    await sign_in(page, url)
+    await page.get_by_role("button", name="全部").click()
+    await page.locator(f'[data-ticket="{ticket}"]').click()
+    await expect(page.locator(".keys")).to_be_visible()
+    await expect(page.get_by_placeholder("写给同事的备注")).to_be_visible()
+    await _nothing_pale(page)
+    for name in ("看板", "报表", "模型"):
+        await page.get_by_role("button", name=name, exact=True).click()
+        await expect(page.locator("main .panel").first).to_be_visible()
+        await _nothing_pale(page)
+
+
+async def test_a_menu_gives_the_focus_back(page: Page, url: str, house: World) -> None:
+    me = await house.person("li", presence=Presence.READY)
+    await house.give(await house.ticket(), me)
+    await sign_in(page, url)
+    await page.locator(".card").click()
+    menu = page.locator("details.more summary")
+    for leave in ("menu", "dialog"):
+        await menu.focus()
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("Tab")
+        if leave == "dialog":
+            await page.keyboard.press("Enter")
+            await expect(page.get_by_role("dialog")).to_be_visible()
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_role("dialog")).to_have_count(0)
+        await expect(menu).to_be_focused()
+        await expect(page.locator("details.more[open]")).to_have_count(0)
+
+
+async def test_a_line_that_is_cut_is_told_at_once(page: Page, url: str, house: World) -> None:
+    await house.person("li")
+    await sign_in(page, url)
+    await page.context.set_offline(True)
+    await expect(page.locator(".lamp")).to_have_text("重新连接中…")
+    await page.context.set_offline(False)
+    await expect(page.locator(".lamp")).to_have_text("已连接")
+
+
+async def test_how_many_were_found_and_the_way_back(page: Page, url: str, house: World) -> None:
+    me = await house.person("li")
+    for n in range(2):
+        await house.give(await house.ticket(f"k{n}", text=f"耳机没有声音 {n}"), me)
+    await index(house)
+    await sign_in(page, url)
+    box = page.get_by_role("searchbox", name="查找工单")
+    await box.fill("没有声音")
+    await box.press("Enter")
+    await expect(page.locator(".told")).to_contain_text("找到 2 张")
+    await expect(page.locator("#spoken")).to_have_text("找到 2 张")
+    await page.get_by_role("button", name="返回列表").click()
+    await expect(page.locator(".told")).to_have_count(0)
+    await expect(box).to_have_value("")
+    await expect(box).to_be_focused()
+    await expect(page.locator(".queue .card")).to_have_count(2)
+
+
+async def test_figures_are_named_in_the_readers_language(
+    page: Page, url: str, house: World
+) -> None:
+    await house.person("wang", Role.SUPERVISOR)
+    ticket = await house.ticket()
+    await sign_in(page, url, "wang")
+    await page.get_by_role("button", name="English").click()
+    await page.get_by_role("button", name="Figures").click()
+    by = page.get_by_label("By", exact=True)
+    await by.select_option("domain")
+    labels = (await house.store.tickets.get(ticket)).labels
+    assert labels is not None
+    assert labels.facets["domain"].value == "物流"
+    group = page.get_by_role("table", name="Groups").locator("tbody th")
+    await expect(group).to_have_text("Delivery")
+    await by.select_option("tier")
+    await expect(group).to_have_text("Standard")
+    first = page.locator(".figures-table tbody td").first
+    await expect(first).to_have_css("text-align", "right")
+    await expect(first).to_have_css("font-weight", "400")
+
+
+async def test_a_bundle_that_was_dropped_says_when(page: Page, url: str, house: World) -> None:
+    await house.person("root", Role.ADMIN)
+    answer = {
+        "champion": None,
+        "corrections": {"given": 0, "new": 0, "excluded": 0},
+        "bundles": [
+            {
+                "id": "0123456789abcdef",
+                "created_at": 1.0,
+                "promoted_at": 1.0,
+                "pinned_at": None,
+                "dropped_at": 1_790_000_000.0,
+                "card": {},
+            }
+        ],
+    }
+    await page.route("**/api/v1/bundles", lambda route: route.fulfill(json=answer))
+    await sign_in(page, url, "root")
+    await page.get_by_role("button", name="模型").click()
+    shelf = page.locator(".shelf")
+    await expect(shelf).to_contain_text("内容清除于")
+    await expect(shelf).not_to_contain_text("object")
+
+
+async def test_rules_that_replaced_none_cannot_be_taken_back(
+    page: Page, url: str, house: World
+) -> None:
+    await house.person("root", Role.ADMIN)
+    await house.store.rules.first({"version": "1"}, "routing.toml")
+    await sign_in(page, url, "root")
+    await page.get_by_role("button", name="分单规则").click()
+    view = page.get_by_role("dialog", name="分单规则")
+    await expect(view.get_by_role("button", name="发布", exact=True)).to_be_visible()
+    await expect(view.get_by_role("button", name="退回")).to_have_count(0)
+
+
+async def test_a_member_is_taken_out_only_after_a_word_of_what_it_means(
+    page: Page, url: str, house: World
+) -> None:
+    await house.person("wang", Role.SUPERVISOR)
+    await sign_in(page, url, "wang")
+    await page.get_by_role("button", name="事件").click()
+    view = page.get_by_role("dialog", name="事件")
+    await expect(view).to_contain_text("没有事件")
+    await view.get_by_role("button", name="演练").click()
+    form = page.get_by_role("dialog").last
+    await form.get_by_label("名称").fill("支付中断")
+    await form.get_by_role("button", name="演练").click()
+    await expect(view.locator(".card")).to_contain_text("支付中断")
+    await view.get_by_role("button", name="结束事件").click()
+    await expect(page.get_by_role("dialog").last).to_contain_text("不再有新成员加入")
+
+
+async def test_nobody_is_next_while_nobody_is_there(visitor: Page, door: Site) -> None:
+    await visitor.goto(door.url)
+    await write(visitor, "我的快递三天没有动静了")
+    await expect(visitor.locator(".mine .mark")).to_have_text("✓ 已收到")
+    await door.work()
+    queue = door.store.queue
+    await queue.route([makers.routed(new) for new in await queue.unlabelled(9)])
+    await door.bus.publish(EVENTS)
+    await expect(visitor.get_by_text("现在没有客服在线")).to_be_visible()
+    await expect(visitor.locator(".queue")).to_have_text("下一位就是您，暂时无法预计等待时间")
+    await expect(visitor.locator(".queue")).to_be_hidden()
+
+
+async def test_a_visitor_who_is_cut_off_sees_it(visitor: Page, door: Site) -> None:
+    await visitor.goto(door.url)
+    state = visitor.locator(".state")
+    await expect(state).to_have_text("已连接")
+    await visitor.context.set_offline(True)
+    await expect(state).to_contain_text("连接中断")
+    await visitor.context.set_offline(False)
+    await expect(state).to_have_text("已连接")
+
+
+async def test_the_focus_is_seen_on_every_ground(browser: Browser, door: Site) -> None:
+    """WCAG 2.2, 1.4.11: an outline of 3:1 at least; the old yellow had 1.7 on white."""
+    context = await browser.new_context(viewport={"width": 1280, "height": 800})
+    opened = await context.new_page()
+    await opened.goto(door.url)
+    await opened.keyboard.press("Tab")
+    link = opened.locator("a").first
+    await expect(link).to_be_focused()
+    await expect(link).to_have_css("outline-color", "rgb(11, 107, 95)")
+    await context.close()
