@@ -145,9 +145,8 @@ def _candidates(sets: csr_matrix) -> tuple[Integers, Integers]:
     for _ in range(_BANDS if count else 0):
         keys = np.zeros(count, np.uint64)
         for _ in range(_VALUES):
-            drawn = random.integers(0, 1 << 63, sets.shape[1], np.uint64)
-            least = np.minimum.reduceat(drawn[sets.indices], starts)
-            keys = keys * _MIX + least
+            drawn = random.integers(0, 1 << 32, sets.shape[1], np.uint32)
+            keys = keys * _MIX + np.minimum.reduceat(drawn[sets.indices], starts)
         seen.append(_pairs_of_equal(keys, count))
         if sum(map(len, seen[1:])) > _PENDING:
             seen = [np.unique(np.concatenate(seen))]
@@ -196,18 +195,21 @@ def groups(examples: Sequence[Example]) -> list[int]:
     return [root(index) for index in range(len(examples))]
 
 
-def folds(examples: Sequence[Example], count: int) -> list[int]:
+def folds(
+    examples: Sequence[Example], count: int, group_of: Sequence[int] | None = None
+) -> list[int]:
     """A fold number for each example: groups whole, every class spread evenly.
 
     Groups go one by one, large first, to the fold that so far has least of their labels.
-    Depends on the content only, never on chance or order of a hash.
+    Depends on the content only, never on chance or order of a hash. ``group_of`` is what
+    ``groups`` gives, or gave of more examples, where that is known already.
     """
     members: dict[int, list[int]] = {}
-    for index, group in enumerate(groups(examples)):
+    for index, group in enumerate(groups(examples) if group_of is None else group_of):
         members.setdefault(group, []).append(index)
 
     def content(group: int) -> tuple[int, str]:
-        text = examples[group].item.text
+        text = examples[members[group][0]].item.text
         return -len(members[group]), hashlib.sha256(text.encode(errors="replace")).hexdigest()
 
     held = [Counter[tuple[str, str]]() for _ in range(count)]

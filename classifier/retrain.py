@@ -68,11 +68,13 @@ def retrain(
     )
     base = [corpus[at] for at in parts.seed]
     learnt = [taught[at] for at in parts.lessons]
+    every = [*base, *(lesson.example for lesson in learnt)]
     progress("split", 0.05)
     bundle = train(
-        [*base, *(lesson.example for lesson in learnt)],
+        every,
         taxonomy,
         config.train,
+        groups=parts.learnt_groups,
         now=now,
         progress=lambda stage, share: progress(stage, 0.05 + 0.5 * share),
     )
@@ -89,8 +91,12 @@ def retrain(
 
     def without(agents: frozenset[str]) -> Classifier:
         """The same lesson plan, but for what these agents said."""
-        rest = [x.example for x in learnt if not agents & {c.agent_id for c in x.corrections}]
-        return Classifier(train([*base, *rest], taxonomy, config.train, now=now), taxonomy)
+        said = [agents & {each.agent_id for each in lesson.corrections} for lesson in learnt]
+        kept = [*range(len(base)), *(len(base) + at for at, by in enumerate(said) if not by)]
+        rest = [every[at] for at in kept]
+        groups = [parts.learnt_groups[at] for at in kept]
+        bundle = train(rest, taxonomy, config.train, groups=groups, now=now)
+        return Classifier(bundle, taxonomy)
 
     suspects = suspicion.find(
         [taught[at] for at in (*parts.lessons, *parts.fresh)],

@@ -25,7 +25,8 @@ class Split:
     """Indices into the seed and into the lessons.
 
     ``dropped`` lessons are so like a golden text, or one that is judged with, that learning
-    them would be telling the answers.
+    them would be telling the answers. ``groups`` is what ``examples.groups`` says of the seed
+    and then of the lessons.
     """
 
     seed: list[int]
@@ -33,6 +34,13 @@ class Split:
     lessons: list[int]
     fresh: list[int]
     dropped: list[int]
+    groups: list[int]
+
+    @property
+    def learnt_groups(self) -> list[int]:
+        """The groups of what is learnt: of the seed's part and then of the lessons'."""
+        first = len(self.seed) + len(self.golden)
+        return [self.groups[at] for at in (*self.seed, *(first + at for at in self.lessons))]
 
 
 def golden(seed: Sequence[Example]) -> tuple[list[Example], list[Example]]:
@@ -58,7 +66,7 @@ def split(seed: Sequence[Example], lessons: Sequence[Example], unseen: Sequence[
     known = {of_seed[at] for at in learn}
     known |= {of_lessons[at] for at, new in enumerate(unseen) if not new}
     fresh, kept, dropped = _fresh(lessons, of_lessons, golden_groups, known)
-    return Split(learn, gold, kept, fresh, dropped)
+    return Split(learn, gold, kept, fresh, dropped, group_of)
 
 
 def _fresh(

@@ -40,7 +40,7 @@ from classifier.text import default_cut
 from models.errors import Permanent
 from models.training import BundleCard, Taxonomy
 
-CODE_VERSION = "4"
+CODE_VERSION = "5"
 """Raised when the same data and configuration would give another bundle."""
 
 
@@ -55,6 +55,7 @@ def train(
     taxonomy: Taxonomy,
     config: TrainConfig | None = None,
     *,
+    groups: Sequence[int] | None = None,
     now: float | None = None,
     progress: Progress = lambda _stage, _share: None,
 ) -> Bundle:
@@ -63,29 +64,38 @@ def train(
     Uses one thread: liblinear has no more, and BLAS, which would share the mixing's products
     among all cores, would be slower and round otherwise with another number of them.
     The same data, taxonomy and configuration give the same bundle id, on processors of one
-    kind. ``now`` (seconds since the epoch) is written on the card.
+    kind. ``now`` (seconds since the epoch) is written on the card. ``groups`` has the number of
+    each example's group, as ``examples.groups`` gives it, where that is known already.
 
     Raises:
         TrainingRefused: a label outside the taxonomy, a facet with fewer than two classes, or
             one whose examples are all of one conversation or near-duplicates.
     """
     with threadpool_limits(limits=1, user_api="blas"):
-        return _learnt(data, taxonomy, config or TrainConfig(), now, progress)
+        return _learnt(data, taxonomy, config or TrainConfig(), groups, now, progress)
+
+
+_MANY, _FOLDS_OF_MANY = 20_000, 3
+"""Of more examples than many, a model that has seen two thirds is all but as good as one that has
+seen four fifths, and five of those would take half of the training."""
 
 
 def _learnt(
     data: Sequence[Example],
     taxonomy: Taxonomy,
     config: TrainConfig,
+    groups: Sequence[int] | None,
     now: float | None,
     progress: Progress,
 ) -> Bundle:
     started = time.perf_counter()
     data = examples.up_to_date(data, taxonomy)
+    if len(data) > _MANY:
+        config = replace(config, folds=min(config.folds, _FOLDS_OF_MANY))
     tasks = _tasks(data, taxonomy)
     analyse = Analyser(taxonomy, default_cut())
     analyses = [analyse(example.item) for example in data]
-    fold_of = np.array(examples.folds(data, config.folds), np.int64)
+    fold_of = np.array(examples.folds(data, config.folds, groups), np.int64)
     _check_held_out(fold_of, tasks)
     progress("features", 0.1)
     trial = _best(analyses, taxonomy, fold_of, tasks, config, progress)
@@ -301,6 +311,12 @@ def train_seed(out_dir: Path, taxonomy: Taxonomy, progress: Progress | None = No
     """
     from classifier import seed, splits
 
-    data, _golden = splits.golden(seed.load(taxonomy))
-    bundle = train(data, taxonomy, progress=progress or (lambda _stage, _share: None))
+    corpus = seed.load(taxonomy)
+    parts = splits.split(corpus, [], [])
+    bundle = train(
+        [corpus[at] for at in parts.seed],
+        taxonomy,
+        groups=parts.learnt_groups,
+        progress=progress or (lambda _stage, _share: None),
+    )
     return bundles.save(bundle, out_dir).name

@@ -136,6 +136,18 @@ def test_a_conversation_and_its_near_duplicates_never_straddle() -> None:
     assert not half.fresh
 
 
+def test_who_learns_a_part_need_not_look_for_near_duplicates_again() -> None:
+    given = [
+        example(f"新来的{chr(0x5000 + 11 * (n // 2)) * 6}业务{'吗' * (n % 2)}", f"c{n // 6}")
+        for n in range(200)
+    ]
+    parts = splits.split(SEED, given, [bool(n // 6 % 3) for n in range(200)])
+    assert parts.fresh
+    learnt = [*(SEED[at] for at in parts.seed), *(given[at] for at in parts.lessons)]
+    assert len(set(parts.learnt_groups)) < len(learnt)
+    assert examples.folds(learnt, 5, parts.learnt_groups) == examples.folds(learnt, 5)
+
+
 def test_near_duplicates_are_those_of_the_definition() -> None:
     texts = [
         f"{a}的{b}什么时候{c}"

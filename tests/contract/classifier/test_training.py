@@ -83,6 +83,7 @@ def _machine_scores(known: csr_matrix, truth: np.ndarray, asked: csr_matrix) -> 
     shares = np.bincount(truth) * (truth.max() + 1) / len(truth)
     machine = LinearSVC(
         C=config.penalty,
+        tol=config.tolerance,
         class_weight=dict(enumerate(shares**-config.balance)),
         random_state=0,
         max_iter=5_000,
@@ -112,6 +113,16 @@ def test_training_is_repeatable(bundle: Bundle, saved: Path, tmp_path: Path) -> 
     assert bundles.save(again, tmp_path).name == saved.name
     other = train(samples()[1:], TAXONOMY, now=0.0)
     assert bundles.save(other, tmp_path).name != saved.name
+
+
+def test_many_examples_are_held_out_by_thirds(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("classifier.train._MANY", 50)
+    thirds = train(samples(), TAXONOMY, now=0.0)
+    for figures, share in ((bundle.card.metrics, 4 / 5), (thirds.card.metrics, 2 / 3)):
+        seen = figures["facets"]["fruit"]["learning_curve"][-1]["examples"]
+        assert seen == pytest.approx(share * len(samples()), abs=6)
 
 
 def test_the_card_tells(bundle: Bundle) -> None:
