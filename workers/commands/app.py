@@ -18,6 +18,7 @@ from config.settings import Settings, load, load_rules, load_taxonomy
 from models.agent import ROLE_NAMES
 from models.errors import NotFound, ShouliError, StorageFull, Temporary
 from workers.commands.agents import agents_app
+from workers.commands.compact import compact
 from workers.commands.complaints import complaints_app
 from workers.commands.customers import customers_app
 from workers.commands.figures import figures_app
@@ -72,6 +73,7 @@ app.add_typer(incidents_app, name="incidents")
 app.add_typer(parked_app, name="parked")
 app.add_typer(rules_app, name="rules")
 app.command("simulate")(simulate)
+app.command("compact")(compact)
 app.add_typer(route_app, name="route")
 
 out = Console(highlight=False)
