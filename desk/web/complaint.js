@@ -24,7 +24,7 @@ async function edit(desk, box) {
   const { departments } = await call("GET", "/departments");
   const named = [["", t("complaint.none")], ...departments.map((one) => [one.department, say(one.name)])];
   const said = await ask({
-    title: t("complaint.edit"),
+    title: t("complaint.edit.title"),
     fields: [
       field("department", t("complaint.department"), complaint.department, { list: named }),
       field("cause", t("complaint.cause"), complaint.cause),

@@ -23,6 +23,7 @@ export const WORDS = {
   "complaint.save": ["保存", "Save"],
   "complaint.saved": ["已保存", "Saved"],
   "complaint.edit": ["填写", "Fill in"],
+  "complaint.edit.title": ["填写投诉要素", "What the complaint is about"],
   "complaint.send": ["转责任部门", "To a department"],
   "complaint.send.text": ["进入该部门的队列，按部门时限办理。", "It joins the department's queue, due by its deadline."],
   "complaint.link": ["关联重复投诉", "Repeats another"],

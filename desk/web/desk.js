@@ -31,7 +31,7 @@ class Desk {
   constructor(me, names) {
     this.state = {
       me, names, mine: [], listed: [], waiting: { total: 0, oldest: null },
-      tab: "mine", found: null, pages: 1, more: false, openId: null, view: null, fresh: new Set(), live: false,
+      tab: "mine", found: null, pages: 1, more: false, unread: true, openId: null, view: null, fresh: new Set(), live: false,
     };
     this.open = this.open.bind(this);
     this.dirty = { queue: false, ticket: false };
@@ -47,6 +47,7 @@ class Desk {
         if (this.state.view?.ticket.conversation_id === conversation) this.talk.typing?.();
       },
       onState: (live) => {
+        if (live && !this.state.live && this.state.unread) this.refresh({ queue: true });
         this.state.live = live;
         this.draw();
       },
@@ -216,7 +217,7 @@ class Desk {
     if (state.waiting === before) state.waiting = queue.waiting;
     const { tab } = state;
     const list = await readList(state);
-    if (state.tab === tab) Object.assign(state, list); // else another one was asked for since
+    if (state.tab === tab) Object.assign(state, list, { unread: false }); // else another one was asked for since
     this.announce();
   }
 
@@ -297,7 +298,7 @@ class Desk {
   }
 
   chooseTab(tab) {
-    Object.assign(this.state, { tab, listed: [], found: null, pages: 1, more: false });
+    Object.assign(this.state, { tab, listed: [], found: null, pages: 1, more: false, unread: true });
     this.draw();
     this.refresh({ queue: true });
   }

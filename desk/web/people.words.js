@@ -19,7 +19,7 @@ export const WORDS = {
   "people.change": ["修改", "Change"],
   "people.save": ["保存", "Save"],
   "people.saved": ["已保存", "Saved"],
-  "people.leave": ["离岗", "Leaves"],
+  "people.leave": ["离岗", "Offboard"],
   "people.leave.title": ["{name}离岗", "{name} leaves"],
   "people.leave.text": ["手上的工单、回访、子任务、改进措施和专属客户一次交接，账号停用。", "Tickets, follow-ups, sub-tasks, improvements and named customers are handed over, and the account disabled."],
   "people.leave.to": ["交接给", "Hand over to"],

@@ -98,7 +98,9 @@ function card(ticket, { names, openId, open, fresh, others, begun }) {
         others && ticket.owner && h("span.card-owner", null, ticket.owner.name))));
 }
 
-function emptyText({ tab, me }) {
+/** What has not been read is not said to be empty. */
+function emptyText({ tab, me, unread, live }) {
+  if (unread) return t(live ? "loading" : "list.away");
   if (tab !== "mine") return t(`empty.${tab}`);
   return [t("empty.mine"), h("br"), t(me.presence === "ready" ? "empty.mine.ready" : "empty.mine.away")];
 }
@@ -126,7 +128,7 @@ export function drawQueue(pane, desk) {
     };
   });
   if (state.tab === "found") items.unshift(...untold(desk));
-  if (!items.length) items.push({ id: "none", shows: [state.tab, state.query, state.me.presence], make: () => h("li.empty", null, emptyText(state)) });
+  if (!items.length && state.tab !== "found") items.push({ id: "none", shows: [state.tab, state.unread, state.live, state.me.presence], make: () => h("li.empty", null, emptyText(state)) });
   if (state.tab !== "mine" && state.more) {
     const text = others ? t("list.more") : t("list.more.waiting", { n: Math.max(state.waiting.total - listed.length, 1) });
     items.push({ id: "more", shows: text, make: () => h("li.more-cards", null, h("button.quiet", { type: "button", onclick: () => desk.showMore() }, text)) });

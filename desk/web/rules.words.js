@@ -19,6 +19,7 @@ export const WORDS = {
   "rules.ended": ["已结束", "ended"],
   "rules.publish": ["发布", "Publish"],
   "rules.publish.title": ["发布第 {number} 版", "Publish version {number}"],
+  "rules.publish.text": ["5 秒内对所选的工单生效；随时可以退回。", "In force for what is picked within 5 s; it can be rolled back at any time."],
   "rules.published": ["第 {number} 版已发布，5 秒内生效。", "Version {number} is published, in force within 5 s."],
   "rules.rollback": ["退回", "Roll back"],
   "rules.rollback.title": ["退回上一次发布", "Take the last publication back"],

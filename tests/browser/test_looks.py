@@ -1,14 +1,18 @@
 """What pictures of every screen showed: legible in light and dark, named, and kept in place."""
 
+import hashlib
+
 import pytest
 from playwright.async_api import Browser, Page, expect
 
 from models.agent import Presence, Role
+from models.message import Attachment
 from models.tail import EVENTS
 from tests.browser.test_desk import app, house, page, sign_in, url
 from tests.browser.test_search import index
 from tests.browser.test_webchat import door, write
 from tests.browser.test_webchat import page as visitor
+from tests.contract.desk.test_previews import picture
 from tests.contract.desk.world import World
 from tests.contract.store import makers
 from tests.contract.webchat.site import Site
@@ -99,6 +103,39 @@ async def test_a_line_that_is_cut_is_told_at_once(page: Page, url: str, house: W
     await expect(page.locator(".lamp")).to_have_text("重新连接中…")
     await page.context.set_offline(False)
     await expect(page.locator(".lamp")).to_have_text("已连接")
+
+
+async def test_a_list_that_was_not_read_is_not_said_to_be_empty(
+    page: Page, url: str, house: World
+) -> None:
+    me = await house.person("wang", Role.SUPERVISOR)
+    await house.give(await house.ticket(), me)
+    await sign_in(page, url, "wang")
+    await expect(page.locator(".queue .card")).to_have_count(1)
+    await page.context.set_offline(True)
+    await expect(page.locator(".lamp")).to_have_text("重新连接中…")
+    await page.get_by_role("button", name="全部").click()
+    await expect(page.locator(".queue .empty")).to_contain_text("列表暂时读不到")
+    await page.context.set_offline(False)
+    await expect(page.locator(".queue .card")).to_have_count(1)
+
+
+async def test_a_long_file_name_stays_in_a_narrow_page(page: Page, url: str, house: World) -> None:
+    me = await house.person("li")
+    name = "破损照片_2026年11月20日_拍摄于小区门口快递柜旁边_第一张_原图.png"
+    sent = picture("PNG", (400, 300))
+    digest = hashlib.sha256(sent).hexdigest()
+    await house.store.blobs.put({digest: sent})
+    file = Attachment(id="p1", name=name, mime="image/png", size=len(sent), sha256=digest)
+    await house.give(await house.ticket(attachments=(file,)), me)
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await sign_in(page, url)
+    await page.locator(".card").click()
+    link = page.locator("a.file")
+    await expect(link).to_contain_text("KB")
+    box = await link.bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= 390
 
 
 async def test_how_many_were_found_and_the_way_back(page: Page, url: str, house: World) -> None:
