@@ -218,7 +218,7 @@ class Ticker:
     async def _delete_leftovers(self) -> None:
         deleted = await self._store.leftovers.delete()
         if deleted:
-            _log.info("files of erased customers deleted", files=deleted)
+            _log.info("files that are nobody's deleted", files=deleted)
 
     async def _ring(self) -> None:
         for work in WORK:
