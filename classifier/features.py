@@ -221,7 +221,7 @@ class Analyser:
         return self._recent(item)
 
     def _take_apart(self, item: Text) -> Analysis:
-        subject = normalize(item.subject)
+        subject = normalize(item.subject) if item.subject else ""
         body = normalize(item.text)
         normal = f"{subject} . {body}" if subject else body
         words = cut_words(normal, self._cut)

@@ -303,7 +303,7 @@ def train_seed(out_dir: Path, taxonomy: Taxonomy, progress: Progress | None = No
 
     Its golden part is left out: that judges this bundle and all that come after it.
 
-    Returns the bundle's id. Takes a few seconds on one core.
+    Returns the bundle's id. Takes about half a minute of one core.
 
     Raises:
         TrainingRefused: the taxonomy has not the classes that the corpus is labelled with.

@@ -25,7 +25,7 @@ from workers.processes.environ import without_settings
 from workers.processes.living import ROLES
 
 _START_SECONDS = 180.0
-"""The first start trains a classifier: ten seconds or so on an ordinary machine."""
+"""The first start trains a classifier: half a minute or so of one core."""
 
 _STOP_SECONDS = 25.0
 _LOG_LINES = 20
