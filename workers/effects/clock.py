@@ -209,6 +209,7 @@ class Ticker:
         await self._store.events.forget(before)
         await self._store.webhooks.forget(before)
         await self._store.requests.forget(before)
+        await self._store.uploads.forget(before)
         await self._store.watching.forget(int(now // 86400.0) - _KEEP_COUNTS_DAYS)
         await self._store.agents.forget_credentials()
         await self._store.processes.forget()

@@ -3,16 +3,21 @@
 import hashlib
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from models.errors import Rejected
+from models.ids import uuid7
 from models.message import Attachment
+from models.store.dialogue.erased import leave_files
 from models.store.ground.blobs import Blobs
 from models.store.ground.database import Database, Tx
-from models.tables import upload
+from models.tables import outbound, upload
 
 MOST_FILES = 10
 """Of one answer."""
+
+_AT_ONCE = 200
+"""Uploads that are dropped in one transaction."""
 
 LARGEST_FILE = 10 * 1024 * 1024
 LARGEST_ANSWER = 15 * 1024 * 1024
@@ -46,6 +51,33 @@ class Uploads:
             }
             await tx.insert(upload, [row])
         return Attachment(id=row["id"], name=name, mime=mime, size=len(content), sha256=sha256)
+
+    async def forget(self, before: float) -> None:
+        """Drops what was uploaded before (seconds since the epoch): no answer names it any more.
+
+        Contents that an answer carries are the answer's; the others are nobody's then.
+        """
+        while await self._forget_some(before):
+            pass
+
+    async def _forget_some(self, before: float) -> bool:
+        u, o = upload.c, outbound.c
+        # Ids tell when they were made, and have an index.
+        old = select(u.id).where(u.id < uuid7(before)).order_by(u.id).limit(_AT_ONCE)
+        async with self._db.write() as tx:
+            gone = (
+                await tx.conn.execute(
+                    delete(upload).where(u.id.in_(old)).returning(u.ticket_id, u.sha256)
+                )
+            ).all()
+            query = select(o.attachments).where(o.ticket_id.in_({row.ticket_id for row in gone}))
+            sent = {
+                file["sha256"]
+                for files in (await tx.conn.execute(query)).scalars()
+                for file in files
+            }
+            await leave_files(tx, {row.sha256 for row in gone} - sent)
+        return len(gone) == _AT_ONCE
 
 
 async def uploaded(
