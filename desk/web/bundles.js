@@ -173,7 +173,7 @@ function comparison(facet, figures, desk) {
   const rows = [[t("bundles.macro"), figures.macro_f1, figures.cases], ...Object.entries(figures.classes).map(([value, figure]) => [desk.className(facet, value), figure, figure.cases])];
   return h("section.panel", null,
     h("h2", null, facetName(desk, facet), " ", h("small", null, t("bundles.on.golden", { cases: figures.cases }))),
-    h("div.side", null,
+    h("div.side", { tabindex: "0", role: "region", "aria-label": facetName(desk, facet) },
       h("table.duel.totals", null,
         h("thead", null, h("tr", null, ["class", "cases", "champion", "challenger", "difference", "interval"].map((name) => h("th", { scope: "col" }, t(`bundles.column.${name}`))))),
         h("tbody", null, rows.map(([name, figure, cases]) => duel(name, figure, cases)))),

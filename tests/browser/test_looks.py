@@ -178,28 +178,30 @@ async def test_figures_are_named_in_the_readers_language(
     await expect(first).to_have_css("font-weight", "400")
 
 
-async def test_a_bundle_that_was_dropped_says_when(page: Page, url: str, house: World) -> None:
+async def test_a_shelf_of_bundles_says_when_and_hides_no_button(
+    page: Page, url: str, house: World
+) -> None:
     await house.person("root", Role.ADMIN)
+    times = {"created_at": 1.0, "promoted_at": 1.0, "card": {}}
+    dropped = {"id": "0123456789abcdef", "pinned_at": None, "dropped_at": 1_790_000_000.0} | times
+    kept = {"id": "fedcba9876543210", "pinned_at": 1.0, "dropped_at": None} | times
     answer = {
         "champion": None,
         "corrections": {"given": 0, "new": 0, "excluded": 0},
-        "bundles": [
-            {
-                "id": "0123456789abcdef",
-                "created_at": 1.0,
-                "promoted_at": 1.0,
-                "pinned_at": None,
-                "dropped_at": 1_790_000_000.0,
-                "card": {},
-            }
-        ],
+        "bundles": [dropped, kept],
     }
     await page.route("**/api/v1/bundles", lambda route: route.fulfill(json=answer))
     await sign_in(page, url, "root")
     await page.get_by_role("button", name="模型").click()
     shelf = page.locator(".shelf")
-    await expect(shelf).to_contain_text("内容清除于")
-    await expect(shelf).not_to_contain_text("object")
+    await expect(shelf.first).to_contain_text("内容清除于")
+    await expect(shelf.first).not_to_contain_text("object")
+    panel = await page.locator(".panel", has=shelf).bounding_box()
+    assert panel is not None
+    for name in ("取消固定", "影子运行", "启用"):
+        button = await shelf.last.get_by_role("button", name=name).bounding_box()
+        assert button is not None
+        assert button["x"] + button["width"] < panel["x"] + panel["width"]
 
 
 async def test_rules_that_replaced_none_cannot_be_taken_back(
