@@ -37,7 +37,7 @@ def runs(symbols: Symbols, pieces: Integers, most: Integers) -> Runs:
     starts = np.arange(len(symbols))
     found = [Runs(steps, starts)]
     keys = steps
-    for size in range(2, int(most.max(initial=0)) + 1):
+    for size in range(2, _largest(most) + 1):
         goes_on = starts + size <= len(symbols)
         starts, keys = starts[goes_on], keys[goes_on]
         ends = starts + size - 1
@@ -58,6 +58,10 @@ def pairs(symbols: Symbols, pieces: Integers, gaps: Sequence[int]) -> Runs:
     return _joined(found)
 
 
+def _largest(numbers: Integers) -> int:
+    return int(numbers.max()) if len(numbers) else 0
+
+
 def _joined(found: Sequence[Runs]) -> Runs:
     return Runs(
         np.concatenate([each.keys for each in found]),
@@ -70,7 +74,7 @@ def of_runs(symbols: Symbols, lengths: Integers) -> Keys:
     steps = symbols.astype(np.uint64) + np.uint64(1)
     starts = np.cumsum(lengths) - lengths
     keys = np.zeros(len(lengths), np.uint64)
-    for at in range(int(lengths.max(initial=0))):
+    for at in range(_largest(lengths)):
         longer = np.flatnonzero(lengths > at)
         keys[longer] = keys[longer] * _STEP + steps[starts[longer] + at]
     return keys
