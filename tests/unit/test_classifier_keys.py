@@ -81,3 +81,15 @@ def test_phrases_at_every_place() -> None:
         ("ship", 27),
         ("吗", 34),
     ]
+
+
+def test_phrases_are_found_in_a_long_text_as_in_its_short_pieces() -> None:
+    """Long texts are sieved by numpy, short ones looked at character by character."""
+    phrases = Phrases(["不满意", "满意", "吗", "12315", "ship", "一直没", "没收到"])
+    piece = "一直没收到吗，不满意12315，membership ship ok吗。"
+    short = [(hit.phrase, hit.start) for hit in phrases.find(piece)]
+    times = 20
+    wanted = [
+        (phrase, turn * len(piece) + start) for turn in range(times) for phrase, start in short
+    ]
+    assert [(hit.phrase, hit.start) for hit in phrases.find(piece * times)] == wanted
