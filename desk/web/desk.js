@@ -79,7 +79,7 @@ class Desk {
     this.rooms = h("main.rooms", { "data-look": this.main?.dataset.look ?? "list" });
     this.main = this.rooms;
     app.replaceChildren(
-      h("a.skip", { href: "#talk" }, t("skip")),
+      h("a.skip", { href: "#talk", onclick: (event) => this.skip(event) }, t("skip")),
       h("header.top", null,
         h("span.brand", null, h("img", { src: "/desk/icon.svg", alt: "", width: "24", height: "24" }), t("brand")),
         this.lamp, this.ways, h("span.spread", null), this.load, this.presence, this.shift, keysButton(),
@@ -122,7 +122,7 @@ class Desk {
       this.talk = makeTalk(this, this.state.openId);
       this.facts = makeFacts(this);
     } else {
-      this.talk = h("section.talk.nothing", { id: "talk" }, h("p", null, t("empty.talk")));
+      this.talk = h("section.talk.nothing", { id: "talk", tabindex: "-1" }, h("p", null, t("empty.talk")));
       this.facts = null;
     }
     this.rooms.replaceChildren(...[this.queuePane, this.talk, this.facts].filter(Boolean));
@@ -155,6 +155,12 @@ class Desk {
   turnTo(room) {
     this.rooms.dataset.look = room;
     if (room === "talk") this.talk.querySelector("h1")?.focus();
+  }
+
+  /** Past the frame and the list. The address is no place for it: it says which ticket is open. */
+  skip(event) {
+    event.preventDefault();
+    (this.page ?? this.talk.querySelector("h1") ?? this.talk).focus();
   }
 
   translate() {

@@ -96,6 +96,21 @@ async def test_a_menu_gives_the_focus_back(page: Page, url: str, house: World) -
         await expect(page.locator("details.more[open]")).to_have_count(0)
 
 
+async def test_the_way_past_the_list_leaves_the_ticket_open(
+    page: Page, url: str, house: World
+) -> None:
+    me = await house.person("li", presence=Presence.READY)
+    await house.give(await house.ticket(), me)
+    await sign_in(page, url)
+    await page.locator(".card").click()
+    heading = page.get_by_role("heading", level=1)
+    place = page.url
+    await page.get_by_role("link", name="跳到对话").focus()
+    await page.keyboard.press("Enter")
+    await expect(heading).to_be_focused()
+    assert page.url == place
+
+
 async def test_a_line_that_is_cut_is_told_at_once(page: Page, url: str, house: World) -> None:
     await house.person("li")
     await sign_in(page, url)
