@@ -59,7 +59,7 @@ def pairs(symbols: Symbols, pieces: Integers, gaps: Sequence[int]) -> Runs:
 
 
 def _largest(numbers: Integers) -> int:
-    return int(numbers.max()) if len(numbers) else 0
+    return max(numbers.tolist(), default=0)
 
 
 def _joined(found: Sequence[Runs]) -> Runs:
