@@ -4,10 +4,9 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Coroutine
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -29,8 +28,6 @@ from workers.commands.records import calls_app, deliveries_app
 from workers.commands.rehearsing import simulate
 from workers.commands.rules import rules_app
 from workers.processes import heap
-
-_T = TypeVar("_T")
 
 
 class _Commands(TyperGroup):
@@ -118,10 +115,6 @@ def _settings(config: Path | None, role: str) -> Settings:
     return settings
 
 
-def _run(coroutine: Coroutine[Any, Any, _T]) -> _T:
-    return asyncio.run(coroutine)
-
-
 @app.command()
 def run(config: ConfigOption = None) -> None:
     """启动全部（自带 Valkey 和 SQLite） / Start everything, with its own Valkey and SQLite."""
@@ -138,7 +131,7 @@ def migrate(config: ConfigOption = None) -> None:
         from workers.commands.setup import prepare
 
     settings = _settings(config, "migrate")
-    show_created(_run(prepare(settings, lambda text: out.print(text))))
+    show_created(asyncio.run(prepare(settings, lambda text: out.print(text))))
     out.print("数据库已是最新 / The database is up to date")
 
 
@@ -161,7 +154,7 @@ def intake(config: ConfigOption = None) -> None:
     with heap.loading():
         from workers.roles import intake as role
 
-    _run(role.run(_settings(config, "intake")))
+    asyncio.run(role.run(_settings(config, "intake")))
 
 
 @app.command()
@@ -179,7 +172,7 @@ def desk(config: ConfigOption = None) -> None:
     with heap.loading():
         from workers.roles import desk as role
 
-    _run(role.run(_settings(config, "desk")))
+    asyncio.run(role.run(_settings(config, "desk")))
 
 
 @app.command()
@@ -188,7 +181,7 @@ def clock(config: ConfigOption = None) -> None:
     with heap.loading():
         from workers.roles import clock as role
 
-    _run(role.run(_settings(config, "clock")))
+    asyncio.run(role.run(_settings(config, "clock")))
 
 
 @app.command()
@@ -248,7 +241,7 @@ def demo(
     from workers.showing.demo import play
 
     settings = load(config, environ=os.environ)
-    sys.exit(0 if _run(play(settings, desk_url)) else 1)
+    sys.exit(0 if asyncio.run(play(settings, desk_url)) else 1)
 
 
 @route_app.callback()
@@ -267,4 +260,4 @@ def route_explain(
 
     settings = load(config, environ=os.environ)
     logs.configure("warning", settings.log.format, "route")
-    _run(explain_ticket(settings, number, out))
+    asyncio.run(explain_ticket(settings, number, out))
