@@ -252,8 +252,16 @@ async def add_headers(_request: web.Request, response: web.StreamResponse) -> No
         response.headers.setdefault(name, value)
 
 
+_RENAMED: Mapping[int, str] = {
+    413: "request_entity_too_large",
+    416: "requested_range_not_satisfiable",
+    422: "unprocessable_entity",
+}
+"""Python 3.13 names these as RFC 9110 does; what a client goes by must not hang on that."""
+
+
 def _code(status: int) -> str:
-    return HTTPStatus(status).phrase.lower().replace(" ", "_")
+    return _RENAMED.get(status) or HTTPStatus(status).phrase.lower().replace(" ", "_")
 
 
 def _route(request: web.Request) -> str:

@@ -184,7 +184,6 @@ def test_jieba_leaves_no_cache_behind(jieba: Cut, temporary: Path) -> None:
 
 
 def test_rjieba_cuts_exactly_as_jieba(jieba: Cut) -> None:
-    pytest.importorskip("rjieba")
     fast = default_cut()
     pieces = [
         normalize(_SENTENCES[start : start + size])
