@@ -47,6 +47,16 @@ def test_a_lock_pins_by_hash_and_says_nothing_of_where_from(lock: str) -> None:
     assert not re.search(r"https?:|file:|--index|--extra-index|--find-links|@ ", text)
 
 
+@pytest.mark.parametrize("lock", ["run.lock", "dev.lock"])
+def test_every_python_runs_on_the_same_major_versions(lock: str) -> None:
+    """These tests run on one Python at a time: another major version may behave otherwise."""
+    text = (ROOT / "requirements" / lock).read_text("utf-8")
+    majors: dict[str, set[str]] = {}
+    for name, major in re.findall(r"^([\w.-]+)==(\d+)", text, re.MULTILINE):
+        majors.setdefault(name, set()).add(major)
+    assert {name: found for name, found in majors.items() if len(found) > 1} == {}
+
+
 def test_every_package_folder_is_declared() -> None:
     declared = set(PROJECT["tool"]["setuptools"]["packages"])
     for top in {name.partition(".")[0] for name in declared}:
