@@ -57,11 +57,20 @@ def explain(
     ``at`` is where the values stand in the settings: ("channels", "email"). ``sources`` tells
     which file or environment variable a key was read from.
     """
-    for detail in error.errors(include_url=False):
+    for detail in _first_hand(error.errors(include_url=False)):
         path = tuple(str(part) for part in detail["loc"] if part != "[key]")
         zh, en = _remedy(detail, _siblings(model, path))
         source = _source(path, sources or {})
         yield Problem(".".join((*at, *path)), _shown(path, values), zh, en, source)
+
+
+def _first_hand(details: Sequence[ErrorDetails]) -> Iterator[ErrorDetails]:
+    """Without lists that are too short only because what stands in them is wrong."""
+    for detail in details:
+        at = detail["loc"]
+        inside = any(len(d["loc"]) > len(at) and d["loc"][: len(at)] == at for d in details)
+        if not (detail["type"] == "too_short" and inside):
+            yield detail
 
 
 _LONGEST = 120
@@ -88,9 +97,14 @@ def _shown(path: tuple[str, ...], values: Mapping[str, Any]) -> str:
     if any(_SECRET.search(part) for part in path):
         return "（保密 / hidden）"
     if isinstance(found, Mapping):
-        return f"{{{', '.join(found)}}}"
+        return keys_of(found)
     text = repr(found)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def keys_of(section: Mapping[str, Any]) -> str:
+    """A whole section as it is shown: what is set in it, without the values."""
+    return f"{{{', '.join(section)}}}"
 
 
 def _siblings(model: type[BaseModel], path: Sequence[str]) -> list[str]:
@@ -124,6 +138,15 @@ _REMEDIES: dict[str, tuple[str, str]] = {
     "dict_type": ("应为一节（[…]）。", "Must be a section ([…])."),
     "model_type": ("应为一节（[…]）。", "Must be a section ([…])."),
     "tuple_type": ("应为列表，例如 [\"…\"]。", "Must be a list, for example [\"…\"]."),
+    "too_short": ("至少要有 {min_length} 项。", "Must have at least {min_length} item(s)."),
+    "too_long": ("最多 {max_length} 项。", "May have {max_length} item(s) at most."),
+    "string_too_short": (
+        "至少要有 {min_length} 个字符。", "Must have at least {min_length} character(s)."
+    ),
+    "string_too_long": (
+        "最多 {max_length} 个字符。", "May have {max_length} character(s) at most."
+    ),
+    "string_pattern_mismatch": ("应符合 {pattern}。", "Must match {pattern}."),
     "date_from_datetime_parsing": ("应为日期，例如 2026-10-01。", "Must be a date: 2026-10-01."),
     "date_parsing": ("应为日期，例如 2026-10-01。", "Must be a date: 2026-10-01."),
 }  # fmt: skip

@@ -11,9 +11,9 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from config.clocks import Clocks
 from config.contact import Progress, Quiet, Satisfaction
@@ -184,13 +184,16 @@ class Settings(Section):
             )
         return key
 
-    @model_validator(mode="after")
-    def _two_doors(self) -> Self:
-        if (self.intake.host, self.intake.port) == (self.desk.host, self.desk.port):
+    @field_validator("desk")
+    @classmethod
+    def _two_doors(cls, desk: Desk, info: ValidationInfo) -> Desk:
+        intake: Intake | None = info.data.get("intake")
+        if intake and (intake.host, intake.port) == (desk.host, desk.port):
             raise ValueError(
-                "intake 与 desk 不能用同一端口 / Intake and desk need ports of their own"
+                f"intake.port 也是 {desk.port}，两者要各用一个端口"
+                f" / intake.port is {desk.port} as well; each needs one of its own"
             )
-        return self
+        return desk
 
     @property
     def master_key_bytes(self) -> bytes | None:

@@ -5,15 +5,17 @@ import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from config.problems import explain
 from config.reference import document
 from config.settings import ConfigurationError, Settings, load, load_taxonomy
 from models.message import Lane
 from workers.assembly.wiring import declared as declared_labels
+from workers.assembly.wiring import make_channels
 
 PACKAGED = resources.files("config").joinpath("default.toml").read_text("utf-8")
 
@@ -120,7 +122,8 @@ def test_everything_wrong_is_told_at_once_with_key_value_and_remedy(tmp_path: Pa
         ({}, "[satisfaction.keys]\n1 = '很好'\n", "write digit = label"),
         ({}, "[satisfaction]\nlink_base = 'chat'\n", "must be an address"),
         ({}, "[channels.email]\nenabled = 'perhaps'\n", "email.enabled must be true or false"),
-        ({}, "[desk]\nport = 8080\n", "Intake and desk need ports"),
+        ({}, "[desk]\nport = 8080\n", "intake.port is 8080 as well; each needs one of its own"),
+        ({}, "[desk]\nport = 8080\n", "- desk = {"),
         ({"SHOULI_MASTER_KEY": "c2hvcnQ="}, "", "openssl rand -base64 32"),
         ({"SHOULI_DATABASE_URL": "mysql://x"}, "", "postgresql://"),
         ({"SHOULI_REDIS_URL": "x:6379"}, "", "redis://"),
@@ -157,6 +160,32 @@ def test_a_channels_own_options_are_explained_in_the_same_words() -> None:
     assert "channels.email.prt = 1" in text
     assert "Did you mean port?" in text
     assert "channels.email.relay_password = （保密 / hidden）" in text
+
+
+def test_a_list_is_not_called_too_short_for_what_is_wrong_in_it() -> None:
+    class Options(BaseModel):
+        ports: tuple[int, ...] = Field(min_length=1)
+
+    def told(ports: list[Any]) -> list[str]:
+        with pytest.raises(ValidationError) as caught:
+            Options.model_validate({"ports": ports})
+        return [str(problem) for problem in explain(caught.value, Options, {"ports": ports})]
+
+    (wrong,) = told(["x"])
+    assert wrong.startswith("ports.0 = 'x'")
+    (empty,) = told([])
+    assert "至少要有 1 项。" in empty
+    assert "Must have at least 1 item(s)." in empty
+
+
+def test_a_channel_that_there_is_not_is_told_once_in_each_language(tmp_path: Path) -> None:
+    settings = load(environ={"SHOULI_CHANNELS": "{fax = {number = 1}}"}, folder=tmp_path)
+    with pytest.raises(ConfigurationError) as caught:
+        make_channels(settings)
+    (problem,) = caught.value.problems
+    assert (problem.key, problem.value) == ("channels.fax", "{number}")
+    assert problem.zh.startswith("没有这个渠道；可用：")
+    assert problem.en.startswith("There is no such channel; known: ")
 
 
 def test_a_postgres_address_becomes_an_asyncpg_one_and_a_key_its_bytes(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ValidationError
 
 from channels import registry
-from config.problems import ConfigurationError, Problem, explain
+from config.problems import ConfigurationError, Problem, explain, keys_of
 from config.settings import Settings, load_rules
 from models.errors import NotFound
 from models.follow_up import Plan
@@ -165,9 +165,14 @@ def _problems(name: str, settings: Settings) -> Iterator[Problem]:
         model.model_validate(section)
     except ValidationError as error:
         yield from explain(error, model, section, at=("channels", name))
-    except NotFound as error:
+    except NotFound:
         known = ", ".join(registry.names())
-        yield Problem(f"channels.{name}", "", f"没有这个渠道；可用：{known}", str(error))
+        yield Problem(
+            f"channels.{name}",
+            keys_of(section),
+            f"没有这个渠道；可用：{known}。",
+            f"There is no such channel; known: {known}.",
+        )
 
 
 def declared(settings: Settings, taxonomy: Taxonomy) -> Mapping[str, Mapping[str, str]]:
@@ -191,7 +196,7 @@ def _undeclarable(source: str, labels: Mapping[str, str], taxonomy: Taxonomy) ->
         known = ", ".join(registry.names())
         yield Problem(
             f"declared.{source}",
-            "",
+            keys_of(labels),
             f"应写成 渠道/账号，渠道为：{known}。",
             f"Write channel/account; channels are: {known}.",
         )

@@ -69,8 +69,6 @@ app.add_typer(figures_app, name="figures")
 app.add_typer(incidents_app, name="incidents")
 app.add_typer(parked_app, name="parked")
 app.add_typer(rules_app, name="rules")
-app.command("simulate")(simulate)
-app.command("compact")(compact)
 app.add_typer(route_app, name="route")
 
 out = Console(highlight=False)
@@ -200,7 +198,7 @@ def version() -> None:
 
 @app.command()
 def check(config: ConfigOption = None) -> None:
-    """检查设置，说明哪些渠道现在不能回复及原因 / Check the settings."""
+    """检查设置，说明哪些渠道现在不能回复；不连数据库 / Check the settings; connects to nothing."""
     from workers.assembly.wiring import declared, make_channels
     from workers.rules.hours import gaps
 
@@ -261,3 +259,8 @@ def route_explain(
     settings = load(config, environ=os.environ)
     logs.configure("warning", settings.log.format, "route")
     asyncio.run(explain_ticket(settings, number, out))
+
+
+# Listed after what starts, which a newcomer looks for.
+app.command("simulate")(simulate)
+app.command("compact")(compact)
