@@ -28,6 +28,9 @@ _DIALECT = SQLiteDialect_aiosqlite(json_serializer=dump)
 _QUOTED = _DIALECT.identifier_preparer.quote
 
 BEGIN_WRITING = "BEGIN IMMEDIATE"
+_WRITE_AHEAD = "PRAGMA journal_mode=WAL"
+_LOCKING = {BEGIN_WRITING, _WRITE_AHEAD}
+"""Waited for here: while a new file has its first writer, SQLite refuses the pragma at once."""
 
 _LOOK_SECONDS, _LATER_SECONDS = 0.001, 0.004
 """Between the first looks whether another process's transaction is over, and between later ones:
@@ -54,8 +57,8 @@ class _Cursor:
         return self
 
     async def execute(self, statement: str, parameters: Sequence[Any] = ()) -> Self:
-        if statement == BEGIN_WRITING:
-            await self._trip(_begin_writing, self._driver, self._patience)
+        if statement in _LOCKING:
+            await self._trip(_lock, self._driver, statement, self._patience)
         else:
             await self._trip(self._run, self._driver.execute, statement, parameters)
         return self
@@ -145,7 +148,7 @@ class Connection(aiosqlite.Connection):
 
     def _insert(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> int:
         driver = self._conn
-        _begin_writing(driver, self.patience)
+        _lock(driver, BEGIN_WRITING, self.patience)
         try:
             inserted = sum(driver.execute(text, values).rowcount for text, values in statements)
             driver.execute("COMMIT")
@@ -171,8 +174,8 @@ async def _seen_through(trip: asyncio.Future[Any]) -> Any:
         raise
 
 
-def _begin_writing(driver: sqlite3.Connection, patience: float) -> None:
-    _once_unlocked(partial(driver.execute, BEGIN_WRITING), patience)
+def _lock(driver: sqlite3.Connection, statement: str, patience: float) -> None:
+    _once_unlocked(partial(driver.execute, statement), patience)
 
 
 def _once_unlocked(begin: Callable[[], sqlite3.Cursor], patience: float) -> sqlite3.Cursor:
@@ -312,8 +315,8 @@ def open_engine(url: str, patience: float, *, writing: bool, **options: Any) -> 
         # The driver's own transaction handling would begin DEFERRED behind our back.
         connection.isolation_level = None
         cursor = connection.cursor()
+        cursor.execute(_WRITE_AHEAD)
         for pragma in (
-            "journal_mode=WAL",
             "synchronous=FULL",
             # Pages of 4 KB. Copying them from the log to their places costs syncs that whoever
             # commits just then waits for: by default once in 700 mails.

@@ -119,7 +119,7 @@ async def test_a_write_makes_a_trip_for_each_statement(db: Database, trips: list
         async with db.write() as tx:
             insert = text("INSERT INTO t VALUES (:a) RETURNING a")
             assert (await tx.conn.execute(insert, {"a": number})).scalar_one() == number
-        assert trips == ["begin_writing", "INSERT INTO t VALUES (?) RETURNING a", "commit"]
+        assert trips == ["BEGIN IMMEDIATE", "INSERT INTO t VALUES (?) RETURNING a", "commit"]
         trips.clear()
 
 
@@ -268,6 +268,30 @@ async def test_a_writer_goes_on_as_soon_as_another_process_has_ended(
     finally:
         await other.close()
     assert min(waits) < 0.02
+
+
+async def test_a_new_file_waits_for_whoever_writes_the_first_into_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As two that migrate at once: SQLite refuses to change the journal without any waiting."""
+    holder = sqlite3.connect(tmp_path / "new.db", isolation_level=None, check_same_thread=False)
+    holder.execute("BEGIN IMMEDIATE")
+    holder.execute("CREATE TABLE t (a INTEGER)")
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            holder.execute("COMMIT")
+
+    monkeypatch.setattr("models.store.ground.sqlite.time.sleep", pause)
+    db = Database(f"sqlite+aiosqlite:///{tmp_path / 'new.db'}")
+    try:
+        assert await db.insert_new(T, [{"a": 1}]) == 1
+    finally:
+        await db.close()
+        holder.close()
+    assert len(pauses) >= 3
 
 
 async def test_who_waits_long_looks_less_often_but_never_seldom(
