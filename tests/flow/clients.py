@@ -23,7 +23,7 @@ from aiosmtpd.controller import Controller
 
 from tests.flow.system import System
 
-SECONDS = 30.0
+SECONDS = 60.0
 """How long a step may take before it counts as one that never happens."""
 
 _POLL = 0.02
