@@ -62,7 +62,8 @@ async def _audited(request: web.Request, action: str, **detail: object) -> None:
         await tx.audit(who(request).id, action, ticket.id, **detail)
 
 
-def _download(content: bytes, name: str) -> web.Response:
+def download(content: bytes, name: str) -> web.Response:
+    """Bytes to be kept as a file, never opened in the browser."""
     # RFC 6266 §5: filename* carries any name, percent-encoded, so none can break the header.
     disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
     headers = _DOWNLOAD | {"Content-Disposition": disposition}
@@ -76,7 +77,7 @@ async def raw(request: web.Request) -> web.Response:
     envelope = await request.app[SERVICES].store.envelopes.get(entry.envelope_id)
     await _audited(request, "message.raw", message=entry.id)
     kind = "eml" if envelope.channel == "email" else "bin"
-    return _download(envelope.body, f"{entry.id}.{kind}")
+    return download(envelope.body, f"{entry.id}.{kind}")
 
 
 async def _attached(request: web.Request) -> tuple[Entry, Mapping[str, Any]]:
@@ -97,7 +98,7 @@ async def attachment(request: web.Request) -> web.Response:
     entry, file = await _attached(request)
     content = await request.app[SERVICES].store.blobs.get(file["sha256"])
     await _audited(request, "message.attachment", message=entry.id, attachment=file["id"])
-    return _download(content, file["name"] or file["id"])
+    return download(content, file["name"] or file["id"])
 
 
 async def preview(request: web.Request) -> web.Response:

@@ -14,19 +14,22 @@ from desk.repeats import key_of
 from desk.services import SERVICES, Words
 from models.addresses import Network, within_reach
 from models.agent import Role
+from models.events import KINDS
 from models.store.effects.webhooks import Webhook
 
 
 async def list_webhooks(request: web.Request) -> web.Response:
     who(request, Role.ADMIN)
     found = await request.app[SERVICES].store.webhooks.all()
-    return web.json_response({"webhooks": [_json(one) for one in found]})
+    kinds = {name: Words(kind.zh, kind.en)._asdict() for name, kind in KINDS.items()}
+    return web.json_response({"webhooks": [_json(one) for one in found], "kinds": kinds})
 
 
 async def add(request: web.Request) -> web.Response:
     person = who(request, Role.ADMIN)
     asked = await bodies.read(request, bodies.NewWebhook)
     _refuse_internal(asked.url, request.app[SERVICES].options.webhook_networks)
+    _refuse_unknown(asked.kinds)
     fresh = secrets.token_urlsafe(32).encode()
     created, secret = await request.app[SERVICES].store.webhooks.add(
         str(asked.url), asked.kinds, fresh, person.id, key_of(request, asked)
@@ -53,6 +56,21 @@ def _refuse_internal(url: str, allowed: Sequence[Network]) -> None:
             " setting desk.webhook_networks.",
         )
         raise Refusal(422, "invalid_field", words, field="url")
+
+
+def _refuse_unknown(kinds: Sequence[str]) -> None:
+    """Or the webhook would wait for ever for what never happens.
+
+    Raises:
+        Refusal: 422, there is no such kind of event.
+    """
+    for kind in kinds:
+        if kind not in KINDS:
+            words = Words(
+                f"没有 {kind} 这种事件，全部名称见 docs/events.md。",
+                f"There is no kind of event {kind}; docs/events.md has them all.",
+            )
+            raise Refusal(422, "invalid_field", words, field="kinds")
 
 
 async def change(request: web.Request) -> web.Response:

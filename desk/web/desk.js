@@ -14,12 +14,13 @@ import { drawQueue, makeQueue, nextOf, readList, stepFrom, title } from "./queue
 import { drawShift, makeShift } from "./shift.js";
 import { keysButton, listenForKeys } from "./shortcuts.js";
 import { makeTalk } from "./talk.js";
+import { makeTraffic } from "./traffic.js";
 import { drawWays, makeWays } from "./ways.js";
 
 const app = document.getElementById("app");
 
 /** Pages beside the tickets, by their names in the address. */
-const PAGES = { board: makeBoard, figures: makeFigures, models: makeBundles };
+const PAGES = { board: makeBoard, figures: makeFigures, models: makeBundles, traffic: makeTraffic };
 
 /** What a person is told of at once, by the kind of event that is addressed to them. */
 const ALERTS = {

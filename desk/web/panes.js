@@ -39,6 +39,11 @@ export class Panes {
   }
 }
 
+/** A list's item: what it is, what there is to know of it, what can be done, and what that shows. */
+export function entry(top, body, tools, shown) {
+  return h("li.entry", null, h("p.card-top", null, top), body, h("div.tools", null, tools), shown);
+}
+
 /** A heading and what stands under it; nothing where there is nothing. */
 export function part(title, ...children) {
   return h("section", null, h("h4", null, title), children);

@@ -21,7 +21,8 @@ export function makeWays(desk) {
     leads && over("texts", openTexts),
     leads && page("figures.open", "figures"),
     role === "admin" && over("people", openPeople),
-    role === "admin" && page("bundles.open", "models"));
+    role === "admin" && page("bundles.open", "models"),
+    role === "admin" && page("traffic.open", "traffic"));
 }
 
 /** Shows which page is open; null for none. */

@@ -17,6 +17,8 @@ import { WORDS as satisfaction } from "./satisfaction.words.js";
 import { WORDS as shortcuts } from "./shortcuts.words.js";
 import { WORDS as talk } from "./talk.words.js";
 import { WORDS as texts } from "./texts.words.js";
+import { WORDS as traffic } from "./traffic.words.js";
+import { WORDS as webhooks } from "./webhooks.words.js";
 
 export const WORDS = {
   ...board,
@@ -37,4 +39,6 @@ export const WORDS = {
   ...shortcuts,
   ...talk,
   ...texts,
+  ...traffic,
+  ...webhooks,
 };

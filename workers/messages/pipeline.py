@@ -246,7 +246,7 @@ class Pipeline:
             return self._channels[envelope.channel]
         except KeyError:
             raise NotFound(
-                f"渠道 {envelope.channel} 未启用：启用后运行 shouli parked replay。"
+                f"渠道 {envelope.channel} 未启用：先启用它，再重新处理。"
                 f" / Channel {envelope.channel} is not open: open it, then replay."
             ) from None
 

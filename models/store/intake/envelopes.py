@@ -31,6 +31,9 @@ INLINE_BYTES = 256 * 1024
 """Larger bodies are blobs. Up to here a row is cheaper: it shares the one sync of its commit, and
 a durable file needs two of its own (the content and its name)."""
 
+DIED = "the worker that had it died"
+"""The error of an envelope whose worker said nothing more."""
+
 LANES = [Lane.LIVE, Lane.MAIL]
 """By their number in the table."""
 
@@ -57,7 +60,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """An envelope that failed by our own fault, kept until somebody replays it."""
+    """An envelope that failed by our own fault, kept until somebody replays it.
+
+    ``size``: in bytes, -1 where the body is a file beside the database.
+    """
 
     id: str
     channel: str
@@ -245,7 +251,7 @@ class Envelopes:
                     lease_until=None,
                     attempts=charged,
                     state=_parked_from(charged, attempts),
-                    error=func.coalesce(c.error, "the worker that had it died"),
+                    error=func.coalesce(c.error, DIED),
                     suspect=True,
                 )
             )
@@ -273,15 +279,39 @@ class Envelopes:
         async with self._db.read() as conn:
             return [Parked(**row) for row in (await conn.execute(query)).mappings()]
 
-    async def replay(self, envelope_ids: Sequence[str] | None = None) -> int:
-        """Puts parked envelopes, or all of them, back as if just come; returns how many."""
+    async def replay(
+        self, envelope_ids: Sequence[str] | None = None, by: str | None = None
+    ) -> int:
+        """Puts parked envelopes, or all of them, back as if just come; returns how many.
+
+        ``by`` is the person, None who has a shell on this machine; each is written down.
+        """
         c = envelope.c
         again = update(envelope).where(c.state == "parked")
         if envelope_ids is not None:
             again = again.where(c.id.in_(envelope_ids))
+        again = again.values(state="new", attempts=0, not_before=0, error=None).returning(c.id)
         async with self._db.write() as tx:
-            again = again.values(state="new", attempts=0, not_before=0, error=None)
-            return (await tx.conn.execute(again)).rowcount
+            replayed = (await tx.conn.execute(again)).scalars().all()
+            for envelope_id in replayed:
+                await tx.audit(by, "envelope.replay", envelope_id)
+        return len(replayed)
+
+    async def look_into(self, envelope_id: str, by: str) -> Envelope:
+        """A parked envelope as it came, for a person to look at; written down.
+
+        Raises:
+            NotFound: no such envelope is parked, or its body is gone.
+        """
+        query = select(envelope).where(envelope.c.id == envelope_id, envelope.c.state == "parked")
+        async with self._db.read() as conn:
+            row = (await conn.execute(query)).one_or_none()
+        if row is None:
+            raise NotFound(f"no parked envelope {envelope_id}")
+        found = await self._load(row)
+        async with self._db.write() as tx:
+            await tx.audit(by, "envelope.raw", envelope_id)
+        return found
 
     async def backlog(self) -> dict[str, int]:
         """How many envelopes wait in each lane, and how many are parked."""

@@ -118,7 +118,8 @@ async def test_what_is_anothers_or_takes_another_role_is_refused_everywhere(
         "word": "权益",
     }
     left = dict.fromkeys(
-        ("answer", "attachment", "canned", "conversation", "follow_up", "improvement", "incident",
+        ("answer", "attachment", "canned", "conversation", "envelope", "follow_up", "improvement",
+         "incident",
          "link", "member", "outbound", "run", "task", "token", "webhook"), "x",
     )  # fmt: skip
     wang, before = await visit("wang"), await house.store.tickets.get(ticket)
@@ -138,9 +139,9 @@ async def test_what_is_anothers_or_takes_another_role_is_refused_everywhere(
 async def test_nothing_is_told_to_whoever_has_not_signed_in(visit: Visit, spec: Spec) -> None:
     stranger = await visit()
     names = dict.fromkeys(
-        ("agent", "answer", "attachment", "bundle", "canned", "conversation", "follow_up",
-         "improvement", "incident", "lang", "link", "member", "message", "number", "other",
-         "outbound", "run", "task", "text", "ticket", "token", "webhook", "word"), "1",
+        ("agent", "answer", "attachment", "bundle", "canned", "conversation", "envelope",
+         "follow_up", "improvement", "incident", "lang", "link", "member", "message", "number",
+         "other", "outbound", "run", "task", "text", "ticket", "token", "webhook", "word"), "1",
     )  # fmt: skip
     for method, path, body in _asked(spec):
         if path != "/login":

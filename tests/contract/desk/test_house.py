@@ -1,12 +1,19 @@
 """People, queues, parked envelopes, names, the page and the probes."""
 
+import pytest
+from sqlalchemy import select
+
+from desk.parked import problem
 from models.agent import Role
-from models.message import Lane
-from models.store.intake.envelopes import Leased
+from models.message import Envelope, Lane
+from models.store.intake.envelopes import DIED, Leased, Parked
+from models.tables import audit
 from tests.contract.desk.conftest import Visit
 from tests.contract.desk.world import World
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
+
+AUDITED = select(audit.c.agent_id, audit.c.action, audit.c.subject).order_by(audit.c.id)
 
 NEW = {"login": "zhao", "name": "赵", "role": "agent", "password": "a long password"}
 
@@ -77,19 +84,57 @@ async def test_the_state_of_the_house(house: World, visit: Visit) -> None:
     assert found["envelopes"] == {"live": 0, "mail": 0, "parked": 0}
 
 
-async def test_parked_envelopes_are_replayed(house: World, visit: Visit) -> None:
-    await house.person("root", Role.ADMIN)
+async def parked_envelope(house: World, error: str) -> Envelope:
+    """One that failed alone, and is parked."""
     e = makers.envelope("k1")
-    await house.store.envelopes.accept([e])
-    lease = await house.store.envelopes.lease(Lane.LIVE, 1, 30.0)
+    envelopes = house.store.envelopes
+    await envelopes.accept([e])
+    lease = await envelopes.lease(Lane.LIVE, 1, 30.0)
     assert lease is not None
-    await house.store.envelopes.fail(Leased(lease.token, True, lease.envelopes), "boom", 1, 0.0)
+    await envelopes.fail(Leased(lease.token, True, lease.envelopes), error, 1, 0.0)
+    return e
+
+
+async def test_parked_envelopes_are_looked_at_and_replayed(
+    house: World, visit: Visit, clock: FakeClock
+) -> None:
+    root = await house.person("root", Role.ADMIN)
+    e = await parked_envelope(house, "ValueError: boom")
     admin = await visit("root")
     (parked,) = (await admin.get("/parked")).json["parked"]
-    assert (parked["id"], parked["error"]) == (e.id, "boom")
-    assert (await admin.post("/parked/replay", {"ids": [e.id]})).json == {"replayed": 1}
+    assert (parked["id"], parked["error"]) == (e.id, "ValueError: boom")
+    assert "ValueError" in parked["problem"]["zh"]
+    clock.now += 1.0  # of one millisecond, ids are in no order
+    whole = await admin.get(f"/parked/{e.id}/raw")
+    assert whole.raw == e.body
+    assert whole.headers["Content-Disposition"].startswith("attachment;")
+    clock.now += 1.0
+    assert (await admin.post("/parked/replay", {"ids": [e.id, "nobody"]})).json == {"replayed": 1}
     assert house.bell.work == ["drain.live", "drain.mail"]
     assert (await admin.get("/parked")).json["parked"] == []
+    assert (await admin.get(f"/parked/{e.id}/raw")).status == 404, "it is parked no more"
+    async with house.store.db.read() as conn:
+        written = [tuple(row) for row in await conn.execute(AUDITED)]
+    assert written[-2:] == [(root, "envelope.raw", e.id), (root, "envelope.replay", e.id)]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (DIED, "内存"),
+        ("no blob 0123", "备份"),
+        ("KeyError: 'subject'", "KeyError"),
+        ("NotFound: 渠道 slack 未启用。 / Channel slack is not open.", "渠道 slack 未启用。"),
+        ("odd", "?"),
+    ],
+)
+def test_why_it_is_parked_is_said_in_plain_words(error: str, said: str) -> None:
+    one = Parked(
+        id="e1", channel="email", account="kefu", received_at=0.0, attempts=3, error=error, size=9
+    )
+    words = problem(one)
+    assert said in words.zh
+    assert words.en.endswith(".")
 
 
 async def test_names_in_both_languages(house: World, visit: Visit) -> None:

@@ -14,7 +14,9 @@ async def test_an_admin_adds_stops_and_reads_webhooks(house: World, visit: Visit
     assert made.status == 201
     assert len(made.json["secret"]) >= 32
     path = f"/webhooks/{made.json['id']}"
-    (listed,) = (await admin.get("/webhooks")).json["webhooks"]
+    known = (await admin.get("/webhooks")).json
+    (listed,) = known["webhooks"]
+    assert known["kinds"]["ticket.created"] == {"zh": "新工单", "en": "a new ticket"}
     assert (listed["url"], listed["kinds"]) == (URL, ["ticket.assigned"])
     assert "secret" not in listed
     assert (await admin.call("PATCH", path, {"disabled": True})).status == 204
@@ -30,6 +32,11 @@ async def test_what_cannot_be_a_webhook_is_refused(house: World, visit: Visit) -
     for url in ("ftp://crm.example/", "crm.example", "http://", "http://me:pw@crm.example/"):
         answer = await admin.post("/webhooks", {"url": url})
         assert (answer.status, answer.json["field"]) == (422, "url"), url
+    gone = {"url": URL, "kinds": ["ticket.created", "ticket.gone"]}
+    answer = await admin.post("/webhooks", gone)
+    assert (answer.status, answer.json["field"]) == (422, "kinds")
+    assert "ticket.gone" in answer.json["message"]["zh"]
+    assert (await admin.get("/webhooks")).json["webhooks"] == []
     assert (await admin.get("/webhooks/nobody/events")).status == 404
     assert (await admin.call("PATCH", "/webhooks/nobody", {"disabled": True})).status == 404
 

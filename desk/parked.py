@@ -1,0 +1,77 @@
+"""What could not be processed: why, as it came, and processing it again."""
+
+import re
+from dataclasses import asdict
+
+from aiohttp import web
+
+from desk import bodies
+from desk.auth import API, ID, who
+from desk.files import download
+from desk.services import SERVICES, Words
+from models.agent import Role
+from models.store.intake.envelopes import DIED, Parked
+
+_TOLD = re.compile(r"NotFound: (.+。) / (.+\.)")
+"""An error that was written for people, in both languages: a channel that is closed."""
+
+_FAULT = re.compile(r"(\w+): ")
+"""How the error of a fault of ours begins: with the class of the exception."""
+
+
+async def list_parked(request: web.Request) -> web.Response:
+    who(request, Role.ADMIN)
+    found = await request.app[SERVICES].store.envelopes.parked()
+    told = [{**asdict(one), "problem": problem(one)._asdict()} for one in found]
+    return web.json_response({"parked": told})
+
+
+def problem(one: Parked) -> Words:
+    """Why it is parked and what to do, for who does not read the program."""
+    if one.error == DIED:
+        return Words(
+            "处理它的进程中途退出了：内存不足，或被强行结束。看过日志、确认内存够用之后，重新处理。",
+            "The process that had it ended in the middle: out of memory, or killed. Look at the"
+            " log, see that there is memory enough, then replay it.",
+        )
+    if one.error.startswith("no blob "):
+        return Words(
+            "它的正文是数据库旁边的一个文件，现在找不到了。请从备份恢复 blobs 目录，再重新处理。",
+            "Its body is a file beside the database, which is gone. Restore the folder blobs from"
+            " the backup, then replay it.",
+        )
+    if told := _TOLD.fullmatch(one.error):
+        return Words(*told.groups())
+    fault = _FAULT.match(one.error)
+    name = fault[1] if fault else "?"
+    return Words(
+        f"程序处理它时出错（{name}），试了 {one.attempts} 次。原文完好；请把下面的技术信息"
+        "交给维护的人，修好之后重新处理。",
+        f"The program failed on it ({name}), {one.attempts} times. The original is whole: give"
+        " the technical line below to who maintains Shouli, and replay it once that is mended.",
+    )
+
+
+async def raw(request: web.Request) -> web.Response:
+    """The bytes as they came: what the desk masks elsewhere is in them, so it is written down."""
+    person = who(request, Role.ADMIN)
+    envelopes = request.app[SERVICES].store.envelopes
+    found = await envelopes.look_into(request.match_info["envelope"], person.id)
+    return download(found.body, f"{found.id}.{'eml' if found.channel == 'email' else 'bin'}")
+
+
+async def replay(request: web.Request) -> web.Response:
+    person, services = who(request, Role.ADMIN), request.app[SERVICES]
+    asked = await bodies.read(request, bodies.Replay)
+    count = await services.store.envelopes.replay(asked.ids, person.id)
+    for work in ("drain.live", "drain.mail"):
+        await services.doorbell.ring(work)
+    return web.json_response({"replayed": count})
+
+
+def routes() -> list[web.RouteDef]:
+    return [
+        web.get(f"{API}parked", list_parked),
+        web.post(f"{API}parked/replay", replay),
+        web.get(f"{API}parked/{{envelope:{ID}}}/raw", raw),
+    ]

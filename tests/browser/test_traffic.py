@@ -1,0 +1,109 @@
+"""What came in and could not be processed, what did not arrive, and who outside is told."""
+
+from playwright.async_api import Page, expect
+
+from models.agent import Role
+from models.message import SendResult
+from models.store.effects.webhooks import Attempt
+from tests.browser.test_complaints import _picture
+from tests.browser.test_desk import app, house, page, sign_in, url
+from tests.contract.desk.test_deliveries import answered
+from tests.contract.desk.test_house import parked_envelope
+from tests.contract.desk.world import World
+
+__all__ = ["app", "house", "page", "url"]
+
+
+async def test_what_was_parked_says_why_and_is_replayed(
+    page: Page, url: str, house: World
+) -> None:
+    await house.person("root", Role.ADMIN)
+    e = await parked_envelope(house, "KeyError: '<b>subject</b>'")
+    await sign_in(page, url, "root")
+    await page.get_by_role("button", name="收发").click()
+    panel = page.get_by_role("region", name="停放的来件")
+    await expect(panel).to_contain_text("程序处理它时出错（KeyError），试了 1 次")
+    await panel.get_by_text("技术信息", exact=True).click()
+    await expect(panel.locator("pre")).to_have_text("KeyError: '<b>subject</b>'")
+    await _picture(page, "parked-zh")
+    async with page.expect_download() as started:
+        await panel.get_by_role("link", name="下载原文").click()
+    assert (await (await started.value).path()).read_bytes() == e.body
+    await panel.get_by_role("button", name="重新处理").click()
+    await expect(panel).to_contain_text("没有停放的来件")
+    await expect(page.locator(".notice")).to_contain_text("1 件已放回")
+    assert await house.store.envelopes.parked() == []
+    # The one button is gone: whoever goes by keys is not thrown back to the top of the page.
+    await expect(panel.get_by_role("heading")).to_be_focused()
+
+
+async def test_an_answer_that_failed_is_sent_again(page: Page, url: str, house: World) -> None:
+    await house.person("root", Role.ADMIN)
+    answer = await answered(house, "k1", SendResult("failed", error="HTTP 410"))
+    await answered(house, "k2", SendResult("sent", "p1"))
+    await sign_in(page, url, "root")
+    await page.get_by_role("button", name="收发").click()
+    panel = page.get_by_role("region", name="答复的发送")
+    await expect(panel.locator(".entry")).to_have_count(1)
+    await panel.get_by_text("每次尝试").click()
+    await expect(panel.locator(".traffic-log")).to_contain_text("失败 · HTTP 410")
+    await panel.get_by_role("button", name="重发").click()
+    await expect(panel).to_contain_text("没有要人处理的答复")
+    assert (await house.store.outbound.one(answer)).state == "queued"
+    await panel.get_by_label("哪些答复").select_option("all")
+    await expect(panel.locator(".entry")).to_have_count(2)
+    await panel.get_by_role("button", name="打开工单").first.click()
+    await expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert "#ticket/" in page.url
+
+
+async def test_a_webhook_is_added_looked_at_and_stopped(
+    page: Page, url: str, house: World
+) -> None:
+    await house.person("root", Role.ADMIN)
+    await sign_in(page, url, "root")
+    await page.get_by_role("button", name="收发").click()
+    panel = page.get_by_role("region", name="事件推送")
+    await expect(panel).to_contain_text("还没有推送地址")
+    await panel.get_by_role("button", name="新增地址").click()
+    form = page.get_by_role("dialog").last
+    await form.get_by_label("地址").fill("http://10.0.0.7/hook")
+    await form.get_by_text("只要这些事件").click()
+    await form.get_by_role("checkbox", name="新工单").check()
+    await _picture(page, "webhook-add-zh")
+    await form.get_by_role("button", name="新增地址").click()
+    await expect(form.get_by_role("alert")).to_contain_text("desk.webhook_networks")
+    await form.get_by_label("地址").fill("https://crm.example/hook")
+    await form.get_by_role("button", name="新增地址").click()
+    secret = await page.get_by_role("dialog").last.get_by_label("密钥").input_value()
+    assert len(secret) >= 32
+    await page.get_by_role("button", name="已抄下").click()
+    await expect(panel.locator(".entry")).to_contain_text("https://crm.example/hook")
+    await expect(panel.locator(".chip")).to_have_text("新工单")
+    (hook,) = await house.store.webhooks.all()
+    await house.ticket()
+    await house.store.webhooks.spread()
+    due = await house.store.webhooks.lease(hook.id, 9, 30.0)
+    await house.store.webhooks.settle(hook.id, [Attempt(one, "HTTP 503") for one in due])
+    await page.get_by_role("button", name="刷新").click()
+    await expect(panel).to_contain_text("失败 1 个")
+    await panel.get_by_role("button", name="推送记录").click()
+    log = panel.locator(".traffic-log")
+    await expect(log).to_contain_text("对方答复 HTTP 503")
+    await _picture(page, "webhooks-zh")
+    await panel.get_by_role("button", name="失败的全部重发").click()
+    await expect(panel).to_contain_text("未送达 1 个，失败 0 个")
+    await panel.get_by_label("哪些事件").select_option("due")
+    await expect(log).to_contain_text("新工单")
+    await panel.get_by_role("button", name="停用").click()
+    await expect(panel).to_contain_text("已停用")
+    assert (await house.store.webhooks.all())[0].disabled_at is not None
+    await page.get_by_role("button", name="English").click()
+    await expect(page.get_by_role("region", name="Webhooks")).to_contain_text("Stopped")
+
+
+async def test_only_admins_have_the_way_there(page: Page, url: str, house: World) -> None:
+    await house.person("chen", Role.SUPERVISOR)
+    await sign_in(page, url, "chen")
+    await expect(page.locator("nav.ways").get_by_role("button", name="报表")).to_be_visible()
+    await expect(page.locator("nav.ways").get_by_role("button", name="收发")).to_have_count(0)
