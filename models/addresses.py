@@ -27,7 +27,7 @@ def _trusted(address: str, proxies: Sequence[Network]) -> bool:
         parsed = ip_address(address)
     except ValueError:
         return False
-    return any(parsed.version == network.version and parsed in network for network in proxies)
+    return any(parsed in network for network in proxies)
 
 
 _NAT64 = IPv6Network("64:ff9b::/96")
@@ -41,10 +41,10 @@ def within_reach(address: str, allowed: Sequence[Network]) -> bool:
     those trust who stands inside.
     """
     try:
-        parsed = _plain(ip_address(address.partition("%")[0]))
+        parsed = _plain(ip_address(address))
     except ValueError:
         return False
-    inside = any(parsed.version == net.version and parsed in net for net in allowed)
+    inside = any(parsed in network for network in allowed)
     return inside or (parsed.is_global and not parsed.is_multicast)
 
 

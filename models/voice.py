@@ -9,7 +9,11 @@ from models.message import SendResult
 Size = Callable[[str], int]
 """How long a platform finds a text."""
 
-_JOINERS = re.compile("[\u200d\ufe0e\ufe0f\u0300-\u036f\U0001f3fb-\U0001f3ff]")
+_JOINERS = re.compile(
+    "[\u200d\ufe0e\ufe0f\u0300-\u036f\u20e3\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
+)
+_FLAG_LETTERS = "".join(map(chr, range(0x1F1E6, 0x1F200)))
+"""A flag is two of these (UTS #51 §1.4.1): which two, only the beginning of their row tells."""
 
 
 def characters(text: str) -> int:
@@ -53,14 +57,16 @@ def _cut(text: str, most: int) -> int:
         found = max(text.rfind(mark, most // 2, most) for mark in marks)
         if found >= 0:
             return found + 1
-    cut = most
-    while cut > 1 and cut < len(text) and (_joined(text[cut]) or text[cut - 1] == "\u200d"):
-        cut -= 1
-    return cut if cut > 1 else most
+    return next((cut for cut in range(most, 0, -1) if not _tears(text, cut)), most)
 
 
-def _joined(character: str) -> bool:
-    return _JOINERS.match(character) is not None
+def _tears(text: str, cut: int) -> bool:
+    """Whether what ends at ``cut`` and what begins there are shown as one."""
+    if _JOINERS.match(text, cut) or text[cut - 1] == "\u200d":
+        return True
+    before = text[:cut]
+    letters = cut - len(before.rstrip(_FLAG_LETTERS))
+    return letters % 2 == 1 and text[cut : cut + 1] in _FLAG_LETTERS
 
 
 def retry_after(told: str) -> float:

@@ -31,7 +31,7 @@ _AUTO_REPLY_FIELDS = (
     "x-auto-reply-from",
 )
 _AWAY = re.compile(
-    r"(?:[\[【(（])?(?:自动回复|自动答复|自動回覆|自動回復|外出自动|休假自动|automatic reply"
+    r"(?:[\[【(（])?(?:(?:外出|休假)?自动(?:回复|答复)|自動回覆|自動回復|automatic reply"
     r"|auto[- ]?repl(?:y|ied)|auto[- ]?response|autoreply|out[- ]of[- ](?:the[- ])?office)"
     r"(?:[\]】)）]|\b|[:：\s]|$)",
     re.IGNORECASE,
@@ -89,7 +89,7 @@ def no_automatic_answer(
         return fact
     if not sender:
         return "no_sender"
-    if transport.get("mail_from") == "":
+    if _null_sender(headers, transport):
         return "null_sender"
     if kind.main == "multipart/report":
         return "report"
@@ -111,7 +111,12 @@ def _bounce(headers: Headers, kind: Value, sender: str, transport: Mapping[str, 
         return "report" if report == "delivery-status" else ""
     if headers.has("x-failed-recipients"):
         return "report"
-    null_sender = transport.get("mail_from") == "" or headers.text("return-path") == "<>"
-    if sender.partition("@")[0] in _DAEMONS and (null_sender or headers.has("auto-submitted")):
-        return "null_sender"
-    return ""
+    if sender.partition("@")[0] not in _DAEMONS:
+        return ""
+    silent = _null_sender(headers, transport) or headers.has("auto-submitted")
+    return "null_sender" if silent else ""
+
+
+def _null_sender(headers: Headers, transport: Mapping[str, Any]) -> bool:
+    """Whether nobody may be told what becomes of it (RFC 5321 §4.5.5)."""
+    return transport.get("mail_from") == "" or headers.text("return-path") == "<>"
