@@ -2,14 +2,29 @@
 
 import asyncio
 import threading
+from types import SimpleNamespace
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 from argon2 import PasswordHasher, extract_parameters
 from argon2.low_level import Type
 
-from desk.auth import _NOBODY, Attempts, Passwords, cookie_name, hash_password
+from desk.auth import (
+    _NOBODY,
+    PERSON,
+    Attempts,
+    Passwords,
+    Person,
+    cookie_name,
+    hash_password,
+    in_person,
+    refuse_foreign,
+    who,
+)
 from desk.errors import Refusal
-from desk.services import DeskOptions
+from desk.services import SERVICES, DeskOptions
+from models.agent import Agent, Presence, Role
 
 
 class Clock:
@@ -30,6 +45,44 @@ def test_too_many_attempts_wait_for_the_window_to_pass() -> None:
     assert (refused.value.status, refused.value.retry_after) == (429, 201)
     clock.now += 200
     attempts.charge("li", "10.0.0.1")
+
+
+@pytest.mark.parametrize(("passed", "status"), [(0, 429), (299.9, 429), (300, None)])
+def test_a_window_is_five_minutes(passed: float, status: int | None) -> None:
+    clock = Clock()
+    attempts = Attempts(clock)
+    for _ in range(8):
+        attempts.charge("li", "10.0.0.1")
+        clock.now += passed / 8
+    assert charged(attempts) == status
+    clock.now += 300
+    assert charged(attempts) is None, "it began with the first attempt, not with the last"
+
+
+def charged(attempts: Attempts) -> int | None:
+    try:
+        attempts.charge("li", "10.0.0.1")
+    except Refusal as error:
+        return error.status
+    return None
+
+
+def test_what_nobody_looked_at_is_no_attempt() -> None:
+    """Turned away by the queue before argon2: neither the window nor the count knows of it."""
+    clock = Clock()
+    attempts = Attempts(clock)
+    attempts.charge("li", "10.0.0.1")
+    attempts.refund("li", "10.0.0.1")
+    assert not attempts._failures
+    attempts.refund("li", "10.0.0.1")
+    for _ in range(8):
+        attempts.charge("li", "10.0.0.1")
+    clock.now += 10
+    assert charged(attempts) == 429
+    attempts.refund("li", "10.0.0.1")
+    assert [charged(attempts) for _ in range(2)] == [None, 429]
+    clock.now += 290
+    assert charged(attempts) is None, "the window is the same as before"
 
 
 def test_others_are_not_locked_out() -> None:
@@ -85,6 +138,28 @@ async def test_one_address_leaves_room_for_others(monkeypatch: pytest.MonkeyPatc
     assert not passwords._waiting
 
 
+async def test_the_queue_is_bounded_in_all_and_says_when_to_come_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    passwords, let_go, at_once = Passwords(), threading.Event(), []
+
+    def slowly(*_: str) -> bool:
+        at_once.append(1)
+        waited = let_go.wait(10.0)
+        at_once.pop()
+        return waited
+
+    monkeypatch.setattr(passwords, "_matches", slowly)
+    many = [asyncio.create_task(passwords.check("hash", "x", f"10.0.0.{n}")) for n in range(33)]
+    await asyncio.sleep(0)
+    (refused,) = [one.exception() for one in many if one.done()]
+    assert isinstance(refused, Refusal)
+    assert (refused.status, refused.code, refused.retry_after) == (503, "busy", 5)
+    assert len(at_once) <= 2, "each takes 64 MB"
+    let_go.set()
+    assert (await asyncio.gather(*many, return_exceptions=True)).count(True) == 32
+
+
 def test_passwords_are_argon2id() -> None:
     parameters = extract_parameters(hash_password("correct horse"))
     assert parameters.type is Type.ID
@@ -115,3 +190,80 @@ async def test_nobodys_password_is_checked_all_the_same(
 def test_a_secure_cookie_is_bound_to_its_host() -> None:
     assert cookie_name(DeskOptions(secure_cookie=True)) == "__Host-shouli"
     assert cookie_name(DeskOptions()) == "shouli"
+
+
+# -- from where a cookie is believed ---------------------------------------------------
+
+OURS = {"Origin": "https://desk.shop.example"}
+SOCKET = {"Upgrade": "WebSocket"}
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "believed"),
+    [
+        # What only reads is harmless from anywhere: its answer is not shown to a foreign page.
+        ("GET", {}, True),
+        ("HEAD", {"Origin": "https://evil.example"}, True),
+        ("OPTIONS", {}, True),
+        # A socket is opened by a GET, and no preflight asks before it (RFC 6455 §10.2).
+        ("GET", SOCKET, False),
+        ("GET", SOCKET | {"Origin": "https://evil.example"}, False),
+        ("GET", SOCKET | {"X-Shouli-Desk": "1"}, False),
+        ("GET", SOCKET | OURS, True),
+        ("POST", {}, False),
+        ("POST", {"X-Shouli-Desk": "1"}, True),
+        ("POST", OURS, True),
+        ("PUT", OURS | {"Origin": "http://desk.shop.example"}, True),
+        ("DELETE", {"Origin": "https://evil.example"}, False),
+        ("POST", {"Origin": "https://evil.example", "X-Shouli-Desk": "1"}, False),
+        ("POST", {"Origin": "https://desk.shop.example.evil.example"}, False),
+        ("POST", {"Origin": "null"}, False),
+        ("POST", {"Origin": ""}, False),
+    ],
+)
+def test_a_cookie_is_believed_from_our_own_pages(
+    method: str, headers: dict[str, str], believed: bool
+) -> None:
+    assert is_believed(method, headers) is believed
+
+
+def is_believed(method: str, headers: dict[str, str], *origins: str) -> bool:
+    app = web.Application()
+    options = DeskOptions(origins=frozenset(origins))
+    app[SERVICES] = SimpleNamespace(options=options)  # type: ignore[misc]
+    headers = {"Host": "desk.shop.example"} | headers
+    try:
+        refuse_foreign(make_mocked_request(method, "/api/v1/x", headers=headers, app=app))
+    except Refusal as refused:
+        return (refused.status, refused.code) != (403, "foreign_origin")
+    return True
+
+
+def test_origins_that_are_set_count_instead_of_the_host() -> None:
+    assert is_believed("POST", {"Origin": "https://portal.example"}, "https://portal.example")
+    assert not is_believed("POST", OURS, "https://portal.example")
+
+
+@pytest.mark.parametrize(
+    ("role", "may"),
+    [
+        (Role.AGENT, {Role.AGENT}),
+        (Role.SUPERVISOR, {Role.AGENT, Role.SUPERVISOR}),
+        (Role.ADMIN, {Role.AGENT, Role.SUPERVISOR, Role.ADMIN}),
+    ],
+)
+def test_who_ranks_higher_may_all_that_who_ranks_lower_may(role: Role, may: set[Role]) -> None:
+    assert {least for least in Role if allowed(who, role, least)} == may
+    assert {least for least in Role if allowed(in_person, role, least)} == may
+    assert not any(allowed(in_person, role, least, by="token") for least in Role)
+
+
+def allowed(asks: object, role: Role, least: Role, by: str = "session") -> bool:
+    request = make_mocked_request("GET", "/api/v1/x")
+    agent = Agent("1", "li", "李", role, Presence.READY, 6, 0)
+    request[PERSON] = Person(agent, "secret", by)  # type: ignore[arg-type]
+    try:
+        assert asks(request, least) is request[PERSON]  # type: ignore[operator]
+    except Refusal as refused:
+        return refused.status != 403
+    return True

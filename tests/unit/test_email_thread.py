@@ -32,6 +32,30 @@ def test_an_address_leads_back_whatever_its_case() -> None:
     assert plain_mailbox(address) == "customer.service@example.com"
 
 
+def test_what_was_sent_years_ago_leads_back_today() -> None:
+    """By openssl: printf 'reply\\0KEY' | openssl dgst -sha256 -hmac secret -binary, in base 32."""
+    a16 = "a" * 16
+    address, message_id = f"s+{a16}.h5rl57cazpjjxfry@x.example", f"{a16}.7.qhbtp53mfgwii3rw@x"
+    assert THREADS.reply_address("s@x.example", a16) == address
+    assert THREADS.key_of_address(address) == a16
+    assert THREADS.message_id(outbound(a16), "x") == message_id
+    assert THREADS.key_of_message_id(message_id) == a16
+    assert KEY == "c3c5zgx7wy4stef7"
+    assert THREADS.loop_mark() == "xsthlvgr3xtp6l7e"
+    chat = "lic4zoh37gljr2uk.7.64vzbijokiqymhtl@x"
+    assert THREADS.message_id(outbound("webchat:session/1"), "x") == chat
+
+
+def test_a_local_part_may_hold_what_parts_addresses() -> None:
+    """RFC 5321 §4.1.2: quoted, it may hold an “@”; unquoted, more than one plus sign."""
+    odd = THREADS.reply_address('"s@s"@x.example', KEY)
+    assert odd.endswith("@x.example")
+    assert THREADS.key_of_address(odd) == KEY
+    assert THREADS.key_of_address(THREADS.reply_address("s+vip@x.example", KEY)) == KEY
+    assert plain_mailbox("S+vip+1@X.example") == "s@x.example"
+    assert plain_mailbox('"s@s+1"@x.example') == '"s@s@x.example'
+
+
 def test_a_message_id_leads_back() -> None:
     message_id = THREADS.message_id(outbound(), "example.com")
     assert THREADS.key_of_message_id(message_id) == KEY

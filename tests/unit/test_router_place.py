@@ -80,6 +80,36 @@ def test_a_complaint_is_answered_within_a_natural_day_whatever_the_hours() -> No
     assert soon.target == 600.0, "the limit makes nothing later"
 
 
+@pytest.mark.parametrize(
+    ("limits", "labels", "target"),
+    [
+        ({"type:投诉": 90.0, "urgency:紧急": 80.0}, {"type": "投诉", "urgency": "紧急"}, 60.0),
+        ({"type:投诉": 40.0, "urgency:紧急": 50.0}, {"type": "投诉", "urgency": "紧急"}, 40.0),
+        ({"type:投诉": 50.0, "urgency:紧急": 40.0}, {"type": "投诉", "urgency": "紧急"}, 40.0),
+        ({"type:投诉": 40.0, "urgency:紧急": 50.0}, {"type": "咨询", "urgency": "紧急"}, 50.0),
+        ({"type:投诉": 40.0}, {"type": "咨询", "urgency": "紧急"}, 60.0),
+        ({"type:报修:加急": 40.0}, {"type": "报修:加急", "urgency": "紧急"}, 40.0),
+    ],
+)
+def test_the_narrowest_limit_that_fits_counts(
+    limits: dict[str, float], labels: dict[str, str], target: float
+) -> None:
+    rules = RULES.model_copy(update={"natural_limit": limits})
+    assert placed("2026-11-25T10:00", rules, labels=labels).target == target
+
+
+def test_who_is_first_and_what_interrupts_are_the_rules() -> None:
+    rules = RULES.model_copy(
+        update={"interrupting": ("紧急",), "tier_first": {"gold": ("li", "wu")}}
+    )
+    urgent = {"domain": "物流", "urgency": "紧急"}
+    where = placed("2026-11-25T10:00", rules, labels=urgent, tier="gold")
+    assert (where.interrupts, where.first) == (True, ("li", "wu"))
+    where = placed("2026-11-25T10:00", rules)
+    assert (where.interrupts, where.first) == (False, ())
+    assert not placed("2026-11-25T10:00", rules, labels={"domain": "物流"}).interrupts
+
+
 def test_urgency_tier_and_channel_make_the_target() -> None:
     urgent = {"domain": "物流", "urgency": "紧急"}
     assert placed("2026-11-25T10:00", labels=urgent, tier="gold").target == 30.0
@@ -96,15 +126,32 @@ def test_a_calendar_that_never_opens_counts_natural_time() -> None:
     assert place(case, RULES, never)[1:3] == (1000.0, 600.0)
 
 
-def test_what_the_classifier_left_open_goes_to_people() -> None:
-    facets = {"domain": Label(value="物流", confidence=0.3, accepted=False)}
+@pytest.mark.parametrize(
+    ("accepted", "skill_class"),
+    [
+        ({"domain": True, "type": True}, "domain:物流:1+type:投诉:1"),
+        ({"domain": True, "type": True, "urgency": False}, "domain:物流:1+type:投诉:1"),
+        ({"domain": False, "type": True}, "triage:1"),
+        ({"domain": True, "type": False}, "triage:1"),
+        ({"domain": True}, "triage:1"),
+    ],
+)
+def test_what_the_classifier_left_open_goes_to_people(
+    accepted: dict[str, bool], skill_class: str
+) -> None:
+    """Each facet that is required decides; what is not required is nobody's hindrance."""
+    values = {"domain": "物流", "type": "投诉", "urgency": "紧急"}
+    facets = {
+        name: Label(value=values[name], confidence=0.3, accepted=one)
+        for name, one in accepted.items()
+    }
+    rules = RULES.model_copy(update={"required_facets": ("domain", "type")})
     case = Case.of(
         Labels(facets=facets, bundle="b"),
-        RULES,
+        rules,
         lang="zh", channel="webchat", account="", lane="live", tier="", queued_at=0.0,
     )  # fmt: skip
-    assert not case.accepted
-    assert place(case, RULES, HOURS).needs.skill_class == "triage:1"
+    assert place(case, rules, HOURS).needs.skill_class == skill_class
 
 
 def test_the_first_team_and_the_newest_line_that_fit_count() -> None:
