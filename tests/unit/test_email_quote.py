@@ -1,5 +1,7 @@
 """New text told apart from quotation and signature, as real programs write them."""
 
+import re
+
 import pytest
 
 from channels.email.markup import read
@@ -78,6 +80,81 @@ def test_signature_above_a_quotation() -> None:
 )
 def test_on_doubt_everything_is_new(text: str) -> None:
     assert tuple(split(text)) == (0, len(text))
+
+
+_FIELDS = ("发件人：客服", "时间：今天", "主题：退款")
+
+
+def _apart(lines: int) -> str:
+    """A quoted header, the second field of which is so many lines below the first."""
+    return "\n".join([_FIELDS[0], *["…"] * (lines - 2), *_FIELDS[1:]])
+
+
+@pytest.mark.parametrize(
+    ("tail", "quoted"),
+    [
+        # 发件人： begins a quoted header where two more fields follow within six lines.
+        (_apart(2), True),
+        (_apart(6), True),
+        (_apart(7), False),
+        ("发件人：客服\n时间：今天\n旧内容", False),
+        ("发件人：\n时间：今天\n主题：退款", False),  # a form that somebody has filled in
+        # The line that Outlook draws above it goes with it, from five characters on.
+        ("_____\n" + _apart(2), True),
+        ("-----\n\n\n" + _apart(2), True),
+        # “>” lines at the very end are a quotation; one alone may be anything.
+        ("> 旧", False),
+        ("> 旧\n\n> 旧", True),
+        # A line over a quotation, also when it was wrapped: up to three lines.
+        ("On Mon, Jan 1, 2024 at 12:00 PM\nCustomer Support\n<s@x.example> wrote:\n> old", True),
+        ("On Mon, Jan 1, 2024 at 12\nPM\nSupport\n<s@x.example> wrote:\n> old", False),
+        ("On Mon, Jan 1, 2024, Support wrote:\n> old\n\n> old\n\n发自我的iPhone", True),
+        ("On Mon, Jan 1, 2024, Support wrote:\nold", True),
+        ("On Mon, Jan 1, 2024, Support wrote:\n> old\nNo, I did not.", False),
+        # A signature is not longer than twelve lines; the first of two lines of dashes counts.
+        ("-- " + "\nx" * 12, True),
+        ("-- " + "\nx" * 13, False),
+        ("-- \n张三\n-- \n销售部", True),
+        ("---\n张三", False),
+        ("发自我的iPhone\n-- \n张三", True),
+        ("发自我的iPhone\n张三", False),
+    ],
+)
+def test_where_the_new_part_ends(tail: str, quoted: bool) -> None:
+    text = f"{NEW}\n\n{tail}\n"
+    start, end = split(text)
+    assert text[start:end].strip() == (NEW if quoted else text.strip())
+
+
+@pytest.mark.parametrize(
+    ("above", "kept"), [("____\n", "____"), ("我的问题如下\n", "我的问题如下"), ("_____\n\n", "")]
+)
+def test_what_stands_above_a_quoted_header_is_text_unless_it_is_a_rule(
+    above: str, kept: str
+) -> None:
+    text = f"{NEW}\n{above}{_apart(2)}\n"
+    start, end = split(text)
+    assert text[start:end].strip() == f"{NEW}\n{kept}".strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "marked", "new"),
+    [
+        ("上[旧]", 1, "上"),
+        ("[旧]下", 1, "下"),
+        ("[旧]", 1, "[旧]"),  # a forwarded mail is all there is to read
+        ("上[旧]下", 1, "上[旧]下"),  # an answer around a quotation
+        ("上[旧]\n发自我的iPhone", 1, "上"),
+        ("On 1/1/24, Support wrote:\n[旧]下", 1, "下"),
+        ("上[旧]中[旧]下", 2, "上[旧]中[旧]下"),
+        ("上[旧]中[旧]", 2, "上[旧]中[旧]"),
+    ],
+)
+def test_what_html_marks_as_quoted(text: str, marked: int, new: str) -> None:
+    ranges = [(at.start(), at.end()) for at in re.finditer(r"\[旧\]", text)]
+    assert len(ranges) == marked
+    start, end = split(text, ranges)
+    assert text[start:end].strip() == new
 
 
 @pytest.mark.parametrize(
