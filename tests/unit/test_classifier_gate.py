@@ -1,6 +1,7 @@
 """The gate: what passes, what does not, and that it says why."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,6 +92,126 @@ def test_the_interval_covers_the_true_difference() -> None:
         low, high = compare(Judged("f", ("a", "b"), truth, old, new))["accuracy"]["interval"]
         covered += low <= 0.1 <= high
     assert covered >= 16
+
+
+def test_figures_of_a_table_counted_by_hand() -> None:
+    """甲: 8 of 10 found, none wrongly; 乙: all 10, and 2 wrongly. Nothing is a 丙."""
+    truth = np.repeat([0, 1], 10)
+    champion = np.array([1] * 2 + [0] * 8 + [1] * 10)
+    figures = compare(Judged("f", ("甲", "乙", "丙"), truth, champion, truth))
+    assert figures["cases"] == 20
+    assert figures["labels"] == ["甲", "乙", "丙"]
+    assert figures["confusion"] == [
+        [[8, 2, 0], [0, 10, 0], [0, 0, 0]],
+        [[10, 0, 0], [0, 10, 0], [0, 0, 0]],
+    ]
+    told = {name: figures["classes"][name] for name in figures["classes"]}
+    assert set(told) == {"甲", "乙"}, "a class without cases can tell nothing"
+    assert (told["甲"]["cases"], told["甲"]["recall"]) == (10, [0.8, 1.0])
+    assert (told["甲"]["champion"], told["乙"]["champion"]) == (0.8889, 0.9091)  # 16/18, 20/22
+    macro, accuracy = figures["macro_f1"], figures["accuracy"]
+    assert (macro["champion"], macro["challenger"], macro["difference"]) == (0.899, 1.0, 0.101)
+    assert (accuracy["champion"], accuracy["difference"]) == (0.9, 0.1)
+    for figure in (macro, accuracy, told["甲"]):
+        low, high = figure["interval"]
+        assert low < figure["difference"] < high, "the challenger is better by chance, or not"
+    assert accuracy["interval"][1] <= 0.3
+
+
+def test_of_no_texts_the_figures_are_nothing() -> None:
+    none = np.array([], int)
+    figures = compare(Judged("f", ("甲", "乙"), none, none, none))
+    assert (figures["cases"], figures["classes"]) == (0, {})
+    assert figures["macro_f1"] == figures["accuracy"]
+    assert figures["macro_f1"]["interval"] == [0.0, 0.0]
+
+
+def test_with_more_classes_each_has_a_wider_interval() -> None:
+    """Bonferroni: of ten classes one looks worse by chance ten times as often."""
+    answers = TRUTH, said({0: 9, 1: 4}), said({0: 3, 1: 8})
+
+    def width(classes: int, *of: str) -> float:
+        named = CLASSES + tuple(f"class {n}" for n in range(classes))
+        figure: Any = compare(Judged("f", named, *answers))
+        for name in of:
+            figure = figure[name]
+        low, high = figure["interval"]
+        return float(high - low)
+
+    assert width(20, "classes", "紧急") > width(0, "classes", "紧急")
+    assert width(20, "accuracy") == width(0, "accuracy")
+
+
+def figures(
+    difference: float, interval: tuple[float, float], cases: int = 100, **classes: object
+) -> dict[str, object]:
+    return {
+        "cases": cases,
+        "macro_f1": {"difference": difference, "interval": list(interval)},
+        "classes": classes,
+    }
+
+
+@pytest.mark.parametrize(
+    ("difference", "interval", "ok"),
+    [
+        (0.0, (0.0, 0.0), True),
+        (0.02, (0.01, 0.03), True),
+        # A little worse: only where chance could explain it.
+        (-0.01, (-0.03, 0.0), True),
+        (-0.005, (-0.03, 0.02), True),
+        (-0.005, (-0.009, -0.001), False),
+        # Worse by more than is tolerated, whatever explains it.
+        (-0.011, (-0.03, 0.02), False),
+    ],
+)
+def test_how_much_worse_a_challenger_may_be(
+    difference: float, interval: tuple[float, float], ok: bool
+) -> None:
+    same = figures(0.0, (0.0, 0.0))
+    told = figures(difference, interval)
+    assert verdict({"f": told}, {}, GateConfig(tolerance=0.01))["passed"] is ok
+    assert verdict({"f": same}, {"f": told}, GateConfig(tolerance=0.01))["passed"] is ok
+    kept = [one["check"] for one in verdict({"f": same}, {"f": told}, GateConfig())["reasons"]]
+    assert kept == ["overall", "class", "fresh"]
+
+
+@pytest.mark.parametrize(
+    ("cases", "upper", "ok"), [(5, -0.001, False), (4, -0.001, True), (5, 0.0, True)]
+)
+def test_a_class_that_fell_beyond_its_interval(cases: int, upper: float, ok: bool) -> None:
+    """From five cases on: fewer can tell nothing."""
+    fell = {"cases": cases, "difference": -0.2, "interval": [-0.4, upper]}
+    found = verdict({"f": figures(0.0, (0.0, 0.0), 紧急=fell)}, {}, GateConfig())
+    (reason,) = [one for one in found["reasons"] if one["check"] == "class"]
+    assert (found["passed"], reason["ok"]) == (ok, ok)
+    assert reason["label"] == ("" if ok else "紧急")
+    if not ok:
+        assert "“紧急”的 F1 变化 -20.0 分，整个区间（-40.0 … -0.1）" in reason["zh"]
+        assert "F1 of “紧急” changes by -20.0 points; all of -40.0 … -0.1" in reason["en"]
+
+
+@pytest.mark.parametrize(
+    ("cases", "checks", "passed"),
+    [(0, [], True), (1, [True], True), (19, [True], True), (20, [False], False)],
+)
+def test_fresh_corrections_count_from_twenty_on(
+    cases: int, checks: list[bool], passed: bool
+) -> None:
+    worse = figures(-0.2, (-0.3, -0.1), cases)
+    found = verdict({"f": figures(0.0, (0.0, 0.0))}, {"f": worse}, GateConfig())
+    assert [one["ok"] for one in found["reasons"] if one["check"] == "fresh"] == checks
+    assert found["passed"] is passed
+
+
+@pytest.mark.parametrize(("recall", "ok"), [(0.8, True), (0.7999, False)])
+def test_the_floor_is_the_challengers_recall(recall: float, ok: bool) -> None:
+    held = {"cases": 9, "difference": 0.0, "interval": [0.0, 0.0], "recall": [0.1, recall]}
+    config = GateConfig(least_recall={"f:紧急": 0.8, "f:没有": 0.9, "g:紧急": 0.9})
+    found = verdict({"f": figures(0.0, (0.0, 0.0), 紧急=held)}, {}, config)
+    (reason,) = [one for one in found["reasons"] if one["check"] == "floor"]
+    assert (reason["facet"], reason["label"], reason["ok"]) == ("f", "紧急", ok)
+    assert f"“紧急”的召回率为 {recall:.1%}，下限 80%" in reason["zh"]
 
 
 # -- splits ----------------------------------------------------------------------------
