@@ -54,8 +54,8 @@ _NOT_CHARSETS = frozenset(
 _SEVEN_BIT = ("iso2022", "hz", "utf-7", "utf-16", "utf-32")
 """Beginnings of charsets whose bytes are, or may be, valid UTF-8 with another meaning."""
 
-_WEAK = frozenset({"cp1252", "iso8859-1", "ascii"})
-"""Accept nearly any byte, so that declaring them proves nothing."""
+_WESTERN = "cp1252"
+"""Has a character for nearly any byte, so that declaring it proves nothing."""
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -159,11 +159,9 @@ def _certain(data: bytes, declared: str | None) -> Iterator[str]:
 def _likely(data: bytes, declared: str | None) -> Iterator[str]:
     """The declared charset, unless it accepts everything, and what the bytes look like."""
     codec = known(declared)
-    if codec is not None and codec not in _WEAK:
+    if codec is not None and codec != _WESTERN:
         yield codec
     yield from _guesses(data[:_SAMPLE])
-    if codec is not None:
-        yield codec
 
 
 def _guesses(sample: bytes) -> list[str]:
@@ -188,18 +186,18 @@ def _strict(data: bytes, charset: str) -> str | None:
 
 
 def _best_effort(data: bytes, declared: str | None) -> str:
-    sample = data[:_SAMPLE]
-    for charset in (known(declared), *_guesses(sample)):
-        if charset is None or charset in _WEAK:
-            continue
+    for charset in _likely(data, declared):
         text = data.decode(charset, "replace")
         if _mostly_right(text):
             return text
-    detected = _detected(sample)
+    # Latin-1 gives every byte a character: wrong perhaps, but nothing is lost.
+    western = _strict(data, _WESTERN)
+    if western is not None and known(declared) == _WESTERN:
+        return western
+    detected = _detected(data[:_SAMPLE])
     if detected is not None:
         return data.decode(detected, "replace")
-    # Latin-1 gives every byte a character: wrong perhaps, but nothing is lost.
-    return _strict(data, "cp1252") or data.decode("latin-1")
+    return data.decode("latin-1") if western is None else western
 
 
 def _mostly_right(text: str) -> bool:

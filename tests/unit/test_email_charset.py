@@ -1,5 +1,7 @@
 """Bytes to text: declared, undeclared, and wrongly declared charsets."""
 
+import codecs
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -48,6 +50,98 @@ JAPANESE = "こんにちは、注文の状況を教えてください。"
 )
 def test_a_reader_sees_the_text(text: str, encoding: str, declared: str | None) -> None:
     assert decode(text.encode(encoding), declared).removeprefix("\ufeff") == text
+
+
+@pytest.mark.parametrize(
+    ("declared", "encoding", "text"),
+    [
+        # A name, and the superset that is really sent under it.
+        ("gb2312", "gb18030", "镕㐀"),
+        ("GBK", "gb18030", "镕㐀"),
+        ("cp936", "gb18030", "镕㐀"),
+        ("EUC-CN", "gb18030", "镕㐀"),
+        ("x-gbk", "gb18030", "镕㐀"),
+        ("GB_2312-80", "gb18030", "镕㐀"),
+        ("x-euc-cn", "gb18030", "镕㐀"),
+        ("windows-936", "gb18030", "镕㐀"),
+        ("Big5", "big5hkscs", "嘅啲"),
+        ("cp950", "big5hkscs", "嘅啲"),
+        ("x-big5", "big5hkscs", "嘅啲"),
+        ("EUC-KR", "cp949", "뷁"),
+        ("ks_c_5601-1987", "cp949", "뷁"),
+        ("Shift_JIS", "cp932", "①髙"),
+        ("x-sjis", "cp932", "①髙"),
+        ("ISO-8859-1", "cp1252", "€…"),
+        ("US-ASCII", "cp1252", "€…"),
+        ("iso-2022-jp", "iso2022_jp_ext", "ｱｲｳ"),
+        # Names that Python does not know.
+        ("cp-850", "cp850", "é▒"),
+        ("windows-874", "cp874", "สวัสดี"),
+        ("iso-8859-8-i", "iso8859_8", "שלום"),
+        ("utf8mb4", "utf-8", "😀"),
+        ("unicode-1-1-utf-7", "utf-7", "你好"),
+        ("koi8-u", "koi8_u", "Їжак"),
+        ("cp737", "cp737", "Γειά"),
+        # As careless programs write them.
+        (' "GBK" ', "gb18030", "镕㐀"),
+        ("'utf-16-le'", "utf-16-le", "你好"),
+    ],
+)
+def test_charsets_are_what_mail_programs_mean_by_their_names(
+    declared: str, encoding: str, text: str
+) -> None:
+    assert decode(text.encode(encoding), declared) == text
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    ["utf-8-sig", "utf-16", "utf-32", "iso2022_jp", "iso2022_kr", "gbk", "big5", "shift_jis"],
+)
+@pytest.mark.parametrize("declared", [None, "us-ascii", "iso-8859-1", "no-such-charset"])
+def test_bytes_that_speak_for_themselves(encoding: str, declared: str | None) -> None:
+    """Marks and escapes before what is declared; then what reads like everyday text."""
+    text = {
+        "iso2022_jp": JAPANESE, "shift_jis": JAPANESE, "big5": TRADITIONAL,
+        "iso2022_kr": "주문 상태를 알려 주세요",
+    }.get(encoding, CHINESE)  # fmt: skip
+    assert decode(text.encode(encoding), declared) == text
+
+
+@pytest.mark.parametrize("big", [codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE])
+def test_either_order_of_bytes(big: bytes) -> None:
+    width = 8 * len(big)
+    assert decode(big + CHINESE.encode(f"utf-{width}-be")) == CHINESE
+
+
+def test_escapes_of_a_terminal_are_no_charset() -> None:
+    assert decode("\x1b[31m红\x1b[0m".encode()) == "\x1b[31m红\x1b[0m"
+
+
+@pytest.mark.parametrize(
+    ("right", "kept"), [(10, True), (9, False)], ids=["a tenth is broken", "more is broken"]
+)
+def test_a_tenth_of_a_text_may_be_broken(right: int, kept: bool) -> None:
+    """Else it is something else: here bytes that only a Western charset explains."""
+    told = decode("中".encode() * right + b"\xff")
+    assert (told == "中" * right + "\ufffd") is kept
+
+
+def test_a_broken_text_is_shown_by_what_was_declared() -> None:
+    raw = CHINESE.encode("gbk") + b"\xff" + CHINESE.encode("gbk")
+    assert decode(raw, "gb2312") == f"{CHINESE}\ufffd{CHINESE}"
+    assert decode(raw) == f"{CHINESE}\ufffd{CHINESE}", "or by what it looks like"
+    assert decode(raw, "iso-8859-1") == f"{CHINESE}\ufffd{CHINESE}"
+
+
+def test_of_a_longer_text_in_a_small_alphabet_the_charset_is_found() -> None:
+    text = "Добрый день! Где мой заказ? Я жду его уже две недели, и никто не отвечает."
+    assert decode(text.encode("cp1251")) == text
+
+
+def test_too_little_to_guess_by_is_taken_as_western() -> None:
+    """Every byte is some character: wrong perhaps, but nothing is lost."""
+    assert decode("Где?".encode("cp1251")) == "Ãäå?"
+    assert decode(b"\x81\x8d") == "\x81\x8d"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "gbk", "big5"])

@@ -105,6 +105,22 @@ def test_a_holiday_week_and_the_saturday_worked_for_it() -> None:
     assert CHINA.add_business_seconds(at("2026-09-30T17:00"), 2 * 3600) == at("2026-10-08T09:30")
 
 
+@pytest.mark.parametrize(
+    ("moment", "is_open"),
+    [("08:29:59.9", False), ("08:30:00", True), ("11:59:59.9", True), ("12:00:00", False)],
+)
+def test_a_period_begins_and_ends_by_the_second(moment: str, is_open: bool) -> None:
+    assert CHINA.is_open(at(f"2026-10-08T{moment}")) is is_open
+
+
+def test_open_times_are_told_in_order_and_cut() -> None:
+    wanted = [("08T17:00", "08T18:00"), ("09T08:30", "09T12:00"), ("09T13:00", "09T13:30")]
+    told = CHINA.spans(at("2026-10-08T17:00"), at("2026-10-09T13:30"))
+    assert list(told) == [(at(f"2026-10-{a}"), at(f"2026-10-{b}")) for a, b in wanted]
+    assert list(CHINA.spans(at("2026-10-08T12:00"), at("2026-10-08T13:00"))) == []
+    assert list(CHINA.spans(at("2026-10-08T09:00"), at("2026-10-08T09:00"))) == []
+
+
 def test_a_holiday_does_not_end_the_night_shift_before_it() -> None:
     calendar = Calendar.of("Asia/Shanghai", {"monday": ("22:00-06:00",)}, [date(2026, 10, 6)])
     assert calendar.is_open(at("2026-10-06T05:59"))
@@ -157,6 +173,8 @@ def test_ten_years_are_counted_in_linear_time() -> None:
     ("text", "period"),
     [
         ("08:30-12:00", Period(30_600, 43_200)),
+        ("08:30–12:00", Period(30_600, 43_200)),
+        (" 08:30 - 12:00", Period(30_600, 43_200)),
         ("00:00-24:00", Period(0, 86_400)),
         ("22:00-06:00", Period(79_200, 108_000)),
     ],
