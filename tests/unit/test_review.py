@@ -114,6 +114,69 @@ def test_what_would_do_nothing_or_serve_nobody_is_found(made: dict[str, Any], wh
     assert review(rules(), around(most_capacity=6)) == []
 
 
+def department(**options: Any) -> dict[str, Any]:
+    return {"departments": {"甲": {"en": "A", "seconds": 60.0} | options}}
+
+
+@pytest.mark.parametrize(
+    ("made", "here", "where"),
+    [
+        # What one sweep of the workers takes, 5 s, can be promised, and nothing below it.
+        ({"targets": targets(by_urgency={"紧急": 10.0})}, {}, None),
+        ({"targets": targets(by_urgency={"紧急": 9.9})}, {}, "targets.live.by_urgency.紧急"),
+        ({"targets": targets(by_urgency={}, default=9.9)}, {}, "targets.live"),
+        ({"targets": targets(by_tier={"gold": 0.1})}, {}, None),
+        ({"targets": targets(by_tier={"gold": 0.01})}, {}, "targets.live.by_urgency.紧急"),
+        ({"natural_limit": {"type:投诉": 5.0}}, {}, None),
+        ({"natural_limit": {"type:投诉": 4.9}}, {}, "natural_limit.type:投诉"),
+        (department(seconds=5.0), {}, None),
+        (department(seconds=4.9), {}, "departments.甲.seconds"),
+        # An offer must be over before the target is: gold customers have half of 60 s.
+        ({"offer_seconds": {"live": 29.9}}, {}, None),
+        ({"offer_seconds": {"live": 30.0}}, {}, "targets.live.by_urgency.紧急"),
+        ({"offer_seconds": {"live": 29.9}, "tier_factor": {}}, {}, None),
+        ({"offer_seconds": {"live": 20.0}, "targets": targets() | {"webchat": Targets(
+            by_urgency={}, default=30.0)}}, {}, "targets.webchat"),
+        ({"offer_seconds": {"live": -1.0}}, {}, "offer_seconds.live"),
+        # Fractions grow and lie between 0 and 1.
+        ({"relax_at": (), "preferred_facets": ()}, {}, None),
+        ({"relax_at": (0.01, 0.99)}, {}, None),
+        ({"relax_at": (0.0, 0.5)}, {}, "relax_at"),
+        ({"relax_at": (0.5, 1.0)}, {}, "relax_at"),
+        ({"relax_at": (0.5, 0.5)}, {}, "relax_at"),
+        ({"tier_factor": {"gold": -0.5}}, {}, "tier_factor.gold"),
+        # Somebody can take it: who has most takes one that needs all of it.
+        ({"units": {"live": 6, "mail": 1}}, {"most_capacity": 6}, None),
+        ({"units": {"live": 7, "mail": 1}}, {"most_capacity": 6}, "units.live"),
+        ({"units": {"live": 7, "mail": 1}}, {}, None),
+        (department(takes=True), {"agents": AGENTS | {"x": {"dept:甲": 1}}}, None),
+        (department(domains=("物流",)), {}, None),
+        # More urgent is no later; as late is allowed.
+        ({"targets": targets(by_urgency={"紧急": 600.0, "一般": 600.0})}, {}, None),
+        ({"targets": targets(by_urgency={"紧急": 601.0, "一般": 600.0})}, {},
+         "targets.live.by_urgency"),
+        ({"targets": targets(hours="business")}, {}, None),
+        ({"preferred_facets": ("topic",)}, {}, "preferred_facets.topic"),
+        ({"preferred_facets": ()}, {}, None),
+        ({"levels": {"group:all": 3}}, {}, None),
+        ({"levels": {"domain:物流": 3}}, {}, None),
+        ({"levels": {"domain:物流": 4}}, {}, None),  # relaxed, who has 3 can take it
+        ({"required_facets": ("domain", "type")}, {}, "class.domain:支付:1+type:投诉:1|type:投诉:2"),
+        ({}, {"langs": ("en",)}, "class.domain:物流:1+lang:en:1!|type:咨询:2"),
+    ],
+)  # fmt: skip
+def test_what_can_just_be_promised_and_what_no_longer(
+    made: dict[str, Any], here: dict[str, Any], where: str | None
+) -> None:
+    found = [one.where for one in review(rules(**made), around(**here)) if one.level == "error"]
+    assert where in found if where else found == []
+
+
+def test_errors_come_first() -> None:
+    found = review(rules(tier_first={"gold": ("gone",)}, units={"live": 0, "mail": 1}), around())
+    assert [one.level for one in found] == ["error", "warning"]
+
+
 def test_what_only_looks_odd_is_a_warning() -> None:
     (one,) = review(rules(), around(agents={**AGENTS, "x": {"domain:保险": 2}}))
     assert (one.level, one.where) == ("warning", "agents.x")
