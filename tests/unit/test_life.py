@@ -75,6 +75,7 @@ def test_what_is_open_and_who_is_loaded() -> None:
 
 def test_every_state_is_named_once_in_each_language() -> None:
     assert list(STATE_NAMES) == list(TicketState)
+    assert [state.value for state in S] == [state.name.lower() for state in S], "as it is stored"
     for names in zip(*STATE_NAMES.values(), strict=True):
         assert len({*names}) == len(TicketState)
 

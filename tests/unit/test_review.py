@@ -161,7 +161,8 @@ def department(**options: Any) -> dict[str, Any]:
         ({"levels": {"group:all": 3}}, {}, None),
         ({"levels": {"domain:物流": 3}}, {}, None),
         ({"levels": {"domain:物流": 4}}, {}, None),  # relaxed, who has 3 can take it
-        ({"required_facets": ("domain", "type")}, {}, "class.domain:支付:1+type:投诉:1|type:投诉:2"),
+        ({"required_facets": ("domain", "type")}, {},
+         "class.domain:支付:1+type:投诉:1|type:投诉:2"),
         ({}, {"langs": ("en",)}, "class.domain:物流:1+lang:en:1!|type:咨询:2"),
     ],
 )  # fmt: skip
