@@ -358,11 +358,12 @@ def _due_text(due: float) -> Text:
 
 
 def _waited_text(waited: float) -> Text:
-    """Less than nothing: it came while the centre is closed, and counts from its opening."""
+    """Less than nothing: closed hours before it is due have moved the beginning of its clock."""
     span = _span(abs(waited))
     if waited < 0:
         return Text(
-            f"{span.zh}后营业才开始计时", f"its time counts from the opening, in {span.en}"
+            f"非营业时间不计，时限顺延到 {span.zh}后起算",
+            f"closed hours do not count, so its time runs from {span.en} from now on",
         )
     return Text(f"已等待 {span.zh}", f"it has waited {span.en}")
 

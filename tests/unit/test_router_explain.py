@@ -134,10 +134,13 @@ def test_a_wait_in_full() -> None:
     )
 
 
-def test_what_came_while_the_centre_is_closed_has_waited_for_nothing_yet() -> None:
+def test_what_is_due_after_closed_hours_has_waited_for_nothing_yet() -> None:
+    """That the centre is closed now is not said: it may be open, and close before it is due."""
     told = wait(TICKET, [LUCY], NOW - 7931)
-    assert "；2 小时 12 分后营业才开始计时；距响应时限还有" in told.text.zh
-    assert "its time counts from the opening, in 2 h 12 min;" in told.text.en
+    assert "；非营业时间不计，时限顺延到 2 小时 12 分后起算；距响应时限还有" in told.text.zh
+    assert (
+        "closed hours do not count, so its time runs from 2 h 12 min from now on;" in told.text.en
+    )
     assert "已等待" not in told.text.zh
 
 

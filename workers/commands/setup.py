@@ -22,6 +22,8 @@ from workers.learning.serving import serviceable
 
 _log = structlog.stdlib.get_logger(__name__)
 
+_DOMAINS = ("产品", "订单", "支付", "物流", "售后", "发票", "账户", "服务", "技术", "其他")
+
 _PEOPLE: Mapping[str, tuple[str, Role, Mapping[str, int]]] = {
     "lilei": (
         "李雷",
@@ -41,11 +43,16 @@ _PEOPLE: Mapping[str, tuple[str, Role, Mapping[str, int]]] = {
     "chen": (
         "陈班长",
         Role.SUPERVISOR,
-        {"domain:服务": 5, "domain:其他": 3, "type:投诉": 5, "lang:en": 3, TRIAGE: 5},
+        {f"domain:{domain}": 1 for domain in _DOMAINS}
+        | {"domain:服务": 5, "domain:其他": 3, "type:投诉": 5, "lang:en": 3, TRIAGE: 5},
     ),
     "admin": ("管理员", Role.ADMIN, {}),
 }
-"""People for trying it out: login to name, role and skills."""
+"""People for trying it out: login to name, role and skills.
+
+The supervisor knows a little of everything: who tries it alone, as one person, gets each message
+in either language. Where a specialist is free it goes to them, whose level is higher.
+"""
 
 
 @dataclass(frozen=True, slots=True)

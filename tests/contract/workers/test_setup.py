@@ -10,15 +10,16 @@ import pytest
 
 from classifier import bundles, train
 from classifier.train import TrainingRefused
-from config.settings import load
+from config.settings import load, load_taxonomy
 from models.errors import Permanent
+from models.routing import TRIAGE
 from models.store import Store
 from models.store.ground.sealing import check_key
 from tests.contract.classifier.test_bundle_files import packed_as_before
 from tests.contract.workers.test_retrain import TAXONOMY, small_bundle
 from tests.databases import migrated_sqlite
 from workers.assembly.wiring import make_store
-from workers.commands.setup import first_bundle, prepare
+from workers.commands.setup import first_bundle, first_people, prepare
 from workers.learning.serving import Serving
 from workers.processes.home import SetupError, master_key
 
@@ -41,6 +42,15 @@ async def _start(store: Store, folder: Path) -> list[str]:
     settings = load(environ={"SHOULI_DATA_DIR": str(folder)}, folder=folder)
     await first_bundle(settings, store, TAXONOMY, said.append)
     return said
+
+
+async def test_the_one_who_the_readme_logs_in_as_may_take_whatever_comes(store: Store) -> None:
+    """Nobody else is ready in the first half hour, and a ticket that nobody may take waits."""
+    await first_people(store)
+    found = await store.agents.by_login("chen")
+    assert found is not None
+    domains = load_taxonomy(load(environ={})).facets["domain"].classes
+    assert found[0].skills.keys() >= {f"domain:{name}" for name in domains} | {"lang:en", TRIAGE}
 
 
 async def test_only_a_start_without_a_classifier_trains(
