@@ -2,7 +2,7 @@
 
 China's year is decided each autumn by the State Council, so its data end where the library's
 do. Such a year is not an error: the holidays that the law itself names are kept, without the
-make-up days that nobody can know yet, and the operator is warned.
+make-up days that nobody can know yet, and the operator is warned once there is something to do.
 """
 
 from collections.abc import Collection, Mapping
@@ -13,6 +13,10 @@ from typing import NamedTuple
 CHINA = "CN"
 _AHEAD = 3
 """Years from the present one that are looked up where any year can be computed."""
+
+_TOLD_BY = 12
+"""The month from which next year is missed. Of 2021 to 2026 the lists came between 25 October and
+8 December, and the first day of theirs that the law does not name is after the New Year."""
 
 
 class Known(NamedTuple):
@@ -57,9 +61,9 @@ def known(country: str, year: int) -> Known:
 
 
 def calendars_missing(
-    hours: Mapping[str, tuple[str, Collection[date]]], year: int
+    hours: Mapping[str, tuple[str, Collection[date]]], today: date
 ) -> list[tuple[str, str, int]]:
-    """(team, country, year) for each of this year and the next whose holidays are not known.
+    """(team, country, year) for this year, and from December the next, if it is not known.
 
     ``hours`` maps a team to its country and to the dates that the operator gave: a year in
     which there is one of those was taken care of by hand.
@@ -67,7 +71,7 @@ def calendars_missing(
     return [
         (team, country, wanted)
         for team, (country, given) in hours.items()
-        for wanted in (year, year + 1)
-        if wanted not in known(country, year).years
+        for wanted in (today.year, today.year + 1)[: 1 + (today.month >= _TOLD_BY)]
+        if wanted not in known(country, today.year).years
         and not any(day.year == wanted for day in given)
     ]

@@ -203,4 +203,4 @@ def test_the_demonstration_plays_on_the_system_that_runs(running: Running) -> No
     assert result.stdout.count("已送达 delivered") == 1
     assert "2 份邮件答复等待发信服务器" in result.stdout
     listed = running.run(".venv/bin/shouli agents list").stdout
-    assert "ready" not in listed
+    assert "就绪" not in listed

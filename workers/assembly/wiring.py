@@ -122,9 +122,9 @@ class Announcer:
             await self._bus.publish(EVENTS)
 
 
-def secrets(settings: Settings) -> dict[str, bytes]:
+def secrets(settings: Settings, *, keep: bool = True) -> dict[str, bytes]:
     """Each open channel's own secret, derived from the master key."""
-    vault = Vault(master_key(settings))
+    vault = Vault(master_key(settings, keep=keep))
     return {name: vault.derive(f"channel:{name}") for name in settings.channels}
 
 
@@ -133,13 +133,15 @@ def survey_secret(settings: Settings) -> bytes:
     return Vault(master_key(settings)).derive("survey")
 
 
-def make_channels(settings: Settings) -> dict[str, Channel]:
+def make_channels(settings: Settings, *, keep: bool = True) -> dict[str, Channel]:
     """The channels that are open by the settings.
+
+    Where there is no master key yet, a first one is made, and not kept without ``keep``.
 
     Raises:
         ConfigurationError: a section names no channel, or an option is wrong.
     """
-    keys = secrets(settings)
+    keys = secrets(settings, keep=keep)
     problems = [p for name in settings.channels for p in _problems(name, settings)]
     if problems:
         raise ConfigurationError(problems)

@@ -5,19 +5,30 @@ import secrets
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from config.settings import Settings
-from models.agent import Role
+from models.agent import PRESENCE_NAMES, ROLE_NAMES, Role
 from models.errors import NotFound
 from models.store import Store
 from workers.commands.options import ConfigOption
+from workers.commands.terminal import Terminal
 from workers.commands.with_store import with_store
 
 agents_app = typer.Typer(help="坐席账号 / People at the desk.", no_args_is_help=True)
-out = Console(highlight=False)
+out = Terminal()
+
+_COLUMNS = (
+    "账号 login",
+    "姓名 name",
+    "花名 alias",
+    "班组 team",
+    "角色 role",
+    "状态 presence",
+    "负荷 used",
+    "技能 skills",
+)
 
 NameOption = Annotated[str, typer.Option(help="姓名，同事看到的 / Name, for colleagues.")]
 AliasOption = Annotated[
@@ -37,15 +48,16 @@ def list_(config: ConfigOption = None) -> None:
     """列出坐席 / List everybody."""
 
     async def read(_: Settings, store: Store) -> Table:
-        table = Table("login", "name", "alias", "team", "role", "presence", "used", "skills")
+        table = Table(*_COLUMNS)
         for one in await store.agents.all():
             skills = " ".join(f"{skill}={level}" for skill, level in one.skills.items())
             used = f"{one.used}/{one.capacity}"
-            who = (one.login, one.name, one.alias, one.team, one.role, one.presence)
+            named = (ROLE_NAMES[one.role], PRESENCE_NAMES[one.presence])
+            who = (one.login, one.name, one.alias, one.team, *map(" ".join, named))
             table.add_row(*(escape(cell) for cell in (*who, used, skills)))
         return table
 
-    out.print(with_store(config, read))
+    out.show(with_store(config, read))
 
 
 @agents_app.command("add")

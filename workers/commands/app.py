@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from typer.core import TyperGroup
 
@@ -27,6 +26,7 @@ from workers.commands.parked import parked_app
 from workers.commands.records import calls_app, deliveries_app
 from workers.commands.rehearsing import simulate
 from workers.commands.rules import rules_app
+from workers.commands.terminal import Terminal
 from workers.processes import heap
 
 
@@ -71,7 +71,7 @@ app.add_typer(parked_app, name="parked")
 app.add_typer(rules_app, name="rules")
 app.add_typer(route_app, name="route")
 
-out = Console(highlight=False)
+out = Terminal()
 
 
 def main() -> None:
@@ -83,8 +83,8 @@ def main() -> None:
     try:
         app()
     except ShouliError as error:
-        said = Console(stderr=True, highlight=False)
-        said.print(f"shouli: {_in_both(error)}", markup=False, soft_wrap=True)
+        said = Terminal(stderr=True)
+        said.print(f"shouli: {_in_both(error)}", markup=False)
         sys.exit(1)
 
 
@@ -137,13 +137,14 @@ def show_created(created: list[Any]) -> None:
     """Tells new accounts and their passwords, once."""
     if not created:
         return
-    table = Table(title="演示账号，密码只显示这一次 / Demo accounts; passwords are shown once")
+    out.print("演示账号，密码只显示这一次 / Demo accounts; the passwords are shown once")
+    table = Table()
     for column in ("账号 login", "姓名 name", "角色 role", "密码 password"):
         table.add_column(column, no_wrap=True)
     for person in created:
         zh, en = ROLE_NAMES[person.role]
         table.add_row(person.login, person.name, f"{zh} {en}", person.password)
-    Console(highlight=False, width=max(out.width, 80)).print(table)
+    out.show(table, least=60)
 
 
 @app.command()
@@ -205,7 +206,7 @@ def check(config: ConfigOption = None) -> None:
     settings = load(config, environ=os.environ)
     load_rules(settings)
     declared(settings, load_taxonomy(settings))
-    channels = make_channels(settings)
+    channels = make_channels(settings, keep=False)
     for gap in gaps(settings.hours, time.time()):
         out.print(f"注意 warning {gap}", markup=False)
     out.print("设置正确 / The settings are right")

@@ -19,13 +19,14 @@ from models.training import Retraining
 from workers.commands.classifier import MOST_SEED, classifier_app
 from workers.commands.json_lines import print_json
 from workers.commands.options import ConfigOption, JsonOption
+from workers.commands.terminal import Terminal
 from workers.commands.watch_telling import shadow_of, tell_shadow
 from workers.commands.with_store import with_store
 from workers.learning.bundle_work import BundleWork
 
 _T = TypeVar("_T")
 
-out = Console(highlight=False)
+out = Terminal()
 
 _UNHEARD_SECONDS = 20.0
 _STAGES = {
@@ -89,7 +90,7 @@ def list_bundles(as_json: JsonOption = False, config: ConfigOption = None) -> No
             escape(scores),
             _keeping(card),
         )
-    out.print(table)
+    out.show(table)
 
 
 def _keeping(card: dict[str, Any]) -> str:
@@ -131,7 +132,7 @@ def compare(
         print_json(figures)
         return
     for facet, found in figures.items():
-        out.print(_comparison(facet, found))
+        out.show(_comparison(facet, found))
     told = with_store(config, shadow_of)
     if told is not None and told["bundle"].startswith((one, other)):
         tell_shadow(told, out)
@@ -178,8 +179,8 @@ def rollback(
         return off, await _rolled_back(store, off, why)
 
     off, back = with_store(config, move)
-    out.print(f"退下 off: {off}", markup=False, soft_wrap=True)
-    out.print(f"现役 champion: {back}", markup=False, soft_wrap=True)
+    out.print(f"退下 off: {off}", markup=False)
+    out.print(f"现役 champion: {back}", markup=False)
 
 
 async def _rolled_back(store: Store, off: str | None, why: str) -> str:
@@ -295,7 +296,7 @@ def _tell(run: Retraining) -> None:
         return
     out.print(f"挑战者 challenger: {run.bundle_id}", markup=False)
     for facet, figures in run.outcome["golden"].items():
-        out.print(_comparison(facet, figures))
+        out.show(_comparison(facet, figures))
     verdict = run.outcome["verdict"]
     out.print(
         "关口 gate: " + ("[green]通过 passed[/]" if verdict["passed"] else "[red]未过 no[/]")

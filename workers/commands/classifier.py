@@ -31,6 +31,7 @@ from models.store import Store
 from models.ticket import Labels
 from workers.commands.json_lines import as_line, lines_at_hand, print_json
 from workers.commands.options import ConfigOption
+from workers.commands.terminal import Terminal
 from workers.commands.with_store import with_store
 
 classifier_app = typer.Typer(
@@ -38,7 +39,7 @@ classifier_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,  # as the commands above it: it is loaded apart from them
 )
-out = Console(highlight=False)
+out = Terminal()
 
 BundleOption = Annotated[
     Path, typer.Option("--bundle", help="分类器包所在目录 / The bundle's directory.")
@@ -109,14 +110,14 @@ def train(
         print_json({"id": bundle_id, "path": str(out_dir), **metrics})
         return
     out.print(f"{out_dir}: {bundle_id}", markup=False)
-    out.print(_overview("交叉验证 cross-validated", metrics["facets"]))
+    out.show(_overview("交叉验证 cross-validated", metrics["facets"]))
 
 
 def _tell_unchecked(figures: dict[str, Any]) -> None:
     for facet, each in figures.items():
         if each["unchecked"]:
             names = ", ".join(each["unchecked"])
-            Console(stderr=True, highlight=False).print(
+            Terminal(stderr=True).print(
                 f"注意 warning: “{facet}” 的这些类别样本太少，或彼此几乎一样，没法交叉验证，"
                 "把握不可信 / these classes have too few examples, or all alike, to be "
                 "cross-validated; do "
@@ -151,7 +152,7 @@ def evaluate(
     if as_json:
         print_json({"bundle": classifier.card.id, "cases": len(inside), "facets": figures})
         return
-    out.print(_overview(f"{table.name}: {len(inside)}", figures))
+    out.show(_overview(f"{table.name}: {len(inside)}", figures))
 
 
 @classifier_app.command()
@@ -252,7 +253,7 @@ def explain(
         final = labels.facets[facet]
         floor = "" if final.value == each.value else f" → {final.value} (红线 floor)"
         out.print(f"[bold]{escape(f'{spec.zh} {spec.en}')}[/]: {escape(each.value + floor)}")
-        out.print(_reasons(each, most))
+        out.show(_reasons(each, most))
 
 
 def _reasons(explained: Explained, most: int) -> Table:

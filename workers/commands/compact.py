@@ -5,16 +5,15 @@ import shutil
 import time
 from pathlib import Path
 
-from rich.console import Console
-
 from config.settings import Settings
 from models.errors import Rejected, StorageFull
 from models.store import Store
 from models.store.ground.compacting import compact as write_anew
 from workers.commands.options import ConfigOption
+from workers.commands.terminal import Terminal
 from workers.commands.with_store import with_store
 
-out = Console(highlight=False)
+out = Terminal()
 
 _COPIES = 2
 """Of the file, for a while: a temporary one, and the log beside it."""

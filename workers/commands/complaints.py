@@ -4,15 +4,15 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
-from rich.console import Console
 
 from config.settings import Settings
 from models.store import Store
 from workers.commands.options import ConfigOption, MonthOption, SpreadsheetOption
+from workers.commands.terminal import Terminal
 from workers.commands.with_store import with_store
 
 complaints_app = typer.Typer(help="投诉台账 / The ledger of complaints.", no_args_is_help=True)
-out = Console(highlight=False)
+out = Terminal()
 
 
 @complaints_app.callback()

@@ -5,19 +5,19 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
-from rich.console import Console
 
 from config.settings import Settings
 from models.errors import Rejected
 from models.store import Store
 from models.store.privacy.erasure import Erased
 from workers.commands.options import ConfigOption
+from workers.commands.terminal import Terminal
 from workers.commands.with_store import with_store
 
 customers_app = typer.Typer(
     help="客户的个人信息，见 docs/privacy.md / Customers' personal data.", no_args_is_help=True
 )
-out = Console(highlight=False)
+out = Terminal()
 
 NumberArgument = Annotated[
     str, typer.Argument(help="此人的任一工单号 / The number of any ticket of theirs.")

@@ -3,16 +3,16 @@
 from zoneinfo import ZoneInfo
 
 import typer
-from rich.console import Console
 
 from config.settings import Settings, load_taxonomy
 from models.figures import dimensions_of
 from models.store import Store
 from workers.commands.options import ConfigOption, MonthOption, SpreadsheetOption
+from workers.commands.terminal import Terminal
 from workers.commands.with_store import with_store
 
 figures_app = typer.Typer(help="报表 / Figures.", no_args_is_help=True)
-out = Console(highlight=False)
+out = Terminal()
 
 
 @figures_app.callback()

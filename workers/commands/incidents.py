@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -11,6 +10,7 @@ from config.settings import Settings
 from models.store import Store
 from workers.commands.options import ConfigOption
 from workers.commands.records import as_time
+from workers.commands.terminal import Terminal
 from workers.commands.with_store import with_store
 
 incidents_app = typer.Typer(
@@ -18,7 +18,18 @@ incidents_app = typer.Typer(
     no_args_is_help=True,
 )
 
-out = Console(highlight=False)
+out = Terminal()
+
+_COLUMNS = (
+    "编号 id",
+    "状态 state",
+    "演练 drill",
+    "事由 about",
+    "工单 members",
+    "已告知 told",
+    "开始 opened",
+    "结束 closed",
+)
 
 
 @incidents_app.command("list")
@@ -29,7 +40,7 @@ def incidents_list(
     """列出事件，未结的在前 / List incidents, open ones first."""
 
     async def read(_: Settings, store: Store) -> Table:
-        table = Table("id", "state", "drill", "about", "members", "told", "opened", "closed")
+        table = Table(*_COLUMNS)
         for one in await store.incidents.page(state=state):
             row = [one.id, one.state, "演练 drill" if one.drill else ""]
             row += [one.title or one.domain, str(one.members), str(one.told)]
@@ -37,7 +48,7 @@ def incidents_list(
             table.add_row(*(escape(cell) for cell in row))
         return table
 
-    out.print(with_store(config, read))
+    out.show(with_store(config, read))
 
 
 @incidents_app.command("drill")

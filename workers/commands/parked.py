@@ -4,13 +4,13 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from config.settings import Settings
 from models.store import Store
 from workers.commands.options import ConfigOption
+from workers.commands.terminal import Terminal
 from workers.commands.with_store import with_store
 
 parked_app = typer.Typer(
@@ -19,7 +19,7 @@ parked_app = typer.Typer(
     no_args_is_help=True,
 )
 
-out = Console(highlight=False)
+out = Terminal()
 
 _MOST = 1000
 
@@ -29,14 +29,14 @@ def parked_list(config: ConfigOption = None) -> None:
     """列出停放的消息 / List what is parked."""
 
     async def read(_: Settings, store: Store) -> Table:
-        table = Table("id", "channel", "account", "attempts", "error")
+        table = Table("编号 id", "渠道 channel", "账号 account", "次数 attempts", "原因 error")
         for p in await store.envelopes.parked(_MOST):
             # What an error quotes may look like rich's markup.
             row = (p.id, p.channel, p.account, str(p.attempts), p.error)
             table.add_row(*(escape(cell) for cell in row))
         return table
 
-    out.print(with_store(config, read))
+    out.show(with_store(config, read))
 
 
 @parked_app.command("show")

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -12,6 +11,7 @@ from config.settings import Settings
 from models.store import Store
 from models.store.intake.calls import AnswerRate
 from workers.commands.options import ConfigOption
+from workers.commands.terminal import Terminal
 from workers.commands.with_store import with_store
 
 deliveries_app = typer.Typer(
@@ -20,7 +20,18 @@ deliveries_app = typer.Typer(
 )
 calls_app = typer.Typer(help="电话 / Telephone calls.", no_args_is_help=True)
 
-out = Console(highlight=False)
+out = Terminal()
+
+_COLUMNS = (
+    "编号 id",
+    "渠道 channel",
+    "种类 kind",
+    "状态 state",
+    "次数 attempts",
+    "时间 created",
+    "原因 error",
+)
+_TRIED = ("第几次 attempt", "时间 at", "状态 state", "对方编号 provider id", "原因 error")
 
 
 @deliveries_app.command("list")
@@ -33,14 +44,14 @@ def deliveries_list(
     """列出答复，最新的在前 / List answers, newest first."""
 
     async def read(_: Settings, store: Store) -> Table:
-        table = Table("id", "channel", "kind", "state", "attempts", "created", "error")
+        table = Table(*_COLUMNS)
         for one in await store.outbound.page(channel=channel, state=state, limit=limit):
             row = [one.id, one.channel, one.kind, one.state, str(one.attempts)]
             row += [as_time(one.created_at), one.error or ""]
             table.add_row(*(escape(cell) for cell in row))
         return table
 
-    out.print(with_store(config, read))
+    out.show(with_store(config, read))
 
 
 @deliveries_app.command("show")
@@ -48,14 +59,14 @@ def deliveries_show(outbound_id: str, config: ConfigOption = None) -> None:
     """一条答复的每次尝试 / Every attempt to send one answer."""
 
     async def read(_: Settings, store: Store) -> Table:
-        table = Table("attempt", "at", "state", "provider id", "error")
+        table = Table(*_TRIED)
         for one in await store.outbound.deliveries(outbound_id):
             row = [str(one.attempt), as_time(one.at), one.state]
             row += [one.provider_id or "", one.error or ""]
             table.add_row(*(escape(cell) for cell in row))
         return table
 
-    out.print(with_store(config, read))
+    out.show(with_store(config, read))
 
 
 @deliveries_app.command("again")

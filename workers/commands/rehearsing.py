@@ -23,6 +23,7 @@ from models.store import Store
 from router.simulate import Shift
 from router.sla import Calendars
 from workers.commands.options import ConfigOption
+from workers.commands.terminal import Terminal
 from workers.monitoring import logs
 from workers.rules.hours import calendars
 from workers.rules.picture import bound_sentences, percent, picture, short, span
@@ -205,10 +206,10 @@ def tell(report: Mapping[str, Any], as_json: bool, file: Path | None) -> None:
     if as_json:
         sys.stdout.write(json.dumps(report, ensure_ascii=False, indent=1) + "\n")
         return
-    out = Console(highlight=False)
-    Console(highlight=False, width=max(out.width, 100)).print(_table(report))
+    out = Terminal()
+    out.show(_table(report), least=100)
     for text, bad in _notes(report):
-        out.print(f"{'!' if bad else '·'} {text}", markup=False, soft_wrap=True)
+        out.print(f"{'!' if bad else '·'} {text}", markup=False)
     if file is not None:
         out.print(f"图 picture: {file}", markup=False)
 

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -19,6 +18,7 @@ from models.store import Store
 from models.ticket import STATE_NAMES
 from router.policy import REST
 from workers.assembly.wiring import make_ruling, make_store
+from workers.commands.terminal import Terminal
 from workers.rules.explaining import Explaining, called, explained, needs_of
 from workers.rules.picture import short
 
@@ -52,7 +52,7 @@ _ENDS = {
 }
 
 
-async def explain_ticket(settings: Settings, number: str, out: Console) -> None:
+async def explain_ticket(settings: Settings, number: str, out: Terminal) -> None:
     """Prints every decision on a ticket with its candidates, and why it waits if it does.
 
     Raises:
@@ -72,7 +72,7 @@ async def explain_ticket(settings: Settings, number: str, out: Console) -> None:
         told = await Explaining(store, make_ruling(settings, store), known).waiting(ticket.id)
         if told is not None:
             out.print("[bold]为何还在等 why it waits[/bold]")
-            out.print(escape(f"{told.text.zh}{os.linesep}{told.text.en}"), soft_wrap=True)
+            out.print(escape(f"{told.text.zh}{os.linesep}{told.text.en}"))
             _facts(told.facts, zone, out)
     finally:
         await store.close()
@@ -85,7 +85,7 @@ async def _show(
     names: Mapping[str, str],
     zone: ZoneInfo,
     explain: Explain,
-    out: Console,
+    out: Terminal,
 ) -> None:
     decision = row["decision"]
     name, ended = names.get(row["agent_id"], row["agent_id"]), row["outcome"]
@@ -95,7 +95,7 @@ async def _show(
     out.print(f"[bold]{_moment(row['at'], zone)} → {escape(name)}[/bold]{escape(end)}")
     needs = await needs_of(store, decision.get("skill_class") or skill_class)
     words = os.linesep.join(words_of(row, needs, names, explain))
-    out.print(escape(words), soft_wrap=True)
+    out.print(escape(words))
     if "candidates" not in decision:
         return
     _facts(decision, zone, out)
@@ -106,7 +106,7 @@ async def _show(
         who = "其余 others" if rest else names.get(c["agent_id"], c["agent_id"])
         detail = f"{c['detail']} 人 agents" if rest else _particulars(c["detail"], row["at"])
         table.add_row(escape(who), _OUTCOMES[c["outcome"]], escape(detail))
-    out.print(table)
+    out.show(table)
 
 
 def _particulars(detail: str, at: float) -> str:
@@ -131,7 +131,7 @@ def _particulars(detail: str, at: float) -> str:
     return " · ".join(told) if "=" in detail else detail
 
 
-def _facts(found: Mapping[str, Any], zone: ZoneInfo, out: Console) -> None:
+def _facts(found: Mapping[str, Any], zone: ZoneInfo, out: Terminal) -> None:
     """What the rule went by: how far it gave way, its version, and the place in the queue."""
     told = [
         f"要求放宽步数 needs relaxed by {found['relax_step']}",
@@ -140,7 +140,7 @@ def _facts(found: Mapping[str, Any], zone: ZoneInfo, out: Console) -> None:
     ]
     if "ahead" in found:
         told.insert(0, f"前面还有 ahead {found['ahead']}")
-    out.print(escape(" · ".join(told)), style="dim", soft_wrap=True)
+    out.print(escape(" · ".join(told)), style="dim")
 
 
 def _moment(at: float, zone: ZoneInfo) -> str:

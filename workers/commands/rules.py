@@ -13,7 +13,6 @@ from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -36,6 +35,7 @@ from workers.commands.rehearsing import (
     taught,
     tell,
 )
+from workers.commands.terminal import Terminal
 from workers.monitoring import logs
 from workers.rules.publishing import Publishing, content_of
 from workers.rules.ruling import Ruling, rules_of
@@ -46,7 +46,7 @@ rules_app = typer.Typer(
     help="分单规则的版本：起草、检查、比较、演练、发布、退回 / Versions of the routing rules.",
     no_args_is_help=True,
 )
-out = Console(highlight=False)
+out = Terminal()
 
 
 def _said(why: str) -> str:
@@ -125,7 +125,7 @@ def list_(config: ConfigOption = None) -> None:
                 version.why,
             )
             table.add_row(*(escape(cell) for cell in row))
-        Console(highlight=False, width=max(out.width, 100)).print(table)
+        out.show(table, least=100)
 
     _in_office(config, act)
 
@@ -182,7 +182,7 @@ def validate(
     for f in findings:
         sign = {"error": "错误 error", "warning": "注意 warning"}[f.level]
         where = "" if f.where.startswith("class.") else f"{f.where}: "
-        out.print(f"{sign} {where}{f.text.zh} / {f.text.en}", markup=False, soft_wrap=True)
+        out.print(f"{sign} {where}{f.text.zh} / {f.text.en}", markup=False)
     if any(f.level == "error" for f in findings):
         raise typer.Exit(1)
     out.print("可以发布 / It may be published")

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -13,11 +12,12 @@ from config.settings import Settings
 from models.migrations import check
 from models.store import Store
 from workers.commands.json_lines import print_json
+from workers.commands.terminal import Terminal
 from workers.commands.with_store import with_store
 from workers.monitoring.status import LIMITS, NAMES, Standing, problems, span, standing
 from workers.processes.living import ROLES
 
-out = Console(highlight=False)
+out = Terminal()
 
 
 def show(config: Path | None, *, as_json: bool) -> bool:
@@ -56,14 +56,14 @@ def _as_json(found: Standing, wrong: list[str]) -> Mapping[str, Any]:
 
 
 def _tell(found: Standing, wrong: list[str]) -> None:
-    out.print(_roles(found))
-    out.print(_waiting(found))
+    out.show(_roles(found))
+    out.show(_waiting(found))
     if found.ticked is not None:
         out.print(f"时钟上次走 the clock last ticked: {span(found.ticked)}", markup=False)
     if found.room_mb is not None:
         out.print(f"磁盘剩余 disk free: {found.room_mb / 1000:.1f} GB", markup=False)
     for each in wrong:
-        out.print(f"✗ {each}", markup=False, soft_wrap=True)
+        out.print(f"✗ {each}", markup=False)
     if not wrong:
         out.print("✓ 一切正常 / All is well")
 

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from config.settings import Settings, load_taxonomy
 from models.store import Store
+from workers.commands.terminal import Terminal
 
 _MEASURES = {
     "label": "标签占比 labels",
@@ -25,7 +25,7 @@ async def shadow_of(settings: Settings, store: Store) -> dict[str, Any] | None:
     return await make_watch(settings, store, load_taxonomy(settings)).shadow()
 
 
-def tell_shadow(told: Mapping[str, Any] | None, out: Console) -> None:
+def tell_shadow(told: Mapping[str, Any] | None, out: Terminal) -> None:
     """The challenger in shadow: how often it disagrees, and who was right."""
     if told is None:
         out.print("没有影子模型 / no challenger in shadow")
@@ -44,10 +44,10 @@ def tell_shadow(told: Mapping[str, Any] | None, out: Console) -> None:
             f"现役 champion {right['champion']}\n影子 challenger {right['challenger']}\n"
             f"都对 both {right['both']}\n都错 neither {right['neither']}",
         )
-    out.print(table)
+    out.show(table)
 
 
-def tell_watch(told: Mapping[str, Any], out: Console) -> None:
+def tell_watch(told: Mapping[str, Any], out: Terminal) -> None:
     """Drift, agreement and alarms of the bundle that serves."""
     reference = told["reference"]
     if reference is None:
@@ -60,8 +60,8 @@ def tell_watch(told: Mapping[str, Any], out: Console) -> None:
             + (dates if reference["kind"] == "first_week" else ""),
             markup=False,
         )
-        out.print(_drift(told))
-    out.print(_agreement(told))
+        out.show(_drift(told))
+    out.show(_agreement(told))
     for alarm in told["alarms"]:
         what = " ".join(filter(None, (alarm["measure"], alarm["facet"], alarm["channel"])))
         out.print(

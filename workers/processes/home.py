@@ -41,8 +41,10 @@ def home(settings: Settings) -> Path:
     return folder
 
 
-def master_key(settings: Settings) -> bytes:
+def master_key(settings: Settings, *, keep: bool = True) -> bytes:
     """The key of the settings, or the one in the data folder, made at the first start.
+
+    Without ``keep`` a first one is of this moment only: who just looks leaves nothing behind.
 
     Raises:
         SetupError: it is gone, unreadable, or was cut off; a new one would open nothing of what
@@ -62,6 +64,8 @@ def master_key(settings: Settings) -> bytes:
                 f" / The database is there, and its master key is not: put {path} back from the "
                 "backup, or set the SHOULI_MASTER_KEY that it had."
             )
+        if not keep:
+            return os.urandom(KEY_BYTES)
         _make_key(home(settings) / "keys" / "master.key")
     try:
         key = path.read_bytes()

@@ -1,6 +1,7 @@
 """Role: brings about what time alone brings about."""
 
 import asyncio
+import time
 
 import structlog
 
@@ -13,6 +14,7 @@ from workers.effects.clock import Ticker
 from workers.messages.deliver import Deliverer
 from workers.processes.living import living
 from workers.roles.door import until_told
+from workers.rules.hours import warn
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -36,6 +38,7 @@ async def run(settings: Settings) -> None:
         ticking = asyncio.create_task(ticker.run())
         stopping = asyncio.create_task(until_told())
         _log.info("clock open")
+        warn(settings.hours, time.time())
         done, pending = await asyncio.wait(
             {ticking, stopping}, return_when=asyncio.FIRST_COMPLETED
         )

@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -23,7 +22,6 @@ from workers.learning.serving import RELOAD_SECONDS
 from workers.learning.watching import FLUSH_SECONDS
 from workers.processes import heap
 from workers.processes.living import living
-from workers.rules.hours import warn
 from workers.waking.broker import Actor, WorkerPool
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -76,7 +74,6 @@ async def _worker(
 ) -> AsyncIterator[Mapping[str, Actor]]:
     """The actors of one process with all that they need, and their sweep."""
     async with opened(settings) as base, living(base.store.processes, "work"):
-        warn(settings.hours, time.time())
         crew = make_crew(base, stopping)
         await _get_ready(base, crew)
         actors = _actors(crew)

@@ -18,6 +18,20 @@ CENTRE = "centre"
 """What the hours without a team are called in warnings and metrics."""
 
 
+_OF_CHINA = (
+    (
+        "暂按法律所列的节日放假，不含调休。国务院办公厅通常在十月底到十二月初公布下一年的安排，"
+        "公布之前不必处理，其他功能不受影响；公布之后，"
+    ),
+    (
+        "Until then the days that the law names are kept, without make-up days. The State Council"
+        " publishes each next year between the end of October and early December: before that"
+        " there is nothing to do, and nothing else is affected. After it:"
+    ),
+)
+_ELSEWHERE = ("暂按没有节假日。", "Until then there are none.")
+
+
 class Gap(NamedTuple):
     """A year whose public holidays nobody has told yet."""
 
@@ -26,13 +40,13 @@ class Gap(NamedTuple):
     year: int
 
     def __str__(self) -> str:
-        law = ("暂按法律所列节日、不含调休", "the holidays of the law are kept, no make-up days")
-        rest = law if self.country == CHINA else ("暂按无节假日", "none are kept")
+        zh, en = _OF_CHINA if self.country == CHINA else _ELSEWHERE
         return (
-            f"{self.team}：没有 {self.country} {self.year} 年的节假日数据，{rest[0]}；"
-            "请升级受理，或在 hours.holidays 与 hours.workdays 里写明。"
-            f" / {self.team}: the holidays of {self.country} in {self.year} are not known,"
-            f" {rest[1]}; upgrade Shouli, or write them as hours.holidays and hours.workdays."
+            f"{self.team}：受理还不知道 {self.country} {self.year} 年的放假安排，{zh}"
+            "请升级受理，或把放假的日期写进 hours.holidays、调休上班的写进 hours.workdays。"
+            f" / {self.team}: Shouli does not know the holidays of {self.country} in {self.year}"
+            f" yet. {en} Upgrade Shouli, or write the days off as hours.holidays and the weekends"
+            " that are worked as hours.workdays."
         )
 
 
@@ -49,7 +63,7 @@ def calendars(hours: Hours, now: float) -> Calendars:
 
 def calendar(hours: Hours, now: float) -> Calendar:
     """One calendar: public holidays, then public make-up days, then the operator's word."""
-    public = known(hours.country, _year(hours, now))
+    public = known(hours.country, _today(hours, now).year)
     closed = (public.days - public.workdays) | set(hours.holidays)
     worked = dict.fromkeys(public.workdays - set(hours.holidays), str(hours.makeup_like))
     return Calendar.of(
@@ -61,19 +75,19 @@ def calendar(hours: Hours, now: float) -> Calendar:
 
 
 def gaps(hours: Hours, now: float) -> Sequence[Gap]:
-    """What is not known of this year's and the next one's holidays."""
+    """What is not known of this year's holidays, and late in the year of the next one's."""
     told: dict[str, tuple[str, set[date]]] = {
         name: (own.country, {*own.holidays, *own.workdays})
         for name, own in ((CENTRE, hours), *((n, hours.of_team(n)) for n in hours.teams))
     }
-    return [Gap(*gap) for gap in calendars_missing(told, _year(hours, now))]
+    return [Gap(*gap) for gap in calendars_missing(told, _today(hours, now))]
 
 
 def warn(hours: Hours, now: float) -> None:
     """Writes every gap to the log."""
     for gap in gaps(hours, now):
-        _log.warning("holidays missing", text=str(gap), **gap._asdict())
+        _log.warning("holidays missing", remedy=str(gap), **gap._asdict())
 
 
-def _year(hours: Hours, now: float) -> int:
-    return datetime.fromtimestamp(now, ZoneInfo(hours.time_zone)).year
+def _today(hours: Hours, now: float) -> date:
+    return datetime.fromtimestamp(now, ZoneInfo(hours.time_zone)).date()

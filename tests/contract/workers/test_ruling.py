@@ -1,8 +1,10 @@
 """The clock puts new rules on those who wait; missing holidays are told to whoever looks."""
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
+import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from config.sections import Hours
@@ -17,6 +19,7 @@ from tests.contract.store.test_rules import ALWAYS, content
 from workers.effects.clock import Ticker
 from workers.learning.watch_report import Limits, WatchReport
 from workers.messages.deliver import Deliverer
+from workers.monitoring import metrics
 from workers.monitoring.metrics import metrics_handler
 from workers.rules.hours import gaps
 from workers.rules.ruling import Ruling
@@ -64,12 +67,13 @@ async def test_the_clock_places_anew_at_once_and_again_for_laggards(
     assert await target_of(store, late) == 100.0
 
 
-async def test_a_missing_year_is_a_figure(store: Store) -> None:
+async def test_a_missing_year_is_a_figure(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     hours = Hours(
         time_zone="Asia/Shanghai", country="CN", periods={}, holidays=(), workdays={},
         makeup_like="monday", teams={},
     )  # fmt: skip
-    now = datetime.now(UTC).timestamp()
+    now = datetime(2099, 12, 2, tzinfo=UTC).timestamp()
+    monkeypatch.setattr(metrics, "time", SimpleNamespace(time=lambda: now))
     watch = WatchReport(
         store, Taxonomy(version="t", facets={}), ZoneInfo("UTC"), Limits(0.25, 0.8)
     )
@@ -77,6 +81,7 @@ async def test_a_missing_year_is_a_figure(store: Store) -> None:
         make_mocked_request("GET", "/metrics")
     )
     text = bytes(response.body).decode()  # type: ignore[attr-defined]
+    assert len(gaps(hours, now)) == 2
     for gap in gaps(hours, now):
         line = f'shouli_holidays_missing{{country="CN",team="centre",year="{gap.year}"}} 1.0'
         assert line in text

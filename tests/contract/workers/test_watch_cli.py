@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from config.settings import load
@@ -16,7 +15,6 @@ from tests.contract.store import makers
 from tests.contract.workers.test_watching import ZONE
 from tests.databases import migrated_house
 from workers.assembly.wiring import make_store
-from workers.commands import bundles
 from workers.commands.app import app
 
 
@@ -79,7 +77,6 @@ def test_the_watch_is_read(house: Path) -> None:
 def test_what_is_pinned_and_what_is_kept_stands_in_the_list(
     house: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bundles, "out", Console(width=200))
     assert shouli("pin", "b2").stdout.strip() == "b2new"
     assert "固定 pinned" in shouli("list").stdout
     assert shouli("unpin", "b2").stdout.strip() == "b2new"
