@@ -12,6 +12,7 @@ from desk.masking import hidden
 from desk.reading import needs_of
 from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import Json
+from desk.sight import why_unsent
 from models.agent import Presence, Role
 from models.errors import NotFound
 from models.follow_up import OPEN_STATES, STATE_NAMES, FollowUpState, Said
@@ -62,7 +63,7 @@ async def show(request: web.Request) -> web.Response:
             "follow_up": _json(services, found, person, names),
             "why": await _why(services, found, names),
             "attempts": [_attempt_json(each, names) for each in attempts],
-            "ways": await _ways(services, found),
+            "ways": await _ways(request, found),
         }
     )
 
@@ -75,9 +76,9 @@ async def _why(services: DeskServices, found: FollowUp, names: Mapping[str, str]
     return Words(*services.explain(found.decision, needs, names))._asdict()
 
 
-async def _ways(services: DeskServices, found: FollowUp) -> list[Json]:
+async def _ways(request: web.Request, found: FollowUp) -> list[Json]:
     """The customer's conversations, the newest of each channel: where they can be written to."""
-    person = await services.store.joins.person(found.customer_id)
+    person = await request.app[SERVICES].store.joins.person(found.customer_id)
     newest: dict[str, Talk] = {}
     for talk in person.talks:
         newest.setdefault(talk.channel, talk)
@@ -85,7 +86,7 @@ async def _ways(services: DeskServices, found: FollowUp) -> list[Json]:
         {
             "conversation": talk.id,
             "channel": channel,
-            "problem": services.delivery_problem(channel),
+            "problem": why_unsent(request, channel),
         }
         for channel, talk in sorted(newest.items())
     ]

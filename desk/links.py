@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 
+from aiohttp import web
+
 from desk.paging import page, told
-from desk.services import DeskServices
+from desk.services import SERVICES, DeskServices
 from desk.shapes import Json
+from desk.sight import why_unsent
 from models.errors import NotFound
 from models.store.tickets.handling import Ticket
 from models.store.tickets.merging import Part
@@ -13,8 +16,9 @@ _MOST = 200
 """Messages of a merged ticket's conversation that are shown."""
 
 
-async def links_json(services: DeskServices, ticket: Ticket, names: Mapping[str, str]) -> Json:
+async def links_json(request: web.Request, ticket: Ticket, names: Mapping[str, str]) -> Json:
     """Survivor, origin and predecessor of a ticket, and the parts that were merged into it."""
+    services = request.app[SERVICES]
     bound = {
         "merged_into": ticket.merged_into,
         "split_from": ticket.split_from,
@@ -23,7 +27,7 @@ async def links_json(services: DeskServices, ticket: Ticket, names: Mapping[str,
     return {
         **{name: await _brief(services, other) for name, other in bound.items()},
         "parts": [
-            await _part_json(services, ticket, part, names)
+            await _part_json(request, ticket, part, names)
             for part in await services.store.merging.parts(ticket.id)
         ],
     }
@@ -40,13 +44,14 @@ async def _brief(services: DeskServices, ticket_id: str | None) -> Json | None:
 
 
 async def _part_json(
-    services: DeskServices, ticket: Ticket, part: Part, names: Mapping[str, str]
+    request: web.Request, ticket: Ticket, part: Part, names: Mapping[str, str]
 ) -> Json:
+    services = request.app[SERVICES]
     elsewhere = part.conversation_id != ticket.conversation_id
     log = (await page(services.store, part.conversation_id)).lines[:_MOST] if elsewhere else []
     ids = [entry.identity_id for entry in log if entry.identity_id is not None]
     senders = await services.store.people.senders(ids)
-    problem = services.delivery_problem(part.channel)
+    problem = why_unsent(request, part.channel)
     return {
         "id": part.id,
         "number": part.number,

@@ -24,7 +24,7 @@ from desk.shapes import (
     ticket_json,
     waits_json,
 )
-from desk.sight import seen
+from desk.sight import seen, why_unsent
 from models.agent import Role
 from models.masking import masked
 from models.message import Sender
@@ -148,7 +148,7 @@ async def show(request: web.Request) -> web.Response:
         for row in await store.tickets.decisions(ticket.id)
     ]
     related = await store.tickets.of_conversation(ticket.conversation_id)
-    problem = services.delivery_problem(ticket.channel)
+    problem = why_unsent(request, ticket.channel)
     address = await store.conversations.address(ticket.conversation_id)
     return web.json_response(
         {
@@ -180,7 +180,7 @@ async def show(request: web.Request) -> web.Response:
                 for t in related
                 if t.id != ticket.id
             ],
-            "links": await links_json(services, ticket, names),
+            "links": await links_json(request, ticket, names),
         }
     )
 

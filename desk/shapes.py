@@ -202,8 +202,11 @@ def takeable(ticket: Ticket, agent_id: str, *, supervises: bool) -> bool:
 
 
 def caller(sender: Sender | None) -> str:
-    """What a customer is called where there is room for one word; “” if nothing is known."""
-    return masked(sender.name or sender.email or "") if sender else ""
+    """What a customer is called where there is room for one word; “” if nothing is known.
+
+    What identifies them to the channel alone, as a visitor of the chat, tells a reader nothing.
+    """
+    return masked(sender.name or sender.email or sender.phone or "") if sender else ""
 
 
 def customer_json(sender: Sender | None, blocked: bool) -> Json:

@@ -21,6 +21,19 @@ from models.ticket import TicketState
 _FREE_STATES = {TicketState.NEW, TicketState.WAITING}
 
 
+_UNSENT = (
+    "这个渠道现在发不出答复；写好的会存着，能发时自动发出，不用重写。请告诉管理员"
+    " / Answers on this channel cannot be sent now. What you write is kept and goes out by itself"
+    " once they can; nothing need be written again. Please tell an admin"
+)
+
+
+def why_unsent(request: web.Request, channel: str) -> str | None:
+    """Why answers on a channel wait: admins learn the remedy, others whom to ask."""
+    problem = request.app[SERVICES].delivery_problem(channel)
+    return problem if problem is None or who(request).ranks(Role.ADMIN) else _UNSENT
+
+
 async def seen(request: web.Request) -> Ticket:
     """The ticket of the path, if the caller may see it.
 

@@ -9,7 +9,7 @@ from desk.errors import Refusal
 from desk.reading import standing_json
 from desk.services import SERVICES, Words
 from desk.shapes import takeable
-from desk.sight import hands_off, seen, touched
+from desk.sight import hands_off, seen, touched, why_unsent
 from models.agent import Presence, Role
 from models.errors import NotFound
 from models.message import Sender
@@ -86,7 +86,7 @@ async def reply(request: web.Request) -> web.Response:
     await services.doorbell.ring("deliver")
     if then != TicketState.ACTIVE:
         await services.doorbell.ring("dispatch")
-    problem = services.delivery_problem(ticket.channel)
+    problem = why_unsent(request, ticket.channel)
     return web.json_response({"id": outbound_id, "delivery_problem": problem}, status=201)
 
 

@@ -20,12 +20,10 @@ from models.message import (
 
 _WORDS = {
     "zh": {
-        "visitor": "访客",
         "call": "请回电：{phone}",
         "subject": "网站留言",
     },
     "en": {
-        "visitor": "Visitor",
         "call": "Please call back: {phone}",
         "subject": "Message left on the website",
     },
@@ -98,10 +96,10 @@ def _in_the_chat(key: str, envelope: Envelope) -> dict[str, Any]:
 def _sender(key: str, account: str, facts: Mapping[str, Any]) -> Sender:
     who = facts.get("visitor")
     if not isinstance(who, Mapping):
-        return Sender(external_id=key, name=f"{_words(facts)['visitor']} {key[:6]}")
+        return Sender(external_id=key)  # without a name: the desk calls them in its own language
     return Sender(
         external_id=f"{account}:{who['sub']}",
-        name=who["name"] or f"{_words(facts)['visitor']} {key[:6]}",
+        name=who["name"],
         email=who["email"],
         phone=who["phone"],
     )
@@ -123,9 +121,7 @@ def _by_mail(address: str, key: str, mail: list[str], facts: Mapping[str, Any]) 
         "channel": mail[0],
         "account": mail[1],
         "conversation_key": f"chat:{key}:{mark}",
-        "sender": Sender(
-            external_id=f"chat:{key}:{mark}", name=f"{words['visitor']} {key[:6]}", email=address
-        ),
+        "sender": Sender(external_id=f"chat:{key}:{mark}", email=address),
         "trust": Trust(level="claimed", method="typed in the chat"),
         "subject": words["subject"],
         "reply_route": ReplyRoute(adapter=mail[0], address=address),

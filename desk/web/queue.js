@@ -86,7 +86,7 @@ function card(ticket, { names, openId, open, fresh, others, begun }) {
         h("span.spread", null),
         dueOf(ticket) ?? moment(ticket.updated_at)),
       h("span.card-title", { dir: "auto" }, title(ticket)),
-      h("span.card-said", { dir: "auto" }, [ticket.customer, ticket.subject && !ticket.passage && ticket.preview].filter(Boolean).join(" · ")),
+      h("span.card-said", { dir: "auto" }, [ticket.customer || t("customer.unnamed"), ticket.subject && !ticket.passage && ticket.preview].filter(Boolean).join(" · ")),
       passage(ticket),
       h("span.card-labels", null,
         foundBy(ticket),

@@ -67,7 +67,7 @@ export function makeReply(desk, ticketId) {
   const blank = () => ({ text: "", id: newId(), then: "active", files: [] });
   const draft = draftOf(`reply/${ticketId}`, blank);
   const text = h("textarea", {
-    id: "reply-text", rows: "3", maxlength: "20000", value: draft.text, placeholder: t("reply.placeholder"),
+    id: "reply-text", rows: "3", maxlength: "20000", value: draft.text, placeholder: t(matchMedia("(hover: none) and (pointer: coarse)").matches ? "reply.placeholder.touch" : "reply.placeholder"),
     oninput: () => {
       draft.text = text.value;
       keep();
@@ -109,7 +109,7 @@ export function makeReply(desk, ticketId) {
     send.disabled = finish.disabled = true;
     // The same client_id until it is stored: trying again never sends twice.
     await desk.act(async () => {
-      await call("POST", `/tickets/${ticketId}/reply`, {
+      const stored = await call("POST", `/tickets/${ticketId}/reply`, {
         text: text.value, client_id: draft.id, then: after, files: draft.files.map((file) => file.id),
         seen: readUpTo(desk),
       }).catch((refused) => {
@@ -123,7 +123,7 @@ export function makeReply(desk, ticketId) {
       text.value = "";
       then.value = draft.then;
       files.draw();
-      notice(t(after === "resolved" ? "reply.finished" : "reply.sent"));
+      notice(t(stored.delivery_problem ? "reply.kept" : after === "resolved" ? "reply.finished" : "reply.sent"));
       if (after !== "active") await desk.next(ticketId);
     });
     send.disabled = finish.disabled = false;

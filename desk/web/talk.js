@@ -295,7 +295,7 @@ export function makeTalk(desk, ticketId) {
     seen(view);
     drawHead(head, desk, view);
     const said = view.messages.some((message) => message.waits_because);
-    const waits = view.delivery_problem && !said ? t("delivery.waits", { why: say(view.delivery_problem) }) : "";
+    const waits = said ? "" : say(view.delivery_problem);
     const to = view.answers_to && t("answers.to", { address: view.answers_to });
     problem.textContent = [waits, say(view.reply_doubt), to].filter(Boolean).join(" ");
     problem.hidden = !problem.textContent || !view.actions.includes("reply");

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from models.agent import Presence, Role
-from models.message import Attachment
+from models.message import Attachment, Sender
 from models.tail import EVENTS
 from tests.browser.test_desk import app, house, page, sign_in, url
 from tests.browser.test_search import index
@@ -18,6 +18,8 @@ from tests.contract.store import makers
 from tests.contract.webchat.site import Site
 
 __all__ = ["app", "door", "house", "page", "url", "visitor"]
+
+_VISITOR = "9c45ab77e0d24d6f"
 
 LEAST = 4.5
 """WCAG 2.2, 1.4.3 (AA), for text of less than 24 px."""
@@ -118,6 +120,44 @@ async def test_a_line_that_is_cut_is_told_at_once(page: Page, url: str, house: W
     await expect(page.locator(".lamp")).to_have_text("重新连接中…")
     await page.context.set_offline(False)
     await expect(page.locator(".lamp")).to_have_text("已连接")
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_a_phone_without_a_line_keeps_its_header_and_names_no_keys(
+    browser: Browser, url: str, house: World, language: str
+) -> None:
+    await house.give(await house.ticket(), await house.person("li", Role.ADMIN))
+    context = await browser.new_context(
+        viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True
+    )
+    page = await context.new_page()
+    await sign_in(page, url)
+    if language == "en":
+        await page.get_by_role("button", name="English").click()
+    await page.locator(".card").click()
+    assert "Ctrl" not in str(await page.locator("#reply-text").get_attribute("placeholder"))
+    header, lamp = page.locator(".top"), page.locator(".lamp")
+    before = await header.bounding_box()
+    await context.set_offline(True)
+    await expect(lamp).to_have_text({"zh": "重新连接中…", "en": "Reconnecting…"}[language])
+    assert await header.bounding_box() == before
+    box = await lamp.bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= 390
+    await context.close()
+
+
+async def test_who_left_no_name_is_called_so_in_the_readers_language(
+    page: Page, url: str, house: World
+) -> None:
+    await house.give(
+        await house.ticket(sender=Sender(external_id=_VISITOR)), await house.person("li")
+    )
+    await sign_in(page, url)
+    card = page.locator(".card")
+    await expect(card).to_contain_text("未留名的客户")
+    await page.get_by_role("button", name="English").click()
+    await expect(card).to_contain_text("Unnamed customer")
 
 
 async def test_a_list_that_was_not_read_is_not_said_to_be_empty(

@@ -220,9 +220,22 @@ async def test_a_waiting_answer_says_why(house: World, visit: Visit) -> None:
     await house.give(ticket, me)
     house.problems["email"] = "未配置发信服务器。"
     desk = await visit("li")
-    assert (await say(desk, ticket)).json["delivery_problem"] == "未配置发信服务器。"
+    told = (await say(desk, ticket)).json["delivery_problem"]
     view = (await desk.get(f"/tickets/{ticket}")).json
-    assert view["messages"][-1]["waits_because"] == "未配置发信服务器。"
+    assert view["messages"][-1]["waits_because"] == view["delivery_problem"] == told
+    assert "请告诉管理员" in told
+
+
+async def test_only_an_admin_is_told_which_setting_is_missing(house: World, visit: Visit) -> None:
+    ticket = await house.ticket(mail=True)
+    house.problems["email"] = "请设置 channels.email.relay。"
+    told = {}
+    for login, role in (("chen", Role.SUPERVISOR), ("root", Role.ADMIN)):
+        await house.person(login, role)
+        view = (await (await visit(login)).get(f"/tickets/{ticket}")).json
+        told[role] = view["delivery_problem"]
+    assert told[Role.ADMIN] == "请设置 channels.email.relay。"
+    assert "relay" not in told[Role.SUPERVISOR]
 
 
 async def test_who_has_left_keeps_their_name(house: World, visit: Visit) -> None:
