@@ -44,14 +44,15 @@ _PEOPLE: Mapping[str, tuple[str, Role, Mapping[str, int]]] = {
         "陈班长",
         Role.SUPERVISOR,
         {f"domain:{domain}": 1 for domain in _DOMAINS}
-        | {"domain:服务": 5, "domain:其他": 3, "type:投诉": 5, "lang:en": 3, TRIAGE: 5},
+        | {"domain:服务": 5, "domain:其他": 3, "lang:en": 3, TRIAGE: 5},
     ),
     "admin": ("管理员", Role.ADMIN, {}),
 }
 """People for trying it out: login to name, role and skills.
 
 The supervisor knows a little of everything: who tries it alone, as one person, gets each message
-in either language. Where a specialist is free it goes to them, whose level is higher.
+in either language. Where a specialist is free it goes to them, whose level is higher; a type that
+only the supervisor preferred would draw all of that type to them.
 """
 
 
