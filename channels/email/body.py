@@ -4,7 +4,10 @@ import hashlib
 import html
 import mimetypes
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from urllib.parse import unquote_to_bytes
 
 from channels.email import markup
 from channels.email.charset import decode
@@ -24,6 +27,26 @@ _TEXT_BYTES = 2 * 1024 * 1024
 
 _BODY_TYPES = frozenset({"text/plain", "text/html"})
 _FILE_TEXTS = frozenset({"text/calendar", "text/vcard", "text/x-vcard", "text/csv", "text/rtf"})
+_OTHER_FORMS = frozenset({"text/x-amp-html", "text/watch-html", "text/enriched", "text/richtext"})
+"""What a mail says in plain text or HTML as well."""
+
+_ENTITY = re.compile(r"&(?:nbsp|lt|gt|amp|quot|#\d{2,5});")
+_LONGEST_EXCUSE = 300
+"""Characters of a plain form that only says that the HTML should be read."""
+
+_META_CHARSET = re.compile(
+    rb"<meta[^>]{0,200}charset=[\"' ]{0,2}([A-Za-z0-9_.:-]{2,40})", re.IGNORECASE
+)
+_META_WITHIN = 4_096
+_PERCENT = re.compile(r"%[89A-F][0-9A-F]", re.IGNORECASE)
+_CHARSET_PREFIX = re.compile(r"[A-Za-z0-9-]{2,20}'[A-Za-z-]{0,20}'")
+_EVENT_WORDS = re.compile(
+    r"^(?:summary|location|description)(?:;[^:\n]{0,200})?:([^\n]*(?:\n[ \t][^\n]*)*)",
+    re.MULTILINE | re.IGNORECASE,
+)
+_MOST_WORDS = 12
+_FOLDED = re.compile(r"\n[ \t]")
+_CALENDAR_ESCAPED = re.compile(r"\\([\\,;])")
 _NAME_LIMIT = 200
 _BAD_IN_NAME = re.compile(r'[/\\:*?"<>|\x00]+')
 
@@ -81,26 +104,22 @@ class Body:
     def _alternative(self, part: Part) -> None:
         """One piece in several forms; what is neither (a calendar entry) is a file."""
         merged = _Shown()
+        known = any(child.type.main in _BODY_TYPES for child in part.children)
         for child in part.children:
-            if self._is_body(child) and not child.children:
-                piece = self._read(child)
-                merged.plain = merged.plain or piece.plain
-                merged.markup = merged.markup or piece.markup
-            else:
-                before = len(self.shown)
-                self._visit(child)
-                for piece in self.shown[before:]:
-                    merged.plain = merged.plain or piece.plain
-                    merged.markup = merged.markup or piece.markup
-                del self.shown[before:]
+            if known and child.type.main in _OTHER_FORMS:
+                continue
+            before = len(self.shown)
+            self._visit(child)
+            piece = _together(self.shown[before:])
+            merged.plain = merged.plain or piece.plain
+            merged.markup = merged.markup or piece.markup
+            del self.shown[before:]
         self.shown.append(merged)
 
     def _read(self, part: Part) -> _Shown:
         text = self._text_of(part)
-        if part.type.main == "text/html" or (
-            part.type.main != "text/plain" and _looks_like_html(text)
-        ):
-            return _Shown(markup=text)
+        if part.type.main == "text/html" or _looks_like_html(text):
+            return _Shown(markup=markup.visible(text))
         if part.type.parameters.get("format", "").lower() == "flowed":
             text = _unflowed(text, part.type.parameters.get("delsp", "").lower() == "yes")
         return _Shown(plain=text)
@@ -111,7 +130,10 @@ class Body:
         text = ""
         if self.room:
             data = part.content(_TEXT_BYTES)[:_TEXT_BYTES]
-            text = clean_text(decode(data, part.type.parameters.get("charset")))
+            declared = part.type.parameters.get("charset")
+            text = clean_text(
+                decode(data, declared or (_charset_within(data) if markup_too else None))
+            )
         text = markup.without_data(text) if markup_too else text
         if len(text) > self.room or part.size > 2 * _TEXT_BYTES or not self.room:
             self.shortened = True
@@ -126,6 +148,10 @@ class Body:
         for part, _ in self.files:
             if part.type.main in _BODY_TYPES and part.disposition.main != "attachment":
                 self.shown.append(self._read(part))
+                return
+        for part, _ in self.files:
+            if part.type.main == "text/calendar" and (event := _event(self._text_of(part))):
+                self.shown.append(_Shown(plain=event))
                 return
         for part, _ in self.files:
             # A bare delivery status is read as text where nothing explains it.
@@ -164,13 +190,13 @@ class Body:
         return "".join(pieces)[:LONGEST_TEXT], tuple(quoted)
 
     def _read_piece(self, piece: _Shown) -> tuple[str, tuple[tuple[int, int], ...]]:
-        plain = bool(piece.plain.strip())
+        plain = bool(piece.plain.strip()) and not _says_less(piece.plain)
         if not piece.markup or (plain and markup.needs_no_reading(piece.markup)):
             return piece.plain, ()
         reading = markup.read(piece.markup)
         self.simple = self.simple and reading.simple
         # Where the HTML marks its quotation it is read instead of the plain form.
-        if reading.quoted or not plain:
+        if reading.quoted or (not plain and reading.text.strip()):
             return reading.text, reading.quoted
         return piece.plain, ()
 
@@ -178,10 +204,7 @@ class Body:
         """Sanitised HTML of everything shown; None if there is none, or it is unreasonable."""
         if not self.simple or not any(piece.markup for piece in self.shown):
             return None
-        source = "\n".join(
-            piece.markup or f"<pre>{html.escape(piece.plain)}</pre>" for piece in self.shown
-        )
-        return markup.sanitised(source)
+        return markup.sanitised("\n".join(map(_as_markup, self.shown)))
 
     def attachments(self, envelope: Envelope) -> tuple[tuple[Attachment, ...], dict[str, bytes]]:
         """The files, described, and their contents by SHA-256."""
@@ -203,6 +226,46 @@ class Body:
                 )
             )
         return tuple(described), contents
+
+
+def _together(pieces: Sequence[_Shown]) -> _Shown:
+    """Pieces that stand one below the other as one."""
+    if len(pieces) == 1:
+        return pieces[0]
+    rich = any(piece.markup for piece in pieces)
+    return _Shown(
+        plain="\n\n".join(filter(None, (piece.plain for piece in pieces))),
+        markup="\n".join(map(_as_markup, pieces)) if rich else "",
+    )
+
+
+def _as_markup(piece: _Shown) -> str:
+    return piece.markup or f"<pre>{html.escape(piece.plain)}</pre>"
+
+
+def _says_less(plain: str) -> bool:
+    """Whether the plain form is worse than the HTML beside it.
+
+    QQ leaves entities in it; others write that one needs a program that shows HTML.
+    """
+    return _ENTITY.search(plain) is not None or (
+        len(plain) <= _LONGEST_EXCUSE and "html" in plain.lower()
+    )
+
+
+def _event(calendar: str) -> str:
+    """What an invitation says of its event, in the organiser's words (RFC 5545 §3.8.1)."""
+    words = (
+        _FOLDED.sub("", found[1]).replace("\\n", "\n").replace("\\N", "\n")
+        for found in islice(_EVENT_WORDS.finditer(calendar), _MOST_WORDS)
+    )
+    return "\n".join(_CALENDAR_ESCAPED.sub(r"\1", each).strip() for each in words)
+
+
+def _charset_within(data: bytes) -> str | None:
+    """What HTML says of its own charset, where the mail says nothing."""
+    found = _META_CHARSET.search(data[:_META_WITHIN])
+    return found[1].decode("ascii") if found else None
 
 
 def _looks_like_html(text: str) -> bool:
@@ -227,7 +290,14 @@ def _unflowed(text: str, delsp: bool) -> str:
 
 
 def _file_name(part: Part) -> str:
-    return part.disposition.parameters.get("filename") or part.type.parameters.get("name", "")
+    name = part.disposition.parameters.get("filename") or part.type.parameters.get("name", "")
+    if not _PERCENT.search(name):
+        return name
+    # Web mailers send %E5%8F%91 without the star that announces it (RFC 2231 §4).
+    try:
+        return clean_line(unquote_to_bytes(_CHARSET_PREFIX.sub("", name, count=1)).decode())
+    except UnicodeDecodeError:
+        return name
 
 
 def _content_id(part: Part) -> str | None:

@@ -99,25 +99,58 @@ _EVERYDAY = {
 }
 
 
+_BESIDE_LATIN = re.compile(rb"[0-9A-Za-z][\xc2-\xdf]|[\x80-\xbf][0-9A-Za-z]")
+_CN_DESIGNATION = re.compile(rb"\x1b\$\)A")
+_CN_SHIFTED = re.compile(rb"\x0e([^\x0f\r\n]*)\x0f?")
+"""ISO-2022-CN (RFC 1922), which Python does not know: GB 2312 without the high bit, between SO
+and SI, a line at a time."""
+
+_WITH_HIGH_BIT = bytes(byte | 0x80 if byte > 0x20 else byte for byte in range(256))
+
+
 def decode(data: bytes, declared: str | None = None) -> str:
     """The text in ``data``; never raises, and replaces only what no charset explains."""
     if b"\x1b" not in data and not data.startswith(codecs.BOM_UTF8) and not _shifts(declared):
         try:  # not by contextlib: this is asked of every field and part
-            return data.decode()
+            text = data.decode()
         except UnicodeDecodeError:
             pass
+        else:
+            return text if text.isascii() else _by_accident(data, text, declared) or text
+    if b"\x1b" in data and _CN_DESIGNATION.search(data):
+        return decode(_CN_SHIFTED.sub(_unshifted, _CN_DESIGNATION.sub(b"", data)), "gb18030")
     for charset in _certain(data, declared):
-        text = _strict(data, charset)
-        if text is not None:
-            return text
+        found = _strict(data, charset)
+        # What begins like UTF-8 and ends there is no proof of it: “caf\xe9”.
+        if found is not None and (charset != "utf-8" or data.isascii() or not found.isascii()):
+            return found
     text = data.decode("utf-8", "replace")
     if _mostly_right(text):
         return text
     for charset in _likely(data, declared):
-        text = _strict(data, charset)
-        if text is not None:
-            return text
+        found = _strict(data, charset)
+        if found is not None:
+            return found
     return _best_effort(data, declared)
+
+
+def _by_accident(data: bytes, text: str, declared: str | None) -> str | None:
+    """What the declared charset says of bytes that are UTF-8 perhaps only by accident.
+
+    “谢谢” in GBK is “лл” in UTF-8: two bytes each, and so are a fifth of all characters. Chinese
+    in UTF-8 has three. A sign of two bytes beside Latin letters is rather “é” or “¥”.
+    """
+    charset = known(declared)
+    everyday = _EVERYDAY.get(charset or "")
+    if charset is None or everyday is None or max(text) > "\u07ff" or _BESIDE_LATIN.search(data):
+        return None
+    high = len(data.translate(None, _LOW_BYTES))
+    pairs = sum(1 for found in everyday.finditer(data) if found.group(1))
+    return _strict(data, charset) if 2 * pairs == high else None
+
+
+def _unshifted(found: re.Match[bytes]) -> bytes:
+    return found[1].translate(_WITH_HIGH_BIT)
 
 
 @lru_cache(maxsize=256)

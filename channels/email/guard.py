@@ -31,12 +31,23 @@ _AUTO_REPLY_FIELDS = (
     "x-auto-reply-from",
 )
 _AWAY = re.compile(
-    r"(?:[\[【(（])?(?:(?:外出|休假)?自动(?:回复|答复)|自動回覆|自動回復|automatic reply"
-    r"|auto[- ]?repl(?:y|ied)|auto[- ]?response|autoreply|out[- ]of[- ](?:the[- ])?office)"
+    r"[\[【(（]?(?:(?:外出|休假|假期)?(?:自动|自動)(?:回复|答复|回覆|回復|応答|返信)"
+    r"|外出自动|休假自动|不在办公室|자동 ?회신"
+    r"|automatic reply|auto[- ]?repl(?:y|ied)|auto[- ]?response|out[- ]of[- ](?:the[- ])?office"
+    r"|automatische antwort|abwesenheitsnotiz|automatisch antwoord|réponse automatique"
+    r"|respuesta automática|resposta automática|risposta automatica|автоматический ответ)"
     r"(?:[\]】)）]|\b|[:：\s]|$)",
     re.IGNORECASE,
 )
 """How programs begin the subject of an absence note that has no header of one."""
+
+_RETURNED = re.compile(
+    r"(?:系统)?退信|未送达|未传递|无法(?:送达|投递|传递)|(?:邮件)?投递失败|無法傳遞|undeliver"
+    r"|returned mail|mail delivery|delivery (?:status|fail|has failed)|failure notice"
+    r"|failed delivery",
+    re.IGNORECASE,
+)
+"""How mail servers begin the subject of a bounce."""
 
 _DAEMONS = frozenset({"mailer-daemon", "postmaster", "mail-daemon"})
 _BULK = frozenset({"bulk", "list", "junk", "auto_reply"})
@@ -62,6 +73,9 @@ def automatic_kind(
         return "self", "own_address"
     if bounce := _bounce(headers, kind, sender, transport):
         return "bounce", bounce
+    if kind.main == "multipart/report":
+        # Of reading, of abuse: a program wrote it, whoever pressed a key (RFC 6522).
+        return "auto_reply", "report"
     submitted = headers.word("auto-submitted")
     if submitted and submitted != "no":
         return "auto_reply", "auto_submitted"
@@ -97,12 +111,15 @@ def no_automatic_answer(
     wishes = headers.text("x-auto-response-suppress").lower().replace(",", " ").split()
     if _SUPPRESS.intersection(wishes):
         return "suppress"
-    if sender.partition("@")[0].replace("-", "").replace("_", "") in _NO_REPLY:
+    local = sender.partition("@")[0].translate(_WITHOUT_SIGNS)
+    if local in _DAEMONS_PLAIN or any(word in local for word in _NO_REPLY):
         return "noreply"
     return "" if trust == "verified" else "unverified"
 
 
-_NO_REPLY = frozenset({"noreply", "donotreply", "mailerdaemon", "postmaster"})
+_NO_REPLY = ("noreply", "donotreply")
+_WITHOUT_SIGNS = str.maketrans("", "", "-_.")
+_DAEMONS_PLAIN = frozenset(name.translate(_WITHOUT_SIGNS) for name in _DAEMONS)
 
 
 def _bounce(headers: Headers, kind: Value, sender: str, transport: Mapping[str, Any]) -> str:
@@ -113,8 +130,10 @@ def _bounce(headers: Headers, kind: Value, sender: str, transport: Mapping[str, 
         return "report"
     if sender.partition("@")[0] not in _DAEMONS:
         return ""
-    silent = _null_sender(headers, transport) or headers.has("auto-submitted")
-    return "null_sender" if silent else ""
+    if _null_sender(headers, transport) or headers.has("auto-submitted"):
+        return "null_sender"
+    # Over IMAP nobody tells from whom the envelope was.
+    return "subject" if _RETURNED.match(headers.text("subject")) else ""
 
 
 def _null_sender(headers: Headers, transport: Mapping[str, Any]) -> bool:

@@ -20,12 +20,22 @@ from channels.email.charset import decode
 _ENCODED_WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*(?:\?(?!=)[^?]*){0,8})\?=")
 """RFC 2047 §2, with the spaces and stray question marks that real senders leave inside."""
 
+_CUT_WORD = re.compile(r"=\?[A-Za-z0-9_.:-]{2,40}\?[bBqQ]\?[^?\s]+\Z")
+"""An encoded word at the end whose own end was cut off."""
+
 _ESCAPED = re.compile(r"\\(.)")
 _WORD_END = re.compile(r"[;(\s]")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
+_LITTER = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\xad\u034f\u180e\u200b\u2060\ufeff]"
+    # They join letters and emoji; before a space they only fill previews.
+    r"|[\u200c\u200d](?=[\s\u200c\u200d]|\Z)"
+)
+"""Controls, and signs without width that say nothing: text is searched and shown without."""
+
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f]")
 _ADDRESS = re.compile(r"[^\s@<>(),;:\"\[\]\\]{1,128}@[^\s@<>(),;:\"\\]{1,255}")
+_ADDRESS_BEGINS = re.compile('[@<:;"\uff20\ufe6b]')
 _MESSAGE_ID = re.compile(r"<([^<>\s]{1,250})>")
 
 _LONGEST_VALUE = 16_384
@@ -97,7 +107,7 @@ class Headers:
         found = self._mailboxes.get(name)
         if found is None:
             pieces = chain.from_iterable(
-                _split(decode(raw, self.charset), ",") for raw in self.raws(name)
+                _whole(_split(decode(raw, self.charset), ",")) for raw in self.raws(name)
             )
             named = (each for each in map(_mailbox, pieces) if each.email or each.name)
             found = self._mailboxes[name] = list(islice(named, _MOST_MAILBOXES))
@@ -127,13 +137,18 @@ def clean_line(text: str, limit: int = 998) -> str:
     if text.isprintable():  # as nearly all are: then there is nothing to take out
         return text.strip()[:limit]
     text = " ".join(text.replace("\x00", "").splitlines())
-    return _BIDI.sub("", _CONTROL.sub("", text)).replace("\t", " ").strip()[:limit]
+    return _BIDI.sub("", without_litter(text)).replace("\t", " ").strip()[:limit]
 
 
 def clean_text(text: str) -> str:
     """Text with Unix line ends and without what neither screen nor database can hold."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n")
-    return _CONTROL.sub("", text).replace("\ufeff", "")
+    return without_litter(text)
+
+
+def without_litter(text: str) -> str:
+    """Text without controls and without what has no width and no meaning."""
+    return _LITTER.sub("", text.replace("\u2029", "\n"))
 
 
 def decoded(raw: bytes, charset: str | None = None) -> str:
@@ -141,7 +156,10 @@ def decoded(raw: bytes, charset: str | None = None) -> str:
     if not raw:
         return ""
     text = decode(raw, charset)
-    return clean_line(_join_words(text) if "=?" in text else text)
+    for _ in range(2):  # some systems encode what is encoded
+        if "=?" in text:
+            text = _join_words(text)
+    return clean_line(text)
 
 
 def _join_words(text: str) -> str:
@@ -149,6 +167,8 @@ def _join_words(text: str) -> str:
 
     Senders cut between the bytes of one character although RFC 2047 §5 forbids it.
     """
+    if _CUT_WORD.search(text):
+        text += "?="
     pieces: list[str] = []
     pending = b""
     pending_charset = ""
@@ -178,6 +198,11 @@ def _word_bytes(encoding: str, payload: str) -> bytes:
 
 def base64_bytes(data: bytes) -> bytes:
     """Whatever can be read of base64, padded or not."""
+    padding = data.find(b"=")
+    if 0 <= padding < len(data.rstrip()) - 2 and data.count(b"=") < _MOST_PADDING:
+        pieces = b"".join(_base64_pieces(data))
+        if pieces:
+            return pieces
     try:
         return binascii.a2b_base64(data)
     except binascii.Error:
@@ -187,7 +212,22 @@ def base64_bytes(data: bytes) -> bytes:
         return binascii.a2b_base64(cleaned + b"=" * (-len(cleaned) % 4))
 
 
-_NOT_BASE64 = bytes(set(range(256)) - set(string.ascii_letters.encode() + b"0123456789+/"))
+def _base64_pieces(data: bytes) -> Iterator[bytes]:
+    """Pieces that were encoded one by one, up to what is none: a footer put under them."""
+    for found in _PADDED.finditer(data):
+        letters = b"".join(found[0].split())
+        if len(letters) % 4 or not _ALL_BASE64.fullmatch(letters):
+            return
+        yield binascii.a2b_base64(letters)
+
+
+_MOST_PADDING = 200_000
+"""Signs of it in the middle of a body; only an attack has more."""
+
+_PADDED = re.compile(rb"[^=]+(?:=+\s*)?")
+_ALL_BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
+BASE64 = string.ascii_letters.encode() + b"0123456789+/="
+_NOT_BASE64 = bytes(set(range(256)) - set(BASE64[:-1]))
 
 
 def parse_value(raw: bytes, charset: str | None = None) -> Value:
@@ -267,6 +307,20 @@ def _split(text: str, separator: str) -> Iterator[str]:
     yield text[start:]
 
 
+def _whole(pieces: Iterator[str]) -> Iterator[str]:
+    """Mailboxes whose names were cut at a comma that nobody quoted: Zhang, San <z@x.example>."""
+    for piece in pieces:
+        following = ""
+        if not piece.isspace() and not _ADDRESS_BEGINS.search(piece):
+            following = next(pieces, "")
+        if "<" in following.lstrip()[1:]:
+            yield f"{piece.strip()}, {following.strip()}"
+        else:
+            yield piece
+            if following:
+                yield following
+
+
 def addresses(headers: Headers, name: str, limit: int = _MOST_MAILBOXES) -> Sequence[Address]:
     """The mailboxes of every field of this name, at most ``limit``."""
     return headers.mailboxes(name)[:limit]
@@ -276,12 +330,15 @@ def _mailbox(text: str) -> Address:
     """One mailbox: “name <a@b>”, “a@b (name)”, “a@b”, or what is left of one."""
     before, opened, rest = text.rpartition("<")
     if opened:
-        email = valid_address(rest.partition(">")[0])
+        email = valid_address(rest.partition(">")[0].strip().removeprefix("mailto:"))
         name = before
     else:
         match = _ADDRESS.search(text)
         email = match[0] if match else ""
         name = text.partition("(")[2].rpartition(")")[0] if email else text
+        if match and not name:
+            # “张三 z@x.example”; “客服: z@x.example” is the first of a group.
+            name = text[: match.start()] if ":" not in text else ""
     name = _unquote(name.strip().rstrip(";"))
     name = clean_line(_join_words(name) if "=?" in name else name, 200).strip("\"' ")
     return Address("" if name == email else name, email)

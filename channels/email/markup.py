@@ -4,8 +4,11 @@ import html
 import re
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain
 
 import nh3
+
+from channels.email.headers import without_litter
 
 _DEEPEST = 200
 _MOST_TAGS = 50_000
@@ -39,7 +42,7 @@ _VOID = _names("area base br col embed hr img input link meta param source track
 _OPTIONAL_END = _names("p li td th tr dt dd option thead tbody tfoot colgroup html body")
 _SKIPPED = {
     name: re.compile(f"</{name}", re.IGNORECASE)
-    for name in ("head", "script", "style", "title", "textarea", "select", "template", "svg")
+    for name in _names("head script style title textarea select template svg xml")
 }
 """Elements whose content no reader sees, and where each ends."""
 
@@ -48,21 +51,31 @@ _ANCHOR = re.compile(
     # beginning with the names, it took a tenth of the time that a mail takes to be read.
     r"""=(?:"""
     r"""(?:(?<=class=)|(?<=class\s=))\s*["']?[^"'>]{0,200}\b(?:gmail_quote(?!_attribution)"""
-    r"""|ntes-mailmaster-quote|yahoo_quoted|moz-cite-prefix|qmbox-quote|protonmail_quote)\b"""
-    r"""|(?:(?<=id=)|(?<=id\s=))\s*["']?(?:isReplyContent|origbody"""
+    r"""|ntes-mailmaster-quote|(?:ydp\w{0,20})?yahoo_quoted|moz-cite-prefix|qmbox-quote"""
+    r"""|protonmail_quote|xm_write_history_container|ReferenceQuote|zmail_extra)\b"""
+    r"""|(?:(?<=id=)|(?<=id\s=))\s*["']?(?:isReplyContent|origbody|ntes-pcmail-quote"""
+    r"""|reply139content"""
     r"""|mail-editor-reference-message-container|OLK_SRC_BODY_SECTION|oriMsgHtmlSeperator"""
     r"""|divRplyFwdMsg|appendonsend|stopSpelling|reply-intro)\b"""
     r"""|(?:(?<=type=)|(?<=type\s=))\s*["']?cite\b)""",
     re.IGNORECASE,
 )
 """Attributes by which mail programs mark what they quote: Gmail, 网易邮箱大师, Yahoo, Thunderbird,
-163 web, Foxmail, Outlook and Apple Mail."""
+QQ, Coremail, Zoho, 163 web, Foxmail, 139, Outlook and Apple Mail."""
 
 _FROM_HERE = re.compile(
     r"oriMsgHtmlSeperator|divRplyFwdMsg|appendonsend|stopSpelling|reply-intro",
     re.IGNORECASE,
 )
 """Of these, the ones that stand before what is quoted instead of around it."""
+
+
+_HIDDEN = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|max-height\s*:\s*0(?![.\d])|netease_mail_footer",
+    re.IGNORECASE,
+)
+"""Styles of what is sent and not shown (lines for the preview in a list of mails, forms for
+other programs), and 网易's advertisement under the mails of its users."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +93,22 @@ def without_data(source: str) -> str:
     return _DATA_URI.sub("data:,", source)
 
 
+def visible(source: str) -> str:
+    """The HTML without elements that no reader sees; whole where all of it would be hidden.
+
+    What is hidden and never ends is shown: it may be a mistake, and the end of the mail.
+    """
+    if _HIDDEN.search(source) is None:
+        return source
+    reader = _Reader(source, hiding=True)
+    reader.run()
+    if not reader.hidden or not "".join(reader.pieces).strip():
+        return source
+    ends = [0, *(end for _, end in reader.hidden)]
+    starts = [*(start for start, _ in reader.hidden), len(source)]
+    return "".join(source[end:start] for end, start in zip(ends, starts, strict=True))
+
+
 def needs_no_reading(source: str) -> bool:
     """Whether HTML beside a plain text says nothing more: no quotation is marked in it."""
     return len(source) <= _HARMLESS and _ANCHOR.search(source) is None
@@ -94,7 +123,16 @@ def sanitised(source: str) -> str:
 def _cleaner() -> nh3.Cleaner:
     return nh3.Cleaner(
         tags=nh3.ALLOWED_TAGS - {"map", "area"},
-        clean_content_tags={"script", "style", "title", "textarea", "template", "svg", "math"},
+        clean_content_tags={
+            "script",
+            "style",
+            "title",
+            "textarea",
+            "template",
+            "svg",
+            "math",
+            "xml",
+        },
         url_schemes={"http", "https", "mailto", "tel", "cid"},
         attribute_filter=_safe_attribute,
         link_rel="noopener noreferrer nofollow",
@@ -126,11 +164,30 @@ def _joined(text: str, ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return joined
 
 
+def _unanswered(
+    text: str, start: int, end: int, inner: list[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """A quotation, or the pieces of it between which answers are written.
+
+    Gmail leaves them all in the one element that says who wrote, and what.
+    """
+    if not inner or not text[start : inner[0][0]].rstrip().endswith((":", "：")):
+        return [(start, end)]
+    ends = [*(first for first, _ in inner[1:]), end]
+    pairs = zip(inner, ends, strict=True)
+    if not any(text[last:following].strip() for (_, last), following in pairs):
+        return [(start, end)]
+    return [(start, inner[0][1]), *inner[1:]]
+
+
 @dataclass(slots=True)
 class _Reader:
     """A tokenizer that never looks back, and never twice for what it did not find."""
 
     source: str
+    hiding: bool = False
+    """Whether hidden elements are left out, and where they stand is written down."""
+
     pieces: list[str] = field(default_factory=list)
     length: int = 0
     ends_with: str = "\n"
@@ -140,11 +197,21 @@ class _Reader:
     tags: int = 0
     most_attributes: int = 0
     pre: int = 0
-    quoted: list[tuple[int, int]] = field(default_factory=list)
+    quoted: list[tuple[int, int, list[tuple[int, int]]]] = field(default_factory=list)
+    """Quotations, and the <blockquote> elements in them that are in no other."""
+
     quote_start: int | None = None
     quote_tag: str = ""
     quote_depth: int = 0
+    inner: list[tuple[int, int]] = field(default_factory=list)
+    inner_start: int = 0
+    inner_depth: int = 0
     missing: set[str] = field(default_factory=set)
+    hidden: list[tuple[int, int]] = field(default_factory=list)
+    hidden_since: int | None = None
+    hidden_tag: str = ""
+    hidden_same: int = 0
+    hidden_depth: int = 0
 
     def run(self) -> None:
         source, position = self.source, 0
@@ -156,9 +223,8 @@ class _Reader:
 
     def reading(self) -> Reading:
         text = "".join(self.pieces)
-        quoted = list(self.quoted)
-        if self.quote_start is not None:
-            quoted.append((self.quote_start, len(text)))
+        self._end_quotation()
+        quoted = list(chain.from_iterable(_unanswered(text, *each) for each in self.quoted))
         simple = (
             self.deepest <= _DEEPEST
             and self.tags <= _MOST_TAGS
@@ -190,11 +256,40 @@ class _Reader:
         tag = name[1].lower()
         if source[opened + 1] == "/":
             self._close(tag)
+            self._reach_end_of_hidden(tag, closed + 1)
         elif tag in _SKIPPED:
             return self._skip(tag, closed + 1)
         else:
-            self._open(tag, source[name.end() : min(closed, name.end() + _LONGEST_ATTRIBUTES)])
+            attributes = source[name.end() : min(closed, name.end() + _LONGEST_ATTRIBUTES)]
+            if self.hiding:
+                self._hide(tag, attributes, opened)
+            self._open(tag, attributes)
         return closed + 1
+
+    def _hide(self, tag: str, attributes: str, opened: int) -> None:
+        """Begins what is hidden; counts elements of its name in it; ends one left open."""
+        if self.hidden_since is not None:
+            sibling = tag == self.hidden_tag or (self.hidden_tag == "p" and tag in _BLOCK)
+            if sibling and self.hidden_tag in _OPTIONAL_END and self.depth == self.hidden_depth:
+                self._show_again(opened)
+            else:
+                self.hidden_same += tag == self.hidden_tag
+                return
+        if attributes and tag not in _VOID and _HIDDEN.search(attributes):
+            self.hidden_since, self.hidden_tag = opened, tag
+            self.hidden_same, self.hidden_depth = 1, self.depth
+
+    def _reach_end_of_hidden(self, tag: str, after: int) -> None:
+        if self.hidden_since is None:
+            return
+        self.hidden_same -= tag == self.hidden_tag
+        if not self.hidden_same or self.depth < self.hidden_depth:
+            self._show_again(after)
+
+    def _show_again(self, position: int) -> None:
+        if self.hidden_since is not None:
+            self.hidden.append((self.hidden_since, position))
+            self.hidden_since = None
 
     def _tag_end(self, position: int) -> int:
         """The “>” of a tag, past those in quoted attributes nearby."""
@@ -250,6 +345,9 @@ class _Reader:
             self.deepest = max(self.deepest, self.depth)
         if tag == self.quote_tag:
             self.quote_depth += 1
+        if tag == "blockquote" and self.quote_start is not None:
+            self.inner_start = self.inner_start if self.inner_depth else self.length
+            self.inner_depth += 1
 
     def _close(self, tag: str) -> None:
         if tag in _BLOCK:
@@ -258,6 +356,10 @@ class _Reader:
             self.pre = max(0, self.pre - 1)
         if tag not in _OPTIONAL_END:
             self.depth = max(0, self.depth - 1)
+        if tag == "blockquote" and self.inner_depth:
+            self.inner_depth -= 1
+            if not self.inner_depth:
+                self.inner.append((self.inner_start, self.length))
         if tag == self.quote_tag:
             self.quote_depth -= 1
             if not self.quote_depth:
@@ -275,15 +377,17 @@ class _Reader:
 
     def _end_quotation(self) -> None:
         if self.quote_start is not None:
-            self.quoted.append((self.quote_start, self.length))
+            self.quoted.append((self.quote_start, self.length, self.inner))
         self.quote_start = None
         self.quote_tag = ""
+        self.inner, self.inner_depth = [], 0
 
     def _text(self, text: str) -> None:
-        if not text:
+        if not text or self.hidden_since is not None:
             return
         if "&" in text:
-            text = html.unescape(text)
+            # An entity may write what was taken out of the source.
+            text = without_litter(html.unescape(text))
         if not self.pre:
             text = _SPACE.sub(" ", text)
             if self.ends_with in "\n ":

@@ -213,14 +213,34 @@ def _continuing(references: Sequence[str]) -> dict[str, list[str]]:
     return {"continues": nearest} if nearest else {}
 
 
+_ISO_DATE = re.compile(
+    r"\D{0,10}(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?[T ]\s?(\d{1,2}):(\d{2})(?::(\d{2}))?"
+    r"(?:\.\d{1,9})?\s?(Z|[+-]\d{2}:?\d{2})?"
+)
+_ZONE_WORD = re.compile(r"\b(?:GMT|UTC)([+-]\d{2}):?(\d{2})\b")
+
+
 def _date(headers: Headers) -> datetime | None:
     raw = headers.text("date")[:100]
     try:
-        sent = parsedate_to_datetime(raw)
+        sent = _iso_date(raw) or parsedate_to_datetime(_ZONE_WORD.sub(r"\1\2", raw))
         # “-0000” means UTC without a word about the place (RFC 5322 §3.3).
         return sent.replace(tzinfo=UTC) if sent.tzinfo is None else sent.astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
+
+
+def _iso_date(raw: str) -> datetime | None:
+    """“2024-01-01 12:00:00 +0800”, as programs write that do not know RFC 5322."""
+    found = _ISO_DATE.match(raw)
+    if found is None:
+        return None
+    *numbers, zone = found.groups("0")
+    year, month, day, hour, minute, second = map(int, numbers)
+    sent = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    if zone[0] not in "+-":
+        return sent
+    return datetime.fromisoformat(f"{sent.replace(tzinfo=None).isoformat()}{zone}")
 
 
 _CHINESE = re.compile("[\u4e00-\u9fff]+")

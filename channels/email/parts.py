@@ -6,12 +6,13 @@ is wanted, and counts what it finds, so that every mail ends in linear time or i
 """
 
 import binascii
+import codecs
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from channels.email.headers import Headers, Value, base64_bytes
+from channels.email.headers import BASE64, Headers, Value, base64_bytes
 from models.errors import Permanent
 
 HEADER_LIMIT = 65_536
@@ -35,6 +36,12 @@ _BLANK = re.compile(rb"\r?\n\r?\n")
 _FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:")
 _LINE_END = re.compile(rb"\r?\n(?![ \t])")
 _LINE = re.compile(rb"[^\r\n]+")
+_SOFT_BREAK = re.compile(rb"=[ \t]{1,80}(\r?\n)")
+"""Quoted-printable with spaces that a gateway put at the ends of lines (RFC 2045 §6.7)."""
+
+_FRAME = re.compile(
+    rb"\n--([^\s][^\r\n]{0,100}?)[ \t]*\r?\n(?=content-[a-z-]{1,40}:)", re.IGNORECASE
+)
 _MBOX = re.compile(rb"\A>?From [^\r\n]*\r?\n")
 
 
@@ -109,8 +116,18 @@ def parse(raw: bytes, budget: Budget | None = None, depth: int = 0) -> Part:
     Raises:
         Permanent: it passes a limit.
     """
+    raw = _with_line_ends(raw)
     mbox = _MBOX.match(raw[:1_000])
     return _part(raw, mbox.end() if mbox else 0, len(raw), budget or Budget(), depth)
+
+
+def _with_line_ends(raw: bytes) -> bytes:
+    """The mail as it was before its line ends were spoilt, or a mark put before it."""
+    raw = raw.removeprefix(codecs.BOM_UTF8)
+    head = raw[:HEADER_LIMIT]
+    if b"\n" not in head:
+        return raw.replace(b"\r", b"\n")
+    return raw.replace(b"\r\r\n", b"\r\n") if b"\r\r\n" in head[:1_000] else raw
 
 
 def _part(
@@ -132,11 +149,22 @@ def _part(
     children: tuple[Part, ...] = ()
     if kind.main.startswith("multipart/"):
         inner = "message/rfc822" if kind.main == "multipart/digest" else "text/plain"
+        boundary = kind.parameters.get("boundary")
+        ranges = list(_split(raw, body, end, boundary, budget))
+        if not ranges:
+            ranges = list(_split(raw, body, end, _boundary_in_use(raw, body, end), budget))
         children = tuple(
-            _part(raw, first, last, budget, depth + 1, inner)
-            for first, last in _split(raw, body, end, kind.parameters.get("boundary"), budget)
+            _part(raw, first, last, budget, depth + 1, inner) for first, last in ranges
         )
+        charsets = (child.headers.charset for child in children)
+        headers.charset = headers.charset or next(filter(None, charsets), None)
     return Part(raw, headers, kind, body, end, children, headers.value("content-disposition"))
+
+
+def _boundary_in_use(raw: bytes, start: int, end: int) -> str | None:
+    """What stands between the parts of a multipart whose header names another boundary."""
+    frame = _FRAME.search(raw, max(0, start - 1), min(end, start + HEADER_LIMIT))
+    return frame[1].decode("ascii", "replace") if frame else None
 
 
 def _repaired(main: str, default: str) -> str:
@@ -244,12 +272,19 @@ def _find(raw: bytes, what: bytes, start: int, end: int) -> int:
 
 def _decoded(body: bytes, encoding: str) -> bytes:
     if encoding == "base64":
-        return base64_bytes(body)
+        return body if _is_plain(body) else base64_bytes(body)
     if encoding in ("quoted-printable", "quotedprintable"):
-        return binascii.a2b_qp(body)
+        return binascii.a2b_qp(_SOFT_BREAK.sub(rb"=\1", body) if b"= " in body else body)
     if encoding in ("x-uuencode", "uuencode", "x-uue", "uue"):
         return _uudecoded(body)
     return body
+
+
+def _is_plain(body: bytes) -> bool:
+    """Whether a body that is declared as base64 was never encoded, by its first line."""
+    line = body[:_LONGEST_BOUNDARY_LINE].strip().partition(b"\n")[0].strip()
+    foreign = len(line.translate(None, BASE64))
+    return foreign > 3 and foreign * 10 > len(line)
 
 
 def _uudecoded(body: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """What is new in a mail, told apart from what it quotes and from the signature.
 
 Anchors in the HTML are certain and come first (see ``markup``); this module reads the text
-markers of QQ 邮箱, 网易, Foxmail, Outlook, Gmail, Apple Mail and Thunderbird. Each line is looked
+markers of QQ 邮箱, 网易, Foxmail, 新浪, 139, Coremail, Outlook, Lotus Notes, Gmail, Apple Mail,
+Thunderbird and phones, and what companies, lists and PGP put under a mail. Each line is looked
 at once. On doubt everything is new: an agent can skip a quotation, but not miss a question.
 """
 
@@ -14,51 +15,113 @@ _LONGEST_LINE = 400
 
 _MOST_LINES = 20_000
 
+_ORIGINAL = (
+    r"原始邮件|原始信息|原始消息|原始信件|原邮件|邮件原文|邮件原件|回复的原邮件|回复邮件"
+    r"|转发的?原?(?:邮件|消息)(?:信息)?|原始郵件|原始訊息|轉寄的?(?:郵件|訊息)"
+    r"|元のメッセージ|원본 메시지"
+    r"|original (?:message|e?mail|appointment)|repl(?:y|ied) message|forwarded message"
+    r"|ursprüngliche nachricht|original-nachricht|weitergeleitete nachricht|mensaje original"
+    r"|message d['’]origine|message transféré|messaggio originale|mensagem original"
+    r"|oorspronkelijk bericht|исходное сообщение"
+)
+"""What programs call the mail that follows."""
+
 _DIVIDER = re.compile(
-    r"[-_=*—\s]{2,}(?:&nbsp;|\s)?(?:原始邮件|原邮件|回复的原邮件|回复邮件|转发的?邮件|转发的原邮件|邮件原文|原始信件"
-    r"|原始郵件|轉寄郵件|原始訊息|original (?:message|email)|replied message|forwarded message"
-    r"|original appointment|元のメッセージ)(?:&nbsp;|\s)?"
-    r"[-_=*—\s]{2,}",
+    rf"[-_=*—\s]{{2,}}(?:&nbsp;|\s)?(?:{_ORIGINAL})(?:&nbsp;|\s)?[-_=*—\s]{{2,}}"
+    # Foxmail 5: ======= 2004-01-01 11:00:00 您在来信中写道：=======
+    r"|={2,}[^=]{0,60}[您你]在来信中写道[:：]?\s?={2,}",
     re.IGNORECASE,
 )
 """“------------------ 原始邮件 ------------------” and its relatives, alone on a line. The plain
 form that QQ writes has its spaces as “&nbsp;”."""
 
+_HEADING = re.compile(
+    rf"(?:[-_=*—>\s]|&nbsp;)*(?:{_ORIGINAL}|原文|original|begin forwarded message"
+    r"|(?:下面|以下)是被?转发的?邮件|以下是轉寄的?郵件)(?:[-_=*—\s:：]|&nbsp;)*",
+    re.IGNORECASE,
+)
+"""The same, with and without lines on both sides, and words that people write, too: it counts
+above a quoted header only."""
+
 _ATTRIBUTION = re.compile(
     r"(?:"
     # 163: At 2024-01-01 12:00:00, "张三" <a@b> wrote: · 在 2024-01-01 12:00:00，张三 写道：
     r"(?:(?:on|at|le|am|el|in data|em|op)\s.{4,300}?|(?:在|于)\s?.{4,300}?)"
-    r"(?:wrote|写道|寫道|写到|a écrit|schrieb.{0,80}|escribió|ha scritto|escreveu|schreef)"
+    r"(?:wrote|写道|寫道|写到|撰写|a écrit|schrieb.{0,80}|escribió|ha scritto|escreveu|schreef)"
     # Gmail: 张三 <a@b> 于2024年1月1日周一 12:00写道：
     r"|[^<\n]{0,100}<[^<>\s]{3,200}>\s?(?:于|在|於).{4,80}?(?:写道|寫道)"
-    r"|[^<\n]{1,100}<[^<>\s]{3,200}>\s?(?:wrote|schrieb.{0,80}|写道)"
+    r"|[^<\n]{1,100}<[^<>\s]{3,200}>\s?(?:wrote|writes|schrieb.{0,80}|写道)"
+    r"|quoting\s.{3,200}?"
     r")\s?[:：]\s*",
     re.IGNORECASE,
 )
 
 _SAID = re.compile(
-    r"wrote|写道|寫道|写到|a écrit|schrieb|escribió|scritto|escreveu|schreef", re.IGNORECASE
+    r"wrote|writes|quoting|写道|寫道|写到|撰写|a écrit|schrieb|escribió|scritto|escreveu|schreef",
+    re.IGNORECASE,
 )
 """Asked first: the pattern above costs 100 µs where it fails late."""
 
 _HEADER_FIRST = re.compile(
-    r"[>*\s]*(?:发件人|寄件者|寄件人|发信人|from|von|de|差出人)\*?\s?[:：]\*?\s?\S", re.IGNORECASE
+    r"[>*\s]*(?:发\s?件\s?人|寄件者|寄件人|发信人|from|von|de|da|van|差出人|от)\*?\s?[:：]\*?\s*\S",
+    re.IGNORECASE,
 )
 _HEADER_OTHER = re.compile(
-    r"[>*\s]*(?:发送时间|发送日期|日期|时间|收件人|收件者|抄送|主题|主旨|寄件日期|sent|date|to|cc|subject"
-    r"|gesendet|an|betreff|envoyé|objet|à|宛先|件名|送信日時)\*?\s?[:：]",
+    r"[>*\s]*(?:发送时间|发件时间|发送日期|日\s{0,2}期|时\s{0,2}间|收\s?件\s?人|收件者|抄\s?送人?"
+    r"|主\s{0,2}题|主旨|寄件日期|sent|date|to|cc|subject|gesendet|an|betreff|envoyé|objet|à"
+    r"|enviado(?: el| em)?|para|asunto|assunto|inviato|data|a|oggetto|verzonden|aan|onderwerp"
+    r"|宛先|件名|送信日時|отправлено|кому|тема)\*?\s?[:：]",
     re.IGNORECASE,
 )
 _HEADER_WINDOW = 6
 """Lines after 发件人： among which two more fields of a quoted header must stand."""
 
+_PROGRAM = (
+    r"(?:iphone|ipad|mac|android|安卓|windows|outlook|gmail|yahoo|proton ?mail|foxmail|blue ?mail"
+    r"|samsung|galaxy|huawei|honor|xiaomi|redmi|oppo|vivo|realme|oneplus|blackberry|nokia|aol"
+    r"|三星|华为|荣耀|小米|红米|一加|魅族|努比亚|手机|qq\s?邮箱|网易|新浪|搜狐|139|邮件|邮箱|钉钉|飞书|企业微信|阿里)"
+)
 _SIGN_OFF = re.compile(
-    r"(?:发自我的|發自我的|发送自|從我的|来自我的|sent from my|get outlook for|获取 ?outlook"
-    r"|sent from (?:mail|outlook|yahoo)|来自(?:qq邮箱|网易邮箱|139邮箱|华为手机)|enviado desde mi"
-    r"|envoyé de mon|von meinem).{0,60}",
+    r"(?:发自|發自|发送自|來自|来自)\s?我的(?!内心|心|肺腑).{0,60}"
+    # Nobody ends a sentence so: “来自网易的订单没有收到” has 的 behind the name.
+    rf"|(?:发自|發自|发送自|來自|来自)\s?{_PROGRAM}[^的，。！？,!?]{{0,30}}"
+    rf"|[从從]\s?(?:我的\s?)?{_PROGRAM}[^的，！？,!?]{{0,30}}(?:发送|傳送|发出|寄出)。?"
+    r"|(?:get outlook for|获取 ?outlook|取得 ?outlook).{0,60}"
+    rf"|sent (?:from my|(?:from|via|with|using) (?:the |a )?\[?(?:mail\b|{_PROGRAM})).{{0,60}}"
+    r"|(?:enviado (?:desde mi|do meu)|envoyé (?:de|depuis) mon|verzonden vanaf mijn|inviato da"
+    r"|отправлено с|gesendet mit der) ?.{0,60}|von meinem .{1,40} gesendet"
+    r"|(?:iphone|ipad)から送信|나의 .{1,30}에서 보냄"
+    r"|签名由.{0,12}网易邮箱大师.{0,60}定制",
     re.IGNORECASE,
 )
-"""What a phone writes under a mail, alone on the last line."""
+"""What a program writes under a mail, alone on the last line."""
+
+_DISCLAIMER = re.compile(
+    r"(?=[^?？]{30})(?:免责声明|保密(?:声明|提示|须知)"
+    r"|[【\[]?(?:confidentiality notice|disclaimer)\b"
+    r"|[本此](?:电子)?邮件|本電郵|此電郵|this (?:e-?mail|message|communication)\b"
+    r"|the (?:information|contents?) (?:contained )?(?:in|of) this (?:e-?mail|message)\b"
+    r")[^?？]{0,200}?(?:保密|机密|機密|专有信息|confidential|privileged|intended (?:only|solely))",
+    re.IGNORECASE,
+)
+"""How companies begin what their servers put under every mail."""
+
+_FORBIDDING = re.compile(
+    r"禁止|不得|删除|刪除|错收|误收|誤收|prohibited|delete|in error|(?:individual|person) or entit"
+    r"|addressee|intended recipient|notify",
+    re.IGNORECASE,
+)
+"""What it goes on with: a customer who writes in confidence does not."""
+
+_LONGEST_DISCLAIMER = 8
+"""Lines, empty ones apart: under a longer tail somebody has written something."""
+
+_LIST_RULE = re.compile(r"_{20,}")
+_PGP_BEGIN = "-----BEGIN PGP SIGNED MESSAGE-----"
+_PGP_SIGNATURE = "-----BEGIN PGP SIGNATURE-----"
+
+_SENTENCE_ENDS = ("。", "？", "！", "?", "!")
+"""No line ends so within who wrote and when."""
 
 _LONGEST_SIGNATURE = 12
 """Lines after “-- ”; a longer tail is text that happens to have such a line above it."""
@@ -77,31 +140,88 @@ def split(text: str, quoted: Sequence[tuple[int, int]] = ()) -> Cut:
     The whole text when nothing new would be left (a forwarded mail), or when the new part is
     not in one piece (answers written between the quoted lines).
     """
-    start, end = _outside(text, quoted)
+    start, end, answered = _outside(text, quoted)
     lines = _lines(text, start, end)
-    end = min(end, _quotation_start(lines, end))
+    start, lines = _without_armor(start, lines)
+    end = _footer_start(lines, end)
+    # Among answers only what stands above them all can be the head of a quoted tail.
+    above = quoted[0][0] if answered else end
+    tail = _quotation_start([line for line in lines if line[0] < above], above, answered)
+    end = min(end, tail) if tail < above else end
+    end = _footer_start([line for line in lines if line[0] < end], end)
     end = _without_signature([line for line in lines if line[0] < end], end)
     if not text[start:end].strip():
         return Cut(0, len(text))
     return Cut(start, end)
 
 
-def _outside(text: str, quoted: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    if len(quoted) != 1:
-        return 0, len(text)
-    first, last = quoted[0]
-    before, after = text[:first].strip(), text[last:].strip()
-    if before and not _only_attribution(before):
-        # Something on both sides: an answer around a quotation is shown whole.
-        return (0, len(text)) if after and not _SIGN_OFF.fullmatch(after) else (0, first)
-    return (last, len(text)) if after else (0, len(text))
+def _outside(text: str, quoted: Sequence[tuple[int, int]]) -> tuple[int, int, bool]:
+    """What lies outside of marked quotations, and whether they are answered in between.
+
+    Then a line like “On … wrote:” cuts nothing off.
+    """
+    if not quoted:
+        return 0, len(text), False
+    first = quoted[0][0]
+    before = text[:first].strip()
+    written = bool(before) and not _only_attribution(before)
+    ends = [start for start, _ in quoted[1:]] + [len(text)]
+    answers = [(last, text[last:end].strip()) for (_, last), end in zip(quoted, ends, strict=True)]
+    answers = [answer for answer in answers if answer[1] and not _says_nothing(answer[1])]
+    if not answers:
+        return (0, first, False) if written else (0, len(text), False)
+    if written or len(quoted) > 1:
+        return 0, len(text), True
+    return answers[0][0], len(text), False
+
+
+def _says_nothing(text: str) -> bool:
+    """Whether what stands under a quotation is only what programs add."""
+    lines = _lines(text, 0, len(text))
+    return _SIGN_OFF.fullmatch(text) is not None or _footer_start(lines, len(text)) == 0
 
 
 def _only_attribution(text: str) -> bool:
-    return _is_attribution(" ".join(text[: 2 * _LONGEST_LINE].split()))
+    """Whether this is one line that says who wrote, wrapped over three at most."""
+    lines = text[: 2 * _LONGEST_LINE].split("\n")
+    whole = len(text) <= 2 * _LONGEST_LINE and len(lines) <= 3 and all(map(str.strip, lines))
+    numbered = [(0, line.strip()) for line in lines]
+    return whole and _attribution_at(numbered, 0) and _is_attribution(" ".join(text.split()))
 
 
-def _lines(text: str, start: int, end: int) -> list[tuple[int, str]]:
+def _without_armor(
+    start: int, lines: Sequence[tuple[int, str]]
+) -> tuple[int, Sequence[tuple[int, str]]]:
+    """Past the lines with which PGP begins a signed text (RFC 4880 §7)."""
+    first = next((number for number, (_, line) in enumerate(lines) if line), 0)
+    if not lines or lines[first][1] != _PGP_BEGIN:
+        return start, lines
+    blank = next((n for n, (_, line) in enumerate(lines[first:], first) if not line), first)
+    return lines[blank][0], lines[blank:]
+
+
+def _footer_start(lines: Sequence[tuple[int, str]], end: int) -> int:
+    """Where begins what servers and programs put under a mail, whoever wrote it."""
+    below = 0
+    for number in range(len(lines) - 1, -1, -1):
+        position, line = lines[number]
+        below += bool(line)
+        if line == _PGP_SIGNATURE:
+            return position
+        if below > _LONGEST_DISCLAIMER:
+            continue
+        if _DISCLAIMER.match(line) and any(
+            _FORBIDDING.search(text) for _, text in lines[number : number + _LONGEST_DISCLAIMER]
+        ):
+            end, below = _drawn_above(lines, number), 0
+        elif _LIST_RULE.fullmatch(line) and "mailing list" in "".join(
+            text for _, text in lines[number + 1 : number + 3]
+        ):
+            end, below = position, 0
+    return end
+
+
+def _lines(text: str, start: int, end: int) -> Sequence[tuple[int, str]]:
     """The lines of a range: where each begins, and its stripped beginning."""
     lines: list[tuple[int, str]] = []
     position = start
@@ -113,7 +233,7 @@ def _lines(text: str, start: int, end: int) -> list[tuple[int, str]]:
     return lines
 
 
-def _quotation_start(lines: Sequence[tuple[int, str]], end: int) -> int:
+def _quotation_start(lines: Sequence[tuple[int, str]], end: int, answered: bool) -> int:
     """Where the quoted tail begins: the first certain marker, or the lines with “>”."""
     for number, (position, line) in enumerate(lines):
         if not line:
@@ -122,9 +242,9 @@ def _quotation_start(lines: Sequence[tuple[int, str]], end: int) -> int:
             return position
         if _begins_header(lines, number):
             return _rule_above(lines, number)
-        if _attribution_at(lines, number):
+        if not answered and _attribution_at(lines, number):
             return position if _quotation_follows(lines, number) else end
-    return _trailing_quote(lines, end)
+    return end if answered else _trailing_quote(lines, end)
 
 
 def _begins_header(lines: Sequence[tuple[int, str]], number: int) -> bool:
@@ -136,13 +256,42 @@ def _begins_header(lines: Sequence[tuple[int, str]], number: int) -> bool:
 
 
 def _rule_above(lines: Sequence[tuple[int, str]], number: int) -> int:
-    """Where a quoted header begins, with the line of “____” that Outlook draws above it."""
+    """Where a quoted header begins, with what stands above it.
+
+    Outlook draws a line, others write a heading, Lotus Notes puts fields before the sender.
+    """
+    start = lines[number][0]
+    joined = True
+    for position, line in reversed(lines[max(0, number - _HEADER_WINDOW) : number]):
+        if not line.strip("> "):
+            joined = False
+        elif _heads(line):
+            return position
+        elif joined and _HEADER_OTHER.match(line):
+            start = position
+        else:
+            break
+    return start
+
+
+def _heads(line: str) -> bool:
+    return (
+        _is_drawn(line)
+        or _HEADING.fullmatch(line) is not None
+        or (line.startswith("--") and _is_attribution(line))
+    )
+
+
+def _is_drawn(line: str) -> bool:
+    return len(line) >= 5 and not line.strip("_-=*—")
+
+
+def _drawn_above(lines: Sequence[tuple[int, str]], number: int) -> int:
+    """Where a line begins, or the one drawn above it."""
     above = number - 1
     while above >= 0 and not lines[above][1]:
         above -= 1
-    if above >= 0 and len(lines[above][1]) >= 5 and not lines[above][1].strip("_-=*—"):
-        return lines[above][0]
-    return lines[number][0]
+    return lines[above if above >= 0 and _is_drawn(lines[above][1]) else number][0]
 
 
 def _attribution_at(lines: Sequence[tuple[int, str]], number: int) -> bool:
@@ -154,6 +303,8 @@ def _attribution_at(lines: Sequence[tuple[int, str]], number: int) -> bool:
         return False
     joined = line
     for _, following in lines[number + 1 : number + 3]:
+        if not following or joined.endswith(_SENTENCE_ENDS):
+            return False
         joined = f"{joined} {following.lstrip('> ')}"
         if _is_attribution(joined):
             return True
@@ -161,6 +312,9 @@ def _attribution_at(lines: Sequence[tuple[int, str]], number: int) -> bool:
 
 
 def _is_attribution(line: str) -> bool:
+    if line.startswith("--") and line.endswith("--"):
+        # Lotus Notes and Zoho draw lines on both sides of who wrote.
+        line = f"{line.strip('- :：')}:"
     return (
         line.endswith((":", "："))
         and _SAID.search(line) is not None

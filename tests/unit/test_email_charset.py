@@ -46,6 +46,15 @@ JAPANESE = "こんにちは、注文の状況を教えてください。"
         ("Где мой заказ?", "koi8-r", "koi8-r"),
         ("Где мой заказ?", "cp1251", "windows-1251"),
         ("plain", "ascii", "no-such-charset"),
+        # Valid UTF-8 by accident.
+        ("谢谢", "gbk", "gb2312"),
+        ("学习", "gbk", "gb2312"),
+        ("一", "gbk", "gbk"),
+        ("café", "utf-8", "gb2312"),
+        ("¥100", "utf-8", "gb2312"),
+        ("Где", "utf-8", "koi8-r"),
+        # Looks cut off where it is not.
+        ("café", "latin-1", "iso-8859-1"),
     ],
 )
 def test_a_reader_sees_the_text(text: str, encoding: str, declared: str | None) -> None:
@@ -142,6 +151,12 @@ def test_too_little_to_guess_by_is_taken_as_western() -> None:
     """Every byte is some character: wrong perhaps, but nothing is lost."""
     assert decode("Где?".encode("cp1251")) == "Ãäå?"
     assert decode(b"\x81\x8d") == "\x81\x8d"
+
+
+def test_chinese_in_seven_bits() -> None:
+    signs = bytes(byte & 0x7F for byte in "退款".encode("gb2312"))
+    raw = b"a\x1b$)A\x0e" + signs + b"\x0fb\n\x1b$)A\x0e" + signs
+    assert decode(raw, "iso-2022-cn") == "a退款b\n退款"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "gbk", "big5"])

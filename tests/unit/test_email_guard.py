@@ -128,13 +128,13 @@ def test_a_null_sender_alone_makes_nobody_a_daemon() -> None:
         ({"report-type": "delivery-status"}, ("bounce", "report")),
         ({"report-type": "Delivery-Status"}, ("bounce", "report")),
         ({}, ("bounce", "report")),
-        ({"report-type": "disposition-notification"}, ("none", "")),
+        ({"report-type": "disposition-notification"}, ("auto_reply", "report")),
     ],
 )
 def test_only_a_report_of_delivery_is_a_bounce(
     parameters: dict[str, str], found: tuple[str, str]
 ) -> None:
-    """RFC 3464 §2; that somebody has read a mail (RFC 8098) is no bounce, and no question."""
+    """RFC 3464 §2; that somebody has read a mail (RFC 8098) a program tells, and asks nothing."""
     shape = Value("multipart/report", parameters)
     assert kind(shape=shape) == found
     assert silence(shape=shape) == "report"

@@ -45,6 +45,10 @@ def test_neighbouring_words_are_joined_before_they_are_decoded() -> None:
         ("直接写中文".encode(), "直接写中文"),
         (b"a\x00b\x07c\x1b[31m", "abc[31m"),
         (b"=?utf-8?Q?x=0D=0ABcc:_evil?=", "x Bcc: evil"),
+        (b"=?utf-8?B?5L2g5aW9", "你好"),
+        (b"Re: =?utf-8?B?PT91dGYtOD9CPzVMMmc1YVc5Pz0=?=", "Re: 你好"),
+        ("零\u200b宽\u2060度\u00ad".encode(), "零宽度"),
+        ("👨\u200d👩".encode(), "👨\u200d👩"),
     ],
 )
 def test_unstructured(raw: bytes, text: str) -> None:
@@ -65,6 +69,10 @@ def test_unstructured(raw: bytes, text: str) -> None:
         (b'"a\\"b" <z@example.com>', Address('a"b', "z@example.com")),
         (b"Group: one@example.com, two@example.com;", Address("", "one@example.com")),
         (b"nobody at all", Address("nobody at all", "")),
+        (b"Zhang, San <z@example.com>", Address("Zhang, San", "z@example.com")),
+        (b"Zhang, <z@example.com>", Address("Zhang", "")),
+        ("张三 z@example.com".encode(), Address("张三", "z@example.com")),
+        (b"Zhang <mailto:z@example.com>", Address("Zhang", "z@example.com")),
         (b"evil@a.example <real@b.example>", Address("evil@a.example", "real@b.example")),
     ],
 )

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channels.email.markup import read, sanitised, without_data
+from channels.email.markup import read, sanitised, visible, without_data
+from tests.growth import LINEAR, growth
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,8 @@ from channels.email.markup import read, sanitised, without_data
         ("1 < 2 and <3", "1 < 2 and <3"),
         ("<style>never closed", "never closed"),
         ("<ul><li>a<li>b</ul>", "a\nb\n\n"),
+        ("<xml><w:View>Normal</w:View></xml>seen", "seen"),
+        ("se&shy;en&#8203;&zwnj; &#847;&zwnj;", "seen "),
         ("", ""),
     ],
 )
@@ -51,6 +54,37 @@ def test_anchors_mark_what_is_quoted(source: str) -> None:
     assert reading.text[:start].strip() == "new"
     assert "old" in reading.text[start:end]
     assert reading.text[end:].strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "left"),
+    [
+        ('<div style="display:none;max-height:0">no<div>no</div></div><p>yes</p>', "<p>yes</p>"),
+        ("<p style='DISPLAY: none !important'>no<p>yes", "<p>yes"),
+        ('<table><tr><td style="display:none">no<td>yes</table>', "<table><tr><td>yes</table>"),
+        ('<div><b style="visibility:hidden">no</b></div>yes', "<div></div>yes"),
+        ('<p style="max-height:0.5em">yes</p>', '<p style="max-height:0.5em">yes</p>'),
+        ('<img style="display:none" src="x">yes', '<img style="display:none" src="x">yes'),
+        ("yes<p>display:none</p>", "yes<p>display:none</p>"),
+        # On doubt everything is shown.
+        ('<div style="display:none">all of it</div>', '<div style="display:none">all of it</div>'),
+        ('a<b style="display:none">never ended', 'a<b style="display:none">never ended'),
+    ],
+)
+def test_what_is_hidden_is_taken_out(source: str, left: str) -> None:
+    assert visible(source) == left
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        '<div style="display:none">a</div>b',
+        '<div style="display:none">a',
+        '<td style="display:none">a<td>b',
+    ],
+)
+def test_hidden_elements_take_linear_time(piece: str) -> None:
+    assert growth(lambda size: visible("x" + piece * size), 250) < LINEAR
 
 
 def test_an_answer_below_the_quotation_is_outside_of_it() -> None:

@@ -140,6 +140,132 @@ def test_an_empty_plain_form_does_not_hide_the_html() -> None:
     assert read(made.as_bytes()).text == "请退款"
 
 
+@pytest.mark.parametrize(
+    ("plain", "source", "text"),
+    [
+        # A converter left entities in it, or it only says that it is worse.
+        ("金额&gt;100&nbsp;元", "<div>金额&gt;100&nbsp;元</div>", "金额>100 元"),
+        ("您的邮箱不支持 HTML。", "<p>账单已出</p>", "账单已出"),
+        ("HTML 页面打不开", "<p><img src=x></p>", "HTML 页面打不开"),
+        ("账单已出", "<p>账单已出，请看</p>", "账单已出"),
+    ],
+)
+def test_the_better_of_two_forms_is_read(plain: str, source: str, text: str) -> None:
+    made = EmailMessage(policy=SMTP)
+    made.set_content(plain)
+    made.add_alternative(source, subtype="html")
+    assert read(made.as_bytes()).text == text
+
+
+def test_what_no_reader_sees_is_shown_nowhere() -> None:
+    source = '<div style="display:none">预览&nbsp;&zwnj;</div><p>正文</p>'
+    made = EmailMessage(policy=SMTP)
+    made.set_content(source, subtype="html")
+    message = read(made.as_bytes())
+    assert message.text == "正文"
+    made.clear_content()
+    made.set_content("正文")
+    made.add_alternative(source, subtype="html")
+    both = read(made.as_bytes())
+    assert message.html
+    assert both.html
+    assert "预览" not in message.html + both.html
+
+
+def test_html_is_read_whatever_it_is_called() -> None:
+    assert (
+        read(b"Content-Type: text/plain\r\n\r\n<html><body><p>hi</p></body></html>").text == "hi"
+    )
+
+
+def test_html_may_say_its_charset_itself() -> None:
+    source = '<html><head><meta charset="big5"></head><body>謝謝</body></html>'
+    assert read(b"Content-Type: text/html\r\n\r\n" + source.encode("big5")).text == "謝謝"
+
+
+def test_raw_headers_are_in_the_charset_of_the_parts() -> None:
+    raw = (
+        b"Subject: " + "詢問".encode("big5") + b"\r\nContent-Type: multipart/mixed; boundary=b"
+        b"\r\n\r\n--b\r\nContent-Type: text/plain; charset=big5\r\n\r\nx\r\n--b--\r\n"
+    )
+    assert read(raw).subject == "詢問"
+
+
+def _parts(kind: str, *parts: tuple[str, str]) -> bytes:
+    lines = [f"Content-Type: multipart/{kind}; boundary=b-{kind}", ""]
+    for content_type, body in parts:
+        lines += [f"--b-{kind}", f"Content-Type: {content_type}", "", body]
+    return "\r\n".join([*lines, f"--b-{kind}--", ""]).encode()
+
+
+def test_a_form_for_other_programs_is_neither_shown_nor_a_file() -> None:
+    raw = _parts(
+        "alternative",
+        ("text/plain", "text"),
+        ("text/x-amp-html", "<!doctype html><p>amp</p>"),
+        ("text/html", "<p>rich</p>"),
+    )
+    message = read(raw)
+    assert (message.text, message.html, message.attachments) == ("text", "<p>rich</p>", ())
+
+
+def test_text_below_a_file_is_shown_in_html_too() -> None:
+    inner = _parts(
+        "mixed", ("text/html", "<p>one</p>"), ("image/png; name=a.png", "x"), ("text/html", "two")
+    ).decode()
+    kind, _, body = inner.partition("\r\n\r\n")
+    raw = _parts("alternative", ("text/plain", "one\r\ntwo"), (kind.partition(": ")[2], body))
+    message = read(raw)
+    assert message.html is not None
+    assert "one" in message.html
+    assert "two" in message.html
+    assert [file.name for file in message.attachments] == ["a.png"]
+
+
+def test_an_invitation_alone_is_read() -> None:
+    raw = (
+        b"Content-Type: text/calendar; method=REQUEST\r\n\r\nBEGIN:VEVENT\r\n"
+        b"SUMMARY;LANGUAGE=en:Accep\r\n tance\r\nDTSTART:20240102T140000Z\r\n"
+        b"DESCRIPTION:on time\\, please\\nthanks\r\nEND:VEVENT\r\n"
+    )
+    message = read(raw)
+    assert message.text == "Acceptance\non time, please\nthanks"
+    assert [file.name for file in message.attachments] == ["attachment-1.ics"]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("%E5%8F%91%E7%A5%A8.pdf", "发票.pdf"),
+        ("UTF-8''%E5%8F%91%E7%A5%A8.pdf", "发票.pdf"),
+        ("100%.pdf", "100%.pdf"),
+        ("100%25.pdf", "100%25.pdf"),
+        ("%FF%FE.pdf", "%FF%FE.pdf"),
+        ("%E5%8F%91%2F%E7%A5%A8.pdf", "票.pdf"),
+    ],
+)
+def test_a_name_that_is_encoded_for_the_web(name: str, shown: str) -> None:
+    raw = f'Content-Type: a/b\r\nContent-Disposition: attachment; filename="{name}"\r\n\r\nx'
+    assert [file.name for file in read(raw.encode()).attachments] == [shown]
+
+
+@pytest.mark.parametrize(
+    ("date", "sent"),
+    [
+        ("Mon, 01 Jan 2024 12:00:00 GMT+08:00", "2024-01-01T04:00:00+00:00"),
+        ("2024-01-01 12:00:00 +0800", "2024-01-01T04:00:00+00:00"),
+        ("2024-01-01T04:00:00Z", "2024-01-01T04:00:00+00:00"),
+        ("2024年1月1日 4:00", "2024-01-01T04:00:00+00:00"),
+        ("2024-13-01 12:00:00", None),
+        ("2024-01-01 12:00:00 +9999", None),
+        ("yesterday", None),
+    ],
+)
+def test_dates_that_no_standard_knows(date: str, sent: str | None) -> None:
+    found = read(f"Date: {date}\r\n\r\nx".encode()).sent_at
+    assert (found and found.isoformat()) == sent
+
+
 def test_files_are_named_measured_and_kept_by_content() -> None:
     made = EmailMessage(policy=SMTP)
     made.set_content("见附件\n")
@@ -227,6 +353,12 @@ def test_control_characters_and_line_ends_never_pass() -> None:
         ({"X-Failed-Recipients": "x@y.example"}, {}, "bounce", "report"),
         ({"From": "MAILER-DAEMON@x.example"}, {"mail_from": ""}, "bounce", "null_sender"),
         ({"From": "no-reply@x.example"}, {"peer": "192.0.2.7"}, "none", "noreply"),
+        ({"From": "noreply-dmarc@x.example"}, {"peer": "192.0.2.7"}, "none", "noreply"),
+        ({"From": "postmaster@x.example", "Subject": "系统退信"}, {}, "bounce", "subject"),
+        ({"From": "postmaster@x.example", "Subject": "域名备案"}, {}, "none", "noreply"),
+        ({"Subject": "自动回复：退款"}, {}, "auto_reply", "subject"),
+        ({"Subject": "Automatische Antwort: Geld"}, {}, "auto_reply", "subject"),
+        ({"Subject": "自动回复不了怎么办"}, {}, "none", "unverified"),
         ({"From": "Support@Example.com"}, {}, "self", "own_address"),
         ({"X-Shouli-Loop": Threads(SECRET).loop_mark()}, {}, "self", "loop"),
     ],
@@ -236,6 +368,16 @@ def test_machines_are_known_and_not_answered_by_machines(
 ) -> None:
     message = read(mail(**headers), **transport)
     assert (message.auto, message.meta.get("no_auto", "")) == (auto, reason)
+
+
+@pytest.mark.parametrize("report", ["disposition-notification", "feedback-report"])
+def test_a_report_of_something_else_is_a_programs_mail(report: str) -> None:
+    raw = (
+        f"From: x@y.example\r\nContent-Type: multipart/report; report-type={report};"
+        " boundary=b\r\n\r\n--b\r\n\r\nread\r\n--b--\r\n"
+    )
+    message = read(raw.encode())
+    assert (message.auto, message.meta["no_auto"]) == ("auto_reply", "report")
 
 
 def test_a_delivery_report_is_a_bounce() -> None:

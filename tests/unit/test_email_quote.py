@@ -33,6 +33,25 @@ QUOTED = {
     "Thunderbird en": "On 1/1/24 12:00, Support wrote:\n> old",
     "traditional": "客服 <s@example.com> 於 2024年1月1日 週一 下午12:00寫道：\n> 舊內容",
     "bare signs": "> 旧内容\n> 旧内容",
+    "QQ en": "------------------&nbsp;Original&nbsp;------------------\nFrom: Support\n"
+    "Date: Mon, Jan 1, 2024\nSubject: Re: refund\n\nold",
+    "ZTE": "------------------原始邮件------------------\n发件人：客服\n日 期 ：2024年01月01日",
+    "163 forward": "-------- 转发邮件信息 --------\n发件人：客服\n发送日期：2024-01-01\n"
+    "收件人：z\n旧",
+    "Thunderbird forward": "-------- 转发的消息 --------\n主题: 订单\n日期: 周一\nFrom: 客服\n"
+    "收件人: z\n旧",
+    "Apple forward": "> 下面是被转发的邮件：\n> \n> 发件人: 客服\n> 主题: 订单\n> 日期: 周一",
+    "Samsung": "-------- 原始信息 --------\n发件人： 客服\n日期： 2024/1/1\n收件人： z\n旧",
+    "21CN": "----- 原文 -----\n发 件 人：客服\n收 件 人：z\n主　　题：订单\n旧",
+    "Notes": "发件人：    客服 <s@example.com>\n收件人：    z\n日期：    2024-01-01\n旧",
+    "iNotes": '-----"客服" <s@example.com> 写道： -----\n收件人： z\n发件人： 客服\n'
+    "日期： 2024-01-01\n主题： 订单\n旧",
+    "Foxmail 5": "======= 2004-01-01 12:00:00 您在来信中写道：=======\n\n>旧\n= = =\n　致\n礼！",
+    "Zoho": "---- On Mon, 01 Jan 2024 11:00:00 +0800 Support <s@example.com> wrote ----\n\nold",
+    "Gnus": "Support <s@example.com> writes:\n\n> old\n> old",
+    "Horde": "Quoting Support <s@example.com>:\n\n> old\n> old",
+    "Outlook fr": "-----Message d'origine-----\nDe : Support\nEnvoyé : lundi\nÀ : Luc\n\nvieux",
+    "Outlook es": "De: Support\nEnviado el: lunes, 1 de enero\nPara: Luz\nAsunto: pedido\n\nviejo",
 }
 
 
@@ -45,12 +64,76 @@ def test_the_quotation_is_cut(program: str) -> None:
 
 @pytest.mark.parametrize(
     "signature",
-    ["发自我的iPhone", "发自我的手机", "Sent from my iPhone", "-- \n张三\n销售部", "--\nZhang"],
+    [
+        "发自我的iPhone",
+        "发自我的手机",
+        "Sent from my iPhone",
+        "-- \n张三\n销售部",
+        "--\nZhang",
+        "发自小米手机",
+        "发自 网易邮箱大师",
+        "来自 Outlook for Android",
+        "从我的三星 Galaxy 智能手机发送。",
+        "從我的 iPad 傳送",
+        "从 Windows 版邮件发送",
+        "Sent from Samsung Galaxy smartphone",
+        "Sent with [Proton Mail](https://proton.example/) secure email.",
+        "Von meinem iPhone gesendet",
+        "iPhoneから送信",
+    ],
 )
 def test_the_signature_is_cut(signature: str) -> None:
     text = f"{NEW}\n\n{signature}\n"
     start, end = split(text)
     assert text[start:end].strip() == NEW
+
+
+DISCLAIMERS = {
+    "zh": "本邮件及其附件含有某公司的保密信息，仅限于发送给上面地址中列出的个人。"
+    "禁止任何其他人以任何形式使用。",
+    "en": "CONFIDENTIALITY NOTICE: This email and any files with it are confidential and\n"
+    "intended solely for the use of the individual or entity to whom they are addressed.",
+    "both": "-----------------------------------\n"
+    "本邮件及其附件含有保密信息，如果您错收了本邮件，请立即通知发件人并删除！\n"
+    "This e-mail and its attachments contain confidential information, intended only for the\n"
+    "person or entity whose address is listed above.",
+}
+
+
+@pytest.mark.parametrize("words", DISCLAIMERS.values(), ids=DISCLAIMERS)
+@pytest.mark.parametrize("below", ["", f"\n\n{QUOTED['Outlook zh']}"])
+def test_what_a_company_puts_under_every_mail_is_cut(words: str, below: str) -> None:
+    text = f"{NEW}\n\n{words}{below}"
+    start, end = split(text)
+    assert text[start:end].strip() == NEW
+
+
+def test_who_writes_much_below_a_disclaimer_is_read() -> None:
+    text = f"{DISCLAIMERS['zh']}\n" + "\n".join(
+        f"第 {number} 点我不明白。" for number in range(12)
+    )
+    assert tuple(split(f"您好\n{text}")) == (0, len(text) + 3)
+
+
+def test_the_footer_of_a_list_is_cut() -> None:
+    text = f"{NEW}\n{'_' * 47}\nusers mailing list\nusers@lists.example\n"
+    start, end = split(text)
+    assert text[start:end].strip() == NEW
+
+
+def test_the_armor_of_a_signed_text_is_cut() -> None:
+    text = (
+        f"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n{NEW}\n"
+        "-----BEGIN PGP SIGNATURE-----\n\niQEcBAEBCAAGBQJ\n-----END PGP SIGNATURE-----\n"
+    )
+    start, end = split(text)
+    assert text[start:end].strip() == NEW
+
+
+def test_a_field_that_the_customer_wrote_above_a_quoted_header_stays() -> None:
+    text = f"请改成：\n时间：今天\n\n{QUOTED['Outlook zh']}"
+    start, end = split(text)
+    assert text[start:end].strip() == "请改成：\n时间：今天"
 
 
 def test_signature_above_a_quotation() -> None:
@@ -76,6 +159,15 @@ def test_signature_above_a_quotation() -> None:
         "On the phone your colleague wrote: nothing",
         "我在网上写道：这个产品很好",
         "a\n-- \n" + "\n".join(["line"] * 30),
+        # What only begins like a sign-off.
+        "你好\n发自内心的感谢你们",
+        "你好\n来自网易的订单没有收到",
+        "你好\n从我的账户扣了钱",
+        "Hallo\nVon meinem Konto wurde Geld abgebucht",
+        "--- 原文 ---\n第一条写得不清楚，是什么意思？",
+        # What speaks of secrets, and is no disclaimer.
+        "你好\n此邮件内容涉及我的隐私，请务必保密，不要转给其他部门的同事，我只想跟主管谈这件事情。",
+        "你好\n本邮件末尾的保密声明写着错收了请删除，这到底是什么意思？我是不是被骗了，请尽快答复我？",
     ],
 )
 def test_on_doubt_everything_is_new(text: str) -> None:
@@ -178,13 +270,80 @@ def test_html_anchors(source: str, new: str) -> None:
     assert reading.text[start:end].strip() == new
 
 
-def test_answers_around_a_marked_quotation_are_shown_whole() -> None:
-    reading = read('<p>上</p><blockquote type="cite">旧</blockquote><p>下</p>')
+@pytest.mark.parametrize(
+    "source",
+    [
+        '<p>上</p><blockquote type="cite">旧</blockquote><p>下</p>',
+        # Who wrote, above what is quoted, is no reason to cut the answers off.
+        '<p>上</p>在 2024/1/1, 客服 写道：<blockquote type="cite">旧</blockquote><p>下</p>',
+        (
+            '<p>上</p><div class="moz-cite-prefix">在 2024/1/1, 客服 写道:</div>'
+            '<blockquote type="cite">旧一</blockquote><p>答一</p>'
+            '<blockquote type="cite">旧二</blockquote><p>答二</p>'
+        ),
+        (
+            '<div>上</div><div class="gmail_quote"><div>客服 于2024年1月1日写道：</div>'
+            '<blockquote class="gmail_quote">旧一</blockquote><div>答一</div>'
+            '<blockquote class="gmail_quote">旧二</blockquote><div>答二</div></div>'
+        ),
+    ],
+)
+def test_answers_around_a_marked_quotation_are_shown_whole(source: str) -> None:
+    reading = read(source)
     assert tuple(split(reading.text, reading.quoted)) == (0, len(reading.text))
 
 
 @pytest.mark.parametrize(
-    "line", ["On " + "a" * 390 + ":", "> x", "发件人：x", "-" * 390, "在" * 300]
+    ("source", "new"),
+    [
+        # Under a quoted header all is quoted, whatever is marked in it.
+        (
+            (
+                "<p>新的</p><p>发件人：客服<br>发送时间：2024-01-01<br>收件人：z</p><p>旧</p>"
+                '<blockquote type="cite">更旧</blockquote><p>客服中心</p>'
+            ),
+            "新的",
+        ),
+        (
+            (
+                '<p>新的</p><div class="gmail_quote"><div>客服 写道：</div>'
+                '<blockquote class="gmail_quote">旧<blockquote>更旧</blockquote>旧</blockquote>'
+                "</div>"
+            ),
+            "新的",
+        ),
+        (
+            f'<p>新的</p><blockquote type="cite">旧</blockquote><p>{DISCLAIMERS["zh"]}</p>',
+            "新的",
+        ),
+        # A short text above who wrote is a text all the same.
+        (
+            (
+                '在吗？<br><br>"客服" &lt;s@example.com&gt; 写道：<br><blockquote type="cite">旧'
+                "</blockquote>发自我的iPhone"
+            ),
+            "在吗？",
+        ),
+    ],
+)
+def test_what_is_under_a_quotation_does_not_hide_what_is_new(source: str, new: str) -> None:
+    reading = read(source)
+    start, end = split(reading.text, reading.quoted)
+    assert reading.text[start:end].strip() == new
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "On " + "a" * 390 + ":",
+        "> x",
+        "发件人：x",
+        "-" * 390,
+        "=" * 390,
+        "在" * 300,
+        "--" + "wrote " * 60 + "--",
+        "本邮件保密" * 70,
+    ],
 )
 def test_time_is_linear(line: str) -> None:
     assert growth(lambda size: split(f"{line}\n" * size), 125) < LINEAR
