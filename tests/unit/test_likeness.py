@@ -142,3 +142,60 @@ def test_all_at_once_is_as_one_by_one(seed: int) -> None:
             window.drop(_names(found))
             gone |= _names(found)
     assert found_any
+
+
+def test_what_was_stored_years_ago_is_read_today() -> None:
+    """By b2sum -l 32; eight bytes a feature, least significant first: number, then weight."""
+    assert feature("停运") == 0x9E2081A7
+    assert feature("\ud800") == feature("?"), "half a character is no reason to fail"
+    alike = {1: 0.5, 2**32 - 1: -1.0}
+    stored = bytes.fromhex("010000000000003fffffffff000080bf")
+    assert dump(alike) == stored
+    assert load(stored) == alike
+
+
+def test_the_heaviest_features_are_kept() -> None:
+    assert likeness({1: 3.0, 2: 4.0, 3: 1.0}, most=2) == pytest.approx({2: 0.8, 1: 0.6})
+    assert likeness({7: 1.0, 5: 1.0, 6: 1.0}, most=1) == {5: 1.0}
+    assert likeness({1: 0.0}) == {}
+    many = [likeness({n: 1.0, 1000 + n: 1.0}) for n in range(200)]
+    assert len(middle(many)) == 256
+    assert middle([likeness({1: 1.0, 2: 1.0}), likeness({1: 1.0})])[1] > 0.9
+    assert middle([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("times", "customers", "found"),
+    [
+        ((0, 200, 400, 600), "abcd", 4),  # from the first to the last: just one window
+        ((0, 200, 400, 600.1), "abcd", 0),
+        ((0, 200, 400), "abc", 0),  # four customers, not four complaints
+        ((0, 200, 400, 600), "abca", 0),
+        ((0, 200, 300, 400, 600), "abaca", 0),
+        ((0, 200, 300, 400, 600), "abcad", 5),
+        # Of two windows around the last the one that holds more customers; of equals the first.
+        ((0, 200, 250, 300, 700, 750), "abcdef", 5),
+        ((600, 0, 200, 400), "dabc", 4),
+    ],
+)
+def test_four_customers_within_ten_minutes(
+    times: Sequence[float], customers: str, found: int
+) -> None:
+    """``at_least`` and ``window`` of the alarm, to the second."""
+    told = [
+        _said(f"t{n}", "三号线", "停运", at=at, customer=customer)
+        for n, (at, customer) in enumerate(zip(times, customers, strict=True))
+    ]
+    assert len(same_matter(told[3 if len(told) > 3 else 0], told, ALARM)) == found
+
+
+def test_what_belongs_to_an_incident_already_makes_no_other() -> None:
+    window = Window(METRO)
+    window.drop(["m0", "m1"])
+    assert window.same_matter(METRO[2], ALARM) == []
+    assert _names(Window(METRO).same_matter(METRO[2], ALARM)) == {"m0", "m1", "m2", "m3", "m4"}
+
+
+def test_who_is_alone_is_no_matter_however_few_are_enough() -> None:
+    alone = Alarm(at_least=1, window=600.0, similarity=0.2)
+    assert same_matter(_said("x", "独一无二"), OTHERS, alone) == []

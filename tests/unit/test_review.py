@@ -205,6 +205,11 @@ def test_overflow_and_relaxed_levels_count_as_served() -> None:
 def test_a_line_answers_for_its_own_classes_only_and_leaves_the_order_to_all() -> None:
     only = around(agents={"li": AGENTS["li"]})
     assert review(rules(), only, Line(domains=("物流",)), rules()) == []
+    (error,) = review(rules(), only, Line(domains=("支付",)), rules())
+    assert error.where == "class.domain:支付:1|type:咨询:2"
+    typed = rules(required_facets=("domain", "type"), preferred_facets=())
+    (error,) = review(typed, only, Line(domains=("物流",)), typed)
+    assert error.where == "class.domain:物流:1+type:咨询:1", "every type of its domain"
     (error,) = review(rules(late_factor=3.0), only, Line(domains=("物流",)), rules())
     assert error.where == "late_factor"
     assert review(rules(late_factor=3.0), around(), Line(), rules()) == []
