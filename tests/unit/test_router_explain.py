@@ -208,3 +208,38 @@ def test_a_ticket_that_needs_nothing_says_so() -> None:
     ticket = replace(TICKET, needs=Needs())
     told = explain(assign([ticket], [LI_LEI], NOW, RULES)[0], ticket, {})
     assert told.text.zh == "因为不需要特别的技能；1 名在线坐席符合；只有a1现在有空。"
+
+
+@pytest.mark.parametrize(
+    ("there", "waited", "away"),
+    [
+        # Somebody is there for the first rung: of those away, too, only who meets it.
+        ([LUCY], 0.0, ["able"]),
+        # A quarter of the target later the preferred skill is no longer asked for.
+        ([LUCY], 74.9, ["able"]),
+        ([LUCY], 75.0, ["able", "low", "novice"]),
+        # Where nobody is there each rung is skipped at once.
+        ([], 0.0, ["able", "low", "novice"]),
+    ],
+)
+def test_who_is_away_is_asked_for_what_those_are_who_are_there(
+    there: list[AgentView], waited: float, away: list[str]
+) -> None:
+    accounts = {
+        "able": {"domain:物流": 1, "type:投诉": 2},
+        "low": {"domain:物流": 5, "type:投诉": 1},
+        "novice": {"domain:物流": 1},
+        "other": {"type:投诉": 5, "domain:支付": 5},
+        "none": {},
+    }
+    told = wait(TICKET, there, NOW + waited, accounts)
+    assert told.facts["agents"].get("offline", []) == away
+
+
+def test_who_is_full_may_have_room_later_or_never() -> None:
+    sizes = [replace(LUCY, agent_id=f"c{n}", capacity=n, used=n) for n in range(4)]
+    there = in_question(TICKET, Roster(sizes), NOW, RULES)
+    stands = standing(TICKET, sizes, NOW, RULES)
+    kept = keeps(TICKET, stands, there, {}, len(RULES.relax_at))
+    assert (kept.free, kept.removed["capacity"]) == ([], ["c0", "c1", "c2", "c3"])
+    assert kept.too_small == 2, "it takes two units"
