@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from models.routing import TRIAGE, AgentView, Candidate, Needs, Rules, Targets, Waiting
 from router.keys import deadlines_missed, relax_step_at, retargeted, sort_key
 from router.needs import ladder
-from router.policy import LISTED, REST, assign, standing
+from router.policy import (
+    LISTED,
+    REST,
+    assign,
+    in_question,
+    in_reach,
+    standing,
+    takers,
+)
 from router.roster import Roster, flexibility
 
 NOW = 10_000.0
@@ -315,6 +323,33 @@ def test_every_online_agent_has_just_one_outcome(
         assert stands.free + sum(stands.removed.values()) == len(agents)
 
 
+@settings(max_examples=60, deadline=None)
+@given(CENTRES)
+def test_who_could_take_a_ticket_at_once_is_who_is_in_question_for_it(
+    world: tuple[list[Waiting], list[AgentView]],
+) -> None:
+    heads, agents = world
+    roster = Roster(agents)
+    for one in heads:
+        asked = replace(one, interrupts=False)
+        able = [a.agent_id for a in takers(asked, roster, NOW, RULES)]
+        assert able == sorted(able)
+        there = in_question(asked, roster, NOW, RULES)
+        assert [a.agent_id for a in there["free"]] == able
+        removed = standing(asked, roster, NOW, RULES).removed
+        for outcome in ("capacity", "presence", "excluded"):
+            assert len(there[outcome]) == removed.get(outcome, 0)
+        decisions = assign([asked], roster, NOW, RULES)
+        ranked = [
+            c.agent_id
+            for d in decisions
+            for c in d.candidates
+            if c.outcome in ("chosen", "ranked")
+        ]
+        assert sorted(ranked) == able
+        assert in_reach(asked.needs, roster, RULES) or not decisions
+
+
 # By example.
 
 
@@ -501,6 +536,42 @@ def test_a_crowd_is_counted_where_it_is_not_listed() -> None:
     assert Candidate(REST, "ranked", str(59 - LISTED)) in candidates
     assert Candidate(REST, "skill", str(40 - LISTED)) in candidates
     assert Candidate("b000", "skill", "domain:a 0<1") in candidates
+
+
+def test_what_became_of_everybody_is_told() -> None:
+    agents = [
+        agent("a", skills={"domain:a": 3}, used=1, idle_since=5.0),
+        agent("b", skills={"domain:a": 3}, used=2, flexibility=0.25),
+        agent("full", skills={"domain:a": 2}, used=5),
+        agent("away", skills={"domain:a": 2}, ready=False),
+        agent("declined", skills={"domain:a": 2}),
+        agent("low", skills={"domain:a": 1}),
+        agent("other", skills={"domain:b": 5}),
+    ]
+    needs = Needs(required=(("domain:a", 2),))
+    asked = ticket(needs=needs, excluded=frozenset({"declined"}))
+    (decision,) = assign([asked], agents, NOW, RULES)
+    assert decision.candidates == (
+        Candidate("a", "chosen", "level=3 used=1/6 flexibility=0.0 idle_since=5.0"),
+        Candidate("b", "ranked", "level=3 used=2/6 flexibility=0.25 idle_since=0.0"),
+        Candidate("full", "capacity", "5/6"),
+        Candidate("away", "presence", ""),
+        Candidate("declined", "excluded", ""),
+        Candidate("low", "level", "domain:a 1<2"),
+        Candidate("other", "skill", "domain:a 0<2"),
+    )
+    # What was given a moment before is counted.
+    _, second = assign([asked, replace(asked, ticket_id="u")], agents[:1], NOW, RULES)
+    assert second.candidates[0].detail.startswith("level=3 used=3/6 ")
+
+
+def test_nothing_is_read_that_nobody_free_might_ever_take() -> None:
+    needs = Needs(required=(("domain:a", 3),), preferred=(("type:x", 1),))
+    beginner = agent("a", skills={"domain:a": 2}, used=5)
+    assert in_reach(needs, Roster([beginner]), RULES), "once it is relaxed"
+    assert not in_reach(needs, Roster([replace(beginner, skills={"domain:a": 1})]), RULES)
+    assert not in_reach(needs, Roster([replace(beginner, used=6)]), RULES)
+    assert not in_reach(needs, Roster([replace(beginner, ready=False)]), RULES)
 
 
 def test_who_waits_is_told_when_more_agents_come_into_question() -> None:
