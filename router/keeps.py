@@ -16,7 +16,7 @@ class Keeps(NamedTuple):
     """By “capacity”, “presence” and “excluded”, as in ``Standing``."""
 
     offline: Sequence[str]
-    too_small: int = 0
+    too_small: int
     """Of those without capacity, how many would not have enough even with nothing to do."""
 
 

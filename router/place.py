@@ -47,9 +47,9 @@ class Place(NamedTuple):
     target: float
     units: int
     rules_version: str
-    first: tuple[str, ...] = ()
-    interrupts: bool = False
-    department: str = ""
+    first: tuple[str, ...]
+    interrupts: bool
+    department: str
 
 
 def place(case: Case, rules: Rules, calendar: Calendar) -> Place:

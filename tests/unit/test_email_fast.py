@@ -181,6 +181,66 @@ async def test_data_over_the_limit_is_refused_after_its_end() -> None:
     assert not mails
 
 
+@pytest.mark.parametrize("command", [b"NOOP ", b"MAIL FROM:<a@b.example> X=", b"VRFY "])
+@pytest.mark.parametrize("greeting", [b"", b"HELO c\r\n", b"EHLO c\r\n"])
+async def test_a_line_of_just_the_longest_length(command: bytes, greeting: bytes) -> None:
+    """512 octets a command with its line end, 1000 a line (RFC 5321 §4.5.3.1)."""
+    for length in (510, 511, 512, 513, 538, 539, 999, 1000, 1001, 1002, 1003):
+        line = command.ljust(length - 2, b"x") + b"\r\n"
+        await both([greeting, line, b"NOOP\r\n"])
+        await both([greeting + line[:-1], line[-1:] + b"NOOP\r\n"])
+
+
+@pytest.mark.parametrize("over", [-1, 0, 1, 4, 5, 6, 7])
+async def test_a_mail_of_just_the_largest_size(over: int) -> None:
+    body = (b"x" * 48 + b"\r\n") * 2 + b"y" * (98 + over) + b"\r\n"
+    stream = b"".join(SESSION[:3]) + b"DATA\r\n" + body + b".\r\nNOOP\r\n"
+    replies, mails = await both([stream], data_size_limit=200)
+    assert [content for _, _, content in mails] == ([body] if over <= 0 else [])
+    pieces = [stream[at : at + 7] for at in range(0, len(stream), 7)]
+    assert await converse(FastSMTP, pieces, data_size_limit=200) == (replies, mails)
+
+
+@pytest.mark.parametrize("bogus", [4, 5, 6])
+async def test_who_speaks_another_language_is_sent_away(bogus: int) -> None:
+    await both([b"EHLO c\r\n" + b"GET / HTTP/1.1\r\n" * bogus + b"NOOP\r\n"])
+
+
+async def test_who_sends_faster_than_it_is_taken_is_told_to_wait() -> None:
+    """Unread input is bounded, however much is pipelined behind a mail that is being stored."""
+    stored, flow = asyncio.Event(), []
+
+    class Slow(Recorder):
+        async def handle_DATA(self, *given: Any) -> str:  # noqa: N802
+            await stored.wait()
+            return await super().handle_DATA(*given)
+
+    class Watched(FakeTransport):
+        def pause_reading(self) -> None:
+            flow.append("pause")
+
+        def resume_reading(self) -> None:
+            flow.append("resume")
+
+    recorder = Slow()
+    protocol = FastSMTP(recorder, hostname="mx.test", loop=asyncio.get_running_loop())
+    transport = Watched(protocol)
+    protocol.connection_made(transport)
+    protocol.data_received(b"".join(SESSION))
+    await settle()
+    protocol.data_received(b"NOOP\r\n" * 40_000)
+    assert flow == []
+    protocol.data_received(b"NOOP\r\n" * 4_000)
+    protocol.data_received(b"NOOP\r\n")
+    assert flow == ["pause"], "once"
+    stored.set()
+    await settle()
+    assert flow == ["pause", "resume"]
+    assert transport.written.count(b"250 OK\r\n") == 2 + 44_001
+    transport.close()
+    await settle()
+
+
 async def test_has_every_attribute_of_the_stock_class() -> None:
     """A new release of aiosmtpd that needs more of them makes this fail."""
     stock = SMTP(Recorder(), hostname="h", loop=asyncio.get_running_loop())
