@@ -47,6 +47,7 @@ class Plan:
         self._hold = hold
         self._window = reopen
         self._conversations: dict[Slot, dict[str, Any]] = {}
+        self._taken_up: list[dict[str, Any]] = []
         self._tickets: dict[str, dict[str, Any]] = {}
         self._cases: dict[str, dict[str, Any]] = {}
         self._new: dict[str, dict[str, Any]] = {}
@@ -131,6 +132,10 @@ class Plan:
 
     def add(self, item: Incoming, known: Known) -> dict[str, Any]:
         talk = self._conversations[slot(item.message)]
+        if talk["last_seq"] == 0 and talk["identity_id"] != known.id:
+            # Only a deletion can have come before: the talk belongs to who says the first word.
+            talk["identity_id"] = known.id
+            self._taken_up.append(talk)
         stranger = item.private and talk["identity_id"] != known.id
         before = self._tickets.get(talk["id"])
         case = before if item.aside else self._case(item, talk, known)
@@ -391,6 +396,7 @@ class Plan:
         await tx.insert(file_due, self._due)
         talks = list(self._conversations.values())
         await tx.update_each(conversation, _TALK, talks)
+        await tx.update_each(conversation, ("identity_id",), self._taken_up)
 
 
 def _asked(item: Incoming, row: Fields, *, joins: bool) -> dict[str, object]:

@@ -153,6 +153,24 @@ async def test_a_deletion_waits_for_its_message_and_makes_no_ticket(store: Store
     assert (entry.text, entry.withdrawn_at is None) == ("", False)
 
 
+@pytest.mark.parametrize("batched", [False, True])
+async def test_a_deletion_that_comes_first_makes_nobody_a_stranger(
+    store: Store, batched: bool
+) -> None:
+    """A platform may tell of it without saying who wrote what is gone."""
+    gone = DELETE | {"external_id": "k0", "sender": Sender(external_id="unknown")}
+    said = ORIGINAL | words("包裹没动")
+    for batch in [[gone, said]] if batched else [[gone], [said]]:
+        await together(store, batch)
+    await thread(store, envelope("k2"), conversation_key="talk-k1", **words("还是没动"))
+    entries = await shown(store)
+    assert [entry.text for entry in entries] == ["包裹没动", "还是没动"]
+    assert [entry.quarantined for entry in entries] == [False, False]
+    stranger = Sender(external_id="somebody else")
+    await thread(store, envelope("k3"), conversation_key="talk-k1", sender=stranger, **words("x"))
+    assert [entry.quarantined for entry in await shown(store)] == [False, False, True]
+
+
 async def test_repeats_change_nothing(store: Store) -> None:
     await thread(store, envelope("k1"), **ORIGINAL)
     for n in range(2):
