@@ -21,6 +21,7 @@ GROUP = "shouli.channels"
 BUILT_IN: Mapping[str, str] = MappingProxyType(
     {
         "email": "channels.email:create",
+        "feishu": "channels.feishu:create",
         "ingest": "channels.ingest:create",
         "slack": "channels.slack:create",
         "telegram": "channels.telegram:create",

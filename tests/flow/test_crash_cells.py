@@ -31,6 +31,7 @@ from config.settings import load as load_settings
 from models.ports import Channel
 from models.tables import message
 from tests.contract.channels.drivers.email import Smtp
+from tests.contract.channels.drivers.feishu import APP_SECRET, ENCRYPT_KEY, FeishuEncrypted
 from tests.contract.channels.drivers.imap import PASSWORD, Imap
 from tests.contract.channels.drivers.ingest import KEY, Ingest
 from tests.contract.channels.drivers.slack import APP, BOT, SIGNING, SlackEvents, SlackSockets
@@ -89,6 +90,10 @@ class Cells:
             "SHOULI_CHANNELS__INGEST__SOURCES": f'{{form = {{secrets = ["{KEY}"]}}}}',
             "SHOULI_CHANNELS__TELEGRAM": (
                 f'{{token = "{TOKEN}", base_url = "{bot}", {hook}poll_seconds = 0}}'
+            ),
+            "SHOULI_CHANNELS__FEISHU": (
+                f'{{app_id = "cli_shouli", app_secret = "{APP_SECRET}",'
+                f' encrypt_key = "{ENCRYPT_KEY}"}}'
             ),
             "SHOULI_CHANNELS__SLACK": (
                 f'{{bot_token = "{BOT}", signing_secret = "{SIGNING}", app_token = "{APP}",'
@@ -176,7 +181,7 @@ async def test_a_kill_loses_nothing_and_doubles_nothing(
 ) -> None:
     system, order, _ = killed
     always: list[Driver] = [
-        Smtp(), Imap(), Webchat(), Ingest(), SlackEvents(), SlackSockets(),
+        Smtp(), Imap(), Webchat(), Ingest(), SlackEvents(), SlackSockets(), FeishuEncrypted(),
     ]  # fmt: skip
     bots: list[Driver] = [TelegramPolling(), TelegramWebhook()]
     played: Counter[tuple[str, str]] = Counter()

@@ -20,7 +20,7 @@ def test_mail_is_built_in() -> None:
 
 
 def test_an_unknown_name_says_which_there_are() -> None:
-    with pytest.raises(NotFound, match="email, ingest, slack, telegram, webchat"):
+    with pytest.raises(NotFound, match="email, feishu, ingest, slack, telegram, webchat"):
         registry.create("fax", {}, b"")
 
 
@@ -34,7 +34,9 @@ def test_others_announce_theirs_but_cannot_take_a_name(monkeypatch: pytest.Monke
         return announced if wanted == {"group": registry.GROUP} else []
 
     monkeypatch.setattr(registry, "entry_points", points)
-    assert registry.names() == ["email", "fax", "ingest", "slack", "telegram", "webchat"]
+    assert registry.names() == [
+        "email", "fax", "feishu", "ingest", "slack", "telegram", "webchat",
+    ]  # fmt: skip
     assert isinstance(registry.create("fax", {}, b""), EmailChannel)
     assert isinstance(registry.create("email", {}, b""), EmailChannel)
 

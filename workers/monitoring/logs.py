@@ -62,6 +62,8 @@ REPEATED = (
     ("channels.webchat.hub", "webchat.tail_failed"),
     ("channels.webchat.hub", "webchat.page_failed"),
     ("channels.email.imap", "is read later"),
+    # Anybody on the Internet can be refused, as often as they like.
+    ("channels.feishu.events", "feishu event refused"),
     ("channels.slack.sockets", "slack event not stored"),
     ("channels.telegram.polling", "telegram polling broke"),
 )

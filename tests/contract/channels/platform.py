@@ -22,6 +22,9 @@ class Misdeed:
     slow: bool = False
 
 
+_POLLED = ("/getUpdates", "/apps.connections.open", "/tenant_access_token/internal")
+"""Asked for beside what is tested: never misdone by itself."""
+
 DROP, SLOW = Misdeed(drop=True), Misdeed(slow=True)
 
 
@@ -69,7 +72,7 @@ class Platform:
         self.asked.append(asked)
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await self._driver.serve(request)
-        polled = request.path.endswith(("/getUpdates", "/apps.connections.open"))
+        polled = request.path.endswith(_POLLED)
         misdeed = self.misdeeds.pop(0) if self.misdeeds and not polled else None
         if misdeed is not None:
             return await self._misbehave(request, misdeed)

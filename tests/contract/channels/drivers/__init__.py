@@ -1,6 +1,7 @@
 """A driver for each way into each channel."""
 
 from tests.contract.channels.drivers.email import Smtp
+from tests.contract.channels.drivers.feishu import FeishuEncrypted, FeishuToken
 from tests.contract.channels.drivers.imap import Imap
 from tests.contract.channels.drivers.ingest import Ingest
 from tests.contract.channels.drivers.slack import SlackEvents, SlackSockets
@@ -17,4 +18,6 @@ DRIVERS: tuple[Driver, ...] = (
     TelegramPolling(),
     SlackEvents(),
     SlackSockets(),
+    FeishuEncrypted(),
+    FeishuToken(),
 )

@@ -1,0 +1,214 @@
+"""Feishu's server API over HTTP: the token, the calls, and what their answers mean."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+import aiohttp
+
+from channels.feishu.options import Options
+from models.message import File
+from models.voice import retry_after
+
+_T = TypeVar("_T")
+
+_EARLY_SECONDS = 600.0
+"""A token is changed so long before its end; Feishu gives another in its last half hour."""
+
+_STALE = frozenset({99991661, 99991663, 99991664, 99991665, 99991668, 99991671})
+"""The token is missing, wrong or over: another one will do."""
+
+BUSY = frozenset({11232, 230020, 99991400})
+"""Too many: of the company, of this person or group, of the app."""
+
+_BROKEN = frozenset({1500, 2200})
+"""“Internal error”, which may have come after the work was done."""
+
+_LONGEST = 200
+"""Characters of Feishu's own words that are kept."""
+
+_BEING_SENT = 230049
+"""An earlier request of the same number is under way."""
+
+
+class NotAsked(Exception):
+    """The request certainly did not reach Feishu."""
+
+
+class Unclear(Exception):
+    """Nobody can know whether Feishu did what it was asked."""
+
+
+class Refused(Exception):
+    """Feishu said no, and did nothing.
+
+    ``told``: its own words. ``wait``: the seconds that it wants us to wait, or 0.
+    """
+
+    def __init__(self, code: int, status: int, told: str, wait: float) -> None:
+        super().__init__(f"{code} {told}".strip())
+        self.code = code
+        self.status = status
+        self.wait = wait
+
+    @property
+    def busy(self) -> bool:
+        return self.status == 429 or self.code in BUSY
+
+
+class NoToken(Exception):
+    """No token is to be had. ``wrong``: because the app's id or secret is not right."""
+
+    def __init__(self, reason: str, *, wrong: bool) -> None:
+        super().__init__(reason)
+        self.wrong = wrong
+
+
+class TooLarge(Exception):
+    """A file has more bytes than were wanted."""
+
+
+Arguments = Callable[[], Mapping[str, Any]]
+"""Makes what aiohttp is given for a request: a form can be sent once only."""
+
+
+class Client:
+    """One app's calls. A token is shared by all of them, and asked for by one at a time."""
+
+    def __init__(self, options: Options) -> None:
+        self._url = f"{options.base_url}/open-apis"
+        self._login = {
+            "app_id": options.app_id,
+            "app_secret": options.app_secret.get_secret_value(),
+        }
+        self._token = ""
+        self._until = 0.0
+        self._asking = asyncio.Lock()
+
+    async def ask(
+        self, http: aiohttp.ClientSession, path: str, arguments: Arguments
+    ) -> dict[str, Any]:
+        """What Feishu answers to one POST.
+
+        Raises:
+            NotAsked, NoToken, Refused: it was not done.
+            Unclear: it may have been done.
+        """
+
+        async def asked(token: str) -> dict[str, Any]:
+            return await self._posted(http, path, token, arguments())
+
+        return await self._with_token(http, asked)
+
+    async def download(self, http: aiohttp.ClientSession, path: str, most: int) -> File:
+        """A file of at most ``most`` bytes.
+
+        Raises:
+            NotAsked, NoToken, Refused, Unclear: it was not given.
+            TooLarge: it has more bytes.
+        """
+
+        async def asked(token: str) -> File:
+            headers = {"Authorization": f"Bearer {token}"}
+            try:
+                async with http.get(
+                    f"{self._url}/{path}", headers=headers, allow_redirects=False
+                ) as response:
+                    return await _downloaded(response, most)
+            except (aiohttp.ClientError, OSError) as error:
+                raise Unclear(type(error).__name__) from error
+
+        return await self._with_token(http, asked)
+
+    async def _with_token(
+        self, http: aiohttp.ClientSession, asked: Callable[[str], Awaitable[_T]]
+    ) -> _T:
+        """Once more with a new token, where Feishu does not take the one that we have."""
+        token = ""
+        for _ in range(2):
+            token = await self._fresh(http, token)
+            try:
+                return await asked(token)
+            except Refused as refused:
+                if refused.code not in _STALE:
+                    raise
+                reason = str(refused)
+        raise NoToken(reason, wrong=True)
+
+    async def _fresh(self, http: aiohttp.ClientSession, refused: str) -> str:
+        """A token that is not ``refused``, which somebody else may have got meanwhile."""
+        async with self._asking:
+            if self._token == refused or time.monotonic() >= self._until:
+                self._token, seconds = await self._given(http)
+                self._until = time.monotonic() + max(0.0, seconds - _EARLY_SECONDS)
+            return self._token
+
+    async def _given(self, http: aiohttp.ClientSession) -> tuple[str, float]:
+        path = "auth/v3/tenant_access_token/internal"
+        try:
+            told = await self._posted(http, path, "", {"json": self._login})
+        except (NotAsked, Unclear) as error:
+            raise NoToken(str(error), wrong=False) from error
+        except Refused as refused:
+            raise NoToken(str(refused), wrong=not refused.busy) from refused
+        return str(told.get("tenant_access_token") or ""), float(told.get("expire") or 0)
+
+    async def _posted(
+        self,
+        http: aiohttp.ClientSession,
+        path: str,
+        token: str,
+        arguments: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers |= arguments.get("headers", {})
+        url = f"{self._url}/{path}"
+        try:
+            async with http.post(
+                url, allow_redirects=False, **{**arguments, "headers": headers}
+            ) as response:
+                return _answer(response, await response.read())
+        except aiohttp.ClientConnectorError as error:
+            raise NotAsked(type(error).__name__) from error
+        except (aiohttp.ClientError, OSError) as error:
+            # A dropped socket, a late answer: TimeoutError is an OSError.
+            raise Unclear(type(error).__name__) from error
+
+
+async def _downloaded(response: aiohttp.ClientResponse, most: int) -> File:
+    if response.status != 200:
+        _answer(response, await response.read())
+        raise Unclear(f"HTTP {response.status}")
+    content = bytearray()
+    async for chunk in response.content.iter_any():
+        content += chunk
+        if len(content) > most:
+            raise TooLarge
+    return File(bytes(content), response.content_type)
+
+
+def _answer(response: aiohttp.ClientResponse, raw: bytes) -> dict[str, Any]:
+    """The answer, where it says that it was done."""
+    told = _read(raw)
+    code, said = told.get("code"), str(told.get("msg") or "")[:_LONGEST]
+    headers = response.headers
+    wait = retry_after(headers.get("x-ogw-ratelimit-reset") or headers.get("Retry-After") or "")
+    if response.status == 429:
+        raise Refused(code if isinstance(code, int) else 0, 429, said, wait)
+    if response.status >= 500 or not isinstance(code, int) or code in _BROKEN:
+        raise Unclear(f"HTTP {response.status}, {code}")
+    if code == _BEING_SENT:
+        raise Unclear(str(code))
+    if code != 0:
+        raise Refused(code, response.status, said, wait)
+    return told
+
+
+def _read(raw: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(raw)
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}

@@ -1,0 +1,241 @@
+"""Answers: sent once, and said what became of each."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+
+from channels.feishu.client import (
+    Client,
+    NotAsked,
+    NoToken,
+    Refused,
+    TooLarge,
+    Unclear,
+)
+from channels.feishu.options import Options
+from channels.feishu.refusals import NO_SCOPE, why
+from channels.feishu.writing import MAX_BYTES, Message, body, card, message, weight
+from models.errors import Permanent, Temporary
+from models.message import Attachment, File, OutboundMessage, SendResult
+from models.voice import Pacer, in_turn, split
+
+MAX_FILE_BYTES = 50 * 1024 * 1024
+"""Of a customer's file; Feishu gives up to 100 MB."""
+
+_MAX_IMAGE, _MAX_UPLOAD = 10 * 1024 * 1024, 30 * 1024 * 1024
+"""What Feishu takes of ours."""
+
+_IMAGES = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"})
+_TYPES = {"pdf": "pdf", "doc": "doc", "docx": "doc", "xls": "xls", "xlsx": "xls"} | {
+    "ppt": "ppt", "pptx": "ppt", "mp4": "mp4", "opus": "opus",
+}  # fmt: skip
+"""Endings of names to Feishu's types of files; all others are a “stream”."""
+
+_REPEATS = 2
+"""How often a message is sent again when nobody knows what became of it."""
+
+_GONE = frozenset({230011, 231003})
+"""The message that is answered was withdrawn, or is not to be found."""
+
+_AGAIN_SECONDS = 30.0
+_BUSY_SECONDS = 5.0
+_LOGIN_SECONDS = 300.0
+
+_LOGIN = (
+    "app_id 或 app_secret 不对，请到飞书开发者后台核对"
+    " / app_id or app_secret is wrong: check it in Feishu's developer console"
+)
+_NOT_LET_IN = "暂时拿不到飞书的令牌 / Feishu gives no token just now"
+_UNFIT = (
+    "文件“{0}”是空的或超过 30 MB，飞书不收"
+    " / File “{0}” is empty or larger than the 30 MB that Feishu takes"
+)
+
+_JSON = {"Content-Type": "application/json; charset=utf-8"}
+_SLOWEST = 500_000
+"""Bytes a second of a file on its way to us or from us, at the least."""
+
+
+class Voice:
+    """One app's answers, and the files that it fetches."""
+
+    def __init__(self, options: Options) -> None:
+        self._client = Client(options)
+        self._seconds = options.timeout_seconds
+        self._pause = options.repeat_seconds
+        self._pacer = Pacer(options.pace_seconds)
+
+    # -- answers -----------------------------------------------------------------------
+
+    async def send(self, outbound: OutboundMessage) -> SendResult:
+        """An answer, in as many messages as its length and its files need.
+
+        Its files are uploaded first: nobody sees an upload, so that what fails there can be
+        tried again.
+        """
+        for file in outbound.attachments:
+            if not 0 < len(outbound.files.get(file.sha256 or "", b"")) <= _MAX_UPLOAD:
+                return SendResult("failed", error=_UNFIT.format(file.name))
+        async with aiohttp.ClientSession(timeout=self._timeout()) as http:
+            try:
+                files = [await self._uploaded(http, outbound, f) for f in outbound.attachments]
+            except (NotAsked, NoToken, Refused, Unclear) as error:
+                return _not_uploaded(error)
+            said = [*_words(outbound), *files]
+            return await in_turn(
+                [partial(self._step, http, outbound, n, one) for n, one in enumerate(said)]
+            )
+
+    async def _step(
+        self, http: aiohttp.ClientSession, outbound: OutboundMessage, number: int, said: Message
+    ) -> SendResult:
+        chat, _, replied = outbound.route.address.partition("/")
+        await self._pacer.wait(chat)
+        # A UUID and the number of the part: Feishu takes 50 characters.
+        name = f"{outbound.id}-{number}"
+        try:
+            told = await self._said(http, chat, replied, partial(body, said, name))
+        except (NotAsked, NoToken, Refused, Unclear) as error:
+            return became(error)
+        return SendResult("sent", str((told.get("data") or {}).get("message_id") or ""))
+
+    async def _said(
+        self, http: aiohttp.ClientSession, chat: str, replied: str, body: Callable[..., bytes]
+    ) -> Mapping[str, Any]:
+        """In reply to a message, or in its chat where that message is gone."""
+        if replied:
+            try:
+                path = f"im/v1/messages/{quote(replied, safe='')}/reply"
+                return await self._sure(partial(self._post, http, path, body()))
+            except Refused as refused:
+                if refused.code not in _GONE:
+                    raise
+        path = "im/v1/messages?receive_id_type=chat_id"
+        return await self._sure(partial(self._post, http, path, body(receive_id=chat)))
+
+    async def _sure(self, post: Callable[[], Awaitable[Mapping[str, Any]]]) -> Mapping[str, Any]:
+        """Posts; when nobody knows what became of it, the same again under the same number.
+
+        Of a number Feishu sends one message within an hour, and these follow within seconds. It
+        is never done later: between two attempts, more than an hour may go by.
+
+        Raises:
+            NotAsked, NoToken, Refused: it was not sent.
+            Unclear: nobody can know, still.
+        """
+        try:
+            return await post()
+        except Unclear as error:
+            first = error
+        for _ in range(_REPEATS):
+            await asyncio.sleep(self._pause)
+            # A refusal of the repetition does not tell what became of the first.
+            with contextlib.suppress(NotAsked, NoToken, Refused, Unclear):
+                return await post()
+        raise first
+
+    async def _post(self, http: aiohttp.ClientSession, path: str, raw: bytes) -> Mapping[str, Any]:
+        return await self._client.ask(http, path, lambda: {"data": raw, "headers": _JSON})
+
+    async def _uploaded(
+        self, http: aiohttp.ClientSession, outbound: OutboundMessage, file: Attachment
+    ) -> Message:
+        """The message that shows this file; a picture that Feishu finds none is a file."""
+        content, name = outbound.files[file.sha256 or ""], file.name or "file"
+        upload = partial(self._upload, http, content, name)
+        if file.mime in _IMAGES and len(content) <= _MAX_IMAGE:
+            try:
+                return await upload("image", {"image_type": "message"})
+            except Refused as refused:
+                if refused.busy or refused.code == NO_SCOPE:
+                    raise
+        kind = _TYPES.get(name.rpartition(".")[2].lower(), "stream")
+        return await upload("file", {"file_type": kind, "file_name": name})
+
+    async def _upload(
+        self,
+        http: aiohttp.ClientSession,
+        content: bytes,
+        name: str,
+        kind: str,
+        fields: Mapping[str, str],
+    ) -> Message:
+        def arguments() -> Mapping[str, Any]:
+            form = aiohttp.FormData(dict(fields))
+            form.add_field(kind, content, filename=name, content_type="application/octet-stream")
+            return {"data": form, "timeout": self._timeout(len(content))}
+
+        told = await self._client.ask(http, f"im/v1/{kind}s", arguments)
+        key = (told.get("data") or {}).get(f"{kind}_key")
+        if not key:
+            raise Unclear("no key")
+        return Message(kind, json.dumps({f"{kind}_key": key}))
+
+    # -- files of customers ------------------------------------------------------------
+
+    async def fetch(self, message_id: str, key: str, kind: str) -> File:
+        """A file that Feishu keeps.
+
+        Raises:
+            Temporary: not just now.
+            Permanent: it never can be had.
+        """
+        path = (
+            f"im/v1/messages/{quote(message_id, safe='')}/resources/{quote(key, safe='')}"
+            f"?type={quote(kind)}"
+        )
+        try:
+            async with aiohttp.ClientSession(timeout=self._timeout(MAX_FILE_BYTES)) as http:
+                return await self._client.download(http, path, MAX_FILE_BYTES)
+        except TooLarge as error:
+            raise Permanent("文件超过 50 MB / The file is larger than 50 MB") from error
+        except Refused as refused:
+            # What somebody can mend in the console may go well later.
+            if refused.busy or refused.code == NO_SCOPE:
+                raise Temporary(why(refused)) from refused
+            raise Permanent(why(refused)) from refused
+        except (NotAsked, NoToken, Unclear) as error:
+            raise Temporary(f"Feishu: {error}") from error
+
+    def _timeout(self, size: int = 0) -> aiohttp.ClientTimeout:
+        return aiohttp.ClientTimeout(total=self._seconds + size / _SLOWEST)
+
+
+def _words(outbound: OutboundMessage) -> list[Message]:
+    """The words, in as many messages as they need; buttons stand under the last of them."""
+    parts = [part for part in split(outbound.text, MAX_BYTES, weight) if part.strip()]
+    if not (parts and outbound.choices):
+        return [message(part) for part in parts]
+    where = outbound.conversation_key, outbound.route.address
+    return [*map(message, parts[:-1]), card(parts[-1], outbound.choices, *where)]
+
+
+def became(error: NotAsked | NoToken | Refused | Unclear) -> SendResult:
+    """What has become of a message whose request ended like this."""
+    if isinstance(error, Unclear):
+        return SendResult("unknown", error=str(error))
+    if isinstance(error, NotAsked):
+        return SendResult("retry", error=str(error), retry_after=_AGAIN_SECONDS)
+    if isinstance(error, NoToken):
+        # Our own login: somebody mends it, and the answer goes out.
+        text, seconds = (_LOGIN, _LOGIN_SECONDS) if error.wrong else (_NOT_LET_IN, _AGAIN_SECONDS)
+        return SendResult("retry", error=f"{text} [{error}]", retry_after=seconds)
+    if error.busy:
+        text = f"飞书嫌太快 / Too fast for Feishu [{error}]"
+        return SendResult("retry", error=text, retry_after=error.wait or _BUSY_SECONDS)
+    if error.code == NO_SCOPE:
+        return SendResult("retry", error=why(error), retry_after=_LOGIN_SECONDS)
+    return SendResult("failed", error=why(error))
+
+
+def _not_uploaded(error: NotAsked | NoToken | Refused | Unclear) -> SendResult:
+    """Nobody has seen anything yet, whatever became of the upload."""
+    if isinstance(error, Unclear):
+        return SendResult("retry", error=str(error), retry_after=_AGAIN_SECONDS)
+    return became(error)
