@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from channels.email import markup
@@ -49,6 +50,14 @@ _FOLDED = re.compile(r"\n[ \t]")
 _CALENDAR_ESCAPED = re.compile(r"\\([\\,;])")
 _NAME_LIMIT = 200
 _BAD_IN_NAME = re.compile(r'[/\\:*?"<>|\x00]+')
+
+
+class Text(NamedTuple):
+    """A text, and the ranges of it that HTML marks as quotations and as signatures."""
+
+    text: str
+    quoted: tuple[tuple[int, int], ...] = ()
+    signed: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(slots=True)
@@ -167,13 +176,14 @@ class Body:
         if root.type.main.startswith("multipart/") and not root.children and root.size:
             self.shown.append(_Shown(plain=self._text_of(root)))
 
-    def text(self) -> tuple[str, tuple[tuple[int, int], ...]]:
-        """All text, and the ranges of it that are quotations by their HTML anchors."""
+    def text(self) -> Text:
+        """All text, and what its HTML marks in it."""
         pieces: list[str] = []
         quoted: list[tuple[int, int]] = []
+        signed: list[tuple[int, int]] = []
         length = 0
         for piece in self.shown:
-            text, ranges = self._read_piece(piece)
+            text, *marked = self._read_piece(piece)
             lead = len(text) - len(text.lstrip("\n"))
             text = text.strip("\n")
             if not text.strip():
@@ -181,24 +191,25 @@ class Body:
             if pieces:
                 pieces.append("\n\n")
                 length += 2
-            quoted += [
-                (max(0, start - lead) + length, min(len(text), end - lead) + length)
-                for start, end in ranges
-            ]
+            for known, ranges in zip((quoted, signed), marked, strict=True):
+                known += [
+                    (max(0, start - lead) + length, min(len(text), end - lead) + length)
+                    for start, end in ranges
+                ]
             pieces.append(text)
             length += len(text)
-        return "".join(pieces)[:LONGEST_TEXT], tuple(quoted)
+        return Text("".join(pieces)[:LONGEST_TEXT], tuple(quoted), tuple(signed))
 
-    def _read_piece(self, piece: _Shown) -> tuple[str, tuple[tuple[int, int], ...]]:
+    def _read_piece(self, piece: _Shown) -> Text:
         plain = bool(piece.plain.strip()) and not _says_less(piece.plain)
         if not piece.markup or (plain and markup.needs_no_reading(piece.markup)):
-            return piece.plain, ()
+            return Text(piece.plain)
         reading = markup.read(piece.markup)
         self.simple = self.simple and reading.simple
         # Where the HTML marks its quotation it is read instead of the plain form.
-        if reading.quoted or (not plain and reading.text.strip()):
-            return reading.text, reading.quoted
-        return piece.plain, ()
+        if reading.quoted or reading.signed or (not plain and reading.text.strip()):
+            return Text(reading.text, reading.quoted, reading.signed)
+        return Text(piece.plain)
 
     def html(self) -> str | None:
         """Sanitised HTML of everything shown; None if there is none, or it is unreasonable."""

@@ -70,6 +70,18 @@ _FROM_HERE = re.compile(
 """Of these, the ones that stand before what is quoted instead of around it."""
 
 
+_SIGNATURE = re.compile(
+    r"""=(?:"""
+    r"""(?:(?<=class=)|(?<=class\s=))\s*["']?[^"'>]{0,200}\b(?:gmail_signature(?!_prefix)"""
+    r"""|moz-signature|xmail_footer_sign|protonmail_signature_block)\b"""
+    r"""|(?:(?<=id=)|(?<=id\s=))\s*["']?(?:Signature|QQMailSignature|ntes-pcmail-signature"""
+    r"""|_FlashSignName)\b"""
+    r"""|(?<=<sign signid=)|(?<=^ signid=))""",
+    re.IGNORECASE,
+)
+"""Attributes by which mail programs mark the signature: Gmail, Thunderbird, QQ, Proton, Outlook on
+the web, 网易邮箱大师 and Foxmail."""
+
 _HIDDEN = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|max-height\s*:\s*0(?![.\d])|netease_mail_footer",
     re.IGNORECASE,
@@ -80,10 +92,11 @@ other programs), and 网易's advertisement under the mails of its users."""
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The text of an HTML body, which ranges of it are quotations, and whether it is sane."""
+    """The text of an HTML body, which ranges are quotations or signatures, and if it is sane."""
 
     text: str
     quoted: tuple[tuple[int, int], ...]
+    signed: tuple[tuple[int, int], ...]
     simple: bool
     """False: too deep or too many tags for the sanitiser."""
 
@@ -110,8 +123,9 @@ def visible(source: str) -> str:
 
 
 def needs_no_reading(source: str) -> bool:
-    """Whether HTML beside a plain text says nothing more: no quotation is marked in it."""
-    return len(source) <= _HARMLESS and _ANCHOR.search(source) is None
+    """Whether HTML beside a plain text says nothing more: nothing is marked in it."""
+    small = len(source) <= _HARMLESS
+    return small and _ANCHOR.search(source) is None and _SIGNATURE.search(source) is None
 
 
 def sanitised(source: str) -> str:
@@ -203,6 +217,10 @@ class _Reader:
     quote_start: int | None = None
     quote_tag: str = ""
     quote_depth: int = 0
+    signed: list[tuple[int, int]] = field(default_factory=list)
+    signature_start: int | None = None
+    signature_tag: str = ""
+    signature_depth: int = 0
     inner: list[tuple[int, int]] = field(default_factory=list)
     inner_start: int = 0
     inner_depth: int = 0
@@ -230,7 +248,7 @@ class _Reader:
             and self.tags <= _MOST_TAGS
             and self.most_attributes <= _MOST_ATTRIBUTES
         )
-        return Reading(text, tuple(_joined(text, quoted)), simple)
+        return Reading(text, tuple(_joined(text, quoted)), tuple(self.signed), simple)
 
     def _markup(self, opened: int) -> int:
         """Handles what begins with “<” and returns where to go on."""
@@ -339,6 +357,7 @@ class _Reader:
         self._mark_quotation(tag, attributes)
         if tag in _VOID:
             return
+        self._mark_signature(tag, attributes)
         self.pre += tag == "pre"
         if tag not in _OPTIONAL_END:
             self.depth += 1
@@ -356,6 +375,11 @@ class _Reader:
             self.pre = max(0, self.pre - 1)
         if tag not in _OPTIONAL_END:
             self.depth = max(0, self.depth - 1)
+        if tag == self.signature_tag and self.signature_start is not None:
+            self.signature_depth -= 1
+            if not self.signature_depth:
+                self.signed.append((self.signature_start, self.length))
+                self.signature_start = None
         if tag == "blockquote" and self.inner_depth:
             self.inner_depth -= 1
             if not self.inner_depth:
@@ -374,6 +398,14 @@ class _Reader:
         self.quote_start = self.length
         self.quote_depth = 0
         self.quote_tag = "" if _FROM_HERE.search(anchor[0]) or tag in _VOID else tag
+
+    def _mark_signature(self, tag: str, attributes: str) -> None:
+        """Begins a signature outside of quotations; one that never ends is none."""
+        if self.signature_start is not None:
+            self.signature_depth += tag == self.signature_tag
+        elif attributes and self.quote_start is None and _SIGNATURE.search(attributes):
+            self.signature_start, self.signature_tag = self.length, tag
+            self.signature_depth = 1
 
     def _end_quotation(self) -> None:
         if self.quote_start is not None:

@@ -73,8 +73,8 @@ class Reader:
 
     def _message(self, envelope: Envelope, root: Part, body: Body) -> Normalized:
         headers = root.headers
-        full, quoted = body.text()
-        cut = quote.split(full, quoted)
+        full, quoted, signed = body.text()
+        cut = quote.split(full, quoted, signed)
         sender = _sender(headers, envelope.transport)
         trust = trust_of(
             sender.email,

@@ -134,8 +134,10 @@ class Cut(NamedTuple):
     end: int
 
 
-def split(text: str, quoted: Sequence[tuple[int, int]] = ()) -> Cut:
-    """The new part of ``text``; ``quoted`` are the ranges that HTML anchors marked.
+def split(
+    text: str, quoted: Sequence[tuple[int, int]] = (), signed: Sequence[tuple[int, int]] = ()
+) -> Cut:
+    """The new part of ``text``; HTML marked the ranges ``quoted``, and ``signed`` at its end.
 
     The whole text when nothing new would be left (a forwarded mail), or when the new part is
     not in one piece (answers written between the quoted lines).
@@ -149,6 +151,9 @@ def split(text: str, quoted: Sequence[tuple[int, int]] = ()) -> Cut:
     tail = _quotation_start([line for line in lines if line[0] < above], above, answered)
     end = min(end, tail) if tail < above else end
     end = _footer_start([line for line in lines if line[0] < end], end)
+    for first, last in reversed(signed):
+        if start < first < end and not text[last:end].strip() and text[start:first].strip():
+            end = first
     end = _without_signature([line for line in lines if line[0] < end], end)
     if not text[start:end].strip():
         return Cut(0, len(text))

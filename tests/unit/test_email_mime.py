@@ -148,6 +148,8 @@ def test_an_empty_plain_form_does_not_hide_the_html() -> None:
         ("您的邮箱不支持 HTML。", "<p>账单已出</p>", "账单已出"),
         ("HTML 页面打不开", "<p><img src=x></p>", "HTML 页面打不开"),
         ("账单已出", "<p>账单已出，请看</p>", "账单已出"),
+        # Only the HTML tells where the signature begins.
+        ("退款\n\n张三", '<p>退款</p><div class="moz-signature">张三</div>', "退款"),
     ],
 )
 def test_the_better_of_two_forms_is_read(plain: str, source: str, text: str) -> None:

@@ -293,6 +293,48 @@ def test_answers_around_a_marked_quotation_are_shown_whole(source: str) -> None:
     assert tuple(split(reading.text, reading.quoted)) == (0, len(reading.text))
 
 
+SIGNATURES = {
+    "Gmail": '<div dir="ltr" class="gmail_signature">-- <div>物流公司 张三</div>手机</div>',
+    "Thunderbird": '<div class="moz-signature">-- <br>物流公司 张三</div>',
+    "QQ": '<sign signid="0"><div>------------------</div><div>物流公司 张三</div></sign>',
+    "QQ phone": '<div id="QQMailSignature"><div>物流公司 张三</div></div>',
+    "Foxmail": '<hr><div><span id="_FlashSignName"><div>物流公司 张三</div></span></div>',
+    "NetEase Mail Master": '<div id="ntes-pcmail-signature"><table><tr><td>张三</table></div>',
+    "Outlook web": '<div id="Signature"><p>物流公司 张三</p></div>',
+}
+
+
+@pytest.mark.parametrize("signature", SIGNATURES.values(), ids=SIGNATURES)
+@pytest.mark.parametrize(
+    "below",
+    [
+        "",
+        '<blockquote type="cite">旧<div class="gmail_signature">客服</div></blockquote>',
+        "<p>发件人：客服<br>发送时间：2024-01-01<br>收件人：z</p><p>旧</p>",
+        f"<p>{DISCLAIMERS['zh']}</p>",
+    ],
+    ids=["nothing", "a quotation", "a quoted header", "a disclaimer"],
+)
+def test_a_marked_signature_is_cut(signature: str, below: str) -> None:
+    reading = read(f"<div>新的</div>{signature}{below}")
+    start, end = split(reading.text, reading.quoted, reading.signed)
+    assert reading.text[start:end].strip() == "新的"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '<div class="gmail_signature">只有这里有字</div>',
+        '<p>上</p><div class="gmail_signature">张三</div><p>下</p>',
+        '<p>上</p><div class="gmail_signature">没有结束',
+        '<p>上</p><div class="gmail_signature_prefix">不是签名</div>',
+    ],
+)
+def test_on_doubt_nothing_is_a_signature(source: str) -> None:
+    reading = read(source)
+    assert tuple(split(reading.text, reading.quoted, reading.signed)) == (0, len(reading.text))
+
+
 @pytest.mark.parametrize(
     ("source", "new"),
     [
