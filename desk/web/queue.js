@@ -99,10 +99,12 @@ function card(ticket, { names, openId, open, fresh, others, begun }) {
 }
 
 /** What has not been read is not said to be empty. */
-function emptyText({ tab, me, unread, live }) {
+function emptyText({ tab, me, unread, live, waiting }) {
   if (unread) return t(live ? "loading" : "list.away");
   if (tab !== "mine") return t(`empty.${tab}`);
-  return [t("empty.mine"), h("br"), t(me.presence === "ready" ? "empty.mine.ready" : "empty.mine.away")];
+  const ready = me.presence === "ready";
+  return [t("empty.mine"), h("br"), t(ready ? "empty.mine.ready" : "empty.mine.away"),
+    ready && waiting.total > 0 && [h("br"), t("empty.mine.others", { n: waiting.total })]];
 }
 
 /** Draws the list pane from the desk's state. */
@@ -128,7 +130,7 @@ export function drawQueue(pane, desk) {
     };
   });
   if (state.tab === "found") items.unshift(...untold(desk));
-  if (!items.length && state.tab !== "found") items.push({ id: "none", shows: [state.tab, state.unread, state.live, state.me.presence], make: () => h("li.empty", null, emptyText(state)) });
+  if (!items.length && state.tab !== "found") items.push({ id: "none", shows: [state.tab, state.unread, state.live, state.me.presence, state.waiting.total], make: () => h("li.empty", null, emptyText(state)) });
   if (state.tab !== "mine" && state.more) {
     const text = others ? t("list.more") : t("list.more.waiting", { n: Math.max(state.waiting.total - listed.length, 1) });
     items.push({ id: "more", shows: text, make: () => h("li.more-cards", null, h("button.quiet", { type: "button", onclick: () => desk.showMore() }, text)) });

@@ -7,6 +7,7 @@ export const WORDS = {
   "oldest": ["最久已等 {time}", "Oldest waits {time}"],
   "empty.mine": ["手上没有工单。", "Nothing in your hands."],
   "empty.mine.ready": ["就绪中，新工单会自动出现在这里。", "You are ready: new tickets appear here by themselves."],
+  "empty.mine.others": ["等待中有 {n} 张，可能要别的技能；也可以到那里自己接手。", "{n} waiting, perhaps for other skills; you may also take one there."],
   "empty.mine.away": ["把状态设为“就绪”即可接单。", "Set yourself ready to be given tickets."],
   "empty.waiting": ["没有等待中的工单。", "Nothing is waiting."],
   "list.more.waiting": ["显示之后到期的（还有 {n} 张）", "Show those due later ({n} more)"],

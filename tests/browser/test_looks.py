@@ -160,6 +160,15 @@ async def test_who_left_no_name_is_called_so_in_the_readers_language(
     await expect(card).to_contain_text("Unnamed customer")
 
 
+async def test_who_is_ready_in_vain_is_told_that_others_wait(
+    page: Page, url: str, house: World
+) -> None:
+    await house.person("li", presence=Presence.READY)
+    await house.ticket()
+    await sign_in(page, url)
+    await expect(page.locator(".queue .empty")).to_contain_text("等待中有 1 张")
+
+
 async def test_a_list_that_was_not_read_is_not_said_to_be_empty(
     page: Page, url: str, house: World
 ) -> None:

@@ -121,6 +121,21 @@ def test_the_console_form_is_for_people(stream: io.StringIO) -> None:
     assert "a@b.cn" not in stream.getvalue()
 
 
+def test_a_line_on_a_terminal_is_short_and_says_where_only_when_something_is_wrong(
+    stream: io.StringIO,
+) -> None:
+    """A first start writes some twenty of them, between the passwords and the addresses."""
+    configure("info", "console", "run", stream)
+    logger = structlog.get_logger("workers.processes.supervisor")
+    logger.info("process started", pid=19027, process="intake")
+    logger.warning("process died", pid=19027, process="intake")
+    started, died = stream.getvalue().splitlines()
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d \[info\] process started pid=19027 process=intake role=run", started
+    )
+    assert "[workers.processes.supervisor]" in died
+
+
 def test_below_the_level_nothing_is_written(stream: io.StringIO) -> None:
     configure("error", "json", "run", stream)
     structlog.get_logger().warning("quiet")

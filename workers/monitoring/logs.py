@@ -113,7 +113,7 @@ def configure(level: str, form: str, role: str, stream: TextIO = sys.stderr) -> 
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console),
         _with_role(role),
     ]
     # Tracebacks become text before they are masked, and never show local variables.
@@ -121,10 +121,14 @@ def configure(level: str, form: str, role: str, stream: TextIO = sys.stderr) -> 
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
         structlog.processors.format_exc_info,
         drop_private,
-        structlog.dev.ConsoleRenderer(colors=stream.isatty())
-        if console
-        else structlog.processors.JSONRenderer(ensure_ascii=False, default=_shown),
     ]
+    if console:
+        last += [
+            _briefly,
+            structlog.dev.ConsoleRenderer(0, colors=stream.isatty(), pad_level=False),
+        ]
+    else:
+        last.append(structlog.processors.JSONRenderer(ensure_ascii=False, default=_shown))
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -181,6 +185,13 @@ def _with_role(role: str) -> Processor:
         return event
 
     return add
+
+
+def _briefly(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """For a terminal: where it stands in the code matters once something is wrong."""
+    if event.get("level") in ("debug", "info"):
+        event.pop("logger", None)
+    return event
 
 
 def _shown(value: object) -> str:
