@@ -21,13 +21,19 @@ async def list_agents(request: web.Request) -> web.Response:
 
 
 async def add(request: web.Request) -> web.Response:
-    in_person(request, Role.ADMIN)
+    person = in_person(request, Role.ADMIN)
     asked = await bodies.read(request, bodies.NewAgent)
     agents = request.app[SERVICES].store.agents
     hashed = await request.app[PASSWORDS].hash(asked.password)
     try:
         created = await agents.add(
-            asked.login, asked.name, asked.role, hashed, asked.skills, asked.capacity
+            asked.login,
+            asked.name,
+            asked.role,
+            hashed,
+            asked.skills,
+            asked.capacity,
+            person.id,
         )
     except Conflict as error:
         words = Words("这个账号已经有人用了。", "This login is taken.")

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from desk import (
     agents,
+    audit,
     auth,
     board,
     bundles,
@@ -57,6 +58,7 @@ DOORS = (
     ledger,
     helping,
     figures,
+    audit,
     files,
     follow_ups,
     incidents,

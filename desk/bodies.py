@@ -354,6 +354,21 @@ class DeliveryFilter(Body):
     limit: Annotated[int, Field(ge=1, le=500)] = 100
 
 
+class AuditFilter(Body):
+    """The query of the audit; what is absent does not restrict.
+
+    ``action``: one, “ticket.take”, or a family of them, “ticket”. ``subject``: an id, or the
+    number of a ticket.
+    """
+
+    month: Month | None = None
+    action: Annotated[str, Field(pattern=r"^[a-z_]{1,32}(\.[a-z_.]{1,63})?$")] | None = None
+    agent: Id | None = None
+    subject: Annotated[Line, Field(min_length=1, max_length=64)] | None = None
+    before: Id | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+
+
 class Canned(Body):
     title: Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=120)]
     zh: Annotated[Line, Field(max_length=5000)] = ""

@@ -1,6 +1,5 @@
 // Complaints and improvements. After the “=” this is plain JSON.
 export const WORDS = {
-  "ledger.file": ["投诉台账", "Complaint ledger"],
   "complaint": ["投诉", "Complaint"],
   "complaint.at": ["投诉时间", "Complained at"],
   "complaint.complainant": ["投诉人", "Complainant"],

@@ -1,4 +1,5 @@
 // The desk: what is known, and what happens when something new becomes known.
+import { makeAudit } from "./audit.js";
 import { makeBoard } from "./board.js";
 import { makeBundles } from "./bundles.js";
 import { h, has, lang, languageName, notice, say, setNow, show, speak, switchLanguage, t, tick } from "./dom.js";
@@ -8,6 +9,7 @@ import { makeFacts } from "./facts.js";
 import { makeFigures } from "./figures.js";
 import { countWords } from "./finding.js";
 import { unmask } from "./keys.js";
+import { makeLedger } from "./ledger.js";
 import { drawLogin } from "./login.js";
 import { goTo, leaveFor, place } from "./place.js";
 import { drawQueue, makeQueue, nextOf, readList, stepFrom, title } from "./queue.js";
@@ -20,7 +22,7 @@ import { drawWays, makeWays } from "./ways.js";
 const app = document.getElementById("app");
 
 /** Pages beside the tickets, by their names in the address. */
-const PAGES = { board: makeBoard, figures: makeFigures, models: makeBundles, traffic: makeTraffic };
+const PAGES = { board: makeBoard, figures: makeFigures, models: makeBundles, traffic: makeTraffic, audit: makeAudit, ledger: makeLedger };
 
 /** What a person is told of at once, by the kind of event that is addressed to them. */
 const ALERTS = {

@@ -242,7 +242,8 @@ export function moment(at) {
   return h("time", { datetime: date.toISOString(), title: whole }, date.toLocaleString(locale(), options));
 }
 
-function locale() {
+/** The page's language as the browser's formats take it. */
+export function locale() {
   return language === "zh" ? "zh-CN" : "en-GB";
 }
 

@@ -2,6 +2,7 @@
 import { anew, h, has, lang, span, t } from "./dom.js";
 import { line } from "./charts.js";
 import { call } from "./door.js";
+import { monthChoice } from "./months.js";
 import { channelName } from "./queue.js";
 
 const TILES = ["volume", "first_answer", "resolved", "resolution", "kept_first_answer", "reopen_rate", "complaint_rate", "satisfaction", "solved_rate", "occupancy"];
@@ -65,13 +66,11 @@ function draw(page, known, { desk, asked, read }) {
         table(known.groups, asked.by, desk))));
 }
 
-/** The month as files: its figures, and its complaints. */
+/** A month's figures as a file. */
 function monthFile(last) {
-  const month = h("input", { type: "month", value: last.slice(0, 7), "aria-label": t("figures.month") });
-  const fetch = (path) => () => { if (month.value) location.assign(`/api/v1/${path}month=${month.value}`); };
-  return h("div.row", null, month,
-    h("button.quiet", { type: "button", onclick: fetch("figures/month?") }, t("figures.file")),
-    h("button.quiet", { type: "button", onclick: fetch("complaints/ledger?format=xlsx&") }, t("ledger.file")));
+  const month = monthChoice({ last: last.slice(0, 7), value: last.slice(0, 7), label: t("figures.month") });
+  const fetch = () => location.assign(`/api/v1/figures/month?month=${month.value}`);
+  return h("div.row", null, month, h("button.quiet", { type: "button", onclick: fetch }, t("figures.file")));
 }
 
 const title = (figure) => (lang() === "zh" ? figure.zh : figure.en);

@@ -39,7 +39,7 @@ export function makeTraffic(desk) {
   const first = h("p.empty", { role: "status" }, t("loading"));
   page.append(heading(desk, tools), first);
   page.leave = () => { left = true; };
-  attempt(desk, read).catch(() => {}).then(() => { if (first.isConnected) first.textContent = t("traffic.unread"); });
+  attempt(desk, read).finally(() => { if (first.isConnected) first.textContent = t("traffic.unread"); });
   return page;
 }
 

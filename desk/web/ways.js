@@ -20,15 +20,19 @@ export function makeWays(desk) {
     leads && over("rules", openRules),
     leads && over("texts", openTexts),
     leads && page("figures.open", "figures"),
+    leads && page("ledger", "ledger"),
     role === "admin" && over("people", openPeople),
     role === "admin" && page("bundles.open", "models"),
-    role === "admin" && page("traffic.open", "traffic"));
+    role === "admin" && page("traffic.open", "traffic"),
+    role === "admin" && page("audit.open", "audit"));
 }
 
 /** Shows which page is open; null for none. */
 export function drawWays(ways, open) {
   for (const way of ways.children) {
-    if (way.dataset.page && way.dataset.page === open) way.setAttribute("aria-current", "page");
-    else way.removeAttribute("aria-current");
+    if (way.dataset.page && way.dataset.page === open) {
+      way.setAttribute("aria-current", "page");
+      way.scrollIntoView({ block: "nearest", inline: "nearest" }); // a narrow page shows some of them
+    } else way.removeAttribute("aria-current");
   }
 }

@@ -1,4 +1,5 @@
 // Everything the page says, in both languages: the words of a topic stand beside its page.
+import { WORDS as audit } from "./audit.words.js";
 import { WORDS as board } from "./board.words.js";
 import { WORDS as bundles } from "./bundles.words.js";
 import { WORDS as complaint } from "./complaint.words.js";
@@ -10,6 +11,7 @@ import { WORDS as frame } from "./frame.words.js";
 import { WORDS as helping } from "./helping.words.js";
 import { WORDS as history } from "./history.words.js";
 import { WORDS as incidents } from "./incidents.words.js";
+import { WORDS as ledger } from "./ledger.words.js";
 import { WORDS as people } from "./people.words.js";
 import { WORDS as queue } from "./queue.words.js";
 import { WORDS as rules } from "./rules.words.js";
@@ -21,6 +23,7 @@ import { WORDS as traffic } from "./traffic.words.js";
 import { WORDS as webhooks } from "./webhooks.words.js";
 
 export const WORDS = {
+  ...audit,
   ...board,
   ...bundles,
   ...complaint,
@@ -32,6 +35,7 @@ export const WORDS = {
   ...helping,
   ...history,
   ...incidents,
+  ...ledger,
   ...people,
   ...queue,
   ...rules,

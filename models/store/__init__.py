@@ -28,6 +28,7 @@ from models.store.effects.events import Events
 from models.store.effects.followers import Followers
 from models.store.effects.timers import Timers
 from models.store.effects.webhooks import Webhooks
+from models.store.figures.audits import Audits
 from models.store.figures.invariants import Invariants
 from models.store.figures.kpi import Kpi
 from models.store.figures.measures import Measures
@@ -122,6 +123,7 @@ class Store:
     corrections: Corrections
     retrainings: Retrainings
     records: Records
+    audits: Audits
     requests: Requests
     watching: Watching
     shadows: Shadows
@@ -213,6 +215,7 @@ def open_store(
         corrections=Corrections(db),
         retrainings=Retrainings(db),
         records=Records(db),
+        audits=Audits(db),
         requests=Requests(db),
         watching=Watching(db),
         shadows=Shadows(db),

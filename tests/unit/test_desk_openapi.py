@@ -23,6 +23,7 @@ QUERIES = {
     bodies.NewUpload,
     bodies.WebhookLog,
     bodies.DeliveryFilter,
+    bodies.AuditFilter,
     bodies.IncidentFilter,
     bodies.FollowUpFilter,
     complaint_bodies.LedgerQuery,

@@ -91,6 +91,29 @@ def test_every_event_of_a_ticket_has_words(words: dict[str, list[str]]) -> None:
     assert {f"history.{kind}" for kind in shown} <= words.keys()
 
 
+_NO_ACTIONS = {"transfer.timeout", "message.in"}
+"""Named in modules that write the audit, and neither an action nor an event."""
+
+
+def test_everything_that_is_written_down_has_words(words: dict[str, list[str]]) -> None:
+    """Each action of the audit, wherever it is written, and each family of them as a choice."""
+    root, certain, perhaps = Path(app.__file__).parents[1], set(), set()
+    for path in (file for part in ("models", "desk") for file in (root / part).rglob("*.py")):
+        source = path.read_text(encoding="utf-8")
+        if "audit" in source:
+            certain |= set(re.findall(r'audit(?:ed)?\([^"()]*"([a-z_]+\.[a-z_]+)"', source))
+            perhaps |= set(re.findall(r'"([a-z_]+\.[a-z_]+)"', source))
+    columns = {name for name in perhaps if name.endswith((".id", ".name"))}
+    told = {
+        key.removeprefix("audit.") for key in words if re.fullmatch(r"audit(\.[a-z_]+){2}", key)
+    }
+    told = {action for action in told if not action.startswith(("family.", "detail.", "subject."))}
+    assert certain | (perhaps - KINDS.keys() - columns - _NO_ACTIONS) <= told
+    assert told <= perhaps | {"session.grant", "token.grant"}
+    choices = (WEB / "audit.js").read_text(encoding="utf-8").split("FAMILIES = [")[1].split("]")[0]
+    assert set(re.findall(r'"([a-z_]+)"', choices)) == {action.split(".")[0] for action in told}
+
+
 def test_what_a_message_can_be_has_words(words: dict[str, list[str]]) -> None:
     autos = InboundMessage.model_fields["auto"].annotation.__args__  # type: ignore[union-attr]
     assert {f"auto.{auto}" for auto in autos if auto != "none"} <= words.keys()

@@ -18,6 +18,7 @@ class Entry:
     ``tasks`` and ``improvements`` are counts, with those that are done.
     """
 
+    ticket_id: str
     number: str
     complained_at: float
     channel: str

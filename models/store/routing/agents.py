@@ -47,8 +47,11 @@ class Agents:
         password: str,
         skills: Mapping[str, int],
         capacity: int = 6,
+        by: str | None = None,
     ) -> str:
         """Creates a person; ``password`` is already hashed (argon2id). Returns the id.
+
+        ``by`` is the admin who does it, None who has a shell on this machine.
 
         Raises:
             Conflict: the login is taken.
@@ -71,7 +74,7 @@ class Agents:
             )
             if (await tx.conn.execute(statement)).rowcount == 0:
                 raise Conflict(f"the login {login} is taken")
-            await tx.audit(None, "agent.add", agent_id, login=login, role=role)
+            await tx.audit(by, "agent.add", agent_id, login=login, role=role)
         return agent_id
 
     async def change(self, agent_id: str, by: str | None, **values: Any) -> None:

@@ -180,6 +180,7 @@ async def test_the_ledger_of_a_month(house: World, visit: Visit) -> None:
     month = "/complaints/ledger?month=2027-01"
     everything = (await chen.get(month)).json["complaints"]
     assert [row["department"] for row in everything] == ["物流部", "财务部"]
+    assert everything[1]["ticket_id"] == second
     filtered = (await chen.get(f"{month}&department=财务部&product=手机&cause=开票")).json
     assert [row["product"] for row in filtered["complaints"]] == ["手机"]
     assert (await chen.get("/complaints/ledger?month=2027-02")).json["complaints"] == []
