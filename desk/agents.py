@@ -14,9 +14,13 @@ from models.errors import Conflict, NotFound
 
 
 async def list_agents(request: web.Request) -> web.Response:
-    person = who(request)
+    left = bodies.query(request, bodies.AgentFilter).left
+    person, agents = (
+        who(request, Role.ADMIN if left else Role.AGENT),
+        request.app[SERVICES].store.agents,
+    )
     form = person_json if person.ranks(Role.ADMIN) else colleague_json
-    found = await request.app[SERVICES].store.agents.all()
+    found = await (agents.left() if left else agents.all())
     return web.json_response({"agents": [form(agent) for agent in found]})
 
 

@@ -198,6 +198,12 @@ class NewAgent(Body):
     capacity: Capacity = 6
 
 
+class AgentFilter(Body):
+    """The query of the list of people; ``left``: those who are disabled, for admins."""
+
+    left: bool = False
+
+
 class ChangeAgent(Body):
     name: Name | None = None
     role: Role | None = None

@@ -10,7 +10,8 @@ const EVERY_MS = 1500;
 
 /** The page, which reads itself anew while a run is on its way; call leave() when it is left. */
 export function makeBundles(desk) {
-  const page = h("main.bundles", { tabindex: "-1" });
+  const first = h("p.empty", { role: "status" }, t("loading"));
+  const page = h("main.bundles", { tabindex: "-1" }, h("header.bundles-head", null, h("h1", null, t("bundles.title"))), first);
   let timer = null;
   let left = false;
   const look = { channel: "" };
@@ -24,6 +25,7 @@ export function makeBundles(desk) {
       const live = runs.retrainings.some((run) => run.state === "waiting" || run.state === "running");
       if (live) timer = setTimeout(read, EVERY_MS);
     } catch (error) {
+      first.textContent = error.message;
       desk.complain(error);
     }
   }
@@ -97,10 +99,9 @@ function rack(known, tools) {
 }
 
 function shelf(bundle, known, { act }) {
-  const serves = bundle.id === known.champion;
-  const run = known.retrainings.find((each) => each.bundle_id === bundle.id && each.outcome);
-  const refused = run && !run.outcome.verdict.passed;
-  const doubt = refused ? "bundles.promote.against" : outdated(bundle, run, known) ? "bundles.promote.outdated" : null;
+  const serves = serving(bundle, known);
+  const doubt = doubtOf(bundle, known);
+  const refused = doubt === "bundles.promote.against";
   const shadowed = known.shadow?.bundle === bundle.id;
   const pinned = bundle.pinned_at !== null;
   return h("li.shelf", null,
@@ -112,7 +113,7 @@ function shelf(bundle, known, { act }) {
     pinned && h("span.tag", null, t("bundles.pinned")),
     h("small", null, moment(bundle.created_at)),
     bundle.dropped_at !== null ? h("small", { title: t("bundles.dropped.text") }, t("bundles.dropped"), " ", moment(bundle.dropped_at)) : serves
-      ? h("button.quiet", { type: "button", onclick: () => rollBack(bundle, act) }, t("bundles.rollback"))
+      ? known.bundles.some((other) => other.promoted_at && !serving(other, known)) && h("button.quiet", { type: "button", onclick: () => rollBack(bundle, act) }, t("bundles.rollback"))
       : [
         h("button.quiet", { type: "button", title: t("bundles.pin.text"), onclick: () => act(() => call("POST", `/bundles/${bundle.id}/${pinned ? "unpin" : "pin"}`)) }, t(pinned ? "bundles.unpin" : "bundles.pin")),
         !shadowed && h("button.quiet", { type: "button", title: t("shadow.text"), onclick: () => act(() => call("POST", `/bundles/${bundle.id}/shadow`), t("shadow.begun")) }, t("shadow.begin")),
@@ -122,6 +123,17 @@ function shelf(bundle, known, { act }) {
 
 function why() {
   return h("label.field", null, t("bundles.why"), h("input", { name: "why", required: true, maxlength: "500" }));
+}
+
+function serving(bundle, known) {
+  return bundle.id === known.champion;
+}
+
+/** Why promoting it takes more than a press: its gate refused it, or says nothing of today; or null. */
+function doubtOf(bundle, known) {
+  const run = known.retrainings.find((each) => each.bundle_id === bundle.id && each.outcome);
+  if (run && !run.outcome.verdict.passed) return "bundles.promote.against";
+  return outdated(bundle, run, known) ? "bundles.promote.outdated" : null;
 }
 
 // Its gate compared it with a champion that serves no more; who has served before needs none.
@@ -152,9 +164,14 @@ async function rollBack(bundle, act) {
 function challenger(run, known, tools) {
   const { outcome } = run;
   const passed = outcome.verdict.passed;
+  const bundle = known.bundles.find((each) => each.id === run.bundle_id);
+  const waits = bundle && bundle.dropped_at === null && !serving(bundle, known);
   return [
     h(`section.panel.verdict.${passed ? "passed" : "refused"}`, null,
-      h("h2", null, t(passed ? "bundles.gate.passed" : "bundles.gate.refused"), " ", h("code", null, run.bundle_id.slice(0, SHORT))),
+      h("div.row", null,
+        h("h2", null, t(`bundles.gate.${passed ? "passed" : "refused"}`), " ", h("code", null, run.bundle_id.slice(0, SHORT))), h("span.spread", null),
+        passed && waits && h("button.primary", { type: "button", "data-promote": bundle.id, onclick: () => promote(bundle, doubtOf(bundle, known), tools.act) }, t("bundles.promote"))),
+      run.bundle_id === outcome.promoted ? h("p.flag", null, t("bundles.gate.same")) : run.bundle_id === known.champion && h("p.settled", null, t("bundles.gate.serves")),
       h("p.small", null, t("bundles.counts", outcome.counts)),
       h("ul.checks", null, outcome.verdict.reasons.map((reason) =>
         h(`li.${reason.ok ? "good" : "bad"}`, null, h("b", { "aria-hidden": "true" }, reason.ok ? "✓" : "✗"),

@@ -43,6 +43,8 @@ export const WORDS = {
   "bundles.dropped.text": ["内容已清除，不能再启用；成绩和比较还在。", "Its content is gone and it cannot serve; its figures and comparisons stay."],
   "bundles.why": ["理由", "Reason"],
   "bundles.gate.passed": ["关口通过：挑战者", "The gate passed: challenger"],
+  "bundles.gate.same": ["没有新的东西可学，训练出来的就是现役的那一个，不用启用。", "There was nothing new to learn: this is the very model that serves, and nothing is to be promoted."],
+  "bundles.gate.serves": ["已经启用，正在服役。", "It was promoted and serves."],
   "bundles.gate.refused": ["关口未过：挑战者", "The gate refused: challenger"],
   "bundles.counts": ["学了种子 {seed} 条、更正 {lessons} 条；用金标集 {golden} 条、新更正 {fresh} 条评判。", "Learnt from {seed} seed messages and {lessons} corrections; judged on {golden} golden ones and {fresh} fresh corrections."],
   "bundles.macro": ["宏平均", "Macro average"],

@@ -12,12 +12,18 @@ export async function openPeople(desk) {
 class People extends Panes {
   constructor(desk) {
     super(desk, { id: "people", title: t("people"), tools: [h("button.quiet", { type: "button", onclick: () => this.act(() => this.add()) }, t("people.add"))] });
+    this.left = false;
   }
 
   async read() {
-    this.people = (await call("GET", "/agents")).agents;
-    if (!this.people.some((one) => one.id === this.chosen)) this.chosen = this.people[0].id;
+    this.people = (await call("GET", `/agents?left=${this.left}`)).agents;
+    if (!this.people.some((one) => one.id === this.chosen)) this.chosen = this.people[0]?.id;
     this.show();
+  }
+
+  async turn(left) {
+    this.left = left;
+    await this.read();
   }
 
   choose(id) {
@@ -27,15 +33,22 @@ class People extends Panes {
 
   show() {
     const { names } = this.desk.state;
-    this.draw(this.people, (one) => card(one, names), "");
+    anew(this.head, [false, true].map((left) => h(`button.tab${left === this.left ? ".current" : ""}`, {
+      type: "button", "aria-pressed": String(left === this.left), onclick: () => this.act(() => this.turn(left)),
+    }, t(left ? "people.gone" : "people.here"))));
+    this.draw(this.people, (one) => card(one, names), t("people.gone.none"));
     const one = this.people.find((found) => found.id === this.chosen);
+    if (!one) return anew(this.detail);
     const mine = one.id === this.desk.state.me.id;
     const skills = Object.entries(one.skills);
     anew(
       this.detail,
       h("div.row", null, h("h3", null, one.name), h("span.tag", null, say(names.roles[one.role])), h("span.spread", null),
-        this.action(t("people.change"), () => this.change(one), "button.primary"),
-        !mine && this.action(t("people.leave"), () => this.leave(one), "button.danger")),
+        this.left ? this.action(t("people.back"), () => this.bringBack(one), "button.primary") : [
+          this.action(t("people.reset"), () => this.reset(one)),
+          this.action(t("people.change"), () => this.change(one), "button.primary"),
+          !mine && this.action(t("people.leave"), () => this.leave(one), "button.danger"),
+        ]),
       h("dl.pairs", null,
         pair("people.login", one.login), pair("people.alias", one.alias || t("people.alias.none")), pair("people.team", one.team || "–"),
         pair("people.presence", say(names.presences[one.presence])), pair("people.load", `${one.used}/${one.capacity}`)),
@@ -62,7 +75,20 @@ class People extends Panes {
         h("option", { value: role, selected: role === one.role }, say(words))))),
       input("capacity", one.capacity, { type: "number", min: "0", max: "100", required: true }),
       h("label.field", null, t("people.skills.text"), skills),
+      this.picker(skills),
     ];
+  }
+
+  /** Adds a line to the skills, of those that tickets ask for: nobody need know how they are spelt. */
+  picker(skills) {
+    const which = h("select", { "aria-label": t("people.skills.which") }, this.desk.state.names.skills.map((skill) => h("option", { value: skill }, this.desk.skillName(skill))));
+    const level = h("select", { "aria-label": t("people.skills.level") }, [1, 2, 3, 4, 5].map((n) => h("option", { value: String(n), selected: n === 3 }, String(n))));
+    const put = () => {
+      const others = linesOf(skills.value).filter((line) => !line.startsWith(`${which.value}=`));
+      skills.value = [...others, `${which.value}=${level.value}`].join("\n");
+      skills.dispatchEvent(new Event("input", { bubbles: true }));
+    };
+    return h("div.row", null, which, level, h("button.quiet", { type: "button", onclick: put }, t("people.skills.put")));
   }
 
   async add() {
@@ -82,7 +108,7 @@ class People extends Panes {
         if (alias || team) await call("PATCH", `/agents/${made.id}`, { alias, team });
       },
     });
-    if (made) this.chosen = made.id;
+    if (made) Object.assign(this, { chosen: made.id, left: false });
     if (said || made) await this.read();
   }
 
@@ -94,6 +120,25 @@ class People extends Panes {
     if (!said) return;
     notice(t("people.saved"));
     await this.read();
+  }
+
+  async reset(one) {
+    const said = await ask({
+      title: t("people.reset.title", { name: one.name }), text: t("people.reset.text"), submit: t("people.reset"), danger: true,
+      fields: [h("label.field", null, t("people.password"), h("input", { name: "password", type: "password", required: true, minlength: "10", maxlength: "1024", autocomplete: "new-password" }))],
+      send: (said) => call("PATCH", `/agents/${one.id}`, { password: said.get("password") }),
+    });
+    if (said) notice(t("people.reset.done", { name: one.name }));
+  }
+
+  async bringBack(one) {
+    const said = await ask({
+      title: t("people.back.title", { name: one.name }), text: t("people.back.text"), submit: t("people.back"),
+      send: () => call("PATCH", `/agents/${one.id}`, { disabled: false }),
+    });
+    if (!said) return;
+    this.chosen = one.id;
+    await this.turn(false);
   }
 
   async leave(one) {

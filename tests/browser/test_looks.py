@@ -73,7 +73,7 @@ async def test_all_text_is_legible(page: Page, url: str, house: World, scheme: s
     await expect(page.locator(".keys")).to_be_visible()
     await expect(page.get_by_placeholder("写给同事的备注")).to_be_visible()
     await _nothing_pale(page)
-    for name in ("看板", "报表", "模型"):
+    for name in ("看板", "报表", "模型", "收发", "审计", "投诉台账"):
         await page.get_by_role("button", name=name, exact=True).click()
         await expect(page.locator("main .panel").first).to_be_visible()
         await _nothing_pale(page)

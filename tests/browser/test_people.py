@@ -40,10 +40,54 @@ async def test_somebody_is_added_changed_and_leaves(page: Page, url: str, house:
     await expect(people.locator(".card.current")).to_contain_text("夜班")
     await expect(page.locator(".notice")).to_contain_text("已保存")
     await _picture(page, "people-zh")
-    await people.get_by_role("button", name="离岗").click()
+    await people.get_by_role("button", name="离岗", exact=True).click()
     form = page.get_by_role("dialog").last
     await form.get_by_label("交接给").select_option(label="王芳")
     await form.get_by_role("button", name="离岗").click()
     await expect(people.locator(f"[data-id='{li}']")).to_have_count(0)
     owner = (await house.store.tickets.get(ticket)).owner_id
     assert owner == await people.locator(".card").last.get_attribute("data-id")
+
+
+async def test_who_left_is_brought_back_with_a_new_password_and_a_skill(
+    page: Page, url: str, house: World
+) -> None:
+    await house.person("admin", Role.ADMIN, name="管理员")
+    li = await house.person("li", name="李雷", skills={"domain:物流": 3})
+    await house.ticket()
+    await sign_in(page, url, "admin")
+    await page.locator("nav.ways").get_by_role("button", name="坐席").click()
+    people = page.locator("#people")
+    await people.locator(f"[data-id='{li}']").click()
+    await people.get_by_role("button", name="离岗", exact=True).click()
+    await page.get_by_role("dialog").last.get_by_role("button", name="离岗").click()
+    await expect(people.locator(f"[data-id='{li}']")).to_have_count(0)
+    await people.get_by_role("button", name="已离岗").click()
+    await expect(people.locator(".card")).to_have_count(1)
+    await people.get_by_role("button", name="恢复账号").click()
+    form = page.get_by_role("dialog").last
+    await expect(form).to_contain_text("交接出去的不会回来")
+    await form.get_by_role("button", name="恢复账号").click()
+    await expect(people.locator(".card.current")).to_contain_text("李雷")
+    await people.get_by_role("button", name="修改").click()
+    form = page.get_by_role("dialog").last
+    for level in ("5", "2"):
+        await form.get_by_label("要加的技能").select_option("domain:物流")
+        await form.get_by_label("等级", exact=True).select_option(level)
+        await form.get_by_role("button", name="加入").click()
+    await expect(form.get_by_label("技能，每行一个")).to_have_value("domain:物流=2")
+    await _picture(page, "people-change-zh")
+    await form.get_by_role("button", name="保存").click()
+    await expect(people.locator(".rules-detail .chip")).to_contain_text("2")
+    await people.get_by_role("button", name="重设密码").click()
+    form = page.get_by_role("dialog").last
+    await form.get_by_label("密码").fill("another long one")
+    await form.get_by_role("button", name="重设密码").click()
+    await expect(page.locator(".notice").last).to_contain_text("李雷的密码已重设")
+    await page.context.clear_cookies()
+    await page.goto("about:blank")
+    await page.goto(url)
+    await page.get_by_label("账号").fill("li")
+    await page.get_by_label("密码").fill("another long one")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".lamp")).to_have_text("已连接")

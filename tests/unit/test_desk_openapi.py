@@ -23,6 +23,7 @@ QUERIES = {
     bodies.NewUpload,
     bodies.WebhookLog,
     bodies.DeliveryFilter,
+    bodies.AgentFilter,
     bodies.AuditFilter,
     bodies.IncidentFilter,
     bodies.FollowUpFilter,

@@ -110,6 +110,14 @@ class Agents:
         async with self._db.read() as conn:
             return [_agent(row) for row in (await conn.execute(query)).mappings()]
 
+    async def left(self) -> list[Agent]:
+        """Those who are disabled, who left last first."""
+        a = agent.c
+        query = select(agent).where(a.disabled_at.is_not(None))
+        async with self._db.read() as conn:
+            rows = await conn.execute(query.order_by(a.disabled_at.desc(), a.login))
+            return [_agent(row) for row in rows.mappings()]
+
     async def names(self) -> dict[str, str]:
         """Everybody's name by id, also of those who have left."""
         async with self._db.read() as conn:

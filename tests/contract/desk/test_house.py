@@ -20,6 +20,7 @@ NEW = {"login": "zhao", "name": "赵", "role": "agent", "password": "a long pass
 
 async def test_an_admin_adds_changes_and_disables(house: World, visit: Visit) -> None:
     await house.person("root", Role.ADMIN)
+    await house.person("zhao2", Role.SUPERVISOR)
     admin = await visit("root")
     made = await admin.post("/agents", NEW | {"skills": {"lang:en": 4}, "capacity": 9})
     assert (made.status, made.json["capacity"], made.json["skills"]) == (201, 9, {"lang:en": 4})
@@ -36,7 +37,12 @@ async def test_an_admin_adds_changes_and_disables(house: World, visit: Visit) ->
     assert (await admin.call("PATCH", path, {"disabled": True})).status == 204
     assert (await stranger.get("/me")).status == 401
     assert (await stranger.post("/login", body)).status == 401
+    (left,) = (await admin.get("/agents?left=true")).json["agents"]
+    assert left["login"] == "zhao"
+    assert (await (await visit("zhao2")).get("/agents?left=true")).status == 403
+    assert (await admin.get("/agents?left=maybe")).status == 422
     assert (await admin.call("PATCH", path, {"disabled": False})).status == 200
+    assert (await admin.get("/agents?left=true")).json["agents"] == []
     assert (await admin.call("PATCH", path, {})).status == 422
 
 
