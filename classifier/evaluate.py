@@ -68,6 +68,15 @@ def reliability(confidence: Floats, right: NDArray[np.bool_]) -> list[dict[str, 
     ]
 
 
+def surprise(probabilities: Floats, truth: Integers) -> Floats:
+    """What each true class costs: −ln of its probability, and never more than that of 0.001.
+
+    The logarithmic loss, capped so that one example cannot decide.
+    """
+    told: Floats = -np.log(np.maximum(probabilities[np.arange(len(truth)), truth], 1e-3))
+    return told
+
+
 def coverage_curve(confidence: Floats, right: NDArray[np.bool_]) -> list[dict[str, float]]:
     """What the surest share of the cases gets right: coverage, risk (1 − accuracy), threshold."""
     order = np.argsort(-confidence, kind="stable")

@@ -1,14 +1,14 @@
 """The machines of each facet, and what those that have not seen an example make of it."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.svm import LinearSVC
 
-from classifier import evaluate
+from classifier import calibrate, evaluate
 from classifier.corpus import Corpus
 from classifier.features import FeatureConfig
 from classifier.keys import Floats, Integers
@@ -18,16 +18,17 @@ from classifier.keys import Floats, Integers
 class TrainConfig:
     """How heads are fitted.
 
-    ``penalty`` is the C of the support vector machine, ``tolerance`` how near to the best weights
-    its solver stops: a hundred times what scikit-learn asks for by default moves scores by less
-    than a thousandth and takes three quarters of the time. ``balance`` says how far rare classes
-    weigh more: 0 not at all, 1 until all classes weigh the same. ``strange`` is the share of
-    the examples that may be taken for none of the classes. ``pull`` holds the mixing of a
-    facet's scores back.
+    ``penalties`` are the C of the support vector machine: the usual one, and those that are tried
+    in turn where labels contradict each other (``held_back``). ``tolerance`` says how near to the
+    best weights its solver stops: a hundred times what scikit-learn asks for by default moves
+    scores by less than a thousandth and takes three quarters of the time. ``balance`` says how
+    far rare classes weigh more: 0 not at all, 1 until all classes weigh the same. ``strange`` is
+    the share of the examples that may be taken for none of the classes. ``pull`` holds the mixing
+    of a facet's scores back.
     """
 
     features: FeatureConfig = field(default_factory=FeatureConfig)
-    penalty: float = 0.7
+    penalties: tuple[float, ...] = (0.7, 0.2, 0.06)
     tolerance: float = 0.01
     balance: float = 0.25
     folds: int = 5
@@ -42,16 +43,17 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One facet to learn: its classes, and which examples carry which."""
+    """One facet to learn: its classes, which examples carry which, and its machine's C."""
 
     facet: str
     classes: tuple[str, ...]
     rows: Integers
     truth: Integers
+    penalty: float
 
 
 def fit_machine(
-    matrix: csr_matrix, truth: Integers, classes: int, config: TrainConfig
+    matrix: csr_matrix, truth: Integers, classes: int, penalty: float, config: TrainConfig
 ) -> tuple[Floats, Floats]:
     """Weights (a column a class) and intercepts, for classes that all occur in ``truth``.
 
@@ -59,7 +61,7 @@ def fit_machine(
     """
     shares = np.bincount(truth, minlength=classes) * classes / len(truth)
     machine = LinearSVC(
-        C=config.penalty,
+        C=penalty,
         tol=config.tolerance,
         class_weight=dict(enumerate(shares**-config.balance)),
         random_state=config.seed,
@@ -111,12 +113,99 @@ def held_out(
     """
     scores = [np.zeros((len(task.rows), len(task.classes))) for task in tasks]
     for fold in range(config.folds):
+        _score(fold_of, corpus, tasks, scores, [fold], config)
+        told((fold + 1) / config.folds)
+    return scores
+
+
+def _score(
+    fold_of: Integers,
+    corpus: Corpus,
+    tasks: Sequence[Task],
+    scores: Sequence[Floats],
+    folds: Iterable[int],
+    config: TrainConfig,
+) -> None:
+    """Writes into ``scores`` those of the examples of ``folds``."""
+    for fold in folds:
         _, matrix = corpus.seen_in(fold_of != fold)
         for task, found in zip(tasks, scores, strict=True):
             held = fold_of[task.rows] == fold
             found[held] = _scores(matrix, task, ~held, held, config)
-        told((fold + 1) / config.folds)
-    return scores
+
+
+def held_back(
+    fold_of: Integers,
+    corpus: Corpus,
+    tasks: Sequence[Task],
+    scores: Sequence[Floats],
+    config: TrainConfig,
+) -> tuple[list[Task], list[Floats]]:
+    """Each task with the C that its labels deserve, and the scores of its held-out examples.
+
+    ``scores`` are those of ``held_out``. Where labels are wrong, or people disagree, a machine
+    that gives way to every one of them learns the mistakes: of MASSIVE with each fifth label
+    drawn by lot, a smaller C gets 79.4 % right instead of 76.7. Where they are clean it is
+    worse. So the next smaller one is taken if those held out surprise it less, by more than
+    chance would have it; on few folds if they have examples enough to tell.
+    """
+    tasks, scores = list(tasks), list(scores)
+    judging = _judging(fold_of)
+    others = [fold for fold in range(config.folds) if fold not in judging]
+    undecided = list(range(len(tasks)))
+    for penalty in config.penalties[1:]:
+        tried = [replace(tasks[at], penalty=penalty) for at in undecided]
+        found = [scores[at].copy() for at in undecided]
+        _score(fold_of, corpus, tried, found, judging, config)
+        better = [
+            _surprises_less(task, scores[at], new, np.isin(fold_of[task.rows], judging), fold_of)
+            for at, task, new in zip(undecided, tried, found, strict=True)
+        ]
+        for at, task, new, wins in zip(undecided, tried, found, better, strict=True):
+            if wins:
+                tasks[at], scores[at] = task, new
+        undecided = [at for at, wins in zip(undecided, better, strict=True) if wins]
+    changed = [at for at, task in enumerate(tasks) if task.penalty != config.penalties[0]]
+    if changed:
+        some, theirs = [tasks[at] for at in changed], [scores[at] for at in changed]
+        _score(fold_of, corpus, some, theirs, others, config)
+    return tasks, scores
+
+
+_ENOUGH = 2_000
+"""Examples that tell whether a smaller C is better."""
+
+_CLEARLY = 4.0
+"""Standard errors. At two, clean labels lose half a point of accuracy for a little less surprise;
+with a tenth of them wrong it is five and more."""
+
+
+_MATTERS = 0.01
+"""Nats an example: where all is certain, a surprise smaller still is worth no other machine."""
+
+
+def _judging(fold_of: Integers) -> list[int]:
+    """The first folds that together have examples enough."""
+    together = np.cumsum(np.bincount(fold_of))
+    return list(range(min(int(np.searchsorted(together, _ENOUGH)) + 1, len(together))))
+
+
+def _surprises_less(
+    task: Task, before: Floats, after: Floats, asked: NDArray[np.bool_], fold_of: Integers
+) -> bool:
+    """Whether what was held out surprises the second scores less, as probabilities."""
+    asked = asked & judged(fold_of, task)
+    truth = task.truth[asked]
+    halves = np.arange(len(truth)) % 2
+    every = np.ones(len(truth), np.bool_)
+    gains = np.subtract(
+        *(
+            evaluate.surprise(calibrate.cross_fitted(found[asked], truth, halves, every), truth)
+            for found in (before, after)
+        )
+    )
+    chance = _CLEARLY * gains.std() / np.sqrt(len(gains))
+    return bool(gains.mean() > max(chance, _MATTERS))
 
 
 def learning_curves(
@@ -179,6 +268,8 @@ def _scores(
     scores = np.full((int(held.sum()), len(task.classes)), -1.0)
     if len(known) < 2 or not held.any():
         return scores
-    weights, intercepts = fit_machine(matrix[task.rows[seen]], truth, len(known), config)
+    weights, intercepts = fit_machine(
+        matrix[task.rows[seen]], truth, len(known), task.penalty, config
+    )
     scores[:, known] = matrix[task.rows[held]] @ weights + intercepts
     return scores

@@ -30,6 +30,7 @@ from classifier.machines import (
     TrainConfig,
     checked,
     fit_machine,
+    held_back,
     held_out,
     importance,
     judged,
@@ -40,7 +41,7 @@ from classifier.text import default_cut
 from models.errors import Permanent
 from models.training import BundleCard, Taxonomy
 
-CODE_VERSION = "5"
+CODE_VERSION = "6"
 """Raised when the same data and configuration would give another bundle."""
 
 
@@ -92,14 +93,14 @@ def _learnt(
     data = examples.up_to_date(data, taxonomy)
     if len(data) > _MANY:
         config = replace(config, folds=min(config.folds, _FOLDS_OF_MANY))
-    tasks = _tasks(data, taxonomy)
+    tasks = _tasks(data, taxonomy, config)
     analyse = Analyser(taxonomy, default_cut())
     analyses = [analyse(example.item) for example in data]
     fold_of = np.array(examples.folds(data, config.folds, groups), np.int64)
     _check_held_out(fold_of, tasks)
     progress("features", 0.1)
     trial = _best(analyses, taxonomy, fold_of, tasks, config, progress)
-    config, scores = trial.config, trial.scores
+    config, tasks, scores = trial.config, trial.tasks, trial.scores
     curves = learning_curves(fold_of, trial.corpus, tasks, trial.raw, config, progress)
     vocabulary, matrix = trial.corpus.seen_in(np.ones(len(data), np.bool_))
     fitted = [
@@ -113,7 +114,7 @@ def _learnt(
     progress("fit", 0.95)
     figures = _figures(fold_of, trial.probabilities, tasks, taxonomy)
     for task, curve in zip(tasks, curves, strict=True):
-        figures[task.facet]["learning_curve"] = curve
+        figures[task.facet] |= {"learning_curve": curve, "penalty": task.penalty}
     card = BundleCard(
         id="",
         created_at=datetime.fromtimestamp(time.time() if now is None else now, UTC).isoformat(),
@@ -150,22 +151,22 @@ class _Trial(NamedTuple):
 
     config: TrainConfig
     corpus: Corpus
+    tasks: list[Task]
     raw: list[Floats]
     judged: list[NDArray[np.bool_]]
     scores: list[Floats]
     probabilities: list[Floats]
 
-    def loss(self, tasks: Sequence[Task]) -> float:
+    def loss(self) -> float:
         """The mean surprise at the true classes, over all facets."""
         each = [
-            -np.log(np.maximum(found[np.arange(len(task.truth)), task.truth], _LEAST)[counts])
-            for task, found, counts in zip(tasks, self.probabilities, self.judged, strict=True)
+            evaluate.surprise(found, task.truth)[counts]
+            for task, found, counts in zip(
+                self.tasks, self.probabilities, self.judged, strict=True
+            )
         ]
         return float(np.concatenate(each).mean())
 
-
-_LEAST = 1e-3
-"""The smallest probability that counts as such, so that one example cannot decide."""
 
 _FEW_EXAMPLES, _FEW_CHARACTERS = 2_000, 150_000
 """Up to here words that occur once may be worth learning; it is tried. Beyond, they would make
@@ -191,7 +192,7 @@ def _best(
         corpus = Corpus(analyses, taxonomy, way.features)
         told = partial(_tell_fold, progress, len(trials), len(ways))
         trials.append(_trial(corpus, fold_of, tasks, way, told))
-    return min(trials, key=lambda trial: trial.loss(tasks))
+    return min(trials, key=_Trial.loss)
 
 
 def _tell_fold(progress: Progress, done: int, of: int, share: float) -> None:
@@ -206,13 +207,14 @@ def _trial(
     told: Callable[[float], None],
 ) -> _Trial:
     raw = held_out(fold_of, corpus, tasks, config, told)
+    tasks, raw = held_back(fold_of, corpus, tasks, raw, config)
     counted = [judged(fold_of, task) for task in tasks]
     scores, probabilities = [], []
     for task, found, counts in zip(tasks, raw, counted, strict=True):
         weights, folds = importance(task.truth, config) * counts, fold_of[task.rows]
         scores.append(mixing.cross_fitted(found, task.truth, weights, folds, config.pull))
         probabilities.append(calibrate.cross_fitted(scores[-1], task.truth, folds, counts))
-    return _Trial(config, corpus, raw, counted, scores, probabilities)
+    return _Trial(config, corpus, tasks, raw, counted, scores, probabilities)
 
 
 def _heads(tasks: Sequence[Task], held: Sequence[Floats], config: TrainConfig) -> tuple[Head, ...]:
@@ -225,7 +227,7 @@ def _heads(tasks: Sequence[Task], held: Sequence[Floats], config: TrainConfig) -
     return tuple(heads)
 
 
-def _tasks(data: Sequence[Example], taxonomy: Taxonomy) -> list[Task]:
+def _tasks(data: Sequence[Example], taxonomy: Taxonomy, config: TrainConfig) -> list[Task]:
     _check_labels(data, taxonomy)
     tasks: list[Task] = []
     for facet, spec in taxonomy.facets.items():
@@ -239,7 +241,7 @@ def _tasks(data: Sequence[Example], taxonomy: Taxonomy) -> list[Task]:
             )
         at = {value: index for index, value in enumerate(classes)}
         truth = np.array([at[data[row].labels[facet]] for row in rows], np.int64)
-        tasks.append(Task(facet, classes, np.array(rows, np.int64), truth))
+        tasks.append(Task(facet, classes, np.array(rows, np.int64), truth, config.penalties[0]))
     return tasks
 
 
@@ -271,7 +273,9 @@ def _mixed(
     config: TrainConfig,
 ) -> tuple[Floats, Floats]:
     """Weights and intercepts from all examples, with the mixing of their scores folded in."""
-    weights, intercepts = fit_machine(matrix[task.rows], task.truth, len(task.classes), config)
+    weights, intercepts = fit_machine(
+        matrix[task.rows], task.truth, len(task.classes), task.penalty, config
+    )
     mix = mixing.fit(raw, task.truth, importance(task.truth, config) * counts, config.pull)
     return weights @ mix.matrix, mix(intercepts)
 

@@ -45,10 +45,10 @@ def test_examples_that_nobody_who_knew_their_class_has_scored_do_not_count() -> 
     """Where classes have one example each they are many, and each a score that had to be wrong."""
     fold_of = np.array([0, 1, 0, 1, 0, 0, 1])
     rows, truth = np.array([0, 1, 2, 3, 4, 6]), np.array([0, 0, 1, 1, 2, 0])
-    task = Task("matter", ("甲", "乙", "丙"), rows, truth)
+    task = Task("matter", ("甲", "乙", "丙"), rows, truth, penalty=1.0)
     assert checked(fold_of, task).tolist() == [True, True, False]
     assert judged(fold_of, task).tolist() == [True, True, True, True, False, True]
-    every = Task("matter", ("甲", "乙"), np.array([0, 2]), np.array([0, 1]))
+    every = Task("matter", ("甲", "乙"), np.array([0, 2]), np.array([0, 1]), penalty=1.0)
     assert judged(fold_of, every).all()  # nothing better is there
 
 

@@ -82,7 +82,7 @@ def _machine_scores(known: csr_matrix, truth: np.ndarray, asked: csr_matrix) -> 
     config = TrainConfig()
     shares = np.bincount(truth) * (truth.max() + 1) / len(truth)
     machine = LinearSVC(
-        C=config.penalty,
+        C=config.penalties[0],
         tol=config.tolerance,
         class_weight=dict(enumerate(shares**-config.balance)),
         random_state=0,
