@@ -26,6 +26,7 @@ BUILT_IN: Mapping[str, str] = MappingProxyType(
         "slack": "channels.slack:create",
         "telegram": "channels.telegram:create",
         "webchat": "channels.webchat:create",
+        "wechat": "channels.wechat:create",
     }
 )
 

@@ -25,6 +25,7 @@ from desk.shapes import (
     waits_json,
 )
 from desk.sight import seen, why_unsent
+from desk.way_back import reply_doubt
 from models.agent import Role
 from models.masking import masked
 from models.message import Sender
@@ -149,7 +150,7 @@ async def show(request: web.Request) -> web.Response:
     ]
     related = await store.tickets.of_conversation(ticket.conversation_id)
     problem = why_unsent(request, ticket.channel)
-    address = await store.conversations.address(ticket.conversation_id)
+    way = await store.conversations.way_back(ticket.conversation_id)
     return web.json_response(
         {
             "now": services.clock(),
@@ -164,8 +165,8 @@ async def show(request: web.Request) -> web.Response:
             ),
             "next_after": next_after,
             "delivery_problem": problem,
-            "reply_doubt": services.doubt(ticket.channel, address),
-            "answers_to": _elsewhere(address, senders.get(identity)),
+            "reply_doubt": reply_doubt(services, ticket.channel, way),
+            "answers_to": _elsewhere(way.route.address, senders.get(identity)),
             "decisions": [
                 decision_json(row, needs, names, services.explain) for row, needs in decided
             ],

@@ -196,6 +196,8 @@ class DeskServices:
     ``placing``: where a ticket belongs by labels that it may get. ``delivery_problem``: why
     answers on a channel wait, as a sentence with the remedy, or None when they do not.
     ``doubt``: why an answer on a channel to an address may not arrive, or None.
+    ``takes``: how many of the messages that a channel's platform allows an answer is, by its text
+    and the number of its files.
     ``repeatable``: the channels that show an answer once however often it is sent.
     ``bundle_work``: what only those can do with bundles who know the classifier.
     ``stands``: where a waiting ticket stands now.
@@ -228,6 +230,7 @@ class DeskServices:
     watch: Watch
     delivery_problem: Callable[[str], str | None]
     doubt: Callable[[str, str], str | None]
+    takes: Callable[[str, str, int], int]
     repeatable: Collection[str]
     plan: Plan
     texts: Mapping[tuple[str, Language], str]

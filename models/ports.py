@@ -143,6 +143,14 @@ class Doubts(Protocol):
 
 
 @runtime_checkable
+class Counts(Protocol):
+    """A channel whose platform counts what may follow a customer's word (``quota_left``)."""
+
+    def takes(self, text: str, files: int, /) -> int:
+        """How many messages of that count an answer is."""
+
+
+@runtime_checkable
 class Fetches(Protocol):
     """A channel whose platform keeps the files: they are asked for after the message is there."""
 

@@ -26,6 +26,11 @@ def utf16_units(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
+def utf8_bytes(text: str) -> int:
+    """Bytes in UTF-8: a Chinese character is three, an emoji four."""
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
 def split(text: str, limit: int, size: Size) -> list[str]:
     """``text`` in parts of at most ``limit``, by ``size``; together they are the text.
 

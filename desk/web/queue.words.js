@@ -27,5 +27,6 @@ export const WORDS = {
   "channel.ingest": ["接口", "API"],
   "channel.feishu": ["飞书", "Feishu"],
   "channel.slack": ["Slack", "Slack"],
-  "channel.telegram": ["Telegram", "Telegram"]
+  "channel.telegram": ["Telegram", "Telegram"],
+  "channel.wechat": ["微信", "WeChat"]
 };

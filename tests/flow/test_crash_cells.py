@@ -37,6 +37,8 @@ from tests.contract.channels.drivers.ingest import KEY, Ingest
 from tests.contract.channels.drivers.slack import APP, BOT, SIGNING, SlackEvents, SlackSockets
 from tests.contract.channels.drivers.telegram import TOKEN, TelegramPolling, TelegramWebhook
 from tests.contract.channels.drivers.webchat import Webchat
+from tests.contract.channels.drivers.wechat import AES_KEY, APPID, WechatSealed
+from tests.contract.channels.drivers.wechat import TOKEN as WECHAT_TOKEN
 from tests.contract.channels.house import House
 from tests.contract.channels.kit import Driver
 from tests.contract.channels.platform import Platform, platform
@@ -98,6 +100,10 @@ class Cells:
             "SHOULI_CHANNELS__SLACK": (
                 f'{{bot_token = "{BOT}", signing_secret = "{SIGNING}", app_token = "{APP}",'
                 f' base_url = "{slack}/api/"}}'
+            ),
+            "SHOULI_CHANNELS__WECHAT": (
+                f'{{appid = "{APPID}", token = "{WECHAT_TOKEN}",'
+                f' encoding_aes_keys = ["{AES_KEY}"]}}'
             ),
         }
 
@@ -182,6 +188,7 @@ async def test_a_kill_loses_nothing_and_doubles_nothing(
     system, order, _ = killed
     always: list[Driver] = [
         Smtp(), Imap(), Webchat(), Ingest(), SlackEvents(), SlackSockets(), FeishuEncrypted(),
+        WechatSealed(),
     ]  # fmt: skip
     bots: list[Driver] = [TelegramPolling(), TelegramWebhook()]
     played: Counter[tuple[str, str]] = Counter()

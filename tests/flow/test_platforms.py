@@ -1,5 +1,5 @@
 """Through the platforms' own fakes and real processes: a picture from Telegram, a thread in Slack,
-a form by HTTP; each is answered where it came from."""
+a form by HTTP, a sealed word from WeChat; each is answered where it came from."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -12,6 +12,14 @@ from aiohttp import web
 from tests.contract.channels.drivers.ingest import KEY, Ingest
 from tests.contract.channels.drivers.slack import APP, BOT, SlackSockets
 from tests.contract.channels.drivers.telegram import TOKEN, TelegramPolling
+from tests.contract.channels.drivers.wechat import (
+    ACCESS_TOKEN,
+    AES_KEY,
+    APP_SECRET,
+    APPID,
+    WechatSealed,
+)
+from tests.contract.channels.drivers.wechat import TOKEN as WECHAT_TOKEN
 from tests.contract.channels.house import House
 from tests.contract.channels.kit import marked
 from tests.contract.channels.platform import Asked, Platform, platform
@@ -50,7 +58,7 @@ class Remote:
         self.url, self.http = url, http
 
 
-def settings(bot: Platform, slack: Platform, hook: Platform) -> dict[str, str]:
+def settings(bot: Platform, slack: Platform, hook: Platform, wechat: Platform) -> dict[str, str]:
     source = f'secrets = ["{KEY}"], webhook = "{hook.url}/hook", part_chars = 70'
     return {
         "SHOULI_CHANNELS__INGEST__SOURCES": f"{{form = {{{source}}}}}",
@@ -60,6 +68,10 @@ def settings(bot: Platform, slack: Platform, hook: Platform) -> dict[str, str]:
         "SHOULI_CHANNELS__SLACK": (
             f'{{bot_token = "{BOT}", app_token = "{APP}", base_url = "{slack.url}/api/"}}'
         ),
+        "SHOULI_CHANNELS__WECHAT": (
+            f'{{appid = "{APPID}", token = "{WECHAT_TOKEN}", app_secret = "{APP_SECRET}",'
+            f' encoding_aes_keys = ["{AES_KEY}"], base_url = "{wechat.url}"}}'
+        ),
         "SHOULI_DECLARED": '{"ingest/form" = {type = "投诉"}}',
     }
 
@@ -67,10 +79,11 @@ def settings(bot: Platform, slack: Platform, hook: Platform) -> dict[str, str]:
 async def test_each_is_heard_and_answered_where_it_came_from(
     prepared: Prepared, home: Path
 ) -> None:
-    bot, slack, form = Bot(), SlackSockets(), Ingest()
+    bot, slack, form, wechat = Bot(), SlackSockets(), Ingest(), WechatSealed()
+    drivers = (bot, slack, form, wechat)
     async with AsyncExitStack() as stack:
-        fakes = [await stack.enter_async_context(platform(one)) for one in (bot, slack, form)]
-        for driver, fake in zip((bot, slack, form), fakes, strict=True):
+        fakes = [await stack.enter_async_context(platform(one)) for one in drivers]
+        for driver, fake in zip(drivers, fakes, strict=True):
             driver.create(fake.url)
         system = embedded(home, prepared, settings(*fakes))
         stack.callback(system.destroy)
@@ -81,18 +94,21 @@ async def test_each_is_heard_and_answered_where_it_came_from(
             bot.show(1)
             assert await slack.deliver(house, fakes[1], 2) == "acknowledged"
             assert await form.deliver(house, fakes[2], 3) == "acknowledged"
-            for number in (1, 2, 3):
+            assert await wechat.deliver(house, fakes[3], 4) == "acknowledged"
+            for number in (1, 2, 3, 4):
                 who, ticket = await _whose(people, marked(number))
                 if number == 1:
                     await _picture(who, ticket["ticket"]["id"])
                 if number == 3:
                     (kind,) = [one for one in ticket["labels"] if one["facet"] == "type"]
                     assert (kind["value"], kind["by"]) == ("投诉", "declared")
-                await who.reply(ticket["ticket"]["id"], f"答复{number}")
+                # Resolved, so that whoever is able to has room for the next.
+                await who.reply(ticket["ticket"]["id"], f"答复{number}", "resolved")
             said = {
                 "1": lambda: bot.said(fakes[0]),
                 "2": lambda: [one.fields["text"] for one in fakes[1].of("/chat.postMessage")],
                 "3": lambda: form.said(fakes[2]),
+                "4": lambda: wechat.said(fakes[3]),
             }
             for number, heard in said.items():
                 await until(f"answer {number}", lambda n=number, h=heard: f"答复{n}" in h())
@@ -100,7 +116,8 @@ async def test_each_is_heard_and_answered_where_it_came_from(
             assert len(hooks) == 1
         await asyncio.to_thread(system.stop)
         logged = system.tail(100_000)
-        assert [secret for secret in (TOKEN, BOT, APP, KEY) if secret in logged] == []
+        secrets = (TOKEN, BOT, APP, KEY, ACCESS_TOKEN, *wechat.secrets)
+        assert [secret for secret in secrets if secret in logged] == []
 
 
 async def _whose(people: list[Agent], text: str) -> tuple[Agent, dict[str, Any]]:

@@ -19,7 +19,7 @@ _ATTEMPT_SECONDS = 120.0
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 10.0, 3600.0
 _ATTEMPTS = 12
-"""About nine hours; Telegram, Slack and Feishu keep what they announced for longer."""
+"""About nine hours; all platforms keep what they announced for longer, WeChat for three days."""
 
 
 class Fetcher:

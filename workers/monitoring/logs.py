@@ -34,6 +34,8 @@ _MASKS = (
     # Telegram puts the token of a bot into its addresses; Slack's begin with xox or xapp.
     (re.compile(r"\d{6,12}:[\w-]{30,}"), "***"),
     (re.compile(r"\bx(?:ox[a-z]|app)-[\w-]+"), "***"),
+    # WeChat wants its token and what proves a request in the address.
+    (re.compile(r"\b((?:access_token|(?:msg_)?signature)=)[\w.~+/%-]+"), r"\1***"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+"), r"\1 ***"),
     # What SQLAlchemy and pydantic quote of the values they were given.
     (re.compile(r"\[parameters: .*", re.DOTALL), "[parameters: ***]"),

@@ -80,6 +80,18 @@ class Conversation:
     ended_at: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """Where answers of a conversation go; ``route.address`` is “” where there is no way.
+
+    ``since``: text and number of files of what went there, or is to go, since the customer's
+    last word; read where ``route.quota_left`` counts it.
+    """
+
+    route: ReplyRoute
+    since: Sequence[tuple[str, int]] = ()
+
+
 class Conversations:
     """Reads logs, and appends our side to them."""
 
@@ -221,12 +233,23 @@ class Conversations:
         async with self._db.write() as tx:
             await end(tx, conversation_id, silent=False)
 
-    async def address(self, conversation_id: str) -> str:
-        """Where an answer in a conversation goes; “” where it has no way back."""
+    async def way_back(self, conversation_id: str) -> WayBack:
+        """Where an answer in a conversation goes, and what it has to share that way with."""
         query = _with_key().where(conversation.c.id == conversation_id)
+        m, o = message.c, outbound.c
+        theirs = (m.conversation_id == conversation_id) & (m.kind == "message")
+        last = select(func.max(m.received_at)).where(theirs).scalar_subquery()
+        later = o.finished_at.is_(None) | (o.finished_at >= last)
+        since = select(o.text, o.attachments).where(
+            o.conversation_id == conversation_id, o.state != "failed", later
+        )
         async with self._db.read() as conn:
             talk = (await conn.execute(query)).mappings().one()
-        return self._route(talk).address
+            route = self._route(talk)
+            if route.quota_left is None:
+                return WayBack(route)
+            rows = (await conn.execute(since)).all()
+        return WayBack(route, [(row.text, len(row.attachments)) for row in rows])
 
     async def load_outbound(self, tx: Tx, rows: Sequence[Fields]) -> list[OutboundMessage]:
         """Rows of the outbound table as messages for a channel's voice.

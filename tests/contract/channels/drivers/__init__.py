@@ -7,6 +7,7 @@ from tests.contract.channels.drivers.ingest import Ingest
 from tests.contract.channels.drivers.slack import SlackEvents, SlackSockets
 from tests.contract.channels.drivers.telegram import TelegramPolling, TelegramWebhook
 from tests.contract.channels.drivers.webchat import Webchat
+from tests.contract.channels.drivers.wechat import WechatPlain, WechatSealed
 from tests.contract.channels.kit import Driver
 
 DRIVERS: tuple[Driver, ...] = (
@@ -20,4 +21,6 @@ DRIVERS: tuple[Driver, ...] = (
     SlackSockets(),
     FeishuEncrypted(),
     FeishuToken(),
+    WechatSealed(),
+    WechatPlain(),
 )

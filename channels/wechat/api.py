@@ -1,0 +1,183 @@
+"""Answers and files through WeChat's API: what was sent, and what was not."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from channels.wechat.calls import Calls, Gate, Reply, TooLarge
+from channels.wechat.options import Options
+from channels.wechat.outcomes import AGAIN_SECONDS, GONE, Refused, became, refusal
+from models.errors import Permanent, Temporary
+from models.message import Attachment, File, OutboundMessage, SendResult
+from models.voice import in_turn, retry_after, split, utf8_bytes
+
+MAX_TEXT_BYTES = 2048
+"""Of one message, in UTF-8. More is refused (45002)."""
+
+MAX_FILE_BYTES = 20 * 1024 * 1024
+"""Of what is fetched; customers send less."""
+
+_SENDABLE: Mapping[str, tuple[str, str, int]] = {
+    "image/png": ("image", "image.png", 10 * 1024 * 1024),
+    "image/jpeg": ("image", "image.jpg", 10 * 1024 * 1024),
+    "image/gif": ("image", "image.gif", 10 * 1024 * 1024),
+    "audio/amr": ("voice", "voice.amr", 2 * 1024 * 1024),
+    "audio/mpeg": ("voice", "voice.mp3", 2 * 1024 * 1024),
+}
+"""MIME type to WeChat's kind, a name, and the most bytes. There is no kind for other files."""
+
+
+def in_parts(text: str) -> list[str]:
+    """A text as the messages that it takes."""
+    return [part for part in split(text, MAX_TEXT_BYTES, utf8_bytes) if part.strip()]
+
+
+class Api:
+    """One account's voice, and the files that its customers sent."""
+
+    def __init__(self, options: Options, clock: Callable[[], float] = time.monotonic) -> None:
+        self._own = options.base_url
+        self._calls = Calls(options, clock)
+
+    # -- answers -----------------------------------------------------------------------
+
+    async def send(self, outbound: OutboundMessage) -> SendResult:
+        """An answer, in as many messages as its length and its files need.
+
+        What cannot be sent whole is not begun, and files are put on WeChat's server first.
+        """
+        parts = in_parts(outbound.text)
+        if problem := _unfit(outbound, len(parts)):
+            return SendResult("failed", error=problem)
+        said: list[dict[str, Any]] = [
+            {"msgtype": "text", "text": {"content": part}} for part in parts
+        ]
+        try:
+            said += [await self._uploaded(file, outbound.files) for file in outbound.attachments]
+        except Gate as gate:
+            return gate.result
+        except Refused as error:
+            return became(error)
+        except (aiohttp.ClientError, OSError) as error:
+            return SendResult("retry", error=type(error).__name__, retry_after=AGAIN_SECONDS)
+        whom = outbound.route.address
+        return await in_turn([partial(self._say, {"touser": whom, **one}) for one in said])
+
+    async def _say(self, said: Mapping[str, Any]) -> SendResult:
+        # WeChat shows what is escaped as it was escaped: it wants the characters themselves.
+        body = json.dumps(said, ensure_ascii=False).encode()
+        try:
+            return _result(await self._calls.post("message/custom/send", lambda: body))
+        except Gate as gate:
+            return gate.result
+        except aiohttp.ClientConnectorError as error:
+            return SendResult("retry", error=type(error).__name__, retry_after=AGAIN_SECONDS)
+        except (aiohttp.ClientError, OSError) as error:
+            # A dropped socket, a late answer: nobody can know whether it was sent.
+            return SendResult("unknown", error=type(error).__name__)
+
+    async def _uploaded(self, file: Attachment, contents: Mapping[str, bytes]) -> dict[str, Any]:
+        """A file on WeChat's server, as the message that shows it.
+
+        Raises:
+            Gate, Refused, aiohttp.ClientError, OSError: it is not there.
+        """
+        kind, name, _ = _SENDABLE[file.mime]
+        content = contents.get(file.sha256 or "", b"")
+
+        def form() -> aiohttp.FormData:
+            made = aiohttp.FormData()
+            # Its own name is shown to nobody, and a name that is not ASCII is not understood.
+            made.add_field("media", content, filename=name, content_type=file.mime)
+            return made
+
+        reply = await self._calls.post("media/upload", form, {"type": kind}, len(content))
+        told = reply.told() or {}
+        if told.get("errcode"):
+            raise refusal(told)
+        if not told.get("media_id"):
+            raise aiohttp.ClientPayloadError("no media_id in it")
+        return {"msgtype": kind, kind: {"media_id": str(told["media_id"])}}
+
+    # -- files -------------------------------------------------------------------------
+
+    async def fetch(self, media_id: str) -> File:
+        """A file that a customer sent; a video's answer names the address where it is."""
+        try:
+            reply = await self._calls.get("media/get", {"media_id": media_id}, MAX_FILE_BYTES)
+            told = reply.told()
+            if told and told.get("video_url"):
+                reply, told = await self._video(str(told["video_url"])), None
+        except Gate as gate:
+            raise Temporary(gate.result.error) from gate
+        except TooLarge as error:
+            raise Permanent("文件超过 20 MB / The file is larger than 20 MB") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise Temporary(f"WeChat: {type(error).__name__}") from error
+        if reply.code() in GONE:
+            raise Permanent("文件没有了，微信只保存三天 / It is gone: files are kept three days")
+        if told is not None or reply.status != 200 or not reply.body:
+            raise Temporary(f"WeChat: {reply.code() or f'HTTP {reply.status}'}")
+        return File(reply.body, reply.headers.get("Content-Type", "").partition(";")[0].strip())
+
+    async def _video(self, url: str) -> Reply:
+        """What is at the address of a video: on WeChat's own hosts only, and without our token."""
+        if not _wechats(url, self._own):
+            raise Permanent(
+                "视频不在微信的服务器上，请在公众号后台查看"
+                " / The video is not on WeChat's own hosts: see it on the account's own page"
+            )
+        return await self._calls.download(url, MAX_FILE_BYTES)
+
+
+def _unfit(outbound: OutboundMessage, parts: int) -> str:
+    """Why an answer cannot be sent as it is (a sentence), or “”."""
+    for file in outbound.attachments:
+        if file.mime not in _SENDABLE:
+            return (
+                f"公众号只能发图片（PNG、JPEG、GIF）和语音（AMR、MP3），不能发“{file.name}”，"
+                "什么都没有发 / The account can send pictures and voices only, not"
+                f" “{file.name}”: nothing was sent"
+            )
+        if file.size > _SENDABLE[file.mime][2]:
+            return (
+                f"“{file.name}”太大，什么都没有发 / “{file.name}” is too large: nothing was sent"
+            )
+    most, wanted = outbound.route.quota_left, parts + len(outbound.attachments)
+    if most is not None and wanted > most:
+        return (
+            f"要分成 {wanted} 条，客户每说一次最多发 {most} 条，什么都没有发，请缩短"
+            f" / It takes {wanted} messages, and {most} may follow one of the customer's:"
+            " nothing was sent, make it shorter"
+        )
+    return ""
+
+
+def _wechats(url: str, own: str) -> bool:
+    """Whether an address is on a host of WeChat's, or where its API is said to be."""
+    try:
+        parts, api = urlsplit(url), urlsplit(own)
+    except ValueError:
+        return False
+    if (parts.scheme, parts.netloc) == (api.scheme, api.netloc):
+        return True
+    return parts.scheme in {"http", "https"} and (parts.hostname or "").endswith(".qq.com")
+
+
+def _result(reply: Reply) -> SendResult:
+    """What the answer to a message means."""
+    told = reply.told()
+    if reply.status == 429:
+        seconds = retry_after(reply.headers.get("Retry-After", "")) or AGAIN_SECONDS
+        return SendResult("retry", error="HTTP 429", retry_after=seconds)
+    if reply.status >= 500 or told is None or "errcode" not in told:
+        refused = 300 <= reply.status < 500
+        return SendResult("failed" if refused else "unknown", error=f"HTTP {reply.status}")
+    if told["errcode"] == 0:
+        return SendResult("sent", str(told["msgid"]) if told.get("msgid") else None)
+    return became(refusal(told))
