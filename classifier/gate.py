@@ -108,7 +108,7 @@ def verdict(
         elif figures["cases"]:
             reasons.append(_too_few(facet, figures["cases"]))
     for name, least in config.least_recall.items():
-        reasons += _floor(name, least, on_golden)
+        reasons.append(_floor(name, least, on_golden))
     return {"passed": all(reason["ok"] for reason in reasons), "reasons": reasons}
 
 
@@ -231,16 +231,18 @@ def _alone() -> dict[str, Any]:
     return _reason("alone", "", "", True, words)
 
 
-def _floor(
-    name: str, least: float, on_golden: Mapping[str, Mapping[str, Any]]
-) -> list[dict[str, Any]]:
+def _floor(name: str, least: float, on_golden: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     facet, _, label = name.partition(":")
     figure = on_golden.get(facet, {}).get("classes", {}).get(label)
     if figure is None:
-        return []
+        words = (
+            f"金标集里没有“{name}”，它的召回率下限无从核对：名字写对了吗？",
+            f"No case of “{name}” in the golden set to check its floor by: is it spelt right?",
+        )
+        return _reason("floor", facet, label, True, words)
     recall = figure["recall"][1]
     words = (
         f"“{label}”的召回率为 {recall:.1%}，下限 {least:.0%}",
         f"Recall of “{label}” is {recall:.1%}; the floor is {least:.0%}",
     )
-    return [_reason("floor", facet, label, recall >= least, words)]
+    return _reason("floor", facet, label, recall >= least, words)

@@ -209,9 +209,16 @@ def test_the_floor_is_the_challengers_recall(recall: float, ok: bool) -> None:
     held = {"cases": 9, "difference": 0.0, "interval": [0.0, 0.0], "recall": [0.1, recall]}
     config = GateConfig(least_recall={"f:紧急": 0.8, "f:没有": 0.9, "g:紧急": 0.9})
     found = verdict({"f": figures(0.0, (0.0, 0.0), 紧急=held)}, {}, config)
-    (reason,) = [one for one in found["reasons"] if one["check"] == "floor"]
-    assert (reason["facet"], reason["label"], reason["ok"]) == ("f", "紧急", ok)
-    assert f"“紧急”的召回率为 {recall:.1%}，下限 80%" in reason["zh"]
+    told = {
+        (one["facet"], one["label"]): one for one in found["reasons"] if one["check"] == "floor"
+    }
+    assert f"“紧急”的召回率为 {recall:.1%}，下限 80%" in told["f", "紧急"]["zh"]
+    assert told["f", "紧急"]["ok"] is found["passed"] is ok
+    # A slip in a name must not look like a floor that holds.
+    for facet, label in (("f", "没有"), ("g", "紧急")):
+        assert told[facet, label]["ok"]
+        assert f"金标集里没有“{facet}:{label}”" in told[facet, label]["zh"]
+        assert f"No case of “{facet}:{label}”" in told[facet, label]["en"]
 
 
 # -- splits ----------------------------------------------------------------------------
