@@ -279,7 +279,7 @@ class Timekeeper:
             if run.warned_at is None:
                 yield 1.0, "warned", 0
             return
-        if run.warned_at is None and run.breached_at is None:
+        if run.warned_at is None:
             yield self._policy.warn_at, "warned", 0
         if run.breached_at is None:
             yield 1.0, "breached", 0

@@ -396,6 +396,13 @@ def test_other_labels(steps: tuple[str, ...], noted: list[str]) -> None:
     assert history("resolution:紧急=50 resolution=100", *steps) == noted
 
 
+def test_other_labels_change_the_first_answer_while_the_router_still_waits_for_it() -> None:
+    clocks, steps = "first_answer:紧急=50 first_answer=100", ("0 placed", "10 placed urgent")
+    assert history(clocks, *steps, due=999.0) == ["10 retargeted first_answer 10"]
+    assert history(clocks, *steps, due=30.0) == [], "its own deadline comes first, as before"
+    assert history(clocks, *steps, due=70.0) == ["10 retargeted first_answer 10"]
+
+
 def test_a_run_is_of_the_labels_it_was_judged_by() -> None:
     """The figures sum up by domain: a correction counts, though the target is the same."""
     _, ticket = lived("resolution=100", "0 placed", "30 placed parcels")
@@ -450,7 +457,7 @@ def test_when_they_have_to_be_looked_at_again() -> None:
 def test_what_was_changed_is_written() -> None:
     """The store writes what says so, and nothing else."""
     steps = ["0 placed", "30 pending", "40 active", "80 passed", "90 passed", "95 placed urgent",
-             "96 asked", "97 told", "98 told li", "99 resolved"]  # fmt: skip
+             "96 asked", "96.5 asked", "97 told", "98 told li", "99 resolved"]  # fmt: skip
     time, ticket = lived("resolution:紧急=200 resolution=90 next_answer=50 average_answer=9")
     changed = {}
     for step in steps:
@@ -466,6 +473,7 @@ def test_what_was_changed_is_written() -> None:
         "90 passed": ["resolution"],
         "95 placed urgent": ["average_answer", "resolution"],
         "96 asked": ["next_answer"],
+        "96.5 asked": ["next_answer"],
         "97 told": [],
         "98 told li": ["average_answer", "next_answer"],
         "99 resolved": ["average_answer", "resolution"],
