@@ -54,6 +54,7 @@ def test_nothing_is_torn_that_is_shown_as_one(shown: list[str], limit: int, size
         ("一二三 四五。六七", 6, ["一二三 ", "四五。六七"]),
         ("ab👩‍🚀cd", 4, ["ab", "👩‍🚀c", "d"]),
         ("", 4, [""]),
+        ("一二。四", 4, ["一二。四"]),
         # A line break before all else, and nothing that would leave less than half a part.
         ("一二三\n四。五六七", 6, ["一二三\n", "四。五六七"]),
         ("一二\n三四五六七", 6, ["一二\n三四五", "六七"]),
@@ -69,6 +70,7 @@ def test_where_it_is_cut(text: str, limit: int, parts: list[str]) -> None:
 
 def test_sizes() -> None:
     assert [size("中😀") for size in (characters, utf16_units)] == [2, 3]
+    assert utf16_units("\ud800") == 1, "half a character is no reason to fail"
     assert split("😀中", 1, utf16_units) == ["😀", "中"], "one is sent, whatever its size"
 
 
@@ -121,7 +123,7 @@ UNKNOWN = SendResult("unknown", error="timeout")
     ("results", "state", "taken"),
     [
         ((SENT,), "sent", 1),
-        ((SENT, SendResult("sent", "second"), SENT), "sent", 3),
+        ((SENT, SendResult("sent", "second")), "sent", 2),
         ((FAILED, SENT), "failed", 1),
         ((RETRY, SENT), "retry", 1),
         ((UNKNOWN, SENT), "unknown", 1),
