@@ -1,9 +1,11 @@
 """What the command line says of errors."""
 
 import pytest
+from typer.testing import CliRunner
 
 from models.errors import NotFound, ShouliError, StorageFull, Temporary
-from workers.commands.app import _in_both
+from workers.commands.app import _in_both, app
+from workers.commands.classifier import classifier_app
 
 
 @pytest.mark.parametrize(
@@ -24,3 +26,26 @@ def test_one_that_says_itself_in_both_is_not_told_twice() -> None:
     assert _in_both(Temporary("数据库很忙 / The database is busy")) == (
         "数据库很忙 / The database is busy"
     )
+
+
+GROUPS = {"": app, "classifier": classifier_app} | {
+    str(group.name): group.typer_instance
+    for group in app.registered_groups
+    if group.typer_instance and group.name != "classifier"
+}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_list_of_commands_cuts_nothing_off(group: str) -> None:
+    told = CliRunner().invoke(app, [*group.split(), "--help"], env={"COLUMNS": "80"}).output
+    listed = " ".join(told.partition("Commands:")[2].split())
+    assert listed
+    assert "..." not in listed
+    for command in GROUPS[group].registered_commands:
+        first = (command.callback.__doc__ or "").partition("\n\n")[0]  # type: ignore[union-attr]
+        assert " ".join(first.split()).rstrip(".") in listed
+
+
+def test_who_replays_nothing_is_told_how() -> None:
+    told = CliRunner().invoke(app, ["parked", "replay"])
+    assert (told.exit_code, "--all" in told.output) == (2, True)

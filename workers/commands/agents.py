@@ -2,21 +2,23 @@
 
 import os
 import secrets
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from config.settings import Settings
+from config.settings import Settings, load, load_taxonomy
 from models.agent import PRESENCE_NAMES, ROLE_NAMES, Role
 from models.errors import NotFound
 from models.store import Store
-from workers.commands.options import ConfigOption
+from workers.commands.options import ConfigOption, Group
 from workers.commands.terminal import Terminal
 from workers.commands.with_store import with_store
 
-agents_app = typer.Typer(help="坐席账号 / People at the desk.", no_args_is_help=True)
+agents_app = typer.Typer(cls=Group, help="坐席账号 / People at the desk.", no_args_is_help=True)
 out = Terminal()
 
 _COLUMNS = (
@@ -29,6 +31,15 @@ _COLUMNS = (
     "负荷 used",
     "技能 skills",
 )
+_HANDED_OVER = {
+    "tickets": "工单 tickets",
+    "offers": "待接收的转派 transfers offered",
+    "follow_ups": "回访 follow-ups",
+    "helping": "协办与子任务 helping and sub-tasks",
+    "improvements": "改进措施 improvements",
+    "customers": "专属客户等级 tiers whose owner they are",
+}
+"""What somebody who leaves hands over."""
 
 NameOption = Annotated[str, typer.Option(help="姓名，同事看到的 / Name, for colleagues.")]
 AliasOption = Annotated[
@@ -74,9 +85,9 @@ def add(
     """新建账号，密码从环境变量 SHOULI_NEW_PASSWORD 读取，否则生成 / Create an account."""
     from desk.auth import hash_password
 
-    skills = dict(_skill(text) for text in skill or ())
     # Taken out: it is no setting, and the settings refuse what they do not know.
     given = os.environ.pop("SHOULI_NEW_PASSWORD", "")
+    skills = _skills(skill or (), config)
     password = given or secrets.token_urlsafe(9)
     more = {key: text for key, text in (("alias", alias), ("team", team)) if text}
 
@@ -87,8 +98,9 @@ def add(
             await store.agents.change(made, None, **more)
 
     with_store(config, create)
+    out.print(f"已新建 added: {login}", markup=False)
     if not given:
-        out.print(f"密码 password: {password}", markup=False)
+        out.print(f"密码，只显示这一次 password, shown once: {password}", markup=False)
 
 
 @agents_app.command("change")
@@ -102,7 +114,7 @@ def change(
     config: ConfigOption = None,
 ) -> None:
     """修改坐席；没写的不变，写了技能则整组替换 / Change somebody; what is not named stays."""
-    skills = dict(_skill(text) for text in skill) if skill else None
+    skills = _skills(skill, config) if skill else None
     given = {"name": name, "alias": alias, "team": team, "skills": skills, "capacity": capacity}
     values = {key: value for key, value in given.items() if value is not None}
     if not values:
@@ -129,7 +141,7 @@ def leave(
         return await store.leaving.leave(await _id(store, login), None, heir)
 
     for name, count in with_store(config, see_off).items():
-        out.print(f"{name}: {count}", markup=False)
+        out.print(f"{_HANDED_OVER[name]}: {count}", markup=False)
 
 
 async def _id(store: Store, login: str) -> str:
@@ -140,8 +152,20 @@ async def _id(store: Store, login: str) -> str:
     return found[0].id
 
 
-def _skill(text: str) -> tuple[str, int]:
-    name, _, level = text.rpartition("=")
-    if not name or level not in {"1", "2", "3", "4", "5"}:
-        raise typer.BadParameter(f"{text}: 写成 技能=等级(1-5) / write skill=level (1-5)")
-    return name, int(level)
+def _skills(texts: Sequence[str], config: Path | None) -> dict[str, int]:
+    """Raises ``typer.BadParameter`` for what no ticket could ever ask for."""
+    facets = load_taxonomy(load(config, environ=os.environ)).facets
+    skills = {}
+    for text in texts:
+        name, _, level = text.rpartition("=")
+        if not name or level not in {"1", "2", "3", "4", "5"}:
+            raise typer.BadParameter(f"{text}: 写成 技能=等级(1-5) / write skill=level (1-5)")
+        facet, _, value = name.partition(":")
+        if facet in facets and value not in facets[facet].classes:
+            known = ", ".join(facets[facet].classes)
+            raise typer.BadParameter(f"{text}: 分类体系里没有 / not in the taxonomy: {known}")
+        meant = [f"{each}:{name}" for each in facets if name in facets[each].classes]
+        if meant:
+            raise typer.BadParameter(f"{text}: 写全 / write {' / '.join(meant)}={level}")
+        skills[name] = int(level)
+    return skills

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
-from typer.core import TyperGroup
 
 from config.settings import Settings, load, load_rules, load_taxonomy
 from models.agent import ROLE_NAMES
@@ -21,7 +20,7 @@ from workers.commands.complaints import complaints_app
 from workers.commands.customers import customers_app
 from workers.commands.figures import figures_app
 from workers.commands.incidents import incidents_app
-from workers.commands.options import ConfigOption, JsonOption
+from workers.commands.options import ConfigOption, Group, JsonOption
 from workers.commands.parked import parked_app
 from workers.commands.records import calls_app, deliveries_app
 from workers.commands.rehearsing import simulate
@@ -30,7 +29,7 @@ from workers.commands.terminal import Terminal
 from workers.processes import heap
 
 
-class _Commands(TyperGroup):
+class _Commands(Group):
     """All commands; those of the classifier are loaded when one of them is asked for.
 
     What it loads, numpy before all, costs each other process of a deployment 25 MB and a fifth
@@ -58,7 +57,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-route_app = typer.Typer(help="分单 / Routing.", no_args_is_help=True)
+route_app = typer.Typer(cls=Group, help="分单 / Routing.", no_args_is_help=True)
 app.add_typer(agents_app, name="agents")
 app.add_typer(typer.Typer(), name="classifier")  # its place; see _Commands
 app.add_typer(deliveries_app, name="deliveries")

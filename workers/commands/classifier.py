@@ -30,11 +30,12 @@ from models.errors import Permanent, ShouliError
 from models.store import Store
 from models.ticket import Labels
 from workers.commands.json_lines import as_line, lines_at_hand, print_json
-from workers.commands.options import ConfigOption
+from workers.commands.options import ConfigOption, Group
 from workers.commands.terminal import Terminal
 from workers.commands.with_store import with_store
 
 classifier_app = typer.Typer(
+    cls=Group,
     help="分类器：训练、评测、预测、解释 / The classifier: train, judge, ask, explain.",
     no_args_is_help=True,
     rich_markup_mode=None,  # as the commands above it: it is loaded apart from them

@@ -7,11 +7,13 @@ import typer
 
 from config.settings import Settings
 from models.store import Store
-from workers.commands.options import ConfigOption, MonthOption, SpreadsheetOption
+from workers.commands.options import ConfigOption, Group, MonthOption, SpreadsheetOption
 from workers.commands.terminal import Terminal
 from workers.commands.with_store import with_store
 
-complaints_app = typer.Typer(help="投诉台账 / The ledger of complaints.", no_args_is_help=True)
+complaints_app = typer.Typer(
+    cls=Group, help="投诉台账 / The ledger of complaints.", no_args_is_help=True
+)
 out = Terminal()
 
 

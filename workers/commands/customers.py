@@ -10,12 +10,14 @@ from config.settings import Settings
 from models.errors import Rejected
 from models.store import Store
 from models.store.privacy.erasure import Erased
-from workers.commands.options import ConfigOption
+from workers.commands.options import ConfigOption, Group
 from workers.commands.terminal import Terminal
 from workers.commands.with_store import with_store
 
 customers_app = typer.Typer(
-    help="客户的个人信息，见 docs/privacy.md / Customers' personal data.", no_args_is_help=True
+    cls=Group,
+    help="客户的个人信息，见 docs/privacy.md / Customers' personal data.",
+    no_args_is_help=True,
 )
 out = Terminal()
 

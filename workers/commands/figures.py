@@ -7,11 +7,11 @@ import typer
 from config.settings import Settings, load_taxonomy
 from models.figures import dimensions_of
 from models.store import Store
-from workers.commands.options import ConfigOption, MonthOption, SpreadsheetOption
+from workers.commands.options import ConfigOption, Group, MonthOption, SpreadsheetOption
 from workers.commands.terminal import Terminal
 from workers.commands.with_store import with_store
 
-figures_app = typer.Typer(help="报表 / Figures.", no_args_is_help=True)
+figures_app = typer.Typer(cls=Group, help="报表 / Figures.", no_args_is_help=True)
 out = Terminal()
 
 

@@ -8,12 +8,13 @@ from rich.table import Table
 
 from config.settings import Settings
 from models.store import Store
-from workers.commands.options import ConfigOption
+from workers.commands.options import ConfigOption, Group
 from workers.commands.records import as_time
 from workers.commands.terminal import Terminal
 from workers.commands.with_store import with_store
 
 incidents_app = typer.Typer(
+    cls=Group,
     help="危机管理：相似的投诉成为一个事件 / Incidents: many similar complaints are one matter.",
     no_args_is_help=True,
 )

@@ -1,10 +1,25 @@
-"""Options that several commands of ``shouli`` have."""
+"""Options that several commands of ``shouli`` have, and how a group lists its commands."""
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+
+
+class Group(TyperGroup):
+    """Lists its commands with all that is said of each: cut to a line, it lost its English."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        found = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        said = [(name, one.get_short_help_str(_ALL)) for name, one in found.items() if one]
+        with formatter.section("Commands"):
+            formatter.write_dl(said)
+
+
+_ALL = 1_000
+"""Characters: more than any command says of itself in its first paragraph."""
 
 ConfigOption = Annotated[
     Path | None,

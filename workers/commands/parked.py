@@ -9,11 +9,12 @@ from rich.table import Table
 
 from config.settings import Settings
 from models.store import Store
-from workers.commands.options import ConfigOption
+from workers.commands.options import ConfigOption, Group
 from workers.commands.terminal import Terminal
 from workers.commands.with_store import with_store
 
 parked_app = typer.Typer(
+    cls=Group,
     help="停放的消息：三次处理失败，等人查看后重放 / Messages that failed three times by our own "
     "fault: look, mend, replay.",
     no_args_is_help=True,
@@ -56,6 +57,8 @@ def parked_replay(
     config: ConfigOption = None,
 ) -> None:
     """重新处理停放的消息 / Process parked messages again."""
+    if not (everything or envelope_ids):
+        raise typer.BadParameter("写上编号，或 --all / name some, or --all")
 
     async def replay(_: Settings, store: Store) -> int:
         return await store.envelopes.replay(None if everything else envelope_ids or [])

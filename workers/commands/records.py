@@ -10,15 +10,16 @@ from rich.table import Table
 from config.settings import Settings
 from models.store import Store
 from models.store.intake.calls import AnswerRate
-from workers.commands.options import ConfigOption
+from workers.commands.options import ConfigOption, Group
 from workers.commands.terminal import Terminal
 from workers.commands.with_store import with_store
 
 deliveries_app = typer.Typer(
+    cls=Group,
     help="答复的发送记录与重发 / What became of each attempt to send an answer; sending again.",
     no_args_is_help=True,
 )
-calls_app = typer.Typer(help="电话 / Telephone calls.", no_args_is_help=True)
+calls_app = typer.Typer(cls=Group, help="电话 / Telephone calls.", no_args_is_help=True)
 
 out = Terminal()
 

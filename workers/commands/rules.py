@@ -22,7 +22,7 @@ from models.routing import Line, Rulebook
 from models.store import Store
 from models.store.routing.rules import Publication
 from router.review import Finding
-from workers.commands.options import ConfigOption
+from workers.commands.options import ConfigOption, Group
 from workers.commands.rehearsing import (
     Asked,
     DaysOption,
@@ -43,6 +43,7 @@ from workers.rules.ruling import Ruling, rules_of
 _T = TypeVar("_T")
 
 rules_app = typer.Typer(
+    cls=Group,
     help="分单规则的版本：起草、检查、比较、演练、发布、退回 / Versions of the routing rules.",
     no_args_is_help=True,
 )

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from models.store import Store
+from models.store.routing.leaving import HANDED_OVER
 from tests.contract.store.makers import agent, owned
 from tests.contract.workers.test_records import data, within  # noqa: F401  a fixture
+from workers.commands.agents import _HANDED_OVER
 from workers.commands.app import app
 
 
@@ -21,13 +24,28 @@ def test_what_li_has_goes_to_han(data: Path) -> None:  # noqa: F811
     assert wrong.exit_code != 0
     done = CliRunner().invoke(app, ["agents", "leave", "li", "--to", "han"])
     assert done.exit_code == 0, done.output
-    assert "tickets: 1" in done.output
+    assert "工单 tickets: 1" in done.output
 
     async def owner(store: Store) -> str | None:
         assert await store.agents.by_login("li") is None
         return (await store.tickets.get(ticket_id)).owner_id
 
     assert within(data, owner) == han
+
+
+def test_everything_that_is_handed_over_has_a_name() -> None:
+    assert _HANDED_OVER.keys() == HANDED_OVER.keys()
+
+
+@pytest.mark.parametrize(
+    ("skill", "told"),
+    [("domain:物留=3", "物流"), ("物流=3", "domain:物流=3"), ("domain:物流", "1-5")],
+)
+def test_a_skill_that_no_ticket_asks_for_is_refused(data: Path, skill: str, told: str) -> None:  # noqa: F811
+    add = ["agents", "add", "li", "--name", "李雷", "--skill"]
+    refused = CliRunner().invoke(app, [*add, skill])
+    assert (refused.exit_code, told in refused.output) == (2, True)
+    assert CliRunner().invoke(app, [*add, "group:支援=3", "--skill", "lang:ja=2"]).exit_code == 0
 
 
 def test_who_somebody_is_to_customers(data: Path) -> None:  # noqa: F811
