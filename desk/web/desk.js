@@ -184,6 +184,10 @@ class Desk {
         state.fresh.add(event.ticket_id);
         speak(t("new.message"));
       }
+      if (event.kind === "envelope.parked" && state.me.role === "admin") {
+        notice(t("parked.alert"), "bad");
+        speak(t("parked.alert"));
+      }
       if (event.kind === "agent.overstayed" && event.agent_id === state.me.id) notice(t("presence.overstayed"));
       if (event.agent_id === state.me.id && ALERTS[event.kind]) {
         const [words, kind] = ALERTS[event.kind](event);
@@ -195,6 +199,7 @@ class Desk {
         this.arrived = event.ticket_id;
       }
     }
+    this.page?.hear?.(events);
     this.refresh({ queue: true, ticket: events.some(about) });
   }
 

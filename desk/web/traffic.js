@@ -39,6 +39,7 @@ export function makeTraffic(desk) {
   const first = h("p.empty", { role: "status" }, t("loading"));
   page.append(heading(desk, tools), first);
   page.leave = () => { left = true; };
+  page.hear = (events) => { if (events.some((event) => event.kind === "envelope.parked")) attempt(desk, read); };
   attempt(desk, read).finally(() => { if (first.isConnected) first.textContent = t("traffic.unread"); });
   return page;
 }

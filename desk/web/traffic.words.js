@@ -7,6 +7,7 @@ export const WORDS = {
   "traffic.more": ["更早的", "Earlier ones"],
   "parked.title": ["停放的来件", "Parked messages"],
   "parked.text": ["收下了、却处理不了的来件。它们没有丢，也不挡住别的来件；原因排除之后重新处理。", "Taken in, and could not be processed. They are not lost and hold up no others: once the cause is mended, replay them."],
+  "parked.alert": ["有来件处理不了，已停放，请到“收发”页查看。", "A message could not be processed and is parked: see the page Traffic."],
   "parked.none": ["没有停放的来件。", "Nothing is parked."],
   "parked.replay": ["重新处理", "Replay"],
   "parked.replay.all": ["全部重新处理", "Replay all"],

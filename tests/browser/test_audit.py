@@ -3,10 +3,54 @@
 from playwright.async_api import Page, expect
 
 from models.agent import Role
-from tests.browser.test_desk import app, house, page, sign_in, url
+from tests.browser.test_complaints import _picture
+from tests.browser.test_desk import EVIL, app, house, page, sign_in, url
 from tests.contract.desk.world import World
 
 __all__ = ["app", "house", "page", "url"]
+
+
+async def test_the_audit_is_read_and_leads_to_the_ticket(
+    page: Page, url: str, house: World
+) -> None:
+    root = await house.person("root", Role.ADMIN, name="管理员")
+    li = await house.person("li", name="李雷")
+    ticket = await house.ticket()
+    await house.give(ticket, li)
+    number = (await house.store.tickets.get(ticket)).number
+    async with house.store.db.write() as tx:
+        await tx.audit(root, "ticket.take", ticket, to=li, forced=True)
+        await tx.audit(None, "alarm.over_capacity", li)
+    async with house.store.db.write() as tx:
+        await tx.audit(li, "ticket.decline", ticket, reason=f"{EVIL} 电话 13812345678")
+    await sign_in(page, url, "root")
+    await page.get_by_role("button", name="审计").click()
+    lines = page.locator(".audit .entry")
+    await expect(lines.first).to_contain_text("登录")
+    await page.get_by_label("哪一类").select_option(label="工单")
+    await expect(lines).to_have_count(2)
+    await expect(lines.nth(0)).to_contain_text("李雷")
+    await expect(lines.nth(0)).to_contain_text("拒接工单")
+    await expect(lines.nth(0)).to_contain_text("<img src=x")
+    await expect(lines.nth(0)).to_contain_text("138****5678")
+    assert await page.evaluate("window.hacked") is None
+    await expect(lines.nth(1)).to_contain_text("越过技能和容量")
+    await page.get_by_label("谁", exact=True).select_option(label="管理员")
+    await expect(lines).to_have_count(1)
+    await page.get_by_label("哪一类").select_option(label="告警")
+    await expect(page.locator("main")).to_contain_text("没有这样的记录")
+    await page.get_by_label("月份").select_option(label="全部时间")
+    await page.get_by_label("谁", exact=True).select_option(label="所有人")
+    await expect(lines).to_contain_text("告警：over_capacity")
+    await page.get_by_label("哪一类").select_option(label="全部")
+    box = page.get_by_label("工单号或编号")
+    await box.fill(number)
+    await box.press("Enter")
+    await expect(lines).to_have_count(2)
+    await _picture(page, "audit-zh")
+    await lines.first.get_by_role("button", name=number).click()
+    await expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert f"#ticket/{ticket}" in page.url
 
 
 async def test_what_is_older_is_read_on(page: Page, url: str, house: World) -> None:

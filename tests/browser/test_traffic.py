@@ -5,6 +5,7 @@ from playwright.async_api import Page, expect
 from models.agent import Role
 from models.message import SendResult
 from models.store.effects.webhooks import Attempt
+from models.tail import EVENTS
 from tests.browser.test_complaints import _picture
 from tests.browser.test_desk import app, house, page, sign_in, url
 from tests.contract.desk.test_deliveries import answered
@@ -18,10 +19,13 @@ async def test_what_was_parked_says_why_and_is_replayed(
     page: Page, url: str, house: World
 ) -> None:
     await house.person("root", Role.ADMIN)
-    e = await parked_envelope(house, "KeyError: '<b>subject</b>'")
     await sign_in(page, url, "root")
     await page.get_by_role("button", name="收发").click()
     panel = page.get_by_role("region", name="停放的来件")
+    await expect(panel).to_contain_text("没有停放的来件")
+    e = await parked_envelope(house, "KeyError: '<b>subject</b>'")
+    await house.services.bus.publish(EVENTS)
+    await expect(page.locator(".notice.bad")).to_contain_text("请到“收发”页查看")
     await expect(panel).to_contain_text("程序处理它时出错（KeyError），试了 1 次")
     await panel.get_by_text("技术信息", exact=True).click()
     await expect(panel.locator("pre")).to_have_text("KeyError: '<b>subject</b>'")
@@ -31,7 +35,7 @@ async def test_what_was_parked_says_why_and_is_replayed(
     assert (await (await started.value).path()).read_bytes() == e.body
     await panel.get_by_role("button", name="重新处理").click()
     await expect(panel).to_contain_text("没有停放的来件")
-    await expect(page.locator(".notice")).to_contain_text("1 件已放回")
+    await expect(page.locator(".notice").last).to_contain_text("1 件已放回")
     assert await house.store.envelopes.parked() == []
     # The one button is gone: whoever goes by keys is not thrown back to the top of the page.
     await expect(panel.get_by_role("heading")).to_be_focused()
