@@ -11,7 +11,7 @@ const EVERY_MS = 1500;
 /** The page, which reads itself anew while a run is on its way; call leave() when it is left. */
 export function makeBundles(desk) {
   const first = h("p.empty", { role: "status" }, t("loading"));
-  const page = h("main.bundles", { tabindex: "-1" }, h("header.bundles-head", null, h("h1", null, t("bundles.title"))), first);
+  const page = h("main.bundles", { tabindex: "-1" }, h("header.bundles-head", null, h("h1", null, t("bundles.title")), h("span.spread", null), back(desk)), first);
   let timer = null;
   let left = false;
   const look = { channel: "" };
@@ -48,6 +48,10 @@ export function makeBundles(desk) {
   return page;
 }
 
+function back(desk) {
+  return h("button.quiet.to-tickets", { type: "button", onclick: () => desk.closePage() }, t("bundles.back"));
+}
+
 function draw(page, known, tools) {
   const [latest] = known.retrainings;
   const judged = known.retrainings.find((run) => run.outcome);
@@ -57,7 +61,7 @@ function draw(page, known, tools) {
       h("h1", null, t("bundles.title")), h("span.spread", null),
       h("button.quiet", { type: "button", onclick: () => tools.act(() => openCanned(tools.desk)) }, t("canned.title")),
       h("button.quiet", { type: "button", onclick: () => tools.act(() => openDictionary(tools.desk)) }, t("dictionary.title")),
-      h("button.quiet.to-tickets", { type: "button", onclick: () => tools.desk.closePage() }, t("bundles.back"))),
+      back(tools.desk)),
     h("div.bundles-grid", null,
       h("div.column", null, training(known, latest, tools), rack(known, tools)),
       h("div.column.wide", null,

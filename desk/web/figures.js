@@ -87,8 +87,9 @@ const definition = (figure) => (lang() === "zh" ? figure.says_zh : figure.says_e
 function trend({ starts, figures, rows }, name) {
   const { unit } = figures[name];
   const points = rows.map((row) => ({ day: starts[row.period], value: row.values[name], alarm: false }));
-  return h("div.watch-card", null, h("h3", null, title(figures[name])),
-    line(points, { label: title(figures[name]), format: (value) => (unit === "share" ? `${Math.round(100 * value)}%` : shown(unit === "seconds" ? rough(value) : Math.round(value), unit)), most: unit === "share" ? 1 : null }));
+  const drawn = points.some((point) => point.value !== null) &&
+    line(points, { label: title(figures[name]), format: (value) => (unit === "share" ? `${Math.round(100 * value)}%` : shown(unit === "seconds" ? rough(value) : Math.round(value), unit)), most: unit === "share" ? 1 : null });
+  return h("div.watch-card", null, h("h3", null, title(figures[name])), drawn || h("p.empty", null, t("figures.nothing")));
 }
 
 /** Seconds to their largest unit alone: a scale has room for no more. */

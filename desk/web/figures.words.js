@@ -17,5 +17,6 @@ export const WORDS = {
   "figures.by.region": ["地区", "Region"],
   "tier.standard": ["标准", "Standard"],
   "figures.none": ["这段时间没有工单。", "There were no tickets in this time."],
+  "figures.nothing": ["还没有可算的。", "Nothing to count yet."],
   "figures.unknown": ["（未知）", "(unknown)"]
 };

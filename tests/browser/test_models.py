@@ -19,7 +19,7 @@ async def _trained(house: World, name: str, against: str) -> None:
     assert work is not None
     outcome: dict[str, Any] = {
         "verdict": {"passed": True, "reasons": []},
-        "counts": {"seed": 9, "corrections": 1, "golden": 5, "recent": 0},
+        "counts": {"seed": 1, "lessons": 2, "golden": 3, "fresh": 4},
         "suspects": [],
         "golden": {},
         "promoted": against,
