@@ -10,9 +10,9 @@ from itertools import islice
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from channels.email import markup
+from channels.email import markup, tnef
 from channels.email.charset import decode
-from channels.email.headers import Headers, clean_line, clean_text
+from channels.email.headers import Headers, Value, clean_line, clean_text
 from channels.email.parts import Budget, Part, parse
 from models.filetypes import sniffed
 from models.message import Attachment, Envelope
@@ -48,6 +48,7 @@ _EVENT_WORDS = re.compile(
 _MOST_WORDS = 12
 _FOLDED = re.compile(r"\n[ \t]")
 _CALENDAR_ESCAPED = re.compile(r"\\([\\,;])")
+_PACKED = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _NAME_LIMIT = 200
 _BAD_IN_NAME = re.compile(r'[/\\:*?"<>|\x00]+')
 
@@ -97,7 +98,18 @@ class Body:
         elif self._is_body(part):
             self.shown.append(self._read(part))
         elif part.size or _file_name(part):
-            self.files.append((part, None))
+            self.files += self._unpacked(part) or [(part, None)]
+
+    def _unpacked(self, part: Part) -> list[tuple[Part, str | None]]:
+        """What Outlook packed into one file, each as a file of its own."""
+        if part.type.main not in _PACKED and _file_name(part).lower() != "winmail.dat":
+            return []
+        found: list[tuple[Part, str | None]] = []
+        for name, content in tnef.files(part.content()):
+            self.budget.take_part()
+            kind = Value("application/octet-stream", {"name": name})
+            found.append((Part(content, Headers([]), kind, 0, len(content)), None))
+        return found
 
     def _is_body(self, part: Part) -> bool:
         if part.disposition.main == "attachment" or _file_name(part):
@@ -127,7 +139,10 @@ class Body:
 
     def _read(self, part: Part) -> _Shown:
         text = self._text_of(part)
-        if part.type.main == "text/html" or _looks_like_html(text):
+        kind = part.type.main
+        # Who sends code in plain text asks something about it below.
+        document = kind != "text/plain" or text.rstrip().lower().endswith(("</html>", "</body>"))
+        if kind == "text/html" or (document and _looks_like_html(text)):
             return _Shown(markup=markup.visible(text))
         if part.type.parameters.get("format", "").lower() == "flowed":
             text = _unflowed(text, part.type.parameters.get("delsp", "").lower() == "yes")

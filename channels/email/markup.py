@@ -400,10 +400,10 @@ class _Reader:
         self.quote_tag = "" if _FROM_HERE.search(anchor[0]) or tag in _VOID else tag
 
     def _mark_signature(self, tag: str, attributes: str) -> None:
-        """Begins a signature outside of quotations; one that never ends is none."""
+        """Begins a signature; one that never ends is none."""
         if self.signature_start is not None:
             self.signature_depth += tag == self.signature_tag
-        elif attributes and self.quote_start is None and _SIGNATURE.search(attributes):
+        elif attributes and _SIGNATURE.search(attributes):
             self.signature_start, self.signature_tag = self.length, tag
             self.signature_depth = 1
 

@@ -152,7 +152,7 @@ def split(
     end = min(end, tail) if tail < above else end
     end = _footer_start([line for line in lines if line[0] < end], end)
     for first, last in reversed(signed):
-        if start < first < end and not text[last:end].strip() and text[start:first].strip():
+        if start < first < end and not text[last:end].strip():
             end = first
     end = _without_signature([line for line in lines if line[0] < end], end)
     if not text[start:end].strip():
@@ -189,7 +189,7 @@ def _says_nothing(text: str) -> bool:
 def _only_attribution(text: str) -> bool:
     """Whether this is one line that says who wrote, wrapped over three at most."""
     lines = text[: 2 * _LONGEST_LINE].split("\n")
-    whole = len(text) <= 2 * _LONGEST_LINE and len(lines) <= 3 and all(map(str.strip, lines))
+    whole = len(text) <= 2 * _LONGEST_LINE and len(lines) <= 3
     numbered = [(0, line.strip()) for line in lines]
     return whole and _attribution_at(numbered, 0) and _is_attribution(" ".join(text.split()))
 

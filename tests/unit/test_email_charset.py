@@ -53,6 +53,7 @@ JAPANESE = "こんにちは、注文の状況を教えてください。"
         ("café", "utf-8", "gb2312"),
         ("¥100", "utf-8", "gb2312"),
         ("Где", "utf-8", "koi8-r"),
+        ("Привет", "utf-8", "gb2312"),
         # Looks cut off where it is not.
         ("café", "latin-1", "iso-8859-1"),
     ],

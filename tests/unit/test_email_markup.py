@@ -63,6 +63,7 @@ def test_anchors_mark_what_is_quoted(source: str) -> None:
         ("<p style='DISPLAY: none !important'>no<p>yes", "<p>yes"),
         ('<table><tr><td style="display:none">no<td>yes</table>', "<table><tr><td>yes</table>"),
         ('<div><b style="visibility:hidden">no</b></div>yes', "<div></div>yes"),
+        ('<p><div><div><b style="display:none">no</div></div>yes', "<p><div><div>yes"),
         ('<p style="max-height:0.5em">yes</p>', '<p style="max-height:0.5em">yes</p>'),
         ('<img style="display:none" src="x">yes', '<img style="display:none" src="x">yes'),
         ("yes<p>display:none</p>", "yes<p>display:none</p>"),

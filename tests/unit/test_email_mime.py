@@ -148,6 +148,7 @@ def test_an_empty_plain_form_does_not_hide_the_html() -> None:
         ("您的邮箱不支持 HTML。", "<p>账单已出</p>", "账单已出"),
         ("HTML 页面打不开", "<p><img src=x></p>", "HTML 页面打不开"),
         ("账单已出", "<p>账单已出，请看</p>", "账单已出"),
+        ("HTML" * 76, "<p>other</p>", "HTML" * 76),
         # Only the HTML tells where the signature begins.
         ("退款\n\n张三", '<p>退款</p><div class="moz-signature">张三</div>', "退款"),
     ],
@@ -174,10 +175,17 @@ def test_what_no_reader_sees_is_shown_nowhere() -> None:
     assert "预览" not in message.html + both.html
 
 
-def test_html_is_read_whatever_it_is_called() -> None:
-    assert (
-        read(b"Content-Type: text/plain\r\n\r\n<html><body><p>hi</p></body></html>").text == "hi"
-    )
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("<html><body><p>hi</p></body></html>\r\n", "hi"),
+        ("<!DOCTYPE html><body>hi</body>", "hi"),
+        ("<html><p>code</p></html>\r\nWhy?", "<html><p>code</p></html>\nWhy?"),
+        ("Why </html>", "Why </html>"),
+    ],
+)
+def test_a_document_is_read_whatever_it_is_called(body: str, text: str) -> None:
+    assert read(f"Content-Type: text/plain\r\n\r\n{body}".encode()).text == text
 
 
 def test_html_may_say_its_charset_itself() -> None:

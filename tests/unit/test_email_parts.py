@@ -96,6 +96,7 @@ def test_broken_mail_keeps_its_text(raw: bytes, contents: list[bytes]) -> None:
         (b"base64", b"5L2g5aW9!!x", "你好".encode()),
         (b"base64", b"5L2g\r\n5Q==\r\npb0=\r\n", "你好".encode()),
         (b"base64", b"5L2g5Q==\r\n_____\r\nusers mailing list\r\n", b"\xe4\xbd\xa0\xe5"),
+        (b"base64", b"5L2g5Q==\r\nOf a list\r\n", b"\xe4\xbd\xa0\xe5"),
         (b"base64", b"Hello, it was never encoded.", b"Hello, it was never encoded."),
         (b"quoted-printable", b"a= \t\r\nb", b"ab"),
         (b"quoted-printable", b"a=\r\nb=3D", b"ab="),

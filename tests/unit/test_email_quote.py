@@ -218,6 +218,12 @@ def test_where_the_new_part_ends(tail: str, quoted: bool) -> None:
     assert text[start:end].strip() == (NEW if quoted else text.strip())
 
 
+@pytest.mark.parametrize("written", ["在吗？\n", "在等\n\n"])
+def test_what_stands_above_who_wrote_is_no_part_of_it(written: str) -> None:
+    start, end = split(f"{written}客服 <s@x.example> 写道：\n旧")
+    assert (start, end) == (0, len(written))
+
+
 @pytest.mark.parametrize(
     ("above", "kept"), [("____\n", "____"), ("我的问题如下\n", "我的问题如下"), ("_____\n\n", "")]
 )
@@ -240,6 +246,7 @@ def test_what_stands_above_a_quoted_header_is_text_unless_it_is_a_rule(
         ("On 1/1/24, Support wrote:\n[旧]下", 1, "下"),
         ("上[旧]中[旧]下", 2, "上[旧]中[旧]下"),
         ("上[旧]中[旧]", 2, "上[旧]中[旧]"),
+        ("上\n> 旧\n> 旧\n[旧]下", 1, "上\n> 旧\n> 旧\n[旧]下"),
     ],
 )
 def test_what_html_marks_as_quoted(text: str, marked: int, new: str) -> None:
@@ -343,6 +350,13 @@ def test_on_doubt_nothing_is_a_signature(source: str) -> None:
             (
                 "<p>新的</p><p>发件人：客服<br>发送时间：2024-01-01<br>收件人：z</p><p>旧</p>"
                 '<blockquote type="cite">更旧</blockquote><p>客服中心</p>'
+            ),
+            "新的",
+        ),
+        (
+            (
+                '<p>新的</p><div class="gmail_quote">---- Forwarded message ----<p>旧</p>'
+                "<blockquote>更旧</blockquote><p>旧</p></div>"
             ),
             "新的",
         ),

@@ -1,0 +1,124 @@
+"""Files that Outlook packs into one “winmail.dat” (TNEF, [MS-OXTNEF]), which others cannot open.
+
+A list of attributes, each with its length; those of a file come behind one that begins it. What
+is cut off or makes no sense ends the list: the packed file is shown as it came then.
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from channels.email.charset import decode
+from channels.email.headers import clean_line
+
+_SIGNATURE = 0x223E9F78
+_MOST_ATTRIBUTES = 5_000
+_MOST_PROPERTIES = 100
+"""Of one file, and values of one property: Outlook writes some twenty."""
+
+_BEGINS_FILE = 0x00069002
+_TITLE = 0x00018010
+_DATA = 0x0006800F
+_PROPERTIES = 0x00069005
+_CODE_PAGE = 0x00069007
+
+_LONG_NAME = 0x3707
+_FIXED_BYTES = {2: 4, 3: 4, 4: 4, 5: 8, 6: 8, 7: 8, 0xA: 4, 0xB: 4, 0x14: 8, 0x40: 8, 0x48: 16}
+"""What a value of each MAPI type takes ([MS-OXCDATA] §2.11.1), filled up to four bytes."""
+
+_STRING, _UNICODE = 0x1E, 0x1F
+_BY_LENGTH = frozenset({_STRING, _UNICODE, 0x102, 0x0D})
+_MANY = 0x1000
+
+
+class File(NamedTuple):
+    """A file by its name (“” where it has none) and its bytes."""
+
+    name: str
+    content: bytes
+
+
+def files(packed: bytes) -> list[File]:
+    """The files, in their order; empty where there are none, or nothing can be read."""
+    found: list[File] = []
+    charset = "cp1252"
+    for kind, value in _attributes(packed):
+        if kind == _CODE_PAGE and len(value) >= 4:
+            charset = f"cp{int.from_bytes(value[:4], 'little')}"
+        elif kind == _BEGINS_FILE:
+            found.append(File("", b""))
+        elif found and kind == _DATA:
+            found[-1] = found[-1]._replace(content=value)
+        elif found and kind == _TITLE and not found[-1].name:
+            found[-1] = found[-1]._replace(name=_text(value, charset))
+        elif found and kind == _PROPERTIES and (name := _long_name(value, charset)):
+            found[-1] = found[-1]._replace(name=name)
+    return [file for file in found if file.content]
+
+
+def _attributes(packed: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yields type and value: level, type, length, value, sum of its bytes."""
+    if len(packed) < 6 or int.from_bytes(packed[:4], "little") != _SIGNATURE:
+        return
+    position = 6
+    for _ in range(_MOST_ATTRIBUTES):
+        if position + 9 > len(packed):
+            return
+        kind, length = struct.unpack_from("<II", packed, position + 1)
+        start = position + 9
+        if start + length > len(packed):
+            return
+        yield kind, packed[start : start + length]
+        position = start + length + 2
+
+
+def _long_name(properties: bytes, charset: str) -> str:
+    """The name as the sender saw it: the title is one of eight characters and three."""
+    try:
+        return next(_names(properties, charset), "")
+    except struct.error:
+        return ""
+
+
+def _names(properties: bytes, charset: str) -> Iterator[str]:
+    """Yields long file names among MAPI properties.
+
+    Raises:
+        struct.error: they end too early.
+    """
+    (count,) = struct.unpack_from("<I", properties)
+    position = 4
+    for _ in range(min(count, _MOST_PROPERTIES)):
+        kind, number = struct.unpack_from("<HH", properties, position)
+        position += 4
+        if number >= 0x8000:
+            position = _past_name(properties, position)
+        single = kind & ~_MANY
+        values = 1
+        if kind & _MANY or single in _BY_LENGTH:
+            (values,) = struct.unpack_from("<I", properties, position)
+            position += 4
+        if single not in _BY_LENGTH:
+            position += _FIXED_BYTES.get(single, len(properties)) * values
+            continue
+        for _ in range(min(values, _MOST_PROPERTIES)):
+            (length,) = struct.unpack_from("<I", properties, position)
+            start = position + 4
+            value = properties[start : start + length]
+            position = start + length + -length % 4
+            if start + length > len(properties):
+                return
+            if number == _LONG_NAME and single in (_STRING, _UNICODE):
+                yield _text(value, "utf-16-le" if single == _UNICODE else charset)
+
+
+def _past_name(properties: bytes, position: int) -> int:
+    """Where the value of a named property begins: its name is a number or a string."""
+    kind, length = struct.unpack_from("<II", properties, position + 16)
+    return position + 24 + (length + -length % 4 if kind else 0)
+
+
+def _text(value: bytes, charset: str) -> str:
+    if charset == "utf-16-le":
+        return clean_line(value.decode(charset, "replace"))
+    return clean_line(decode(value.rstrip(b"\0"), charset))

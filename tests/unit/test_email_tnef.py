@@ -1,0 +1,114 @@
+"""What Outlook packs into “winmail.dat”."""
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from channels.email.tnef import files
+from tests.unit.test_email_mime import normalize
+
+_BEGIN, _TITLE, _DATA, _PROPERTIES, _CODE_PAGE = 0x69002, 0x18010, 0x6800F, 0x69005, 0x69007
+
+
+def attribute(kind: int, value: bytes, level: int = 2) -> bytes:
+    checksum = sum(value) & 0xFFFF
+    return struct.pack("<BII", level, kind, len(value)) + value + struct.pack("<H", checksum)
+
+
+def packed(*attributes: bytes) -> bytes:
+    return struct.pack("<IH", 0x223E9F78, 1) + b"".join(attributes)
+
+
+def _filled(value: bytes) -> bytes:
+    return struct.pack("<I", len(value)) + value + bytes(-len(value) % 4)
+
+
+def properties(*each: bytes) -> bytes:
+    return struct.pack("<I", len(each)) + b"".join(each)
+
+
+NUMBER = struct.pack("<HHI", 3, 0x3705, 1)
+TIME = struct.pack("<HHQ", 0x40, 0x3007, 1)
+NAMED = (
+    struct.pack("<HH16sI", 3, 0x8001, b"g" * 16, 1) + _filled("名".encode("utf-16-le")) + b"1234"
+)
+MANY = struct.pack("<HHI", 0x101F, 0x3008, 2) + _filled(b"a\0") + _filled(b"b\0")
+LONG_NAME = struct.pack("<HHI", 0x1F, 0x3707, 1) + _filled("合同 2024.docx\0".encode("utf-16-le"))
+NARROW_NAME = struct.pack("<HHI", 0x1E, 0x3707, 1) + _filled("合同.docx\0".encode("gbk"))
+
+
+def a_file(name: bytes, content: bytes, *more: bytes) -> bytes:
+    title = attribute(_TITLE, name + b"\0")
+    rest = b"".join(attribute(_PROPERTIES, one) for one in more)
+    return attribute(_BEGIN, bytes(14)) + title + attribute(_DATA, content) + rest
+
+
+def test_files_have_their_names_and_contents() -> None:
+    data = packed(
+        attribute(_CODE_PAGE, struct.pack("<II", 936, 0), level=1),
+        attribute(0x2800C, b"body\0", level=1),
+        a_file("发票.pdf".encode("gbk"), b"%PDF-1.4 x"),
+        a_file(b"HETONG~1.DOC", b"two", properties(NUMBER, TIME, NAMED, MANY, LONG_NAME)),
+        a_file(b"HETONG~2.DOC", b"three", properties(NARROW_NAME)),
+        a_file(b"empty.txt", b""),
+    )
+    assert files(data) == [
+        ("发票.pdf", b"%PDF-1.4 x"),
+        ("合同 2024.docx", b"two"),
+        ("合同.docx", b"three"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "more", [b"", b"\1", properties(LONG_NAME)[:20], struct.pack("<IHHI", 9, 0x1003, 1, 2**32 - 1)]
+)
+def test_a_name_that_cannot_be_read_is_the_short_one(more: bytes) -> None:
+    assert files(packed(a_file(b"A.DOC", b"x", more))) == [("A.DOC", b"x")]
+
+
+def test_the_long_name_counts_wherever_it_stands() -> None:
+    long_name = attribute(_PROPERTIES, properties(LONG_NAME))
+    data = [
+        attribute(_BEGIN, b""),
+        long_name,
+        attribute(_TITLE, b"A.DOC\0"),
+        attribute(_DATA, b"x"),
+    ]
+    assert files(packed(*data)) == [("合同 2024.docx", b"x")]
+
+
+def test_what_is_cut_off_is_left_out() -> None:
+    whole = packed(a_file(b"a", b"one"), a_file(b"b", b"two"))
+    assert files(whole) == [("a", b"one"), ("b", b"two")]
+    assert files(whole[:-4]) == [("a", b"one")]
+    assert files(b"\0" + whole) == []
+
+
+@given(st.binary(max_size=300))
+def test_nothing_raises(data: bytes) -> None:
+    files(packed(data))
+    files(packed(a_file(b"a", b"x", data)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("application/ms-tnef", "x.dat"), ("application/octet-stream", "WINMAIL.DAT")],
+)
+def test_the_agent_gets_the_files_themselves(kind: str, name: str) -> None:
+    body = packed(a_file("发票.pdf".encode("gbk"), b"%PDF-1.4 x"))
+    head = f"Content-Type: {kind}; name={name}\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+    message, contents = normalize(head.encode() + body)
+    (file,) = message.attachments
+    assert (file.name, file.mime, contents[file.sha256 or ""]) == (
+        "发票.pdf",
+        "application/pdf",
+        b"%PDF-1.4 x",
+    )
+
+
+def test_what_holds_no_file_is_kept_as_it_came() -> None:
+    head = b"Content-Type: application/ms-tnef; name=winmail.dat\r\n\r\n"
+    message, _ = normalize(head + packed(attribute(0x2800C, b"body\0", level=1)))
+    assert [file.name for file in message.attachments] == ["winmail.dat"]
