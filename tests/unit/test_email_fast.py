@@ -154,6 +154,12 @@ async def test_a_session_however_it_is_cut() -> None:
         assert await converse(FastSMTP, [stream[:place], stream[place:]]) == (whole, mails)
 
 
+@pytest.mark.parametrize("before", range(4))
+async def test_each_command_at_each_point_of_a_session(before: int) -> None:
+    for command in COMMANDS:
+        await both([*SESSION[:before], command, b"NOOP\r\n"])
+
+
 @pytest.mark.parametrize("utf8", [False, True])
 async def test_random_commands_cut_at_random_places(utf8: bool) -> None:
     rng = random.Random(SEED)
