@@ -1,5 +1,6 @@
 """Who may post to the account's address, and what is made of posts that no account gets."""
 
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -127,6 +128,18 @@ async def test_a_key_can_be_changed(opening: Opening) -> None:
     assert await posted_sealed(lent, sealed(xml(1), key=NEW_KEY)) == 200
     assert await posted_sealed(lent, sealed(xml(2))) == 200
     assert [envelope.body for envelope in lent.accepted] == [xml(1), xml(2)]
+
+
+async def test_an_account_that_is_set_to_json_is_read_as_well(opening: Opening) -> None:
+    lent = await opening(WechatSealed())
+    inner = {"FromUserName": OPENID, "CreateTime": 1764036000, "MsgType": "text", "MsgId": 7}
+    encrypt = sealed(json.dumps({**inner, "Content": "你好", "nested": {"a": 1}}).encode())
+    now = str(int(time.time()))
+    right = {"timestamp": now, "msg_signature": sign(TOKEN, now, "42", encrypt)}
+    outer = json.dumps({"ToUserName": "gh_7f083739789a", "Encrypt": encrypt}).encode()
+    assert await posted(lent, outer, **right) == 200
+    await lent.work()
+    assert await lent.said() == [("7", "你好")]
 
 
 async def test_what_wechat_vouches_for_is_kept_even_if_it_cannot_be_read(
