@@ -1,5 +1,5 @@
 """Through the platforms' own fakes and real processes: a picture from Telegram, a thread in Slack,
-a form by HTTP, a sealed word from WeChat; each is answered where it came from."""
+a form by HTTP, words from WeChat and Feishu; each is answered where it came from."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -9,6 +9,8 @@ from typing import Any, cast
 import aiohttp
 from aiohttp import web
 
+from tests.contract.channels.drivers.feishu import APP_SECRET as FEISHU_SECRET
+from tests.contract.channels.drivers.feishu import ENCRYPT_KEY, FeishuEncrypted, words
 from tests.contract.channels.drivers.ingest import KEY, Ingest
 from tests.contract.channels.drivers.slack import APP, BOT, SlackSockets
 from tests.contract.channels.drivers.telegram import TOKEN, TelegramPolling
@@ -58,7 +60,9 @@ class Remote:
         self.url, self.http = url, http
 
 
-def settings(bot: Platform, slack: Platform, hook: Platform, wechat: Platform) -> dict[str, str]:
+def settings(
+    bot: Platform, slack: Platform, hook: Platform, wechat: Platform, company: Platform
+) -> dict[str, str]:
     source = f'secrets = ["{KEY}"], webhook = "{hook.url}/hook", part_chars = 70'
     return {
         "SHOULI_CHANNELS__INGEST__SOURCES": f"{{form = {{{source}}}}}",
@@ -72,6 +76,10 @@ def settings(bot: Platform, slack: Platform, hook: Platform, wechat: Platform) -
             f'{{appid = "{APPID}", token = "{WECHAT_TOKEN}", app_secret = "{APP_SECRET}",'
             f' encoding_aes_keys = ["{AES_KEY}"], base_url = "{wechat.url}"}}'
         ),
+        "SHOULI_CHANNELS__FEISHU": (
+            f'{{app_id = "cli_shouli", app_secret = "{FEISHU_SECRET}",'
+            f' encrypt_key = "{ENCRYPT_KEY}", base_url = "{company.url}"}}'
+        ),
         "SHOULI_DECLARED": '{"ingest/form" = {type = "投诉"}}',
     }
 
@@ -80,7 +88,8 @@ async def test_each_is_heard_and_answered_where_it_came_from(
     prepared: Prepared, home: Path
 ) -> None:
     bot, slack, form, wechat = Bot(), SlackSockets(), Ingest(), WechatSealed()
-    drivers = (bot, slack, form, wechat)
+    company = FeishuEncrypted()
+    drivers = (bot, slack, form, wechat, company)
     async with AsyncExitStack() as stack:
         fakes = [await stack.enter_async_context(platform(one)) for one in drivers]
         for driver, fake in zip(drivers, fakes, strict=True):
@@ -95,7 +104,8 @@ async def test_each_is_heard_and_answered_where_it_came_from(
             assert await slack.deliver(house, fakes[1], 2) == "acknowledged"
             assert await form.deliver(house, fakes[2], 3) == "acknowledged"
             assert await wechat.deliver(house, fakes[3], 4) == "acknowledged"
-            for number in (1, 2, 3, 4):
+            assert await company.deliver(house, fakes[4], 5) == "acknowledged"
+            for number in (1, 2, 3, 4, 5):
                 who, ticket = await _whose(people, marked(number))
                 if number == 1:
                     await _picture(who, ticket["ticket"]["id"])
@@ -109,6 +119,7 @@ async def test_each_is_heard_and_answered_where_it_came_from(
                 "2": lambda: [one.fields["text"] for one in fakes[1].of("/chat.postMessage")],
                 "3": lambda: form.said(fakes[2]),
                 "4": lambda: wechat.said(fakes[3]),
+                "5": lambda: [words(one) for one in fakes[4].of("/im/v1/messages")],
             }
             for number, heard in said.items():
                 await until(f"answer {number}", lambda n=number, h=heard: f"答复{n}" in h())
@@ -116,7 +127,7 @@ async def test_each_is_heard_and_answered_where_it_came_from(
             assert len(hooks) == 1
         await asyncio.to_thread(system.stop)
         logged = system.tail(100_000)
-        secrets = (TOKEN, BOT, APP, KEY, ACCESS_TOKEN, *wechat.secrets)
+        secrets = (TOKEN, BOT, APP, KEY, ACCESS_TOKEN, *wechat.secrets, *company.secrets)
         assert [secret for secret in secrets if secret in logged] == []
 
 
