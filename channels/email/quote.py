@@ -73,6 +73,13 @@ _HEADER_OTHER = re.compile(
     r"|宛先|件名|送信日時|отправлено|кому|тема)\*?\s?[:：]",
     re.IGNORECASE,
 )
+_MAIL_FIELD = re.compile(
+    r"[>*\s]*(?:发送时间|发件时间|发送日期|寄件日期|主\s{0,2}题|主旨|sent|subject|gesendet|betreff|envoyé|objet"
+    r"|enviado|asunto|assunto|inviato|oggetto|verzonden|onderwerp|件名|送信日時|отправлено|тема)",
+    re.IGNORECASE,
+)
+"""Fields that nothing but a mail has."""
+
 _HEADER_WINDOW = 6
 """Lines after 发件人： among which two more fields of a quoted header must stand."""
 
@@ -120,6 +127,7 @@ _LIST_RULE = re.compile(r"_{20,}")
 _PGP_BEGIN = "-----BEGIN PGP SIGNED MESSAGE-----"
 _PGP_SIGNATURE = "-----BEGIN PGP SIGNATURE-----"
 
+_WHEN_OR_WHO = re.compile(r"[\d@]")
 _SENTENCE_ENDS = ("。", "？", "！", "?", "!")
 """No line ends so within who wrote and when."""
 
@@ -256,8 +264,11 @@ def _begins_header(lines: Sequence[tuple[int, str]], number: int) -> bool:
     """发件人： … 发送时间： … 主题： as Outlook and Foxmail put above what they quote."""
     if not _HEADER_FIRST.match(lines[number][1]):
         return False
-    following = lines[number + 1 : number + 1 + _HEADER_WINDOW]
-    return sum(1 for _, line in following if _HEADER_OTHER.match(line)) >= 2
+    window = [line for _, line in lines[number + 1 : number + 1 + _HEADER_WINDOW]]
+    fields = [line for line in window if _HEADER_OTHER.match(line)]
+    # 发件人, 收件人 and 时间 alone are what customers say of a parcel.
+    of_mail = (_MAIL_FIELD.match(line) or "@" in line for line in [lines[number][1], *fields])
+    return len(fields) >= 2 and any(of_mail)
 
 
 def _rule_above(lines: Sequence[tuple[int, str]], number: int) -> int:
@@ -323,6 +334,8 @@ def _is_attribution(line: str) -> bool:
     return (
         line.endswith((":", "："))
         and _SAID.search(line) is not None
+        # Programs write when, or from which address; people write “在官网上你们写道：”.
+        and _WHEN_OR_WHO.search(line) is not None
         and _ATTRIBUTION.fullmatch(line) is not None
     )
 

@@ -158,6 +158,11 @@ def test_signature_above_a_quotation() -> None:
         "From: is a word.\nNothing follows.",
         "On the phone your colleague wrote: nothing",
         "我在网上写道：这个产品很好",
+        "你好\n在你们的商品页面里写道：\n七天无理由退货。\n可是客服拒绝了我。",
+        "Hello\nOn your website you wrote:\nfree returns.\nBut your agent refused.",
+        # A parcel has a sender and a receiver, too.
+        "请改地址：\n发件人：王五 13800000000\n收件人：李四 13900000000\n时间：明天上午\n谢谢",
+        "你好\n寄件人：王五\n收件人：李四\n日期：1月1日\n这个件一直没有动。",
         "a\n-- \n" + "\n".join(["line"] * 30),
         # What only begins like a sign-off.
         "你好\n发自内心的感谢你们",
