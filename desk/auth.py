@@ -238,7 +238,7 @@ def refuse_foreign(request: web.Request) -> None:
     origin = request.headers.get(hdrs.ORIGIN)
     if origin is None and not upgrade and CSRF_HEADER in request.headers:
         return
-    if origin is None or origin not in _origins(request):
+    if origin not in _origins(request):
         words = Words(
             f"请求来自其他网站，已拒绝；程序请用 API 令牌，或带上 {CSRF_HEADER} 头。",
             f"Refused: it comes from another site. Programs use a token or send {CSRF_HEADER}.",

@@ -14,12 +14,9 @@ from functools import lru_cache
 _WIDER = {
     "gb2312": "gb18030",
     "gbk": "gb18030",
-    "cp936": "gb18030",
-    "euc_cn": "gb18030",
     "big5": "big5hkscs",
     "cp950": "big5hkscs",
     "euc_kr": "cp949",
-    "ks_c_5601_1987": "cp949",
     "shift_jis": "cp932",
     "iso2022_jp": "iso2022_jp_ext",
     "iso8859-1": "cp1252",
@@ -34,12 +31,10 @@ _ALIASES = {
     "windows_936": "gb18030",
     "x_big5": "big5hkscs",
     "x_sjis": "cp932",
-    "ks_c_5601_1987": "cp949",
     "cp_850": "cp850",
     "windows_874": "cp874",
     "iso_8859_8_i": "iso8859_8",
     "utf8mb4": "utf_8",
-    "unicode_1_1_utf_7": "utf_7",
 }
 """Names that are seen in mail and that Python does not know."""
 

@@ -187,6 +187,13 @@ async def test_nobodys_password_is_checked_all_the_same(
     assert await passwords.check(hash_password("correct horse"), "correct horse", "")
 
 
+async def test_even_who_knew_nobodys_password_is_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    passwords = Passwords()
+    monkeypatch.setattr(passwords, "_matches", lambda *_: True)
+    assert not await passwords.check(None, "correct horse", "")
+    assert await passwords.check("a hash", "correct horse", "")
+
+
 def test_a_secure_cookie_is_bound_to_its_host() -> None:
     assert cookie_name(DeskOptions(secure_cookie=True)) == "__Host-shouli"
     assert cookie_name(DeskOptions()) == "shouli"

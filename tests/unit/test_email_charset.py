@@ -148,6 +148,19 @@ def test_of_a_longer_text_in_a_small_alphabet_the_charset_is_found() -> None:
     assert decode(text.encode("cp1251")) == text
 
 
+def test_accents_that_stand_together_now_and_then_are_no_chinese() -> None:
+    """Each of their bytes is half of a character of GBK, but few are of one that people use."""
+    text = "CRÉÉS pour les élèves du lycée présent, généraux"
+    assert decode(text.encode("latin-1")) == text
+    late = "a" * 70_000 + "déjeuner"
+    assert decode(late.encode("latin-1")) == late, "beyond what a guess is made from"
+
+
+def test_what_is_declared_as_western_and_looks_like_nothing_else_is() -> None:
+    odd = "øùúûüýþÿ" * 4
+    assert decode(odd.encode("latin-1"), "iso-8859-1") == odd
+
+
 def test_too_little_to_guess_by_is_taken_as_western() -> None:
     """Every byte is some character: wrong perhaps, but nothing is lost."""
     assert decode("Где?".encode("cp1251")) == "Ãäå?"
