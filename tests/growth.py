@@ -10,7 +10,7 @@ TIMES = 8
 LINEAR = 3 * TIMES
 """What takes linear time stays below: it grows by ``TIMES``, what is quadratic by its square."""
 
-_RUNS = 5
+_RUNS = 3
 
 
 def growth(work: Callable[[int], object], size: int) -> float:

@@ -407,4 +407,4 @@ def test_what_is_under_a_quotation_does_not_hide_what_is_new(source: str, new: s
     ],
 )
 def test_time_is_linear(line: str) -> None:
-    assert growth(lambda size: split(f"{line}\n" * size), 125) < LINEAR
+    assert growth(lambda size: split(f"{line}\n" * size), 50) < LINEAR
