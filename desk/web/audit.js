@@ -23,7 +23,10 @@ export function makeAudit(desk) {
     const mine = ++turn;
     const query = Object.entries(asked).filter(([, value]) => value);
     const before = further ? [["before", known.entries.at(-1).id]] : [];
-    if (!further) state.textContent = t("loading");
+    if (!further) {
+      state.textContent = t("loading");
+      more.hidden = true; // what it would go on from is of another choice
+    }
     state.hidden = further;
     try {
       const found = await call("GET", `/audit?${new URLSearchParams([...query, ...before, ["limit", String(AT_ONCE + 1)]])}`);

@@ -1,6 +1,8 @@
 """Who did what: read by admins, by month, kind, person and ticket."""
 
-from playwright.async_api import Page, expect
+import asyncio
+
+from playwright.async_api import Page, Route, expect
 
 from models.agent import Role
 from tests.browser.test_complaints import _picture
@@ -60,13 +62,26 @@ async def test_what_is_older_is_read_on(page: Page, url: str, house: World) -> N
             await tx.audit(root, "ticket.take", f"ticket {n}")
     await sign_in(page, url, "root")
     await page.get_by_role("button", name="审计").click()
+    lines, more = page.locator(".audit .entry"), page.get_by_role("button", name="更早的")
+    await expect(more).to_be_visible()
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def held(route: Route) -> None:
+        asked.set()
+        await answered.wait()
+        await route.continue_()
+
+    await page.route("**/api/v1/audit?*action=*", held)
     await page.get_by_label("哪一类").select_option(label="工单")
-    lines = page.locator(".audit .entry")
+    await asked.wait()
+    # What is listed yet is of another choice: nothing goes on from there.
+    await expect(more).to_be_hidden()
+    answered.set()
     await expect(lines).to_have_count(50)
-    await page.get_by_role("button", name="更早的").click()
+    await more.click()
     await expect(lines).to_have_count(60)
     await expect(lines.nth(50)).to_be_focused()
-    await expect(page.get_by_role("button", name="更早的")).to_be_hidden()
+    await expect(more).to_be_hidden()
     await page.get_by_role("button", name="English").click()
     await expect(page.get_by_label("Month")).to_be_visible()
     named = await page.get_by_label("Month").locator("option").nth(1).inner_text()
