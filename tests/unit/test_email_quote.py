@@ -208,6 +208,10 @@ def _apart(lines: int) -> str:
         ("On Mon, Jan 1, 2024, Support wrote:\n> old\n\n> old\n\n发自我的iPhone", True),
         ("On Mon, Jan 1, 2024, Support wrote:\nold", True),
         ("On Mon, Jan 1, 2024, Support wrote:\n> old\nNo, I did not.", False),
+        # What stands between the line and the signs is of the quotation, too; and so is a
+        # signature in it.
+        ("On Mon, Jan 1, 2024, Support wrote:\n(shortened)\n> old\n\n发自我的iPhone", True),
+        (f"{QUOTED['QQ']}\n\n旧内容\n-- \n客服部", True),
         # A signature is not longer than twelve lines; the first of two lines of dashes counts.
         ("-- " + "\nx" * 12, True),
         ("-- " + "\nx" * 13, False),
