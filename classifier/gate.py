@@ -158,7 +158,7 @@ def _recall(table: Integers, at: int) -> float:
 
 def _figure(champion: float, challenger: float, differences: Floats, among: int) -> dict[str, Any]:
     tail = 2.5 / among
-    low, high = np.percentile(differences, [tail, 100 - tail]) if len(differences) else (0.0, 0.0)
+    low, high = np.percentile(differences, [tail, 100 - tail])
     return {
         "champion": round(champion, 4),
         "challenger": round(challenger, 4),
