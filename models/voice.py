@@ -106,8 +106,10 @@ async def in_turn(steps: Sequence[Callable[[], Awaitable[SendResult]]]) -> SendR
     for number, step in enumerate(steps):
         result = await step()
         if result.state != "sent" and number:
-            some = f"{number}/{len(steps)} 已送出，其余没有 / {number} of {len(steps)} were sent"
-            return SendResult("unknown", error=f"{some}: {result.error}")
+            zh, _, en = result.error.partition(" / ")
+            some = f"{number}/{len(steps)} 已送出，其余没有：{zh}".rstrip("：")
+            told = f"{number} of {len(steps)} were sent: {en or zh}".rstrip(": ")
+            return SendResult("unknown", error=f"{some} / {told}")
         if result.state != "sent":
             return result
         first = first or result

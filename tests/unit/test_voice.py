@@ -151,3 +151,24 @@ async def test_of_several_messages_the_first_that_is_not_sent_ends_it(
         assert f"{taken - 1} of {len(results)} were sent" in whole.error
     elif results:
         assert whole is results[0]
+
+
+@pytest.mark.parametrize(
+    ("why", "zh", "en"),
+    [
+        ("已满 5 条 / five are the most", "：已满 5 条", ": five are the most"),
+        ("HTTP 500", "：HTTP 500", ": HTTP 500"),
+        ("", "", ""),
+    ],
+)
+async def test_why_the_rest_was_not_sent_is_said_in_each_language_once(
+    why: str, zh: str, en: str
+) -> None:
+    """The desk shows one half of “Chinese / English”, and cannot where there are three."""
+
+    async def step(result: SendResult) -> SendResult:
+        return result
+
+    refused = SendResult("failed", error=why)
+    whole = await in_turn([lambda: step(SENT), lambda: step(refused)])
+    assert whole.error == f"1/2 已送出，其余没有{zh} / 1 of 2 were sent{en}"
