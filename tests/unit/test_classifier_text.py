@@ -29,7 +29,6 @@ from classifier.text import (
 )
 from config.settings import load, load_taxonomy
 from models.training import Taxonomy
-from tests.growth import LINEAR, growth
 
 
 @pytest.mark.parametrize(
@@ -104,28 +103,6 @@ def test_normalize_takes_anything_and_what_it_gives_can_be_cut(typed: str) -> No
     normal = normalize(typed)
     normal.encode()
     assert all(token and not token.isspace() for token in words(normal, default_cut()))
-
-
-@pytest.mark.parametrize(
-    "piece",
-    [
-        "1",
-        "1,",
-        "1.",
-        "1,111",
-        "a.",
-        "a@",
-        "a-",
-        "¥1 ",
-        "13 ",
-        "+86",
-        "e\u0316\u0301",
-        "😀",
-        "www.",
-    ],
-)
-def test_normalize_is_linear(piece: str) -> None:
-    assert growth(lambda size: normalize((piece * size)[:size]), 2_500) < LINEAR
 
 
 def test_a_long_text_keeps_head_and_tail() -> None:

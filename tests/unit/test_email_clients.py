@@ -6,8 +6,6 @@ from email.policy import SMTP
 
 import pytest
 
-from channels.email.quote import split
-from tests.growth import LINEAR, TIMES, growth
 from tests.unit.test_email_mime import read
 
 BODIES = (
@@ -200,21 +198,3 @@ def test_cuts_are_exact() -> None:
 def test_nothing_new_shows_everything(name: str) -> None:
     """A mail that only quotes is shown whole."""
     assert _OLD in read(letter("", HTML[name](""))).text
-
-
-HOSTILE = {
-    "attributions": "On " * 33_000,
-    "headers": "发件人: x\n" * 9_000,
-    "signs": "> \n" * 33_000,
-    "dividers": "-" * 100_000,
-    "mixed dividers": "- _=" * 25_000,
-    "wrote": "<a@b wrote" * 10_000,
-    "one line": "在" * 100_000,
-    "spaces": " " * 100_000 + ":",
-}
-
-
-@pytest.mark.parametrize("name", sorted(HOSTILE))
-def test_hostile_text_takes_linear_time(name: str) -> None:
-    text = HOSTILE[name]
-    assert growth(lambda size: split(text[:size]), len(text) // TIMES) < LINEAR

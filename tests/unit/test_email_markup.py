@@ -5,7 +5,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels.email.markup import read, sanitised, visible, without_data
-from tests.growth import LINEAR, growth
 
 
 @pytest.mark.parametrize(
@@ -74,18 +73,6 @@ def test_anchors_mark_what_is_quoted(source: str) -> None:
 )
 def test_what_is_hidden_is_taken_out(source: str, left: str) -> None:
     assert visible(source) == left
-
-
-@pytest.mark.parametrize(
-    "piece",
-    [
-        '<div style="display:none">a</div>b',
-        '<div style="display:none">a',
-        '<td style="display:none">a<td>b',
-    ],
-)
-def test_hidden_elements_take_linear_time(piece: str) -> None:
-    assert growth(lambda size: visible("x" + piece * size), 250) < LINEAR
 
 
 def test_an_answer_below_the_quotation_is_outside_of_it() -> None:

@@ -6,7 +6,6 @@ import pytest
 
 from channels.email.markup import read
 from channels.email.quote import split
-from tests.growth import LINEAR, growth
 
 NEW = "您好，问题还没有解决。\n请尽快处理，谢谢。"
 
@@ -395,20 +394,3 @@ def test_what_is_under_a_quotation_does_not_hide_what_is_new(source: str, new: s
     reading = read(source)
     start, end = split(reading.text, reading.quoted)
     assert reading.text[start:end].strip() == new
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "On " + "a" * 390 + ":",
-        "> x",
-        "发件人：x",
-        "-" * 390,
-        "=" * 390,
-        "在" * 300,
-        "--" + "wrote " * 60 + "--",
-        "本邮件保密" * 70,
-    ],
-)
-def test_time_is_linear(line: str) -> None:
-    assert growth(lambda size: split(f"{line}\n" * size), 50) < LINEAR

@@ -1,6 +1,5 @@
 """The calendar against a count by minute that knows nothing but what a wall clock shows."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,7 +9,6 @@ from hypothesis import strategies as st
 
 from models.errors import Rejected
 from router.sla import Calendar, Period, parse_period
-from tests.growth import LINEAR, growth
 
 WORKWEEK = dict.fromkeys(
     ("monday", "tuesday", "wednesday", "thursday", "friday"), ("08:30-12:00", "13:00-18:00")
@@ -156,17 +154,6 @@ def test_nothing_to_add_is_now_even_when_closed() -> None:
 def test_fractions_of_a_second_survive() -> None:
     noon = at("2026-10-08T11:59:59.75")
     assert CHINA.add_business_seconds(noon, 0.5) == at("2026-10-08T13:00:00.25")
-
-
-def test_ten_years_are_counted_in_linear_time() -> None:
-    a = at("2026-01-01T00:00")
-    one = CHINA.business_seconds_between(a, a + 7 * 53 * 86_400)
-    assert one == (53 * 5 - 5 + 1) * 8.5 * 3600
-
-    def counted(days: int) -> float:
-        return replace(CHINA).business_seconds_between(a, a + days * 86_400)  # remembers nothing
-
-    assert growth(counted, 450) < LINEAR
 
 
 @pytest.mark.parametrize(

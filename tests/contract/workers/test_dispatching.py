@@ -1,11 +1,9 @@
 """The dispatcher over real tables: who gets what, interruption, and every wait explained."""
 
 import asyncio
-import io
 from functools import partial
 
 import pytest
-from rich.console import Console
 
 from config.settings import load
 from models.agent import Presence, Role
@@ -18,6 +16,7 @@ from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope
 from tests.contract.workers.system import ALWAYS, RULES, System
 from workers.commands.route import explain_ticket
+from workers.commands.terminal import Terminal
 from workers.messages.dispatch import Dispatcher
 from workers.rules.explaining import Explaining, explained, needs_of
 from workers.rules.ruling import Ruling
@@ -110,7 +109,7 @@ async def test_who_comes_later_stands_behind_who_came_first_from_the_beginning(
 
 
 async def test_the_command_line_explains_the_same(
-    store: Store, clock: FakeClock, monkeypatch
+    store: Store, clock: FakeClock, monkeypatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     system = System(store)
     person = await store.agents.add("li", "李雷", Role.AGENT, "x", {"domain:物流": 3})
@@ -135,21 +134,19 @@ async def test_the_command_line_explains_the_same(
             ["为何还在等", "已满负荷（李雷）", "as soon as one of them finishes"],
         ),
     ):
-        page = io.StringIO()
-        out = Console(file=page, width=200)
-        await explain_ticket(load(None, environ={}), by_state[state].number, out)
+        await explain_ticket(load(None, environ={}), by_state[state].number, Terminal())
+        told = capsys.readouterr().out
         for text in expected:
-            assert text in page.getvalue()
+            assert text in told
     forced = by_state[TicketState.WAITING]
     await store.tickets.take(forced.id, novice, by=person, forced=True)
-    page = io.StringIO()
-    await explain_ticket(load(None, environ={}), forced.number, Console(file=page, width=200))
-    assert "由李雷指派给韩梅梅。" in page.getvalue()
-    assert "李雷 assigned it to 韩梅梅." in page.getvalue()
+    await explain_ticket(load(None, environ={}), forced.number, Terminal())
+    told = capsys.readouterr().out
+    assert "由李雷指派给韩梅梅。" in told
+    assert "李雷 assigned it to 韩梅梅." in told
     await store.tickets.release(forced.id, novice, None, "不是我的专长")
-    page = io.StringIO()
-    await explain_ticket(load(None, environ={}), forced.number, Console(file=page, width=200))
-    assert "已转出 transferred：不是我的专长" in page.getvalue()
+    await explain_ticket(load(None, environ={}), forced.number, Terminal())
+    assert "已转出 transferred：不是我的专长" in capsys.readouterr().out
 
 
 async def test_what_is_too_large_for_the_room_left_keeps_nothing_smaller_waiting(

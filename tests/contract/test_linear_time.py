@@ -1,0 +1,142 @@
+"""What strangers write takes time in proportion to its length, however it is made up.
+
+A ratio of two times on one processor, which no machine's speed decides.
+"""
+
+import gc
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime
+from time import process_time
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from channels.email.markup import visible
+from channels.email.quote import split
+from classifier.courtesy import is_courtesy
+from classifier.formulas import without_formulas
+from classifier.spans import spans
+from classifier.text import normalize
+from router.sla import Calendar
+from workers.monitoring.logs import masked_text
+
+TIMES = 8
+"""How much longer the longer text is."""
+
+LINEAR = 3 * TIMES
+"""What takes linear time stays below: it grows by ``TIMES``, what is quadratic by its square."""
+
+_RUNS = 3
+
+
+def growth(work: Callable[[int], object], size: int) -> float:
+    """How many times as much of the processor ``work(TIMES * size)`` takes as ``work(size)``.
+
+    Of several runs the least counts, for all that disturbs only adds. So does the garbage
+    collector: what it looks through is the heap of all tests so far, whenever enough is made.
+    """
+    return _least(work, TIMES * size) / max(_least(work, size), 1e-4)
+
+
+def _least(work: Callable[[int], object], size: int) -> float:
+    spent = []
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        for _ in range(_RUNS):
+            started = process_time()
+            work(size)
+            spent.append(process_time() - started)
+            if spent[-1] > 0.2:  # long enough to be no accident
+                break
+    finally:
+        if collecting:
+            gc.enable()
+    return min(spent)
+
+
+Reader = Callable[[str], object]
+
+READERS: dict[str, tuple[Reader, int, tuple[str, ...]]] = {
+    # What reads, the characters of the shorter text, and what both repeat.
+    "spans": (
+        spans,
+        4_000,
+        (
+            "市", "北京市", "1号", "1-", "中路", "大道1号楼", "到", "62 ", "4-4",
+            "路1号,13812345678 ",
+        ),
+    ),
+    "normalize": (
+        normalize,
+        2_500,
+        (
+            "1", "1,", "1.", "1,111", "a.", "a@", "a-", "¥1 ", "13 ", "+86", "e\u0316\u0301",
+            "😀", "www.",
+        ),
+    ),
+    "formulas": (
+        without_formulas,
+        3_200,
+        ("服务真的", "客服电话", "我们要", "给大家一个", "nobody cares the "),
+    ),
+    "log masks": (
+        masked_text,
+        4_000,
+        ("a", "a.", "1", "://", "bearer ", "xoxb-", "1:", "a@", "signature="),
+    ),
+    "hidden HTML": (
+        lambda text: visible(f"x{text}"),
+        8_000,
+        (
+            '<div style="display:none">a</div>b',
+            '<div style="display:none">a',
+            '<td style="display:none">a<td>b',
+        ),
+    ),
+    "quotations": (
+        split,
+        12_500,
+        (
+            "On " + "a" * 390 + ":\n",
+            "> x\n",
+            "> \n",
+            "发件人：x\n",
+            "发件人: x\n",
+            "-" * 390 + "\n",
+            "=" * 390 + "\n",
+            "在" * 300 + "\n",
+            "--" + "wrote " * 60 + "--\n",
+            "本邮件保密" * 70 + "\n",
+            "On ",
+            "-",
+            "- _=",
+            "<a@b wrote",
+            "在",
+            " ",
+        ),
+    ),
+    "courtesies": (lambda text: is_courtesy(f"{text}x"), 4, ("谢谢你您",)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "piece"),
+    [(name, piece) for name, (*_, pieces) in READERS.items() for piece in pieces],
+)
+def test_a_text_is_read_in_linear_time(name: str, piece: str) -> None:
+    reader, size, _ = READERS[name]
+    assert growth(lambda size: reader((piece * (size // len(piece) + 1))[:size]), size) < LINEAR
+
+
+def test_ten_years_of_business_hours_are_counted_in_linear_time() -> None:
+    hours = dict.fromkeys(("monday", "friday"), ("09:00-12:00", "13:00-18:00"))
+    calendar = Calendar.of("Asia/Shanghai", hours, {date(2026, 10, 9): "monday"})
+    since = datetime(2026, 1, 1, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp()
+
+    def counted(days: int) -> float:
+        fresh = replace(calendar)  # remembers nothing
+        return fresh.business_seconds_between(since, since + days * 86_400)
+
+    assert growth(counted, 450) < LINEAR
