@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hypothesis import settings
 
-from tests.databases import postgres_template
 from tests.services import PostgresServer, ValkeyServer, postgres_server, valkey_server
 from workers.processes import heap
 
@@ -40,6 +39,8 @@ def postgres_url(postgres: PostgresServer) -> Iterator[str]:
 @pytest.fixture
 def migrated_postgres_url(postgres: PostgresServer) -> Iterator[str]:
     """As ``postgres_url``, with today's schema."""
+    from tests.databases import postgres_template  # with all of Alembic, which few suites need
+
     with ThreadPoolExecutor(1) as outside:
         template = outside.submit(postgres_template, postgres).result()
         name = outside.submit(postgres.create_database, template).result()
