@@ -154,6 +154,8 @@ def held_back(
     others = [fold for fold in range(config.folds) if fold not in judging]
     undecided = list(range(len(tasks)))
     for penalty in config.penalties[1:]:
+        if not undecided:
+            break
         tried = [replace(tasks[at], penalty=penalty) for at in undecided]
         found = [scores[at].copy() for at in undecided]
         _score(fold_of, corpus, tried, found, judging, config)
@@ -195,6 +197,8 @@ def _surprises_less(
 ) -> bool:
     """Whether what was held out surprises the second scores less, as probabilities."""
     asked = asked & judged(fold_of, task)
+    if not asked.any():
+        return False
     truth = task.truth[asked]
     halves = np.arange(len(truth)) % 2
     every = np.ones(len(truth), np.bool_)
