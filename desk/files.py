@@ -16,6 +16,7 @@ from desk.shapes import entry_json
 from desk.sight import seen
 from models.errors import NotFound
 from models.filetypes import sniffed
+from models.message import Envelope
 from models.store.dialogue.conversations import Entry
 from models.store.dialogue.uploads import LARGEST_FILE
 
@@ -62,12 +63,18 @@ async def _audited(request: web.Request, action: str, **detail: object) -> None:
         await tx.audit(who(request).id, action, ticket.id, **detail)
 
 
-def download(content: bytes, name: str) -> web.Response:
+def _download(content: bytes, name: str) -> web.Response:
     """Bytes to be kept as a file, never opened in the browser."""
     # RFC 6266 §5: filename* carries any name, percent-encoded, so none can break the header.
     disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
     headers = _DOWNLOAD | {"Content-Disposition": disposition}
     return web.Response(body=content, headers=headers)
+
+
+def download_original(envelope: Envelope, name: str) -> web.Response:
+    """What came as it came; a mail so named that programs for mail open it."""
+    kind = "eml" if envelope.channel == "email" else "bin"
+    return _download(envelope.body, f"{name}.{kind}")
 
 
 async def raw(request: web.Request) -> web.Response:
@@ -76,8 +83,7 @@ async def raw(request: web.Request) -> web.Response:
         raise NotFound("no raw message")
     envelope = await request.app[SERVICES].store.envelopes.get(entry.envelope_id)
     await _audited(request, "message.raw", message=entry.id)
-    kind = "eml" if envelope.channel == "email" else "bin"
-    return download(envelope.body, f"{entry.id}.{kind}")
+    return download_original(envelope, entry.id)
 
 
 async def _attached(request: web.Request) -> tuple[Entry, Mapping[str, Any]]:
@@ -98,7 +104,7 @@ async def attachment(request: web.Request) -> web.Response:
     entry, file = await _attached(request)
     content = await request.app[SERVICES].store.blobs.get(file["sha256"])
     await _audited(request, "message.attachment", message=entry.id, attachment=file["id"])
-    return download(content, file["name"] or file["id"])
+    return _download(content, file["name"] or file["id"])
 
 
 async def preview(request: web.Request) -> web.Response:

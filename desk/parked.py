@@ -7,7 +7,7 @@ from aiohttp import web
 
 from desk import bodies
 from desk.auth import API, ID, who
-from desk.files import download
+from desk.files import download_original
 from desk.services import SERVICES, Words
 from models.agent import Role
 from models.store.intake.envelopes import DIED, Parked
@@ -57,7 +57,7 @@ async def raw(request: web.Request) -> web.Response:
     person = who(request, Role.ADMIN)
     envelopes = request.app[SERVICES].store.envelopes
     found = await envelopes.look_into(request.match_info["envelope"], person.id)
-    return download(found.body, f"{found.id}.{'eml' if found.channel == 'email' else 'bin'}")
+    return download_original(found, found.id)
 
 
 async def replay(request: web.Request) -> web.Response:
