@@ -104,3 +104,11 @@ def test_each_facet_is_held_back_by_itself() -> None:
     facets = train(both, tables.taxonomy_of(both, ["matter", "guess"])).card.metrics["facets"]
     assert facets["matter"]["penalty"] == TrainConfig().penalties[0]
     assert facets["guess"]["penalty"] < TrainConfig().penalties[0]
+
+
+def test_a_facet_none_of_whose_examples_are_held_out_yet_keeps_the_usual_penalty() -> None:
+    """One fold judges where there is much; a facet that few carry may have nothing in it."""
+    task = machines.Task("m", ("甲", "乙"), np.arange(4), np.array([0, 1, 0, 1]), penalty=0.2)
+    scores, nobody = np.zeros((4, 2)), np.zeros(4, np.bool_)
+    fold_of = np.array([1, 1, 2, 2])
+    assert not machines._surprises_less(task, scores, scores, nobody, fold_of)
