@@ -229,10 +229,26 @@ class RulesLine(Body):
     domains: tuple[Annotated[Line, Field(max_length=64)], ...] = ()
 
 
+class RulesSeen(Body):
+    """What the one who drafts has looked at; a draft is refused where it is so no more."""
+
+    version: Number
+    in_force: tuple[Id, ...]
+    """The publications."""
+
+
 class NewRules(Repeatable):
     content: dict[str, Any]
     why: Why
     based_on: Number | None = None
+    seen: RulesSeen | None = None
+
+
+class ReviewRules(Body):
+    """Content that is not kept, looked at as if it were for this line of business."""
+
+    content: dict[str, Any]
+    line: RulesLine = RulesLine()
 
 
 class PublishRules(Body):

@@ -66,6 +66,9 @@ CONFLICTS: Mapping[str, str] = {
     "this answer is neither failed nor of unknown fate": "这条答复既未失败，也不是去向不明。",
     "this link was undone before": "这次合并已经撤销过了。",
     "this version is in force there already": "这一版已在那里生效。",
+    "the rules have moved on; look at them again": (
+        "其间有人起草、发布或退回了规则，请看过再存。"
+    ),
     "nothing is published for this line of business": "该业务线没有单独发布过规则。",
     "there is no version before this one": "之前没有别的版本可以退回。",
     "somebody else was faster": "别人先了一步，请刷新后再看。",

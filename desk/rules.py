@@ -9,11 +9,11 @@ from desk import bodies
 from desk.auth import API, who
 from desk.errors import Refusal
 from desk.repeats import key_of
-from desk.services import SERVICES, Finding, Words
+from desk.services import SERVICES, Change, Finding, Words
 from models.agent import Role
 from models.errors import Rejected
 from models.routing import Line
-from models.store.routing.rules import Publication, Version
+from models.store.routing.rules import Publication, Seen, Version
 
 NUMBER = "[0-9]{1,9}"
 UNFIT = "unfit_rules"
@@ -56,7 +56,12 @@ async def draft(request: web.Request) -> web.Response:
     asked = await bodies.read(request, bodies.NewRules)
     try:
         number = await services.rules.draft(
-            asked.content, person.id, asked.why, asked.based_on, key_of(request, asked)
+            asked.content,
+            person.id,
+            asked.why,
+            asked.based_on,
+            key_of(request, asked),
+            _seen(asked.seen),
         )
     except Rejected as error:
         raise _refused(error, "content") from error
@@ -75,17 +80,20 @@ async def diff(request: web.Request) -> web.Response:
     who(request, Role.SUPERVISOR)
     against = bodies.query(request, bodies.Against).against
     changes = await request.app[SERVICES].rules.changes(against, _number(request))
+    return web.json_response({"changes": _changes_json(changes)})
+
+
+async def review(request: web.Request) -> web.Response:
+    """What would be said of content as a version, and what it changes; nothing is kept."""
+    who(request, Role.SUPERVISOR)
+    asked = await bodies.read(request, bodies.ReviewRules)
+    found = await request.app[SERVICES].rules.look(asked.content, _line(asked.line))
     return web.json_response(
         {
-            "changes": [
-                {
-                    "where": change.where,
-                    "before": change.before,
-                    "after": change.after,
-                    "text": Words(*change.text)._asdict(),
-                }
-                for change in changes
-            ]
+            "content": found.content,
+            "findings": _findings_json(found.findings),
+            "against": found.against,
+            "changes": _changes_json(found.changes),
         }
     )
 
@@ -121,6 +129,10 @@ def _line(asked: bodies.RulesLine) -> Line:
     return Line(**asked.model_dump())
 
 
+def _seen(asked: bodies.RulesSeen | None) -> Seen | None:
+    return None if asked is None else Seen(asked.version, frozenset(asked.in_force))
+
+
 def _refused(error: Rejected, field: str | None) -> Exception:
     """What a review or the schema has against rules, as the office says it in one text."""
     if error.code != UNFIT:
@@ -132,6 +144,18 @@ def _refused(error: Rejected, field: str | None) -> Exception:
 def _findings_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     return [
         {"level": f.level, "where": f.where, "text": Words(*f.text)._asdict()} for f in findings
+    ]
+
+
+def _changes_json(changes: Iterable[Change]) -> list[dict[str, Any]]:
+    return [
+        {
+            "where": change.where,
+            "before": change.before,
+            "after": change.after,
+            "text": Words(*change.text)._asdict(),
+        }
+        for change in changes
     ]
 
 
@@ -170,6 +194,7 @@ def routes() -> list[web.RouteDef]:
     return [
         web.get(f"{API}rules", list_),
         web.post(f"{API}rules", draft),
+        web.post(f"{API}rules/review", review),
         web.post(f"{API}rules/rollback", roll_back),
         web.get(f"{API}rules/{{number:{NUMBER}}}", show),
         web.get(f"{API}rules/{{number:{NUMBER}}}/diff", diff),

@@ -16,7 +16,7 @@ from models.ports import Bus, Clock, Doorbell
 from models.routing import Line, Needs, Rules
 from models.store import Store
 from models.store.ground.once import Key
-from models.store.routing.rules import Publication
+from models.store.routing.rules import Publication, Seen
 from models.store.tickets.handling import Ticket
 from models.store.tickets.waiting import Rekey, Stands
 from models.texts import Language
@@ -93,6 +93,26 @@ class Change(Told, Protocol):
     def after(self) -> Any: ...
 
 
+class Looked(Protocol):
+    """Content that is not kept: whole, reviewed, and compared with what is in force.
+
+    Where it is no rules at all, ``content`` is None and nothing is compared; ``against`` is the
+    version it is compared with.
+    """
+
+    @property
+    def content(self) -> Mapping[str, Any] | None: ...
+
+    @property
+    def findings(self) -> Sequence[Finding]: ...
+
+    @property
+    def against(self) -> int | None: ...
+
+    @property
+    def changes(self) -> Sequence[Change]: ...
+
+
 class RulesOffice(Protocol):
     """Who drafts, reviews, compares and publishes versions of the rules.
 
@@ -111,7 +131,10 @@ class RulesOffice(Protocol):
         why: str,
         based_on: int | None,
         key: Key | None = None,
+        seen: Seen | None = None,
     ) -> int: ...
+
+    async def look(self, content: Mapping[str, Any], line: Line) -> Looked: ...
 
     async def findings(self, content: Mapping[str, Any], line: Line) -> Sequence[Finding]: ...
 

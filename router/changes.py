@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from models.routing import Rules
-from router.explain import Text
+from router.explain import Called, Text, skill_names
 
 
 class Change(NamedTuple):
@@ -58,54 +58,101 @@ NAMES: Mapping[str, Text] = {
 
 _ABSENT = Text("无", "nothing")
 
+_SAID: Mapping[Any, Text] = {
+    True: Text("是", "yes"),
+    False: Text("否", "no"),
+    "business": Text("营业时间", "business hours"),
+    "natural": Text("自然时间", "natural time"),
+}
 
-def changes(before: Rules, after: Rules) -> list[Change]:
-    """What ``after`` changes in ``before``, setting by setting; versions aside."""
+_Path = tuple[str, ...]
+
+_UNCALLED: Called = {}
+
+
+def changes(before: Rules, after: Rules, called: Called = _UNCALLED) -> list[Change]:
+    """What ``after`` changes in ``before``, setting by setting; versions aside.
+
+    ``called`` is what people call the classes (“domain:物流”) and the facets (“domain”).
+    """
     old, new = _flat(before), _flat(after)
     return [
-        Change(where, old.get(where), new.get(where), _changed(where, old, new))
-        for where in dict.fromkeys((*old, *new))
-        if old.get(where) != new.get(where)
+        Change(".".join(path), old.get(path), new.get(path), _changed(path, old, new, called))
+        for path in dict.fromkeys((*old, *new))
+        if old.get(path) != new.get(path)
     ]
 
 
-def _flat(rules: Rules) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _flat(rules: Rules) -> dict[_Path, Any]:
+    found: dict[_Path, Any] = {}
 
-    def walk(at: str, value: Any) -> None:
+    def walk(at: _Path, value: Any) -> None:
         if isinstance(value, Mapping):
             for key, inner in value.items():
-                walk(f"{at}.{key}" if at else key, inner)
+                walk((*at, key), inner)
         else:
             found[at] = value
 
-    walk("", rules.model_dump(mode="json", exclude={"version"}))
+    walk((), rules.model_dump(mode="json", exclude={"version"}))
     return found
 
 
-def _changed(where: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Text:
-    names = [NAMES.get(part, Text(part, part)) for part in where.split(".")]
-    before, after = (_shown(side, where) for side in (old, new))
+def _changed(
+    path: _Path, old: Mapping[_Path, Any], new: Mapping[_Path, Any], called: Called
+) -> Text:
+    names = [_name(path[: n + 1], called) for n in range(len(path))]
+    before, after = (_shown(side.get(path), path, called) for side in (old, new))
     return Text(
         f"{'·'.join(n.zh for n in names)}：{before.zh} → {after.zh}",
         f"{', '.join(n.en for n in names)}: {before.en} → {after.en}",
     )
 
 
-def _shown(side: Mapping[str, Any], where: str) -> Text:
-    if where not in side or side[where] is None:
+def _name(path: _Path, called: Called) -> Text:
+    """What the last part of a path is called: a setting, a class, a skill, or its own name."""
+    part = path[-1]
+    if path[-2:-1] == ("by_urgency",):
+        return called.get(f"urgency:{part}", Text(part, part))
+    if ":" in part:
+        return skill_names([(part, 1)], called)
+    return NAMES.get(part, Text(part, part))
+
+
+def _shown(value: Any, path: _Path, called: Called) -> Text:
+    if value is None:
         return _ABSENT
-    value = side[where]
-    seconds = where.startswith(("targets", "natural_limit", "offer_seconds")) or "seconds" in where
-    if seconds and isinstance(value, int | float) and "by_tier" not in where:
-        return _time(float(value))
     if isinstance(value, list):
+        items = [_item(one, path, called) for one in value]
         return Text(
-            "、".join(map(str, value)) or _ABSENT.zh, ", ".join(map(str, value)) or _ABSENT.en
+            "、".join(one.zh for one in items) or _ABSENT.zh,
+            ", ".join(one.en for one in items) or _ABSENT.en,
         )
-    return (
-        Text(f"{value:g}", f"{value:g}") if isinstance(value, float) else Text(*[str(value)] * 2)
-    )
+    if isinstance(value, bool) or path[-1] == "hours":
+        return _SAID[value]
+    if isinstance(value, int | float):
+        return _time(float(value)) if _in_seconds(path) else Text(*[f"{value:g}"] * 2)
+    return _item(value, path, called)
+
+
+def _in_seconds(path: _Path) -> bool:
+    timed = path[0] in {"targets", "natural_limit", "offer_seconds"} or "seconds" in path[-1]
+    return timed and "by_tier" not in path
+
+
+_OF: Mapping[str, str] = {"interrupting": "urgency:", "domains": "domain:"}
+"""Settings that name classes of one facet."""
+
+
+def _item(value: Any, path: _Path, called: Called) -> Text:
+    """One thing that a setting names, as people call it."""
+    plain = Text(str(value), str(value))
+    if path[-1] == "relax_at":
+        return Text(*[f"{100 * value:g} %"] * 2)
+    if path[-1] == "interruptible":
+        return NAMES.get(value, plain)
+    if path[0] == "overflow" and ":" in value:
+        return skill_names([(value, 1)], called)
+    return called.get(f"{_OF.get(path[-1], '')}{value}", plain)
 
 
 def _time(seconds: float) -> Text:

@@ -80,9 +80,9 @@ def _unknown(rules: Rules, around: Surroundings) -> Iterator[Finding]:
                 )
     for name in rules.natural_limit:
         facet, _, value = name.partition(":")
-        yield from _value("natural_limit", facet, value, around)
+        yield from _value(f"natural_limit.{name}", facet, value, around)
     for urgency in rules.interrupting:
-        yield from _value("interrupting", "urgency", urgency, around)
+        yield from _value(f"interrupting.{urgency}", "urgency", urgency, around)
     yield from _unknown_asked(rules, around)
     yield from _unknown_lanes(rules)
     yield from _unknown_targets(rules, around)
@@ -103,7 +103,7 @@ def _unknown_asked(rules: Rules, around: Surroundings) -> Iterator[Finding]:
         for skill in getattr(rules, key):
             facet, colon, value = skill.partition(":")
             if colon and facet in around.facets:
-                yield from _value(key, facet, value, around)
+                yield from _value(f"{key}.{skill}", facet, value, around)
 
 
 def _unknown_lanes(rules: Rules) -> Iterator[Finding]:
@@ -128,7 +128,8 @@ def _unknown_targets(rules: Rules, around: Surroundings) -> Iterator[Finding]:
                 f"“{where}” is neither a lane nor a channel; there are: {known}",
             )
         for urgency in targets.by_urgency:
-            yield from _value(f"targets.{where}.by_urgency", "urgency", urgency, around)
+            at = f"targets.{where}.by_urgency.{urgency}"
+            yield from _value(at, "urgency", urgency, around)
     for lane, key in product(_LANES, ("targets", "units")):
         if lane not in getattr(rules, key):
             yield _error(f"{key}.{lane}", f"缺少通道 {lane} 的设置", f"the lane {lane} has none")
@@ -151,7 +152,7 @@ def _value(where: str, facet: str, value: str, around: Surroundings) -> Iterator
     if value not in around.facets.get(facet, ()):
         known = "、".join(around.facets.get(facet, ()))
         yield _error(
-            f"{where}.{value}",
+            where,
             f"“{facet}”没有“{value}”这个类别；有：{known}",
             f"“{facet}” has no class “{value}”; there are: {known}",
         )
@@ -303,7 +304,8 @@ def _departments(rules: Rules, around: Surroundings) -> Iterator[Finding]:
     for name, department in rules.departments.items():
         skill = department_skill(name)
         for domain in department.domains:
-            yield from _value(f"departments.{name}.domains", "domain", domain, around)
+            at = f"departments.{name}.domains.{domain}"
+            yield from _value(at, "domain", domain, around)
         if department.takes and skill not in held:
             yield _error(
                 f"departments.{name}.takes",
@@ -332,7 +334,7 @@ def _alone(rules: Rules, general: Rules) -> Iterator[Finding]:
 def _no_line(line: Line, around: Surroundings) -> Iterator[Finding]:
     """A slip in a name publishes to nobody, and nobody would notice."""
     for domain in line.domains:
-        yield from _value("line.domains", "domain", domain, around)
+        yield from _value(f"line.domains.{domain}", "domain", domain, around)
     channels = sorted({*around.places} - {*_LANES})
     for channel in line.channels:
         if channel not in channels:

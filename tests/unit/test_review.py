@@ -8,6 +8,7 @@ import pytest
 from config.settings import load, load_rules, load_taxonomy
 from models.routing import Line, Rules, Targets
 from router.changes import NAMES, changes
+from router.explain import Text
 from router.review import Surroundings, review
 
 AGENTS = {
@@ -65,7 +66,7 @@ def test_good_rules_are_left_alone() -> None:
         ({"targets": {"live": targets()["live"]}}, {}, "targets.mail"),
         ({"units": {"live": 1}}, {}, "units.mail"),
         ({"targets": targets(by_urgency={"特急": 60.0})}, {}, "targets.live.by_urgency.特急"),
-        ({"natural_limit": {"type:表扬": 86400.0}}, {}, "natural_limit.表扬"),
+        ({"natural_limit": {"type:表扬": 86400.0}}, {}, "natural_limit.type:表扬"),
         ({"targets": targets(by_urgency={"紧急": 6.0})}, {}, "targets.live.by_urgency.紧急"),
         ({"offer_seconds": {"live": 30.0}}, {}, "targets.live.by_urgency.紧急"),
         ({"targets": targets(hours="business")}, {"teams_closed": ["centre"]},
@@ -97,8 +98,8 @@ def test_each_mistake_is_an_error_that_says_where(
 @pytest.mark.parametrize(
     ("made", "where"),
     [
-        ({"levels": {"domain:支忖": 3}}, "levels.支忖"),
-        ({"overflow": {"domain:支忖": "triage"}}, "overflow.支忖"),
+        ({"levels": {"domain:支忖": 3}}, "levels.domain:支忖"),
+        ({"overflow": {"domain:支忖": "triage"}}, "overflow.domain:支忖"),
         ({"interruptible": ("email",)}, "interruptible.email"),
         ({"offer_seconds": {"webchat": 20.0}}, "offer_seconds.webchat"),
         ({"offer_seconds": {"live": 0.0}}, "offer_seconds.live"),
@@ -264,12 +265,64 @@ def test_changes_are_told_setting_by_setting_in_both_languages() -> None:
             "targets, chat, by urgency, 紧急: 1 min → 90 s",
         ),
         "natural_limit.type:投诉": (
-            "自然时间上限·type:投诉：无 → 24 小时",
-            "limits in natural time, type:投诉: nothing → 24 h",
+            "自然时间上限·投诉：无 → 24 小时",
+            "limits in natural time, 投诉: nothing → 24 h",
         ),
         "tier_factor.gold": (
             "客户等级系数·gold：0.5 → 无",
             "tier factors, gold: 0.5 → nothing",
+        ),
+    }
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        ({"required_facets": ("type", "domain")},
+         ("必备技能的维度：领域 → 类型、领域",
+          "facets that are required skills: Domain → type, Domain")),
+        ({"targets": targets(by_urgency={"紧急": 60.0, "一般": 900.0})},
+         ("时限·在线会话·按紧急程度·一般：10 分钟 → 15 分钟",
+          "targets, chat, by urgency, Normal: 10 min → 15 min")),
+        ({"targets": targets(by_urgency={"紧急": 60.0, "一般": 600.0}, hours="business")},
+         ("时限·在线会话·计时方式：自然时间 → 营业时间",
+          "targets, chat, counted in: natural time → business hours")),
+        ({"overflow": {"domain:物流": "group:支援"}},
+         ("溢出组·物流：无 → 支援", "overflow groups, Delivery: nothing → 支援")),
+        ({"overflow": {"triage": "backup"}},
+         ("溢出组·triage：无 → backup", "overflow groups, triage: nothing → backup")),
+        ({"relax_at": (0.25,)},
+         ("放宽的时点：25 %、50 % → 25 %", "when needs are relaxed: 25 %, 50 % → 25 %")),
+        ({"interrupting": ("一般",)},
+         ("可打断他人的紧急程度：无 → 一般", "urgencies that interrupt: nothing → Normal")),
+        ({"interruptible": ("mail",)},
+         ("可被打断的通道：无 → 邮件", "lanes that are interrupted: nothing → mail")),
+    ],
+)  # fmt: skip
+def test_what_changes_is_called_as_people_call_it(
+    made: dict[str, Any], told: tuple[str, str]
+) -> None:
+    called = {
+        "domain": Text("领域", "Domain"),
+        "type": Text("类型", "type"),
+        "domain:物流": Text("物流", "Delivery"),
+        "urgency:一般": Text("一般", "Normal"),
+    }
+    assert [change.text for change in changes(rules(), rules(**made), called)] == [told]
+
+
+def test_a_department_that_takes_its_complaints_is_told_in_words() -> None:
+    whole = department(domains=("物流",))
+    before, after = rules(**whole), rules(**department(domains=(), takes=True))
+    told = {change.where: change.text for change in changes(before, after)}
+    assert told == {
+        "departments.甲.domains": (
+            "责任部门·甲·业务域：物流 → 无",
+            "departments, 甲, domains: 物流 → nothing",
+        ),
+        "departments.甲.takes": (
+            "责任部门·甲·直接受理投诉：否 → 是",
+            "departments, 甲, takes complaints straight: no → yes",
         ),
     }
 

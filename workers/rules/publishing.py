@@ -4,7 +4,7 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -14,7 +14,7 @@ from models.message import Lane
 from models.routing import Line, Rules
 from models.store import Store
 from models.store.ground.once import Key
-from models.store.routing.rules import Publication
+from models.store.routing.rules import Publication, Seen
 from models.training import Taxonomy
 from router.changes import Change, changes
 from router.explain import Text
@@ -38,6 +38,15 @@ class Unfit(Rejected):
         super().__init__(f"{zh}。 / {en}.")
 
 
+class Looked(NamedTuple):
+    """What is said of content that is not kept; without it, if it is no rules at all."""
+
+    content: Mapping[str, Any] | None
+    findings: Sequence[Finding]
+    against: int | None
+    changes: Sequence[Change]
+
+
 class Publishing:
     """What may become a version, and what may be put in force."""
 
@@ -49,6 +58,8 @@ class Publishing:
         self._taxonomy = taxonomy
         self._ruling = ruling
         self._places = places
+        facets = {name: Text(facet.zh, facet.en) for name, facet in taxonomy.facets.items()}
+        self._called = {**called(taxonomy), **facets}
         self.channels = [place for place in places if place not in {*Lane}]
 
     async def draft(
@@ -58,6 +69,7 @@ class Publishing:
         why: str,
         based_on: int | None,
         key: Key | None = None,
+        seen: Seen | None = None,
     ) -> int:
         """Keeps a draft, however unfit it may still be to be published; returns its number.
 
@@ -66,11 +78,33 @@ class Publishing:
         Raises:
             Unfit: it is not written as rules are.
             NotFound: there is no version it could be based on.
+            Conflict: as ``RuleVersions.draft``.
         """
         if based_on is not None:
             await self._store.rules.get(based_on)
         rules = parsed(content)
-        return await self._store.rules.draft(rules.model_dump(mode="json"), by, why, based_on, key)
+        return await self._store.rules.draft(
+            rules.model_dump(mode="json"), by, why, based_on, key, seen
+        )
+
+    async def look(self, content: Mapping[str, Any], line: Line) -> Looked:
+        """Content that nobody keeps: what is wrong with it, and what it would change."""
+        findings = await self.findings(content, line)
+        try:
+            rules = parsed(content)
+        except Unfit:
+            return Looked(None, findings, None, [])
+        against = await self._in_force(line)
+        changed: list[Change] = []
+        if against is not None:
+            before = (await self._store.rules.get(against)).content
+            changed = changes(rules_of(before), rules, self._called)
+        return Looked(rules.model_dump(mode="json"), findings, against, changed)
+
+    async def _in_force(self, line: Line) -> int | None:
+        """The version by which a line of business goes now: its own, else that for all."""
+        now = {made.line: made.number for made in await self._store.rules.published()}
+        return now.get(line, now.get(Line()))
 
     async def findings(self, content: Mapping[str, Any], line: Line) -> list[Finding]:
         """What is wrong with content, for all or for one line of business."""
@@ -87,8 +121,8 @@ class Publishing:
         Raises:
             NotFound: there is no such version.
         """
-        contents = [(await self._store.rules.get(n)).content for n in (before, after)]
-        return changes(*map(rules_of, contents))
+        one, other = [(await self._store.rules.get(n)).content for n in (before, after)]
+        return changes(rules_of(one), rules_of(other), self._called)
 
     async def publish(
         self, number: int, line: Line, by: str | None, why: str, *, despite: bool = False

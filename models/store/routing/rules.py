@@ -40,6 +40,14 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What whoever drafts has looked at: the newest version, and the ids of what is in force."""
+
+    version: int
+    in_force: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Publication:
     """A version in force for a line of business from ``at`` until ``ended_at``."""
 
@@ -68,15 +76,19 @@ class RuleVersions:
         why: str,
         based_on: int | None = None,
         key: Key | None = None,
+        seen: Seen | None = None,
     ) -> int:
         """Keeps new content; returns its number. The same ``key`` again, of what there is.
 
         Raises:
-            Conflict: the key was used for another request.
+            Conflict: the key was used for another request; or with ``seen``, somebody has
+                drafted, published or rolled back since.
         """
         async with self._db.write() as tx:
             if (before := await earlier(tx, key)) is not None:
                 return int(before)
+            if seen is not None and seen != await _to_see(tx):
+                raise Conflict("the rules have moved on; look at them again", code="rules_moved")
             number = await _draft(tx, content, by, why, based_on)
             await keep(tx, key, str(number))
         return number
@@ -273,11 +285,14 @@ def _succeeded(names: Sequence[str], gone: str, heir: str | None) -> list[str]:
 _TURN = "rules_turn"
 """A counter row that whoever publishes locks: one at a time."""
 
+_VERSIONS = "rules"
+"""The counter row that numbers the versions; locked, no other can be drafted."""
+
 
 async def _draft(
     tx: Tx, content: Mapping[str, Any], by: str | None, why: str, based_on: int | None
 ) -> int:
-    number = await tx.bump("rules", 1)
+    number = await tx.bump(_VERSIONS, 1)
     row = {
         "number": number,
         "content": dict(content) | {"version": str(number)},
@@ -290,6 +305,14 @@ async def _draft(
     await tx.insert(rules_version, [row])
     await tx.audit(by, "rules.draft", str(number), why=why, based_on=based_on)
     return number
+
+
+async def _to_see(tx: Tx) -> Seen:
+    """What there is now, and stays so until this transaction ends."""
+    await tx.bump(_TURN, 1)
+    version = await tx.bump(_VERSIONS, 0)
+    now = await _publications(tx.conn, rules_publication.c.ended_at.is_(None))
+    return Seen(version, frozenset(made.id for made in now))
 
 
 async def _publications(conn: Any, *where: Any) -> list[Publication]:

@@ -47,6 +47,7 @@ _BODIES: Mapping[str, dict[str, Any]] = {
     "Result": {"result": "x"},
     "ReviewComplaint": {"passed": True},
     "ReviewFollowUp": {"reopen": True, "note": "x"},
+    "ReviewRules": {"content": {}},
     "RollBackRules": _WHY,
     "Rollback": _WHY,
     "Saw": {"seq": 1},

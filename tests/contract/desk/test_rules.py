@@ -95,12 +95,82 @@ async def test_what_is_no_rules_is_refused_with_the_place(house: World, visit: V
     assert (await chen.get("/rules/1/diff?against=x")).status == 422
 
 
+async def test_content_is_looked_at_before_it_is_kept(house: World, visit: Visit) -> None:
+    await staffed(house)
+    chen = await visit("chen")
+    asked = {"content": {"targets": CONTENT["targets"], "units": CONTENT["units"],
+                         "required_facets": ["domain"], "late_factor": 3.0,
+                         "natural_limit": {"type:表扬": 60.0}}}  # fmt: skip
+    found = (await chen.post("/rules/review", asked)).json
+    assert found["content"]["preferred_level"] == 2, "what it leaves out is there"
+    assert [f["where"] for f in found["findings"]] == ["natural_limit.type:表扬"]
+    assert found["against"] == 1
+    assert {c["where"] for c in found["changes"]} >= {"late_factor", "natural_limit.type:表扬"}
+    assert "the factor of a late ticket's key: 4 → 3" in {
+        c["text"]["en"] for c in found["changes"]
+    }
+    broken = (await chen.post("/rules/review", {"content": CONTENT | {"scarcity": -1}})).json
+    assert (broken["content"], broken["against"], broken["changes"]) == (None, None, [])
+    assert [f["where"] for f in broken["findings"]] == ["scarcity"]
+    assert (await chen.post("/rules/review", {"content": []})).status == 422
+    assert [v["number"] for v in (await chen.get("/rules")).json["versions"]] == [1]
+
+
+async def test_content_is_looked_at_for_the_line_it_is_meant_for(
+    house: World, visit: Visit
+) -> None:
+    await staffed(house)
+    root = await visit("root")
+    line = {"channels": [], "accounts": [], "domains": ["物流"]}
+    await root.post("/rules", body(preferred_level=3))
+    await root.post("/rules/2/publish", {"why": "物流先行", "line": line})
+    asked = {"content": CONTENT | {"late_factor": 3.0}}
+    for_all = (await root.post("/rules/review", asked)).json
+    assert (for_all["against"], for_all["findings"]) == (1, [])
+    for_one = (await root.post("/rules/review", asked | {"line": line})).json
+    assert for_one["against"] == 2
+    assert [f["where"] for f in for_one["findings"]] == ["late_factor"]
+    assert [c["where"] for c in for_one["changes"]] == ["preferred_level", "late_factor"]
+    elsewhere = asked | {"line": line | {"domains": ["保险"]}}
+    found = (await root.post("/rules/review", elsewhere)).json
+    assert found["against"] == 1, "what is in force for all is in force there"
+    assert "line.domains.保险" in {f["where"] for f in found["findings"]}
+
+
+async def test_who_drafts_is_told_what_happened_meanwhile(house: World, visit: Visit) -> None:
+    await staffed(house)
+    chen, root = await visit("chen"), await visit("root")
+
+    async def seen() -> dict[str, Any]:
+        listed = (await chen.get("/rules")).json
+        now = [p["id"] for p in listed["publications"] if p["ended_at"] is None]
+        return {"version": listed["versions"][0]["number"], "in_force": now}
+
+    old = await seen()
+    assert (await chen.post("/rules", body() | {"seen": old})).status == 201
+    refused = await chen.post("/rules", body() | {"seen": old, "client_id": "one-and-only"})
+    assert (refused.status, refused.json["code"]) == (409, "rules_moved")
+    assert "看过再存" in refused.json["message"]["zh"]
+    again = body() | {"seen": await seen(), "client_id": "one-and-only"}
+    assert (await chen.post("/rules", again)).json["number"] == 3
+    assert (await chen.post("/rules", again)).json["number"] == 3, "a retry is no conflict"
+    old = await seen()
+    await root.post("/rules/3/publish", {"why": "生效"})
+    assert (await chen.post("/rules", body() | {"seen": old})).status == 409
+    old = await seen()
+    await root.post("/rules/rollback", {"why": "退回"})
+    assert (await chen.post("/rules", body() | {"seen": old})).status == 409
+    assert (await chen.post("/rules", body() | {"seen": await seen()})).status == 201
+    assert (await chen.post("/rules", body())).status == 201, "who does not ask is not refused"
+
+
 async def test_agents_have_no_business_here(house: World, visit: Visit) -> None:
     await staffed(house)
     li = await visit("li")
     for path in ("/rules", "/rules/1", "/rules/1/diff?against=1"):
         assert (await li.get(path)).status == 403
     assert (await li.post("/rules", body())).status == 403
+    assert (await li.post("/rules/review", {"content": CONTENT})).status == 403
     assert (await li.post("/rules/rollback", {"why": "x"})).status == 403
 
 
