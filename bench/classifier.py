@@ -29,7 +29,7 @@ from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.svm import LinearSVC
 
 from bench.classifier_speed import speed
-from classifier import evaluate, tables
+from classifier import evaluate, table_files, tables
 from classifier.examples import Example, folds
 from classifier.judge import judge
 from classifier.predict import Classifier
@@ -96,7 +96,7 @@ def compare(
 
 def read(path: Path, *, tune: bool) -> list[tuple[list[Example], list[Example], list[Example]]]:
     """What to learn, to be asked, and to be noticed as strange: once, or for each fold."""
-    table = tables.read(path)
+    table = table_files.read(path)
     known, odd = tables.apart(table.part(["test"], without=True).examples([FACET]), STRANGER)
     if not tune:
         asked, strange = tables.apart(table.part(["test"]).examples([FACET]), STRANGER)

@@ -1,23 +1,17 @@
-"""Labelled messages from a CSV file, and a taxonomy for whatever classes they carry."""
+"""Labelled messages by rows and columns, and a taxonomy for whatever classes they carry."""
 
-import csv
+import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TextIO
 
 from classifier.examples import Example
 from classifier.text import Text
 from models.errors import Permanent
 from models.training import ClassSpec, FacetSpec, FloorSpec, Taxonomy
 
-_MOST_CHARACTERS = 10_000_000
 RESERVED = ("text", "subject", "channel", "group", "split", "id", "lang", "trade")
 """Columns that are no facets: of these only ``text`` must be there."""
-
-_MARKS = (",", "\t", ";")
-"""What may stand between cells: that which sets ``text`` apart in the heading."""
 
 _TEST = dict.fromkeys(("测试", "测试集", "testing"), "test")
 _LEARNT = frozenset(
@@ -49,7 +43,7 @@ class TableRefused(Permanent):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A CSV file with a heading, as it was read."""
+    """A file of labelled messages as it was read: every row has a cell a column."""
 
     name: str
     columns: tuple[str, ...]
@@ -114,13 +108,32 @@ class Table:
                 "judge would be learnt, too: call the parts train, val and test"
             )
         table = self.part(["test"], without=True)
-        rows = tuple(row for row in table.rows if row["text"].strip() or row.get("subject", ""))
+        rows = tuple(row for row in table.rows if _says_something(row))
         if not rows:
             raise TableRefused(
                 f"{self.name}: 除 split = test 和没有文字的以外没有行"
                 " / no rows but those of split = test and those without text"
             )
         return replace(table, rows=rows)
+
+    def left_out(self, facets: Sequence[str], stranger: str) -> dict[str, int]:
+        """How many rows are not learnt from, by the first reason that each has.
+
+        ``test`` are kept for judging, ``no_text`` say nothing, ``strangers`` are of no class, and
+        ``no_label`` have none of ``facets``.
+        """
+        counts = dict.fromkeys(("test", "no_text", "strangers", "no_label"), 0)
+        for row in self.rows:
+            labels = [row[facet] for facet in facets if row[facet]]
+            if row.get("split") == "test":
+                counts["test"] += 1
+            elif not _says_something(row):
+                counts["no_text"] += 1
+            elif stranger and stranger in labels:
+                counts["strangers"] += 1
+            elif not labels:
+                counts["no_label"] += 1
+        return counts
 
     def to_judge(self, split: str) -> "Table":
         """The rows of ``split``; the whole of a table without splits.
@@ -165,79 +178,8 @@ class Table:
         ]
 
 
-def read(path: Path, encoding: str = "") -> Table:
-    """The table in ``path``: CSV, or with tabs or semicolons between the cells.
-
-    ``encoding`` is UTF-8 by default, or UTF-16 where a byte order mark says so.
-
-    Raises:
-        TableRefused: no such file or encoding, not in that encoding, no heading, no column
-            ``text``, a row that is longer or shorter than the heading, or no rows.
-    """
-    csv.field_size_limit(_MOST_CHARACTERS)
-    try:
-        with path.open(encoding=encoding or _unicode(path), newline="") as file:
-            return _table(path.name, csv.DictReader(file, delimiter=_mark(file), strict=True))
-    except OSError as error:
-        raise TableRefused(f"{path}: 读不了 / cannot be read: {error.strerror}") from error
-    except LookupError as error:
-        raise TableRefused(f"--encoding {encoding}: 没有这种编码 / no such encoding") from error
-    except UnicodeError as error:
-        told = encoding or "UTF-8"
-        raise TableRefused(
-            f"{path}: 不是 {told}。中文 Excel 存的 CSV 多半是 --encoding gb18030（港台是 big5）"
-            f" / not {told}. CSV from a Chinese Excel is mostly --encoding gb18030 (Taiwan, "
-            f"Hong Kong: big5) ({error})"
-        ) from error
-    except csv.Error as error:
-        raise TableRefused(f"{path}: 不是 CSV / not CSV: {error}") from error
-
-
-def _unicode(path: Path) -> str:
-    """Excel’s “Unicode text” is UTF-16 with a byte order mark, its “CSV UTF-8” has one, too."""
-    with path.open("rb") as file:
-        return "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-
-
-def _mark(file: TextIO) -> str:
-    heading = file.readline()
-    file.seek(0)
-    return next((mark for mark in _MARKS if "text" in _names(heading, mark)), ",")
-
-
-def _names(heading: str, mark: str) -> list[str]:
-    return [name.strip().strip('"').strip() for name in heading.split(mark)]
-
-
-def _table(name: str, reader: "csv.DictReader[str]") -> Table:
-    columns = tuple(column.strip() for column in reader.fieldnames or ())
-    if "text" not in columns:
-        raise TableRefused(
-            f"{name}: 没有 text 列，现有 / no column “text”, there are: "
-            f"{', '.join(columns) or '–'}. "
-            "（消息那一列请叫 text / call the column of the messages “text”）"
-        )
-    if len(set(columns)) < len(columns):
-        raise TableRefused(f"{name}: 有同名的列 / two columns have the same name")
-    reader.fieldnames = list(columns)
-    rows = tuple(_checked(name, reader.line_num, row) for row in reader)
-    if not rows:
-        raise TableRefused(f"{name}: 没有数据行 / there are no rows")
-    return Table(name, columns, rows)
-
-
-def _checked(name: str, line: int, row: Mapping[str | None, str | None]) -> dict[str, str]:
-    if None in row or None in row.values():
-        raise TableRefused(
-            f"{name}:{line}: 列数与表头不符 / another number of columns than the heading has"
-        )
-    cells = {
-        str(column): str(value) if column in {"text", "subject"} else str(value).strip()
-        for column, value in row.items()
-    }
-    if "split" in cells:
-        cells["split"] = split_of(cells["split"])
-    return cells
+def _says_something(row: Mapping[str, str]) -> bool:
+    return bool(row["text"].strip() or row.get("subject", "").strip())
 
 
 def split_of(word: str) -> str:
@@ -262,7 +204,8 @@ def taxonomy_of(
     taken from it, and its dictionary; its order of classes counts only where it knows every class.
 
     Raises:
-        TableRefused: a facet has fewer than two classes.
+        TableRefused: a facet has fewer than two classes, or some that only letter case, width or
+            spaces tell apart, as one class has that was written by several people.
     """
     return Taxonomy(
         version=house.version if house else "data",
@@ -282,6 +225,7 @@ def _facet(facet: str, data: Sequence[Example], house: Taxonomy | None) -> Facet
             f"“{facet}”: 至少要有两个类别的样本，只有 / examples of at least two classes are "
             f"needed, there are: {', '.join(sorted(present)) or '–'}"
         )
+    _check_spelling(facet, present)
     specs = dict(known.classes) if known else {}
     order = [value for value in specs if value in present]
     order += sorted(present - set(specs))
@@ -290,6 +234,29 @@ def _facet(facet: str, data: Sequence[Example], house: Taxonomy | None) -> Facet
         return FacetSpec(zh=facet, en=facet, classes=classes)
     ordinal = known.ordinal and present <= set(specs)
     return known.model_copy(update={"classes": classes, "ordinal": ordinal})
+
+
+def _check_spelling(facet: str, classes: Iterable[str]) -> None:
+    alike: dict[str, list[str]] = {}
+    for name in sorted(classes):
+        alike.setdefault(_spelling(name), []).append(name)
+    twice = [" = ".join(f"“{name}”" for name in names) for names in alike.values() if names[1:]]
+    if twice:
+        raise TableRefused(
+            f"“{facet}”: 这些类别只差大小写、全半角或空格，请先统一写法"
+            " / these classes differ only in letter case, width or spaces, write each in one way: "
+            f"{'; '.join(twice)}"
+        )
+
+
+def _spelling(name: str) -> str:
+    """Without case, width, spaces, and characters that nobody sees."""
+    plain = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(each for each in plain if not each.isspace() and not _unseen(each))
+
+
+def _unseen(character: str) -> bool:
+    return unicodedata.category(character) == "Cf" or character == "\ufe0f"
 
 
 def _floors(house: Taxonomy, data: Sequence[Example]) -> Iterator[tuple[str, FloorSpec]]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from classifier import tables
+from classifier import table_files, tables
 from classifier.examples import Example
 from classifier.tables import TableRefused
 from classifier.text import Text
@@ -26,7 +26,16 @@ def _file(folder: Path, content: str | bytes) -> Path:
         ("text,type,type\nx,y,z\n", "same name"),
         ("text,type\nx\n", "data.csv:2: .*number of columns"),
         ("text,type\na,b\nx,y,z\n", "data.csv:3: .*number of columns"),
+        ("text,type,,\nx,y,,\nx,y,,z\n", "data.csv:3: .*has no name"),
+        ("text,type,,\nx,y,z,\n", "data.csv:2: .*has no name"),
+        ('text,type\nx,y\n"x" z,y\n', "data.csv:3: .*not CSV"),
         ('text,type\n"x,y\n', "not CSV"),
+        (b"PK\x03\x04xl/workbook.xml", "save it as “CSV UTF-8”"),
+        (b"\xd0\xcf\x11\xe0\xa1", "save it as “CSV UTF-8”"),
+        ('[{"text": "x"}]', "data.csv:1: .*must not be one array"),
+        ('{"text": "x"}\n"y"', "data.csv:2: .*needs a JSON object"),
+        ('{"text": "x"}\n{"text":', "data.csv:2: .*not JSON"),
+        ('{"said": "x"}', "no column “text”, there are: said"),
         ("text,type\n退款,求助\n".encode("gb18030"), "not UTF-8"),
         ("text,type\n退款,求助\n".encode("gb18030"), "--encoding gb18030"),
         ("text,type\n退款,求助\n".encode("utf-16-le"), "not UTF-8|no column"),
@@ -34,7 +43,7 @@ def _file(folder: Path, content: str | bytes) -> Path:
 )
 def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, content: str, wrong: str) -> None:
     with pytest.raises(TableRefused, match=wrong):
-        tables.read(_file(tmp_path, content))
+        table_files.read(_file(tmp_path, content))
 
 
 @pytest.mark.parametrize("mark", [",", "\t", ";"])
@@ -46,13 +55,31 @@ def test_what_a_spreadsheet_writes_is_read(
     tmp_path: Path, mark: str, written: str, said: str
 ) -> None:
     content = f'"text"{mark} type\r\n"退款,;到\n没"{mark}求助\r\n'.encode(written)
-    (row,) = tables.read(_file(tmp_path, content), said).rows
+    (row,) = table_files.read(_file(tmp_path, content), said).rows
     assert row == {"text": "退款,;到\n没", "type": "求助"}
+
+
+def test_columns_without_a_name_that_a_spreadsheet_adds_are_none(tmp_path: Path) -> None:
+    table = table_files.read(_file(tmp_path, "text,,type,,\nx,,y,, \n,,,,\n"))
+    assert table.columns == ("text", "type")
+    assert table.rows == ({"text": "x", "type": "y"}, {"text": "", "type": ""})
+
+
+def test_an_object_a_line(tmp_path: Path) -> None:
+    content = (
+        '\ufeff{"text": "退款\\n没到", "type": " 求助 ", "split": "测试", "by": {"id": 7}}\r\n'
+        '\n{"type": null, "text": "", "stars": 5}\n'
+    )
+    table = table_files.read(_file(tmp_path, content))
+    assert table.columns == ("text", "type", "split", "by", "stars")
+    first = {"text": "退款\n没到", "type": "求助", "split": "test", "by": '{"id": 7}', "stars": ""}
+    second = {"text": "", "type": "", "split": "", "by": "", "stars": "5"}
+    assert table.rows == (first, second)
 
 
 def test_an_encoding_that_there_is_not(tmp_path: Path) -> None:
     with pytest.raises(TableRefused, match="no such encoding"):
-        tables.read(_file(tmp_path, "text,type\nx,y\n"), "gb-none")
+        table_files.read(_file(tmp_path, "text,type\nx,y\n"), "gb-none")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +98,7 @@ def test_what_is_to_judge_is_never_learnt(
     tmp_path: Path, words: tuple[str, ...], learnt: str | None
 ) -> None:
     rows = "".join(f"{text},x,{word}\n" for text, word in zip("abc", words, strict=True))
-    table = tables.read(_file(tmp_path, f"text,kind,split\n{rows}"))
+    table = table_files.read(_file(tmp_path, f"text,kind,split\n{rows}"))
     if learnt is None:
         with pytest.raises(TableRefused, match="test"):
             table.learnable()
@@ -80,7 +107,7 @@ def test_what_is_to_judge_is_never_learnt(
 
 
 def test_what_a_bundle_can_be_judged_on(tmp_path: Path) -> None:
-    table = tables.read(_file(tmp_path, "text,kind,split\na,x,dev\nb,y,Test\n"))
+    table = table_files.read(_file(tmp_path, "text,kind,split\na,x,dev\nb,y,Test\n"))
     assert [row["text"] for row in table.to_judge("测试").rows] == ["b"]
     with pytest.raises(TableRefused, match=r"no rows with split = val, there are: dev, test"):
         table.to_judge("val")
@@ -91,13 +118,22 @@ def test_what_a_bundle_can_be_judged_on(tmp_path: Path) -> None:
 
 
 def test_rows_without_text_teach_nothing(tmp_path: Path) -> None:
-    table = tables.read(_file(tmp_path, "text,subject,kind\n ,,a\n,标题,b\nx,,a\n"))
+    table = table_files.read(_file(tmp_path, "text,subject,kind\n ,,a\n,标题,b\nx,,a\n"))
     assert [row["kind"] for row in table.learnable().rows] == ["b", "a"]
+
+
+def test_every_row_that_is_not_learnt_is_counted(tmp_path: Path) -> None:
+    rows = "a,x,,\nb,x,,test\n ,x,,\nc,oos,,\nd,,,\n,x,,test\ne,oos,y,dev\nf,,y,\n"
+    table = table_files.read(_file(tmp_path, f"text,kind,sort,split\n{rows}"))
+    counts = {"test": 2, "no_text": 1, "strangers": 2, "no_label": 1}
+    assert table.left_out(["kind", "sort"], "oos") == counts
+    counts |= {"strangers": 0, "no_label": 2}
+    assert table.left_out(["kind"], "") == counts
 
 
 def test_columns_that_do_not_look_like_labels_must_be_asked_for(tmp_path: Path) -> None:
     rows = "".join(f"m{at},{'ab'[at % 2]},n{at},same,\n" for at in range(20))
-    table = tables.read(_file(tmp_path, f"text,kind,note,of,nothing\n{rows}"))
+    table = table_files.read(_file(tmp_path, f"text,kind,note,of,nothing\n{rows}"))
     with pytest.raises(TableRefused, match=r"one a row\): note, of\. Name the facets"):
         table.facets()
     assert table.facets(["kind", "note"]) == ["kind", "note"]
@@ -105,11 +141,11 @@ def test_columns_that_do_not_look_like_labels_must_be_asked_for(tmp_path: Path) 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(TableRefused, match="cannot be read"):
-        tables.read(tmp_path / "none.csv")
+        table_files.read(tmp_path / "none.csv")
 
 
 def test_rows_splits_and_facets(tmp_path: Path) -> None:
-    table = tables.read(
+    table = table_files.read(
         _file(
             tmp_path, "\ufefftext,subject, kind ,split\n一,标题, a ,train\n二,,,test\n三,,b,val\n"
         )
@@ -125,7 +161,7 @@ def test_rows_splits_and_facets(tmp_path: Path) -> None:
 
 def test_only_text_is_no_training_data(tmp_path: Path) -> None:
     with pytest.raises(TableRefused, match="no column of labels"):
-        tables.read(_file(tmp_path, "text,split\nx,train\n")).facets()
+        table_files.read(_file(tmp_path, "text,split\nx,train\n")).facets()
 
 
 def _data(*labels: str) -> list[Example]:
@@ -137,6 +173,25 @@ def test_a_taxonomy_of_the_data_alone() -> None:
     assert list(taxonomy.facets["kind"].classes) == ["a", "b"]
     with pytest.raises(TableRefused, match=r"at least two classes.*: b"):
         tables.taxonomy_of(_data("b", "b"), ["kind"])
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Refund", "refund"), ("退 款", "退款"), ("Ａ类", "a类"), ("❤️", "❤"), ("x", "x\u200b")],
+)
+def test_one_class_written_in_two_ways_is_not_two(one: str, other: str) -> None:
+    with pytest.raises(TableRefused, match="differ only in letter case, width or spaces") as told:
+        tables.taxonomy_of(_data(one, other, "b"), ["kind"])
+    assert f"“{one}”" in str(told.value)
+    assert f"“{other}”" in str(told.value)
+    assert "“b”" not in str(told.value)
+
+
+def test_classes_may_have_any_name() -> None:
+    names = ["😀 好评", "a/b", "退货\\换货", "Very long name " * 9, "1", "一"]
+    assert list(tables.taxonomy_of(_data(*names), ["kind"]).facets["kind"].classes) == sorted(
+        names
+    )
 
 
 def test_what_the_house_knows_is_taken_from_it() -> None:

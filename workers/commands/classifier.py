@@ -46,10 +46,13 @@ BundleOption = Annotated[
     Path, typer.Option("--bundle", help="分类器包所在目录 / The bundle's directory.")
 ]
 DataOption = Annotated[
-    Path, typer.Option("--data", help="CSV：text 列，每个维度一列 / CSV: text and one a facet.")
+    Path,
+    typer.Option(
+        "--data", help="CSV 或 JSONL：text，每个维度一列 / CSV or JSONL: text, one a facet."
+    ),
 ]
 EncodingOption = Annotated[
-    str, typer.Option(help="CSV 的编码，默认 UTF-8；中文 Excel 用 gb18030 / The CSV's encoding.")
+    str, typer.Option(help="文件的编码，默认 UTF-8；中文 Excel 用 gb18030 / The file's encoding.")
 ]
 FacetsOption = Annotated[
     str, typer.Option(help="只用这些维度，逗号分隔 / Only these facets, comma separated.")
@@ -93,14 +96,18 @@ def train(
 
     Rows whose column “split” says “test” are left out.
     """
-    from classifier import tables
+    from classifier import table_files, tables
     from classifier.machines import TrainConfig
     from classifier.train import train as learn
 
     bundles.check_place(out_dir)
-    table = tables.read(data, encoding).learnable()
+    whole = table_files.read(data, encoding)
+    table = whole.learnable()
     names = table.facets(_names(facets))
-    examples, _ = tables.apart(table.examples(names), strangers)
+    inside, _ = tables.apart(table.examples(names), strangers)
+    examples = [each for each in inside if each.labels]
+    left_out = whole.left_out(names, strangers)
+    _tell_left_out(left_out)
     taxonomy = tables.taxonomy_of(examples, names, load_taxonomy(load(config, environ=os.environ)))
     with _progress() as told:
         bundle = learn(examples, taxonomy, TrainConfig(seed=seed), progress=told)
@@ -108,10 +115,26 @@ def train(
     metrics = bundle.card.metrics
     _tell_unchecked(metrics["facets"])
     if as_json:
-        print_json({"id": bundle_id, "path": str(out_dir), **metrics})
+        print_json({"id": bundle_id, "path": str(out_dir), "left_out": left_out, **metrics})
         return
     out.print(f"{out_dir}: {bundle_id}", markup=False)
     out.show(_overview("交叉验证 cross-validated", metrics["facets"]))
+
+
+_LEFT_OUT = {
+    "test": "split = test，留给评测 kept for judging",
+    "no_text": "没有文字 without text",
+    "strangers": "都不是 of no class (--strangers)",
+    "no_label": "没有标签 without a label",
+}
+
+
+def _tell_left_out(counts: dict[str, int]) -> None:
+    told = [f"{_LEFT_OUT[why]}: {count}" for why, count in counts.items() if count]
+    if told:
+        Terminal(stderr=True).print(
+            f"没有学的行 rows not learnt from: {'; '.join(told)}", markup=False, soft_wrap=True
+        )
 
 
 def _tell_unchecked(figures: dict[str, Any]) -> None:
@@ -141,12 +164,12 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON / Print JSON.")] = False,
 ) -> None:
     """在 CSV 上评测；有 split 列时只用 test / Judge a bundle on a CSV file."""
-    from classifier import tables
+    from classifier import table_files, tables
     from classifier.judge import judge
 
     classifier = Classifier.load(bundles.found_in(bundle))
     known = [head.facet for head in classifier.heads]
-    table = tables.read(data, encoding).to_judge(split)
+    table = table_files.read(data, encoding).to_judge(split)
     names = table.facets_among(known, _names(facets))
     inside, outside = tables.apart(table.examples(names), strangers)
     figures = judge(classifier, inside, outside)

@@ -56,6 +56,17 @@ def bundle(data: Path) -> Path:
     return out
 
 
+def test_what_is_not_learnt_is_told(data: Path, tmp_path: Path) -> None:
+    more = data.read_text("utf-8") + " ,fruta,\nsin nombre,,\n"
+    path = tmp_path / "more.csv"
+    path.write_text(more, encoding="utf-8")
+    done = _run("train", "--data", path, "--out", tmp_path / "b", "--strangers", "oos", "--json")
+    told = json.loads(done.stdout)
+    assert told["left_out"] == {"test": 10, "no_text": 1, "strangers": 8, "no_label": 1}
+    assert told["examples"] + sum(told["left_out"].values()) == len(more.splitlines()) - 1
+    assert "without a label: 1" in done.stderr
+
+
 def test_what_it_has_learnt_is_judged_on_the_rest(bundle: Path, data: Path) -> None:
     told = _json("evaluate", "--bundle", bundle, "--data", data, "--strangers", "oos", "--json")
     figures = told["facets"]["cosa"]

@@ -1,0 +1,160 @@
+"""The files that labelled messages come in: CSV of any spreadsheet, or a JSON object a line."""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from classifier.tables import Table, TableRefused, split_of
+
+_MOST_CHARACTERS = 10_000_000
+
+_MARKS = (",", "\t", ";")
+"""What may stand between cells: that which sets ``text`` apart in the heading."""
+
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How the workbooks of spreadsheets begin: a ZIP file, or what Excel wrote before 2007."""
+
+
+def read(path: Path, encoding: str = "") -> Table:
+    """The table in ``path``: CSV, with tabs or semicolons between the cells, or JSON lines.
+
+    ``encoding`` is UTF-8 by default, or UTF-16 where a byte order mark says so.
+
+    Raises:
+        TableRefused: no such file or encoding, a workbook, not in that encoding, no heading, no
+            column ``text``, a row that is longer or shorter than the heading, a line that is no
+            JSON object, or no rows.
+    """
+    try:
+        _check_kind(path)
+        with path.open(encoding=encoding or _unicode(path), newline="") as file:
+            return _of_json(path.name, file) if _is_json(file) else _of_csv(path.name, file)
+    except OSError as error:
+        raise TableRefused(f"{path}: 读不了 / cannot be read: {error.strerror}") from error
+    except LookupError as error:
+        raise TableRefused(f"--encoding {encoding}: 没有这种编码 / no such encoding") from error
+    except UnicodeError as error:
+        told = encoding or "UTF-8"
+        raise TableRefused(
+            f"{path}: 不是 {told}。中文 Excel 存的 CSV 多半是 --encoding gb18030（港台是 big5）"
+            f" / not {told}. CSV from a Chinese Excel is mostly --encoding gb18030 (Taiwan, "
+            f"Hong Kong: big5) ({error})"
+        ) from error
+
+
+def _check_kind(path: Path) -> None:
+    with path.open("rb") as file:
+        if file.read(4) in _WORKBOOKS:
+            raise TableRefused(
+                f"{path}: 这是工作簿（xlsx、xls），不是 CSV。请在 Excel 或 WPS 里另存为“CSV UTF-8”"
+                " / this is a workbook, not CSV: save it as “CSV UTF-8” in the spreadsheet"
+            )
+
+
+def _unicode(path: Path) -> str:
+    """Excel’s “Unicode text” is UTF-16 with a byte order mark, its “CSV UTF-8” has one, too."""
+    with path.open("rb") as file:
+        return "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+
+
+def _is_json(file: TextIO) -> bool:
+    """Whether the first line is an object, or the array that all of them stand in."""
+    first = file.readline().strip()
+    file.seek(0)
+    return first.startswith(("{", "["))
+
+
+def _of_json(name: str, file: TextIO) -> Table:
+    """An object a line; one that lacks a field has an empty cell there."""
+    objects = [
+        _object(name, number, line) for number, line in enumerate(file, start=1) if line.strip()
+    ]
+    columns = tuple(dict.fromkeys(field for each in objects for field in each))
+    return _table(
+        name, columns, [{name: each.get(name, "") for name in columns} for each in objects]
+    )
+
+
+def _object(name: str, number: int, line: str) -> dict[str, str]:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise TableRefused(
+            f"{name}:{number}: 不是 JSON，每行要有一个完整的对象"
+            f" / not JSON, of which each line needs a whole object: {error}"
+        ) from error
+    if not isinstance(value, dict):
+        raise TableRefused(
+            f"{name}:{number}: 每行要有一个 JSON 对象，不能整个文件是一个数组"
+            " / each line needs a JSON object; the file must not be one array"
+        )
+    return {field.strip(): _written(each) for field, each in value.items()}
+
+
+def _written(value: Any) -> str:
+    """As a cell says it: nothing for null, JSON for what is no string."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _of_csv(name: str, file: TextIO) -> Table:
+    csv.field_size_limit(_MOST_CHARACTERS)
+    reader = csv.reader(file, delimiter=_mark(file), strict=True)
+    try:
+        heading = [column.strip() for column in next(reader, [])]
+        rows = [_named(name, reader.line_num, heading, cells) for cells in reader if cells]
+    except csv.Error as error:
+        raise TableRefused(
+            f"{name}:{reader.line_num}: 不是 CSV，多半是引号没有配对"
+            f" / not CSV, mostly for a quotation mark without its other: {error}"
+        ) from error
+    return _table(name, tuple(column for column in heading if column), rows)
+
+
+def _mark(file: TextIO) -> str:
+    heading = file.readline()
+    file.seek(0)
+    return next((mark for mark in _MARKS if "text" in _names(heading, mark)), ",")
+
+
+def _names(heading: str, mark: str) -> list[str]:
+    return [name.strip().strip('"').strip() for name in heading.split(mark)]
+
+
+def _named(name: str, line: int, heading: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
+    """The cells by their columns; those without a name, which spreadsheets add, must be empty."""
+    nameless = [cell for column, cell in zip(heading, cells, strict=False) if not column]
+    if len(cells) != len(heading) or any(map(str.strip, nameless)):
+        raise TableRefused(
+            f"{name}:{line}: 列数与表头不符，或没有列名的一格里有内容"
+            " / another number of columns than the heading has, or something in a column that has "
+            "no name"
+        )
+    return {column: cell for column, cell in zip(heading, cells, strict=True) if column}
+
+
+def _table(name: str, columns: tuple[str, ...], rows: Sequence[Mapping[str, str]]) -> Table:
+    if "text" not in columns:
+        raise TableRefused(
+            f"{name}: 没有 text 列，现有 / no column “text”, there are: "
+            f"{', '.join(columns) or '–'}. "
+            "（消息那一列请叫 text / call the column of the messages “text”）"
+        )
+    if len(set(columns)) < len(columns):
+        raise TableRefused(f"{name}: 有同名的列 / two columns have the same name")
+    if not rows:
+        raise TableRefused(f"{name}: 没有数据行 / there are no rows")
+    return Table(name, columns, tuple(_tidy(row) for row in rows))
+
+
+def _tidy(row: Mapping[str, str]) -> dict[str, str]:
+    cells = {
+        column: value if column in {"text", "subject"} else value.strip()
+        for column, value in row.items()
+    }
+    if "split" in cells:
+        cells["split"] = split_of(cells["split"])
+    return cells
