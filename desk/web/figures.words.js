@@ -16,6 +16,8 @@ export const WORDS = {
   "figures.by.tier": ["客户等级", "Tier"],
   "figures.by.region": ["地区", "Region"],
   "tier.standard": ["标准", "Standard"],
+  "tier.silver": ["银卡", "Silver"],
+  "tier.gold": ["金卡", "Gold"],
   "figures.none": ["这段时间没有工单。", "There were no tickets in this time."],
   "figures.nothing": ["还没有可算的。", "Nothing to count yet."],
   "figures.unknown": ["（未知）", "(unknown)"]

@@ -1,6 +1,7 @@
 // The rules, for those who supervise: versions, what each changes, its review and rehearsal.
 import { anew, ask, attempt, h, moment, notice, say, t } from "./dom.js";
 import { call, make } from "./door.js";
+import { openDrafting } from "./drafting.js";
 import { isEverything, lineChoice, lineFields, lineName, lineOf } from "./lines.js";
 
 /** Opens the view over the desk; it goes with Escape or its button. */
@@ -104,17 +105,9 @@ class Rules {
     if (answer) await this.read();
   }
 
-  async draft(version) {
-    let made;
-    const key = {};
-    const answer = await ask({
-      title: t("rules.draft.title", { number: version.number }), submit: t("rules.draft"),
-      fields: [why(), h("label.field", null, t("rules.content"), jsonBox(JSON.stringify(version.content, null, 2)))],
-      send: async (said) => {
-        made = await make("/rules", { content: JSON.parse(said.get("content")), why: said.get("why"), based_on: version.number }, key);
-      },
-    });
-    if (answer) await this.read(made.number);
+  draft(version) {
+    const { versions, publications, channels } = this;
+    return openDrafting(this.desk, version, { versions, publications, channels }, (number) => this.read(number));
   }
 
   act(work) {
@@ -124,21 +117,6 @@ class Rules {
 
 function why() {
   return h("label.field", null, t("rules.why"), h("input", { name: "why", required: true, maxlength: "500", autocomplete: "off" }));
-}
-
-/** Text that cannot be sent before it is an object in JSON. */
-function jsonBox(value) {
-  const box = h("textarea.code", { name: "content", rows: "14", spellcheck: "false", value, oninput: () => box.setCustomValidity(problem(box.value)) });
-  return box;
-}
-
-function problem(text) {
-  try {
-    const found = JSON.parse(text);
-    return found && typeof found === "object" && !Array.isArray(found) ? "" : t("rules.json", { problem: "{ … }" });
-  } catch (error) {
-    return t("rules.json", { problem: error.message });
-  }
 }
 
 function section(title, items, none) {

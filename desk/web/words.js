@@ -3,6 +3,7 @@ import { WORDS as audit } from "./audit.words.js";
 import { WORDS as board } from "./board.words.js";
 import { WORDS as bundles } from "./bundles.words.js";
 import { WORDS as complaint } from "./complaint.words.js";
+import { WORDS as drafting } from "./drafting.words.js";
 import { WORDS as facts } from "./facts.words.js";
 import { WORDS as figures } from "./figures.words.js";
 import { WORDS as finding } from "./finding.words.js";
@@ -27,6 +28,7 @@ export const WORDS = {
   ...board,
   ...bundles,
   ...complaint,
+  ...drafting,
   ...facts,
   ...figures,
   ...finding,
