@@ -116,8 +116,16 @@ def _suspects(held: Sequence[_Held], agents: int) -> list[dict[str, Any]]:
 
 
 def _tail(count: int, least: int, share: float) -> float:
-    """The probability of at least ``least`` of ``count`` at ``share`` each (binomial)."""
+    """The probability of at least ``least`` of ``count`` at ``share`` each (binomial).
+
+    By logarithms: of a thousand and more, the ways to choose half are beyond any float.
+    """
+    yes, no = math.log(share), math.log1p(-share)
     return math.fsum(
-        math.comb(count, hits) * share**hits * (1 - share) ** (count - hits)
+        math.exp(_log_ways(count, hits) + hits * yes + (count - hits) * no)
         for hits in range(least, count + 1)
     )
+
+
+def _log_ways(count: int, hits: int) -> float:
+    return math.lgamma(count + 1) - math.lgamma(hits + 1) - math.lgamma(count - hits + 1)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from classifier.tables import Table, TableRefused, split_of
+from models import storable
 
 _MOST_CHARACTERS = 10_000_000
 
@@ -90,14 +91,19 @@ def _object(name: str, number: int, line: str) -> dict[str, str]:
             f"{name}:{number}: 每行要有一个 JSON 对象，不能整个文件是一个数组"
             " / each line needs a JSON object; the file must not be one array"
         )
-    return {field.strip(): _written(each) for field, each in value.items()}
+    return {storable.text(field).strip(): _written(each) for field, each in value.items()}
 
 
 def _written(value: Any) -> str:
-    """As a cell says it: nothing for null, JSON for what is no string."""
+    """As a cell says it: nothing for null, JSON for what is no string.
+
+    Programs cut texts in the middle of an emoji; half of one cannot be written to any file, and
+    a bundle was not, after all of its training.
+    """
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    told = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return storable.text(told)
 
 
 def _of_csv(name: str, file: TextIO) -> Table:

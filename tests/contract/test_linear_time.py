@@ -16,6 +16,7 @@ from channels.email.markup import visible
 from channels.email.quote import split
 from classifier.courtesy import is_courtesy
 from classifier.formulas import without_formulas
+from classifier.progress import progress_question
 from classifier.spans import spans
 from classifier.text import normalize
 from router.sla import Calendar
@@ -118,6 +119,11 @@ READERS: dict[str, tuple[Reader, int, tuple[str, ...]]] = {
         ),
     ),
     "courtesies": (lambda text: is_courtesy(f"{text}x"), 4, ("谢谢你您",)),
+    "progress": (
+        lambda text: progress_question(f"{text}x"),
+        4,
+        ("查", "看", "问", "请问", "查看", "问一下", "show my ", "工单", "查，"),
+    ),
 }  # fmt: skip
 
 

@@ -2,8 +2,11 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from classifier import suspicion
 from classifier.lessons import Lesson, lessons
@@ -95,3 +98,17 @@ def test_a_few_odd_corrections_prove_nothing() -> None:
 def test_a_whole_team_that_sees_something_new_is_not_a_suspect() -> None:
     team = [each for name in "abcd" for each in given(name, 8, "投诉", "建议", "投诉")]
     assert find(team) == []
+
+
+def test_of_thousands_of_flips_the_chance_is_still_a_number() -> None:
+    many = given("mallory", 1_500, "投诉", "建议", "投诉")
+    many[1_000:] = [replace(each, text=f"建议-{each.id}") for each in many[1_000:]]
+    (suspect,) = find([*honest("a"), *honest("b"), *many])
+    assert (suspect["given"], suspect["against"]) == (1_500, 1_000)
+    assert 0.0 <= suspect["chance"] < 1e-12
+
+
+def test_the_chance_is_that_of_the_binomial_distribution() -> None:
+    # Exact: 5 · 0.2⁴ · 0.8 + 0.2⁵.
+    assert suspicion._tail(5, 4, 0.2) == pytest.approx(0.00672)
+    assert suspicion._tail(5, 0, 0.2) == pytest.approx(1.0)

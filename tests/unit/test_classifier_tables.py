@@ -77,6 +77,14 @@ def test_an_object_a_line(tmp_path: Path) -> None:
     assert table.rows == (first, second)
 
 
+def test_half_an_emoji_in_json_is_a_mark_that_can_be_written(tmp_path: Path) -> None:
+    content = '{"text": "好\\ud83d", "type": "x\\ude00", "by": {"id": "\\ud83d"}, "\\ud83d": 1}'
+    table = table_files.read(_file(tmp_path, content))
+    assert table.rows == (
+        {"text": "好\ufffd", "type": "x\ufffd", "by": '{"id": "\ufffd"}', "\ufffd": "1"},
+    )
+
+
 def test_an_encoding_that_there_is_not(tmp_path: Path) -> None:
     with pytest.raises(TableRefused, match="no such encoding"):
         table_files.read(_file(tmp_path, "text,type\nx,y\n"), "gb-none")

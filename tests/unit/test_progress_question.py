@@ -12,6 +12,7 @@ NUMBER = ticket_number(datetime(2026, 11, 25), 17)  # noqa: DTZ001  a day is all
     "text",
     [
         "进度", "查进度", "进度查询", "“进度”", "進度", "查一下我的工单进度", "请问处理进度？",
+        "查查进度", "请帮我看看投诉进度", "请问一下办理进展",
         "Status?", "progress", "ticket status", "What's the status of my ticket?",
     ],
 )  # fmt: skip
