@@ -20,6 +20,7 @@ from channels.email.options import Options
 from channels.email.thread import plain_mailbox
 from channels.email.throttle import Throttle
 from channels.email.tls import Certificate
+from models.addresses import client_address
 from models.buckets import whole_seconds
 from models.errors import Permanent, StorageFull, Temporary
 from models.ids import uuid7
@@ -126,22 +127,24 @@ class Server:
 
     def admit(self, connection: "_Connection", peer: str) -> bool:
         """Counts a new connection; False when there are too many."""
+        host = client_address(peer, (), ())
         if (
             len(self.connections) >= self.options.max_connections
-            or self._peers[peer] >= self.options.max_connections_per_peer
+            or self._peers[host] >= self.options.max_connections_per_peer
         ):
             return False
         self.connections.add(connection)
-        self._peers[peer] += 1
+        self._peers[host] += 1
         return True
 
     def release(self, connection: "_Connection", peer: str) -> None:
         if connection not in self.connections:
             return
         self.connections.discard(connection)
-        self._peers[peer] -= 1
-        if not self._peers[peer]:
-            del self._peers[peer]
+        host = client_address(peer, (), ())
+        self._peers[host] -= 1
+        if not self._peers[host]:
+            del self._peers[host]
 
     def envelopes(
         self, facts: dict[str, Any], recipients: Sequence[str], raw: bytes

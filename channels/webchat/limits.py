@@ -28,17 +28,19 @@ class Seats:
     """Open connections, in all and by address."""
 
     def __init__(self, total: int, per_address: int) -> None:
-        self._total = total
+        self._left = total
         self._per_address = per_address
         self._taken: Counter[str] = Counter()
 
     def take(self, address: str) -> None:
         """Raises ``Refused`` (``connections``) when there is no seat left."""
-        if self._taken[address] >= self._per_address or self._taken.total() >= self._total:
+        if self._taken[address] >= self._per_address or not self._left:
             raise Refused("connections", retry_after=30.0)
         self._taken[address] += 1
+        self._left -= 1
 
     def leave(self, address: str) -> None:
+        self._left += 1
         self._taken[address] -= 1
         if self._taken[address] <= 0:
             del self._taken[address]

@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from channels.webchat.protocol import Refused
+from models import storable
 
 _MAC = 16
 _LEEWAY_SECONDS = 60.0
 """Clocks of two hosts differ; RFC 7519 §4.1.4 allows a few minutes at most."""
 
 _LONGEST_NAME = 64
+
+_FARTHEST = 1e12
+"""Seconds since the epoch: JSON as Python reads it has infinities, too, which never expire."""
 
 
 def _encode(raw: bytes) -> str:
@@ -96,9 +100,11 @@ def visitor(token: str, secret: str, site: str, now: float) -> Visitor:
 
 def _visitor(claims: Mapping[str, Any], site: str, now: float) -> Visitor:
     sub, expires, audience = claims.get("sub"), claims.get("exp"), claims.get("aud", site)
-    if not isinstance(sub, str) or not 0 < len(sub) <= 255:
+    # Two who differ in what no database holds would be one.
+    if not isinstance(sub, str) or not 0 < len(sub) <= 255 or storable.text(sub) != sub:
         raise Refused("identity", detail="sub")
-    if isinstance(expires, bool) or not isinstance(expires, int | float):
+    known = isinstance(expires, int | float) and not isinstance(expires, bool)
+    if not known or not abs(expires) < _FARTHEST:
         raise Refused("identity", detail="exp")
     if now > expires + _LEEWAY_SECONDS:
         raise Refused("expired")

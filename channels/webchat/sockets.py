@@ -124,13 +124,23 @@ class Connection:
                 await self._show(entry)
             # What came out of turn is read from the log; what was shown is dropped.
             self._gap = self._gap or entry.seq > self.seq
-        while self._gap and self.room is not None:
-            entries = await self._service.hub.log(self.room, self.seq)
-            for entry in entries:
-                await self._show(entry)
-            self._gap = len(entries) == PAGE
         if self.room is not None:
+            while self._gap:
+                await self._show_log(self.room)
             await self._tell_rest(self.room)
+
+    async def _show_log(self, room: Room) -> None:
+        """A page of what the log has more. Where it may have another, there is a gap still."""
+        # Before it is read: a gap that comes up meanwhile, or while this page is shown, stays one.
+        self._gap = False
+        try:
+            entries = await self._service.hub.log(room, self.seq)
+        except Temporary:
+            self._gap = True
+            raise
+        self._gap = self._gap or len(entries) == PAGE
+        for entry in entries:
+            await self._show(entry)
 
     async def _tell_rest(self, room: Room) -> None:
         """What has no number in the log: the ticket's, what was seen, and that we type."""

@@ -1,11 +1,13 @@
 """Webchat's pure parts: frames, messages, tokens, limits, options."""
 
+import asyncio
 import json
 import re
 from contextlib import suppress
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, get_args
+from types import SimpleNamespace
+from typing import Any, cast, get_args
 
 import pytest
 from hypothesis import given
@@ -14,16 +16,19 @@ from pydantic import ValidationError
 
 from channels import registry, webchat
 from channels.webchat import assets, http, protocol
+from channels.webchat.hub import Room
 from channels.webchat.limits import Buckets, Seats
 from channels.webchat.options import Options
 from channels.webchat.protocol import Msg, Refused, parse
 from channels.webchat.reading import normalize
 from channels.webchat.reception import Tokens, clean
+from channels.webchat.sockets import Connection
 from models.addresses import client_address
 from models.buckets import whole_seconds
 from models.errors import Permanent
 from models.ids import uuid7
 from models.message import Envelope, Lane
+from models.store.dialogue.conversations import Entry
 
 CLIENT_ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 KEY = "ab" * 32
@@ -182,6 +187,34 @@ def test_seats_in_all_and_by_address() -> None:
         seats.take("c")
     seats.leave("a")
     seats.take("c")
+
+
+@pytest.mark.parametrize("when", ["read", "shown"])
+async def test_a_line_that_comes_while_the_log_is_shown_is_shown_too(when: str) -> None:
+    log = [Entry(seq, "us", f"{seq}", None, 0.0, "reply", "好") for seq in (1, 2)]
+    known, shown = log[:1], list[int]()
+
+    def comes(now: str) -> None:
+        if now == when and len(known) == 1:
+            known.append(log[1])
+            connection.wake(None)  # it could not be read: look for yourself
+
+    async def read(_room: Room, after: int) -> list[Entry]:
+        found = [entry for entry in known if entry.seq > after]
+        comes("read")
+        return found
+
+    async def show(frame: str) -> None:
+        shown.append(json.loads(frame)["seq"])
+        comes("shown")
+
+    service: Any = SimpleNamespace(hub=SimpleNamespace(log=read), link=str)
+    connection = Connection(cast("Any", SimpleNamespace(send_str=show)), service, FakeClock())
+    connection.room = Room(("web", KEY))
+    connection.start(0, 1, None, 0)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert shown == [1, 2]
 
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))

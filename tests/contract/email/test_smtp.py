@@ -9,8 +9,12 @@ from typing import Any
 
 import pytest
 
+from channels.email.options import Options
+from channels.email.smtp import Server
 from channels.email.thread import Threads
+from channels.email.throttle import Throttle
 from models.errors import Permanent, StorageFull, Temporary
+from tests.contract.email.conftest import Clock, Store, Told
 
 MAIL = b"Subject: x\r\n\r\nhello\r\n"
 
@@ -306,6 +310,17 @@ async def test_too_many_connections_and_recipients(listen: Any) -> None:
     await first.writer.wait_closed()
     await asyncio.sleep(0.02)
     await at.connect()
+
+
+def test_a_host_with_many_addresses_is_one_peer() -> None:
+    options, clock = Options(max_connections=5, max_connections_per_peer=2), Clock()
+    server = Server(options, Store(), clock, Throttle(options, clock, Told()))
+    at: list[tuple[Any, str]] = [(object(), f"2001:db8:1:2::{number}") for number in range(3)]
+    assert [server.admit(*each) for each in at] == [True, True, False]
+    other: Any = object()
+    assert server.admit(other, "2001:db8:1:3::1")
+    server.release(*at[0])
+    assert server.admit(*at[2])
 
 
 async def test_hostile_commands_do_no_harm(listen: Any) -> None:
