@@ -13,8 +13,8 @@ _LONGEST_WRITTEN = 500
 
 _NUMBER = r"(?P<number>\d{14,20})"
 _MARKS = r"[\s,，。.!！?？:：;；#“”\"'「」『』()（）-]*"
-# No word that may be repeated is made of others: 查查 is 查 twice, too, and thirty characters of it
-# were tried in all ways that there are, for five seconds.
+# No word that may be repeated is made of others: 查查 is 查 twice, too, and thirty of them were
+# tried in all ways that there are, for five seconds.
 _WORD = (
     r"(?:(?:查|查询|查一下|看|问|问一下|请|帮我|我要|我想|想|麻烦)*"
     r"(?:我的|一下|下)?(?:工单|处理|办理|投诉|受理)?(?:号|的)?(?:进度|进展)"

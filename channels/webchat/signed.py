@@ -103,8 +103,9 @@ def _visitor(claims: Mapping[str, Any], site: str, now: float) -> Visitor:
     # Two who differ in what no database holds would be one.
     if not isinstance(sub, str) or not 0 < len(sub) <= 255 or storable.text(sub) != sub:
         raise Refused("identity", detail="sub")
-    known = isinstance(expires, int | float) and not isinstance(expires, bool)
-    if not known or not abs(expires) < _FARTHEST:
+    if isinstance(expires, bool) or not isinstance(expires, int | float):
+        raise Refused("identity", detail="exp")
+    if not abs(expires) < _FARTHEST:
         raise Refused("identity", detail="exp")
     if now > expires + _LEEWAY_SECONDS:
         raise Refused("expired")
