@@ -1,18 +1,16 @@
 """Feishu's server API over HTTP: the token, the calls, and what their answers mean."""
 
-import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import aiohttp
 
 from channels.feishu.options import Options
+from models.asking import NotAsked, NoToken, Refused, Tokens, TooLarge, Unclear
 from models.message import File
 from models.voice import retry_after
-
-_T = TypeVar("_T")
 
 _EARLY_SECONDS = 600.0
 """A token is changed so long before its end; Feishu gives another in its last half hour."""
@@ -20,7 +18,7 @@ _EARLY_SECONDS = 600.0
 _STALE = frozenset({99991661, 99991663, 99991664, 99991665, 99991668, 99991671})
 """The token is missing, wrong or over: another one will do."""
 
-BUSY = frozenset({11232, 230020, 99991400})
+_BUSY = frozenset({11232, 230020, 99991400})
 """Too many: of the company, of this person or group, of the app."""
 
 _BROKEN = frozenset({1500, 2200})
@@ -32,43 +30,8 @@ _LONGEST = 200
 _BEING_SENT = 230049
 """An earlier request of the same number is under way."""
 
-
-class NotAsked(Exception):
-    """The request certainly did not reach Feishu."""
-
-
-class Unclear(Exception):
-    """Nobody can know whether Feishu did what it was asked."""
-
-
-class Refused(Exception):
-    """Feishu said no, and did nothing.
-
-    ``told``: its own words. ``wait``: the seconds that it wants us to wait, or 0.
-    """
-
-    def __init__(self, code: int, status: int, told: str, wait: float) -> None:
-        super().__init__(f"{code} {told}".strip())
-        self.code = code
-        self.status = status
-        self.wait = wait
-
-    @property
-    def busy(self) -> bool:
-        return self.status == 429 or self.code in BUSY
-
-
-class NoToken(Exception):
-    """No token is to be had. ``wrong``: because the app's id or secret is not right."""
-
-    def __init__(self, reason: str, *, wrong: bool) -> None:
-        super().__init__(reason)
-        self.wrong = wrong
-
-
-class TooLarge(Exception):
-    """A file has more bytes than were wanted."""
-
+NO_SCOPE = 99991672
+"""Somebody can add the scope in the console."""
 
 Arguments = Callable[[], Mapping[str, Any]]
 """Makes what aiohttp is given for a request: a form can be sent once only."""
@@ -83,9 +46,8 @@ class Client:
             "app_id": options.app_id,
             "app_secret": options.app_secret.get_secret_value(),
         }
-        self._token = ""
-        self._until = 0.0
-        self._asking = asyncio.Lock()
+        self._patience = aiohttp.ClientTimeout(total=options.timeout_seconds)
+        self._tokens = Tokens(self._given, time.monotonic, _EARLY_SECONDS)
 
     async def ask(
         self, http: aiohttp.ClientSession, path: str, arguments: Arguments
@@ -96,11 +58,9 @@ class Client:
             NotAsked, NoToken, Refused: it was not done.
             Unclear: it may have been done.
         """
-
-        async def asked(token: str) -> dict[str, Any]:
-            return await self._posted(http, path, token, arguments())
-
-        return await self._with_token(http, asked)
+        return await self._tokens.used_in(
+            lambda token: self._posted(http, path, token, arguments())
+        )
 
     async def download(self, http: aiohttp.ClientSession, path: str, most: int) -> File:
         """A file of at most ``most`` bytes.
@@ -120,35 +80,13 @@ class Client:
             except (aiohttp.ClientError, OSError) as error:
                 raise Unclear(type(error).__name__) from error
 
-        return await self._with_token(http, asked)
+        return await self._tokens.used_in(asked)
 
-    async def _with_token(
-        self, http: aiohttp.ClientSession, asked: Callable[[str], Awaitable[_T]]
-    ) -> _T:
-        """Once more with a new token, where Feishu does not take the one that we have."""
-        token = ""
-        for _ in range(2):
-            token = await self._fresh(http, token)
-            try:
-                return await asked(token)
-            except Refused as refused:
-                if refused.code not in _STALE:
-                    raise
-                reason = str(refused)
-        raise NoToken(reason, wrong=True)
-
-    async def _fresh(self, http: aiohttp.ClientSession, refused: str) -> str:
-        """A token that is not ``refused``, which somebody else may have got meanwhile."""
-        async with self._asking:
-            if self._token == refused or time.monotonic() >= self._until:
-                self._token, seconds = await self._given(http)
-                self._until = time.monotonic() + max(0.0, seconds - _EARLY_SECONDS)
-            return self._token
-
-    async def _given(self, http: aiohttp.ClientSession) -> tuple[str, float]:
+    async def _given(self) -> tuple[str, float]:
         path = "auth/v3/tenant_access_token/internal"
         try:
-            told = await self._posted(http, path, "", {"json": self._login})
+            async with aiohttp.ClientSession(timeout=self._patience) as http:
+                told = await self._posted(http, path, "", {"json": self._login})
         except (NotAsked, Unclear) as error:
             raise NoToken(str(error), wrong=False) from error
         except Refused as refused:
@@ -196,14 +134,19 @@ def _answer(response: aiohttp.ClientResponse, raw: bytes) -> dict[str, Any]:
     headers = response.headers
     wait = retry_after(headers.get("x-ogw-ratelimit-reset") or headers.get("Retry-After") or "")
     if response.status == 429:
-        raise Refused(code if isinstance(code, int) else 0, 429, said, wait)
+        raise _refused(code if isinstance(code, int) else 0, said, wait, busy=True)
     if response.status >= 500 or not isinstance(code, int) or code in _BROKEN:
         raise Unclear(f"HTTP {response.status}, {code}")
     if code == _BEING_SENT:
         raise Unclear(str(code))
     if code != 0:
-        raise Refused(code, response.status, said, wait)
+        raise _refused(code, said, wait, busy=code in _BUSY)
     return told
+
+
+def _refused(code: int, told: str, wait: float, *, busy: bool) -> Refused:
+    stale, mendable = code in _STALE, code == NO_SCOPE
+    return Refused(code, told, wait=wait, busy=busy, stale=stale, mendable=mendable)
 
 
 def _read(raw: bytes) -> dict[str, Any]:

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from channels.feishu.client import Refused
+from channels.feishu.client import NO_SCOPE
+from models.asking import Refused, Words
 
-NO_SCOPE = 99991672
-
-_SENTENCES: Mapping[int, str] = MappingProxyType(
+_SENTENCES: Mapping[int | str, str] = MappingProxyType(
     {
         230001: "飞书说请求的参数不对 / Feishu finds the request wrong",
         230002: "机器人不在这个群里，请重新拉进群 / The bot is not in this group: invite it again",
@@ -49,7 +48,18 @@ _SENTENCES: Mapping[int, str] = MappingProxyType(
 )
 
 
-def why(refused: Refused) -> str:
+def _why(refused: Refused) -> str:
     """A sentence in both languages, with Feishu's own code and words behind it."""
     told = _SENTENCES.get(refused.code, "飞书没有接受 / Feishu did not take it")
     return f"{told} [{refused}]"
+
+
+WORDS = Words(
+    wrong_login=(
+        "app_id 或 app_secret 不对，请到飞书开发者后台核对"
+        " / app_id or app_secret is wrong: check it in Feishu's developer console"
+    ),
+    not_let_in="暂时拿不到飞书的令牌 / Feishu gives no token just now",
+    too_fast="飞书嫌太快 / Too fast for Feishu",
+    why=_why,
+)

@@ -10,18 +10,21 @@ from urllib.parse import quote
 
 import aiohttp
 
-from channels.feishu.client import (
-    Client,
+from channels.feishu.client import Client
+from channels.feishu.options import Options
+from channels.feishu.refusals import WORDS
+from channels.feishu.writing import MAX_BYTES, Message, body, card, message, weight
+from models.asking import (
     NotAsked,
     NoToken,
     Refused,
     TooLarge,
     Unclear,
+    became,
+    not_fetched,
+    not_uploaded,
 )
-from channels.feishu.options import Options
-from channels.feishu.refusals import NO_SCOPE, why
-from channels.feishu.writing import MAX_BYTES, Message, body, card, message, weight
-from models.errors import Permanent, Temporary
+from models.errors import Permanent
 from models.message import Attachment, File, OutboundMessage, SendResult
 from models.voice import Pacer, in_turn, split
 
@@ -43,15 +46,6 @@ _REPEATS = 2
 _GONE = frozenset({230011, 231003})
 """The message that is answered was withdrawn, or is not to be found."""
 
-_AGAIN_SECONDS = 30.0
-_BUSY_SECONDS = 5.0
-_LOGIN_SECONDS = 300.0
-
-_LOGIN = (
-    "app_id 或 app_secret 不对，请到飞书开发者后台核对"
-    " / app_id or app_secret is wrong: check it in Feishu's developer console"
-)
-_NOT_LET_IN = "暂时拿不到飞书的令牌 / Feishu gives no token just now"
 _UNFIT = (
     "文件“{0}”是空的或超过 30 MB，飞书不收"
     " / File “{0}” is empty or larger than the 30 MB that Feishu takes"
@@ -86,7 +80,7 @@ class Voice:
             try:
                 files = [await self._uploaded(http, outbound, f) for f in outbound.attachments]
             except (NotAsked, NoToken, Refused, Unclear) as error:
-                return _not_uploaded(error)
+                return not_uploaded(error, WORDS)
             said = [*_words(outbound), *files]
             return await in_turn(
                 [partial(self._step, http, outbound, n, one) for n, one in enumerate(said)]
@@ -102,7 +96,7 @@ class Voice:
         try:
             told = await self._said(http, chat, replied, partial(body, said, name))
         except (NotAsked, NoToken, Refused, Unclear) as error:
-            return became(error)
+            return became(error, WORDS)
         return SendResult("sent", str((told.get("data") or {}).get("message_id") or ""))
 
     async def _said(
@@ -153,7 +147,7 @@ class Voice:
             try:
                 return await upload("image", {"image_type": "message"})
             except Refused as refused:
-                if refused.busy or refused.code == NO_SCOPE:
+                if refused.busy or refused.mendable:
                     raise
         kind = _TYPES.get(name.rpartition(".")[2].lower(), "stream")
         return await upload("file", {"file_type": kind, "file_name": name})
@@ -195,13 +189,8 @@ class Voice:
                 return await self._client.download(http, path, MAX_FILE_BYTES)
         except TooLarge as error:
             raise Permanent("文件超过 50 MB / The file is larger than 50 MB") from error
-        except Refused as refused:
-            # What somebody can mend in the console may go well later.
-            if refused.busy or refused.code == NO_SCOPE:
-                raise Temporary(why(refused)) from refused
-            raise Permanent(why(refused)) from refused
-        except (NotAsked, NoToken, Unclear) as error:
-            raise Temporary(f"Feishu: {error}") from error
+        except (NotAsked, NoToken, Refused, Unclear) as error:
+            raise not_fetched(error, WORDS) from error
 
     def _timeout(self, size: int = 0) -> aiohttp.ClientTimeout:
         return aiohttp.ClientTimeout(total=self._seconds + size / _SLOWEST)
@@ -214,28 +203,3 @@ def _words(outbound: OutboundMessage) -> list[Message]:
         return [message(part) for part in parts]
     where = outbound.conversation_key, outbound.route.address
     return [*map(message, parts[:-1]), card(parts[-1], outbound.choices, *where)]
-
-
-def became(error: NotAsked | NoToken | Refused | Unclear) -> SendResult:
-    """What has become of a message whose request ended like this."""
-    if isinstance(error, Unclear):
-        return SendResult("unknown", error=str(error))
-    if isinstance(error, NotAsked):
-        return SendResult("retry", error=str(error), retry_after=_AGAIN_SECONDS)
-    if isinstance(error, NoToken):
-        # Our own login: somebody mends it, and the answer goes out.
-        text, seconds = (_LOGIN, _LOGIN_SECONDS) if error.wrong else (_NOT_LET_IN, _AGAIN_SECONDS)
-        return SendResult("retry", error=f"{text} [{error}]", retry_after=seconds)
-    if error.busy:
-        text = f"飞书嫌太快 / Too fast for Feishu [{error}]"
-        return SendResult("retry", error=text, retry_after=error.wait or _BUSY_SECONDS)
-    if error.code == NO_SCOPE:
-        return SendResult("retry", error=why(error), retry_after=_LOGIN_SECONDS)
-    return SendResult("failed", error=why(error))
-
-
-def _not_uploaded(error: NotAsked | NoToken | Refused | Unclear) -> SendResult:
-    """Nobody has seen anything yet, whatever became of the upload."""
-    if isinstance(error, Unclear):
-        return SendResult("retry", error=str(error), retry_after=_AGAIN_SECONDS)
-    return became(error)

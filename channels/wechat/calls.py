@@ -16,11 +16,17 @@ from channels.wechat.outcomes import (
     at_the_gate,
     refusal,
 )
-from channels.wechat.tokens import Tokens
+from models.asking import Tokens
 from models.message import SendResult
 
 MAX_TOLD_BYTES = 64 * 1024
 """Of an answer that is no file."""
+
+_EARLY_SECONDS = 300.0
+"""Before the end WeChat gives another token already, and takes both.
+
+Processes do not disturb each other: ``stable_token`` gives all of them the same one.
+"""
 
 _SLOWEST = 20_000
 """Bytes a second of a file on its way, at the least."""
@@ -64,7 +70,7 @@ class Calls:
 
     def __init__(self, options: Options, clock: Callable[[], float] = time.monotonic) -> None:
         self._options = options
-        self._tokens = Tokens(self._new_token, clock)
+        self._tokens = Tokens(self._new_token, clock, _EARLY_SECONDS)
 
     async def post(
         self,
