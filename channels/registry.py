@@ -20,6 +20,7 @@ GROUP = "shouli.channels"
 
 BUILT_IN: Mapping[str, str] = MappingProxyType(
     {
+        "dingtalk": "channels.dingtalk:create",
         "email": "channels.email:create",
         "feishu": "channels.feishu:create",
         "ingest": "channels.ingest:create",

@@ -1,7 +1,7 @@
 """Asking a platform's API: how a request can end, what that means for an answer, its token."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import NamedTuple, TypeVar
 
 from models.errors import Permanent, Temporary
@@ -156,3 +156,17 @@ class Tokens:
                     raise
                 reason = str(refused)
         raise NoToken(reason, wrong=True)
+
+
+async def at_most(most: int, chunks: AsyncIterable[bytes]) -> bytes:
+    """All of what comes.
+
+    Raises:
+        TooLarge: it is more than ``most`` bytes.
+    """
+    whole = bytearray()
+    async for chunk in chunks:
+        whole += chunk
+        if len(whole) > most:
+            raise TooLarge
+    return bytes(whole)

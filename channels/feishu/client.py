@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 
 from channels.feishu.options import Options
-from models.asking import NotAsked, NoToken, Refused, Tokens, TooLarge, Unclear
+from models.asking import NotAsked, NoToken, Refused, Tokens, Unclear, at_most
 from models.message import File
 from models.voice import retry_after
 
@@ -119,12 +119,8 @@ async def _downloaded(response: aiohttp.ClientResponse, most: int) -> File:
     if response.status != 200:
         _answer(response, await response.read())
         raise Unclear(f"HTTP {response.status}")
-    content = bytearray()
-    async for chunk in response.content.iter_any():
-        content += chunk
-        if len(content) > most:
-            raise TooLarge
-    return File(bytes(content), response.content_type)
+    content = await at_most(most, response.content.iter_any())
+    return File(content, response.content_type)
 
 
 def _answer(response: aiohttp.ClientResponse, raw: bytes) -> dict[str, Any]:

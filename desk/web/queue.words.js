@@ -25,6 +25,7 @@ export const WORDS = {
   "channel.email": ["邮件", "Mail"],
   "channel.webchat": ["网页聊天", "Web chat"],
   "channel.ingest": ["接口", "API"],
+  "channel.dingtalk": ["钉钉", "DingTalk"],
   "channel.feishu": ["飞书", "Feishu"],
   "channel.slack": ["Slack", "Slack"],
   "channel.telegram": ["Telegram", "Telegram"],

@@ -30,6 +30,12 @@ from channels import email
 from config.settings import load as load_settings
 from models.ports import Channel
 from models.tables import message
+from tests.contract.channels.drivers.dingtalk import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    DingtalkHttp,
+    DingtalkStream,
+)
 from tests.contract.channels.drivers.email import Smtp
 from tests.contract.channels.drivers.feishu import APP_SECRET, ENCRYPT_KEY, FeishuEncrypted
 from tests.contract.channels.drivers.imap import PASSWORD, Imap
@@ -76,9 +82,11 @@ class Cells:
     platforms: dict[str, Platform] = field(default_factory=dict)
     acknowledged: set[int] = field(default_factory=set)
 
-    def settings(self, telegram: Driver) -> dict[str, str]:
+    def settings(self, turn: tuple[Driver, Driver]) -> dict[str, str]:
         """All channels open, their platforms where the fakes are."""
+        telegram, dingtalk = turn
         bot, slack = self.platforms[telegram.label].url, self.platforms["slack-sockets"].url
+        robot, receive = self.platforms[dingtalk.label].url, dingtalk.label.rpartition("-")[2]
         hook = 'webhook = "https://bot.example.com/x", ' if telegram.label.endswith("hook") else ""
         return {
             "SHOULI_CHANNELS__EMAIL__MAILBOXES": (
@@ -92,6 +100,10 @@ class Cells:
             "SHOULI_CHANNELS__INGEST__SOURCES": f'{{form = {{secrets = ["{KEY}"]}}}}',
             "SHOULI_CHANNELS__TELEGRAM": (
                 f'{{token = "{TOKEN}", base_url = "{bot}", {hook}poll_seconds = 0}}'
+            ),
+            "SHOULI_CHANNELS__DINGTALK": (
+                f'{{client_id = "{CLIENT_ID}", client_secret = "{CLIENT_SECRET}",'
+                f' receive = "{receive}", base_url = "{robot}"}}'
             ),
             "SHOULI_CHANNELS__FEISHU": (
                 f'{{app_id = "cli_shouli", app_secret = "{APP_SECRET}",'
@@ -107,9 +119,9 @@ class Cells:
             ),
         }
 
-    async def begin(self, telegram: Driver) -> None:
+    async def begin(self, turn: tuple[Driver, Driver]) -> None:
         """Starts the intake that was killed, or the first, and waits for its doors."""
-        self.system.environ |= self.settings(telegram)
+        self.system.environ |= self.settings(turn)
         await asyncio.to_thread(self.system.start, wait=False)
         await until("the doors are open", self._open)
 
@@ -134,8 +146,11 @@ class Cells:
                     return
             await asyncio.sleep(_AGAIN)
 
-    async def play(self, cell: str, drivers: list[Driver], first: int) -> None:
+    async def play(
+        self, cell: str, always: list[Driver], turn: tuple[Driver, Driver], first: int
+    ) -> None:
         """One kill, in the same moment of every channel."""
+        drivers = [*always, *turn]
         if cell != "c":
             self.order.write_text(json.dumps({"cell": cell, "count": len(drivers)}))
         work = [
@@ -149,7 +164,7 @@ class Cells:
             await until(f"the kill of cell {cell}", lambda: not self.system.lives("intake"))
             mine = set(range(first, first + len(drivers)))
             assert not mine & self.acknowledged, "told before the commit"
-        await self.begin(drivers[-1])
+        await self.begin(turn)
         await asyncio.wait_for(asyncio.gather(*work), 30)
 
 
@@ -190,19 +205,22 @@ async def test_a_kill_loses_nothing_and_doubles_nothing(
         Smtp(), Imap(), Webchat(), Ingest(), SlackEvents(), SlackSockets(), FeishuEncrypted(),
         WechatSealed(),
     ]  # fmt: skip
-    bots: list[Driver] = [TelegramPolling(), TelegramWebhook()]
+    turns: list[tuple[Driver, Driver]] = [
+        (TelegramPolling(), DingtalkStream()),
+        (TelegramWebhook(), DingtalkHttp()),
+    ]
     played: Counter[tuple[str, str]] = Counter()
     count = 0
-    async with cells(system, order, [*always, *bots]) as made:
+    async with cells(system, order, [*always, *turns[0], *turns[1]]) as made:
         # A bot is polled or posted: each in its turn, and all others in both.
-        for bot in bots:
-            drivers = [*always, bot]
+        for turn in turns:
+            drivers = [*always, *turn]
             if made.system.lives("intake"):
                 await asyncio.to_thread(system.kill, "intake")
-            await made.begin(bot)
+            await made.begin(turn)
             for _ in range(TIMES):
                 for cell in "abc":
-                    await made.play(cell, drivers, count + 1)
+                    await made.play(cell, always, turn, count + 1)
                     count += len(drivers)
                     played.update((driver.label, cell) for driver in drivers)
         found = await _threaded(system)

@@ -1,5 +1,5 @@
 """Through the platforms' own fakes and real processes: a picture from Telegram, a thread in Slack,
-a form by HTTP, words from WeChat and Feishu; each is answered where it came from."""
+a form by HTTP, words from WeChat, Feishu and DingTalk; each is answered where it came from."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -9,6 +9,13 @@ from typing import Any, cast
 import aiohttp
 from aiohttp import web
 
+from tests.contract.channels.drivers.dingtalk import ACCESS_TOKEN as DINGTALK_TOKEN
+from tests.contract.channels.drivers.dingtalk import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    TICKET,
+    DingtalkStream,
+)
 from tests.contract.channels.drivers.feishu import APP_SECRET as FEISHU_SECRET
 from tests.contract.channels.drivers.feishu import ENCRYPT_KEY, FeishuEncrypted, words
 from tests.contract.channels.drivers.ingest import KEY, Ingest
@@ -61,7 +68,12 @@ class Remote:
 
 
 def settings(
-    bot: Platform, slack: Platform, hook: Platform, wechat: Platform, company: Platform
+    bot: Platform,
+    slack: Platform,
+    hook: Platform,
+    wechat: Platform,
+    company: Platform,
+    robot: Platform,
 ) -> dict[str, str]:
     source = f'secrets = ["{KEY}"], webhook = "{hook.url}/hook", part_chars = 70'
     return {
@@ -80,6 +92,10 @@ def settings(
             f'{{app_id = "cli_shouli", app_secret = "{FEISHU_SECRET}",'
             f' encrypt_key = "{ENCRYPT_KEY}", base_url = "{company.url}"}}'
         ),
+        "SHOULI_CHANNELS__DINGTALK": (
+            f'{{client_id = "{CLIENT_ID}", client_secret = "{CLIENT_SECRET}",'
+            f' base_url = "{robot.url}", pace_seconds = 0}}'
+        ),
         "SHOULI_DECLARED": '{"ingest/form" = {type = "投诉"}}',
     }
 
@@ -88,8 +104,8 @@ async def test_each_is_heard_and_answered_where_it_came_from(
     prepared: Prepared, home: Path
 ) -> None:
     bot, slack, form, wechat = Bot(), SlackSockets(), Ingest(), WechatSealed()
-    company = FeishuEncrypted()
-    drivers = (bot, slack, form, wechat, company)
+    company, robot = FeishuEncrypted(), DingtalkStream()
+    drivers = (bot, slack, form, wechat, company, robot)
     async with AsyncExitStack() as stack:
         fakes = [await stack.enter_async_context(platform(one)) for one in drivers]
         for driver, fake in zip(drivers, fakes, strict=True):
@@ -105,7 +121,8 @@ async def test_each_is_heard_and_answered_where_it_came_from(
             assert await form.deliver(house, fakes[2], 3) == "acknowledged"
             assert await wechat.deliver(house, fakes[3], 4) == "acknowledged"
             assert await company.deliver(house, fakes[4], 5) == "acknowledged"
-            for number in (1, 2, 3, 4, 5):
+            assert await robot.deliver(house, fakes[5], 6) == "acknowledged"
+            for number in (1, 2, 3, 4, 5, 6):
                 who, ticket = await _whose(people, marked(number))
                 if number == 1:
                     await _picture(who, ticket["ticket"]["id"])
@@ -120,6 +137,7 @@ async def test_each_is_heard_and_answered_where_it_came_from(
                 "3": lambda: form.said(fakes[2]),
                 "4": lambda: wechat.said(fakes[3]),
                 "5": lambda: [words(one) for one in fakes[4].of("/im/v1/messages")],
+                "6": lambda: robot.said(fakes[5]),
             }
             for number, heard in said.items():
                 await until(f"answer {number}", lambda n=number, h=heard: f"答复{n}" in h())
@@ -128,6 +146,7 @@ async def test_each_is_heard_and_answered_where_it_came_from(
         await asyncio.to_thread(system.stop)
         logged = system.tail(100_000)
         secrets = (TOKEN, BOT, APP, KEY, ACCESS_TOKEN, *wechat.secrets, *company.secrets)
+        secrets += (CLIENT_SECRET, DINGTALK_TOKEN, TICKET)
         assert [secret for secret in secrets if secret in logged] == []
 
 

@@ -213,6 +213,7 @@ def test_pages_name_no_place_of_ours() -> None:
     allowed = re.compile(
         r"127\.0\.0\.1|localhost|example\.com|w3\.org|apache\.org|api\.telegram\.org|slack\.com"
         r"|open\.feishu\.cn|open\.larksuite\.com|api\.weixin\.qq\.com"
+        r"|o?api\.dingtalk\.(com|io)|open-dev\.dingtalk\.com"
     )
     for page in [*PAGES, *DEPLOY]:
         for url in re.findall(r"https?://[^\s)\"'`>]+", page.read_text("utf-8")):

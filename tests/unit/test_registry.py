@@ -20,7 +20,8 @@ def test_mail_is_built_in() -> None:
 
 
 def test_an_unknown_name_says_which_there_are() -> None:
-    with pytest.raises(NotFound, match="email, feishu, ingest, slack, telegram, webchat, wechat"):
+    known = "dingtalk, email, feishu, ingest, slack, telegram, webchat, wechat"
+    with pytest.raises(NotFound, match=known):
         registry.create("fax", {}, b"")
 
 
@@ -35,7 +36,7 @@ def test_others_announce_theirs_but_cannot_take_a_name(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(registry, "entry_points", points)
     assert registry.names() == [
-        "email", "fax", "feishu", "ingest", "slack", "telegram", "webchat", "wechat",
+        "dingtalk", "email", "fax", "feishu", "ingest", "slack", "telegram", "webchat", "wechat",
     ]  # fmt: skip
     assert isinstance(registry.create("fax", {}, b""), EmailChannel)
     assert isinstance(registry.create("email", {}, b""), EmailChannel)

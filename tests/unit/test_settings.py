@@ -245,7 +245,7 @@ def test_every_setting_is_described_in_both_languages_on_the_generated_page() ->
     ("declared", "wrong"),
     [
         ('{"email/complaints" = {type = "投诉"}}', None),
-        ('{"fax/complaints" = {type = "投诉"}}', "channel/account; channels are: email"),
+        ('{"fax/complaints" = {type = "投诉"}}', "channel/account; channels are: dingtalk"),
         ('{"email" = {type = "投诉"}}', "channel/account"),
         ('{"email/complaints" = {kind = "投诉"}}', "Not in the taxonomy; known: type"),
         ('{"email/complaints" = {type = "抱怨"}}', "Not in the taxonomy; known: "),

@@ -65,6 +65,8 @@ REPEATED = (
     ("channels.webchat.hub", "webchat.page_failed"),
     ("channels.email.imap", "is read later"),
     # Anybody on the Internet can be refused, as often as they like.
+    ("channels.dingtalk.door", "dingtalk message refused"),
+    ("channels.dingtalk.stream", "dingtalk message not stored"),
     ("channels.feishu.events", "feishu event refused"),
     ("channels.slack.sockets", "slack event not stored"),
     ("channels.telegram.polling", "telegram polling broke"),

@@ -1,5 +1,6 @@
 """A driver for each way into each channel."""
 
+from tests.contract.channels.drivers.dingtalk import DingtalkHttp, DingtalkStream
 from tests.contract.channels.drivers.email import Smtp
 from tests.contract.channels.drivers.feishu import FeishuEncrypted, FeishuToken
 from tests.contract.channels.drivers.imap import Imap
@@ -23,4 +24,6 @@ DRIVERS: tuple[Driver, ...] = (
     FeishuToken(),
     WechatSealed(),
     WechatPlain(),
+    DingtalkStream(),
+    DingtalkHttp(),
 )
