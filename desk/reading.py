@@ -151,6 +151,7 @@ async def show(request: web.Request) -> web.Response:
     related = await store.tickets.of_conversation(ticket.conversation_id)
     problem = why_unsent(request, ticket.channel)
     way = await store.conversations.way_back(ticket.conversation_id)
+    late = await store.clocks.behind(ticket.id)
     return web.json_response(
         {
             "now": services.clock(),
@@ -160,6 +161,7 @@ async def show(request: web.Request) -> web.Response:
             "labels": labels_json(ticket, services.taxonomy, names),
             "complaint": await store.complaints.filed(ticket.id),
             "clocks": clocks_json(await store.clocks.of(ticket.id)),
+            "clocks_behind": late,
             "messages": await told(
                 log, senders=senders, names=names, waits_because=problem, find=services.spans
             ),

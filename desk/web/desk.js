@@ -24,6 +24,9 @@ const app = document.getElementById("app");
 /** Pages beside the tickets, by their names in the address. */
 const PAGES = { board: makeBoard, figures: makeFigures, models: makeBundles, traffic: makeTraffic, audit: makeAudit, ledger: makeLedger };
 
+const PATIENCE_MS = 250; // doubled each time that the clocks are still behind
+const MOST_PATIENCE_MS = 16000;
+
 /** What a person is told of at once, by the kind of event that is addressed to them. */
 const ALERTS = {
   "incident.alert": (event) => (event.data.drill ? ["incidents.alert.drill", "good"] : ["incidents.alert", "bad"]),
@@ -255,7 +258,16 @@ class Desk {
       next = more.next_after;
     }
     view.messages = view.messages.map(unmask);
-    if (this.state.openId === openId) this.state.view = view;
+    if (this.state.openId !== openId) return;
+    this.state.view = view;
+    this.waitForClocks(view.clocks_behind);
+  }
+
+  /** The clocks follow what has happened a moment later, and nobody is told: asks again until they have. */
+  waitForClocks(behind) {
+    clearTimeout(this.clocks);
+    this.patience = behind ? Math.min(2 * (this.patience || PATIENCE_MS), MOST_PATIENCE_MS) : 0;
+    if (behind) this.clocks = setTimeout(() => this.refresh({ ticket: true }), this.patience);
   }
 
   /** Opens a ticket, whatever page is open; ``room``: what a narrow page shows of it. */
@@ -418,6 +430,7 @@ function signedOut(of, { ended = true } = {}) {
   if (of !== desk) return; // an answer that came late, of a session before this one
   const { login } = desk.state.me;
   desk.line.stop();
+  clearTimeout(desk.clocks);
   desk.page?.leave();
   desk = null;
   document.querySelectorAll("dialog").forEach((dialog) => dialog.remove());

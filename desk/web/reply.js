@@ -63,7 +63,8 @@ function makeFiles(ticketId, draft) {
   return { list, button, draw, add, busy: () => under > 0 };
 }
 
-export function makeReply(desk, ticketId) {
+/** ``follow``: is called when an answer is stored, so that its writer sees it in the log. */
+export function makeReply(desk, ticketId, follow) {
   const blank = () => ({ text: "", id: newId(), then: "active", files: [] });
   const draft = draftOf(`reply/${ticketId}`, blank);
   const text = h("textarea", {
@@ -118,6 +119,7 @@ export function makeReply(desk, ticketId) {
         draft.id = newId();
         throw new Refused(refused.status, { code: refused.code, message: t("reply.other") });
       });
+      follow();
       Object.assign(draft, blank());
       keep();
       text.value = "";

@@ -6,8 +6,9 @@ const GAP = 14; // pixels above the beginning of a long message
 
 /**
  * Keeps the end of the list in sight, whatever changes its height: messages, pictures that load, a
- * reply box that grows. Of a message longer than the pane it shows the beginning. Returns a button
- * that leads to what came while somebody read further up.
+ * reply box that grows. Of a message longer than the pane it shows the beginning. Returns a ``button``
+ * that leads to what came while somebody read further up, and ``follow``: what comes next is shown,
+ * wherever they read.
  */
 export function stayAtEnd(scroller, list) {
   let put = 0;
@@ -38,5 +39,5 @@ export function stayAtEnd(scroller, list) {
   });
   grown.observe(list);
   grown.observe(scroller);
-  return button;
+  return { button, follow: () => { stays = true; } };
 }

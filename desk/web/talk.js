@@ -1,5 +1,5 @@
 // The conversation: what both sides said, what became of our answers, and what one does with it.
-import { ask, h, keyed, moment, once, say, show, sizeText, span, t } from "./dom.js";
+import { ask, h, keyed, moment, notice, once, say, show, sizeText, span, t } from "./dom.js";
 import { LIFE, offerText } from "./life.js";
 import { call } from "./door.js";
 import { copied, hides, revealLink } from "./keys.js";
@@ -101,7 +101,7 @@ function bubble(desk, { ticket, erased_at: erased }, message) {
       ? h("div.bubble.withdrawn", null, t("message.erased"), " ", moment(erased))
       : message.withdrawn_at
       ? h("div.bubble.withdrawn", null, t("message.withdrawn"), " ", moment(message.withdrawn_at))
-      : h("div.bubble", { dir: "auto" }, message.text),
+      : (message.text || !message.attachments.length) && h("div.bubble", { dir: "auto" }, message.text),
     ours
       ? [message.attachments.length > 0 && h("div.files", null, message.attachments.map((file) =>
           fileLink(`/api/v1/tickets/${ticket.id}/messages/${message.id}`, file))), fate(desk, ticket, message)]
@@ -174,16 +174,30 @@ async function snooze(desk, ticket) {
   });
 }
 
-const ASKED = { decline, transfer, snooze, junk, ...LIFE };
+/** Told which one it was: the next one is open at once, and may look alike. */
+async function onward(desk, ticket, action) {
+  notice(t(`done.${action}`, { number: ticket.number }));
+  if (ticket.owner?.id === desk.state.me.id) await desk.next(ticket.id);
+}
 
-const SETS_DOWN = ["pend", "resolve"];
+async function pend(desk, ticket) {
+  await call("POST", `/tickets/${ticket.id}/pend`, { seen: readUpTo(desk) });
+  await onward(desk, ticket, "pend");
+}
+
+/** A customer whom nobody has answered hears nothing when it ends: that is asked about first. */
+async function resolve(desk, ticket) {
+  const seen = readUpTo(desk); // before the question: what comes while it stands is not read
+  const send = () => call("POST", `/tickets/${ticket.id}/resolve`, { seen });
+  if (ticket.first_answer_at !== null) await send();
+  else if (!await ask({ title: t("ask.resolve"), text: t("ask.resolve.text"), submit: t("do.resolve"), send })) return;
+  await onward(desk, ticket, "resolve");
+}
+
+const ASKED = { decline, transfer, snooze, junk, pend, resolve, ...LIFE };
 
 function moveButton(desk, ticket, action, look = "") {
-  const body = () => SETS_DOWN.includes(action) ? { seen: readUpTo(desk) } : undefined;
-  const go = ASKED[action] ?? (async () => {
-    await call("POST", `/tickets/${ticket.id}/${action}`, body());
-    if (SETS_DOWN.includes(action) && ticket.owner?.id === desk.state.me.id) await desk.next(ticket.id);
-  });
+  const go = ASKED[action] ?? (() => call("POST", `/tickets/${ticket.id}/${action}`));
   return h(`button${look}`, { type: "button", "data-do": action, onclick: once(() => desk.act(() => go(desk, ticket))) }, t(`do.${action}`));
 }
 
@@ -279,13 +293,13 @@ export function makeTalk(desk, ticketId) {
   const bar = h("div.bar", { hidden: true });
   const writes = h("p.writes", { "aria-live": "polite" });
   const scroller = h("div.scroll", { tabindex: "0" }, list);
-  const toEnd = stayAtEnd(scroller, list);
+  const end = stayAtEnd(scroller, list);
   const seen = makeSeen(desk, ticketId);
   let quiet;
-  const reply = makeReply(desk, ticketId);
+  const reply = makeReply(desk, ticketId, end.follow);
   reply.hidden = true;
   const pane = h("section.talk", { "aria-label": t("talk.show"), id: "talk" },
-    head, scroller, toEnd, writes, problem, bar, reply);
+    head, scroller, end.button, writes, problem, bar, reply);
   pane.typing = () => {
     writes.textContent = t("typing");
     clearTimeout(quiet);

@@ -140,6 +140,10 @@ export const WORDS = {
   "ask.snooze": ["挂起这张工单？", "Snooze this ticket?"],
   "ask.snooze.text": ["不占用容量；到时自动回到队列，先分给您。客户再次来信会提前回来。", "It uses no capacity and comes back to the queue by itself, to you first. A word of the customer brings it back sooner."],
   "ask.snooze.for": ["多久以后", "For"],
+  "ask.resolve": ["不答复就解决？", "Resolve without an answer?"],
+  "ask.resolve.text": ["还没有人答复过这位客户，解决后客户不会收到答复；客户再来信会重开。", "Nobody has answered this customer, and they will hear nothing. Their next word reopens it."],
+  "done.resolve": ["已解决：工单 {number}", "Resolved: ticket {number}"],
+  "done.pend": ["待客户回复：工单 {number}", "Pending: ticket {number}"],
   "ask.junk": ["标为无效？", "Mark as junk?"],
   "ask.junk.text": ["工单将离开所有队列，不占用容量；以后可以恢复。", "It leaves every queue and uses no capacity; it can be brought back."],
   "ask.junk.block": ["同时屏蔽此人", "Also block the sender"]

@@ -19,6 +19,7 @@ from models.routing import Line
 from models.store.learning.shadows import Verdict
 from models.store.learning.watching import Cell, day_of
 from models.ticket import Label, Labels, Reason
+from tests.contract.desk.test_clocks import ticks
 from tests.contract.desk.test_previews import picture
 from tests.contract.desk.world import PASSWORD, RULES, World, mail_with_file, world
 from tests.contract.store import makers
@@ -204,7 +205,7 @@ async def test_a_lost_line_resumes_and_shows_nothing_twice(
     await house.give(await house.ticket(), me)
     await sign_in(page, url)
     await page.locator(".card").click()
-    await expect(page.locator(".bubble")).to_have_count(1)
+    await expect(page.locator(".bubble")).to_have_count(0)
     for number in range(3):
         for line in app[HUB]._lines:
             line.overrun = True
@@ -437,13 +438,14 @@ async def test_files_both_ways(page: Page, url: str, house: World) -> None:
         Attachment(id="p1", name="破损.png", mime="image/png", size=len(sent), sha256=digests[0]),
         Attachment(id="v1", name="语音.ogg", mime="audio/ogg", size=64, sha256=digests[1]),
     )
-    ticket = await house.ticket(attachments=files)
+    ticket = await house.ticket(text="", attachments=files)
     await house.give(ticket, me)
     await sign_in(page, url)
     await page.locator(".card").click()
     shown = page.locator("img.preview")
     await expect(shown).to_have_js_property("naturalWidth", 640)
     await expect(page.locator("audio")).to_have_count(1)
+    await expect(page.locator(".bubble")).to_have_count(0)
     await page.locator("input[type=file]").set_input_files(
         [
             {"name": "退货单.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 x"},
@@ -500,3 +502,39 @@ async def test_an_answer_by_example_is_inserted_into_the_reply(
     await page.get_by_role("button", name="插入").click()
     await expect(page.locator("#reply-text")).to_have_value("请在订单页申请。")
     await expect(page.locator(".offer")).to_be_hidden()
+
+
+async def test_an_answer_is_in_sight_of_its_writer_wherever_they_read(
+    page: Page, url: str, house: World
+) -> None:
+    me = await house.person("li")
+    ticket = await house.ticket(text="很长的话" * 400)
+    await write(house, "more", "还有一句", attachments=())
+    await house.give(ticket, me)
+    await sign_in(page, url)
+    await page.locator(".card").click()
+    news, last = page.locator(".to-end"), page.locator(".message").last
+    await expect(last).to_contain_text("还有一句")
+    await page.locator(".scroll").evaluate("(pane) => pane.scrollTo(0, 0)")
+    await page.get_by_label("答复客户").fill("明天到")
+    await page.keyboard.press("Control+Enter")
+    await expect(page.locator(".message.ours")).to_be_in_viewport()
+    await expect(news).to_be_hidden()
+
+
+async def test_the_clocks_that_an_answer_stops_are_shown_stopped(
+    page: Page, url: str, house: World, tmp_path: Path
+) -> None:
+    ticket = await house.ticket()
+    await house.give(ticket, await house.person("li"))
+    await ticks(house.store, tmp_path)
+    await sign_in(page, url)
+    await page.locator(".card").click()
+    first = page.locator("[data-clock=first_answer]")
+    await expect(first).to_have_attribute("data-state", "running")
+    await page.get_by_label("答复客户").fill("明天到")
+    await page.keyboard.press("Control+Enter")
+    await expect(page.locator(".message.ours")).to_be_visible()
+    await expect(first).to_have_attribute("data-state", "running")
+    await ticks(house.store, tmp_path)
+    await expect(first).to_have_attribute("data-state", "met")

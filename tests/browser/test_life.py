@@ -63,6 +63,7 @@ async def test_helpers_return_and_the_way_back(page: Page, url: str, house: Worl
     await page.get_by_role("dialog").get_by_role("button", name="重开").click()
     await expect(page.locator(".head .tag")).to_have_text("待分配")
     await page.get_by_role("button", name="解决", exact=True).click()
+    await page.get_by_role("dialog").get_by_role("button", name="解决").click()
     await expect(page.locator(".head .tag")).to_have_text("已解决")
     await more(page, "关闭工单")
     await page.get_by_role("dialog").get_by_role("button", name="关闭工单").click()
@@ -99,3 +100,29 @@ async def test_two_tickets_become_one_and_one_becomes_two(
     await page.get_by_role("dialog").get_by_role("button", name="拆分").click()
     await expect(page.get_by_text(re.compile("已拆出工单"))).to_be_visible()
     assert len(await house.store.tickets.page(states=["new"])) == 1
+
+
+async def test_without_an_answer_resolving_asks_first_and_says_which_it_was(
+    page: Page, url: str, house: World
+) -> None:
+    me = await house.person("li")
+    first, second = await house.ticket(), await house.ticket("k2")
+    for ticket in (first, second):
+        await house.give(ticket, me)
+    await sign_in(page, url)
+    await page.locator(f'[data-ticket="{first}"]').click()
+    await page.get_by_role("button", name="解决", exact=True).click()
+    question = page.get_by_role("dialog", name="不答复就解决？")
+    await question.get_by_role("button", name="取消").click()
+    assert (await house.store.tickets.get(first)).state == "active"
+    await page.get_by_role("button", name="解决", exact=True).click()
+    await question.get_by_role("button", name="解决").click()
+    number = (await house.store.tickets.get(first)).number
+    await expect(page.locator(".notice")).to_have_text(f"已解决：工单 {number}")
+    await expect(page.locator(f'[data-ticket="{second}"].current')).to_be_visible()
+    assert (await house.store.tickets.get(first)).state == "resolved"
+    await page.locator("#reply-text").fill("明天到")
+    await page.locator("#reply-text").press("Control+Enter")
+    await expect(page.locator(".message.ours")).to_contain_text("明天到")
+    await page.get_by_role("button", name="解决", exact=True).click()
+    await expect(page.locator(".bar")).to_contain_text("这张工单已解决")

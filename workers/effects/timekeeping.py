@@ -6,10 +6,16 @@ from models.clocks import Case
 from models.store.effects.followers import Follower
 from models.store.effects.timers import Timer, set_timer
 from models.store.ground.database import Event, Tx
-from models.store.tickets.clocks import TIMER, behind, load_cases, save_cases, widen, with_labels
+from models.store.tickets.clocks import (
+    FOLLOWER,
+    TIMER,
+    behind,
+    load_cases,
+    save_cases,
+    widen,
+    with_labels,
+)
 from router.clocks import Timekeeper
-
-FOLLOWER = "clocks"
 
 _STATES = {
     "ticket.requeued": "waiting",
@@ -72,7 +78,7 @@ class Timekeeping:
     async def fire(self, tx: Tx, timer: Timer) -> None:
         """Lets a ticket's clocks run until now: what fell due is marked, told and escalated."""
         cases = await load_cases(tx, [timer.subject])
-        if await behind(tx, timer.subject, FOLLOWER, KINDS):
+        if await behind(tx, timer.subject, KINDS):
             # An answer may have stopped the clock in time: that has to be known first.
             await set_timer(tx, TIMER, timer.subject, tx.now)
             return

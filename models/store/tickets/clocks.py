@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.clocks import LEVEL_NAMES, Case, ClockKind, Facts, Mark, Run
 from models.routing import LATE_TWICE_STEP
@@ -25,6 +26,9 @@ from models.tables import (
     ticket,
 )
 from models.ticket import OPEN_STATES, TicketState
+
+FOLLOWER = "clocks"
+"""Who moves them by what has happened."""
 
 TIMER = "clock"
 """The kind of the one timer that a ticket's clocks share."""
@@ -79,6 +83,11 @@ class Clocks:
         query = select(clock).where(c.ticket_id == ticket_id).order_by(c.started_at, c.id)
         async with self._db.read() as conn:
             return [_run(row) for row in (await conn.execute(query)).mappings()]
+
+    async def behind(self, ticket_id: str) -> bool:
+        """Whether they have still to be moved by what has happened; asked before they are read."""
+        async with self._db.read() as conn:
+            return await _unread(conn, ticket_id)
 
     async def history(self, ticket_id: str) -> list[Passage]:
         """What came about, oldest first. That a clock started is its own row."""
@@ -202,21 +211,22 @@ async def widen(tx: Tx, ticket_id: str, skill: str) -> None:
     tx.emit("ticket.rerouted", ticket=ticket_id, skill_class=wider.skill_class)
 
 
-async def behind(tx: Tx, ticket_id: str, follower: str, kinds: Collection[str]) -> bool:
+async def behind(tx: Tx, ticket_id: str, kinds: Collection[str]) -> bool:
     """Whether something has happened to a ticket that its clocks have not been told of.
 
     Locks the ticket: nothing that is about to be committed to it is overlooked.
     """
     await lock(tx, ticket, [ticket_id])
+    return await _unread(tx.conn, ticket_id, event.c.kind.in_(sorted(kinds)))
+
+
+async def _unread(conn: AsyncConnection, ticket_id: str, *which: ColumnElement[bool]) -> bool:
+    """Whether the follower has still to read an event of a ticket, one of those."""
     c, e = cursor.c, event.c
-    read = select(c.value).where(c.channel == "follower", c.account == follower)
-    position = (await tx.conn.execute(read)).scalar_one_or_none() or 0
-    query = (
-        select(e.seq)
-        .where(e.ticket_id == ticket_id, e.seq > position, e.kind.in_(sorted(kinds)))
-        .limit(1)
-    )
-    return (await tx.conn.execute(query)).one_or_none() is not None
+    read = select(c.value).where(c.channel == "follower", c.account == FOLLOWER)
+    position = (await conn.execute(read)).scalar_one_or_none() or 0
+    query = select(e.seq).where(e.ticket_id == ticket_id, e.seq > position, *which).limit(1)
+    return (await conn.execute(query)).one_or_none() is not None
 
 
 async def _tickets(tx: Tx, ids: Collection[str]) -> dict[str, Case]:

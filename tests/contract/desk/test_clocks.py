@@ -49,3 +49,26 @@ async def test_a_stranger_to_a_ticket_sees_no_clocks(house: World, visit: Visit)
     await house.give(ticket, await house.person("li"))
     await house.person("han")
     assert (await (await visit("han")).get(f"/tickets/{ticket}/clocks")).status == 404
+
+
+async def test_a_ticket_says_that_its_clocks_have_still_to_be_moved(
+    house: World, visit: Visit, tmp_path: Path
+) -> None:
+    me = await house.person("li")
+    ticket = await house.ticket(target=60.0)
+    await house.give(ticket, me)
+    desk = await visit("li")
+
+    async def first_answer() -> tuple[bool, list[str]]:
+        view = (await desk.get(f"/tickets/{ticket}")).json
+        found = [c["state"] for c in view["clocks"] if c["clock"] == "first_answer"]
+        return view["clocks_behind"], found
+
+    assert await first_answer() == (True, [])
+    await ticks(house.store, tmp_path)
+    assert await first_answer() == (False, ["running"])
+    answer = {"text": "明天到", "client_id": "0123456789abcdef", "then": "active"}
+    assert (await desk.post(f"/tickets/{ticket}/reply", answer)).status == 201
+    assert await first_answer() == (True, ["running"])
+    await ticks(house.store, tmp_path)
+    assert await first_answer() == (False, ["met"])
