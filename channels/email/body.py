@@ -10,7 +10,7 @@ from itertools import islice
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from channels.email import markup, tnef
+from channels.email import markup, smime, tnef, uuencode
 from channels.email.charset import decode
 from channels.email.headers import Headers, Value, clean_line, clean_text
 from channels.email.parts import Budget, Part, parse
@@ -49,6 +49,10 @@ _MOST_WORDS = 12
 _FOLDED = re.compile(r"\n[ \t]")
 _CALENDAR_ESCAPED = re.compile(r"\\([\\,;])")
 _PACKED = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
+_SIGNED = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_MOST_SIGNED = 3
+"""Signatures around signatures: signed, encrypted and signed again is as much as anybody does."""
+
 _NAME_LIMIT = 200
 _BAD_IN_NAME = re.compile(r'[/\\:*?"<>|\x00]+')
 
@@ -78,6 +82,8 @@ class Body:
     files: list[tuple[Part, str | None]] = field(default_factory=list)
     """Parts that are files, with a name where the part has none."""
     depth: int = 0
+    signatures: int = 0
+    """Around what is being read."""
     shortened: bool = False
     simple: bool = True
     room: int = LONGEST_TEXT
@@ -96,20 +102,44 @@ class Body:
             for child in part.children:
                 self._visit(child)
         elif self._is_body(part):
-            self.shown.append(self._read(part))
+            self.shown.append(self._read(self._without_files(part)))
+        elif (content := self._signed_content(part)) is not None:
+            self.signatures += 1
+            self._visit(parse(content, self.budget, self.depth + self.signatures))
+            self.signatures -= 1
         elif part.size or _file_name(part):
             self.files += self._unpacked(part) or [(part, None)]
+
+    def _signed_content(self, part: Part) -> bytes | None:
+        """The mail within a signature around it, which most programs call “smime.p7m”."""
+        named = _file_name(part).lower().endswith(".p7m")
+        if self.signatures >= _MOST_SIGNED or not (named or part.type.main in _SIGNED):
+            return None
+        return smime.signed_content(part.content())
+
+    def _without_files(self, part: Part) -> Part:
+        """A text without the files that programs of old write into it, which become files."""
+        if part.raw.find(b"begin ", part.start, part.end) < 0:
+            return part
+        text, packed = uuencode.unpacked(part.content())
+        if not packed:
+            return part
+        charset = part.type.parameters.get("charset")
+        self.files += [
+            (self._as_file(decode(name, charset), content), None) for name, content in packed
+        ]
+        return Part(text, Headers([]), part.type, 0, len(text))
+
+    def _as_file(self, name: str, content: bytes) -> Part:
+        self.budget.take_part()
+        kind = Value("application/octet-stream", {"name": name})
+        return Part(content, Headers([]), kind, 0, len(content))
 
     def _unpacked(self, part: Part) -> list[tuple[Part, str | None]]:
         """What Outlook packed into one file, each as a file of its own."""
         if part.type.main not in _PACKED and _file_name(part).lower() != "winmail.dat":
             return []
-        found: list[tuple[Part, str | None]] = []
-        for name, content in tnef.files(part.content()):
-            self.budget.take_part()
-            kind = Value("application/octet-stream", {"name": name})
-            found.append((Part(content, Headers([]), kind, 0, len(content)), None))
-        return found
+        return [(self._as_file(*file), None) for file in tnef.files(part.content())]
 
     def _is_body(self, part: Part) -> bool:
         if part.disposition.main == "attachment" or _file_name(part):

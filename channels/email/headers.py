@@ -198,6 +198,7 @@ def _word_bytes(encoding: str, payload: str) -> bytes:
 
 def base64_bytes(data: bytes) -> bytes:
     """Whatever can be read of base64, padded or not."""
+    data = _above_footer(data)
     padding = data.find(b"=")
     if 0 <= padding < len(data.rstrip()) - 2 and data.count(b"=") < _MOST_PADDING:
         pieces = b"".join(_base64_pieces(data))
@@ -212,6 +213,17 @@ def base64_bytes(data: bytes) -> bytes:
         return binascii.a2b_base64(cleaned + b"=" * (-len(cleaned) % 4))
 
 
+def _above_footer(data: bytes) -> bytes:
+    """Without what a list or a scanner put below, which no base64 has.
+
+    Padding would show where that begins, but a third of all bodies needs none.
+    """
+    found = _FOOTER.search(data, max(0, len(data) - _LONGEST_FOOTER))
+    if found is None or len(data[: found.start()].translate(None, b" \t\r\n")) % 4:
+        return data
+    return data[: found.start()]
+
+
 def _base64_pieces(data: bytes) -> Iterator[bytes]:
     """Pieces that were encoded one by one, up to what is none: a footer put under them."""
     for found in _PADDED.finditer(data):
@@ -223,6 +235,10 @@ def _base64_pieces(data: bytes) -> Iterator[bytes]:
 
 _MOST_PADDING = 200_000
 """Signs of it in the middle of a body; only an attack has more."""
+
+_FOOTER = re.compile(rb"\n[ \t\r]{0,80}\n(?=[^\n]{0,998}[^\sA-Za-z0-9+/=])")
+_LONGEST_FOOTER = 4_096
+"""Bytes."""
 
 _PADDED = re.compile(rb"[^=]+(?:=+\s*)?")
 _ALL_BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")

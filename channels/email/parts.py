@@ -10,8 +10,8 @@ import codecs
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
+from channels.email import lost, uuencode
 from channels.email.headers import BASE64, Headers, Value, base64_bytes
 from models.errors import Permanent
 
@@ -29,13 +29,9 @@ _HEADERS_LIMIT = 1_048_576
 
 _LONGEST_BOUNDARY_LINE = 1_000
 
-_MOST_UU_LINES = 1_000_000
-"""Lines of 45 bytes each, as encoders write them, are 45 MB: only an attack has more."""
-
 _BLANK = re.compile(rb"\r?\n\r?\n")
 _FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:")
 _LINE_END = re.compile(rb"\r?\n(?![ \t])")
-_LINE = re.compile(rb"[^\r\n]+")
 _SOFT_BREAK = re.compile(rb"=[ \t]{1,80}(\r?\n)")
 """Quoted-printable with spaces that a gateway put at the ends of lines (RFC 2045 §6.7)."""
 
@@ -141,6 +137,7 @@ def _part(
             code="mail_too_deep",
         )
     fields, body = _header(raw, start, end, budget)
+    fields += lost.fields(fields, raw, body, end)
     headers = Headers(fields)
     kind = headers.value("content-type")
     if "/" not in kind.main:
@@ -276,7 +273,7 @@ def _decoded(body: bytes, encoding: str) -> bytes:
     if encoding in ("quoted-printable", "quotedprintable"):
         return binascii.a2b_qp(_SOFT_BREAK.sub(rb"=\1", body) if b"= " in body else body)
     if encoding in ("x-uuencode", "uuencode", "x-uue", "uue"):
-        return _uudecoded(body)
+        return uuencode.decoded(body)
     return body
 
 
@@ -285,30 +282,3 @@ def _is_plain(body: bytes) -> bool:
     line = body[:_LONGEST_BOUNDARY_LINE].strip().partition(b"\n")[0].strip()
     foreign = len(line.translate(None, BASE64))
     return foreign > 3 and foreign * 10 > len(line)
-
-
-def _uudecoded(body: bytes) -> bytes:
-    """The content between “begin” and “end”; lines that cannot be read are left out."""
-    begin = re.search(rb"^begin [0-7]{3,4} [^\r\n]*\r?\n", body, re.MULTILINE)
-    if begin is None:
-        return body
-    content = bytearray()
-    lines = _LINE.finditer(body, begin.end())
-    for found in islice(lines, _MOST_UU_LINES):
-        line = found[0]
-        if line.strip() in (b"end", b"`"):
-            break
-        content += _uu_line(line)
-    return bytes(content)
-
-
-def _uu_line(line: bytes) -> bytes:
-    try:
-        return binascii.a2b_uu(line)
-    except binascii.Error:
-        # Some encoders pad too much: the length sign says what counts.
-        length = ((line[0] - 32 & 63) * 4 + 5) // 3
-    try:
-        return binascii.a2b_uu(line[:length])
-    except binascii.Error:
-        return b""

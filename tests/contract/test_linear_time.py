@@ -12,8 +12,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from channels.email import lost
 from channels.email.markup import visible
 from channels.email.quote import split
+from channels.email.uuencode import unpacked
 from classifier.courtesy import is_courtesy
 from classifier.formulas import without_formulas
 from classifier.progress import progress_question
@@ -95,6 +97,16 @@ READERS: dict[str, tuple[Reader, int, tuple[str, ...]]] = {
             '<div style="display:none">a',
             '<td style="display:none">a<td>b',
         ),
+    ),
+    "files in a text": (
+        lambda text: unpacked(text.encode()),
+        8_000,
+        ("begin 644 x\n", "begin 644 x\n#86)C\n", "begin 644 ", "M\r", "\n"),
+    ),
+    "mails without their header": (
+        lambda text: lost.fields([], text.encode(), 0, len(text)),
+        8_000,
+        ("--b\n", "=E5=E5=E5", "=3D'= ", "5L2g5aW9\n", "5L2g5aW9=\n"),
     ),
     "quotations": (
         split,

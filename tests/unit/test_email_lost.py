@@ -1,0 +1,69 @@
+"""Mails that lost their MIME header."""
+
+from base64 import b64encode, encodebytes
+from collections.abc import Callable
+from quopri import encodestring
+
+import pytest
+
+from channels.email.headers import base64_bytes
+from tests.unit.test_email_mime import read
+
+HEAD = b"From: z@customer.example\r\nSubject: parcel\r\n\r\n"
+WORDS = "您好，我的快递一直没有送到，请帮我查一下。单号是 88001，谢谢。"
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "gbk"])
+@pytest.mark.parametrize("encode", [encodebytes, encodestring, b64encode])
+def test_an_encoded_body_is_read(charset: str, encode: Callable[[bytes], bytes]) -> None:
+    body = encode(WORDS.encode(charset))
+    assert read(HEAD + body).text == WORDS
+    kept = HEAD.replace(b"Subject", b"Content-Type: text/plain; charset=%b\r\nSubject")
+    assert read(kept % charset.encode() + body).text == WORDS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What is this?\n\n" + b64encode(WORDS.encode()).decode(),
+        b64encode(bytes(range(90))).decode(),
+        b64encode(b"tokentokentokentokentoken").decode(),
+        "PleaseCallMeBackToday123",
+        "https://shop.example/a?x=E5B8&y=77\nx=20",
+        "Quoted-printable writes =E5=BF=AB, and a=b",
+        "",
+    ],
+)
+def test_what_a_person_wrote_stays(text: str) -> None:
+    assert read(HEAD + text.encode()).text == text
+
+
+def parts(preamble: str = "", second: str = "text/html") -> bytes:
+    return (
+        f"{preamble}--=_b 1\r\nContent-Type: text/plain\r\n\r\nWhere is it?\r\n"
+        f"--=_b 1\r\nContent-Type: {second}; name=a.bin\r\n\r\n"
+        "<p>Where is it?</p>\r\n--=_b 1--\r\n"
+    ).encode()
+
+
+@pytest.mark.parametrize("preamble", ["", "This is a multi-part message in MIME format.\r\n\r\n"])
+def test_parts_are_told_apart(preamble: str) -> None:
+    forms = parts(preamble).replace(b"; name=a.bin", b"")
+    assert read(HEAD + forms).text_full == "Where is it?"
+    message = read(HEAD + parts(preamble, "application/octet-stream"))
+    assert (message.text, [file.name for file in message.attachments]) == (
+        "Where is it?",
+        ["a.bin"],
+    )
+
+
+def test_a_mail_quoted_with_its_parts_is_text() -> None:
+    returned = "Hi. This is the qmail-send program.\r\n\r\n--- Below is a copy.\r\n\r\n"
+    assert read(HEAD + parts(returned)).text.startswith("Hi. This is the qmail-send program.")
+
+
+@pytest.mark.parametrize("length", [30, 31, 32])
+def test_a_footer_below_base64_is_none_of_it(length: int) -> None:
+    content = b"x" * length
+    footer = b"\r\n____________\r\nsales mailing list\r\nhttps://lists.example\r\n"
+    assert base64_bytes(encodebytes(content) + footer) == content

@@ -1,0 +1,106 @@
+"""Mail inside its signature, which is read without any key."""
+
+import datetime
+from base64 import encodebytes
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from channels.email.smime import signed_content
+from tests.unit.test_email_mime import normalize, read
+
+INNER = (
+    'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\n'
+    "Content-Type: text/plain; charset=utf-8\r\n\r\n请按合同办理。\r\n--b\r\n"
+    "Content-Type: application/pdf\r\n"
+    "Content-Disposition: attachment; filename=contract.pdf\r\n\r\n%PDF-1.4 x\r\n--b--\r\n"
+).encode()
+
+
+def signed(content: bytes) -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "z")])
+    day = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, day, day.replace(year=2034))
+    ).sign(key, hashes.SHA256())
+    builder = pkcs7.PKCS7SignatureBuilder(content).add_signer(certificate, key, hashes.SHA256())
+    return builder.sign(Encoding.DER, [pkcs7.PKCS7Options.Binary])
+
+
+def element(tag: int, *content: bytes) -> bytes:
+    """With its end marked behind it, as programs write that do not know the length yet."""
+    return bytes([tag, 0x80]) + b"".join(content) + b"\0\0"
+
+
+def short(tag: int, content: bytes) -> bytes:
+    return bytes([tag, len(content)]) + content
+
+
+def streamed(octets: bytes) -> bytes:
+    data = bytes.fromhex("06092a864886f70d010701")
+    digests = element(0x31, element(0x30, short(0x06, b"\x2b")))
+    body = element(0x30, data, element(0xA0, octets))
+    signed_data = element(0x30, short(0x02, b"\1"), digests, body)
+    return element(0x30, bytes.fromhex("06092a864886f70d010702"), element(0xA0, signed_data))
+
+
+def mail(packed: bytes, kind: str = "application/pkcs7-mime; smime-type=signed-data") -> bytes:
+    head = (
+        f"From: z@customer.example\r\nMIME-Version: 1.0\r\nContent-Type: {kind}\r\n"
+        "Content-Transfer-Encoding: base64\r\n"
+        "Content-Disposition: attachment; filename=smime.p7m\r\n\r\n"
+    )
+    return head.encode() + encodebytes(packed)
+
+
+def test_what_was_signed_is_read_with_its_files() -> None:
+    packed = signed(INNER)
+    assert signed_content(packed) == INNER
+    message, contents = normalize(mail(packed))
+    (file,) = message.attachments
+    assert (message.text, file.name) == ("请按合同办理。", "contract.pdf")
+    assert contents[file.sha256 or ""] == b"%PDF-1.4 x"
+
+
+def test_the_name_is_enough() -> None:
+    packed = signed(b"Content-Type: text/plain\r\n\r\nCancel order 9.")
+    assert read(mail(packed, "application/octet-stream")).text == "Cancel order 9."
+
+
+def test_content_in_pieces_without_lengths() -> None:
+    pieces = element(0x24, short(0x04, b"Content-"), short(0x04, b"Type: text/plain\r\n\r\nHi"))
+    assert signed_content(streamed(pieces)) == b"Content-Type: text/plain\r\n\r\nHi"
+    nested = element(0x24, element(0x24, short(0x04, b"a")), short(0x24, short(0x04, b"b")))
+    assert signed_content(streamed(nested)) == b"ab"
+    assert signed_content(streamed(short(0x04, b"whole"))) == b"whole"
+
+
+@pytest.mark.parametrize(("times", "text", "files"), [(3, "Hi", []), (4, "", ["smime.p7m"])])
+def test_signatures_around_signatures_end(times: int, text: str, files: list[str]) -> None:
+    raw = b"Content-Type: text/plain\r\n\r\nHi"
+    for _ in range(times):
+        raw = mail(signed(raw))
+    message = read(raw)
+    assert (message.text, [file.name for file in message.attachments]) == (text, files)
+
+
+@pytest.mark.parametrize(
+    "packed", [b"", b"0", b"%PDF", b"\x30\x80" * 9, streamed(short(0x04, b"x" * 9))[:40]]
+)
+def test_what_is_no_signature_is_a_file(packed: bytes) -> None:
+    assert not signed_content(packed)
+    message = read(mail(packed))
+    assert [file.name for file in message.attachments] == ["smime.p7m"]
+
+
+@settings(max_examples=30)
+@given(st.binary(max_size=200), st.integers(0, 60))
+def test_nothing_raises(noise: bytes, kept: int) -> None:
+    signed_content(noise)
+    signed_content(streamed(short(0x04, b"whole"))[:kept] + noise)

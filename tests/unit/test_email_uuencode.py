@@ -1,0 +1,65 @@
+"""Files that stand in the text."""
+
+import binascii
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from channels.email.uuencode import unpacked
+from tests.unit.test_email_mime import normalize, read
+
+
+def encoded(content: bytes, name: bytes = b"log.txt", newline: bytes = b"\n") -> bytes:
+    rows = (content[at : at + 45] for at in range(0, len(content), 45))
+    lines = [b"begin 644 " + name, *(binascii.b2a_uu(row).rstrip(b"\n") for row in rows)]
+    return newline.join([*lines, b"`", b"end", b""])
+
+
+@settings(max_examples=30)
+@given(st.binary(min_size=1, max_size=300), st.sampled_from([b"\n", b"\r\n"]))
+def test_the_text_is_left_and_the_file_is_whole(content: bytes, newline: bytes) -> None:
+    text = b"before" + newline + encoded(content, newline=newline) + b"after"
+    assert unpacked(text) == (b"before" + newline + b"after", ((b"log.txt", content),))
+
+
+def test_spaces_that_were_lost_at_the_ends_of_lines() -> None:
+    content = b"\0" * 90 + b"x"
+    rows = encoded(content).replace(b"`", b" ").split(b"\n")
+    text = b"\n".join(row.rstrip() for row in rows)
+    assert unpacked(text).files == ((b"log.txt", content),)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"begin 644 days of waiting\nI still wait for the end\nend\n",
+        b"begin 644 f\nend\n",
+        b"begin 644 f\n#86)C\n",
+        b"begin 644 f\n#86)C\nwritten between\n`\nend\n",
+    ],
+)
+def test_what_only_begins_like_a_file_is_text(text: bytes) -> None:
+    assert unpacked(text) == (text, ())
+
+
+def test_a_file_behind_one_that_is_none() -> None:
+    text = b"begin 644 a\n#86)C\n" + encoded(b"two", b"b") + encoded(b"three", b"c")
+    assert unpacked(text) == (
+        b"begin 644 a\n#86)C\n",
+        ((b"b", b"two"), (b"c", b"three")),
+    )
+
+
+def test_the_agent_gets_files() -> None:
+    head = b"From: z@customer.example\r\nContent-Type: text/plain; charset=gbk\r\n\r\n"
+    body = "日志见下\r\n\r\n".encode("gbk") + encoded(b"E05", "日志.txt".encode("gbk"))
+    message, contents = normalize(head + body)
+    (file,) = message.attachments
+    assert (message.text_full.strip(), file.name) == ("日志见下", "日志.txt")
+    assert contents[file.sha256 or ""] == b"E05"
+
+
+def test_a_file_alone() -> None:
+    message = read(b"From: z@customer.example\r\nSubject: log\r\n\r\n" + encoded(b"E05"))
+    assert ([file.name for file in message.attachments], message.text) == (["log.txt"], "")
