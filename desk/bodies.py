@@ -269,6 +269,13 @@ class Against(Body):
     against: Number
 
 
+class ParkedPage(Body):
+    """The query of what is parked; ``after`` is the id of the last one that was seen."""
+
+    after: Id | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+
+
 class Replay(Body):
     ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=100)]
 

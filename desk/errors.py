@@ -63,6 +63,9 @@ CONFLICTS: Mapping[str, str] = {
     "this client_id was used for another request; make a new one": (
         "这个 client_id 已用于另一个请求，请换一个新的。"
     ),
+    "what this client_id made was deleted since; make a new one": (
+        "用这个 client_id 新增的已经删除，请换一个新的。"
+    ),
     "this answer is neither failed nor of unknown fate": "这条答复既未失败，也不是去向不明。",
     "this link was undone before": "这次合并已经撤销过了。",
     "this version is in force there already": "这一版已在那里生效。",

@@ -21,9 +21,14 @@ _FAULT = re.compile(r"(\w+): ")
 
 async def list_parked(request: web.Request) -> web.Response:
     who(request, Role.ADMIN)
-    found = await request.app[SERVICES].store.envelopes.parked()
-    told = [{**asdict(one), "problem": problem(one)._asdict()} for one in found]
-    return web.json_response({"parked": told})
+    asked = bodies.query(request, bodies.ParkedPage)
+    envelopes = request.app[SERVICES].store.envelopes
+    found = await envelopes.parked(asked.limit + 1, asked.after or "")
+    page = found[: asked.limit]
+    told = [{**asdict(one), "problem": problem(one)._asdict()} for one in page]
+    more = page[-1].id if len(found) > len(page) else None
+    total = await envelopes.parked_count()
+    return web.json_response({"parked": told, "total": total, "next_after": more})
 
 
 def problem(one: Parked) -> Words:

@@ -82,6 +82,14 @@ async def change(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
+async def delete(request: web.Request) -> web.Response:
+    """Whatever it is still owed goes with it, and the answer says how much that was."""
+    person = who(request, Role.ADMIN)
+    webhooks = request.app[SERVICES].store.webhooks
+    due, failed = await webhooks.delete(request.match_info["webhook"], person.id)
+    return web.json_response({"due": due, "failed": failed})
+
+
 async def log(request: web.Request) -> web.Response:
     who(request, Role.ADMIN)
     asked = bodies.query(request, bodies.WebhookLog)
@@ -120,6 +128,7 @@ def routes() -> list[web.RouteDef]:
         web.get(f"{API}webhooks", list_webhooks),
         web.post(f"{API}webhooks", add),
         web.patch(one, change),
+        web.delete(one, delete),
         web.get(f"{one}/events", log),
         web.post(f"{one}/redeliver", redeliver),
     ]

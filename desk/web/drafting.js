@@ -140,8 +140,11 @@ class Drafting {
 
   drawReview() {
     const { findings, changes, against, content } = this.found;
-    const far = (finding) => h(`li.flag${finding.level === "error" ? ".bad" : ""}`, null, say(finding.text),
-      this.form.has(finding.where) && [" ", h("button.link", { type: "button", "data-go": finding.where, onclick: () => this.goTo(finding.where) }, t("draft.go"))]);
+    const far = (finding) => {
+      const name = this.form.nameOf(finding.where);
+      return h(`li.flag${finding.level === "error" ? ".bad" : ""}`, null, name && h("b", null, name, t("mark.colon")), say(finding.text),
+        name !== null && [" ", h("button.link", { type: "button", "data-go": finding.where, onclick: () => this.goTo(finding.where) }, t("draft.go"))]);
+    };
     anew(this.review,
       part(t("rules.findings"), findings.map(far), t("rules.fine")),
       content && part(against ? t("rules.changes", { number: against }) : t("draft.changes"), changes.map((change) => h("li", null, say(change.text))), t("rules.same")));

@@ -58,9 +58,10 @@ export class RuleForm {
     }
   }
 
-  /** Whether the form has a field for it. */
-  has(where) {
-    return Boolean(nearest([...this.element.querySelectorAll("[data-where]")], where));
+  /** What the field of a place is called; “” where it has no name, null where there is none. */
+  nameOf(where) {
+    const at = nearest([...this.element.querySelectorAll("[data-where]")], where);
+    return at ? (at.querySelector(":scope > :is(label, legend)")?.textContent ?? "") : null;
   }
 
   /** Brings the focus to the field that is nearest to a place; else to the heading of the section. */
@@ -246,9 +247,9 @@ export class RuleForm {
     return [
       this.rows("tiers", ["tier_factor"], { named: (tier) => this.tierName(tier), first: 1, choices: this.known, free: t("draft.tier.new"), control: factor }),
       group(["tier_first"], this.label("tier_first"),
-        Object.keys(first).map((tier) => this.chips("tiers", ["tier_first", tier], {
+        h("div.rule-places", null, Object.keys(first).map((tier) => this.chips("tiers", ["tier_first", tier], {
           named: login, choices: this.logins, free: t("draft.login.new"), label: { label: this.tierName(tier) }, tools: removal(this.tierName(tier), () => change(tier, undefined)),
-        })),
+        }))),
         adder({ label: t("draft.add.to", { name: t("draft.f.tier_first") }), choices: this.known, free: t("draft.tier.new"), taken: Object.keys(first), add: (tier) => change(tier, []) })),
     ];
   }

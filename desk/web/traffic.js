@@ -8,16 +8,18 @@ import { webhooksPanel } from "./webhooks.js";
 const STATES = ["trouble", "failed", "unknown", "waiting", "queued", "sending", "sent", "delivered", "all"];
 const IN_TROUBLE = ["failed", "unknown"]; // only a person brings these on
 const AT_ONCE = 30;
+const PAGE = 500; // parked ones that the server tells at once
+const REPLAYED = 100; // that it takes at once
 
 /** The page; it is read again after each thing that is done in it. */
 export function makeTraffic(desk) {
   const page = h("main.bundles", { tabindex: "-1" });
-  const look = { state: "trouble", shown: AT_ONCE, hook: null, events: "failed", eventsShown: AT_ONCE };
+  const look = { parked: AT_ONCE, state: "trouble", shown: AT_ONCE, hook: null, events: "failed", eventsShown: AT_ONCE };
   const opened = new Set(); // deliveries whose attempts are shown
   let left = false;
 
   async function read() {
-    const [{ parked }, deliveries, webhooks] = await Promise.all([call("GET", "/parked"), readDeliveries(look), call("GET", "/webhooks")]);
+    const [parked, deliveries, webhooks] = await Promise.all([readParked(look.parked), readDeliveries(look), call("GET", "/webhooks")]);
     const events = webhooks.webhooks.some(({ id }) => id === look.hook) ? await readEvents(look) : null;
     if (!left) draw({ parked, deliveries, ...webhooks, events });
   }
@@ -53,22 +55,42 @@ function heading(desk, { act }) {
 
 // -- what came in and could not be processed ------------------------------------------
 
-function parkedPanel(parked, { act }) {
-  const replay = (ids) => act(async () => {
-    const { replayed } = await call("POST", "/parked/replay", { ids });
-    notice(t("parked.replayed", { n: replayed }));
-  });
+/** The oldest of them, as many as are asked for, and how many there are in all. */
+async function readParked(most) {
+  const found = { parked: [], total: 0, next_after: "" };
+  while (found.next_after !== null && found.parked.length < most) {
+    const asked = { limit: String(Math.min(PAGE, most - found.parked.length)), ...(found.next_after && { after: found.next_after }) };
+    const page = await call("GET", `/parked?${new URLSearchParams(asked)}`);
+    Object.assign(found, page, { parked: [...found.parked, ...page.parked] });
+  }
+  return found;
+}
+
+function parkedPanel({ parked, total }, { act, look }) {
+  const replay = async (ids) => {
+    let sum = 0;
+    for (let at = 0; at < ids.length; at += REPLAYED) {
+      const { replayed } = await call("POST", "/parked/replay", { ids: ids.slice(at, at + REPLAYED) });
+      sum += replayed;
+    }
+    notice(t("parked.replayed", { n: sum }));
+  };
+  // Those that are there now: what fails again meanwhile is not tried without end.
+  const all = async () => replay((await readParked(Infinity)).parked.map(({ id }) => id));
   return h("section.panel", { "aria-labelledby": "parked-title" },
-    h("div.row", null, h("h2", { id: "parked-title", tabindex: "-1" }, t("parked.title"), " ", h("small", null, String(parked.length))), h("span.spread", null),
-      parked.length > 1 && h("button.quiet", { type: "button", onclick: once(() => replay(parked.map(({ id }) => id))) }, t("parked.replay.all"))),
+    h("div.row", null, h("h2", { id: "parked-title", tabindex: "-1" }, t("parked.title"), " ", h("small", null, String(total))), h("span.spread", null),
+      total > 1 && h("button.quiet", { type: "button", onclick: once(() => act(all)) }, t("parked.replay.all"))),
     h("p.small", null, t("parked.text")),
     parked.length
       ? h("ul.traffic", null, parked.map((one) => entry(
         [moment(one.received_at), h("span.tag", null, channelName(one.channel)), one.account, " · ", one.size < 0 ? t("parked.large") : sizeText(one.size)],
         [h("p", null, say(one.problem)), one.error && h("details", null, h("summary.small", null, t("parked.technical")), h("pre.full", null, one.error))],
-        [h("button.primary", { type: "button", "data-replay": one.id, onclick: once(() => replay([one.id])) }, t("parked.replay")),
+        [h("button.primary", { type: "button", "data-replay": one.id, onclick: once(() => act(() => replay([one.id]))) }, t("parked.replay")),
           h("a.link", { href: `/api/v1/parked/${one.id}/raw`, download: "" }, t("parked.raw"))])))
-      : h("p.empty", null, t("parked.none")));
+      : h("p.empty", null, t("parked.none")),
+    total > parked.length && h("div.row", null,
+      h("button.quiet", { type: "button", "data-more": "parked", onclick: () => { look.parked += AT_ONCE; act(() => {}); } }, t("parked.more")),
+      h("span.small", null, t("parked.shown", { shown: parked.length, total }))));
 }
 
 // -- answers, and what became of them --------------------------------------------------

@@ -12,6 +12,8 @@ export const WORDS = {
   "parked.replay": ["重新处理", "Replay"],
   "parked.replay.all": ["全部重新处理", "Replay all"],
   "parked.replayed": ["{n} 件已放回，正在重新处理。仍处理不了的会再回到这里。", "{n} put back and on their way. What fails again comes back here."],
+  "parked.more": ["更多", "More"],
+  "parked.shown": ["最早的 {shown} 件，共 {total} 件", "the oldest {shown} of {total}"],
   "parked.raw": ["下载原文（记入审计）", "Download as it came (audited)"],
   "parked.technical": ["技术信息", "Technical line"],
   "parked.large": ["大于 256 KB", "more than 256 KB"],

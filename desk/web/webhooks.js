@@ -33,7 +33,8 @@ function item(hook, kinds, events, tools) {
       h("p.small", null, t("webhooks.counts", hook), hook.failures > 0 && ` · ${t("webhooks.failures", hook)}`, " · ", t("webhooks.since"), " ", moment(hook.created_at))],
     [h("button.quiet", { type: "button", "data-log": hook.id, "aria-expanded": String(open), onclick: () => { Object.assign(look, { hook: open ? null : hook.id, eventsShown: AT_ONCE }); act(() => {}); } }, t("webhooks.log")),
       hook.failed > 0 && h("button.quiet", { type: "button", "data-again": hook.id, onclick: once(() => again(hook, act)) }, t("webhooks.again.all")),
-      h("button.quiet", { type: "button", "data-stop": hook.id, onclick: once(() => change(!hook.disabled)) }, t(hook.disabled ? "webhooks.start" : "webhooks.stop"))],
+      h("button.quiet", { type: "button", "data-stop": hook.id, onclick: once(() => change(!hook.disabled)) }, t(hook.disabled ? "webhooks.start" : "webhooks.stop")),
+      h("button.link.danger", { type: "button", "data-delete": hook.id, onclick: once(() => act(() => remove(hook))) }, t("webhooks.delete"))],
     open && events && log(hook, kinds, events, tools));
 }
 
@@ -47,6 +48,15 @@ function again(hook, act, seq = null) {
     const { events } = await call("POST", `/webhooks/${hook.id}/redeliver`, { seq });
     notice(t("webhooks.queued", { n: events }));
   });
+}
+
+async function remove(hook) {
+  let gone;
+  await ask({
+    title: t("webhooks.delete.title"), text: t("webhooks.delete.text", hook), submit: t("webhooks.delete"), danger: true,
+    send: async () => { gone = await call("DELETE", `/webhooks/${hook.id}`); },
+  });
+  if (gone) notice(t("webhooks.deleted", gone));
 }
 
 function log(hook, kinds, events, { act, look }) {

@@ -1,5 +1,6 @@
 """What came in and could not be processed, what did not arrive, and who outside is told."""
 
+import pytest
 from playwright.async_api import Page, expect
 
 from models.agent import Role
@@ -9,7 +10,7 @@ from models.tail import EVENTS
 from tests.browser.test_complaints import _picture
 from tests.browser.test_desk import app, house, page, sign_in, url
 from tests.contract.desk.test_deliveries import answered
-from tests.contract.desk.test_house import parked_envelope
+from tests.contract.desk.test_house import many_parked, parked_envelope
 from tests.contract.desk.world import World
 
 __all__ = ["app", "house", "page", "url"]
@@ -39,6 +40,48 @@ async def test_what_was_parked_says_why_and_is_replayed(
     assert await house.store.envelopes.parked() == []
     # The one button is gone: whoever goes by keys is not thrown back to the top of the page.
     await expect(panel.get_by_role("heading")).to_be_focused()
+
+
+async def test_many_that_are_parked_are_shown_bit_by_bit_and_replayed_at_once(
+    page: Page, url: str, house: World
+) -> None:
+    await house.person("root", Role.ADMIN)
+    await many_parked(house, 130)
+    await sign_in(page, url, "root")
+    await page.get_by_role("button", name="收发").click()
+    panel = page.get_by_role("region", name="停放的来件")
+    await expect(panel.get_by_role("heading")).to_contain_text("130")
+    await expect(panel.locator(".entry")).to_have_count(30)
+    await expect(panel).to_contain_text("最早的 30 件，共 130 件")
+    await panel.get_by_role("button", name="更多").click()
+    await expect(panel.locator(".entry")).to_have_count(60)
+    await panel.get_by_role("button", name="全部重新处理").click()
+    await expect(page.locator(".notice").last).to_contain_text("130 件已放回")
+    await expect(panel).to_contain_text("没有停放的来件")
+    assert await house.store.envelopes.parked_count() == 0
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1000, 700), (390, 844)])
+async def test_a_notice_covers_no_button_of_a_header(
+    page: Page, url: str, house: World, width: int, height: int
+) -> None:
+    await house.person("root", Role.ADMIN)
+    await parked_envelope(house, "KeyError: 'x'")
+    await page.set_viewport_size({"width": width, "height": height})
+    await sign_in(page, url, "root")
+    await page.get_by_role("button", name="收发").click()
+    await page.get_by_role("button", name="重新处理").first.click()
+    notice = await page.locator(".notice").bounding_box()
+    assert notice is not None
+    assert notice["x"] >= 0
+    assert notice["x"] + notice["width"] <= width
+    assert notice["y"] + notice["height"] <= height
+    header = page.locator("header button, header select, header .way")
+    for box in [await one.bounding_box() for one in await header.all()]:
+        assert box is None or notice["y"] > box["y"] + box["height"]
+    middle = [notice["x"] + notice["width"] / 2, notice["y"] + notice["height"] / 2]
+    through = "([x, y]) => !document.elementFromPoint(x, y).closest('.notices')"
+    assert await page.evaluate(through, middle), "what lies under it is pressed through it"
 
 
 async def test_an_answer_that_failed_is_sent_again(page: Page, url: str, house: World) -> None:
@@ -103,7 +146,18 @@ async def test_a_webhook_is_added_looked_at_and_stopped(
     await expect(panel).to_contain_text("已停用")
     assert (await house.store.webhooks.all())[0].disabled_at is not None
     await page.get_by_role("button", name="English").click()
-    await expect(page.get_by_role("region", name="Webhooks")).to_contain_text("Stopped")
+    panel = page.get_by_role("region", name="Webhooks")
+    await expect(panel).to_contain_text("Stopped")
+    await panel.get_by_role("button", name="Delete").click()
+    form = page.get_by_role("dialog").last
+    await expect(form).to_contain_text("1 due and 0 failed event(s) are sent no more")
+    await form.get_by_role("button", name="Cancel").click()
+    assert len(await house.store.webhooks.all()) == 1
+    await panel.get_by_role("button", name="Delete").click()
+    await form.get_by_role("button", name="Delete").click()
+    await expect(page.locator(".notice").last).to_contain_text("1 due and 0 failed")
+    await expect(panel).to_contain_text("No webhook yet")
+    assert await house.store.webhooks.all() == []
 
 
 async def test_only_admins_have_the_way_there(page: Page, url: str, house: World) -> None:

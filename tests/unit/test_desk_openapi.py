@@ -21,6 +21,7 @@ QUERIES = {
     bodies.After,
     bodies.Against,
     bodies.NewUpload,
+    bodies.ParkedPage,
     bodies.WebhookLog,
     bodies.DeliveryFilter,
     bodies.AgentFilter,
@@ -85,6 +86,7 @@ def test_queries_are_as_documented(document: dict[str, Any]) -> None:
     assert names("/api/v1/complaints/ledger") == set(complaint_bodies.LedgerQuery.model_fields)
     assert names("/api/v1/rules/{number}/diff") == set(bodies.Against.model_fields)
     assert names("/api/v1/webhooks/{webhook}/events") == set(bodies.WebhookLog.model_fields)
+    assert names("/api/v1/parked") == set(bodies.ParkedPage.model_fields)
     assert names("/api/v1/deliveries") == set(bodies.DeliveryFilter.model_fields)
 
 

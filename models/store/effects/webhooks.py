@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.errors import NotFound
+from models.errors import Conflict, NotFound
 from models.store.ground.database import Database, Fields, Tx
 from models.store.ground.once import Key, earlier, keep
 from models.store.ground.sealing import Vault, seal, unseal
@@ -106,12 +106,15 @@ class Webhooks:
         The same ``key`` again returns those of the one there is.
 
         Raises:
-            Conflict: the key was used for another request.
+            Conflict: the key was used for another request, or what it made was deleted since.
         """
         async with self._db.write() as tx:
             if (before := await earlier(tx, key)) is not None:
-                sealed = select(webhook.c.secret).where(webhook.c.id == before)
-                return before, unseal(self._key, (await tx.conn.execute(sealed)).scalar_one())
+                query = select(webhook.c.secret).where(webhook.c.id == before)
+                sealed = (await tx.conn.execute(query)).scalar_one_or_none()
+                if sealed is None:
+                    raise Conflict("what this client_id made was deleted since; make a new one")
+                return before, unseal(self._key, sealed)
             last = select(counter.c.value).where(counter.c.name == "event")
             webhook_id = tx.new_id()
             row = {
@@ -152,6 +155,29 @@ class Webhooks:
             if (await tx.conn.execute(change)).rowcount == 0:
                 raise NotFound(f"no webhook {webhook_id}")
             await tx.audit(by, "webhook.enabled" if enabled else "webhook.disabled", webhook_id)
+
+    async def delete(self, webhook_id: str, by: str) -> tuple[int, int]:
+        """Takes a webhook away with its secret, its log, and whatever it is still owed.
+
+        Returns how many events were due and had failed: nobody is told of them any more. One
+        that is being sent at this moment may still arrive.
+
+        Raises:
+            NotFound: there is no such webhook.
+        """
+        mine, e = webhook.c.id == webhook_id, webhook_event.c
+        async with self._db.write() as tx:
+            # First, as whoever spreads or settles does: they wait, and find nothing.
+            query = select(webhook.c.url).where(mine).with_for_update()
+            url = (await tx.conn.execute(query)).scalar_one_or_none()
+            if url is None:
+                raise NotFound(f"no webhook {webhook_id}")
+            gone = delete(webhook_event).where(e.webhook_id == webhook_id).returning(e.state)
+            states = list((await tx.conn.execute(gone)).scalars())
+            await tx.conn.execute(delete(webhook).where(mine))
+            due, failed = states.count("due"), states.count("failed")
+            await tx.audit(by, "webhook.deleted", webhook_id, url=url, due=due, failed=failed)
+        return due, failed
 
     async def spread(self) -> int:
         """Writes down what each webhook is owed of new events; returns how many rows."""
@@ -239,7 +265,9 @@ class Webhooks:
         async with self._db.write() as tx:
             mine = webhook.c.id == webhook_id
             query = select(webhook.c.failures).where(mine).with_for_update(key_share=True)
-            failures = int((await tx.conn.execute(query)).scalar_one())
+            failures = (await tx.conn.execute(query)).scalar_one_or_none()
+            if failures is None:
+                return  # deleted while it was being tried
             until = tx.now + min(first * 2 ** min(failures, 20), longest)
             change = update(webhook).where(mine)
             await tx.conn.execute(change.values(failures=failures + 1, pause_until=until))
@@ -349,14 +377,14 @@ def _owed(webhook_id: str, e: Fields, now: float) -> dict[str, Any]:
 
 
 async def _taken(tx: Tx, webhook_id: str, events: Sequence[DueEvent]) -> set[int]:
+    # The webhook before its events, as whoever deletes it does.
+    healthy = update(webhook).where(webhook.c.id == webhook_id, webhook.c.failures > 0)
+    await tx.conn.execute(healthy.values(failures=0, pause_until=0))
     e = webhook_event.c
     leased = tuple_(e.seq, e.lease).in_([(due.seq, due.token) for due in events])
     change = update(webhook_event).where(e.webhook_id == webhook_id, e.state == _DUE, leased)
     done = change.values(state="done", lease=None, finished_at=tx.now, error=None)
-    settled = set((await tx.conn.execute(done.returning(e.seq))).scalars())
-    healthy = update(webhook).where(webhook.c.id == webhook_id, webhook.c.failures > 0)
-    await tx.conn.execute(healthy.values(failures=0, pause_until=0))
-    return settled
+    return set((await tx.conn.execute(done.returning(e.seq))).scalars())
 
 
 async def _not_taken(tx: Tx, attempt: Attempt) -> bool:

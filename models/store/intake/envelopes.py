@@ -266,18 +266,24 @@ class Envelopes:
                 tx.emit("envelope.parked", envelope=row.id)
         return len(rows)
 
-    async def parked(self, limit: int = 100) -> list[Parked]:
-        """What waits for a person, oldest first."""
+    async def parked(self, limit: int = 100, after: str = "") -> list[Parked]:
+        """What waits for a person, oldest first, from after the id ``after``."""
         c = envelope.c
         size = func.coalesce(func.length(c.body), -1).label("size")
         query = (
             select(c.id, c.channel, c.account, c.received_at, c.attempts, c.error, size)
-            .where(c.state == "parked")
+            .where(c.state == "parked", c.id > after)
             .order_by(c.id)
             .limit(limit)
         )
         async with self._db.read() as conn:
             return [Parked(**row) for row in (await conn.execute(query)).mappings()]
+
+    async def parked_count(self) -> int:
+        """How many wait for a person."""
+        query = select(func.count()).where(envelope.c.state == "parked")
+        async with self._db.read() as conn:
+            return int((await conn.execute(query)).scalar_one())
 
     async def replay(
         self, envelope_ids: Sequence[str] | None = None, by: str | None = None

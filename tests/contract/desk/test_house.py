@@ -1,7 +1,7 @@
 """People, queues, parked envelopes, names, the page and the probes."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from desk.parked import problem
 from models.agent import Role
@@ -122,6 +122,33 @@ async def test_parked_envelopes_are_looked_at_and_replayed(
     async with house.store.db.read() as conn:
         written = [tuple(row) for row in await conn.execute(AUDITED)]
     assert written[-2:] == [(root, "envelope.raw", e.id), (root, "envelope.replay", e.id)]
+
+
+async def many_parked(house: World, many: int) -> list[str]:
+    """So many that wait for a person; their ids, the oldest first."""
+    await house.store.envelopes.accept([makers.envelope(f"k{n}") for n in range(many)])
+    async with house.store.db.write() as tx:
+        await tx.conn.execute(text("UPDATE envelope SET state = 'parked', error = 'boom'"))
+    return [one.id for one in await house.store.envelopes.parked(many)]
+
+
+async def test_what_is_parked_is_told_page_by_page(house: World, visit: Visit) -> None:
+    await house.person("root", Role.ADMIN)
+    ids = await many_parked(house, 7)
+    admin = await visit("root")
+    seen: list[str] = []
+    after = ""
+    for left in (4, 1, 0):
+        page = (await admin.get(f"/parked?limit=3{after}")).json
+        assert page["total"] == 7
+        seen += [one["id"] for one in page["parked"]]
+        assert len(ids) - len(seen) == left
+        after = f"&after={page['next_after']}"
+    assert page["next_after"] is None
+    assert seen == ids
+    whole = (await admin.get("/parked?limit=7")).json
+    assert (len(whole["parked"]), whole["next_after"]) == (7, None)
+    assert (await admin.get("/parked?limit=501")).status == 422
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,29 @@ async def test_an_admin_adds_stops_and_reads_webhooks(house: World, visit: Visit
     assert (await admin.post(f"{path}/redeliver", {"seq": 7})).status == 404
 
 
+async def test_a_webhook_is_deleted_with_what_it_is_still_owed(house: World, visit: Visit) -> None:
+    root = await house.person("root", Role.ADMIN)
+    await house.person("chen", Role.SUPERVISOR)
+    admin, chen = await visit("root"), await visit("chen")
+    asked = {"url": URL, "client_id": "one-and-only"}
+    path = f"/webhooks/{(await admin.post('/webhooks', asked)).json['id']}"
+    await house.ticket()
+    await house.store.webhooks.spread()
+    (owed,) = await house.store.webhooks.all()
+    assert owed.due > 1
+    assert (await chen.call("DELETE", path)).status == 403
+    gone = await admin.call("DELETE", path)
+    assert (gone.status, gone.json) == (200, {"due": owed.due, "failed": 0})
+    assert (await admin.get("/webhooks")).json["webhooks"] == []
+    assert (await admin.call("DELETE", path)).status == 404
+    assert (await admin.get(f"{path}/events")).status == 404
+    assert (await admin.post("/webhooks", asked)).status == 409, "a retry does not bring it back"
+    (entry,) = (await admin.get("/audit?action=webhook.deleted")).json["entries"]
+    assert (entry["agent_id"], entry["detail"]) == (
+        root, {"url": URL, "due": owed.due, "failed": 0},
+    )  # fmt: skip
+
+
 async def test_what_cannot_be_a_webhook_is_refused(house: World, visit: Visit) -> None:
     await house.person("root", Role.ADMIN)
     admin = await visit("root")

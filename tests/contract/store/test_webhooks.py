@@ -160,3 +160,36 @@ async def test_what_was_settled_long_ago_is_dropped(store: Store, clock: FakeClo
     clock.pass_(100)
     assert await store.webhooks.forget(clock.now - 50) == 1
     assert await _log(store, hook) == [("ticket.b", "due")]
+
+
+async def test_who_is_at_a_webhook_that_is_deleted_finds_nothing_to_do(store: Store) -> None:
+    hook, other = await _hook(store), await _hook(store)
+    await _happen(store, "ticket.a", "ticket.b", "ticket.c")
+    await store.webhooks.spread()
+    first, second, _ = await store.webhooks.lease(hook, 9, 30.0)
+    await store.webhooks.settle(hook, [Attempt(first, "HTTP 500")])
+    assert await store.webhooks.delete(hook, "admin") == (2, 1)
+    assert await store.webhooks.settle(hook, [Attempt(second)]) == set()
+    await store.webhooks.pause(hook, 5.0, 60.0)
+    assert await store.webhooks.lease(hook, 9, 30.0) == []
+    await _happen(store, "ticket.d")
+    assert await store.webhooks.spread() == 1
+    assert [one.id for one in await store.webhooks.all()] == [other]
+    with pytest.raises(NotFound):
+        await store.webhooks.delete(hook, "admin")
+
+
+async def test_a_webhook_is_deleted_while_it_is_served(store: Store) -> None:
+    """Whoever spreads, leases or settles meanwhile neither fails nor brings anything back."""
+    hook = await _hook(store)
+    await _happen(store, *["ticket.a"] * 300)
+
+    async def serve() -> None:
+        for _ in range(5):
+            await store.webhooks.spread()
+            due = await store.webhooks.lease(hook, 20, 30.0)
+            await store.webhooks.pause(hook, 0.0, 0.0)
+            await store.webhooks.settle(hook, [Attempt(one) for one in due])
+
+    await asyncio.gather(serve(), serve(), store.webhooks.delete(hook, "admin"), serve())
+    assert await store.webhooks.all() == []
