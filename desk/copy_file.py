@@ -27,9 +27,7 @@ async def write_copy(copy: Copy, blobs: Blobs, zone: tzinfo, to: IO[bytes]) -> N
         Temporary: a file is out of reach now.
     """
     with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as archive:
-        told = json.dumps(_data(copy), ensure_ascii=False, indent=1)
-        await asyncio.to_thread(archive.writestr, "data.json", told)
-        await asyncio.to_thread(archive.writestr, "index.html", page(copy, zone))
+        await asyncio.to_thread(_write_words, copy, zone, archive)
         for path, sha256 in copy.files.items():
             try:
                 content = await blobs.get(sha256)
@@ -37,6 +35,12 @@ async def write_copy(copy: Copy, blobs: Blobs, zone: tzinfo, to: IO[bytes]) -> N
                 continue
             # Most are packed already.
             await asyncio.to_thread(archive.writestr, path, content, zipfile.ZIP_STORED)
+
+
+def _write_words(copy: Copy, zone: tzinfo, archive: zipfile.ZipFile) -> None:
+    """All that is written of a customer may be megabytes: to put them in order takes seconds."""
+    archive.writestr("data.json", json.dumps(_data(copy), ensure_ascii=False, indent=1))
+    archive.writestr("index.html", page(copy, zone))
 
 
 def _data(copy: Copy) -> dict[str, Any]:

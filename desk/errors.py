@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
 from aiohttp.typedefs import Handler
 
 from desk.services import Words
@@ -180,6 +181,11 @@ _INTERNAL = Words(
     "An error of ours; it is logged. Try again, and tell the administrator if it stays.",
 )
 
+_GARBLED = Words(
+    "请求体与 Content-Encoding 或 Transfer-Encoding 所说的不符。",
+    "The body is not what Content-Encoding or Transfer-Encoding says.",
+)
+
 _BY_STATUS = {
     403: Words("没有权限。", "You may not do this."),
     404: _NOT_FOUND,
@@ -215,7 +221,8 @@ def refused(error: Refusal) -> web.Response:
 def refusal_of(error: ShouliError) -> Refusal:
     """What an expected failure of the layers below means at this door."""
     zh = CONFLICTS.get(str(error)) or _REJECTED.get(str(error), _STALE)
-    words = Words(zh, f"{str(error).rstrip('.')}.".capitalize())
+    told = f"{str(error).rstrip('.')}."
+    words = Words(zh, told[:1].upper() + told[1:])
     match error:
         case NotFound():
             return Refusal(404, error.code, _NOT_FOUND)
@@ -239,6 +246,8 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return refused(error)
     except ShouliError as error:
         return refused(refusal_of(error))
+    except (BadHttpMessage, web.RequestPayloadError):
+        return refused(Refusal(400, "malformed_body", _GARBLED))
     except web.HTTPRedirection:
         raise
     except web.HTTPException as error:

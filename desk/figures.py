@@ -20,6 +20,9 @@ from models.store.figures.kpi import MOST_PERIODS
 
 Every = Literal["whole", "day", "week", "month"]
 
+Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2099, 12, 31))]
+"""As ``bodies.Month``: the calendar ends where Python's does, and nothing is known of before."""
+
 
 class FiguresQuery(bodies.Body):
     """From the first day to the last, both included, in the time zone of the house.
@@ -27,8 +30,8 @@ class FiguresQuery(bodies.Body):
     Without the last, up to today; without the first, so many ``days``.
     """
 
-    first: date | None = None
-    last: date | None = None
+    first: Day | None = None
+    last: Day | None = None
     days: Annotated[int, Field(ge=1, le=366)] = 30
     every: Every = "whole"
     by: Dimension | None = None

@@ -11,7 +11,7 @@ from desk import bodies
 from desk.auth import API, ID, who
 from desk.errors import Refusal
 from desk.masking import hidden, hides_something
-from desk.services import SERVICES, Words
+from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import entry_json
 from desk.sight import seen
 from models.errors import NotFound
@@ -71,19 +71,19 @@ def _download(content: bytes, name: str) -> web.Response:
     return web.Response(body=content, headers=headers)
 
 
-def download_original(envelope: Envelope, name: str) -> web.Response:
+def download_original(services: DeskServices, envelope: Envelope, name: str) -> web.Response:
     """What came as it came; a mail so named that programs for mail open it."""
-    kind = "eml" if envelope.channel == "email" else "bin"
-    return _download(envelope.body, f"{name}.{kind}")
+    return _download(envelope.body, f"{name}.{services.ending(envelope.channel)}")
 
 
 async def raw(request: web.Request) -> web.Response:
     entry = await _entry(request)
     if entry.envelope_id is None:
         raise NotFound("no raw message")
-    envelope = await request.app[SERVICES].store.envelopes.get(entry.envelope_id)
+    services = request.app[SERVICES]
+    envelope = await services.store.envelopes.get(entry.envelope_id)
     await _audited(request, "message.raw", message=entry.id)
-    return download_original(envelope, entry.id)
+    return download_original(services, envelope, entry.id)
 
 
 async def _attached(request: web.Request) -> tuple[Entry, Mapping[str, Any]]:

@@ -60,9 +60,9 @@ def problem(one: Parked) -> Words:
 async def raw(request: web.Request) -> web.Response:
     """The bytes as they came: what the desk masks elsewhere is in them, so it is written down."""
     person = who(request, Role.ADMIN)
-    envelopes = request.app[SERVICES].store.envelopes
-    found = await envelopes.look_into(request.match_info["envelope"], person.id)
-    return download_original(found, found.id)
+    services = request.app[SERVICES]
+    found = await services.store.envelopes.look_into(request.match_info["envelope"], person.id)
+    return download_original(services, found, found.id)
 
 
 async def replay(request: web.Request) -> web.Response:

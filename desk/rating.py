@@ -14,6 +14,7 @@ from pathlib import Path
 from uuid import UUID
 
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
 
 from models.errors import NotFound, Rejected, Temporary
 from models.ports import Clock
@@ -154,7 +155,10 @@ async def _submitted(request: web.Request) -> Answer | None:
     """The form's answer; None where no score was chosen."""
     if (request.content_length or 0) > _MOST_BYTES:
         return None
-    form = await request.post()
+    try:
+        form = await request.post()
+    except (web.HTTPException, BadHttpMessage, web.RequestPayloadError, ValueError, LookupError):
+        return None  # too much, or no form at all, in whatever way
     scores = {str(int(score)): score for score in Score}
     score = scores.get(str(form.get("score", "")))
     if score is None:

@@ -219,6 +219,7 @@ class DeskServices:
     ``placing``: where a ticket belongs by labels that it may get. ``delivery_problem``: why
     answers on a channel wait, as a sentence with the remedy, or None when they do not.
     ``doubt``: why an answer on a channel to an address may not arrive, or None.
+    ``ending``: of the name of a file that holds a message of a channel as it came.
     ``takes``: how many of the messages that a channel's platform allows an answer is, by its text
     and the number of its files.
     ``repeatable``: the channels that show an answer once however often it is sent.
@@ -253,6 +254,7 @@ class DeskServices:
     watch: Watch
     delivery_problem: Callable[[str], str | None]
     doubt: Callable[[str, str], str | None]
+    ending: Callable[[str], str]
     takes: Callable[[str, str, int], int]
     repeatable: Collection[str]
     plan: Plan

@@ -126,6 +126,14 @@ class OffersChoices(Protocol):
 
 
 @runtime_checkable
+class NamesOriginals(Protocol):
+    """A channel whose messages, as they came, are files that some program opens."""
+
+    original_ending: str
+    """Behind the full stop of their names: “eml”, “json”. Of other channels it is “bin”."""
+
+
+@runtime_checkable
 class EndsInSilence(Protocol):
     """Options of a channel where people wait for each other's next word, and stop some time."""
 

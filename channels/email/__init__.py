@@ -28,6 +28,7 @@ class EmailChannel:
     name = "email"
     lane = Lane.MAIL
     isolated = True
+    original_ending = "eml"
     repeatable = False
 
     def __init__(self, options: Options, secret: bytes) -> None:

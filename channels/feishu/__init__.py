@@ -19,6 +19,7 @@ class FeishuChannel:
     name = "feishu"
     lane = Lane.LIVE
     isolated = False
+    original_ending = "json"
     repeatable = False
     """Feishu knows an answer again for an hour only, which ``Voice`` makes use of by itself."""
 

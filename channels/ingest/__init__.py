@@ -24,6 +24,7 @@ class IngestChannel:
     name = "ingest"
     lane = Lane.LIVE
     isolated = False
+    original_ending = "json"
     repeatable = True
 
     def __init__(self, options: Options, secret: bytes) -> None:

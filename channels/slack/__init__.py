@@ -24,6 +24,7 @@ class SlackChannel:
     name = "slack"
     lane = Lane.LIVE
     isolated = False
+    original_ending = "json"
     repeatable = False
     offers_choices = True
 

@@ -24,6 +24,7 @@ class TelegramChannel:
     name = "telegram"
     lane = Lane.LIVE
     isolated = False
+    original_ending = "json"
     repeatable = False
     offers_choices = True
 

@@ -24,6 +24,7 @@ class WebchatChannel:
     name = reception.CHANNEL
     lane = Lane.LIVE
     isolated = False
+    original_ending = "json"
     repeatable = True
     offers_choices = True
 

@@ -70,6 +70,11 @@ def test_a_database_error_shows_no_internals_and_when_to_come_back() -> None:
     assert refusal.retry_after == 5
 
 
+def test_a_sentence_begins_with_a_capital_and_keeps_its_own() -> None:
+    refusal = refusal_of(Rejected("the files of an answer are 15 MB at most, together"))
+    assert refusal.words.en == "The files of an answer are 15 MB at most, together."
+
+
 def test_an_unknown_conflict_still_says_what_to_do() -> None:
     refusal = refusal_of(Conflict("a ticket cannot go from new to closed"))
     assert refusal.words.zh == "状态已经变化，请刷新后再试。"

@@ -10,6 +10,7 @@ import pytest
 from channels import registry
 from channels.email import EmailChannel, Options
 from models.errors import NotFound
+from models.ports import NamesOriginals
 
 
 def test_mail_is_built_in() -> None:
@@ -17,6 +18,13 @@ def test_mail_is_built_in() -> None:
     assert isinstance(channel, EmailChannel)
     assert registry.options_model("email") is Options
     assert {"email", "webchat"} <= set(registry.names())
+
+
+def test_what_came_is_a_file_that_programs_open() -> None:
+    for name, ending in {"email": "eml", "webchat": "json", "ingest": "json"}.items():
+        channel = registry.create(name, {}, b"")
+        assert isinstance(channel, NamesOriginals)
+        assert channel.original_ending == ending
 
 
 def test_an_unknown_name_says_which_there_are() -> None:

@@ -12,7 +12,7 @@ from classifier.spans import spans
 from config.settings import Settings, load_taxonomy, load_texts
 from desk.app import create_app
 from desk.services import DeskOptions, DeskServices, Route
-from models.ports import Channel, Counts, Doubts
+from models.ports import Channel, Counts, Doubts, NamesOriginals
 from models.routing import Rules
 from models.store import Store
 from models.store.tickets.handling import Ticket
@@ -85,6 +85,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         texts=load_texts(settings),
         delivery_problem=lambda name: _problem(channels, name),
         doubt=lambda name, address: _doubt(channels, name, address),
+        ending=lambda name: _ending(channels, name),
         takes=lambda name, text, files: _takes(channels, name, text, files),
         repeatable=frozenset(name for name, channel in channels.items() if channel.repeatable),
         stands=ruling.stands,
@@ -153,6 +154,11 @@ def _doubt(channels: Mapping[str, Channel], name: str, address: str) -> str | No
     if not address:
         return NO_ADDRESS
     return channel.doubt(address) if isinstance(channel, Doubts) else None
+
+
+def _ending(channels: Mapping[str, Channel], name: str) -> str:
+    channel = channels.get(name)
+    return channel.original_ending if isinstance(channel, NamesOriginals) else "bin"
 
 
 def _takes(channels: Mapping[str, Channel], name: str, text: str, files: int) -> int:

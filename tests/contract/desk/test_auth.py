@@ -268,6 +268,12 @@ async def test_bad_input_is_told_apart(house: World, visit: Visit) -> None:
     assert await put("x" * 300_000) == (413, "request_entity_too_large")
 
 
+async def test_a_body_that_is_not_what_its_headers_say_is_no_fault_of_ours(visit: Visit) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    answer = await (await visit()).call("POST", "/login", data=b"{}", headers=headers)
+    assert (answer.status, answer.json["code"]) == (400, "malformed_body")
+
+
 async def test_what_does_not_exist(house: World, visit: Visit) -> None:
     await house.person("li")
     desk = await visit("li")

@@ -71,6 +71,9 @@ async def test_who_may_ask_for_what(house: World, visit: Visit) -> None:
         "first=2026-01-02&last=2026-01-01",
         "first=2026-01-01&last=2026-12-31&every=day",
         "first=yesterday&last=2026-01-01",
+        "last=9999-12-31",
+        "last=0001-01-01",
+        "first=0001-01-01&last=2026-01-01&every=day",
         "first=2026-01-01&last=2026-01-02&by=name",
     ):
         assert (await desk.get(f"/figures?{bad}")).status == 422

@@ -114,6 +114,7 @@ async def test_parked_envelopes_are_looked_at_and_replayed(
     whole = await admin.get(f"/parked/{e.id}/raw")
     assert whole.raw == e.body
     assert whole.headers["Content-Disposition"].startswith("attachment;")
+    assert whole.headers["Content-Disposition"].endswith(f"{e.id}.bin")
     clock.now += 1.0
     assert (await admin.post("/parked/replay", {"ids": [e.id, "nobody"]})).json == {"replayed": 1}
     assert house.bell.work == ["drain.live", "drain.mail"]

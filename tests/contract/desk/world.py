@@ -336,6 +336,7 @@ async def world(
         texts=load_texts(load(environ={}, folder=folder)),
         delivery_problem=problems.get,
         doubt=lambda _channel, address: problems.get(address),
+        ending=lambda channel: {"email": "eml"}.get(channel, "bin"),
         takes=lambda _channel, text, files: 1 + text.count("\n") + files,
         repeatable={"ingest"},
         stands=partial(position, rules=RULES),

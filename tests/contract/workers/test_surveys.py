@@ -295,6 +295,29 @@ async def test_the_link_shows_a_form_and_keeps_what_is_submitted(
     assert len(await centre.events("satisfaction.low")) == 1
 
 
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"score=%ff", {"Content-Type": "application/x-www-form-urlencoded; charset=none"}),
+        (b"score=\xff\xfe", {"Content-Type": "application/x-www-form-urlencoded"}),
+        (b"score=4", {"Content-Type": "multipart/form-data"}),
+        (b"--x\r\nscore", {"Content-Type": "multipart/form-data; boundary=x"}),
+        (b"score=4", {"Content-Encoding": "gzip"}),
+        (b"score=4&words=" + b"x" * 20_000, {}),
+    ],
+)
+async def test_what_is_no_form_is_asked_for_again(
+    centre: Centre, page: tuple[Survey, str, ClientSession], body: bytes, headers: dict[str, str]
+) -> None:
+    survey, base, http = page
+    (said,) = await centre.told()
+    kind = {"Content-Type": "application/x-www-form-urlencoded"} | headers
+    answer = await http.post(base + said.rpartition("/s/")[2], data=body, headers=kind)
+    assert answer.status == 422
+    assert "请选择满意程度" in await answer.text()
+    assert (await centre.store.surveys.get(survey.id)).score is None
+
+
 async def test_a_link_ends(
     centre: Centre, clock: FakeClock, page: tuple[Survey, str, ClientSession]
 ) -> None:
