@@ -93,8 +93,14 @@ function line(entry, names, desk) {
   return h("li.entry", { tabindex: "-1" },
     h("p.card-top", null, moment(entry.at), h("b", null, names[entry.agent_id]?.name ?? t(entry.agent_id ? "audit.gone" : "audit.system")),
       h("span", { title: entry.action }, told), about(entry.subject, family, names, desk)),
-    detail.length > 0 && h("dl.audit-detail", null, detail.map(([name, value]) => h("div", null,
-      h("dt", null, has(`audit.detail.${name}`) ? t(`audit.detail.${name}`) : name), h("dd", null, name === "role" ? say(desk.state.names.roles[value]) : worded(value, names))))));
+    detail.length > 0 && h("dl.audit-detail", null, detail.map(([name, value]) => particular(entry.action, name, value, names, desk))));
+}
+
+function particular(action, name, value, names, desk) {
+  const { roles, states } = desk.state.names;
+  const named = (key, words) => h("div", null, h("dt", null, has(key) ? t(key) : name), h("dd", null, words));
+  if (action === "ticket.move" && name === "to") return named("audit.detail.state", say(states[value]));
+  return named(`audit.detail.${name}`, name === "role" ? say(roles[value]) : worded(value, names));
 }
 
 /** What it was done to: a ticket to be opened, a person, or whatever it is called. */

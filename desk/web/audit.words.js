@@ -157,6 +157,7 @@ export const WORDS = {
   "audit.detail.text": ["内容", "Text"],
   "audit.detail.title": ["标题", "Title"],
   "audit.detail.to": ["给", "To"],
+  "audit.detail.state": ["改为", "Now"],
   "audit.detail.into": ["并入", "Into"],
   "audit.detail.of": ["来自", "Of"],
   "audit.detail.new": ["新工单", "New ticket"],

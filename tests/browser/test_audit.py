@@ -21,6 +21,8 @@ async def test_the_audit_is_read_and_leads_to_the_ticket(
     await house.give(ticket, li)
     number = (await house.store.tickets.get(ticket)).number
     async with house.store.db.write() as tx:
+        await tx.audit(li, "ticket.move", "another", to="resolved")
+    async with house.store.db.write() as tx:
         await tx.audit(root, "ticket.take", ticket, to=li, forced=True)
         await tx.audit(None, "alarm.over_capacity", li)
     async with house.store.db.write() as tx:
@@ -30,7 +32,8 @@ async def test_the_audit_is_read_and_leads_to_the_ticket(
     lines = page.locator(".audit .entry")
     await expect(lines.first).to_contain_text("登录")
     await page.get_by_label("哪一类").select_option(label="工单")
-    await expect(lines).to_have_count(2)
+    await expect(lines).to_have_count(3)
+    await expect(lines.nth(2).locator(".audit-detail")).to_have_text("改为已解决")
     await expect(lines.nth(0)).to_contain_text("李雷")
     await expect(lines.nth(0)).to_contain_text("拒接工单")
     await expect(lines.nth(0)).to_contain_text("<img src=x")

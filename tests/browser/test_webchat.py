@@ -210,9 +210,11 @@ async def test_a_file_is_sent_and_seen(page: Page, door: Site) -> None:
     assert (await download.value).suggested_filename == "发票.png"
     talk = await door.store.conversations.find("webchat", "web", await key_of(door))
     assert talk is not None
+    await expect(page.locator(".away")).to_be_visible()
     await door.store.conversations.seen(talk.id, 1)
     await door.bus.publish("events")
     await expect(page.locator(".mine .mark")).to_have_text("✓ 已读")
+    await expect(page.locator(".away")).to_be_hidden()  # somebody is there, and has read it
 
 
 async def test_a_number_is_left_where_nobody_is_there(page: Page, door: Site) -> None:
@@ -224,6 +226,11 @@ async def test_a_number_is_left_where_nobody_is_there(page: Page, door: Site) ->
     await expect(field).to_be_focused()
     await page.get_by_role("button", name="Submit").click()
     await expect(page.get_by_role("alert")).to_have_text("Give a telephone number")
+    await field.fill("my number")
+    await page.get_by_role("button", name="Submit").click()
+    await expect(page.get_by_role("alert")).to_have_text("Please check the format: Telephone")
+    await expect(field).to_be_focused()
+    await expect(field).to_have_attribute("aria-invalid", "true")
     await field.fill("138 0000 0000")
     await page.get_by_label("Your question").fill("Wrong invoice")
     await page.get_by_role("button", name="Submit").click()

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from config.settings import Settings, load, load_taxonomy
 from models.agent import PRESENCE_NAMES, ROLE_NAMES, Role
-from models.errors import NotFound
+from models.errors import Conflict, NotFound
 from models.store import Store
 from workers.commands.options import ConfigOption, Group
 from workers.commands.terminal import Terminal
@@ -93,7 +93,11 @@ def add(
 
     async def create(_: Settings, store: Store) -> None:
         hashed = hash_password(password)
-        made = await store.agents.add(login, name, role, hashed, skills, capacity)
+        try:
+            made = await store.agents.add(login, name, role, hashed, skills, capacity)
+        except Conflict as error:
+            taken = f"账号 {login} 已经有人用了，请换一个。 / The login {login} is taken: choose another."
+            raise Conflict(taken) from error
         if more:
             await store.agents.change(made, None, **more)
 

@@ -223,6 +223,7 @@ class Chat {
   wasSeen({ seq }) {
     this.shown = Math.max(this.shown, seq);
     this.view.seen(this.shown);
+    this.view.here();
   }
 
   queued({ number }) {

@@ -166,7 +166,7 @@ class View {
 
   // -- sheets: forms that lie over the end of the log -------------------------------
 
-  /** Shows a small form; submit gets its values and says what is wrong, or nothing. */
+  /** Shows a small form; submit gets its values and says what is wrong and at which field, or nothing. */
   ask(title, fields, submit) {
     this.away.hidden = true;
     const inputs = fields.map(([name, type, words]) => [name, words, type === "area"
@@ -180,10 +180,13 @@ class View {
     );
     form.addEventListener("submit", (event) => {
       event.preventDefault();
+      const [mistaken] = inputs.filter(([, , input]) => !input.checkValidity());
       const values = Object.fromEntries(inputs.map(([name, , input]) => [name, input.value.trim()]));
-      const wrong = form.checkValidity() ? submit(values) : t.wrong;
+      const { wrong, at } = mistaken ? { wrong: t.wrong(mistaken[1]), at: mistaken[0] } : submit(values) ?? {};
       this.warn(wrong || "");
-      if (!wrong) this.closeSheet();
+      if (!wrong) return this.closeSheet();
+      for (const [name, , input] of inputs) input.setAttribute("aria-invalid", String(name === at));
+      inputs.find(([name]) => name === at)[2].focus();
     });
     form.noValidate = true;
     this.sheet.replaceChildren(form);
@@ -202,8 +205,8 @@ class View {
     const fields = [["phone", "tel", this.mails ? `${t.phone} (${t.or})` : t.phone], ["text", "area", t.what]];
     if (this.mails) fields.unshift(["email", "email", t.email]);
     this.ask(t.leave, fields, ({ email, phone, text }) => {
-      if (!email && !phone) return this.mails ? t.which : t.number;
-      if (phone && !/^[0-9+() -]{5,24}$/.test(phone)) return t.wrong;
+      if (!email && !phone) return this.mails ? { wrong: t.which, at: "email" } : { wrong: t.number, at: "phone" };
+      if (phone && !/^[0-9+() -]{5,24}$/.test(phone)) return { wrong: t.wrong(t.phone), at: "phone" };
       this.chat.leave({ text, ...(email && { email }), ...(phone && { phone }) });
     });
   }
@@ -212,7 +215,7 @@ class View {
     this.tell(t.ended);
     if (!this.mails) return;
     this.ask(t.mail, [["email", "email", t.email]], ({ email }) => {
-      if (!email) return t.wrong;
+      if (!email) return { wrong: t.wrong(t.email), at: "email" };
       this.chat.link.send({ type: "transcript", email, offset: new Date().getTimezoneOffset() });
     });
   }
@@ -222,7 +225,14 @@ class View {
     this.scroll();
   }
 
+  /** Who writes to us or reads what we wrote is there, whatever was so when the line opened. */
+  here() {
+    this.online = true;
+    this.away.hidden = true;
+  }
+
   typing() {
+    this.here();
     this.writes.textContent = t.typing;
     clearTimeout(this.quiet);
     this.quiet = setTimeout(() => (this.writes.textContent = ""), TYPED_MS);

@@ -51,6 +51,8 @@ def test_a_skill_that_no_ticket_asks_for_is_refused(data: Path, skill: str, told
 def test_who_somebody_is_to_customers(data: Path) -> None:  # noqa: F811
     added = CliRunner().invoke(app, ["agents", "add", "li", "--name", "李雷", "--alias", "小李"])
     assert added.exit_code == 0, added.output
+    again = CliRunner().invoke(app, ["agents", "add", "li", "--name", "另一位"])
+    assert "账号 li 已经有人用了，请换一个。 / The login li is taken" in str(again.exception)
     changed = ["agents", "change", "li", "--team", "夜班", "--skill", "domain:物流=3"]
     assert CliRunner().invoke(app, changed).exit_code == 0
     listed = CliRunner().invoke(app, ["agents", "list"]).output
