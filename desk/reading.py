@@ -105,11 +105,11 @@ def _states(text: str) -> list[TicketState]:
 
 
 async def listed(services: DeskServices, tickets: Sequence[Ticket]) -> list[Json]:
-    """Tickets as lists show them, with the customer's last words."""
+    """Tickets as lists show them, with the customer's first and last words."""
     store, names = services.store, await services.store.agents.names()
     ids = [ticket.id for ticket in tickets]
     offers = await store.transfers.of(ids)
-    words = await store.conversations.last_words(ids, read_for(_PREVIEW))
+    words = await store.conversations.words(ids, read_for(_PREVIEW))
     senders = await store.people.senders([word.identity_id for word in words.values()])
 
     def row(ticket: Ticket) -> Json:
@@ -120,7 +120,8 @@ async def listed(services: DeskServices, tickets: Sequence[Ticket]) -> list[Json
             services.taxonomy,
             names,
             offers.get(ticket.id),
-            preview=beginning(word.text, services.spans, _PREVIEW) if word else "",
+            opening=beginning(word.first, services.spans, _PREVIEW) if word else "",
+            preview=beginning(word.last, services.spans, _PREVIEW) if word else "",
             customer=caller(sender),
         )
 

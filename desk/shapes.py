@@ -87,12 +87,14 @@ def ticket_json(
     names: Mapping[str, str],
     offer: Transfer | None = None,
     *,
+    opening: str = "",
     preview: str = "",
     customer: str = "",
 ) -> Json:
     """A ticket in a list; ``offer``: to whom its owner would pass it on.
 
-    ``preview`` begins what the customer said last, ``customer`` is who they are, masked.
+    ``opening`` begins what the customer said first, ``preview`` what they said last;
+    ``customer`` is who they are, masked.
     """
     labels = ticket.labels.facets if ticket.labels else {}
     return {
@@ -104,6 +106,7 @@ def ticket_json(
         "state": ticket.state,
         "junk": ticket.junk,
         "subject": ticket.subject,
+        "opening": opening,
         "preview": preview,
         "customer": customer,
         "lang": ticket.lang,

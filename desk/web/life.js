@@ -1,7 +1,7 @@
 // The ends of a ticket and the ways back, transfers on offer, and two tickets that are one.
 import { ask, countdown, h, moment, notice, say, t } from "./dom.js";
 import { call, newId, Refused } from "./door.js";
-import { channelName } from "./queue.js";
+import { channelName, title } from "./queue.js";
 import { readUpTo } from "./reply.js";
 
 const unfolded = new Set(); // ids of merged tickets whose messages are shown
@@ -36,7 +36,7 @@ async function close(desk, ticket) {
 async function merge(desk, ticket) {
   const others = desk.state.mine.filter((other) => other.id !== ticket.id && other.state !== "offered");
   const input = h("input", { name: "into", required: true, inputmode: "numeric", maxlength: "36", list: "merge-into" });
-  const known = h("datalist", { id: "merge-into" }, others.map((other) => h("option", { value: other.number }, other.subject || other.preview)));
+  const known = h("datalist", { id: "merge-into" }, others.map((other) => h("option", { value: other.number }, title(other))));
   await ask({
     title: t("ask.merge"), text: t("ask.merge.text"),
     fields: [h("label.field", null, t("ask.merge.into"), input), known], submit: t("do.merge"),

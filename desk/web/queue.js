@@ -27,8 +27,10 @@ export async function readList({ tab, pages }) {
   return {};
 }
 
+/** What it is about; the newest words stand below it, where they are others. */
 export function title(ticket) {
-  if (ticket.subject || ticket.preview) return ticket.subject || ticket.preview;
+  const named = ticket.subject || ticket.opening || ticket.preview;
+  if (named) return named;
   const labels = ticket.labels.map((label) => say(label.value_name)).join(" · ");
   return labels || t("untitled");
 }
@@ -86,7 +88,7 @@ function card(ticket, { names, openId, open, fresh, others, begun }) {
         h("span.spread", null),
         dueOf(ticket) ?? moment(ticket.updated_at)),
       h("span.card-title", { dir: "auto" }, title(ticket)),
-      h("span.card-said", { dir: "auto" }, [ticket.customer || t("customer.unnamed"), ticket.subject && !ticket.passage && ticket.preview].filter(Boolean).join(" · ")),
+      h("span.card-said", { dir: "auto" }, [ticket.customer || t("customer.unnamed"), title(ticket) !== ticket.preview && !ticket.passage && ticket.preview].filter(Boolean).join(" · ")),
       passage(ticket),
       h("span.card-labels", null,
         foundBy(ticket),

@@ -228,7 +228,7 @@ function more(desk, ticket, actions) {
 function drawHead(head, desk, view) {
   const { ticket, actions } = view;
   const first = view.messages.find((message) => message.ticket_id === ticket.id && message.side === "customer");
-  const name = title({ ...ticket, preview: first?.text.slice(0, LONGEST_NAME) });
+  const name = title({ ...ticket, opening: first?.text.slice(0, LONGEST_NAME) });
   show(head, [ticket, actions, desk.state.names.states, name], () => [
     h("button.back.quiet", { type: "button", "aria-label": t("back"), onclick: () => desk.look("list") }, "‹"),
     h("div.head-text", null,

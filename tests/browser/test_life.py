@@ -5,7 +5,7 @@ import re
 from playwright.async_api import Page, expect
 
 from models.agent import Role
-from tests.browser.test_desk import app, house, page, sign_in, url
+from tests.browser.test_desk import app, house, page, sign_in, url, write
 from tests.contract.desk.world import World
 from tests.contract.store import makers
 
@@ -126,3 +126,17 @@ async def test_without_an_answer_resolving_asks_first_and_says_which_it_was(
     await expect(page.locator(".message.ours")).to_contain_text("明天到")
     await page.get_by_role("button", name="解决", exact=True).click()
     await expect(page.locator(".bar")).to_contain_text("这张工单已解决")
+
+
+async def test_in_the_list_a_talk_is_called_as_it_is_when_open(
+    page: Page, url: str, house: World
+) -> None:
+    me = await house.person("li")
+    ticket = await house.ticket(channel="webchat", subject="", text="快递三天没动静")
+    await write(house, "later", "进度")
+    await house.give(ticket, me)
+    await sign_in(page, url)
+    await expect(page.locator(".card-title")).to_have_text("快递三天没动静")
+    await expect(page.locator(".card-said")).to_contain_text("· 进度")
+    await page.locator(".card").click()
+    await expect(page.locator(".head h1")).to_have_text("快递三天没动静")

@@ -96,8 +96,8 @@ def add(
         try:
             made = await store.agents.add(login, name, role, hashed, skills, capacity)
         except Conflict as error:
-            taken = f"账号 {login} 已经有人用了，请换一个。 / The login {login} is taken: choose another."
-            raise Conflict(taken) from error
+            zh = f"账号 {login} 已经有人用了，请换一个。"
+            raise Conflict(f"{zh} / The login {login} is taken: choose another.") from error
         if more:
             await store.agents.change(made, None, **more)
 

@@ -57,11 +57,15 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """What a customer said last about a ticket: the beginning of it, and who wrote."""
+class Words:
+    """What a customer said about a ticket: the beginnings of their first and last words.
+
+    ``identity_id`` is who wrote last.
+    """
 
     identity_id: str
-    text: str
+    first: str
+    last: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,26 +143,28 @@ class Conversations:
             answered = (await conn.execute(ours)).mappings().one_or_none()
         return None if answered is None else _ours(answered)
 
-    async def last_words(self, ticket_ids: Sequence[str], length: int) -> dict[str, Word]:
-        """The customer's newest words by ticket, ``length`` characters of them at most.
+    async def words(self, ticket_ids: Sequence[str], length: int) -> dict[str, Words]:
+        """The customer's first and newest words by ticket, ``length`` characters at most.
 
         What was withdrawn is not among them, nor what only notes an edit: a ticket of which
         nothing is left has none.
         """
-        m = message.c
-        newest = (
-            select(m.ticket_id, func.max(m.seq).label("seq"))
+        m, first = message.c, message.alias().c
+        ends = (
+            select(m.ticket_id, func.min(m.seq).label("first"), func.max(m.seq).label("last"))
             .where(m.ticket_id.in_(ticket_ids), m.kind == "message", m.withdrawn_at.is_(None))
             .group_by(m.ticket_id)
             .subquery()
         )
-        text = func.substr(m.text, 1, length).label("text")
-        query = select(m.ticket_id, m.identity_id, text).join(
-            newest, (newest.c.ticket_id == m.ticket_id) & (newest.c.seq == m.seq)
+        began, ended = (func.substr(text, 1, length) for text in (first.text, m.text))
+        query = select(m.ticket_id, m.identity_id, began, ended).where(
+            m.ticket_id == ends.c.ticket_id,
+            m.seq == ends.c.last,
+            first.ticket_id == ends.c.ticket_id,
+            first.seq == ends.c.first,
         )
         async with self._db.read() as conn:
-            rows = (await conn.execute(query)).all()
-        return {row.ticket_id: Word(row.identity_id, row.text) for row in rows}
+            return {id_: Words(*said) for id_, *said in await conn.execute(query)}
 
     async def account(self, conversation_id: str) -> str:
         """The account of ours (mailbox, site) that a conversation is on; “” if unknown."""

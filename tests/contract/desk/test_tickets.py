@@ -620,7 +620,9 @@ async def test_lists_are_paged_and_filtered(house: World, visit: Visit, clock: F
         assert (await boss.get(f"/tickets?{bad}")).status == 422, bad
 
 
-async def test_a_list_tells_who_wrote_and_what_they_said_last(house: World, visit: Visit) -> None:
+async def test_a_list_tells_who_wrote_and_what_they_said_first_and_last(
+    house: World, visit: Visit
+) -> None:
     await house.person("chen", role=Role.SUPERVISOR)
     ticket = await house.ticket("k1")
     for key, text in (("e2", "在吗？电话 13812345678"), ("e3", "x" * 500)):
@@ -628,6 +630,7 @@ async def test_a_list_tells_who_wrote_and_what_they_said_last(house: World, visi
         await makers.thread(house.store, e, conversation_key="talk-k1", text=text, text_full=text)
         [found] = (await (await visit("chen")).get("/tickets?state=waiting")).json["tickets"]
         assert (found["id"], found["customer"]) == (ticket, "王***")
+        assert found["opening"] == "包裹三天没动"
         assert found["preview"] == text.replace("13812345678", "138****5678")[:80]
 
 
