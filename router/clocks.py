@@ -99,6 +99,7 @@ class Timekeeper:
             run.kind == _K.RESOLUTION and run.outcome != "void" for run in case.runs
         ):
             self._start(case, _K.RESOLUTION, at)
+        self._owe_again(case, at)
         for run in case.open():
             if state in self._policy.pausing.get(run.kind, ()):
                 self._pause(case, run, at)
@@ -202,6 +203,14 @@ class Timekeeper:
             self._stop(case, run, at, agent_id)
         else:
             self._stop(case, run, at, agent_id, "ended")
+
+    def _owe_again(self, case: Case, at: float) -> None:
+        """What nobody answered before the ticket ended is owed again from its reopening on."""
+        if case.open(*ANSWERS):
+            return
+        last = next((run for run in reversed(case.runs) if run.kind in ANSWERS), None)
+        if last is not None and last.outcome == "ended":
+            self._start(case, last.kind, at)
 
     def _judge_average(self, case: Case, run: Run, at: float) -> None:
         if not run.turns:

@@ -294,6 +294,14 @@ def test_the_routers_deadline_is_no_other_clocks() -> None:
         # Read late: it waited since it came.
         (("0 placed", "10 told li", "100 asked 75"),
          ["10 stopped first_answer 10 met", "99 warned next_answer 24"]),
+        # Ended without an answer and reopened: it is owed again, from then on, and once.
+        (("0 placed", "10 resolved li", "50 waiting", "55 active", "60 asked", "70 told li"),
+         ["10 stopped first_answer 10 ended", "70 stopped first_answer 20 met"]),
+        (("0 placed", "5 told li", "10 asked", "20 resolved li", "50 waiting", "60 told li"),
+         ["5 stopped first_answer 5 met", "20 stopped next_answer 10 ended",
+          "60 stopped next_answer 10 met"]),
+        (("0 placed", "10 told li", "20 resolved li", "50 waiting", "500 passed"),
+         ["10 stopped first_answer 10 met"]),
         # Without labels yet: the clocks will begin with the arrival.
         (("20 asked", "30 placed", "40 told li"), ["40 stopped first_answer 40 met"]),
     ],
