@@ -43,12 +43,13 @@ class Ruling:
         in_force = tuple(p.id for p in published)
         if in_force == self._in_force:
             return False
-        self._in_force = in_force
         try:
             self.book = await self._read(published)
         except ValidationError as error:
+            self._in_force = in_force  # refused once; what could not be read now is read again
             _log.error("rules refused", error=str(error))
             return False
+        self._in_force = in_force
         _log.info("rules in force", versions=sorted({p.number for p in published}))
         return True
 

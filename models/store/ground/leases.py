@@ -26,12 +26,13 @@ class Leases:
     async def take(self, name: str, holder: str, seconds: float) -> Held | None:
         """Takes or renews ``name`` for ``seconds``; None while somebody else holds it.
 
-        Ask for the same ``seconds`` each time: a lease that has longer to run was taken before
-        the clock was set back, by somebody who may have died since.
+        Ask for the same ``seconds`` each time: a lease that has far longer to run was taken
+        before the clock was set back, by somebody who may have died since. A little longer has
+        one that its holder renewed while this waited for its row.
         """
         async with self._db.write() as tx:
             mine = lease.c.holder == holder
-            over = (lease.c.until < tx.now) | (lease.c.until > tx.now + seconds)
+            over = (lease.c.until < tx.now) | (lease.c.until > tx.now + 2 * seconds)
             statement = (
                 tx.upsert(lease)
                 .values(name=name, holder=holder, fence=1, until=tx.now + seconds)

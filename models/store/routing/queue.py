@@ -185,6 +185,7 @@ def _heads() -> CompoundSelect[Any]:
             _WAITING,
             t.skill_class == bindparam(f"name_{slot}", type_=String),
             t.relax_step == literal_column(str(step)),
+            t.target.is_not(None),  # a person chose its queue, and its labels are still to come
         )
         .order_by(t.sort_key, t.id)
         .limit(bindparam("depth", type_=Integer))

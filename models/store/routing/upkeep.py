@@ -158,6 +158,7 @@ async def _woken(tx: Tx, row: Fields, stands: Stands | None) -> None:
         "owner_id": None,
         "sticky_id": row["owner_id"] or row["sticky_id"],
         "epoch": row["epoch"] + 1,
+        "label_due": row["label_due"] or row["target"] is None,
         "queued_at": tx.now,
         **afresh(row, tx.now, tx.now, stands),
         "excluded": [],

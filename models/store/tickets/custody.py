@@ -178,7 +178,8 @@ async def requeue(
 ) -> None:
     """Takes a locked, owned ticket back to its queue with its age kept.
 
-    Its place is as it was until the clock looks (docs/decisions/0017).
+    Its place is as it was until the clock looks (docs/decisions/0017). One that was taken by hand
+    before it had any is labelled for it.
     """
     owner = row["owner_id"]
     excluded = sorted({*row["excluded"], owner}) if exclude else row["excluded"]
@@ -192,6 +193,7 @@ async def requeue(
             epoch=row["epoch"] + 1,
             excluded=excluded,
             offer_until=None,
+            label_due=row["label_due"] or row["target"] is None,
             next_step_at=tx.now,
             updated_at=tx.now,
         )

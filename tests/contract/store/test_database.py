@@ -73,6 +73,15 @@ async def test_a_clock_that_was_set_back_locks_nobody_out(store: Store, clock: F
     assert await store.leases.take("clock", "third", 10.0) is None
 
 
+async def test_who_asked_a_moment_before_a_lease_was_renewed_does_not_get_it(
+    store: Store, clock: FakeClock
+) -> None:
+    """They wait for its row, and read it as it is then, at the time of when they began."""
+    assert await store.leases.take("clock", "holder", 10.0) is not None
+    clock.pass_(-0.05)
+    assert await store.leases.take("clock", "other", 10.0) is None
+
+
 async def test_a_full_disk_leaves_no_half_blob_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

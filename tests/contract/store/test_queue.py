@@ -1,6 +1,7 @@
 """Claims: one owner, never over capacity, under any interleaving."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 
@@ -378,6 +379,43 @@ async def test_what_was_junk_before_it_had_labels_waits_for_them(
     (due,) = await store.queue.unlabelled(5)
     await store.queue.route([routed(due)])
     assert await store.upkeep.step(partial(position, rules=rules)) == 1
+
+
+async def _released(store: Store, ticket_id: str, person: str, _clock: FakeClock) -> None:
+    await store.tickets.release(ticket_id, person, None, "")
+
+
+async def _released_elsewhere(
+    store: Store, ticket_id: str, person: str, _clock: FakeClock
+) -> None:
+    await store.tickets.release(ticket_id, person, NEEDS, "")
+
+
+async def _woken(store: Store, ticket_id: str, person: str, clock: FakeClock) -> None:
+    await store.tickets.snooze(ticket_id, person, 600.0)
+    clock.pass_(600)
+    assert await store.upkeep.wake() == 1
+
+
+@pytest.mark.parametrize("back", [_released, _released_elsewhere, _woken])
+async def test_what_was_taken_before_it_had_labels_gets_a_place_when_it_comes_back(
+    store: Store,
+    clock: FakeClock,
+    back: Callable[[Store, str, str, FakeClock], Awaitable[None]],
+) -> None:
+    """Its labels came while somebody had it: they gave it none, and nobody would ever get it."""
+    await thread(store, envelope("k1"))
+    (new,) = await store.tickets.page()
+    person = await agent(store)
+    await store.tickets.mark_junk(new.id, person)
+    await store.tickets.unmark_junk(new.id, person)
+    await store.tickets.take(new.id, person)
+    await store.queue.route([routed(one) for one in await store.queue.unlabelled(5)])
+    await back(store, new.id, person, clock)
+
+    assert await store.queue.heads(5) == []
+    await store.queue.route([routed(one) for one in await store.queue.unlabelled(5)])
+    assert [head.ticket_id for head in await store.queue.heads(5)] == [new.id]
 
 
 async def test_illegal_moves_are_refused(store: Store) -> None:

@@ -8,9 +8,11 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from config.sections import Hours
+from models.errors import Temporary
 from models.routing import Line, Rules
 from models.store import Store
 from models.store.learning.bundles import Keep
+from models.store.routing.rules import Version
 from models.training import Taxonomy
 from router.sla import Calendars
 from tests.contract.store.conftest import FakeClock
@@ -65,6 +67,23 @@ async def test_the_clock_places_anew_at_once_and_again_for_laggards(
     clock.pass_(1)
     await ticker.tick()
     assert await target_of(store, late) == 100.0
+
+
+async def test_rules_that_could_not_be_read_at_once_are_taken_over_at_the_next_look(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_number: int) -> Version:
+        raise Temporary("the database is not available")
+
+    await store.rules.first(content(), "file")
+    first = Rules.model_validate(content(600.0, version="file"))
+    ruling = Ruling(store, first, Calendars(ALWAYS))
+    with monkeypatch.context() as patch:
+        patch.setattr(store.rules, "get", away)
+        with pytest.raises(Temporary):
+            await ruling.refresh()
+    assert await ruling.refresh()
+    assert ruling.book.general.version == "1"
 
 
 async def test_a_missing_year_is_a_figure(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
