@@ -15,6 +15,9 @@ _JOINERS = re.compile(
 _FLAG_LETTERS = "".join(map(chr, range(0x1F1E6, 0x1F200)))
 """A flag is two of these (UTS #51 §1.4.1): which two, only the beginning of their row tells."""
 
+_LINE_END = re.compile(r"\n")
+_SENTENCE_END = re.compile(r"[。！？ ]|[!?.](?=[^\x00-\x7f]|\s)")
+
 
 def characters(text: str) -> int:
     """Code points."""
@@ -35,7 +38,8 @@ def split(text: str, limit: int, size: Size) -> list[str]:
     """``text`` in parts of at most ``limit``, by ``size``; together they are the text.
 
     Cut behind a line break if there is one in the second half of a part, else behind a space
-    or a full stop, else between characters, but not within an emoji of several code points.
+    or the end of a sentence (no full stop within a web address is one), else between characters,
+    but not within an emoji of several code points.
     """
     parts = []
     while size(text) > limit:
@@ -58,10 +62,11 @@ def _fitting(text: str, limit: int, size: Size) -> int:
 
 
 def _cut(text: str, most: int) -> int:
-    for marks in ("\n", "。！？!?. "):
-        found = max(text.rfind(mark, most // 2, most) for mark in marks)
-        if found >= 0:
-            return found + 1
+    for ends in (_LINE_END, _SENTENCE_END):
+        cuts = [found.end() for found in ends.finditer(text, most // 2, most + 1)]
+        fitting = [cut for cut in cuts if cut <= most]
+        if fitting:
+            return fitting[-1]
     return next((cut for cut in range(most, 0, -1) if not _tears(text, cut)), most)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from channels.email import quote, report
 from channels.email.body import Body, derived_id
+from channels.email.forward import with_what_it_hands_on
 from channels.email.guard import automatic_kind, no_automatic_answer
 from channels.email.headers import (
     Address,
@@ -74,7 +75,8 @@ class Reader:
     def _message(self, envelope: Envelope, root: Part, body: Body) -> Normalized:
         headers = root.headers
         full, quoted, signed = body.text()
-        cut = quote.split(full, quoted, signed)
+        subject = headers.text("subject")
+        cut = with_what_it_hands_on(full, quote.split(full, quoted, signed), subject)
         sender = _sender(headers, envelope.transport)
         trust = trust_of(
             sender.email,
@@ -120,12 +122,12 @@ class Reader:
                 is_bot=auto in ("auto_reply", "bounce", "self"),
             ),
             trust=trust,
-            subject=headers.text("subject"),
+            subject=subject,
             text=full[cut.start : cut.end].strip(),
             text_full=full,
             html=body.html(),
             attachments=attachments,
-            lang=_language(full[cut.start : cut.end] or headers.text("subject")),
+            lang=_language(full[cut.start : cut.end] or subject),
             sent_at=_date(headers),
             received_at=received,
             auto=auto,

@@ -10,6 +10,9 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from channels.email import banner
+from channels.email.attribution import attribution_at, is_attribution
+
 _LONGEST_LINE = 400
 """Characters of a line that are compared; no marker is longer."""
 
@@ -17,7 +20,7 @@ _MOST_LINES = 20_000
 
 _ORIGINAL = (
     r"原始邮件|原始信息|原始消息|原始信件|原邮件|邮件原文|邮件原件|回复的原邮件|回复邮件"
-    r"|转发的?原?(?:邮件|消息)(?:信息)?|原始郵件|原始訊息|轉寄的?(?:郵件|訊息)"
+    r"|(?:回复|转发)的原始邮件|转发的?原?(?:邮件|消息)(?:信息)?|原始郵件|原始訊息|轉寄的?(?:郵件|訊息)"
     r"|元のメッセージ|원본 메시지"
     r"|original (?:message|e?mail|appointment)|repl(?:y|ied) message|forwarded message"
     r"|ursprüngliche nachricht|original-nachricht|weitergeleitete nachricht|mensaje original"
@@ -42,25 +45,6 @@ _HEADING = re.compile(
 )
 """The same, with and without lines on both sides, and words that people write, too: it counts
 above a quoted header only."""
-
-_ATTRIBUTION = re.compile(
-    r"(?:"
-    # 163: At 2024-01-01 12:00:00, "张三" <a@b> wrote: · 在 2024-01-01 12:00:00，张三 写道：
-    r"(?:(?:on|at|le|am|el|in data|em|op)\s.{4,300}?|(?:在|于)\s?.{4,300}?)"
-    r"(?:wrote|写道|寫道|写到|撰写|a écrit|schrieb.{0,80}|escribió|ha scritto|escreveu|schreef)"
-    # Gmail: 张三 <a@b> 于2024年1月1日周一 12:00写道：
-    r"|[^<\n]{0,100}<[^<>\s]{3,200}>\s?(?:于|在|於).{4,80}?(?:写道|寫道)"
-    r"|[^<\n]{1,100}<[^<>\s]{3,200}>\s?(?:wrote|writes|schrieb.{0,80}|写道)"
-    r"|quoting\s.{3,200}?"
-    r")\s?[:：]\s*",
-    re.IGNORECASE,
-)
-
-_SAID = re.compile(
-    r"wrote|writes|quoting|写道|寫道|写到|撰写|a écrit|schrieb|escribió|scritto|escreveu|schreef",
-    re.IGNORECASE,
-)
-"""Asked first: the pattern above costs 100 µs where it fails late."""
 
 _HEADER_FIRST = re.compile(
     r"[>*\s]*(?:发\s?件\s?人|寄件者|寄件人|发信人|from|von|de|da|van|差出人|от)\*?\s?[:：]\*?\s*\S",
@@ -106,7 +90,8 @@ _SIGN_OFF = re.compile(
 _DISCLAIMER = re.compile(
     r"(?=[^?？]{30})(?:免责声明|保密(?:声明|提示|须知)"
     r"|[【\[]?(?:confidentiality notice|disclaimer)\b"
-    r"|[本此](?:电子)?邮件|本電郵|此電郵|this (?:e-?mail|message|communication)\b"
+    r"|(?:(?:重要|郑重|法律|特别)?(?:声明|提示|提醒)\s?[:：]\s?)?[本此](?:电子)?邮件|本電郵|此電郵"
+    r"|this (?:e-?mail|message|communication)\b"
     r"|the (?:information|contents?) (?:contained )?(?:in|of) this (?:e-?mail|message)\b"
     r")[^?？]{0,200}?(?:保密|机密|機密|专有信息|confidential|privileged|intended (?:only|solely))",
     re.IGNORECASE,
@@ -126,10 +111,6 @@ _LONGEST_DISCLAIMER = 8
 _LIST_RULE = re.compile(r"_{20,}")
 _PGP_BEGIN = "-----BEGIN PGP SIGNED MESSAGE-----"
 _PGP_SIGNATURE = "-----BEGIN PGP SIGNATURE-----"
-
-_WHEN_OR_WHO = re.compile(r"[\d@]")
-_SENTENCE_ENDS = ("。", "？", "！", "?", "!")
-"""No line ends so within who wrote and when."""
 
 _LONGEST_SIGNATURE = 12
 """Lines after “-- ”; a longer tail is text that happens to have such a line above it."""
@@ -151,6 +132,7 @@ def split(
     not in one piece (answers written between the quoted lines).
     """
     start, end, answered = _outside(text, quoted)
+    start = start or banner.end(text[:end])
     lines = _lines(text, start, end)
     start, lines = _without_armor(start, lines)
     end = _footer_start(lines, end)
@@ -199,7 +181,7 @@ def _only_attribution(text: str) -> bool:
     lines = text[: 2 * _LONGEST_LINE].split("\n")
     whole = len(text) <= 2 * _LONGEST_LINE and len(lines) <= 3
     numbered = [(0, line.strip()) for line in lines]
-    return whole and _attribution_at(numbered, 0) and _is_attribution(" ".join(text.split()))
+    return whole and attribution_at(numbered, 0) and is_attribution(" ".join(text.split()))
 
 
 def _without_armor(
@@ -255,7 +237,7 @@ def _quotation_start(lines: Sequence[tuple[int, str]], end: int, answered: bool)
             return position
         if _begins_header(lines, number):
             return _rule_above(lines, number)
-        if not answered and _attribution_at(lines, number):
+        if not answered and attribution_at(lines, number):
             return position if _quotation_follows(lines, number) else end
     return end if answered else _trailing_quote(lines, end)
 
@@ -294,7 +276,7 @@ def _heads(line: str) -> bool:
     return (
         _is_drawn(line)
         or _HEADING.fullmatch(line) is not None
-        or (line.startswith("--") and _is_attribution(line))
+        or (line.startswith("--") and is_attribution(line))
     )
 
 
@@ -308,36 +290,6 @@ def _drawn_above(lines: Sequence[tuple[int, str]], number: int) -> int:
     while above >= 0 and not lines[above][1]:
         above -= 1
     return lines[above if above >= 0 and _is_drawn(lines[above][1]) else number][0]
-
-
-def _attribution_at(lines: Sequence[tuple[int, str]], number: int) -> bool:
-    """“On … wrote:”, also when wrapped over up to three lines."""
-    line = lines[number][1].lstrip("> ")
-    if _is_attribution(line):
-        return True
-    if not line.lower().startswith(("on ", "at ", "在", "于", "le ", "am ")):
-        return False
-    joined = line
-    for _, following in lines[number + 1 : number + 3]:
-        if not following or joined.endswith(_SENTENCE_ENDS):
-            return False
-        joined = f"{joined} {following.lstrip('> ')}"
-        if _is_attribution(joined):
-            return True
-    return False
-
-
-def _is_attribution(line: str) -> bool:
-    if line.startswith("--") and line.endswith("--"):
-        # Lotus Notes and Zoho draw lines on both sides of who wrote.
-        line = f"{line.strip('- :：')}:"
-    return (
-        line.endswith((":", "："))
-        and _SAID.search(line) is not None
-        # Programs write when, or from which address; people write “在官网上你们写道：”.
-        and _WHEN_OR_WHO.search(line) is not None
-        and _ATTRIBUTION.fullmatch(line) is not None
-    )
 
 
 def _quotation_follows(lines: Sequence[tuple[int, str]], number: int) -> bool:
@@ -373,9 +325,10 @@ def _trailing_quote(lines: Sequence[tuple[int, str]], end: int) -> int:
 
 
 def _without_signature(lines: Sequence[tuple[int, str]], end: int) -> int:
-    # RFC 3676 §4.3: the signature is below a line of “-- ”.
-    for position, line in reversed(lines[-_LONGEST_SIGNATURE - 1 :]):
-        if line == "--":
+    # RFC 3676 §4.3: the signature is below a line of “-- ”, which PGP puts a dash before.
+    last = next((n for n in range(len(lines) - 1, -1, -1) if lines[n][1]), -1) + 1
+    for position, line in reversed(lines[max(0, last - _LONGEST_SIGNATURE - 1) : last]):
+        if line in ("--", "- --"):
             end = position
     for position, line in reversed(lines):
         if position >= end or not line:

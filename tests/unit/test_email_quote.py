@@ -50,6 +50,15 @@ QUOTED = {
     "Gnus": "Support <s@example.com> writes:\n\n> old\n> old",
     "Horde": "Quoting Support <s@example.com>:\n\n> old\n> old",
     "Outlook fr": "-----Message d'origine-----\nDe : Support\nEnvoyé : lundi\nÀ : Luc\n\nvieux",
+    "Gmail ja": "2024年1月1日(月) 12:00 サポート <s@example.com>:\n\n> 旧",
+    "Gmail ru": "пн, 1 янв. 2024 г. в 12:00, Support <s@example.com>:\n\n> old",
+    "Gmail it": "Il giorno lun 1 gen 2024 alle ore 12:00 Support <s@example.com> ha scritto:\n\n"
+    "> old",
+    "Gmail nl": "Op ma 1 jan 2024 om 12:00 schreef Support <s@example.com>:\n\n> old",
+    "Gmail pl": "pon., 1 sty 2024 o 12:00 Support <s@example.com> napisał(a):\n\n> old",
+    "Gmail zh wrapped": "客服中心 <s@example.com>\n于2024年1月1日周一 12:00写道：\n\n> 旧内容",
+    "Gmail ja wrapped": "2024年1月1日(月) 12:00 サポート\n<s@example.com>:\n\n> 旧",
+    "NetEase phone": "---------- 回复的原始邮件 ----------\n发件人：客服\n时间：2024-01-01\n旧",
     "Outlook es": "De: Support\nEnviado el: lunes, 1 de enero\nPara: Luz\nAsunto: pedido\n\nviejo",
 }
 
@@ -69,6 +78,9 @@ def test_the_quotation_is_cut(program: str) -> None:
         "Sent from my iPhone",
         "-- \n张三\n销售部",
         "--\nZhang",
+        "-- \n" + "行\n" * 12,
+        "-- \n" + "行\n" * 12 + "\n\n",
+        "- -- \n张三",
         "发自小米手机",
         "发自 网易邮箱大师",
         "来自 Outlook for Android",
@@ -92,6 +104,8 @@ DISCLAIMERS = {
     "禁止任何其他人以任何形式使用。",
     "en": "CONFIDENTIALITY NOTICE: This email and any files with it are confidential and\n"
     "intended solely for the use of the individual or entity to whom they are addressed.",
+    "stars": "************\n声明：本邮件可能含有机密信息，如非指定收件人，请立即删除并通知对方！\n"
+    "************",
     "both": "-----------------------------------\n"
     "本邮件及其附件含有保密信息，如果您错收了本邮件，请立即通知发件人并删除！\n"
     "This e-mail and its attachments contain confidential information, intended only for the\n"
@@ -168,6 +182,10 @@ def test_signature_above_a_quotation() -> None:
         "你好\n来自网易的订单没有收到",
         "你好\n从我的账户扣了钱",
         "Hallo\nVon meinem Konto wurde Geld abgebucht",
+        # What has a year, a time and an address, and says nothing of who wrote.
+        "订单 2024 年 1 月 1 日 12:00 付款，\n收据请寄到 <z@example.com>，谢谢。",
+        "2024-01-01 12:00 写给 <z@example.com> 的信没有回音：请问收到了吗",
+        "在官网上 12:00\n于是我写道：不行",
         "--- 原文 ---\n第一条写得不清楚，是什么意思？",
         # What speaks of secrets, and is no disclaimer.
         "你好\n此邮件内容涉及我的隐私，请务必保密，不要转给其他部门的同事，我只想跟主管谈这件事情。",

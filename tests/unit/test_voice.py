@@ -55,6 +55,11 @@ def test_nothing_is_torn_that_is_shown_as_one(shown: list[str], limit: int, size
         ("ab👩‍🚀cd", 4, ["ab", "👩‍🚀c", "d"]),
         ("", 4, [""]),
         ("一二。四", 4, ["一二。四"]),
+        # The stops within an address on the web end no sentence; behind it one does.
+        ("请看 a.cn/b.html?x=1.5", 13, ["请看 a.cn/b.htm", "l?x=1.5"]),
+        ("一二三四a.cn/b", 7, ["一二三四a.c", "n/b"]),
+        ("好的谢谢!请看a.cn", 9, ["好的谢谢!", "请看a.cn"]),
+        ("一二三完.四a.cn/b", 7, ["一二三完.", "四a.cn/b"]),
         # A line break before all else, and nothing that would leave less than half a part.
         ("一二三\n四。五六七", 6, ["一二三\n", "四。五六七"]),
         ("一二\n三四五六七", 6, ["一二\n三四五", "六七"]),

@@ -1,0 +1,37 @@
+"""Mails that are handed on with hardly a word."""
+
+import pytest
+
+from tests.unit.test_email_mime import mail, read
+
+COMPLAINT = "空调一直滴水，要求换机。"
+HEADER = (
+    "发件人: 客户 <k@other.example>\n发送时间: 2024年1月1日 11:00\n收件人: 王五\n主题: 投诉\n\n"
+)
+LONG = "我们上个月就这个问题联系过你们，当时答应一周内上门，到现在也没有人来，请给个说法。"
+
+
+@pytest.mark.parametrize(
+    ("subject", "body"),
+    [
+        ("Fwd: 投诉", f"FYI\n\n{HEADER}{COMPLAINT}"),
+        ("转发：投诉", f"请看下面\n\n{HEADER}{COMPLAINT}"),
+        ("投诉", f"请处理\n\n-------- 转发邮件信息 --------\n{HEADER}{COMPLAINT}"),
+        (
+            "投诉",
+            f"FYI\n\nBegin forwarded message:\n\nFrom: k\nSubject: x\nDate: y\n\n{COMPLAINT}",
+        ),
+    ],
+)
+def test_what_is_handed_on_is_read(subject: str, body: str) -> None:
+    message = read(mail(body, Subject=subject))
+    assert message.text.startswith(body[:2])
+    assert message.text.endswith(COMPLAINT)
+
+
+@pytest.mark.parametrize(
+    ("subject", "comment"),
+    [("Re: Fwd: 投诉", "FYI"), ("回复: 投诉", "好的"), ("Fwd: 投诉", LONG)],
+)
+def test_answers_and_long_comments_are_read_alone(subject: str, comment: str) -> None:
+    assert read(mail(f"{comment}\n\n{HEADER}{COMPLAINT}", Subject=subject)).text == comment
