@@ -2,17 +2,16 @@
 
 import hashlib
 import html
-import mimetypes
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
-from urllib.parse import unquote_to_bytes
 
 from channels.email import markup, smime, tnef, uuencode
 from channels.email.charset import decode
-from channels.email.headers import Headers, Value, clean_line, clean_text
+from channels.email.filenames import content_id, file_name, safe_name
+from channels.email.headers import Headers, Value, clean_text
 from channels.email.parts import Budget, Part, parse
 from models.filetypes import sniffed
 from models.message import Attachment, Envelope
@@ -39,8 +38,6 @@ _META_CHARSET = re.compile(
     rb"<meta[^>]{0,200}charset=[\"' ]{0,2}([A-Za-z0-9_.:-]{2,40})", re.IGNORECASE
 )
 _META_WITHIN = 4_096
-_PERCENT = re.compile(r"%[89A-F][0-9A-F]", re.IGNORECASE)
-_CHARSET_PREFIX = re.compile(r"[A-Za-z0-9-]{2,20}'[A-Za-z-]{0,20}'")
 _EVENT_WORDS = re.compile(
     r"^(?:summary|location|description)(?:;[^:\n]{0,200})?:([^\n]*(?:\n[ \t][^\n]*)*)",
     re.MULTILINE | re.IGNORECASE,
@@ -49,12 +46,12 @@ _MOST_WORDS = 12
 _FOLDED = re.compile(r"\n[ \t]")
 _CALENDAR_ESCAPED = re.compile(r"\\([\\,;])")
 _PACKED = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
+_MOST_PACKED = 3
+"""Files of Outlook's that are looked through for the text; it packs one."""
+
 _SIGNED = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _MOST_SIGNED = 3
 """Signatures around signatures: signed, encrypted and signed again is as much as anybody does."""
-
-_NAME_LIMIT = 200
-_BAD_IN_NAME = re.compile(r'[/\\:*?"<>|\x00]+')
 
 
 class Text(NamedTuple):
@@ -81,6 +78,8 @@ class Body:
     shown: list[_Shown] = field(default_factory=list)
     files: list[tuple[Part, str | None]] = field(default_factory=list)
     """Parts that are files, with a name where the part has none."""
+    packed: list[bytes] = field(default_factory=list)
+    """Files of Outlook's, which may hold the text as well."""
     depth: int = 0
     signatures: int = 0
     """Around what is being read."""
@@ -91,8 +90,13 @@ class Body:
 
     def collect(self, root: Part) -> None:
         self._visit(root)
-        if not any(piece.plain.strip() or piece.markup for piece in self.shown):
+        if not self._says_anything():
+            self._show_packed()
+        if not self._says_anything():
             self._show_something(root)
+
+    def _says_anything(self) -> bool:
+        return any(piece.plain.strip() or piece.markup for piece in self.shown)
 
     def _visit(self, part: Part) -> None:
         kind = part.type.main
@@ -107,12 +111,12 @@ class Body:
             self.signatures += 1
             self._visit(parse(content, self.budget, self.depth + self.signatures))
             self.signatures -= 1
-        elif part.size or _file_name(part):
+        elif part.size or file_name(part):
             self.files += self._unpacked(part) or [(part, None)]
 
     def _signed_content(self, part: Part) -> bytes | None:
         """The mail within a signature around it, which most programs call “smime.p7m”."""
-        named = _file_name(part).lower().endswith(".p7m")
+        named = file_name(part).lower().endswith(".p7m")
         if self.signatures >= _MOST_SIGNED or not (named or part.type.main in _SIGNED):
             return None
         return smime.signed_content(part.content())
@@ -137,12 +141,14 @@ class Body:
 
     def _unpacked(self, part: Part) -> list[tuple[Part, str | None]]:
         """What Outlook packed into one file, each as a file of its own."""
-        if part.type.main not in _PACKED and _file_name(part).lower() != "winmail.dat":
+        if part.type.main not in _PACKED and file_name(part).lower() != "winmail.dat":
             return []
-        return [(self._as_file(*file), None) for file in tnef.files(part.content())]
+        content = part.content()
+        self.packed.append(content)
+        return [(self._as_file(*file), None) for file in tnef.files(content)]
 
     def _is_body(self, part: Part) -> bool:
-        if part.disposition.main == "attachment" or _file_name(part):
+        if part.disposition.main == "attachment" or file_name(part):
             return False
         # A multipart without its boundary is text that lost its frame; so is “text/text”.
         kind = part.type.main
@@ -196,6 +202,15 @@ class Body:
         # However little it holds, reading a part costs as much as some text.
         self.room = max(0, self.room - max(len(text), _PART_COST))
         return text
+
+    def _show_packed(self) -> None:
+        """Outlook has packed the text with the files."""
+        for content in self.packed[:_MOST_PACKED]:
+            words = tnef.words(content)
+            plain, source = words.plain[: self.room], words.html[: self.room]
+            if plain.strip() or source.strip():
+                self.shown.append(_Shown(plain, markup.visible(markup.without_data(source))))
+                return
 
     def _show_something(self, root: Part) -> None:
         """No part says that it is the text: takes what a mail program would show anyway."""
@@ -274,11 +289,11 @@ class Body:
             described.append(
                 Attachment(
                     id=derived_id(envelope, str(number)),
-                    name=name or _safe_name(_file_name(part), part, mime, number),
+                    name=name or safe_name(file_name(part), part, mime, number),
                     mime=mime,
                     size=len(content),
                     sha256=sha256,
-                    inline_cid=_content_id(part),
+                    inline_cid=content_id(part),
                 )
             )
         return tuple(described), contents
@@ -343,43 +358,6 @@ def _unflowed(text: str, delsp: bool) -> str:
             paragraphs.append([line])
         open_paragraph = soft and not line.startswith(">")
     return "\n".join(map("".join, paragraphs))
-
-
-def _file_name(part: Part) -> str:
-    name = part.disposition.parameters.get("filename") or part.type.parameters.get("name", "")
-    if not _PERCENT.search(name):
-        return name
-    # Web mailers send %E5%8F%91 without the star that announces it (RFC 2231 §4).
-    try:
-        return clean_line(unquote_to_bytes(_CHARSET_PREFIX.sub("", name, count=1)).decode())
-    except UnicodeDecodeError:
-        return name
-
-
-def _content_id(part: Part) -> str | None:
-    raw = part.headers.text("content-id").strip("<> ")[:_NAME_LIMIT]
-    return raw or None
-
-
-def _safe_name(name: str, part: Part, mime: str, number: int) -> str:
-    """A file name without a path, and with an extension where the mail gives none."""
-    name = clean_line(_BAD_IN_NAME.sub("_", name.replace("\\", "/").rpartition("/")[2]))
-    if not name and mime == "message/rfc822":
-        name = clean_line(_BAD_IN_NAME.sub("_", _inner_subject(part)), 80)
-        return f"{name or 'mail'}.eml"
-    if not name:
-        extension = mimetypes.guess_extension(mime) or ".bin"
-        return f"attachment-{number}{extension}"
-    stem, dot, extension = name.rpartition(".")
-    if len(name) <= _NAME_LIMIT:
-        return name
-    return f"{stem[:150]}{dot}{extension[:20]}" if stem else name[:_NAME_LIMIT]
-
-
-def _inner_subject(part: Part) -> str:
-    head = part.content(8_192)[:8_192]
-    match = re.search(rb"^subject:([^\n]*(?:\n[ \t][^\n]*)*)", head, re.MULTILINE | re.IGNORECASE)
-    return Headers([("subject", match[1])]).text("subject") if match else ""
 
 
 def derived_id(envelope: Envelope, part: str) -> str:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from channels.email import banner
 from channels.email.attribution import attribution_at, is_attribution
+from channels.email.footers import footer_start, is_drawn, is_sign_off
 
 _LONGEST_LINE = 400
 """Characters of a line that are compared; no marker is longer."""
@@ -39,79 +40,43 @@ _DIVIDER = re.compile(
 form that QQ writes has its spaces as “&nbsp;”."""
 
 _HEADING = re.compile(
-    rf"(?:[-_=*—>\s]|&nbsp;)*(?:{_ORIGINAL}|原文|original|begin forwarded message"
-    r"|(?:下面|以下)是被?转发的?邮件|以下是轉寄的?郵件)(?:[-_=*—\s:：]|&nbsp;)*",
+    rf"(?:[-_=*—>【\[\s]|&nbsp;)*(?:{_ORIGINAL}|原文|original|begin forwarded message"
+    r"|(?:下面|以下)是被?转发的?邮件|以下是轉寄的?郵件)(?:[-_=*—\s:：】\]]|&nbsp;)*"
+    # Lotus Notes
+    r"|-{2,}\s?转发人\s.{1,100}-{2,}",
     re.IGNORECASE,
 )
 """The same, with and without lines on both sides, and words that people write, too: it counts
 above a quoted header only."""
 
 _HEADER_FIRST = re.compile(
-    r"[>*\s]*(?:发\s?件\s?人|寄件者|寄件人|发信人|from|von|de|da|van|差出人|от)\*?\s?[:：]\*?\s*\S",
+    r"[>*\s]*(?:发\s?件\s?人|寄件者|寄件人|发信人|from|von|de|da|van|差出人|от|보낸 사람)"
+    r"\*?\s?[:：]\*?\s*\S",
     re.IGNORECASE,
 )
 _HEADER_OTHER = re.compile(
     r"[>*\s]*(?:发送时间|发件时间|发送日期|日\s{0,2}期|时\s{0,2}间|收\s?件\s?人|收件者|抄\s?送人?"
     r"|主\s{0,2}题|主旨|寄件日期|sent|date|to|cc|subject|gesendet|an|betreff|envoyé|objet|à"
     r"|enviado(?: el| em)?|para|asunto|assunto|inviato|data|a|oggetto|verzonden|aan|onderwerp"
-    r"|宛先|件名|送信日時|отправлено|кому|тема)\*?\s?[:：]",
+    r"|宛先|件名|送信日時|отправлено|кому|тема|보낸 날짜|날짜|받는 사람|제목)\*?\s?[:：]",
     re.IGNORECASE,
 )
 _MAIL_FIELD = re.compile(
     r"[>*\s]*(?:发送时间|发件时间|发送日期|寄件日期|主\s{0,2}题|主旨|sent|subject|gesendet|betreff|envoyé|objet"
-    r"|enviado|asunto|assunto|inviato|oggetto|verzonden|onderwerp|件名|送信日時|отправлено|тема)",
+    r"|enviado|asunto|assunto|inviato|oggetto|verzonden|onderwerp|件名|送信日時|отправлено|тема"
+    r"|보낸 날짜|제목)",
     re.IGNORECASE,
 )
 """Fields that nothing but a mail has."""
 
+_SENT = re.compile(r"(?:发送时间|发件时间|发送日期|\bsent)\s?[:：]", re.IGNORECASE)
+_TO = re.compile(r"(?:收件人|\bto)\s?[:：]", re.IGNORECASE)
+"""Behind the sender on one line: some programs on phones write the whole header so."""
+
 _HEADER_WINDOW = 6
 """Lines after 发件人： among which two more fields of a quoted header must stand."""
 
-_PROGRAM = (
-    r"(?:iphone|ipad|mac|android|安卓|windows|outlook|gmail|yahoo|proton ?mail|foxmail|blue ?mail"
-    r"|samsung|galaxy|huawei|honor|xiaomi|redmi|oppo|vivo|realme|oneplus|blackberry|nokia|aol"
-    r"|三星|华为|荣耀|小米|红米|一加|魅族|努比亚|手机|qq\s?邮箱|网易|新浪|搜狐|139|邮件|邮箱|钉钉|飞书|企业微信|阿里)"
-)
-_SIGN_OFF = re.compile(
-    r"(?:发自|發自|发送自|來自|来自)\s?我的(?!内心|心|肺腑).{0,60}"
-    # Nobody ends a sentence so: “来自网易的订单没有收到” has 的 behind the name.
-    rf"|(?:发自|發自|发送自|來自|来自)\s?{_PROGRAM}[^的，。！？,!?]{{0,30}}"
-    rf"|[从從]\s?(?:我的\s?)?{_PROGRAM}[^的，！？,!?]{{0,30}}(?:发送|傳送|发出|寄出)。?"
-    r"|(?:get outlook for|获取 ?outlook|取得 ?outlook).{0,60}"
-    rf"|sent (?:from my|(?:from|via|with|using) (?:the |a )?\[?(?:mail\b|{_PROGRAM})).{{0,60}}"
-    r"|(?:enviado (?:desde mi|do meu)|envoyé (?:de|depuis) mon|verzonden vanaf mijn|inviato da"
-    r"|отправлено с|gesendet mit der) ?.{0,60}|von meinem .{1,40} gesendet"
-    r"|(?:iphone|ipad)から送信|나의 .{1,30}에서 보냄"
-    r"|签名由.{0,12}网易邮箱大师.{0,60}定制",
-    re.IGNORECASE,
-)
-"""What a program writes under a mail, alone on the last line."""
-
-_DISCLAIMER = re.compile(
-    r"(?=[^?？]{30})(?:免责声明|保密(?:声明|提示|须知)"
-    r"|[【\[]?(?:confidentiality notice|disclaimer)\b"
-    r"|(?:(?:重要|郑重|法律|特别)?(?:声明|提示|提醒)\s?[:：]\s?)?[本此](?:电子)?邮件|本電郵|此電郵"
-    r"|this (?:e-?mail|message|communication)\b"
-    r"|the (?:information|contents?) (?:contained )?(?:in|of) this (?:e-?mail|message)\b"
-    r")[^?？]{0,200}?(?:保密|机密|機密|专有信息|confidential|privileged|intended (?:only|solely))",
-    re.IGNORECASE,
-)
-"""How companies begin what their servers put under every mail."""
-
-_FORBIDDING = re.compile(
-    r"禁止|不得|删除|刪除|错收|误收|誤收|prohibited|delete|in error|(?:individual|person) or entit"
-    r"|addressee|intended recipient|notify",
-    re.IGNORECASE,
-)
-"""What it goes on with: a customer who writes in confidence does not."""
-
-_LONGEST_DISCLAIMER = 8
-"""Lines, empty ones apart: under a longer tail somebody has written something."""
-
-_LIST_RULE = re.compile(r"_{20,}")
 _PGP_BEGIN = "-----BEGIN PGP SIGNED MESSAGE-----"
-_PGP_SIGNATURE = "-----BEGIN PGP SIGNATURE-----"
-
 _LONGEST_SIGNATURE = 12
 """Lines after “-- ”; a longer tail is text that happens to have such a line above it."""
 
@@ -135,12 +100,12 @@ def split(
     start = start or banner.end(text[:end])
     lines = _lines(text, start, end)
     start, lines = _without_armor(start, lines)
-    end = _footer_start(lines, end)
+    end = footer_start(lines, end)
     # Among answers only what stands above them all can be the head of a quoted tail.
     above = quoted[0][0] if answered else end
     tail = _quotation_start([line for line in lines if line[0] < above], above, answered)
     end = min(end, tail) if tail < above else end
-    end = _footer_start([line for line in lines if line[0] < end], end)
+    end = footer_start([line for line in lines if line[0] < end], end)
     for first, last in reversed(signed):
         if start < first < end and not text[last:end].strip():
             end = first
@@ -173,7 +138,7 @@ def _outside(text: str, quoted: Sequence[tuple[int, int]]) -> tuple[int, int, bo
 def _says_nothing(text: str) -> bool:
     """Whether what stands under a quotation is only what programs add."""
     lines = _lines(text, 0, len(text))
-    return _SIGN_OFF.fullmatch(text) is not None or _footer_start(lines, len(text)) == 0
+    return is_sign_off(text) or footer_start(lines, len(text)) == 0
 
 
 def _only_attribution(text: str) -> bool:
@@ -193,27 +158,6 @@ def _without_armor(
         return start, lines
     blank = next((n for n, (_, line) in enumerate(lines[first:], first) if not line), first)
     return lines[blank][0], lines[blank:]
-
-
-def _footer_start(lines: Sequence[tuple[int, str]], end: int) -> int:
-    """Where begins what servers and programs put under a mail, whoever wrote it."""
-    below = 0
-    for number in range(len(lines) - 1, -1, -1):
-        position, line = lines[number]
-        below += bool(line)
-        if line == _PGP_SIGNATURE:
-            return position
-        if below > _LONGEST_DISCLAIMER:
-            continue
-        if _DISCLAIMER.match(line) and any(
-            _FORBIDDING.search(text) for _, text in lines[number : number + _LONGEST_DISCLAIMER]
-        ):
-            end, below = _drawn_above(lines, number), 0
-        elif _LIST_RULE.fullmatch(line) and "mailing list" in "".join(
-            text for _, text in lines[number + 1 : number + 3]
-        ):
-            end, below = position, 0
-    return end
 
 
 def _lines(text: str, start: int, end: int) -> Sequence[tuple[int, str]]:
@@ -246,6 +190,9 @@ def _begins_header(lines: Sequence[tuple[int, str]], number: int) -> bool:
     """发件人： … 发送时间： … 主题： as Outlook and Foxmail put above what they quote."""
     if not _HEADER_FIRST.match(lines[number][1]):
         return False
+    sent = _SENT.search(lines[number][1])
+    if sent and _TO.search(lines[number][1], sent.end()):
+        return True
     window = [line for _, line in lines[number + 1 : number + 1 + _HEADER_WINDOW]]
     fields = [line for line in window if _HEADER_OTHER.match(line)]
     # 发件人, 收件人 and 时间 alone are what customers say of a parcel.
@@ -274,22 +221,10 @@ def _rule_above(lines: Sequence[tuple[int, str]], number: int) -> int:
 
 def _heads(line: str) -> bool:
     return (
-        _is_drawn(line)
+        is_drawn(line)
         or _HEADING.fullmatch(line) is not None
         or (line.startswith("--") and is_attribution(line))
     )
-
-
-def _is_drawn(line: str) -> bool:
-    return len(line) >= 5 and not line.strip("_-=*—")
-
-
-def _drawn_above(lines: Sequence[tuple[int, str]], number: int) -> int:
-    """Where a line begins, or the one drawn above it."""
-    above = number - 1
-    while above >= 0 and not lines[above][1]:
-        above -= 1
-    return lines[above if above >= 0 and _is_drawn(lines[above][1]) else number][0]
 
 
 def _quotation_follows(lines: Sequence[tuple[int, str]], number: int) -> bool:
@@ -306,7 +241,7 @@ def _quotation_follows(lines: Sequence[tuple[int, str]], number: int) -> bool:
 
 def _answers_below(lines: Sequence[tuple[int, str]]) -> bool:
     tail = [line for _, line in lines if line]
-    while tail and (_SIGN_OFF.fullmatch(tail[-1]) or tail[-1].startswith(">")):
+    while tail and (is_sign_off(tail[-1]) or tail[-1].startswith(">")):
         tail.pop()
     first = next((place for place, line in enumerate(tail) if line.startswith(">")), len(tail))
     return any(not line.startswith(">") for line in tail[first:])
@@ -333,5 +268,5 @@ def _without_signature(lines: Sequence[tuple[int, str]], end: int) -> int:
     for position, line in reversed(lines):
         if position >= end or not line:
             continue
-        return position if _SIGN_OFF.fullmatch(line) else end
+        return position if is_sign_off(line) else end
     return end

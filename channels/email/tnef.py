@@ -1,4 +1,4 @@
-"""Files that Outlook packs into one “winmail.dat” (TNEF, [MS-OXTNEF]), which others cannot open.
+"""What Outlook packs into one “winmail.dat” (TNEF, [MS-OXTNEF]), which others cannot open.
 
 A list of attributes, each with its length; those of a file come behind one that begins it. What
 is cut off or makes no sense ends the list: the packed file is shown as it came then.
@@ -8,13 +8,14 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from channels.email import rtf
 from channels.email.charset import decode
-from channels.email.headers import clean_line
+from channels.email.headers import clean_line, clean_text
 
 _SIGNATURE = 0x223E9F78
 _MOST_ATTRIBUTES = 5_000
-_MOST_PROPERTIES = 100
-"""Of one file, and values of one property: Outlook writes some twenty."""
+_MOST_PROPERTIES = 200
+"""Of one file or mail, and values of one property: Outlook writes some twenty, of mails eighty."""
 
 _BEGINS_FILE = 0x00069002
 _TITLE = 0x00018010
@@ -22,7 +23,11 @@ _DATA = 0x0006800F
 _PROPERTIES = 0x00069005
 _CODE_PAGE = 0x00069007
 
+_WORDS = 0x0002800C
+_OF_THE_MAIL = 0x00069003
+
 _LONG_NAME = 0x3707
+_PLAIN, _HTML, _RICH = 0x1000, 0x1013, 0x1009
 _FIXED_BYTES = {2: 4, 3: 4, 4: 4, 5: 8, 6: 8, 7: 8, 0xA: 4, 0xB: 4, 0x14: 8, 0x40: 8, 0x48: 16}
 """What a value of each MAPI type takes ([MS-OXCDATA] §2.11.1), filled up to four bytes."""
 
@@ -56,6 +61,43 @@ def files(packed: bytes) -> list[File]:
     return [file for file in found if file.content]
 
 
+class Words(NamedTuple):
+    """What the mail says, in the forms that it gives it: plain text, and HTML."""
+
+    plain: str = ""
+    html: str = ""
+
+
+def words(packed: bytes) -> Words:
+    """The text of the mail itself, where Outlook packs that, too."""
+    charset = "cp1252"
+    found: dict[int, str] = {}
+    properties = b""
+    for kind, value in _attributes(packed):
+        if kind == _CODE_PAGE and len(value) >= 4:
+            charset = f"cp{int.from_bytes(value[:4], 'little')}"
+        elif kind == _WORDS:
+            found[_PLAIN] = _long_text(value, charset)
+        elif kind == _OF_THE_MAIL:
+            properties = properties or value
+    found |= _said(properties, charset)
+    return Words(found.get(_PLAIN, "").strip() or found.get(_RICH, ""), found.get(_HTML, ""))
+
+
+def _said(properties: bytes, charset: str) -> dict[int, str]:
+    """The forms of the text among the properties of a mail, as far as they can be read."""
+    found = {}
+    try:
+        for number, kind, value in _values(properties):
+            if number in (_PLAIN, _HTML):
+                found[number] = _long_text(value, "utf-16-le" if kind == _UNICODE else charset)
+            elif number == _RICH and number not in found:
+                found[number] = clean_text(rtf.text(rtf.unpacked(value)))
+    except struct.error:
+        pass
+    return found
+
+
 def _attributes(packed: bytes) -> Iterator[tuple[int, bytes]]:
     """Yields type and value: level, type, length, value, sum of its bytes."""
     if len(packed) < 6 or int.from_bytes(packed[:4], "little") != _SIGNATURE:
@@ -75,13 +117,16 @@ def _attributes(packed: bytes) -> Iterator[tuple[int, bytes]]:
 def _long_name(properties: bytes, charset: str) -> str:
     """The name as the sender saw it: the title is one of eight characters and three."""
     try:
-        return next(_names(properties, charset), "")
+        for number, kind, value in _values(properties):
+            if number == _LONG_NAME and kind in (_STRING, _UNICODE):
+                return _text(value, "utf-16-le" if kind == _UNICODE else charset)
     except struct.error:
-        return ""
+        pass
+    return ""
 
 
-def _names(properties: bytes, charset: str) -> Iterator[str]:
-    """Yields long file names among MAPI properties.
+def _values(properties: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Yields the number and the type of MAPI properties that have a length, and each value.
 
     Raises:
         struct.error: they end too early.
@@ -108,8 +153,7 @@ def _names(properties: bytes, charset: str) -> Iterator[str]:
             position = start + length + -length % 4
             if start + length > len(properties):
                 return
-            if number == _LONG_NAME and single in (_STRING, _UNICODE):
-                yield _text(value, "utf-16-le" if single == _UNICODE else charset)
+            yield number, single, value
 
 
 def _past_name(properties: bytes, position: int) -> int:
@@ -122,3 +166,9 @@ def _text(value: bytes, charset: str) -> str:
     if charset == "utf-16-le":
         return clean_line(value.decode(charset, "replace"))
     return clean_line(decode(value.rstrip(b"\0"), charset))
+
+
+def _long_text(value: bytes, charset: str) -> str:
+    if charset == "utf-16-le":
+        return clean_text(value.decode(charset, "replace"))
+    return clean_text(decode(value.rstrip(b"\0"), charset))

@@ -59,6 +59,13 @@ QUOTED = {
     "Gmail zh wrapped": "客服中心 <s@example.com>\n于2024年1月1日周一 12:00写道：\n\n> 旧内容",
     "Gmail ja wrapped": "2024年1月1日(月) 12:00 サポート\n<s@example.com>:\n\n> 旧",
     "NetEase phone": "---------- 回复的原始邮件 ----------\n发件人：客服\n时间：2024-01-01\n旧",
+    "Notes forward": "----- 转发人 张三/某公司 时间 2024-01-01 12:00 -----\n\n"
+    "发件人：客服\n收件人：z\n日期：2024-01-01\n主题：订单\n旧",
+    "a heading in brackets": "【原邮件】\n发件人：客服\n发送时间：2024-01-01\n主题：订单\n旧",
+    "a header on one line": "发件人：客服 <s@x.cn> 发送时间：2024年1月1日 收件人：z\n旧",
+    "Outlook ko": "보낸 사람: 고객센터\n보낸 날짜: 2024년 1월 1일\n받는 사람: z\n제목: a\n旧",
+    "Gmail tr": "Support <s@example.com>, 1 Oca 2024 Pzt, 12:00 tarihinde şunu yazdı:\n\n> old",
+    "a name and a time": "客服 于 2024-01-01 12:00 写道：\n旧内容",
     "Outlook es": "De: Support\nEnviado el: lunes, 1 de enero\nPara: Luz\nAsunto: pedido\n\nviejo",
 }
 
@@ -91,6 +98,12 @@ def test_the_quotation_is_cut(program: str) -> None:
         "Sent with [Proton Mail](https://proton.example/) secure email.",
         "Von meinem iPhone gesendet",
         "iPhoneから送信",
+        "该邮件从移动设备发送",
+        "Sent from Mail<https://go.microsoft.example/fwlink/?LinkId=550986> for Windows 10",
+        "来自微信",
+        "Sent via Superhuman",
+        "P Please consider the environment before printing this email",
+        "请考虑环境保护，非必要请勿打印本邮件。",
     ],
 )
 def test_the_signature_is_cut(signature: str) -> None:
@@ -106,6 +119,10 @@ DISCLAIMERS = {
     "intended solely for the use of the individual or entity to whom they are addressed.",
     "stars": "************\n声明：本邮件可能含有机密信息，如非指定收件人，请立即删除并通知对方！\n"
     "************",
+    "important": "IMPORTANT: The contents of this email are confidential and intended for the\n"
+    "named recipient only. If it came to you by mistake, please notify the sender.",
+    "brackets": "【免责声明】此电子邮件及附件可能包含机密内容，如您不是收件人，请删除。谢谢！",
+    "tw": "本信件可能包含機密資訊，非指定之收件者，請勿使用或揭露本信件內容，並請銷毀此信件。謝謝",
     "both": "-----------------------------------\n"
     "本邮件及其附件含有保密信息，如果您错收了本邮件，请立即通知发件人并删除！\n"
     "This e-mail and its attachments contain confidential information, intended only for the\n"
@@ -181,6 +198,12 @@ def test_signature_above_a_quotation() -> None:
         "你好\n发自内心的感谢你们",
         "你好\n来自网易的订单没有收到",
         "你好\n从我的账户扣了钱",
+        "你好\n来自微信的订单没有发货",
+        "你好\n打印机在潮湿的环境里打印不清",
+        "你好\n为了保护环境，你们的说明书可以不打印吗？",
+        "发件人：王五 收件人：李四 时间：明天上午，请改地址",
+        "发件人：王五 发送时间：昨天，一直没到",
+        "你好\n你们客服于2024年1月1日在邮件里写道：\n七天退货。\n可是没有。",
         "Hallo\nVon meinem Konto wurde Geld abgebucht",
         # What has a year, a time and an address, and says nothing of who wrote.
         "订单 2024 年 1 月 1 日 12:00 付款，\n收据请寄到 <z@example.com>，谢谢。",

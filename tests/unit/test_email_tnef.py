@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.email.tnef import files
+from channels.email.tnef import Words, files, words
 from tests.unit.test_email_mime import normalize
 
 _BEGIN, _TITLE, _DATA, _PROPERTIES, _CODE_PAGE = 0x69002, 0x18010, 0x6800F, 0x69005, 0x69007
@@ -90,6 +90,8 @@ def test_what_is_cut_off_is_left_out() -> None:
 def test_nothing_raises(data: bytes) -> None:
     files(packed(data))
     files(packed(a_file(b"a", b"x", data)))
+    words(packed(attribute(0x69003, data)))
+    words(packed(attribute(0x69003, properties(RICH, data))))
 
 
 @pytest.mark.parametrize(
@@ -112,3 +114,42 @@ def test_what_holds_no_file_is_kept_as_it_came() -> None:
     head = b"Content-Type: application/ms-tnef; name=winmail.dat\r\n\r\n"
     message, _ = normalize(head + packed(attribute(0x2800C, b"body\0", level=1)))
     assert [file.name for file in message.attachments] == ["winmail.dat"]
+    assert message.text == "body"
+
+
+RTF = rb"{\rtf1\ansi\ansicpg936\pard \'c7\'eb\'be\'a1\'bf\'ec\'b7\'a2\'bb\'f5\par now}"
+RICH = struct.pack("<HHI", 0x102, 0x1009, 1) + _filled(
+    struct.pack("<II4sI", len(RTF) + 12, len(RTF), b"MELA", 0) + RTF
+)
+PLAIN = struct.pack("<HHI", 0x1F, 0x1000, 1) + _filled("请发货\0".encode("utf-16-le"))
+NARROW = struct.pack("<HHI", 0x1E, 0x1000, 1) + _filled("请发货\0".encode("gbk"))
+HTML = struct.pack("<HHI", 0x102, 0x1013, 1) + _filled("<p>请发货</p>".encode("gbk"))
+
+
+@pytest.mark.parametrize(
+    ("forms", "read"),
+    [
+        ((NUMBER, TIME, RICH), Words("请尽快发货\nnow")),
+        ((RICH, PLAIN), Words("请发货")),
+        ((NARROW,), Words("请发货")),
+        ((HTML, RICH), Words("请尽快发货\nnow", "<p>请发货</p>")),
+        ((NUMBER,), Words()),
+        ((PLAIN, RICH[:-40]), Words("请发货")),
+    ],
+)
+def test_the_text_may_be_packed_too(forms: tuple[bytes, ...], read: Words) -> None:
+    page = attribute(_CODE_PAGE, struct.pack("<II", 936, 0), level=1)
+    assert words(packed(page, attribute(0x69003, properties(*forms), level=1))) == read
+
+
+def test_it_is_read_where_the_mail_says_nothing_else() -> None:
+    body = packed(
+        attribute(0x69003, properties(RICH), level=1),
+        a_file(b"a.txt", b"one"),
+    )
+    head = b"Content-Type: application/ms-tnef; name=winmail.dat\r\n\r\n"
+    message, _ = normalize(head + body)
+    assert message.text == "请尽快发货\nnow"
+    assert [file.name for file in message.attachments] == ["a.txt"]
+    part = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello\r\n--b\r\n"
+    assert normalize(part + head + body + b"\r\n--b--\r\n").message.text == "Hello"
