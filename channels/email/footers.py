@@ -7,7 +7,7 @@ _PROGRAM = (
     r"(?:iphone|ipad|mac|android|安卓|windows|outlook|gmail|yahoo|proton ?mail|foxmail|blue ?mail"
     r"|samsung|galaxy|huawei|honor|xiaomi|redmi|oppo|vivo|realme|oneplus|blackberry|nokia|aol"
     r"|spark|airmail|superhuman|edison|fastmail|tutanota|thunderbird|mailbird|em client|k-9|wps"
-    r"|三星|华为|荣耀|小米|红米|一加|魅族|努比亚|手机|qq\s?邮箱|网易|新浪|搜狐|139|邮件|邮箱|钉钉|飞书|微信|企业微信"
+    r"|三星|华为|荣耀|小米|红米|一加|魅族|努比亚|手机|qq\s?邮箱|网易|新浪|搜狐|139|天翼|189|邮件|邮箱|钉钉|飞书|微信|企业微信"
     r"|阿里)"
 )
 _SIGN_OFF = re.compile(

@@ -41,7 +41,7 @@ form that QQ writes has its spaces as “&nbsp;”."""
 
 _HEADING = re.compile(
     rf"(?:[-_=*—>【\[\s]|&nbsp;)*(?:{_ORIGINAL}|原文|original|begin forwarded message"
-    r"|(?:下面|以下)是被?转发的?邮件|以下是轉寄的?郵件)(?:[-_=*—\s:：】\]]|&nbsp;)*"
+    r"|开始转发的?邮件|(?:下面|以下)是被?转发的?邮件|以下是轉寄的?郵件)(?:[-_=*—\s:：】\]]|&nbsp;)*"
     # Lotus Notes
     r"|-{2,}\s?转发人\s.{1,100}-{2,}",
     re.IGNORECASE,

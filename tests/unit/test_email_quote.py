@@ -40,6 +40,7 @@ QUOTED = {
     "Thunderbird forward": "-------- 转发的消息 --------\n主题: 订单\n日期: 周一\nFrom: 客服\n"
     "收件人: z\n旧",
     "Apple forward": "> 下面是被转发的邮件：\n> \n> 发件人: 客服\n> 主题: 订单\n> 日期: 周一",
+    "Apple forward zh": "开始转发的邮件：\n\n> 发件人: 客服\n> 日期: 周一\n> 主题: 订单",
     "Samsung": "-------- 原始信息 --------\n发件人： 客服\n日期： 2024/1/1\n收件人： z\n旧",
     "21CN": "----- 原文 -----\n发 件 人：客服\n收 件 人：z\n主　　题：订单\n旧",
     "Notes": "发件人：    客服 <s@example.com>\n收件人：    z\n日期：    2024-01-01\n旧",
@@ -101,6 +102,7 @@ def test_the_quotation_is_cut(program: str) -> None:
         "该邮件从移动设备发送",
         "Sent from Mail<https://go.microsoft.example/fwlink/?LinkId=550986> for Windows 10",
         "来自微信",
+        "来自天翼189邮箱",
         "Sent via Superhuman",
         "P Please consider the environment before printing this email",
         "请考虑环境保护，非必要请勿打印本邮件。",
