@@ -29,7 +29,7 @@ help:
 	@echo '  make check         格式、类型、导入约定、单元测试        style, types, imports, unit tests'
 	@echo '  make coverage      测试覆盖率                            test coverage'
 	@echo '  make bench         延迟与吞吐                            latency and throughput'
-	@echo '  make campaign      随机断电、随机历史，要几个小时        random kills and histories, for hours'
+	@echo '  make campaign      断电、历史、长跑，要几个小时          kills, histories and a long run, for hours'
 	@echo '  make test-peers    与 Debian 的邮件程序对测（要装包）    against Debian mail programs'
 	@echo '  make test-browser  用 Chromium 测网页（要装包）          the pages, in Chromium'
 	@echo '  make lock          重新锁定依赖                          lock the dependencies anew'
@@ -71,6 +71,7 @@ bench: $(VENV)/dev.stamp
 
 campaign: $(VENV)/dev.stamp
 	@CRASH_KILLS=100 $(PYTEST) -s tests/flow/test_crash.py
+	@SOAK_MINUTES=60 $(PYTEST) -s tests/flow/test_soak.py
 	@CRASH_CELLS=20 $(PYTEST) -s tests/flow/test_crash_cells.py
 	@STORM_AGENTS=200 STORM_TICKETS=5000 $(PYTEST) -s tests/flow/test_routing_storm.py
 	@CLOCK_KILLS=20 $(PYTEST) -s tests/flow/test_clock_kills.py

@@ -230,20 +230,20 @@ class System:
 
     def pids(self, role: str) -> list[int]:
         """The processes of a role (or “valkey”) as they run now."""
-        found = []
-        for process in self._below():
-            with contextlib.suppress(psutil.Error):
-                if _is(process.cmdline(), role):
-                    found.append(process.pid)
-        return found
+        return [process.pid for name, process in self.processes() if name == role]
 
-    def _below(self) -> Iterator[psutil.Process]:
+    def processes(self) -> Iterator[tuple[str, psutil.Process]]:
+        """Every process that its commands have started, as they run now, with what it is.
+
+        That is a role, “run”, “valkey”, or “child” for what those start for themselves.
+        """
         for top in self._top.values():
             if top.poll() is None:
                 with contextlib.suppress(psutil.Error):
                     process = psutil.Process(top.pid)
-                    yield process
-                    yield from process.children(recursive=True)
+                    for one in (process, *process.children(recursive=True)):
+                        with contextlib.suppress(psutil.Error):
+                            yield _what(one.cmdline()), one
 
     def left_behind(self) -> dict[int, str]:
         """Running processes that carry this installation's mark, with their commands."""
@@ -336,6 +336,14 @@ def distributed(
     return System(home, commands, passwords, {**shared, **(settings or {})})
 
 
+def planted() -> dict[str, str]:
+    """An environment in which the bug named PLANTED_BUG is in the roles, if there is one."""
+    if not (bug := os.environ.get("PLANTED_BUG", "")):
+        return {}
+    path = [str(Path(__file__).parent / "planted"), os.environ.get("PYTHONPATH", "")]
+    return {"PYTHONPATH": os.pathsep.join(filter(None, path)), "PLANTED_BUG": bug}
+
+
 async def _give_bundle(prepared: Prepared, shared: Mapping[str, str]) -> None:
     """Puts the trained classifier into a database, so that it need not be trained again."""
     trained = make_store(load(environ={"SHOULI_DATA_DIR": str(prepared.home / "data")}))
@@ -352,10 +360,12 @@ async def _give_bundle(prepared: Prepared, shared: Mapping[str, str]) -> None:
         await store.close()
 
 
-def _is(line: Sequence[str], role: str) -> bool:
-    if role == "valkey":
-        return bool(line) and "valkey-server" in line[0]  # it writes its address there, too
-    return role in line[1:] and any(word in ("workers", SHOULI) for word in line)
+def _what(line: Sequence[str]) -> str:
+    if line and "valkey-server" in line[0]:  # it writes its address there, too
+        return "valkey"
+    if not any(word in ("workers", SHOULI) for word in line):
+        return "child"
+    return next((role for role in (*ROLES, "run") if role in line[1:]), "child")
 
 
 def _http(url: str) -> int | None:

@@ -35,7 +35,7 @@ from config.settings import load as load_settings
 from models.store import Store
 from tests.flow.clients import Relay, at_the_desk, relay_settings, until
 from tests.flow.load import UNLIMITED, Load, findings, unprocessed
-from tests.flow.system import ROLES, Prepared, System, distributed, embedded
+from tests.flow.system import ROLES, Prepared, System, distributed, embedded, planted
 from tests.receiver import Receiver
 from tests.services import PostgresServer, ValkeyServer, valkey_server
 from workers.assembly.wiring import make_store
@@ -45,7 +45,6 @@ KILLS = {
     "distributed": int(os.environ.get("CRASH_KILLS", "5")),
 }
 SEED = int(os.environ.get("CRASH_SEED", "20261122"))
-BUG = os.environ.get("PLANTED_BUG", "")
 
 SETTLE_SECONDS = 60.0
 """After the last kill everything is processed within this."""
@@ -69,19 +68,12 @@ class Killing:
     kill: Callable[[str], Awaitable[None]]
 
 
-def _planted() -> dict[str, str]:
-    if not BUG:
-        return {}
-    path = [str(Path(__file__).parent / "planted"), os.environ.get("PYTHONPATH", "")]
-    return {"PYTHONPATH": os.pathsep.join(filter(None, path)), "PLANTED_BUG": BUG}
-
-
 @pytest.fixture(params=["embedded", "distributed"])
 def killing(
     request: pytest.FixtureRequest, prepared: Prepared, home: Path, relay: Relay
 ) -> Iterator[Killing]:
     """``shouli run``, which brings back what dies; or roles that the test starts again."""
-    settings = {**UNLIMITED, **relay_settings(relay.port), **_planted()}
+    settings = {**UNLIMITED, **relay_settings(relay.port), **planted()}
     if request.param == "embedded":
         yield _embedded(embedded(home, prepared, settings))
         return

@@ -10,6 +10,10 @@ For test_crash.py:
 ``told_before_sent``: an event for outsiders counts as told before it is sent.
 ``out_of_turn``: a ticket's later events do not wait for an earlier one.
 
+For test_soak.py:
+
+``hoarding``: every message that was stored stays in memory, with an open file.
+
 For test_clock_kills.py:
 
 ``fired_apart``: a timer is gone in one transaction, what it is for comes in the next.
@@ -208,11 +212,26 @@ def _again_after_jump() -> None:
     Followers.catch_up = caught_up  # type: ignore[method-assign]
 
 
+def _hoarding() -> None:
+    from models.message import Envelope, Receipt
+    from workers.messages.intake import Intake
+
+    stored = Intake.accept
+    hoard: list[Any] = []
+
+    async def accept(self: Intake, envelopes: Sequence[Envelope]) -> list[Receipt]:
+        hoard.append((bytearray(1 << 16), os.open(__file__, os.O_RDONLY)))
+        return await stored(self, envelopes)
+
+    Intake.accept = accept  # type: ignore[method-assign]
+
+
 _BUGS = {
     "ack_before_commit": _ack_before_commit,
     "dedupe_off": _dedupe_off,
     "told_before_sent": _told_before_sent,
     "out_of_turn": _out_of_turn,
+    "hoarding": _hoarding,
 }
 _CLOCK_BUGS = {
     "fired_apart": lambda: _firing(effect_first=False),
