@@ -31,13 +31,21 @@ class Corpus:
         self._config = config
         self._widest = _widest(analyses, taxonomy, config)
         self._counts = _counted(Extractor(self._widest, config), analyses)
+        self._latest: tuple[NDArray[np.bool_], tuple[Vocabulary, csr_matrix]] | None = None
 
     def seen_in(self, part: NDArray[np.bool_]) -> tuple[Vocabulary, csr_matrix]:
         """The vocabulary that the messages of ``part`` give, and every message over it.
 
         A term belongs to it that ``min_count`` of those messages have; its inverse document
         frequency is ln((1 + messages) / (1 + messages with it)) + 1, as scikit-learn has it.
+        What was asked for last is at hand.
         """
+        if self._latest is None or not np.array_equal(self._latest[0], part):
+            self._latest = None
+            self._latest = part, self._weighed(part)
+        return self._latest[1]
+
+    def _weighed(self, part: NDArray[np.bool_]) -> tuple[Vocabulary, csr_matrix]:
         weighted = len(self._widest.idf)
         columns = self._counts.columns[np.repeat(part, np.diff(self._counts.starts))]
         messages_with = np.bincount(columns, minlength=self._widest.size)[:weighted]

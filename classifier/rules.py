@@ -43,17 +43,20 @@ class Floors:
 
     def __init__(self, taxonomy: Taxonomy) -> None:
         self._spec_of: dict[str, FloorSpec] = {}
+        harmless: list[str] = []
         for spec in taxonomy.floors.values():
+            harmless += normalized(spec.but)
             for phrase in normalized(spec.words):
                 self._spec_of.setdefault(phrase, spec)
-        self._phrases = Phrases(self._spec_of)
+        # Found like the others, they hide the words in them.
+        self._phrases = Phrases([*self._spec_of, *harmless])
 
     def find(self, normal: str) -> list[Floor]:
         """Each floor that holds, once, in the order of the text."""
         found: dict[str, Floor] = {}
         for hit in self._phrases.find(normal):
-            spec = self._spec_of[hit.phrase]
-            if spec.zh not in found and not _denied(normal, hit):
+            spec = self._spec_of.get(hit.phrase)
+            if spec and spec.zh not in found and not _denied(normal, hit):
                 found[spec.zh] = Floor(spec, hit.phrase)
         return list(found.values())
 

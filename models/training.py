@@ -74,6 +74,9 @@ class FloorSpec(BaseModel):
     zh: str
     en: str
     words: tuple[str, ...] = Field(description="Any of these phrases in the text.")
+    but: tuple[str, ...] = Field(
+        (), description="Phrases that have one of the words in them and mean something else."
+    )
     sets: dict[str, str] = Field(description="Facet to the class it is at least.")
 
 

@@ -60,6 +60,24 @@ def test_normalize(typed: str, read: str) -> None:
     assert normalize(typed) == read
 
 
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("裤子才洗一水 能退吗", "裤子才洗一水 能退吗"),
+        ("刚才付款的时候\n点了两下\n\n结果扣了两笔", "刚才付款的时候 点了两下 结果扣了两笔"),
+        ("我 想 退款 ， 怎么 操作", "我想退款,怎么操作"),
+        ("你们 客服 电话 打不通", "你们客服电话打不通"),
+        ("打开 app 闪退 ， 付了 30 元", f"打开app闪退,付了{MONEY}"),
+    ],
+)
+def test_a_space_between_clauses_stays_and_between_words_goes(typed: str, read: str) -> None:
+    assert normalize(typed) == read
+
+
+def test_no_word_reaches_across_clauses() -> None:
+    assert "水能" not in words(normalize("裤子才洗一水 能退吗"), default_cut())
+
+
 _PHRASES = [
     "退款",
     "訂單",
@@ -154,6 +172,9 @@ def test_language(text: str, guess: str) -> None:
         "亲，有人吗",
         "在吗在吗在吗",
         "hello hello",
+        "有人没",
+        "有人不？",
+        "人呢",
     ],
 )
 def test_greetings(text: str) -> None:

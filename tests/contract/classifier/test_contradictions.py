@@ -5,15 +5,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from classifier import machines, tables
 from classifier.bundle import Bundle
+from classifier.corpus import Corpus
 from classifier.examples import Example
 from classifier.features import FeatureConfig
 from classifier.machines import TrainConfig
 from classifier.predict import Classifier
 from classifier.text import Text
 from classifier.train import train
+from classifier.vocabulary import Vocabulary
 
 _MATTERS = ("快递", "退款", "发票", "登录", "会员", "维修")
 _WORDS = [chr(0x4E00 + at) + chr(0x5800 + at) for at in range(900)]
@@ -112,3 +116,19 @@ def test_a_facet_none_of_whose_examples_are_held_out_yet_keeps_the_usual_penalty
     scores, nobody = np.zeros((4, 2)), np.zeros(4, np.bool_)
     fold_of = np.array([1, 1, 2, 2])
     assert not machines._surprises_less(task, scores, scores, nobody, fold_of)
+
+
+def test_what_a_smaller_c_is_tried_on_is_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    weighed: list[bytes] = []
+
+    class Counting(Corpus):
+        def _weighed(self, part: NDArray[np.bool_]) -> tuple[Vocabulary, csr_matrix]:
+            weighed.append(part.tobytes())
+            return super()._weighed(part)
+
+    monkeypatch.setattr(machines, "_ENOUGH", 50)
+    monkeypatch.setattr("classifier.train.Corpus", Counting)
+    monkeypatch.setattr("classifier.train._FEW_EXAMPLES", 0)
+    found = _learnt(_messages(400, random.Random(4)))
+    assert _penalty(found) == TrainConfig().penalties[0]
+    assert len(weighed) == len(set(weighed))

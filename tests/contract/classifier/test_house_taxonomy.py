@@ -41,6 +41,10 @@ def test_the_house_taxonomy_and_seed_fit() -> None:
         ("you will hear from my lawyer", "律师函诉讼"),
         ("如果再不处理我就找媒体曝光", "媒体曝光"),
         ("不解决就法院见", "律师函诉讼"),
+        ("急救包里的药过期了，人晕倒了", "人身安全"),
+        ("热水器打不着火，一修就着火了", "人身安全"),
+        ("漏电保护器一合上就漏电", "人身安全"),
+        ("上次差点被骗，这次真的被骗了", "盗刷诈骗"),
     ],
 )
 def test_the_house_floors(text: str, floor: str) -> None:
@@ -59,6 +63,14 @@ def test_the_house_floors(text: str, floor: str) -> None:
         "电梯的声音有点大",
         "this is not a fraudulent order",
         "快递什么时候到",
+        "煤气灶打不着火，换了电池也不行",
+        "爷爷误触电视遥控器买了部电影",
+        "漏电保护器多少钱一个",
+        "車上想放個急救包，你們有賣嗎",
+        "幸好你们打电话核实，差点被骗",
+        "盗刷险怎么买",
+        "祝你们全体员工新年快乐",
+        "旧光猫上门取件选个时间段吧，别天天堵门",
     ],
 )
 def test_no_house_floor(text: str) -> None:
