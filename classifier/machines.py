@@ -1,5 +1,6 @@
 """The machines of each facet, and what those that have not seen an example make of it."""
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -67,7 +68,10 @@ def fit_machine(
         random_state=config.seed,
         max_iter=5_000,
     )
-    machine.fit(matrix, truth)
+    with warnings.catch_warnings():
+        # Of a message or two a class it would ask whether these are numbers to be estimated.
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        machine.fit(matrix, truth)
     weights, intercepts = machine.coef_.T, machine.intercept_
     if classes == 2:
         weights = np.concatenate([-weights, weights], axis=1)

@@ -41,6 +41,18 @@ def test_of_few_messages_words_that_occur_once_are_learnt(monkeypatch: pytest.Mo
     assert _classifier(few).bundle.config.min_count == 2
 
 
+def test_two_messages_a_class_are_learnt_without_a_warning() -> None:
+    words = [word for each in _MATTERS.values() for word in each.split()]
+    data = [
+        Example(Text(frame.format(word)), {"matter": word}) for word in words for frame in _ASKED
+    ]
+    said = _classifier(data).classify([Text(f"{word}怎么办") for word in words])
+    right = sum(
+        each.facets["matter"].value == word for each, word in zip(said, words, strict=True)
+    )
+    assert right > 0.9 * len(words)
+
+
 def test_examples_that_nobody_who_knew_their_class_has_scored_do_not_count() -> None:
     """Where classes have one example each they are many, and each a score that had to be wrong."""
     fold_of = np.array([0, 1, 0, 1, 0, 0, 1])
