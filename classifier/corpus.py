@@ -63,13 +63,14 @@ _AT_ONCE = 256
 """Messages whose features are looked up or weighed at once: of fifty thousand letters all that
 lies beside the result for a moment would be many times the result."""
 
+_CHARACTERS, _COUNTS = 50_000, 400_000
+"""Of messages taken at once, since 256 may be letters of many pages each."""
+
 
 def _counted(extract: Extractor, analyses: Sequence[Analysis]) -> Counts:
     """As ``extract.count``, in half the bytes: a training run has a hundred million counts."""
-    found = [
-        extract.count(analyses[first : first + _AT_ONCE])
-        for first in range(0, len(analyses), _AT_ONCE)
-    ]
+    parts = _parts([len(analysis.normal) for analysis in analyses], _CHARACTERS)
+    found = [extract.count(analyses[first:last]) for first, last in parts]
     sizes = np.concatenate([np.diff(each.starts) for each in found])
     return Counts(
         np.concatenate([each.columns.astype(np.int32) for each in found]),
@@ -79,10 +80,21 @@ def _counted(extract: Extractor, analyses: Sequence[Analysis]) -> Counts:
 
 
 def _some_at_a_time(counts: Counts) -> Iterator[Counts]:
-    for first in range(0, len(counts.starts) - 1, _AT_ONCE):
-        starts = counts.starts[first : first + _AT_ONCE + 1]
+    for first, last in _parts(np.diff(counts.starts).tolist(), _COUNTS):
+        starts = counts.starts[first : last + 1]
         span = slice(starts[0], starts[-1])
         yield Counts(counts.columns[span], counts.counts[span], starts - starts[0])
+
+
+def _parts(sizes: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
+    """First and last message (excluded) of each part that is taken at once: one at least."""
+    first = together = 0
+    for at, size in enumerate(sizes):
+        if at - first == _AT_ONCE or (at > first and together + size > most):
+            yield first, at
+            first, together = at, 0
+        together += size
+    yield first, len(sizes)
 
 
 def _widest(analyses: Sequence[Analysis], taxonomy: Taxonomy, config: FeatureConfig) -> Vocabulary:

@@ -4,12 +4,14 @@ from itertools import product
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
-from classifier import calibrate, mixing, tables, train
+from classifier import calibrate, corpus, mixing, tables, train
 from classifier.examples import Example
+from classifier.features import Analyser, Analysis, Counts, Extractor, FeatureConfig
 from classifier.machines import Task, TrainConfig, checked, judged
 from classifier.predict import Classifier
-from classifier.text import Text
+from classifier.text import Text, default_cut
 
 # Each says its matter by one word of two; every word occurs in two messages.
 _MATTERS = {
@@ -83,3 +85,31 @@ def test_a_frequent_class_does_not_drown_what_few_scores_say() -> None:
     scores = draw.normal(scale=0.6, size=(30, 3)) + 0.5 * np.eye(3)[truth] - 0.5
     decided = calibrate.fit(scores, truth)(scores).argmax(axis=1)
     assert (decided == scores.argmax(axis=1)).mean() > 0.8  # 0.5 without the least pull
+
+
+def test_letters_are_counted_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much is taken at once, the same is found, and no text is left out."""
+    data = [*_letters(), Example(Text("停车位被占，停水三天。" * 40), {"matter": "停车"})]
+    analyse = Analyser(tables.taxonomy_of(data, ["matter"]), default_cut())
+    analyses = [analyse(each.item) for each in data]
+    every = np.ones(len(data), np.bool_)
+
+    def seen() -> csr_matrix:
+        taxonomy = tables.taxonomy_of(data, ["matter"])
+        return corpus.Corpus(analyses, taxonomy, FeatureConfig()).seen_in(every)[1]
+
+    whole = seen()
+    monkeypatch.setattr(corpus, "_CHARACTERS", 100)
+    monkeypatch.setattr(corpus, "_COUNTS", 50)
+    asked: list[int] = []
+    extract = Extractor.count
+
+    def count(self: Extractor, some: list[Analysis]) -> Counts:
+        asked.append(sum(len(each.normal) for each in some))
+        return extract(self, some)
+
+    monkeypatch.setattr(Extractor, "count", count)
+    assert (seen() != whole).nnz == 0
+    assert asked[-1] == len(analyses[-1].normal) > 100
+    assert max(asked[:-1]) <= 100
+    assert sum(asked) == sum(len(each.normal) for each in analyses)
