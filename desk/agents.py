@@ -4,7 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
-from desk import bodies
+from desk import bodies, queries
 from desk.auth import API, ID, PASSWORDS, Person, in_person, who
 from desk.errors import Refusal
 from desk.services import SERVICES, DeskServices, Words
@@ -14,11 +14,9 @@ from models.errors import Conflict, NotFound
 
 
 async def list_agents(request: web.Request) -> web.Response:
-    left = bodies.query(request, bodies.AgentFilter).left
-    person, agents = (
-        who(request, Role.ADMIN if left else Role.AGENT),
-        request.app[SERVICES].store.agents,
-    )
+    left = queries.read(request, queries.AgentFilter).left
+    person = who(request, Role.ADMIN if left else Role.AGENT)
+    agents = request.app[SERVICES].store.agents
     form = person_json if person.ranks(Role.ADMIN) else colleague_json
     found = await (agents.left() if left else agents.all())
     return web.json_response({"agents": [form(agent) for agent in found]})

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from desk import bodies
+from desk import queries
 from desk.auth import API, who
 from desk.masking import FindSpans, hidden
 from desk.services import SERVICES
@@ -20,7 +20,7 @@ _ID = re.compile(r"[0-9a-f-]{16,64}")
 
 async def audit(request: web.Request) -> web.Response:
     who(request, Role.ADMIN)
-    services, asked = request.app[SERVICES], bodies.query(request, bodies.AuditFilter)
+    services, asked = request.app[SERVICES], queries.read(request, queries.AuditFilter)
     since, until = month_span(asked.month, services.zone) if asked.month else (None, None)
     wanted = Asked(since, until, asked.action, asked.agent, asked.subject)
     audits = services.store.audits

@@ -29,12 +29,6 @@ def _wordy(text: str) -> str:
     return text
 
 
-def _file_name(text: str) -> str:
-    if not text.isprintable() or text.strip(" .") == "" or set(text) & set('/\\:*?"<>|'):
-        raise ValueError("must be a file name without a path")
-    return text
-
-
 def _http_address(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
@@ -49,12 +43,15 @@ def _word(text: str) -> str:
 
 
 Line = Annotated[str, AfterValidator(_printable)]
-Name = Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=64)]
+Wordy = Annotated[Line, AfterValidator(_wordy)]
+"""Words, not only spaces."""
+
+Name = Annotated[Wordy, Field(min_length=1, max_length=64)]
 Id = Annotated[Line, Field(min_length=1, max_length=36)]
 ClientId = Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{8,64}$")]
 """By what a request of a client is known when it comes again."""
 
-Why = Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=500)]
+Why = Annotated[Wordy, Field(min_length=1, max_length=500)]
 Skills = dict[
     Annotated[Line, Field(min_length=1, max_length=64)], Annotated[int, Field(ge=1, le=5)]
 ]
@@ -104,7 +101,7 @@ class NewToken(Body):
 
 
 class Decline(Body):
-    reason: Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=500)]
+    reason: Annotated[Wordy, Field(min_length=1, max_length=500)]
 
 
 class Take(Body):
@@ -113,7 +110,7 @@ class Take(Body):
 
 
 class Reply(Body):
-    text: Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=20_000)]
+    text: Annotated[Wordy, Field(min_length=1, max_length=20_000)]
     client_id: ClientId
     then: Literal["active", "pending", "resolved"] = "active"
     files: Annotated[tuple[Id, ...], Field(max_length=10)] = ()
@@ -198,12 +195,6 @@ class NewAgent(Body):
     capacity: Capacity = 6
 
 
-class AgentFilter(Body):
-    """The query of the list of people; ``left``: those who are disabled, for admins."""
-
-    left: bool = False
-
-
 class ChangeAgent(Body):
     name: Name | None = None
     role: Role | None = None
@@ -263,19 +254,6 @@ class RollBackRules(Repeatable):
     line: RulesLine = RulesLine()
 
 
-class Against(Body):
-    """The query of a comparison."""
-
-    against: Number
-
-
-class ParkedPage(Body):
-    """The query of what is parked; ``after`` is the id of the last one that was seen."""
-
-    after: Id | None = None
-    limit: Annotated[int, Field(ge=1, le=500)] = 100
-
-
 class Replay(Body):
     ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=100)]
 
@@ -295,13 +273,6 @@ class Redeliver(Body):
     """One event; without it, all that failed."""
 
 
-class FollowUpFilter(Body):
-    """The query of the list of follow-ups."""
-
-    which: Literal["mine", "open", "all", "review"] = "mine"
-    ticket: Id | None = None
-
-
 class RecordFollowUp(Body):
     """An attempt that a person made, and what came of it; ``score`` 5 is very satisfied."""
 
@@ -318,18 +289,12 @@ class WriteFollowUp(Body):
 
     client_id: ClientId
     conversation: Id
-    text: Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=5000)]
+    text: Annotated[Wordy, Field(min_length=1, max_length=5000)]
 
 
 class ReviewFollowUp(Body):
     reopen: bool
     note: Why
-
-
-class IncidentFilter(Body):
-    """The query of the list of incidents."""
-
-    state: Literal["open", "closed"] | None = None
 
 
 class DraftText(Repeatable):
@@ -356,50 +321,16 @@ class PublishText(Body):
 
 
 class CloseIncident(Body):
-    summary: Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=5000)]
+    summary: Annotated[Wordy, Field(min_length=1, max_length=5000)]
 
 
 class NewDrill(Repeatable):
-    title: Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=200)]
+    title: Annotated[Wordy, Field(min_length=1, max_length=200)]
     members: Annotated[int, Field(ge=1, le=500)] = 12
 
 
-class WebhookLog(Body):
-    """The query of a webhook's log."""
-
-    state: Literal["due", "done", "failed"] | None = None
-    before: Annotated[int, Field(ge=1, lt=2**63)] | None = None
-    limit: Annotated[int, Field(ge=1, le=500)] = 100
-
-
-class DeliveryFilter(Body):
-    """The query of the log of answers."""
-
-    channel: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")] | None = None
-    state: (
-        Literal["queued", "sending", "waiting", "sent", "delivered", "failed", "unknown"] | None
-    ) = None
-    before: Id | None = None
-    limit: Annotated[int, Field(ge=1, le=500)] = 100
-
-
-class AuditFilter(Body):
-    """The query of the audit; what is absent does not restrict.
-
-    ``action``: one, “ticket.take”, or a family of them, “ticket”. ``subject``: an id, or the
-    number of a ticket.
-    """
-
-    month: Month | None = None
-    action: Annotated[str, Field(pattern=r"^[a-z_]{1,32}(\.[a-z_.]{1,63})?$")] | None = None
-    agent: Id | None = None
-    subject: Annotated[Line, Field(min_length=1, max_length=64)] | None = None
-    before: Id | None = None
-    limit: Annotated[int, Field(ge=1, le=500)] = 100
-
-
 class Canned(Body):
-    title: Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=120)]
+    title: Annotated[Wordy, Field(min_length=1, max_length=120)]
     zh: Annotated[Line, Field(max_length=5000)] = ""
     en: Annotated[Line, Field(max_length=5000)] = ""
 
@@ -414,12 +345,6 @@ class NewWords(Body):
     words: Annotated[
         list[Annotated[Line, AfterValidator(_word)]], Field(min_length=1, max_length=500)
     ]
-
-
-class WatchDays(Body):
-    """The query of what is seen of the classifier."""
-
-    days: Annotated[int, Field(ge=1, le=120)] = 30
 
 
 class Promote(Body):
@@ -444,44 +369,18 @@ class Exclude(Body):
     why: Annotated[Line, Field(max_length=500)] = ""
 
 
-class TicketFilter(Body):
-    """The query of the ticket list.
-
-    ``order``: the newest first, or, of what waits, what is due first.
-    """
-
-    state: Annotated[Line, Field(max_length=128)] = ""
-    order: Literal["newest", "due"] = "newest"
-    junk: bool | None = None
-    skill_class: Annotated[Line, Field(max_length=512)] | None = None
-    before: Id | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
-
-
 class Wanted(Body):
     """What is looked for; ``before`` goes on where the last answer stopped."""
 
-    text: Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=200)]
+    text: Annotated[Wordy, Field(min_length=1, max_length=200)]
     before: Annotated[int, Field(ge=0, le=2**53)] | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 30
-
-
-class NewUpload(Body):
-    """The query of an upload, whose body is the file."""
-
-    name: Annotated[Line, AfterValidator(_file_name), Field(min_length=1, max_length=200)]
 
 
 class Saw(Body):
     """Up to which message an agent has read."""
 
     seq: Annotated[int, Field(ge=1, lt=2**31)]
-
-
-class After(Body):
-    """The query of a log that is read on."""
-
-    after: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
 
 _B = TypeVar("_B", bound=Body)
@@ -500,22 +399,11 @@ async def read(request: web.Request, model: type[_B]) -> _B:
     try:
         return model.model_validate_json(raw or b"{}")
     except ValidationError as error:
-        raise _refusal(error) from error
+        raise refused(error) from error
 
 
-def query(request: web.Request, model: type[_B]) -> _B:
-    """The request's query.
-
-    Raises:
-        Refusal: 422 a parameter is unknown or wrong.
-    """
-    try:
-        return model.model_validate(dict(request.query))
-    except ValidationError as error:
-        raise _refusal(error) from error
-
-
-def _refusal(error: ValidationError) -> Refusal:
+def refused(error: ValidationError) -> Refusal:
+    """The first thing that is wrong, as a refusal that names its field."""
     first = error.errors(include_url=False, include_input=False)[0]
     if first["type"] == "json_invalid":
         words = Words("请求体不是合法的 JSON。", "The body is not valid JSON.")

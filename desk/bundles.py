@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from desk import bodies
+from desk import bodies, queries
 from desk.auth import API, ID, who
 from desk.errors import Refusal
 from desk.services import SERVICES, Words
@@ -105,7 +105,7 @@ async def _pinned(request: web.Request, *, pinned: bool) -> web.Response:
 async def watch(request: web.Request) -> web.Response:
     """Drift and agreement by day, and the alarms now."""
     who(request, Role.ADMIN)
-    asked = bodies.query(request, bodies.WatchDays)
+    asked = queries.read(request, queries.WatchDays)
     return web.json_response(await request.app[SERVICES].watch.report(asked.days))
 
 

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from desk.bodies import Body, Id, Line, Month, Repeatable, Why, _wordy
+from desk.bodies import Body, Id, Line, Month, Repeatable, Why, Wordy
 from models.complaint import Word
 
 Moment = Annotated[float, Field(ge=0, le=1e11)]
@@ -12,7 +12,7 @@ Moment = Annotated[float, Field(ge=0, le=1e11)]
 
 Short = Annotated[Line, Field(max_length=64)]
 Long = Annotated[Line, Field(max_length=4000)]
-Said = Annotated[Line, AfterValidator(_wordy), Field(min_length=1, max_length=4000)]
+Said = Annotated[Wordy, Field(min_length=1, max_length=4000)]
 
 
 class ChangeComplaint(Body):

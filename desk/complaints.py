@@ -14,7 +14,7 @@ from desk.masking import FindSpans, hidden
 from desk.reading import needs_of
 from desk.repeats import key_of
 from desk.services import SERVICES, DeskServices, Words
-from desk.shapes import Json
+from desk.shapes import Json, agent_json
 from desk.sight import seen, touched
 from models.agent import Role
 from models.complaint import GAP_NAMES, WORD_NAMES, Gap, department_skill
@@ -96,23 +96,18 @@ def _complaint_json(found: Complaint, names: Mapping[str, str], find: FindSpans)
     del shown["withdrawn_at"]
     shown["complainant"] = masked(found.complainant)
     for key in ("matter_by", "department_by", "repeat_by", "reviewed_by", "called_back_by"):
-        shown[key] = person_json(shown[key], names)
+        shown[key] = agent_json(shown[key], names)
     word = found.customer_word
     shown["customer_word_name"] = None if word is None else Words(*WORD_NAMES[word])._asdict()
     return shown
-
-
-def person_json(agent_id: str | None, names: Mapping[str, str]) -> Json | None:
-    """Somebody by id and name."""
-    return None if agent_id is None else {"id": agent_id, "name": names.get(agent_id, "")}
 
 
 def improvement_json(one: Improvement, names: Mapping[str, str]) -> Json:
     """A measure, with the names of its people."""
     shown = asdict(one)
     for key in ("created_by", "ended_by"):
-        shown[key] = person_json(shown[key], names)
-    shown["owner"] = person_json(shown.pop("owner_id"), names)
+        shown[key] = agent_json(shown[key], names)
+    shown["owner"] = agent_json(shown.pop("owner_id"), names)
     return shown
 
 

@@ -4,7 +4,7 @@ from tempfile import SpooledTemporaryFile
 
 from aiohttp import web
 
-from desk import bodies
+from desk import bodies, queries
 from desk.auth import API, ID, who
 from desk.copy_file import write_copy
 from desk.errors import Refusal
@@ -82,7 +82,7 @@ async def conversation(request: web.Request) -> web.Response:
     """What was said in another conversation of the same customer, to read; written down."""
     ticket, person = await _person(request)
     services, wanted = request.app[SERVICES], request.match_info["conversation"]
-    asked = bodies.query(request, bodies.After)
+    asked = queries.read(request, queries.After)
     if wanted not in {talk.id for talk in person.talks}:
         raise NotFound("no such conversation of this customer")
     store = services.store

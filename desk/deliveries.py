@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from aiohttp import web
 
-from desk import bodies
+from desk import queries
 from desk.auth import API, ID, who
 from desk.services import SERVICES
 from models.agent import Role
@@ -12,7 +12,7 @@ from models.agent import Role
 
 async def list_deliveries(request: web.Request) -> web.Response:
     who(request, Role.ADMIN)
-    asked = bodies.query(request, bodies.DeliveryFilter)
+    asked = queries.read(request, queries.DeliveryFilter)
     found = await request.app[SERVICES].store.outbound.page(
         channel=asked.channel, state=asked.state, before=asked.before, limit=asked.limit
     )

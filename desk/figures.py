@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from aiohttp import web
 from pydantic import Field
 
-from desk import bodies
+from desk import bodies, queries
 from desk.auth import API, who
 from desk.errors import Refusal
 from desk.monthly import month_file, read_month
@@ -69,7 +69,7 @@ def _following(day: date, every: Every) -> date | None:
 
 async def figures(request: web.Request) -> web.Response:
     who(request, Role.SUPERVISOR)
-    services, asked = request.app[SERVICES], bodies.query(request, FiguresQuery)
+    services, asked = request.app[SERVICES], queries.read(request, FiguresQuery)
     last = asked.last or datetime.fromtimestamp(services.clock(), services.zone).date()
     first = asked.first or last - timedelta(days=asked.days - 1)
     starts = first_days(first, last, asked.every)
@@ -110,7 +110,7 @@ def _row(row: Figures, names: dict[str, str]) -> dict[str, Any]:
 async def month(request: web.Request) -> web.Response:
     """A month's file; taking it out is written down."""
     person, services = who(request, Role.SUPERVISOR), request.app[SERVICES]
-    asked = bodies.query(request, MonthQuery)
+    asked = queries.read(request, MonthQuery)
     tables = await read_month(services.store, asked.month, services.zone, _dimensions(services))
     async with services.store.db.write() as tx:
         await tx.audit(person.id, "figures.month", asked.month, format=asked.format)

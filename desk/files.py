@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from desk import bodies
+from desk import queries
 from desk.auth import API, ID, who
 from desk.errors import Refusal
 from desk.masking import hidden, hides_something
@@ -146,7 +146,7 @@ async def reveal(request: web.Request) -> web.Response:
 
 async def upload(request: web.Request) -> web.Response:
     """Keeps a file that an answer is going to carry; the body is the file itself."""
-    ticket, asked = await seen(request), bodies.query(request, bodies.NewUpload)
+    ticket, asked = await seen(request), queries.read(request, queries.NewUpload)
     content = await _limited(request)
     mime = await asyncio.to_thread(sniffed, content, request.content_type)
     file = await request.app[SERVICES].store.uploads.add(

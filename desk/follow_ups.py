@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from desk import bodies
+from desk import bodies, queries
 from desk.agents import colleague
 from desk.auth import API, ID, Person, who
 from desk.errors import Refusal
@@ -23,7 +23,7 @@ from models.store.dialogue.joins import Talk
 async def listed(request: web.Request) -> web.Response:
     """An agent's own and those that wait; a supervisor sees everybody's."""
     person, services = who(request), request.app[SERVICES]
-    asked, store = bodies.query(request, bodies.FollowUpFilter), services.store.follow_ups
+    asked, store = queries.read(request, queries.FollowUpFilter), services.store.follow_ups
     states = sorted(OPEN_STATES) if asked.which == "open" else ()
     if asked.which == "mine":
         found = await store.page(states=[FollowUpState.ACTIVE], owner=person.id)

@@ -9,11 +9,11 @@ from desk import bodies
 from desk import complaint_bodies as asking
 from desk.agents import colleague
 from desk.auth import API, ID, who
-from desk.complaints import open_task, person_json
+from desk.complaints import open_task
 from desk.errors import Refusal
 from desk.repeats import key_of
 from desk.services import SERVICES, Words
-from desk.shapes import Json
+from desk.shapes import Json, agent_json
 from desk.sight import departments_of, hands_off, seen, touched
 from models.agent import Role
 from models.errors import NotFound
@@ -31,14 +31,14 @@ async def _shown(request: web.Request, ticket_id: str, status: int = 200) -> web
     return web.json_response(
         {
             "helpers": [
-                {"agent": person_json(one.agent_id, names), "at": one.at}
+                {"agent": agent_json(one.agent_id, names), "at": one.at}
                 for one in await store.helping.helpers(ticket_id)
             ],
             "tasks": [task_json(task, names) for task in await store.helping.tasks(ticket_id)],
             "notes": [
                 {
                     "id": note.id,
-                    "agent": person_json(note.agent_id, names),
+                    "agent": agent_json(note.agent_id, names),
                     "at": note.at,
                     "text": note.text,
                 }
@@ -52,9 +52,9 @@ async def _shown(request: web.Request, ticket_id: str, status: int = 200) -> web
 def task_json(task: Subtask, names: Mapping[str, str]) -> Json:
     """A sub-task with the names of its people."""
     shown = asdict(task)
-    shown["assignee"] = person_json(shown.pop("assignee_id"), names)
+    shown["assignee"] = agent_json(shown.pop("assignee_id"), names)
     for key in ("created_by", "ended_by"):
-        shown[key] = person_json(shown[key], names)
+        shown[key] = agent_json(shown[key], names)
     return shown
 
 

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from aiohttp import web
 
-from desk import bodies
+from desk import bodies, queries
 from desk.auth import API, ID, who
 from desk.masking import beginning
 from desk.repeats import key_of
@@ -18,7 +18,7 @@ _PREVIEW = 120
 
 async def listed(request: web.Request) -> web.Response:
     who(request)
-    services, asked = request.app[SERVICES], bodies.query(request, bodies.IncidentFilter)
+    services, asked = request.app[SERVICES], queries.read(request, queries.IncidentFilter)
     found = await services.store.incidents.page(state=asked.state)
     names = await services.store.agents.names()
     return web.json_response(

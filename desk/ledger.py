@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 
 from aiohttp import web
 
-from desk import bodies
+from desk import queries
 from desk.auth import API, who
 from desk.complaint_bodies import LedgerQuery
 from desk.ledger_file import as_csv, as_xlsx
@@ -30,7 +30,7 @@ def covered(entry: Entry, find: FindSpans) -> Entry:
 async def ledger(request: web.Request) -> web.Response:
     """For supervisors; taking it out is written down."""
     person, services = who(request, Role.SUPERVISOR), request.app[SERVICES]
-    asked = bodies.query(request, LedgerQuery)
+    asked = queries.read(request, LedgerQuery)
     since, until = month_span(asked.month, services.zone)
     entries = await services.store.ledger.entries(
         since, until, cause=asked.cause, department=asked.department, product=asked.product

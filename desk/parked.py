@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from aiohttp import web
 
-from desk import bodies
+from desk import bodies, queries
 from desk.auth import API, ID, who
 from desk.files import download_original
 from desk.services import SERVICES, Words
@@ -21,7 +21,7 @@ _FAULT = re.compile(r"(\w+): ")
 
 async def list_parked(request: web.Request) -> web.Response:
     who(request, Role.ADMIN)
-    asked = bodies.query(request, bodies.ParkedPage)
+    asked = queries.read(request, queries.ParkedPage)
     envelopes = request.app[SERVICES].store.envelopes
     found = await envelopes.parked(asked.limit + 1, asked.after or "")
     page = found[: asked.limit]

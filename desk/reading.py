@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from desk import bodies
+from desk import queries
 from desk.auth import API, ID, Person, who
 from desk.errors import Refusal
 from desk.links import links_json
@@ -70,7 +70,7 @@ async def waiting_json(services: DeskServices) -> Json:
 
 async def list_tickets(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
-    asked = bodies.query(request, bodies.TicketFilter)
+    asked = queries.read(request, queries.TicketFilter)
     states = _states(asked.state)
     if states != [TicketState.WAITING]:
         # Agents may look at what waits; everything else is for those who supervise.
@@ -138,7 +138,7 @@ def _masked(services: DeskServices, ticket: Ticket) -> Ticket:
 async def show(request: web.Request) -> web.Response:
     person, services = who(request), request.app[SERVICES]
     ticket = await seen(request)
-    asked = bodies.query(request, bodies.After)
+    asked = queries.read(request, queries.After)
     store, names = services.store, await services.store.agents.names()
     log, next_after = await page(store, ticket.conversation_id, asked.after)
     identity = await store.tickets.identity_of(ticket.id)

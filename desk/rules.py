@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from desk import bodies
+from desk import bodies, queries
 from desk.auth import API, who
 from desk.errors import Refusal
 from desk.repeats import key_of
@@ -78,7 +78,7 @@ async def draft(request: web.Request) -> web.Response:
 
 async def diff(request: web.Request) -> web.Response:
     who(request, Role.SUPERVISOR)
-    against = bodies.query(request, bodies.Against).against
+    against = queries.read(request, queries.Against).against
     changes = await request.app[SERVICES].rules.changes(against, _number(request))
     return web.json_response({"changes": _changes_json(changes)})
 

@@ -124,7 +124,7 @@ def ticket_json(
         "trouble": ticket.trouble,
         "skill_class": ticket.skill_class,
         "units": ticket.units,
-        "owner": _agent_json(ticket.owner_id, names),
+        "owner": agent_json(ticket.owner_id, names),
         "transfer": None if offer is None else transfer_json(offer, names),
         "labels": [
             {
@@ -142,15 +142,16 @@ def ticket_json(
 def transfer_json(offer: Transfer, names: Mapping[str, str]) -> Json:
     """A transfer that nobody has accepted yet."""
     return {
-        "from": _agent_json(offer.from_id, names),
-        "to": _agent_json(offer.to_id, names),
+        "from": agent_json(offer.from_id, names),
+        "to": agent_json(offer.to_id, names),
         "skill": offer.skill,
         "note": offer.note,
         "until": offer.until,
     }
 
 
-def _agent_json(agent_id: str | None, names: Mapping[str, str]) -> Json | None:
+def agent_json(agent_id: str | None, names: Mapping[str, str]) -> Json | None:
+    """Somebody by id and name, where more is not told of them."""
     return None if agent_id is None else {"id": agent_id, "name": names.get(agent_id, "")}
 
 
@@ -276,7 +277,7 @@ def decision_json(
     """Why a ticket was given to somebody, and what came of it."""
     words = words_of(row, needs, names, explain)
     return {
-        "agent": _agent_json(row["agent_id"], names),
+        "agent": agent_json(row["agent_id"], names),
         "at": row["at"],
         "accepted_at": row["accepted_at"],
         "ended_at": row["ended_at"],
@@ -300,7 +301,7 @@ def _decision_facts(decision: Mapping[str, Any], names: Mapping[str, str]) -> Js
         "interrupts": decision.get("interrupts", False),
         "candidates": [
             {
-                "agent": _agent_json(c["agent_id"], names),
+                "agent": agent_json(c["agent_id"], names),
                 "outcome": c["outcome"],
                 "detail": c["detail"],
             }
@@ -352,14 +353,14 @@ def history_json(
 ) -> list[Json]:
     """What the machine recorded and what people did, in order of time."""
     lines = [
-        {"at": e.at, "kind": e.kind, "agent": _agent_json(e.agent_id, names), "data": e.data}
+        {"at": e.at, "kind": e.kind, "agent": agent_json(e.agent_id, names), "data": e.data}
         for e in events
     ]
     lines += [
         {
             "at": row["at"],
             "kind": row["action"],
-            "agent": _agent_json(row["agent_id"], names),
+            "agent": agent_json(row["agent_id"], names),
             "data": row["detail"],
         }
         for row in audits

@@ -7,11 +7,10 @@ from aiohttp import web
 
 from desk import bodies
 from desk.auth import API, who
-from desk.complaints import person_json
 from desk.errors import Refusal
 from desk.repeats import key_of
 from desk.services import SERVICES, DeskServices, Words
-from desk.shapes import Json
+from desk.shapes import Json, agent_json
 from models.agent import Role
 from models.store.dialogue.wordings import Version, in_force
 from models.texts import LANGUAGES, TEXTS, Language, unfit
@@ -88,9 +87,9 @@ def _version_json(version: Version, names: Mapping[str, str]) -> Json:
         "number": version.number,
         "text": version.text,
         "why": version.why,
-        "drafted_by": person_json(version.drafted_by, names),
+        "drafted_by": agent_json(version.drafted_by, names),
         "drafted_at": version.drafted_at,
-        "published_by": person_json(version.published_by, names),
+        "published_by": agent_json(version.published_by, names),
         "published_at": version.published_at,
     }
 

@@ -43,11 +43,8 @@ async def decline(request: web.Request) -> web.Response:
 
 
 async def take(request: web.Request) -> web.Response:
-    asked, ticket, person = (
-        await bodies.read(request, bodies.Take),
-        await seen(request),
-        who(request),
-    )
+    asked, ticket = await bodies.read(request, bodies.Take), await seen(request)
+    person = who(request)
     receiver = asked.agent or person.id
     if receiver != person.id:
         who(request, Role.SUPERVISOR)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from desk import bodies
+from desk import bodies, queries
 from desk.auth import API, ID, who
 from desk.errors import Refusal
 from desk.repeats import key_of
@@ -92,7 +92,7 @@ async def delete(request: web.Request) -> web.Response:
 
 async def log(request: web.Request) -> web.Response:
     who(request, Role.ADMIN)
-    asked = bodies.query(request, bodies.WebhookLog)
+    asked = queries.read(request, queries.WebhookLog)
     found = await request.app[SERVICES].store.webhooks.log(
         request.match_info["webhook"], state=asked.state, before=asked.before, limit=asked.limit
     )

@@ -9,25 +9,18 @@ import pytest
 from aiohttp import web
 
 import desk
-from desk import bodies, complaint_bodies
+from desk import bodies, complaint_bodies, queries
 from desk.app import DOORS
 from tests.contract.desk.spec import Spec
 
 WEB = Path(desk.__file__).parent / "web"
 
 QUERIES = {
-    bodies.WatchDays,
-    bodies.TicketFilter,
-    bodies.After,
-    bodies.Against,
-    bodies.NewUpload,
-    bodies.ParkedPage,
-    bodies.WebhookLog,
-    bodies.DeliveryFilter,
-    bodies.AgentFilter,
-    bodies.AuditFilter,
-    bodies.IncidentFilter,
-    bodies.FollowUpFilter,
+    *(
+        model
+        for _, model in inspect.getmembers(queries, inspect.isclass)
+        if model.__module__ == queries.__name__
+    ),
     complaint_bodies.LedgerQuery,
 }
 
@@ -79,15 +72,15 @@ def test_queries_are_as_documented(document: dict[str, Any]) -> None:
         parameters = document["paths"][path]["get"]["parameters"]
         return {p["name"] for p in parameters if p.get("in") == "query"}
 
-    assert names("/api/v1/tickets") == set(bodies.TicketFilter.model_fields)
-    assert names("/api/v1/incidents") == set(bodies.IncidentFilter.model_fields)
-    assert names("/api/v1/follow-ups") == set(bodies.FollowUpFilter.model_fields)
-    assert names("/api/v1/tickets/{ticket}") == set(bodies.After.model_fields)
+    assert names("/api/v1/tickets") == set(queries.TicketFilter.model_fields)
+    assert names("/api/v1/incidents") == set(queries.IncidentFilter.model_fields)
+    assert names("/api/v1/follow-ups") == set(queries.FollowUpFilter.model_fields)
+    assert names("/api/v1/tickets/{ticket}") == set(queries.After.model_fields)
     assert names("/api/v1/complaints/ledger") == set(complaint_bodies.LedgerQuery.model_fields)
-    assert names("/api/v1/rules/{number}/diff") == set(bodies.Against.model_fields)
-    assert names("/api/v1/webhooks/{webhook}/events") == set(bodies.WebhookLog.model_fields)
-    assert names("/api/v1/parked") == set(bodies.ParkedPage.model_fields)
-    assert names("/api/v1/deliveries") == set(bodies.DeliveryFilter.model_fields)
+    assert names("/api/v1/rules/{number}/diff") == set(queries.Against.model_fields)
+    assert names("/api/v1/webhooks/{webhook}/events") == set(queries.WebhookLog.model_fields)
+    assert names("/api/v1/parked") == set(queries.ParkedPage.model_fields)
+    assert names("/api/v1/deliveries") == set(queries.DeliveryFilter.model_fields)
 
 
 def test_everything_is_said_in_both_languages(document: dict[str, Any]) -> None:
