@@ -5,11 +5,8 @@ import asyncio
 from playwright.async_api import Page, Route, expect
 
 from models.agent import Role
-from tests.browser.test_complaints import _picture
-from tests.browser.test_desk import EVIL, app, house, page, sign_in, url
+from tests.browser.kit import EVIL, pictured, sign_in
 from tests.contract.desk.world import World
-
-__all__ = ["app", "house", "page", "url"]
 
 
 async def test_the_audit_is_read_and_leads_to_the_ticket(
@@ -52,7 +49,7 @@ async def test_the_audit_is_read_and_leads_to_the_ticket(
     await box.fill(number)
     await box.press("Enter")
     await expect(lines).to_have_count(2)
-    await _picture(page, "audit-zh")
+    await pictured(page, "audit-zh")
     await lines.first.get_by_role("button", name=number).click()
     await expect(page.get_by_role("heading", level=1)).to_be_visible()
     assert f"#ticket/{ticket}" in page.url

@@ -11,15 +11,12 @@ from models.agent import Role
 from models.routing import TRIAGE, Needs
 from models.tail import EVENTS
 from models.waits import FEWEST
-from tests.browser.test_desk import app, page, sign_in, url
-from tests.browser.test_webchat import write
+from tests.browser.kit import sign_in, write
 from tests.contract.desk.world import LABELS, World, world
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
 from tests.contract.webchat.site import FakeClock as ChatClock
 from tests.contract.webchat.site import Site, site
-
-__all__ = ["app", "page", "url"]
 
 PICTURES = os.environ.get("PICTURES")
 """A folder, for whoever wants to look at what was tested."""

@@ -1,32 +1,17 @@
 """The complaint's card, sub-tasks and internal notes on the desk's page."""
 
-import os
-
 from playwright.async_api import Page, expect
 
 from models.agent import Role
-from tests.browser.test_desk import (  # noqa: F401  its fixtures
-    EVIL,
-    app,
-    house,
-    page,
-    sign_in,
-    url,
-)
+from tests.browser.kit import EVIL, pictured, sign_in
 from tests.contract.desk.world import World
 from tests.contract.store.makers import labels
 
 
-async def _picture(of: Page, name: str) -> None:
-    """Into the folder that PICTURES names, for people to look at."""
-    if folder := os.environ.get("PICTURES"):
-        await of.screenshot(path=f"{folder}/{name}.png")
-
-
 async def test_a_complaint_is_filled_in_helped_with_and_noted(
-    house: World,  # noqa: F811
-    page: Page,  # noqa: F811
-    url: str,  # noqa: F811
+    house: World,
+    page: Page,
+    url: str,
 ) -> None:
     me = await house.person("li", name="李雷")
     await house.person("wang", name="王芳", skills={"dept:物流部": 1})
@@ -59,8 +44,8 @@ async def test_a_complaint_is_filled_in_helped_with_and_noted(
     await expect(notes.locator(".note")).to_contain_text("先安抚")
     await expect(page.locator(".log")).not_to_contain_text("先安抚")
     assert await page.evaluate("window.hacked") is None
-    await _picture(page, "complaint-zh")
+    await pictured(page, "complaint-zh")
     await page.get_by_role("button", name="English").click()
     await expect(card).to_contain_text("Before it may be closed")
     await tasks.scroll_into_view_if_needed()
-    await _picture(page, "complaint-en")
+    await pictured(page, "complaint-en")

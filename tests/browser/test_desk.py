@@ -1,17 +1,14 @@
 """The desk's page in a real browser, against the real API and store."""
 
 import hashlib
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser, Page, expect
 
-from desk.app import create_app
 from desk.push import HUB
 from models.agent import Presence, Role
 from models.message import Attachment, Sender
@@ -19,63 +16,12 @@ from models.routing import Line
 from models.store.learning.shadows import Verdict
 from models.store.learning.watching import Cell, day_of
 from models.ticket import Label, Labels, Reason
+from tests.browser.kit import EVIL, sign_in
 from tests.contract.desk.test_clocks import ticks
 from tests.contract.desk.test_previews import picture
-from tests.contract.desk.world import PASSWORD, RULES, World, mail_with_file, world
+from tests.contract.desk.world import RULES, World, mail_with_file
 from tests.contract.store import makers
 from tests.contract.workers.test_watching import CHAMPION, stored
-
-EVIL = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>"
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[World]:
-    async with world(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def app(house: World) -> web.Application:
-    return create_app(house.services)
-
-
-@pytest.fixture
-async def url(app: web.Application) -> AsyncIterator[str]:
-    server = TestServer(app)
-    await server.start_server()
-    yield str(server.make_url("/")).rstrip("/")
-    await server.close()
-
-
-@pytest.fixture
-async def page(browser: Browser, url: str) -> AsyncIterator[Page]:
-    """A page that must not fail, break the policy, or ask another host for anything."""
-    context = await browser.new_context(viewport={"width": 1440, "height": 900})
-    opened = await context.new_page()
-    complaints: list[str] = []
-
-    def watch(line: Any) -> None:
-        if "Security Policy" in line.text:
-            complaints.append(line.text)
-
-    def asked(request: Any) -> None:
-        if not request.url.startswith((url, "data:", "about:")):
-            complaints.append(request.url)
-
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on("console", watch)
-    opened.on("request", asked)
-    yield opened
-    await context.close()
-    assert complaints == []
-
-
-async def sign_in(page: Page, url: str, login: str = "li") -> None:
-    await page.goto(url)
-    await page.get_by_label("账号").fill(login)
-    await page.get_by_label("密码").fill(PASSWORD)
-    await page.keyboard.press("Enter")
-    await expect(page.locator(".lamp")).to_have_text("已连接")
 
 
 async def write(house: World, key: str, text: str, **options: Any) -> None:

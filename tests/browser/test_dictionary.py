@@ -3,10 +3,8 @@
 from playwright.async_api import Page, expect
 
 from models.agent import Role
-from tests.browser.test_desk import app, house, page, sign_in, url
+from tests.browser.kit import sign_in
 from tests.contract.desk.world import World
-
-__all__ = ["app", "house", "page", "url"]
 
 
 async def test_an_admin_adds_and_removes_words(house: World, page: Page, url: str) -> None:

@@ -3,12 +3,9 @@
 from playwright.async_api import Page, expect
 
 from models.agent import Role
-from tests.browser.test_complaints import _picture
-from tests.browser.test_desk import EVIL, app, house, page, sign_in, url
+from tests.browser.kit import EVIL, pictured, sign_in
 from tests.contract.desk.world import World
 from tests.contract.store.makers import labels
-
-__all__ = ["app", "house", "page", "url"]
 
 
 async def test_the_ledger_is_looked_through(page: Page, url: str, house: World) -> None:
@@ -25,7 +22,7 @@ async def test_the_ledger_is_looked_through(page: Page, url: str, house: World) 
     assert await page.evaluate("window.hacked") is None
     await expect(rows.nth(1)).to_contain_text("138****5678")
     await expect(page.locator("[data-kind=all] strong")).to_have_text("2")
-    await _picture(page, "ledger-zh")
+    await pictured(page, "ledger-zh")
     await page.locator("[data-group=财务部]").click()
     await expect(rows).to_have_count(1)
     await expect(rows).to_contain_text("已退款")

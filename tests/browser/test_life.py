@@ -5,11 +5,10 @@ import re
 from playwright.async_api import Page, expect
 
 from models.agent import Role
-from tests.browser.test_desk import app, house, page, sign_in, url, write
+from tests.browser.kit import sign_in
+from tests.browser.test_desk import write
 from tests.contract.desk.world import World
 from tests.contract.store import makers
-
-__all__ = ["app", "house", "page", "url"]
 
 
 async def more(page: Page, name: str) -> None:

@@ -8,16 +8,12 @@ from playwright.async_api import Browser, Page, expect
 from models.agent import Presence, Role
 from models.message import Attachment, Sender
 from models.tail import EVENTS
-from tests.browser.test_desk import app, house, page, sign_in, url
+from tests.browser.kit import sign_in, write
 from tests.browser.test_search import index
-from tests.browser.test_webchat import door, write
-from tests.browser.test_webchat import page as visitor
 from tests.contract.desk.test_previews import picture
 from tests.contract.desk.world import World
 from tests.contract.store import makers
 from tests.contract.webchat.site import Site
-
-__all__ = ["app", "door", "house", "page", "url", "visitor"]
 
 _VISITOR = "9c45ab77e0d24d6f"
 

@@ -6,10 +6,8 @@ from playwright.async_api import Page, expect
 from desk.push import HUB
 from models.agent import Presence
 from models.ticket import TicketState
-from tests.browser.test_desk import app, house, page, sign_in, url
+from tests.browser.kit import sign_in
 from tests.contract.desk.world import World
-
-__all__ = ["app", "house", "page", "url"]
 
 
 async def test_a_round_by_keys_alone(

@@ -5,11 +5,8 @@ from typing import Any
 from playwright.async_api import Page, expect
 
 from models.agent import Role
-from tests.browser.test_complaints import _picture
-from tests.browser.test_desk import app, house, page, sign_in, url
+from tests.browser.kit import pictured, sign_in
 from tests.contract.desk.world import World
-
-__all__ = ["app", "house", "page", "url"]
 
 
 async def _trained(house: World, name: str, against: str) -> None:
@@ -46,7 +43,7 @@ async def test_a_challenger_is_promoted_from_its_gate_and_rolled_back(
     await expect(gate).to_contain_text("已经启用，正在服役")
     await expect(gate.get_by_role("button", name="启用")).to_have_count(0)
     assert await house.store.bundles.champion() == "b2"
-    await _picture(page, "models-promoted-zh")
+    await pictured(page, "models-promoted-zh")
     await page.get_by_role("button", name="回退").click()
     form = page.get_by_role("dialog")
     await form.get_by_label("理由").fill("投诉多了")

@@ -3,11 +3,8 @@
 from playwright.async_api import Page, expect
 
 from models.agent import Role
-from tests.browser.test_complaints import _picture
-from tests.browser.test_desk import app, house, page, sign_in, url
+from tests.browser.kit import pictured, sign_in
 from tests.contract.desk.world import World
-
-__all__ = ["app", "house", "page", "url"]
 
 
 async def test_somebody_is_added_changed_and_leaves(page: Page, url: str, house: World) -> None:
@@ -39,7 +36,7 @@ async def test_somebody_is_added_changed_and_leaves(page: Page, url: str, house:
     await form.get_by_role("button", name="保存").click()
     await expect(people.locator(".card.current")).to_contain_text("夜班")
     await expect(page.locator(".notice")).to_contain_text("已保存")
-    await _picture(page, "people-zh")
+    await pictured(page, "people-zh")
     await people.get_by_role("button", name="离岗", exact=True).click()
     form = page.get_by_role("dialog").last
     await form.get_by_label("交接给").select_option(label="王芳")
@@ -76,7 +73,7 @@ async def test_who_left_is_brought_back_with_a_new_password_and_a_skill(
         await form.get_by_label("等级", exact=True).select_option(level)
         await form.get_by_role("button", name="加入").click()
     await expect(form.get_by_label("技能，每行一个")).to_have_value("domain:物流=2")
-    await _picture(page, "people-change-zh")
+    await pictured(page, "people-change-zh")
     await form.get_by_role("button", name="保存").click()
     await expect(people.locator(".rules-detail .chip")).to_contain_text("2")
     await people.get_by_role("button", name="重设密码").click()

@@ -8,11 +8,8 @@ from playwright.async_api import Page, expect
 from models.agent import Role
 from models.store import Store
 from models.ticket import TicketState
-from tests.browser.test_complaints import _picture
-from tests.browser.test_desk import app, house, page, sign_in, url
+from tests.browser.kit import pictured, sign_in
 from tests.contract.desk.world import World
-
-__all__ = ["app", "house", "page", "url"]
 
 
 async def _resolved(house: World, text: str) -> str:
@@ -47,7 +44,7 @@ async def test_a_copy_is_taken_and_the_customer_erased(
     assert words in zipfile.ZipFile(taken).read("index.html").decode()
     await facts.get_by_role("button", name="抹除客户资料").click()
     form = page.get_by_role("dialog").last
-    await _picture(page, "erase-zh")
+    await pictured(page, "erase-zh")
     number = (await house.store.tickets.get(ticket)).number
     await form.get_by_label("原因").fill("本人要求")
     await form.get_by_label("输入工单号").fill("1")
@@ -62,4 +59,4 @@ async def test_a_copy_is_taken_and_the_customer_erased(
     await expect(facts).not_to_contain_text("结案还缺")
     await expect(page.locator("body")).not_to_contain_text(words)
     await expect(page.locator(".message").first).to_contain_text("已抹除")
-    await _picture(page, "erased-zh")
+    await pictured(page, "erased-zh")

@@ -13,14 +13,9 @@ from models.message import Choice
 from models.satisfaction import SCORE_NAMES
 from models.store.dialogue.surveys import Terms, ask
 from models.ticket import TicketState
-from tests.browser.test_complaints import _picture
-from tests.browser.test_desk import house
-from tests.browser.test_webchat import door, key_of, write
-from tests.browser.test_webchat import page as chat
+from tests.browser.kit import key_of, pictured, write
 from tests.contract.desk.world import World
 from tests.contract.webchat.site import Site
-
-__all__ = ["chat", "door", "house"]
 
 _DAY = 86400.0
 
@@ -47,7 +42,7 @@ async def test_the_page_behind_a_link(link: str, house: World, browser: Browser)
     page = await context.new_page()
     await page.goto(link)
     await expect(page.locator("h1")).to_have_text("请评价我们的服务")
-    await _picture(page, "rating-zh")
+    await pictured(page, "rating-zh")
     await page.get_by_role("button", name="提交").click()
     await expect(page.get_by_role("alert")).to_have_text("请选择满意程度。")
     await page.get_by_label("不满意", exact=True).check()
@@ -59,7 +54,7 @@ async def test_the_page_behind_a_link(link: str, house: World, browser: Browser)
     await page.get_by_role("link", name="English").click()
     await expect(page.locator("h1")).to_have_text("Please rate our service")
     await expect(page.get_by_label("Dissatisfied", exact=True)).to_be_checked()
-    await _picture(page, "rating-en")
+    await pictured(page, "rating-en")
     await page.get_by_label("Satisfied", exact=True).check()
     await page.get_by_role("button", name="Submit").click()
     await expect(page.locator("h1")).to_have_text("Thank you for your rating!")
@@ -70,18 +65,18 @@ async def test_the_page_behind_a_link(link: str, house: World, browser: Browser)
     assert (survey.via, survey.changes) == ("link", 1)
 
 
-async def test_the_buttons_in_the_chat(chat: Page, door: Site) -> None:
-    await chat.goto(door.url)
-    await write(chat, "我的快递三天没有动静了")
+async def test_the_buttons_in_the_chat(visitor: Page, door: Site) -> None:
+    await visitor.goto(door.url)
+    await write(visitor, "我的快递三天没有动静了")
     await door.work()
     scores = [Choice(value=f"rate:{score}", label=zh) for score, (zh, _) in SCORE_NAMES.items()]
     await door.answer(await key_of(door), "这次服务您满意吗？", choices=scores)
-    await expect(chat.locator(".us .text")).to_have_text("这次服务您满意吗？")
-    buttons = chat.get_by_role("group", name="请选择").get_by_role("button")
+    await expect(visitor.locator(".us .text")).to_have_text("这次服务您满意吗？")
+    buttons = visitor.get_by_role("group", name="请选择").get_by_role("button")
     await expect(buttons).to_have_count(5)
-    await _picture(chat, "chat-choices-zh")
+    await pictured(visitor, "chat-choices-zh")
     await buttons.nth(1).click()
-    await expect(chat.locator(".mine .text").last).to_have_text("满意")
+    await expect(visitor.locator(".mine .text").last).to_have_text("满意")
     await expect(buttons).to_have_count(0)
-    await expect(chat.locator(".mine .mark").last).to_have_text("✓ 已收到")
+    await expect(visitor.locator(".mine .mark").last).to_have_text("✓ 已收到")
     assert b'"rate:4"' in door.accepted[-1].body, door.accepted[-1]

@@ -8,12 +8,9 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from models.agent import Role
 from models.routing import Line, Rules
-from tests.browser.test_complaints import _picture
-from tests.browser.test_desk import app, house, page, sign_in, url
+from tests.browser.kit import pictured, sign_in
 from tests.browser.test_looks import _nothing_pale
 from tests.contract.desk.world import RULES, World
-
-__all__ = ["app", "house", "page", "url"]
 
 EVERYTHING = {"triage": 3, "domain:物流": 3, "domain:发票": 3, "domain:支付": 3}
 
@@ -101,7 +98,7 @@ async def test_what_is_wrong_stands_at_its_field_and_is_found_from_the_review(
     described = str(await urgent.locator("input").get_attribute("aria-describedby"))
     assert await urgent.locator(".said").get_attribute("id") in described.split()
     await expect(editor.locator(".rule-state")).to_have_text("1 处错误 · 1 处改动")
-    await _picture(page, "rules-form-zh")
+    await pictured(page, "rules-form-zh")
     # What is hidden is opened for whoever is sent there.
     await editor.get_by_text("显示这些系数").click()
     await at(editor, "scarcity").locator("input").fill("-1")

@@ -3,12 +3,9 @@
 from playwright.async_api import Page, Response, expect
 
 from models.ticket import TicketState
-from tests.browser.test_complaints import _picture
-from tests.browser.test_desk import app, house, page, sign_in, url
+from tests.browser.kit import pictured, sign_in
 from tests.contract.desk.world import World
 from tests.contract.store import makers
-
-__all__ = ["app", "house", "page", "url"]
 
 
 async def test_a_rating_is_entered_and_nothing_is_asked_for_in_vain(
@@ -39,7 +36,7 @@ async def test_a_rating_is_entered_and_nothing_is_asked_for_in_vain(
     await expect(card).to_contain_text("不满意 · 未解决")
     await expect(card).to_contain_text("等太久")
     await card.scroll_into_view_if_needed()
-    await _picture(page, "satisfaction-zh")
+    await pictured(page, "satisfaction-zh")
     await page.get_by_role("button", name="English").click()
     await expect(card).to_contain_text("Dissatisfied · Not solved")
     assert refused == []

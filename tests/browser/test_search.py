@@ -8,10 +8,8 @@ from playwright.async_api import Page, expect
 from models.agent import Role
 from models.message import Sender
 from models.store.tickets.search_index import INDEXING
-from tests.browser.test_desk import EVIL, app, house, page, sign_in, url
+from tests.browser.kit import EVIL, sign_in
 from tests.contract.desk.world import World
-
-__all__ = ["app", "house", "page", "url"]
 
 
 async def index(house: World) -> None:

@@ -3,10 +3,8 @@
 from playwright.async_api import Page, expect
 
 from models.agent import Presence
-from tests.browser.test_desk import app, house, page, sign_in, url
+from tests.browser.kit import sign_in
 from tests.contract.desk.world import PASSWORD, World
-
-__all__ = ["app", "house", "page", "url"]
 
 
 async def test_an_answer_half_written_outlives_a_reload_and_the_session(

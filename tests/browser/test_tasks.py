@@ -9,11 +9,9 @@ from models.store.complaints.calling_back import BEGIN, beginning, following_up
 from models.store.complaints.incidents import TELL, tell
 from models.store.complaints.likenesses import Signed, noticing
 from models.ticket import TicketState
-from tests.browser.test_desk import app, house, page, sign_in, url
+from tests.browser.kit import sign_in
 from tests.contract.desk.world import LABELS, PLAN, World
 from tests.contract.store import makers
-
-__all__ = ["app", "house", "page", "url"]
 
 FOLLOWERS = (noticing(Alarm(3, 1800.0, 0.3), ("type:投诉",), ("supervisor",)), following_up(PLAN))
 

@@ -7,13 +7,10 @@ from models.agent import Role
 from models.message import SendResult
 from models.store.effects.webhooks import Attempt
 from models.tail import EVENTS
-from tests.browser.test_complaints import _picture
-from tests.browser.test_desk import app, house, page, sign_in, url
+from tests.browser.kit import pictured, sign_in
 from tests.contract.desk.test_deliveries import answered
 from tests.contract.desk.test_house import many_parked, parked_envelope
 from tests.contract.desk.world import World
-
-__all__ = ["app", "house", "page", "url"]
 
 
 async def test_what_was_parked_says_why_and_is_replayed(
@@ -30,7 +27,7 @@ async def test_what_was_parked_says_why_and_is_replayed(
     await expect(panel).to_contain_text("程序处理它时出错（KeyError），试了 1 次")
     await panel.get_by_text("技术信息", exact=True).click()
     await expect(panel.locator("pre")).to_have_text("KeyError: '<b>subject</b>'")
-    await _picture(page, "parked-zh")
+    await pictured(page, "parked-zh")
     async with page.expect_download() as started:
         await panel.get_by_role("link", name="下载原文").click()
     assert (await (await started.value).path()).read_bytes() == e.body
@@ -117,7 +114,7 @@ async def test_a_webhook_is_added_looked_at_and_stopped(
     await form.get_by_label("地址").fill("http://10.0.0.7/hook")
     await form.get_by_text("只要这些事件").click()
     await form.get_by_role("checkbox", name="新工单").check()
-    await _picture(page, "webhook-add-zh")
+    await pictured(page, "webhook-add-zh")
     await form.get_by_role("button", name="新增地址").click()
     await expect(form.get_by_role("alert")).to_contain_text("desk.webhook_networks")
     await form.get_by_label("地址").fill("https://crm.example/hook")
@@ -137,7 +134,7 @@ async def test_a_webhook_is_added_looked_at_and_stopped(
     await panel.get_by_role("button", name="推送记录").click()
     log = panel.locator(".traffic-log")
     await expect(log).to_contain_text("对方答复 HTTP 503")
-    await _picture(page, "webhooks-zh")
+    await pictured(page, "webhooks-zh")
     await panel.get_by_role("button", name="失败的全部重发").click()
     await expect(panel).to_contain_text("未送达 1 个，失败 0 个")
     await panel.get_by_label("哪些事件").select_option("due")

@@ -1,48 +1,20 @@
 """The widget in a real browser, against a real server and store."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, expect
 
 from models.errors import Temporary
 from models.message import Envelope, Receipt
-from tests.contract.webchat.site import Site, site
+from tests.contract.webchat.site import Site
 
 
 @pytest.fixture
-async def door(tmp_path: Path) -> AsyncIterator[Site]:
-    async with site(tmp_path, time.time, poll_seconds=5) as made:  # type: ignore[arg-type]
-        yield made
-
-
-@pytest.fixture
-async def page(browser: Browser, door: Site) -> AsyncIterator[Page]:
-    context = await browser.new_context(viewport={"width": 1280, "height": 800})
-    opened = await context.new_page()
-    complaints: list[str] = []
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on(
-        "console",
-        lambda line: complaints.append(line.text) if "Security Policy" in line.text else None,
-    )
-    yield opened
-    await context.close()
-    assert complaints == []
-
-
-async def write(page: Page, text: str) -> None:
-    await page.locator("textarea").fill(text)
-    await page.locator("textarea").press("Enter")
-
-
-async def key_of(door: Site) -> str:
-    key = door.accepted[-1].transport["conversation"]
-    assert isinstance(key, str)
-    return key
+def page(visitor: Page) -> Page:
+    """A visitor's: no desk is open here."""
+    return visitor
 
 
 async def test_type_acknowledged_answered_reloaded(page: Page, door: Site) -> None:
