@@ -305,9 +305,7 @@ def main() -> None:
     found = summary(done)
     _conclude(found)
     if asked.json:
-        rounds = [
-            asdict(r) | {"rows": len(r.rows), "fdatasync": r.fdatasync._asdict()} for r in done
-        ]
+        rounds = [r.figures() for r in done]
         asked.json.write_text(json.dumps(found | {"rounds": rounds}, ensure_ascii=False, indent=2))
     sys.exit(0 if found["met"] else 1)
 

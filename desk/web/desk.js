@@ -3,7 +3,7 @@ import { makeAudit } from "./audit.js";
 import { makeBoard } from "./board.js";
 import { makeBundles } from "./bundles.js";
 import { h, has, lang, languageName, notice, say, setNow, show, speak, switchLanguage, t, tick } from "./dom.js";
-import { call, Line } from "./door.js";
+import { call, Line, whole } from "./door.js";
 import { draftsOf, forget } from "./drafts.js";
 import { makeFacts } from "./facts.js";
 import { makeFigures } from "./figures.js";
@@ -251,12 +251,7 @@ class Desk {
   async readTicket() {
     const { openId } = this.state;
     if (!openId) return;
-    const view = await call("GET", `/tickets/${openId}`);
-    for (let next = view.next_after; next !== null;) {
-      const more = await call("GET", `/tickets/${openId}?after=${next}`);
-      view.messages.push(...more.messages);
-      next = more.next_after;
-    }
+    const view = await whole(`/tickets/${openId}`);
     view.messages = view.messages.map(unmask);
     if (this.state.openId !== openId) return;
     this.state.view = view;

@@ -16,6 +16,17 @@ export function call(method, path, body) {
     : asked(method, path, JSON.stringify(body), "application/json");
 }
 
+/** What was said in a conversation, all of it, however many pages that are; with what the first one tells. */
+export async function whole(path) {
+  const told = await call("GET", path);
+  for (let next = told.next_after; next !== null;) {
+    const more = await call("GET", `${path}?after=${next}`);
+    told.messages.push(...more.messages);
+    next = more.next_after;
+  }
+  return told;
+}
+
 /** A file as it is; resolves and throws as call does. */
 export function put(path, file) {
   return asked("POST", path, file, file.type || "application/octet-stream");

@@ -1,6 +1,6 @@
 // Beside the conversation: what it is about and why, why it came here, who the customer is.
 import { ask, h, has, moment, notice, say, show, t } from "./dom.js";
-import { call } from "./door.js";
+import { call, whole } from "./door.js";
 import { clockList } from "./clocks.js";
 import { chips, hasChips } from "./keys.js";
 import { complaintCard } from "./complaint.js";
@@ -187,7 +187,7 @@ async function part(ticket, link, read) {
 }
 
 async function readElsewhere(ticket, talk) {
-  const { messages } = await call("GET", `/tickets/${ticket.id}/customer/conversations/${talk.id}`);
+  const { messages } = await whole(`/tickets/${ticket.id}/customer/conversations/${talk.id}`);
   const dialog = h("dialog.ask", { "aria-label": t("person.show") },
     h("div.elsewhere", { tabindex: "0" }, messages.map((message) => h("div", null,
       h("p.small", null, h("strong", null, message.author || t(message.side === "us" ? "us" : "customer")), " ", moment(message.at)),

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
 from aiohttp.typedefs import Handler
 
 from models.errors import ShouliError
@@ -49,6 +50,18 @@ async def hurry(request: web.Request, handler: Handler) -> web.StreamResponse:
         timer.cancel()
 
 
+@web.middleware
+async def understood(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A body that is not what its headers say is the sender's fault, whichever handler reads it.
+
+    Anybody can send one, and each was an error of ours with its traceback in the log.
+    """
+    try:
+        return await handler(request)
+    except (BadHttpMessage, web.RequestPayloadError):
+        return web.Response(status=400, text="the body is not what its headers say")
+
+
 @asynccontextmanager
 async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[None]:
     """Serves ``app`` while the block runs.
@@ -56,7 +69,7 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[N
     Raises:
         ShouliError: the address cannot be listened on.
     """
-    app.middlewares.insert(0, hurry)
+    app.middlewares[:0] = (hurry, understood)
     runner = web.AppRunner(
         app, access_log=None, shutdown_timeout=2.0, keepalive_timeout=_QUIET_SECONDS
     )

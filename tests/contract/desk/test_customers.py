@@ -21,9 +21,9 @@ PROVEN: dict[str, Any] = {
 }
 
 
-async def by_mail(house: World, text: str = "上周的发票") -> None:
+async def by_mail(house: World, text: str = "上周的发票", key: str = "m") -> None:
     options = {"channel": "email", "account": "help", "lane": Lane.MAIL}
-    e = makers.envelope("m", now=await house.store.db.now(), **options)
+    e = makers.envelope(key, now=await house.store.db.now(), **options)
     proven = PROVEN | {"trust": Trust(level="verified", method="dmarc", proves=("email",))}
     await makers.thread(house.store, e, conversation_key="mail", text=text, **proven)
 

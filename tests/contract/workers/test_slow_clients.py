@@ -1,4 +1,7 @@
-"""Whoever opens a connection and dawdles does not keep it: on real sockets, with short times."""
+"""Whoever dawdles on a connection does not keep it, and a garbled body is no fault of ours.
+
+On real sockets, with short times.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -65,4 +68,20 @@ async def test_who_is_only_large_is_heard(port: int) -> None:
         writer.write(b"a" * 1000)
         await asyncio.sleep(0.02)
     assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "garbled",
+    [
+        b"Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nplain",
+        b"Content-Encoding: deflate\r\nContent-Length: 5\r\n\r\nplain",
+    ],
+)
+async def test_a_body_that_is_not_what_its_headers_say_is_refused(
+    port: int, garbled: bytes
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(HEAD + garbled)
+    assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
     writer.close()
