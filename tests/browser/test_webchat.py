@@ -8,6 +8,7 @@ from playwright.async_api import Page, expect
 
 from models.errors import Temporary
 from models.message import Envelope, Receipt
+from tests.browser.kit import key_of, write
 from tests.contract.webchat.site import Site
 
 
