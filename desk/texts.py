@@ -1,6 +1,7 @@
 """The texts that customers get by themselves: versions, drafts, previews, publication."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, tzinfo
 from typing import Any
 
 from aiohttp import web
@@ -13,15 +14,12 @@ from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import Json, agent_json
 from models.agent import Role
 from models.store.dialogue.wordings import Version, in_force
-from models.texts import LANGUAGES, TEXTS, Language, unfit
+from models.texts import LANGUAGES, TEXTS, Language, spoken, unfit
 
-SAMPLES: Mapping[Language, Mapping[str, str]] = {
+_SAMPLES: Mapping[Language, Mapping[str, str]] = {
     "zh": {
         "type": "投诉",
         "number": "20260301000012",
-        "due": "今天 17:30",
-        "opens": "3月2日 09:00",
-        "at": "今天 16:05",
         "agent": "小王",
         "progress": "工单 20260301000012：处理中。",
         "link": "https://support.example/s/…",
@@ -29,15 +27,26 @@ SAMPLES: Mapping[Language, Mapping[str, str]] = {
     "en": {
         "type": "Complaint",
         "number": "20260301000012",
-        "due": "17:30 today",
-        "opens": "09:00 on 02 Mar",
-        "at": "16:05 today",
         "agent": "Wang",
         "progress": "Ticket 20260301000012: somebody is working on it.",
         "link": "https://support.example/s/…",
     },
 }
-"""What stands for each placeholder in a preview."""
+"""What stands for each placeholder in a preview, but for the times."""
+
+_MOMENTS = {"due": (1, 17, 30), "opens": (2, 9, 0), "at": (1, 16, 5)}
+"""Day of March 2026, hour and minute; it is the morning of the first."""
+
+
+def samples(lang: Language, zone: tzinfo) -> Mapping[str, str]:
+    """What stands for each placeholder in a preview, with times as customers are told them."""
+    now = datetime(2026, 3, 1, 8, tzinfo=zone).timestamp()
+    moments = {
+        name: datetime(2026, 3, day, hour, minute, tzinfo=zone).timestamp()
+        for name, (day, hour, minute) in _MOMENTS.items()
+    }
+    times = {name: spoken(at, now, zone, lang) for name, at in moments.items()}
+    return {**_SAMPLES[lang], **times}
 
 
 async def list_(request: web.Request) -> web.Response:
@@ -112,7 +121,8 @@ async def preview(request: web.Request) -> web.Response:
     asked = await bodies.read(request, bodies.TextPreview)
     name, lang = _which(request)
     _fit(name, asked.text)
-    return web.json_response({"text": asked.text.format_map(SAMPLES[lang])})
+    said = asked.text.format_map(samples(lang, request.app[SERVICES].zone))
+    return web.json_response({"text": said})
 
 
 async def publish(request: web.Request) -> web.Response:

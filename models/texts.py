@@ -2,9 +2,11 @@
 
 import hashlib
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
 from typing import Literal, NamedTuple
+from zoneinfo import ZoneInfo
 
 Language = Literal["zh", "en"]
 
@@ -68,6 +70,47 @@ class Said(NamedTuple):
 def language_of(lang: str) -> Language:
     """Chinese for who writes Chinese or nothing that can be told; else English."""
     return "zh" if lang.partition("-")[0].lower() in {"zh", "und", ""} else "en"
+
+
+_Format = Callable[[datetime, str], str]
+
+_SAME_DAY: Mapping[Language, _Format] = {
+    "zh": lambda at, zone: f"今天 {at:%H:%M}（{zone}）",
+    "en": lambda at, zone: f"{at:%H:%M} today ({zone})",
+}
+_OTHER_DAY: Mapping[Language, _Format] = {
+    "zh": lambda at, zone: f"{at.month}月{at.day}日 {at:%H:%M}（{zone}）",
+    "en": lambda at, zone: f"{at:%H:%M} on {at:%d %b} ({zone})",
+}
+
+
+def spoken(at: float, now: float, zone: tzinfo, language: Language) -> str:
+    """A time as one says it: rounded up to the minute, with the date unless it is today.
+
+    It names the zone, which is the centre's: where a customer is, is not known.
+    """
+    when = datetime.fromtimestamp(-(-at // 60) * 60, zone)
+    today = datetime.fromtimestamp(now, zone).date()
+    form = (_SAME_DAY if when.date() == today else _OTHER_DAY)[language]
+    return form(when, zone_name(when, language))
+
+
+_BEIJING: Mapping[Language, str] = {"zh": "北京时间", "en": "Beijing time"}
+
+_ON_BEIJING_TIME = frozenset(
+    {"Asia/Shanghai", "Asia/Chongqing", "Asia/Chungking", "Asia/Harbin", "PRC"}
+)
+"""Names in the tz database of the one official time of mainland China."""
+
+
+def zone_name(when: datetime, language: Language) -> str:
+    """What people call the zone of a moment: 北京时间, else how far it is from UTC just then."""
+    if isinstance(when.tzinfo, ZoneInfo) and when.tzinfo.key in _ON_BEIJING_TIME:
+        return _BEIJING[language]
+    offset = when.utcoffset() or timedelta()
+    hours, minutes = divmod(abs(offset) // timedelta(minutes=1), 60)
+    sign = "−" if offset < timedelta() else "+"
+    return f"UTC{sign}{hours}" + (f":{minutes:02}" if minutes else "") if offset else "UTC"
 
 
 def unfit(name: str, text: str) -> str | None:

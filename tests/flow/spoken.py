@@ -75,8 +75,9 @@ class Words:
         today = when.date() == datetime.now(_ZONE).date()
         if self.lang == "zh":
             day = "今天" if today else f"{when.month}月{when.day}日"
-            return f"{day} {when:%H:%M}"
-        return f"{when:%H:%M} today" if today else f"{when:%H:%M} on {when:%d %b}"
+            return f"{day} {when:%H:%M}（北京时间）"
+        day = "today" if today else f"on {when:%d %b}"
+        return f"{when:%H:%M} {day} (Beijing time)"
 
 
 ZH = Words(

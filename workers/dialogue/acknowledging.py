@@ -6,11 +6,11 @@ from config.sections import Acknowledgement
 from models.message import Lane
 from models.store import Store
 from models.store.routing.unlabelled import Unlabelled
-from models.texts import Said, language_of
+from models.texts import Language, Said, language_of, spoken
 from models.ticket import Labels
 from models.training import FacetSpec
 from router.sla import Calendars
-from workers.dialogue.wording import Wording, spoken
+from workers.dialogue.wording import Wording
 
 _UNCERTAIN = {"zh": "反馈", "en": "feedback"}
 """What we call a message whose type is not sure."""
@@ -80,7 +80,7 @@ class Acknowledging:
         return known.zh if language == "zh" else known.en.lower()
 
     @staticmethod
-    def _when(at: float | None, now: float, language: str, zone: ZoneInfo) -> str:
+    def _when(at: float | None, now: float, language: Language, zone: ZoneInfo) -> str:
         if at is None:
             return {"zh": "下一个工作日", "en": "the next working day"}[language]
         return spoken(at, now, zone, language)

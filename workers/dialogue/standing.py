@@ -3,9 +3,9 @@
 from zoneinfo import ZoneInfo
 
 from models.store.dialogue.progress import Standing
-from models.texts import TEXTS, Language, Said
+from models.texts import TEXTS, Language, Said, spoken
 from models.ticket import TicketState
-from workers.dialogue.wording import Wording, spoken
+from workers.dialogue.wording import Wording
 
 _AGENT = {"zh": "坐席{alias}", "en": "agent {alias}"}
 _NOBODY = {"zh": "坐席", "en": "an agent"}

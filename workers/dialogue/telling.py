@@ -17,11 +17,11 @@ from models.store.dialogue.tellings import Told, answered_since, note, place_of,
 from models.store.effects.followers import Follower
 from models.store.effects.timers import Timer, set_timer
 from models.store.ground.database import Event, Tx
-from models.texts import Said, language_of
+from models.texts import Said, language_of, spoken
 from models.ticket import TicketState
 from workers.dialogue.standing import told as sentence
 from workers.dialogue.surveying import When
-from workers.dialogue.wording import Wording, spoken
+from workers.dialogue.wording import Wording
 
 STATE = "tell.state"
 LATE = "tell.late"

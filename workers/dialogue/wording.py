@@ -1,8 +1,6 @@
 """What customers are told unasked or at once: the text in force, filled in, with its version."""
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from collections.abc import Mapping
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -36,22 +34,3 @@ class Wording:
         number, text = self._published.get((name, lang), (None, self._defaults[name, lang]))
         version = number or default_version(text)
         return Said(text.format_map(values), f"{name}/{lang}@{version}")
-
-
-_Format = Callable[[datetime], str]
-
-_SAME_DAY: Mapping[str, _Format] = {
-    "zh": lambda at: f"今天 {at:%H:%M}",
-    "en": lambda at: f"{at:%H:%M} today",
-}
-_OTHER_DAY: Mapping[str, _Format] = {
-    "zh": lambda at: f"{at.month}月{at.day}日 {at:%H:%M}",
-    "en": lambda at: f"{at:%H:%M} on {at:%d %b}",
-}
-
-
-def spoken(at: float, now: float, zone: ZoneInfo, language: str) -> str:
-    """A time as one says it: rounded up to the minute, with the date unless it is today."""
-    when = datetime.fromtimestamp(-(-at // 60) * 60, zone)
-    today = datetime.fromtimestamp(now, zone).date()
-    return (_SAME_DAY if when.date() == today else _OTHER_DAY)[language](when)

@@ -1,10 +1,11 @@
 """The texts that customers get by themselves, as the desk drafts and publishes them."""
 
 from collections import Counter
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from desk.texts import SAMPLES
+from desk.texts import samples
 from models.agent import Role
 from models.texts import LANGUAGES, TEXTS
 from tests.contract.desk.conftest import Visit
@@ -92,4 +93,12 @@ async def test_who_may_do_what(house: World, visit: Visit) -> None:
 
 def test_every_placeholder_has_a_sample() -> None:
     used = {name for kind in TEXTS.values() for name in kind.names}
-    assert all(SAMPLES[lang].keys() == used for lang in LANGUAGES)
+    assert all(samples(lang, ZoneInfo("UTC")).keys() == used for lang in LANGUAGES)
+
+
+async def test_a_preview_names_the_zone_of_the_house(house: World, visit: Visit) -> None:
+    await house.person("chen", Role.SUPERVISOR)
+    desk = await visit("chen")
+    for lang, said in (("zh", "今天 17:30（北京时间）"), ("en", "17:30 today (Beijing time)")):
+        read = await desk.post(f"/texts/news.late/{lang}/preview", {"text": "{due} {number}"})
+        assert read.json["text"] == f"{said} 20260301000012"

@@ -26,7 +26,7 @@ async def test_the_customer_is_told_the_number_and_the_time(
     await agent(system.store)
     await system.bring(envelope("a"))
     (found,) = await system.store.tickets.page()
-    assert await acks(system.store) == [f"投诉 {found.number} 今天 08:05"]
+    assert await acks(system.store) == [f"投诉 {found.number} 今天 08:05（UTC）"]
 
 
 async def test_with_nobody_there_the_customer_is_told_so(system: System) -> None:
@@ -38,7 +38,7 @@ async def test_with_nobody_there_the_customer_is_told_so(system: System) -> None
 async def test_out_of_hours_the_customer_is_told_when(store: Store) -> None:
     monday = Calendar.of("UTC", {"monday": ["09:00-18:00"]})
     await System(store, monday).bring(envelope("a"))
-    assert await acks(store) == ["下班 1月18日 09:00"]  # 2027-01-15 is a Friday
+    assert await acks(store) == ["下班 1月18日 09:00（UTC）"]  # 2027-01-15 is a Friday
 
 
 async def test_an_uncertain_type_is_called_feedback(system: System) -> None:

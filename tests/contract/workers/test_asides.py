@@ -54,9 +54,15 @@ async def test_the_owner_is_told_the_true_state(system: System, clock: FakeClock
     clock.pass_(60)
     await system.bring(envelope("d", says(ticket.number)))
     waiting, active, resolved = await told(system.store)
-    assert waiting == f"工单{ticket.number}：已受理，等待分配，我们将在今天 16:05前联系您。"
+    assert (
+        waiting
+        == f"工单{ticket.number}：已受理，等待分配，我们将在今天 16:05（北京时间）前联系您。"
+    )
     assert active == f"Ticket {ticket.number}: agent 8021 is working on it."
-    assert resolved == f"工单{ticket.number}：已于今天 16:00解决。如仍有问题，请直接回复。"
+    assert (
+        resolved
+        == f"工单{ticket.number}：已于今天 16:00（北京时间）解决。如仍有问题，请直接回复。"
+    )
     assert (await one(system.store)).state == TicketState.RESOLVED
 
 

@@ -108,7 +108,9 @@ async def test_lateness_is_told_before_it_comes_and_once(centre: Centre) -> None
     assert await centre.told() == []
     await centre.tick(2)
     (text,) = await centre.told()
-    assert text.startswith(f"您好，您的工单{found.number}可能无法在今天 16:05前得到答复")
+    assert text.startswith(
+        f"您好，您的工单{found.number}可能无法在今天 16:05（北京时间）前得到答复"
+    )
     await centre.tick(3600)
     assert len(await centre.told()) == 1
 
