@@ -4,6 +4,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -26,6 +28,20 @@ def translated() -> Iterator[None]:
         if told is None:
             raise
         raise told from error
+
+
+def leave_read_only(engine: Engine) -> None:
+    """Makes the engine drop its connections once one of them may only read: a lost connection.
+
+    After a failover the address leads to the new primary, but connections that are open may still
+    be of the old one, or of a standby that was not promoted, and would refuse for as long as they
+    live.
+    """
+
+    @event.listens_for(engine, "handle_error")
+    def _lost(context: ExceptionContext) -> None:
+        if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
+            context.is_disconnect = True
 
 
 def _told(error: Exception) -> ShouliError | None:
@@ -71,6 +87,9 @@ _FULL = ("database or disk is full", "no space left", "disk full")
 _PASSING = frozenset({"08", "40", "53", "57"})
 """Classes of SQLSTATE that pass by themselves: lost connections, deadlocks and serialisation
 failures, too many connections or too little memory, a server that starts or stops."""
+
+_READ_ONLY = "25006"
+"""A statement that writes met a standby, or a primary that has become one."""
 
 _REFUSED = frozenset({"28", "3D"})
 """A wrong password, a database that does not exist."""

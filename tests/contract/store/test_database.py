@@ -54,6 +54,28 @@ async def test_a_server_that_does_not_listen_is_tried_again() -> None:
     await nowhere.close()
 
 
+async def test_after_a_failover_no_connection_stays_with_who_may_only_read(
+    postgres: PostgresServer, migrated_postgres_url: str
+) -> None:
+    database = migrated_postgres_url.rpartition("/")[2]
+    only_reads = f'ALTER DATABASE "{database}" SET default_transaction_read_only = on'
+    may_write = f'ALTER DATABASE "{database}" RESET default_transaction_read_only'
+    with ThreadPoolExecutor(1) as outside:
+        outside.submit(postgres.execute, only_reads).result()
+        store = other(migrated_postgres_url)
+        try:
+            with pytest.raises(Temporary, match="read-only"):
+                await store.leases.take("clock", "me", 10.0)
+            assert await store.events.last() == 0
+            # From here on new connections may write; those that are open still may not.
+            outside.submit(postgres.execute, may_write).result()
+            with pytest.raises(Temporary, match="read-only"):
+                await store.leases.take("clock", "me", 10.0)
+            assert await store.leases.take("clock", "me", 10.0) is not None
+        finally:
+            await store.close()
+
+
 async def test_another_master_key_is_refused(store: Store, url: str) -> None:
     await check_key(store.db, store.vault)
     await check_key(store.db, store.vault)
