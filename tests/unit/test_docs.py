@@ -238,6 +238,17 @@ def test_units_and_image_run_commands_that_exist() -> None:
     assert used <= known
 
 
+def test_whatever_starts_in_the_data_folder_keeps_it_closed() -> None:
+    """systemd sets the folder's mode at each start: one that says nothing makes it 0755 again."""
+    told = [path.read_text("utf-8") for path in sorted((ROOT / "deploy/systemd").iterdir())]
+    told += re.findall(r"systemd-run .*?\"\$@\"", (DOCS / "deploy.md").read_text("utf-8"), re.S)
+    assert len(told) == 4
+    for text in told:
+        assert "StateDirectory=shouli" in text
+        assert "StateDirectoryMode=0700" in text
+        assert "UMask=0077" in text
+
+
 def test_the_image_has_every_package() -> None:
     """What pyproject.toml lists and the Dockerfile forgets would be missing at the first start."""
     text = (ROOT / "deploy/Dockerfile").read_text("utf-8")
