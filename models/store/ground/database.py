@@ -33,7 +33,7 @@ from sqlalchemy.sql.schema import Table
 from models.ids import uuid7
 from models.ports import Clock
 from models.storable import dump
-from models.store.ground.failures import leave_read_only, translated
+from models.store.ground.failures import give_up_silent_peers, leave_read_only, translated
 from models.store.ground.sqlite import change, driver_of, insertion, open_engine
 from models.tables import audit, counter, event
 
@@ -240,6 +240,7 @@ class Database:
                 **_MANNERS,
             )
             leave_read_only(self._writer.sync_engine)
+            give_up_silent_peers(self._writer.sync_engine)
             # READ COMMITTED takes a snapshot a statement in a transaction, too: without one a
             # read is one round trip instead of three.
             self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")

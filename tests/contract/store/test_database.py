@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -74,6 +75,27 @@ async def test_after_a_failover_no_connection_stays_with_who_may_only_read(
             assert await store.leases.take("clock", "me", 10.0) is not None
         finally:
             await store.close()
+
+
+async def test_a_server_that_vanishes_is_given_up_within_half_a_minute(
+    migrated_postgres_url: str,
+) -> None:
+    store = other(migrated_postgres_url)
+    try:
+        async with store.db.read() as conn:
+            driver = (await conn.get_raw_connection()).driver_connection
+            assert driver is not None
+            peer = driver._transport.get_extra_info("socket")
+            assert peer.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            idle, every, most = (
+                peer.getsockopt(socket.IPPROTO_TCP, option)
+                for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+            )
+            assert idle + every * most <= 30
+            unacknowledged = peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+            assert 0 < unacknowledged <= 30_000
+    finally:
+        await store.close()
 
 
 async def test_another_master_key_is_refused(store: Store, url: str) -> None:
