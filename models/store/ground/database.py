@@ -42,6 +42,9 @@ T = TypeVar("T")
 BUSY_SECONDS = 20.0
 """How long a writer waits for another process's SQLite transaction; those last ~10 ms."""
 
+CONNECT_SECONDS = 20.0
+"""How long a server may take to let us in: who waits for it is told to come again."""
+
 _ASK_SECONDS = 10.0
 """Between two looks at the clock of a server: clocks drift by less than a millisecond in it."""
 
@@ -237,6 +240,7 @@ class Database:
                 pool_size=pool_size,
                 max_overflow=pool_size,
                 pool_timeout=BUSY_SECONDS,
+                connect_args={"timeout": CONNECT_SECONDS},
                 **_MANNERS,
             )
             leave_read_only(self._writer.sync_engine)

@@ -11,6 +11,7 @@ import pytest
 
 from models.errors import Permanent, StorageFull, Temporary
 from models.store import Store, open_store
+from models.store.ground import database
 from models.store.ground.blobs import FileBlobs
 from models.store.ground.sealing import check_key
 from tests.contract.store.conftest import FakeClock
@@ -96,6 +97,16 @@ async def test_a_server_that_vanishes_is_given_up_within_half_a_minute(
             assert 0 < unacknowledged <= 30_000
     finally:
         await store.close()
+
+
+async def test_an_address_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "CONNECT_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        mute = other(f"postgresql+asyncpg://u:p@127.0.0.1:{silent.getsockname()[1]}/d")
+        async with asyncio.timeout(10):
+            with pytest.raises(Temporary, match="cannot be reached"):
+                await mute.events.last()
+        await mute.close()
 
 
 async def test_another_master_key_is_refused(store: Store, url: str) -> None:
