@@ -73,6 +73,7 @@ async def test_what_is_sealed_is_refused_with_the_remedy(
 async def test_one_message_is_known_by_its_number_however_it_is_written(place: House) -> None:
     for raw in (json.dumps(message(1)), json.dumps(message(1), indent=1)):
         assert await posted(place, raw.encode(), signed()) == 200
+    assert {one.dedupe_key for one in place.accepted} == {message(1)["msgId"]}
     await place.work()
     assert [text for _, text in await place.said()] == [marked(1)]
 

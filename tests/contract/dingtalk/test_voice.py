@@ -14,6 +14,7 @@ from channels.dingtalk import DingtalkChannel
 from channels.dingtalk import voice as voice_module
 from channels.dingtalk.client import refused
 from channels.dingtalk.refusals import WORDS
+from models.asking import Unclear
 from models.errors import Permanent, Temporary
 from models.message import Attachment, ReplyRoute, SendResult
 from tests.contract.channels.drivers.dingtalk import (
@@ -341,6 +342,22 @@ async def test_files_are_fetched_in_two_steps_and_the_second_has_no_token(place:
     assert (file.content, file.mime) == (b"png", "image/png")
     made.company.tokens += 1  # a token is changed here, too
     assert (await made.channel.fetch("dingtalk", REF)).content == b"png"
+
+
+async def test_an_address_is_asked_as_it_was_signed(place: Start) -> None:
+    """Another way to write the same is another address to who checks the signature."""
+    asked: list[str] = []
+
+    class Http:
+        def get(self, url: object, **_: object) -> None:
+            asked.append(str(url))
+            raise OSError
+
+    http: Any = Http()
+    url = "https://bucket.example.com/a%7eb?Signature=a%2Bb%2Fc%3D&x=%7E"
+    with pytest.raises(Unclear):
+        await (await place()).channel._voice._client.download(http, url, 9)
+    assert asked == [url]
 
 
 @pytest.mark.parametrize(

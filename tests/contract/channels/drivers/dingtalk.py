@@ -212,8 +212,9 @@ class DingtalkStream(_Dingtalk):
 
     async def line(self) -> web.WebSocketResponse:
         """The one that was opened last."""
-        while self.socket is None or self.socket.closed:
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(30):
+            while self.socket is None or self.socket.closed:
+                await asyncio.sleep(0.01)
         return self.socket
 
     async def push(self, data: str, push: str = "", topic: str = TOPIC) -> asyncio.Event:
