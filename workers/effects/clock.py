@@ -217,7 +217,12 @@ class Ticker:
             _log.info("bundle dropped", bundle=bundle_id)
 
     async def _delete_leftovers(self) -> None:
-        deleted = await self._store.leftovers.delete()
+        try:
+            deleted = await self._store.leftovers.delete()
+        except Temporary as error:
+            # Whatever is wrong with the folder of files, it must not stop the clock.
+            _log.warning("files left to the next look", error=str(error))
+            return
         if deleted:
             _log.info("files that are nobody's deleted", files=deleted)
 

@@ -3,7 +3,6 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -119,22 +118,17 @@ class WatchReport:
         self, today: int, days: int, found: Mapping[int, Mapping[What, Counts]]
     ) -> list[dict[str, Any]]:
         """By facet, day by day: labels given, corrections, and how many changed something."""
-        offset = datetime.fromtimestamp(await self._store.db.now(), self._zone).utcoffset()
-        assert offset is not None
-        east = offset.total_seconds()
-        since = (today - days + 1) * 86400.0 - east
-        rows = await self._store.corrections.by_day(since, east)
-        given = {(row["facet"], row["day"]): row for row in rows}
-        none = {"given": 0, "changed": 0}
+        first = today - days + 1
+        corrected = await self._store.corrections.by_day(first, self._zone)
         agreement = []
         for facet in self._taxonomy.facets:
             points = []
-            for day in range(today - days + 1, today + 1):
-                row = given.get((facet, day), none)
+            for day in range(first, today + 1):
+                given, changed = corrected.get((facet, day), (0, 0))
                 labelled = sum(found.get(day, {}).get(("label", facet, ALL), {}).values())
-                if labelled or row["given"]:
-                    told = {"given": row["given"], "changed": row["changed"]}
-                    told |= {"labelled": labelled, "share": _kept(labelled, row["changed"])}
+                if labelled or given:
+                    told: dict[str, Any] = {"given": given, "changed": changed}
+                    told |= {"labelled": labelled, "share": _kept(labelled, changed)}
                     points.append({"day": date_of(day).isoformat()} | told)
             agreement.append({"facet": facet, "points": points})
         return agreement

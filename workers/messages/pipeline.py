@@ -40,6 +40,9 @@ _READING_SHARE = 0.2
 """Of a lease, for reading: a batch that takes longer is finished as far as it was read, and the
 rest given back. It would be lost whole otherwise, and envelopes leased alone blamed for it."""
 
+_BATCH_BYTES = 64 * 1024 * 1024
+"""Of the bodies of one batch: 128 mails of the largest size that is taken in are gigabytes."""
+
 _LABEL_TOGETHER = 16
 """Tickets of envelopes that were leased alone: only reading and threading has to be done alone,
 and what a dead worker left behind is made up for twice as fast."""
@@ -142,7 +145,9 @@ class Pipeline:
         if self._stopping():
             return None
         limits = self._limits
-        return await self._store.envelopes.lease(lane, limits.batch, limits.lease_seconds)
+        return await self._store.envelopes.lease(
+            lane, limits.batch, limits.lease_seconds, _BATCH_BYTES
+        )
 
     async def label_left(self) -> None:
         """Labels greetings that nothing followed, and what a worker that died left behind.

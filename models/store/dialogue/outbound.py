@@ -1,6 +1,6 @@
 """Answers on their way: leased, handed to a channel, and never resent blindly."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -23,6 +23,11 @@ _UNSETTLED = text("outbound.state NOT IN ('sent', 'delivered')")
 these, and would read every answer ever sent."""
 
 _SETTLED = frozenset({"sent", "delivered"})
+
+_AGAIN: Mapping[str, Any] = {
+    "state": "queued", "not_before": 0, "attempts": 0, "error": None, "finished_at": None
+}  # fmt: skip
+"""What a person's word makes of an answer that is to be sent once more."""
 
 
 @cache
@@ -187,6 +192,7 @@ class Outbound:
                     lease=None,
                     lease_until=None,
                     error="the sender died while it was sending",
+                    finished_at=tx.now,
                 )
                 .returning(o.id, o.ticket_id, o.conversation_id, o.agent_id)
             )
@@ -204,12 +210,11 @@ class Outbound:
         """
         o = outbound.c
         async with self._db.write() as tx:
-            again = {"state": "queued", "not_before": 0, "attempts": 0}
-            values = again if resend else {"state": "sent"}
+            values = _AGAIN if resend else {"state": "sent"}
             change = (
                 update(outbound)
                 .where(o.id == outbound_id, o.state.in_(["unknown", "failed"]))
-                .values(error=None, **values)
+                .values(**{"error": None, **values})
                 .returning(o.ticket_id, o.conversation_id, o.agent_id)
             )
             row = (await tx.conn.execute(change)).one_or_none()
@@ -281,7 +286,7 @@ class Outbound:
             change = (
                 update(outbound)
                 .where(o.id == outbound_id, over)
-                .values(state="queued", not_before=0, attempts=0, error=None, finished_at=None)
+                .values(_AGAIN)
                 .returning(o.ticket_id, o.conversation_id, o.agent_id)
             )
             row = (await tx.conn.execute(change)).one_or_none()

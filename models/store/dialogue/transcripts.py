@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Select, func, select, update
 
 from models.errors import Rejected
+from models.ids import uuid7
 from models.message import ReplyRoute, Sender
 from models.store.dialogue.conversations import Conversations, Entry, append
 from models.store.dialogue.people import People
@@ -60,7 +61,8 @@ class Transcripts:
             NotFound: no such conversation.
         """
         talk = await self._conversations.get(conversation_id)
-        said = await self._conversations.log(conversation_id, limit=_LONGEST)
+        before = max(0, talk.last_seq - _LONGEST)
+        said = await self._conversations.log(conversation_id, before, _LONGEST)
         lines = [e for e in said if e.changes_id is None and not e.quarantined]
         if not any(e.side == "us" and e.kind == "reply" for e in lines):
             raise Rejected("nobody has answered yet", code="nothing")
@@ -84,9 +86,12 @@ class Transcripts:
 
     @staticmethod
     async def _check_rate(tx: Tx, conversation_id: str) -> None:
-        o = outbound.c
+        o, day_ago = outbound.c, tx.now - _A_DAY
         recent = select(func.count()).where(
-            o.client_id.like(f"t:{conversation_id[-12:]}:%"), o.created_at > tx.now - _A_DAY
+            # Ids tell when they were made, and have an index: the others are not looked through.
+            o.id >= uuid7(day_ago)[:13],
+            o.client_id.like(f"t:{conversation_id[-12:]}:%"),
+            o.created_at > day_ago,
         )
         if (await tx.conn.execute(recent)).scalar_one() >= _MOST_A_DAY:
             raise Rejected("three transcripts a day at most", code="rate")

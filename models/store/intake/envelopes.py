@@ -1,6 +1,7 @@
 """Raw envelopes: stored before anything is acknowledged, leased, finished or parked."""
 
 import hashlib
+import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -133,25 +134,47 @@ class Envelopes:
             found = (await conn.execute(query.where(or_(*wanted)))).mappings()
             return {key(row): row for row in found}
 
-    async def lease(self, lane: Lane, limit: int, seconds: float) -> Leased | None:
+    async def lease(
+        self, lane: Lane, limit: int, seconds: float, most_bytes: float = math.inf
+    ) -> Leased | None:
         """Up to ``limit`` unprocessed envelopes of a lane, oldest first; None when none.
 
         Those whose worker died are suspect, and come one at a time once no healthy ones
-        are left.
+        are left. None follows those whose bodies have ``most_bytes`` together.
         """
         taken = await self._db.transact(partial(_take, lane, limit, seconds))
         if taken is None:
             return None
         token, alone, rows = taken
         try:
-            leased = [await self._load(row) for row in sorted(rows, key=lambda row: row.id)]
+            leased = await self._load_some(sorted(rows, key=lambda row: row.id), most_bytes)
+            if len(leased) < len(rows):
+                await self._keep_only(token, [one.id for one in leased])
         except Temporary:
             await self.give_back(token)
             raise
         except NotFound as error:
             await self._set_aside(token, alone, str(error))
-            return await self.lease(lane, limit, seconds)
+            return await self.lease(lane, limit, seconds, most_bytes)
         return Leased(token, alone, leased)
+
+    async def _load_some(
+        self, rows: Sequence[Row[*tuple[Any, ...]]], most_bytes: float
+    ) -> list[Envelope]:
+        leased: list[Envelope] = []
+        size = 0
+        for row in rows:
+            if leased and size >= most_bytes:
+                break
+            leased.append(await self._load(row))
+            size += len(leased[-1].body)
+        return leased
+
+    async def _keep_only(self, token: str, envelope_ids: Sequence[str]) -> None:
+        """Gives the others of a lease back, without blame."""
+        others = _of(token).where(envelope.c.id.not_in(envelope_ids))
+        async with self._db.write() as tx:
+            await tx.conn.execute(others.values(lease=None, lease_until=None))
 
     async def _set_aside(self, token: str, alone: bool, error: str) -> None:
         """A body has gone: a batch is tried one by one, the envelope itself waits for a person."""

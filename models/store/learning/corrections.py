@@ -1,13 +1,16 @@
 """Agents' corrections, read for training with the text that they were given for."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime, time
 from itertools import islice
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.store.ground.database import Database
+from models.store.learning.watching import date_of, day_of
 from models.tables import correction, message, ticket
 from models.training import Correction
 
@@ -16,6 +19,9 @@ _PAGE = 500
 
 _LONGEST_TEXT = 8000
 """Characters of the newest messages: as much as the classifier is given of a ticket."""
+
+_QUARTER = 900.0
+"""Seconds."""
 
 _Said = Row[*tuple[Any, ...]]
 
@@ -71,30 +77,28 @@ class Corrections:
         async with self._db.read() as conn:
             return dict((await conn.execute(query)).mappings().one())
 
-    async def by_day(self, since: float, zone_offset: float) -> list[dict[str, Any]]:
-        """By day and facet: how many corrections were given, how many of them changed a label.
+    async def by_day(self, first: int, zone: ZoneInfo) -> dict[tuple[str, int], tuple[int, int]]:
+        """By facet and day from ``first`` on: how many were given, how many changed a label.
 
-        A day is a number of days since 1970-01-01, ``zone_offset`` seconds east of UTC.
+        Days are those of ``day_of``. They may differ in length, where clocks are changed in the
+        night: no zone is less than a quarter of an hour from the others, so those are counted.
         """
         c = correction.c
-        day = func.floor((c.at + zone_offset) / 86400.0).label("day")
+        quarter = func.floor(c.at / _QUARTER).label("quarter")
         changed = func.sum(case((c.before != c.after, 1), else_=0)).label("changed")
+        since = datetime.combine(date_of(first), time(), zone).timestamp()
         query = (
-            select(day, c.facet, func.count().label("given"), changed)
+            select(quarter, c.facet, func.count().label("given"), changed)
             .where(c.at >= since)
-            .group_by(day, c.facet)
-            .order_by(day, c.facet)
+            .group_by(quarter, c.facet)
         )
+        found: dict[tuple[str, int], tuple[int, int]] = {}
         async with self._db.read() as conn:
-            return [
-                {
-                    "day": int(row.day),
-                    "facet": row.facet,
-                    "given": row.given,
-                    "changed": row.changed,
-                }
-                for row in await conn.execute(query)
-            ]
+            for row in await conn.execute(query):
+                where = row.facet, day_of(float(row.quarter) * _QUARTER, zone)
+                given, changes = found.get(where, (0, 0))
+                found[where] = given + row.given, changes + int(row.changed)
+        return found
 
 
 def _correction(row: _Said, said: Sequence[_Said]) -> Correction:

@@ -128,13 +128,18 @@ async def _lose(tx: Tx, scope: Scope) -> None:
 
 
 async def _hand_over_places(tx: Tx, scope: Scope) -> None:
-    """A place where others speak as well (a group) stays theirs: only the person leaves it."""
-    m, c = message.c, conversation.c
+    """A place where others speak as well (a group) stays theirs: only the person leaves it.
+
+    Not to somebody who was erased before: nothing can be sealed for them any more.
+    """
+    m, c, i = message.c, conversation.c, identity.c
     others = (
         select(m.conversation_id, func.max(m.id).label("last"))
+        .join(identity, i.id == m.identity_id)
         .where(
             m.conversation_id.in_(scope.talks),
             m.identity_id.not_in(scope.identities),
+            ~i.lookup.startswith(PREFIX),
             ~m.quarantined,
         )
         .group_by(m.conversation_id)

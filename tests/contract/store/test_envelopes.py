@@ -148,6 +148,29 @@ async def test_given_back_without_blame(store: Store) -> None:
     assert not (await leased(store)).alone
 
 
+async def test_a_batch_ends_with_what_is_large_enough_and_the_rest_is_anybodys(
+    store: Store,
+) -> None:
+    mails = sorted(
+        (envelope(f"k{i}", b"%d" % i * 300_000) for i in range(3)), key=lambda one: one.id
+    )
+    await store.envelopes.accept(mails)
+    first = await store.envelopes.lease(Lane.LIVE, 10, 30.0, 500_000)
+    second = await store.envelopes.lease(Lane.LIVE, 10, 30.0, 500_000)
+    assert first
+    assert second
+    assert [e.id for e in first.envelopes] == [e.id for e in mails[:2]]
+    assert ([e.id for e in second.envelopes], second.alone) == ([mails[2].id], False)
+    assert await store.envelopes.lease(Lane.LIVE, 10, 30.0, 500_000) is None
+
+
+async def test_what_is_larger_than_a_batch_may_be_is_one(store: Store) -> None:
+    await store.envelopes.accept([envelope("k", b"x" * 300_000)])
+    whole = await store.envelopes.lease(Lane.LIVE, 10, 30.0, 1000)
+    assert whole
+    assert len(whole.envelopes) == 1
+
+
 async def test_lanes_are_apart(store: Store) -> None:
     mail, chat = envelope("m", lane=Lane.MAIL), envelope("c")
     await store.envelopes.accept([mail, chat])

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from sqlalchemy import event, func, select
 from models.errors import Conflict, NotFound, Temporary
 from models.message import Attachment, File, Lane, ReplyRoute, Sender, SendResult, Trust
 from models.store import Store
+from models.store.dialogue.conversations import Entry
 from models.store.dialogue.incoming import Incoming
 from models.store.dialogue.transcripts import Mailbox
 from models.store.privacy.erasure import Erased
@@ -331,6 +332,27 @@ async def test_a_transcript_that_was_mailed_goes_with_the_chat(store: Store) -> 
     assert await store.outbound.lease(10, 60.0) is None, "it was withdrawn"
 
 
+async def test_of_a_long_chat_the_last_lines_are_mailed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.store.dialogue.transcripts._LONGEST", 2)
+    ticket_id = await write(store, "1", channel="webchat", conversation_key="talk")
+    who = await agent(store)
+    assert await store.queue.claim(await decision(store, ticket_id, who), None)
+    for said in ("第一句", "第二句"):
+        await store.tickets.reply(ticket_id, who, said, said, TicketState.ACTIVE)
+    talk = await store.conversations.find("webchat", "a", "talk")
+    assert talk is not None
+    seen: list[str] = []
+
+    def write_out(lines: Sequence[Entry]) -> str:
+        seen.extend(line.text for line in lines)
+        return WORDS
+
+    assert await store.transcripts.send(talk.id, Mailbox("email", "a", ADDRESS), "", write_out)
+    assert seen == ["第一句", "第二句"]
+
+
 async def test_a_stranger_in_their_conversation_is_not_read_any_more(store: Store) -> None:
     ticket_id = await write(store, "1", conversation_key="talk")
     stranger = Sender(external_id="wife@example.com", name="家人", email="wife@example.com")
@@ -369,6 +391,26 @@ async def test_in_a_group_only_their_own_words_go(store: Store) -> None:
     assert (await store.conversations.way_back(talk.id)).route.address == "C1"
     tickets = await store.tickets.of_conversation(talk.id)
     assert {row.state for row in tickets} == {"closed", "waiting"}
+
+
+async def test_a_group_is_not_handed_to_somebody_who_has_gone(store: Store) -> None:
+    """Nothing can be sealed for them: whoever speaks there next could not be read."""
+    group = {"conversation_key": "group", "private": False, "channel": "slack"}
+    spoken = {"trust": Trust(level="platform"), "subject": "", "body": b"theirs", "meta": {}}
+    hosts = await write(store, "1", **group)
+    sender = Sender(external_id="U2", name="同事")
+    await write(store, "2", external_id="C1:2", **group, **spoken, sender=sender, text="同事的话")
+    await resolved(store, hosts)
+    query = select(identity.c.customer_id).join(message).where(message.c.text == "同事的话")
+    async with store.db.read() as conn:
+        colleague = (await conn.execute(query)).scalar_one()
+    await store.erasure.erase(colleague, None, "本人要求")
+    await erase(store, hosts)
+    third = Sender(external_id="U3", name="第三人")
+    said = await write(
+        store, "3", external_id="C1:3", **group, **spoken, sender=third, text="在吗"
+    )
+    assert (await store.tickets.get(said)).state == "waiting"
 
 
 async def test_what_is_still_being_done_is_ended_first(store: Store) -> None:

@@ -149,7 +149,9 @@ async def test_a_person_decides_on_unknown_answers(store: Store, clock: FakeCloc
     await store.outbound.lease(5, 30.0)
     clock.pass_(31)
     await store.outbound.expire([])
+    assert (await store.outbound.one(outbound_id)).finished_at == clock(), "a quota forgets it"
     await store.outbound.decide(outbound_id, "a", resend=True)
+    assert (await store.outbound.one(outbound_id)).finished_at is None
     assert await store.outbound.lease(5, 30.0) is not None
     with pytest.raises(NotFound):
         await store.outbound.decide("nope", "a", resend=False)

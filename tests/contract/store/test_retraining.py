@@ -1,10 +1,14 @@
 """Corrections, runs of retraining, and the pointer to the champion."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from models.errors import Conflict, NotFound
 from models.store import Store
 from models.store.learning.retrainings import INTERRUPTED, Work
+from models.store.learning.watching import day_of
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
 
@@ -53,10 +57,28 @@ async def test_corrections_are_counted_by_day(store: Store, clock: FakeClock) ->
     clock.pass_(86400)
     await store.tickets.correct(ticket_id, agent_id, "domain", "发票")
     today = int(clock() // 86400)
-    assert await store.corrections.by_day(0.0, 0.0) == [
-        {"day": today - 1, "facet": "type", "given": 2, "changed": 1},
-        {"day": today, "facet": "domain", "given": 1, "changed": 1},
-    ]
+    counted = {("type", today - 1): (2, 1), ("domain", today): (1, 1)}
+    assert await store.corrections.by_day(0, ZoneInfo("UTC")) == counted
+    assert await store.corrections.by_day(today, ZoneInfo("UTC")) == {("domain", today): (1, 1)}
+
+
+async def test_a_correction_is_of_the_day_it_was_where_clocks_have_changed_since(
+    store: Store, clock: FakeClock
+) -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    clock.now = datetime(2026, 10, 23, 23, 30, tzinfo=berlin).timestamp()
+    ticket_id, agent_id = await makers.owned(store)
+    await store.tickets.correct(ticket_id, agent_id, "type", "咨询")
+    for midnight in (datetime(2026, 10, 25, tzinfo=berlin), datetime(2026, 10, 26, tzinfo=berlin)):
+        for seconds in (-60, 60):
+            clock.now = midnight.timestamp() + seconds
+            await store.tickets.correct(ticket_id, agent_id, "type", "咨询")
+    first = day_of(datetime(2026, 10, 24, tzinfo=berlin).timestamp(), berlin)
+    assert await store.corrections.by_day(first, berlin) == {
+        ("type", first): (1, 0),
+        ("type", first + 1): (2, 0),
+        ("type", first + 2): (1, 0),
+    }
 
 
 # -- runs ------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """What is kept for years is not read by what happens every second, minute or day."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -101,7 +102,7 @@ LOOKED_AT: Mapping[str, Act] = {
     "ledger": lambda s: s.ledger.entries(*MONTH),
     "follow-ups": lambda s: s.follow_ups.page(states=["waiting", "active"]),
     "reviews": lambda s: s.follow_ups.page(review="open"),
-    "corrections": lambda s: s.corrections.by_day(MONTH[0], 0.0),
+    "corrections": lambda s: s.corrections.by_day(int(NOW // 86400) - 30, ZoneInfo("UTC")),
     "calls": lambda s: s.calls.answer_rate(*MONTH),
     "figures": lambda s: s.kpi.figures(MONTH),
     **{f"figures by {by}": lambda s, by=by: s.kpi.figures(MONTH, by) for by in DIMENSIONS},

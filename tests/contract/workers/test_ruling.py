@@ -1,5 +1,6 @@
 """The clock puts new rules on those who wait; missing holidays are told to whoever looks."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ from config.sections import Hours
 from models.errors import Temporary
 from models.routing import Line, Rules
 from models.store import Store
+from models.store.dialogue.erased import leave_files
 from models.store.learning.bundles import Keep
 from models.store.routing.rules import Version
 from models.training import Taxonomy
@@ -67,6 +69,23 @@ async def test_the_clock_places_anew_at_once_and_again_for_laggards(
     clock.pass_(1)
     await ticker.tick()
     assert await target_of(store, late) == 100.0
+
+
+async def test_files_that_cannot_be_deleted_do_not_stop_the_clock(
+    store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_hashes: Collection[str], _grace: float) -> None:
+        raise Temporary("the folder is not there")
+
+    ruling = Ruling(store, Rules.model_validate(content()), Calendars(ALWAYS))
+    ticker = Ticker(store, Deliverer(store, {}), Bell(), ruling, 3, {}, (), {}, (), KEEP)
+    async with store.db.write() as tx:
+        await leave_files(tx, ["ab" * 32])
+    clock.pass_(901)
+    monkeypatch.setattr(store.blobs, "delete", away)
+    assert await ticker.tick()
+    monkeypatch.undo()
+    assert await store.leftovers.delete() == 1, "it is still noted"
 
 
 async def test_rules_that_could_not_be_read_at_once_are_taken_over_at_the_next_look(
