@@ -43,7 +43,7 @@ class Drafting {
     this.sourcePane = h("div.rule-source", { hidden: true }, h("p.small", null, t("draft.source.text")), this.slip, this.source);
     this.nav = h("nav.rule-nav", { "aria-label": t("draft.sections") }, SECTIONS.map((name) => h("button.link", { type: "button", onclick: () => this.goTo(name) }, t(`draft.section.${name}`))));
     this.main = h("div.rule-main", { tabindex: "-1" }, this.begun, this.form.element, this.sourcePane);
-    this.review = h("div.rule-review", { "aria-live": "polite" });
+    this.review = h("div.rule-review", null);
     this.aside = h("aside.rule-aside", { "aria-label": t("rules.findings"), tabindex: "-1" }, this.moved, this.review, this.lineChoice());
     this.state = h("button.link.rule-state", { type: "button", onclick: () => this.lookAtReview() });
     this.dialog = h("dialog.rules.drafting", { "aria-labelledby": "drafting-title" },
@@ -52,7 +52,7 @@ class Drafting {
         h("div.row", { role: "group", "aria-label": t("draft.tabs") }, this.tabs),
         h("button.quiet", { type: "button", onclick: () => this.dialog.close() }, t("rules.close"))),
       h("div.rule-rooms", null, this.nav, this.main, this.aside),
-      h("footer.row", null, this.state, h("span.spread", null),
+      h("footer.row", null, h("span", { role: "status" }, this.state), h("span.spread", null),
         h("button.primary", { type: "button", onclick: once(() => this.act(() => this.save())) }, t("draft.save"))));
     this.dialog.addEventListener("close", () => this.leave());
   }
@@ -63,7 +63,10 @@ class Drafting {
     await this.look();
     this.dialog.showModal();
     this.main.focus();
-    this.around = setInterval(() => this.act(() => this.lookAround()), LOOK_AROUND);
+    this.around = setInterval(() => {
+      if (this.dialog.isConnected) this.act(() => this.lookAround());
+      else clearInterval(this.around); // the session ended, and took it away
+    }, LOOK_AROUND);
   }
 
   leave() {
@@ -154,7 +157,7 @@ class Drafting {
   drawState() {
     const errors = this.errors.length;
     const words = !this.slip.hidden ? t("draft.state.source") : t(errors ? "draft.state.errors" : "draft.state.fine", { n: errors, changes: this.found.changes.length });
-    this.state.textContent = words;
+    if (this.state.textContent !== words) this.state.textContent = words; // said anew only when it is
     this.state.classList.toggle("danger", errors > 0 || !this.slip.hidden);
   }
 
