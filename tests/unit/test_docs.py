@@ -249,6 +249,15 @@ def test_whatever_starts_in_the_data_folder_keeps_it_closed() -> None:
         assert "UMask=0077" in text
 
 
+def test_the_services_of_the_compose_file_have_no_privileges() -> None:
+    compose = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text("utf-8"))
+    ours = [s for s in compose["services"].values() if str(s["image"]).startswith("shouli:")]
+    for service in ours:
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+
+
 def test_the_image_has_every_package() -> None:
     """What pyproject.toml lists and the Dockerfile forgets would be missing at the first start."""
     text = (ROOT / "deploy/Dockerfile").read_text("utf-8")
