@@ -109,6 +109,9 @@ OPEN_STATES = frozenset(
 LOADED_STATES = frozenset({_S.OFFERED, _S.ACTIVE, _S.HELPING})
 """States that use up the owner's capacity."""
 
+LONGEST_TEXT = 8000
+"""Characters of a ticket that the classifier reads, and learns from; the newest count."""
+
 
 MACHINES = frozenset({"model", "floor", "declared"})
 """What ``Label.by`` says where no person gave the label."""

@@ -3,9 +3,10 @@
 from sqlalchemy import JSON, Column, Double, ForeignKey, Index, Integer, String, Table, text
 
 from models.tables.columns import Line, Words, flag, identifier, metadata, number, where
-from models.ticket import OPEN_STATES
+from models.ticket import OPEN_STATES, TicketState
 
 _OPEN = ", ".join(f"'{state}'" for state in sorted(OPEN_STATES))
+_WAITING = f"state = '{TicketState.WAITING}'"
 
 skill_class = Table(
     "skill_class",
@@ -79,16 +80,16 @@ ticket = Table(
         "relax_step",
         "sort_key",
         "id",
-        **where("state = 'waiting'"),
+        **where(_WAITING),
     ),
     # Not by time alone: SQLite would rather read everything that waits by its state.
-    Index("ix_ticket_step", "state", "next_step_at", **where("state = 'waiting'")),
+    Index("ix_ticket_step", "state", "next_step_at", **where(_WAITING)),
     Index(
         "ix_ticket_interrupting",
         "state",  # as in ix_ticket_step, which SQLite would take otherwise
         "sort_key",
         "id",
-        **where("state = 'waiting' AND interrupts"),
+        **where(f"{_WAITING} AND interrupts"),
     ),
     Index("ix_ticket_merged_into", "merged_into", **where("merged_into IS NOT NULL")),
     Index("ix_ticket_wake", "wake_at", **where("state = 'snoozed'")),
@@ -101,6 +102,9 @@ ticket = Table(
     Index("ix_ticket_created", "created_at", "skill_class"),
     Index("ix_ticket_answered", "first_answer_at", **where("first_answer_at IS NOT NULL")),
 )
+
+IS_WAITING = text(f"{ticket.name}.{_WAITING}")
+"""The condition of the partial indexes, word for word: only so a database sees that they do."""
 
 assignment = Table(
     "assignment",

@@ -22,7 +22,7 @@ from models.routing import Rulebook
 from models.store import Store
 from router.simulate import Shift
 from router.sla import Calendars
-from workers.commands.options import ConfigOption
+from workers.commands.options import ConfigOption, JsonOption
 from workers.commands.terminal import Terminal
 from workers.monitoring import logs
 from workers.rules.hours import calendars
@@ -50,7 +50,6 @@ SkillOption = Annotated[
 TrafficOption = Annotated[
     Path | None, typer.Option(help="描述的来量与人员（TOML、JSON） / Described traffic.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="输出 JSON / Print JSON.")]
 
 
 def _drawable(file: Path | None) -> Path | None:

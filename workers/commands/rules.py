@@ -22,11 +22,10 @@ from models.routing import Line, Rulebook
 from models.store import Store
 from models.store.routing.rules import Publication
 from router.review import Finding
-from workers.commands.options import ConfigOption, Group
+from workers.commands.options import ConfigOption, Group, JsonOption
 from workers.commands.rehearsing import (
     Asked,
     DaysOption,
-    JsonOption,
     PictureOption,
     SkillOption,
     StaffOption,

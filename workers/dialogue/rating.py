@@ -8,9 +8,9 @@ from config.contact import Satisfaction
 from models.errors import Rejected
 from models.message import Choice, InboundMessage
 from models.satisfaction import LOW, Answer
-from models.store.dialogue.incoming import Incoming
+from models.store.dialogue.incoming import Incoming, Slot
 from models.store.dialogue.progress import Question, answered
-from models.store.dialogue.surveys import Slot, Survey, Via, latest, note_unclear, record
+from models.store.dialogue.surveys import Survey, Via, latest, note_unclear, record
 from models.store.ground.database import Tx
 from models.texts import Said, combined
 from workers.dialogue.surveying import chosen, language, solved_or_not

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import Conflict, NotFound, Rejected
 from models.satisfaction import LOW, Answer, Keys
+from models.store.dialogue.incoming import Slot
 from models.store.dialogue.revisions import any_of
 from models.store.ground.database import Database, Fields, Tx
 from models.tables import conversation, customer, identity, message, survey, ticket
@@ -18,9 +19,6 @@ from models.ticket import OPEN_STATES, TicketState
 _ENDED = frozenset({TicketState.RESOLVED, TicketState.CLOSED})
 
 Via = Literal["choice", "words", "link", "caller"]
-
-Slot = tuple[str, str, str]
-"""(channel, account, conversation key)"""
 
 
 @dataclass(frozen=True, slots=True)

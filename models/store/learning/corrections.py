@@ -12,13 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.store.ground.database import Database
 from models.store.learning.watching import date_of, day_of
 from models.tables import correction, message, ticket
+from models.ticket import LONGEST_TEXT
 from models.training import Correction
 
 _PAGE = 500
 """Tickets whose messages are read at once."""
-
-_LONGEST_TEXT = 8000
-"""Characters of the newest messages: as much as the classifier is given of a ticket."""
 
 _QUARTER = 900.0
 """Seconds."""
@@ -114,7 +112,7 @@ def _correction(row: _Said, said: Sequence[_Said]) -> Correction:
         before=row.before,
         after=row.after,
         subject=row.subject,
-        text="\n".join(seen)[-_LONGEST_TEXT:],
+        text="\n".join(seen)[-LONGEST_TEXT:],
         lane=row.lane,
         excluded=row.excluded_at is not None,
     )

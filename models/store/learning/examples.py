@@ -8,12 +8,9 @@ from sqlalchemy import exists, select
 from models.store.ground.database import Database
 from models.store.tickets.reading import newest
 from models.tables import assignment, message, outbound, ticket
-from models.ticket import TicketState
+from models.ticket import LONGEST_TEXT, TicketState
 
 _ENDED = (TicketState.RESOLVED, TicketState.CLOSED)
-
-_LONGEST_TEXT = 8000
-"""Characters of the newest messages: as much as the classifier is given of a ticket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +69,7 @@ class Examples:
             for line in await conn.execute(said):
                 texts.setdefault(line.ticket_id, []).append(line.text)
         return [
-            Question(*row, text="\n".join(texts.get(row.id, ()))[-_LONGEST_TEXT:]) for row in rows
+            Question(*row, text="\n".join(texts.get(row.id, ()))[-LONGEST_TEXT:]) for row in rows
         ]
 
     async def answers(self, ids: Collection[str]) -> dict[str, Answered]:

@@ -4,19 +4,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Double, false, func, literal, literal_column, or_, select, text, tuple_
+from sqlalchemy import Double, false, func, literal, literal_column, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.routing import Needs
 from models.store.ground.database import Database
 from models.store.routing.queue import head_rows
 from models.store.tickets.waiting import load_needs
-from models.tables import assignment, skill_class, ticket
-from models.ticket import TicketState
+from models.tables import IS_WAITING, assignment, skill_class, ticket
 from models.waits import Departure, Pace, pace
-
-_WAITING = text(f"ticket.state = '{TicketState.WAITING}'")
-"""The condition of partial indexes, word for word: only so a database sees that they will do."""
 
 _MEASURED_SECONDS = 1800.0
 _MOST_MEASURED = 2000
@@ -169,7 +165,7 @@ async def _counted(conn: AsyncConnection, now: float) -> dict[str, dict[str, Any
             func.count().label("waiting"),
             func.min(t.queued_at).label("oldest"),
         )
-        .where(_WAITING, t.skill_class.is_not(None))
+        .where(IS_WAITING, t.skill_class.is_not(None))
         .group_by(t.skill_class, urgency, late)
     )
     found: dict[str, dict[str, Any]] = {}
@@ -237,7 +233,7 @@ def _urgency(labels: Mapping[str, Any] | None) -> str:
 async def _mine(conn: AsyncConnection, conversation_ids: Collection[str]) -> Sequence[Any]:
     t = ticket.c
     query = select(t.id, t.conversation_id, t.skill_class).where(
-        _WAITING, t.conversation_id.in_(conversation_ids), t.skill_class.is_not(None)
+        IS_WAITING, t.conversation_id.in_(conversation_ids), t.skill_class.is_not(None)
     )
     return (await conn.execute(query)).all()
 
@@ -245,7 +241,7 @@ async def _mine(conn: AsyncConnection, conversation_ids: Collection[str]) -> Seq
 async def _oldest(conn: AsyncConnection, names: Collection[str]) -> dict[str, float]:
     t = ticket.c
     query = select(t.skill_class, func.min(t.queued_at).label("oldest"))
-    query = query.where(_WAITING, t.skill_class.in_(names)).group_by(t.skill_class)
+    query = query.where(IS_WAITING, t.skill_class.in_(names)).group_by(t.skill_class)
     return {row.skill_class: row.oldest for row in await conn.execute(query)}
 
 
@@ -254,7 +250,7 @@ async def _positions(
 ) -> dict[str, int]:
     t = ticket.c
     order = func.row_number().over(partition_by=t.skill_class, order_by=(t.sort_key, t.id))
-    ranked = select(t.id, order.label("position")).where(_WAITING, t.skill_class.in_(names))
+    ranked = select(t.id, order.label("position")).where(IS_WAITING, t.skill_class.in_(names))
     of = ranked.subquery()
     rows = await conn.execute(select(of).where(of.c.id.in_(ticket_ids)))
     return {row.id: row.position for row in rows}

@@ -11,7 +11,6 @@ from sqlalchemy import (
     bindparam,
     literal_column,
     select,
-    text,
     union_all,
     update,
 )
@@ -25,7 +24,7 @@ from models.store.routing.entering import Routed, enter
 from models.store.routing.unlabelled import Unlabelled, read_unlabelled
 from models.store.tickets.custody import take
 from models.store.tickets.waiting import STEPS, Rekey, as_waiting, load_needs
-from models.tables import agent, skill_class, ticket
+from models.tables import IS_WAITING, agent, skill_class, ticket
 from models.ticket import TicketState
 
 
@@ -157,10 +156,6 @@ class Queue:
         return True
 
 
-_WAITING = text(f"ticket.state = '{TicketState.WAITING}'")
-"""The condition of a partial index, word for word: only so a database sees that it will do."""
-
-
 def _chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
@@ -182,7 +177,7 @@ def _heads() -> CompoundSelect[Any]:
     parts = [
         select(*columns)
         .where(
-            _WAITING,
+            IS_WAITING,
             t.skill_class == bindparam(f"name_{slot}", type_=String),
             t.relax_step == literal_column(str(step)),
             t.target.is_not(None),  # a person chose its queue, and its labels are still to come
@@ -205,7 +200,7 @@ _BOTH_SIDES = (
         agent.c.presence == Presence.READY,
         agent.c.disabled_at.is_(None),
         agent.c.used < agent.c.capacity,
-        select(ticket.c.id).where(_WAITING).exists(),
+        select(ticket.c.id).where(IS_WAITING).exists(),
     )
     .limit(1)
 )

@@ -10,10 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.message import Trust
 from models.store.ground.database import Fields
 from models.tables import customer, message, ticket
-from models.ticket import MACHINES, Label, Labels, TicketState
-
-_LONGEST_TEXT = 8000
-"""Characters of a ticket that the classifier reads; the newest count."""
+from models.ticket import LONGEST_TEXT, MACHINES, Label, Labels, TicketState
 
 _ASKED = (
     "id", "conversation_id", "text_version", "state", "channel", "lane", "lang", "subject",
@@ -114,7 +111,7 @@ def _unlabelled(row: Fields, said: Sequence[Row[*tuple[Any, ...]]]) -> Unlabelle
         lang=row["lang"],
         tier=row["tier"],
         subject=row["subject"],
-        text="\n".join(line.text for line in said)[-_LONGEST_TEXT:],
+        text="\n".join(line.text for line in said)[-LONGEST_TEXT:],
         number=row["number"],
         queued_at=row["queued_at"],
         troubled=row["trouble"] is not None,

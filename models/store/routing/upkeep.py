@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import func, literal_column, or_, select, text, update
+from sqlalchemy import func, literal_column, or_, select, update
 
 from models.follow_up import FollowUpState
 from models.routing import Needs, Position
@@ -10,7 +10,7 @@ from models.store.ground.database import Database, Fields, Tx
 from models.store.tickets.custody import lock_agents, requeue, set_presence, tell
 from models.store.tickets.helping import helping_load
 from models.store.tickets.waiting import Stands, afresh, as_waiting
-from models.tables import agent, follow_up, ticket
+from models.tables import IS_WAITING, agent, follow_up, ticket
 from models.ticket import LOADED_STATES, TicketState
 
 
@@ -27,7 +27,7 @@ class Upkeep:
             due = (
                 select(ticket)
                 # One pardoned from junk waits without a target until it has labels.
-                .where(_WAITING, t.next_step_at <= tx.now, t.target.is_not(None))
+                .where(IS_WAITING, t.next_step_at <= tx.now, t.target.is_not(None))
                 .order_by(t.id)
                 .limit(limit)
                 .with_for_update(key_share=True)
@@ -167,7 +167,3 @@ async def _woken(tx: Tx, row: Fields, stands: Stands | None) -> None:
     }
     await tx.conn.execute(update(ticket).where(ticket.c.id == row["id"]).values(change))
     tell(tx, "ticket.woken", row, TicketState.WAITING, None)
-
-
-_WAITING = text(f"ticket.state = '{TicketState.WAITING}'")
-"""The condition of a partial index, word for word: only so a database sees that it will do."""

@@ -8,7 +8,15 @@ from sqlalchemy import Select, and_, func, or_, select, text, union_all
 
 from models.errors import NotFound
 from models.store.ground.database import Database, Fields
-from models.tables import assignment, audit, conversation, outbound, skill_class, ticket
+from models.tables import (
+    IS_WAITING,
+    assignment,
+    audit,
+    conversation,
+    outbound,
+    skill_class,
+    ticket,
+)
 from models.ticket import OPEN_STATES, Labels, TicketState
 
 _BY_HAND = ("ticket.take", "ticket.decline", "ticket.release")
@@ -65,8 +73,7 @@ _COLUMNS = [ticket.c[name] for name in Ticket.__dataclass_fields__]
 
 
 _JUNK = text("ticket.junk")
-_WAITING = text(f"ticket.state = '{TicketState.WAITING}'")
-"""The conditions of partial indexes, word for word: only so a database sees that they will do."""
+"""The condition of a partial index, word for word: only so a database sees that it will do."""
 
 _NEVER = 1e12
 """When something is due that has no target yet: after all others."""
@@ -166,7 +173,7 @@ class TicketReading:
         """
         t = ticket.c
         due = func.coalesce(t.clock_at + t.target, _NEVER)
-        some = select(t.id).where(_WAITING)
+        some = select(t.id).where(IS_WAITING)
         if skill_class is not None:
             some = some.where(t.skill_class == skill_class)
         async with self._db.read() as conn:
