@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from models.ticket import Labels
+from models.ticket import FILED, Label, Labels, Reason
 
 FACET, KIND = "type", "投诉"
 """The label that makes a ticket a complaint."""
@@ -128,6 +128,26 @@ def filing(labels: Labels, department: str, repeat_days: float, text: str = "") 
         return None
     known = domain.value if domain is not None and domain.accepted else ""
     return Filing(known, department, text, repeat_days * 86400.0)
+
+
+def standing(labels: Labels) -> Labels:
+    """A machine's labels for a ticket whose complaint is filed: its type stays a complaint.
+
+    The customer was told, the ledger has it and its clocks run, so only a person takes it back
+    (decision 0028). What the machine would say now is the label's first alternative.
+    """
+    said = labels.facets.get(FACET)
+    if said is not None and said.value == KIND and said.accepted:
+        return labels
+    label = Label(
+        value=KIND,
+        confidence=1.0,
+        accepted=True,
+        alternatives=((said.value, said.confidence),) if said and said.value != KIND else (),
+        reasons=(Reason(kind=FILED, text=KIND, weight=1.0),),
+        by=FILED,
+    )
+    return labels.model_copy(update={"facets": labels.facets | {FACET: label}})
 
 
 MATTER_LENGTH = 500

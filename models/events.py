@@ -147,7 +147,9 @@ OTHERS: dict[str, Kind] = {
     "incident.closed": Kind("事件结束", "an incident is over", ("incident", "drill")),
     "complaint.opened": Kind("成为投诉", "it is a complaint", _COMPLAINT),
     "complaint.changed": Kind("投诉要素变了", "fields of a complaint changed", _COMPLAINT),
-    "complaint.withdrawn": Kind("不再是投诉", "it is no complaint after all", _COMPLAINT),
+    "complaint.withdrawn": Kind(
+        "人改了类型，不再是投诉", "it is no complaint after all, says a person", _COMPLAINT
+    ),
     "complaint.linked": Kind("关联重复投诉", "linked to the one it repeats", _CHANGED),
     "complaint.major": Kind("定为重大", "it is a major one", _CHANGED),
     "complaint.not_major": Kind("不再是重大", "it is a major one no more", _CHANGED),

@@ -113,7 +113,10 @@ LONGEST_TEXT = 8000
 """Characters of a ticket that the classifier reads, and learns from; the newest count."""
 
 
-MACHINES = frozenset({"model", "floor", "declared"})
+FILED = "filed"
+"""By what a complaint that was filed keeps its type, whatever the classifier says later."""
+
+MACHINES = frozenset({"model", "floor", "declared", FILED})
 """What ``Label.by`` says where no person gave the label."""
 
 
@@ -122,7 +125,9 @@ class Reason(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: str = Field(description="“word”, “chars”, “cue”, “shape”, “floor” or “declared”.")
+    kind: str = Field(
+        description="“word”, “chars”, “cue”, “shape”, “floor”, “declared” or “filed”."
+    )
     text: str
     weight: float
 
@@ -137,7 +142,9 @@ class Label(BaseModel):
     accepted: bool = Field(description="False: below the threshold, a person decides.")
     alternatives: tuple[tuple[str, float], ...] = ()
     reasons: tuple[Reason, ...] = ()
-    by: str = Field("model", description="“model”, “floor”, “declared” or the id of the agent.")
+    by: str = Field(
+        "model", description="“model”, “floor”, “declared”, “filed” or the id of the agent."
+    )
 
 
 class Labels(BaseModel):

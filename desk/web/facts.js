@@ -26,7 +26,7 @@ function reasons(label) {
 }
 
 function by(label) {
-  if (["model", "floor", "declared"].includes(label.by)) return t(`label.by.${label.by}`);
+  if (["model", "floor", "declared", "filed"].includes(label.by)) return t(`label.by.${label.by}`);
   return t("label.by.person", { name: label.by_name ?? "" });
 }
 

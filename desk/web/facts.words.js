@@ -28,6 +28,7 @@ export const WORDS = {
   "label.by.model": ["模型判断", "By the model"],
   "label.by.floor": ["红线词判定", "By a floor word"],
   "label.by.declared": ["按来源规定", "Declared by its source"],
+  "label.by.filed": ["已立为投诉，只有人能撤回", "Filed as a complaint; only a person withdraws it"],
   "label.by.person": ["{name}更正", "Corrected by {name}"],
   "label.correct": ["更正{facet}", "Correct {facet}"],
   "label.confidence": ["{facet}：{value}，把握 {p}", "{facet}: {value}, confidence {p}"],

@@ -6,7 +6,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Protocol
 
-from models.complaint import Filing, filing
+from models.complaint import Filing, filing, standing
 from models.store import Store
 from models.store.complaints.likenesses import Signed
 from models.store.routing.entering import Routed
@@ -90,7 +90,7 @@ class Labelling:
         return routed
 
     def _with(self, labels: Labels, ticket: Unlabelled) -> Labels:
-        """The classifier's labels, over them those of the source, over all a person's."""
+        """The classifier's, over them those of the source, a filed complaint, a person's."""
         source = f"{ticket.channel}/{ticket.account}"
         declared = {
             facet: Label(
@@ -102,10 +102,10 @@ class Labelling:
             )
             for facet, value in self._declared.get(source, {}).items()
         }
-        if not declared and not ticket.corrected:
-            return labels
-        facets = {**labels.facets, **declared, **ticket.corrected}
-        return labels.model_copy(update={"facets": facets})
+        machines = labels.model_copy(update={"facets": {**labels.facets, **declared}})
+        if ticket.complaint:
+            machines = standing(machines)
+        return machines.model_copy(update={"facets": {**machines.facets, **ticket.corrected}})
 
     async def _routed(
         self, ticket: Unlabelled, labels: Labels, lang: str, signed: Signed | None

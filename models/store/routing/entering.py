@@ -38,7 +38,8 @@ class Routed:
 
     ``clock_at`` is when its target counts from, None for as long as it has waited.
     ``acknowledgement`` is the text the customer gets when the ticket enters the queue for
-    the first time, or None. ``filing`` makes it a complaint, None makes it none.
+    the first time, or None. ``filing`` makes it a complaint; None makes it none,
+    and takes back none that is filed.
     """
 
     ticket: Unlabelled

@@ -4,12 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, or_, select, text
+from sqlalchemy import Row, exists, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.message import Trust
 from models.store.ground.database import Fields
-from models.tables import customer, message, ticket
+from models.tables import complaint, customer, message, ticket
 from models.ticket import LONGEST_TEXT, MACHINES, Label, Labels, TicketState
 
 _ASKED = (
@@ -28,7 +28,8 @@ class Unlabelled:
 
     ``text`` is everything its customer wrote, oldest first; ``queued_at`` is when its waiting
     counts from, in seconds since the epoch. ``corrected`` are the labels that people gave, by
-    facet: they outweigh what the classifier says. The last fields are about the message that
+    facet: they outweigh what the classifier says; ``complaint``: one is filed, and stays one until
+    a person takes it back. The last fields are about the message that
     opened it, for deciding whether an acknowledgement may go out.
     """
 
@@ -46,6 +47,7 @@ class Unlabelled:
     queued_at: float
     troubled: bool
     corrected: Mapping[str, Label]
+    complaint: bool
     account: str
     identity_id: str
     trust: Trust
@@ -62,9 +64,10 @@ async def read_unlabelled(
     untouched: float,
 ) -> list[Unlabelled]:
     """Tickets that want labels now, oldest first: see ``Queue.unlabelled``."""
-    t = ticket.c
+    t, c = ticket.c, complaint.c
+    filed = exists().where(c.ticket_id == t.id, c.withdrawn_at.is_(None)).label("complaint")
     query = (
-        select(*(t[name] for name in _ASKED), customer.c.tier)
+        select(*(t[name] for name in _ASKED), customer.c.tier, filed)
         .join(customer, customer.c.id == t.customer_id)
         .where(_LABEL_DUE, t.held_until <= now)
         .order_by(t.id)
@@ -116,6 +119,7 @@ def _unlabelled(row: Fields, said: Sequence[Row[*tuple[Any, ...]]]) -> Unlabelle
         queued_at=row["queued_at"],
         troubled=row["trouble"] is not None,
         corrected=corrected_facets(row["labels"]),
+        complaint=row["complaint"],
         account=first.account if first else "",
         identity_id=first.identity_id if first else "",
         trust=Trust(**first.trust) if first else Trust(),

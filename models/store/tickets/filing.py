@@ -25,19 +25,19 @@ class _Earlier:
 async def file_complaints(
     tx: Tx, labelled: Mapping[str, Filing | None], rows: Mapping[str, Fields]
 ) -> None:
-    """Makes tickets complaints, or no longer complaints, as their new labels say.
+    """Makes tickets complaints, as their new labels say; none is made no complaint here.
 
     ``labelled`` maps ticket ids to what is filed, None for what is no complaint; ``rows`` are
-    the locked tickets. What a person has worked on stays a complaint whatever the classifier
-    says later.
+    the locked tickets. What was filed stays so until a person takes it back, whatever the
+    classifier says later; what a person has worked on it does not change, either.
     """
     filed = {id_: filing for id_, filing in labelled.items() if filing is not None}
-    known = await _known(tx, [id_ for id_ in labelled if id_ in filed or rows[id_]["labels"]])
+    known = await _known(tx, list(filed))
     new = {id_: filing for id_, filing in filed.items() if id_ not in known}
     await _open(tx, new, rows)
     for id_, row in known.items():
         if not row["by_hand"]:
-            await _again(tx, row, filed.get(id_), rows[id_])
+            await _again(tx, row, filed[id_], rows[id_])
 
 
 async def file_by_hand(tx: Tx, row: Fields, filing: Filing | None, by: str) -> None:
@@ -46,7 +46,9 @@ async def file_by_hand(tx: Tx, row: Fields, filing: Filing | None, by: str) -> N
     c = complaint.c
     if filing is None:
         if known and known[row["id"]]["withdrawn_at"] is None:
-            await _withdraw(tx, row)
+            mine = update(complaint).where(c.ticket_id == row["id"])
+            await tx.conn.execute(mine.values(withdrawn_at=tx.now, updated_at=tx.now))
+            _tell(tx, "complaint.withdrawn", row)
             await tx.audit(by, "complaint.withdrawn", row["id"])
         return
     if not known:
@@ -174,12 +176,8 @@ async def _words(tx: Tx, ids: Sequence[str]) -> dict[str, str]:
     return {id_: "\n".join(texts) for id_, texts in words.items()}
 
 
-async def _again(tx: Tx, row: Fields, filing: Filing | None, of: Fields) -> None:
+async def _again(tx: Tx, row: Fields, filing: Filing, of: Fields) -> None:
     """The classifier has looked again, at a complaint that nobody has worked on."""
-    if filing is None:
-        if row["withdrawn_at"] is None:
-            await _withdraw(tx, of)
-        return
     change: dict[str, Any] = {"domain": filing.domain, "withdrawn_at": None}
     if row["matter_by"] is None and filing.text:
         change["matter"] = filing.text[:MATTER_LENGTH]
@@ -192,12 +190,6 @@ async def _again(tx: Tx, row: Fields, filing: Filing | None, of: Fields) -> None
     await tx.conn.execute(mine.values(updated_at=tx.now, **change))
     kind = "complaint.changed" if row["withdrawn_at"] is None else "complaint.opened"
     _tell(tx, kind, of, department=str(change.get("department", row["department"])))
-
-
-async def _withdraw(tx: Tx, of: Fields) -> None:
-    mine = update(complaint).where(complaint.c.ticket_id == of["id"])
-    await tx.conn.execute(mine.values(withdrawn_at=tx.now, updated_at=tx.now))
-    _tell(tx, "complaint.withdrawn", of)
 
 
 def _tell(

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from models.agent import Role
 from models.complaint import Filing, Gap, Word, filing
@@ -74,25 +74,44 @@ async def test_a_guess_that_was_not_accepted_makes_none() -> None:
     assert filing(Labels(facets={"type": guess}, bundle="b"), "", 30) is None
 
 
-async def test_the_classifier_takes_back_only_what_nobody_has_worked_on(store: Store) -> None:
+async def test_no_classifier_takes_back_what_was_filed(store: Store) -> None:
     ticket_id = await filed(store, key="k1")
-    await thread(store, envelope("k2"), conversation_key="talk-k1", text="哦，已经收到了")
-    await labelled(store, labels(type="咨询"))
-    with pytest.raises(NotFound):
-        await store.complaints.get(ticket_id)
+    await thread(store, envelope("k2"), conversation_key="talk-k1", text="电话 13800138000")
+    (grown,) = await store.queue.unlabelled(10)
+    assert grown.complaint
+    await store.queue.route([routed(grown, labels=labels(type="求助"), filing=None)])
+    assert (await store.complaints.get(ticket_id)).domain == "物流"
     await thread(store, envelope("k3"), conversation_key="talk-k1", text="还是要投诉！")
     await labelled(store, labels(domain="售后"), "品控部")
     back = await store.complaints.get(ticket_id)
     assert (back.domain, back.department) == ("售后", "品控部")
     assert back.matter.endswith("还是要投诉！"), "the matter grows with what the customer says"
+    assert await kinds(store) == ["complaint.opened", "complaint.changed"]
+
+
+async def test_labels_are_told_that_a_complaint_is_filed_until_a_person_takes_it_back(
+    store: Store,
+) -> None:
+    ticket_id = await filed(store, key="k1")
     person = await agent(store)
-    await store.complaints.change(ticket_id, person, {"cause": "延误"})
-    await thread(store, envelope("k4"), conversation_key="talk-k1", text="谢谢你们")
-    await labelled(store, labels(type="咨询"))
-    assert (await store.complaints.get(ticket_id)).cause == "延误"
-    assert await kinds(store) == [
-        "complaint.opened", "complaint.withdrawn", "complaint.opened", "complaint.changed",
-    ]  # fmt: skip
+    await store.tickets.correct(ticket_id, person, "type", "咨询")
+    assert await kinds(store) == ["complaint.opened", "complaint.withdrawn"]
+    await thread(store, envelope("k2"), conversation_key="talk-k1", text="哦，已经收到了")
+    (grown,) = await store.queue.unlabelled(10)
+    assert not grown.complaint
+
+
+async def test_a_complaint_that_a_machine_took_back_once_is_opened_by_the_next_label(
+    store: Store,
+) -> None:
+    """Databases of the days when a later label withdrew complaints have such rows."""
+    ticket_id = await filed(store, key="k1")
+    async with store.db.write() as tx:
+        await tx.conn.execute(update(complaint).values(withdrawn_at=tx.now))
+    await thread(store, envelope("k2"), conversation_key="talk-k1", text="还是要投诉！")
+    await labelled(store, labels())
+    assert (await store.complaints.get(ticket_id)).matter.endswith("还是要投诉！")
+    assert await kinds(store) == ["complaint.opened", "complaint.opened"]
 
 
 async def test_labels_that_say_the_same_again_tell_nothing(store: Store) -> None:

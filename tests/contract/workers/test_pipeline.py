@@ -346,3 +346,29 @@ async def test_a_form_for_complaints_makes_one_whatever_the_classifier_says(
     assert [(one.matter, one.department, one.domain) for one in found] == [
         ("没收到货", "物流部", "物流")
     ]
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+async def test_a_filed_complaint_keeps_its_type_whatever_the_classifier_says_of_more_words(
+    system: System, accepted: bool
+) -> None:
+    await system.bring(envelope("a", said(text="要投诉", conversation_key="t")))
+    (before,) = await system.store.tickets.page()
+    system.classifier.type, system.classifier.accepted = "求助", accepted
+    await system.bring(envelope("b", said(text="我的电话是 13800138000", conversation_key="t")))
+    (found,) = await system.store.tickets.page()
+    assert found.labels is not None
+    label = found.labels.facets["type"]
+    assert (label.value, label.by, label.accepted) == ("投诉", "filed", True)
+    assert label.alternatives == (("求助", 0.9),), "what it would have been is told"
+    assert [(r.kind, r.text) for r in label.reasons] == [("filed", "投诉")]
+    assert await system.store.complaints.filed(found.id)
+    if accepted:
+        assert found.skill_class == before.skill_class
+    person = await agent(system.store)
+    await system.store.tickets.correct(found.id, person, "type", "咨询")
+    await system.bring(envelope("c", said(text="谢谢", conversation_key="t")))
+    (found,) = await system.store.tickets.page()
+    assert found.labels is not None
+    assert (found.labels.facets["type"].value, found.labels.facets["type"].by) == ("咨询", person)
+    assert not await system.store.complaints.filed(found.id)
