@@ -6,6 +6,7 @@ Values come from, each over the one before: ``default.toml`` of this package, th
 
 import base64
 import binascii
+import copy
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -223,22 +224,50 @@ def load(
     Raises:
         ConfigurationError: with everything that is wrong, not only the first thing.
     """
+    settings, problems = look(path, environ=environ, folder=folder)
+    if problems:
+        raise ConfigurationError(problems)
+    return settings
+
+
+def look(
+    path: Path | None = None,
+    *,
+    environ: Mapping[str, str],
+    folder: Path | None = None,
+) -> tuple[Settings, list[Problem]]:
+    """As ``load``, and what is wrong: for whoever looks further, to tell all of it at once.
+
+    Where something is wrong, its section is that of the defaults.
+    """
     folder = folder or Path.cwd()
     problems: list[Problem] = []
-    merged = tomllib.loads(resources.files("config").joinpath("default.toml").read_text("utf-8"))
+    merged = _defaults()
     sources: dict[tuple[str, ...], str] = {}
     for name, base, values in _layers(path, environ, folder, problems):
         _anchor_paths(values, base)
         _merge(merged, values, (), name, sources)
-    _refer(merged.get("channels"), merged)
     settings = None
-    try:
-        settings = Settings.model_validate(merged)
-    except ValidationError as error:
-        problems.extend(explain(error, Settings, merged, sources=sources))
-    if settings is None or problems:
-        raise ConfigurationError(problems)
-    return settings.model_copy(update={"data_dir": folder / settings.data_dir})
+    told: set[str] = set()
+    while settings is None:
+        referred = copy.deepcopy(merged)
+        _refer(referred.get("channels"), referred)
+        try:
+            settings = Settings.model_validate(referred)
+        except ValidationError as error:
+            if not told:
+                problems.extend(explain(error, Settings, referred, sources=sources))
+            wrong = {str(detail["loc"][0]) for detail in error.errors()} - told
+            if not wrong:
+                raise  # the defaults themselves are wrong
+            told |= wrong
+            merged = {k: v for k, v in merged.items() if k not in wrong}
+            merged |= {k: v for k, v in _defaults().items() if k in wrong}
+    return settings.model_copy(update={"data_dir": folder / settings.data_dir}), problems
+
+
+def _defaults() -> dict[str, Any]:
+    return tomllib.loads(resources.files("config").joinpath("default.toml").read_text("utf-8"))
 
 
 def load_taxonomy(settings: Settings) -> Taxonomy:

@@ -142,8 +142,7 @@ def make_channels(settings: Settings, *, keep: bool = True) -> dict[str, Channel
         ConfigurationError: a section names no channel, or an option is wrong.
     """
     keys = secrets(settings, keep=keep)
-    problems = [p for name in settings.channels for p in _problems(name, settings)]
-    if problems:
+    if problems := wrong_options(settings):
         raise ConfigurationError(problems)
     return {
         name: registry.create(name, section, keys[name])
@@ -158,6 +157,11 @@ def channel_options(name: str, settings: Settings) -> BaseModel:
         NotFound, pydantic.ValidationError: as ``make_channels`` tells of.
     """
     return registry.options_model(name).model_validate(settings.channels[name])
+
+
+def wrong_options(settings: Settings) -> list[Problem]:
+    """What is wrong with the sections of the open channels."""
+    return [p for name in settings.channels for p in _problems(name, settings)]
 
 
 def _problems(name: str, settings: Settings) -> Iterator[Problem]:

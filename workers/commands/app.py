@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from config.settings import Settings, load, load_rules, load_taxonomy
+from config.settings import Settings, load
 from models.agent import ROLE_NAMES
 from models.errors import NotFound, ShouliError, StorageFull, Temporary
 from workers.commands.agents import agents_app
@@ -199,12 +199,11 @@ def version() -> None:
 @app.command()
 def check(config: ConfigOption = None) -> None:
     """检查设置，说明哪些渠道现在不能回复；不连数据库 / Check the settings; connects to nothing."""
-    from workers.assembly.wiring import declared, make_channels
+    from workers.assembly.wiring import make_channels
+    from workers.commands.checking import checked
     from workers.rules.hours import gaps
 
-    settings = load(config, environ=os.environ)
-    load_rules(settings)
-    declared(settings, load_taxonomy(settings))
+    settings = checked(config, os.environ)
     channels = make_channels(settings, keep=False)
     for gap in gaps(settings.hours, time.time()):
         out.print(f"注意 warning {gap}", markup=False)

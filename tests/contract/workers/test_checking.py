@@ -1,0 +1,51 @@
+"""“shouli check”: whatever is wrong is told in one run."""
+
+from pathlib import Path
+
+import pytest
+
+from config.problems import ConfigurationError
+from workers.commands.checking import checked
+
+_WRONG = """
+[desk]
+port = "many"
+[hours]
+time_zone = "Asia/Atlantis"
+[channels.webchat]
+surely = true
+[channels.telegraph]
+wire = 1
+[declared."email/complaints"]
+type = "抱怨"
+"""
+
+
+def test_everything_that_is_wrong_is_told_in_one_run(tmp_path: Path) -> None:
+    file, rules = tmp_path / "shouli.toml", tmp_path / "routing.toml"
+    rules.write_text("nonsense = 1\n")
+    file.write_text(f'routing = "routing.toml"\n{_WRONG}')
+    with pytest.raises(ConfigurationError) as told:
+        checked(file, {})
+    keys = {problem.key for problem in told.value.problems}
+    assert keys >= {
+        "desk.port", "hours.time_zone", "channels.webchat.surely", "channels.telegraph",
+        "declared.email/complaints.type", "nonsense",
+    }  # fmt: skip
+    webchat = {key for key in keys if key.startswith("channels.webchat")}
+    assert webchat == {"channels.webchat.surely"}, "what refers to a wrong setting is not blamed"
+
+
+def test_two_sections_that_are_wrong_together_only_are_told_once(tmp_path: Path) -> None:
+    file = tmp_path / "shouli.toml"
+    file.write_text("[intake]\nport = 9000\n[desk]\nport = 9000\n[channels.webchat]\nno = 1\n")
+    with pytest.raises(ConfigurationError) as told:
+        checked(file, {})
+    keys = [problem.key for problem in told.value.problems]
+    assert keys == ["desk", "channels.webchat.no"]
+
+
+def test_what_is_right_is_given_back(tmp_path: Path) -> None:
+    file = tmp_path / "shouli.toml"
+    file.write_text("[intake]\nport = 9000\n[desk]\nport = 9001\n")
+    assert checked(file, {}).desk.port == 9001
