@@ -129,3 +129,43 @@ async def test_coming_and_going_in_any_order_keeps_the_others_listening(bus: Red
             pass
         await bus.publish("a")
         assert await _next(topics) == "a"
+
+
+async def test_an_unexpected_error_ends_the_connection_and_not_the_reading(
+    bus: RedisBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, tried = bus._listen, 0
+
+    async def broken_at_first() -> None:
+        nonlocal tried
+        tried += 1
+        if tried == 1:
+            raise RuntimeError
+        await real()
+
+    monkeypatch.setattr(bus, "_listen", broken_at_first)
+    async with bus.subscribe("a") as topics:
+        assert await _next(topics) == "a"
+
+
+async def test_who_is_cancelled_while_subscribing_leaves_nothing_behind(
+    bus: RedisBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telling = asyncio.Event()
+
+    async def slow(*, subscribe: bool, topics: list[str]) -> None:
+        if subscribe:
+            telling.set()
+            await asyncio.Event().wait()
+
+    async def visit() -> None:
+        async with bus.subscribe("a"):
+            pass
+
+    monkeypatch.setattr(bus, "_tell_server", slow)
+    monkeypatch.setattr(bus, "_listen", asyncio.Event().wait)
+    visitor = asyncio.create_task(visit())
+    await telling.wait()
+    visitor.cancel()
+    await asyncio.gather(visitor, return_exceptions=True)
+    assert not bus._inboxes

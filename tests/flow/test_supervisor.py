@@ -1,5 +1,6 @@
 """The supervisor with real processes: they come back, and none is left behind."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -14,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from workers.processes.supervisor import MARK, reclaim
+from workers.processes.supervisor import MARK, Supervisor, reclaim
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -209,3 +210,13 @@ def test_the_next_start_reclaims_what_survived(house: House) -> None:
         for process in (stale, stranger):
             process.kill()
             process.wait()
+
+
+async def test_a_process_that_has_just_ended_does_not_disturb_the_end_of_others(
+    tmp_path: Path,
+) -> None:
+    ended = await asyncio.create_subprocess_exec(sys.executable, "-c", "")
+    await ended.wait()
+    supervisor = Supervisor((), tmp_path, environ={})
+    supervisor._running["work"] = ended
+    await supervisor._end({"work": asyncio.create_task(asyncio.sleep(0))})

@@ -52,6 +52,26 @@ async def test_the_others_open_and_it_opens_by_itself_when_it_can(
     assert (mail.closed, chat.closed) == (4, 1)
 
 
+async def test_another_error_at_a_later_try_does_not_end_the_trying(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Broken(_Channel):
+        async def open(self, door: Door) -> None:
+            if self.fails == 1:
+                self.fails = 0
+                raise ValueError("odd")
+            await super().open(door)
+
+    monkeypatch.setattr(openings, "PAUSES", (0.001,))
+    mail = Broken(fails=2)
+    doors = _openings(mail=mail)
+    assert await doors.open() == []
+    await asyncio.wait_for(mail.opened.wait(), 5)
+    await asyncio.sleep(0)
+    assert doors.trouble is None
+    await doors.close()
+
+
 async def test_closing_tries_no_more() -> None:
     mail = _Channel(fails=1)
     doors = _openings(mail=mail)

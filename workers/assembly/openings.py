@@ -66,5 +66,9 @@ class Openings:
         while True:
             await asyncio.sleep(PAUSES[min(tries, len(PAUSES) - 1)])
             tries += 1
-            if await self._try(name):
-                return
+            try:
+                if await self._try(name):
+                    return
+            except Exception as error:  # noqa: BLE001  nobody else would try it from then on
+                _log.exception("channel not open", channel=name)
+                self._troubles[name] = f"{type(error).__name__}: {error}"

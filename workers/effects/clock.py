@@ -100,6 +100,7 @@ class Ticker:
             (_WATCH_TICKS, Watch(store, ruling).look),
             (_LEFTOVER_TICKS, self._delete_leftovers),
             (_FORGET_TICKS, self._forget),
+            (_FORGET_TICKS, self._clear_half_written),
             (_RING_TICKS, self._ring),
         )
 
@@ -225,6 +226,15 @@ class Ticker:
             return
         if deleted:
             _log.info("files that are nobody's deleted", files=deleted)
+
+    async def _clear_half_written(self) -> None:
+        try:
+            cleared = await self._store.leftovers.clear()
+        except Temporary as error:
+            _log.warning("half-written files left to the next look", error=str(error))
+            return
+        if cleared:
+            _log.info("half-written files deleted", files=cleared)
 
     async def _ring(self) -> None:
         for work in WORK:

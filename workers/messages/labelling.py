@@ -72,6 +72,10 @@ class Labelling:
 
         ``untouched``: see ``Queue.unlabelled``.
         """
+        pages = [ticket_ids[at : at + _PAGE] for at in range(0, len(ticket_ids), _PAGE)]
+        return sum([await self._run(page, untouched) for page in pages or [()]])
+
+    async def _run(self, ticket_ids: Sequence[str], untouched: float) -> int:
         routed = 0
         unlabelled = partial(self._store.queue.unlabelled, _PAGE, ticket_ids, untouched=untouched)
         while due := await unlabelled():

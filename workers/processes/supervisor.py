@@ -125,7 +125,7 @@ class Supervisor:
         self._running[command.name] = process
         _log.info("process started", process=command.name, pid=process.pid)
         if self._stopping.is_set():
-            process.kill()
+            _kill_group(process.pid)
         try:
             return await process.wait()
         finally:
@@ -138,7 +138,8 @@ class Supervisor:
             return
         for name in keepers:
             if process := self._running.get(name):
-                process.terminate()
+                with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                    process.terminate()
         hurry = asyncio.ensure_future(self._hurry.wait())
         gone = asyncio.ensure_future(asyncio.wait(keepers.values()))
         await asyncio.wait(

@@ -88,8 +88,8 @@ class RedisBus:
             self._inboxes[topic].add(inbox)
             if topic not in new:  # the server listens already, or is about to confirm
                 inbox.put(topic)
-        await self._tell_server(subscribe=True, topics=new)
         try:
+            await self._tell_server(subscribe=True, topics=new)
             yield inbox
         finally:
             for topic in topics:
@@ -125,9 +125,13 @@ class RedisBus:
         while True:
             try:
                 await self._listen()
-            except (redis.RedisError, OSError) as error:
+            except Exception as error:  # noqa: BLE001  nobody else would listen then
+                if (task := asyncio.current_task()) and task.cancelling():
+                    return  # this came of closing
                 if not self._down:
-                    _log.warning("bus is down, readers look into SQL", error=type(error).__name__)
+                    expected = isinstance(error, (redis.RedisError, OSError))
+                    told = {"error": type(error).__name__, "exc_info": not expected}
+                    _log.warning("bus is down, readers look into SQL", **told)
                 self._down = True
             await asyncio.sleep(RECONNECT_SECONDS)
 

@@ -4,8 +4,10 @@ Files in the data directory when embedded; rows in PostgreSQL when distributed.
 """
 
 import asyncio
+import contextlib
 import errno
 import os
+import re
 import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -49,6 +51,17 @@ class Blobs(Protocol):
             Temporary: out of reach; some may be deleted.
         """
 
+    async def clear(self, seconds: float) -> int:
+        """Deletes what writers who died left half-written ``seconds`` ago; returns how many.
+
+        Raises:
+            Temporary: out of reach; some may be deleted.
+        """
+
+
+_PART = re.compile(r"\.[0-9a-z]{64}\.[0-9a-f]{16}")
+"""The name of a file that is being written: its place, and what is the writer's alone."""
+
 
 class FileBlobs:
     """A file a blob, in 256 folders, written beside its place and renamed into it."""
@@ -87,6 +100,22 @@ class FileBlobs:
 
     def _delete(self, hashes: Collection[str], since: float) -> set[str]:
         return {sha256 for sha256 in sorted(hashes) if not self._gone(self._path(sha256), since)}
+
+    async def clear(self, seconds: float) -> int:
+        try:
+            return await asyncio.to_thread(self._clear, self._clock() - seconds)
+        except OSError as error:
+            raise Temporary(f"the data directory cannot be written: {error}") from error
+
+    def _clear(self, before: float) -> int:
+        """Who still writes, however slowly, is met by an error that lets them try again."""
+        cleared = 0
+        for part in self._root.glob("??/.*"):
+            with contextlib.suppress(FileNotFoundError):  # it has come to its place just now
+                if _PART.fullmatch(part.name) and part.stat().st_mtime <= before:
+                    part.unlink()
+                    cleared += 1
+        return cleared
 
     @staticmethod
     def _gone(path: Path, since: float) -> bool:
@@ -200,3 +229,7 @@ class TableBlobs:
             await tx.conn.execute(delete(blob).where(b.sha256.in_(hashes), old))
             there = select(b.sha256).where(b.sha256.in_(hashes))
             return set((await tx.conn.execute(there)).scalars())
+
+    async def clear(self, seconds: float) -> int:  # noqa: ARG002  the protocol's name
+        """None: what a writer who died had begun, the database has taken back."""
+        return 0

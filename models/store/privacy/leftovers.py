@@ -59,6 +59,14 @@ class Leftovers:
                 await tx.conn.execute(delete(blob_left).where(settled))
         return deleted
 
+    async def clear(self) -> int:
+        """Deletes what writers who died left half-written: it may be of somebody erased since.
+
+        Raises:
+            Temporary: the data directory is out of reach; it is tried again.
+        """
+        return await self._blobs.clear(_GRACE_SECONDS)
+
     async def _due(self) -> set[str]:
         """Some of those that were noted long enough ago."""
         now = await self._db.now()

@@ -90,6 +90,7 @@ class Agents:
 
         async def all_of_it(tx: Tx) -> None:
             if values.get("disabled_at") is not None:
+                await _known(tx, agent_id)
                 for hand_over in HANDED_OVER.values():
                     await hand_over(tx, agent_id, None)
             if "password" in values or values.get("disabled_at") is not None:
@@ -300,6 +301,8 @@ class Agents:
         Those of the presences ``back`` become ready instead; returns their ids. Nobody whose
         shift is over is made ready.
         """
+        if not limits:
+            return []
         a = agent.c
         readied = []
         async with self._db.write() as tx:
@@ -377,6 +380,13 @@ class Agents:
             return {row.owner_id: row.units for row in await conn.execute(query)}
 
         return await self._db.look(found)
+
+
+async def _known(tx: Tx, agent_id: str) -> None:
+    """Before anything is done to them; without a lock: tickets are locked before people."""
+    query = select(agent.c.id).where(agent.c.id == agent_id)
+    if (await tx.conn.execute(query)).first() is None:
+        raise NotFound("no such agent")
 
 
 def _agent(row: Fields) -> Agent:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -157,3 +158,19 @@ async def test_a_blob_that_cannot_be_read_now_is_tried_again(tmp_path: Path) -> 
     (tmp_path / "ab" / ("ab" * 32)).mkdir(parents=True)
     with pytest.raises(Temporary):
         await FileBlobs(tmp_path).get("ab" * 32)
+
+
+async def test_what_a_killed_writer_left_half_written_is_cleared_in_time(tmp_path: Path) -> None:
+    clock = FakeClock()
+    blobs = FileBlobs(tmp_path, clock)
+    await blobs.put({"ab" * 32: b"content"})
+    part = tmp_path / "ab" / f".{'ab' * 32}.{'0f' * 8}"
+    part.write_bytes(b"cont")
+    os.utime(part, (clock(), clock()))
+    clock.pass_(899)
+    assert await blobs.clear(900.0) == 0, "it may be being written"
+    clock.pass_(1)
+    assert await blobs.clear(900.0) == 1
+    assert not part.exists()
+    assert await blobs.get("ab" * 32) == b"content"
+    assert await FileBlobs(tmp_path / "none").clear(900.0) == 0

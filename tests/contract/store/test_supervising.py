@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from models.agent import Presence
-from models.errors import Conflict
+from models.errors import Conflict, NotFound
 from models.message import Lane
 from models.routing import Needs
 from models.store import Store
@@ -151,6 +151,13 @@ async def test_who_stays_away_too_long_is_told_once_and_wrap_up_ends_by_itself(
     await store.agents.overstay(limits, [])
     told = [e for e in await store.events.after(0, 500) if e.kind == "agent.overstayed"]
     assert len(told) == 2, "the next time they are told again"
+    await store.agents.present(writer, Presence.MEAL)
+    assert await store.agents.overstay({}, ["meal"]) == [], "no limit, nobody over it"
+
+
+async def test_nobody_known_is_disabled(store: Store) -> None:
+    with pytest.raises(NotFound):
+        await store.agents.change("nobody", None, disabled_at=1.0)
 
 
 async def test_a_shift_ends_when_hands_are_empty_and_gets_nothing_more(

@@ -22,6 +22,7 @@ from tests.contract.workers.system import (
     System,
     said,
 )
+from workers.messages import labelling
 from workers.messages.parser import Outcome
 from workers.messages.pipeline import _GATHER_SECONDS, Limits
 
@@ -282,6 +283,15 @@ async def test_what_a_worker_left_behind_is_labelled_and_not_what_it_has_in_hand
     assert len(system.classifier.seen) == 1
     (found,) = await system.store.tickets.page()
     assert found.state == TicketState.WAITING
+
+
+async def test_more_tickets_than_a_page_are_labelled_at_once(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(labelling, "_PAGE", 2)
+    await system.bring(*(envelope(f"k{i}") for i in range(5)))
+    found = await system.store.tickets.page()
+    assert [t.state for t in found] == [TicketState.WAITING] * 5
 
 
 async def test_labels_that_abstain_go_to_triage(system: System) -> None:

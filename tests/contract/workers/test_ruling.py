@@ -88,6 +88,24 @@ async def test_files_that_cannot_be_deleted_do_not_stop_the_clock(
     assert await store.leftovers.delete() == 1, "it is still noted"
 
 
+async def test_the_clock_clears_what_was_left_half_written(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+
+    async def away(seconds: float) -> int:
+        asked.append(seconds)
+        raise Temporary("the folder is not there")
+
+    ruling = Ruling(store, Rules.model_validate(content()), Calendars(ALWAYS))
+    ticker = Ticker(store, Deliverer(store, {}), Bell(), ruling, 3, {}, (), {}, (), KEEP)
+    monkeypatch.setattr(store.blobs, "clear", away)
+    assert await ticker.tick()
+    assert asked == [900.0]
+    monkeypatch.undo()
+    assert await store.leftovers.clear() == 0
+
+
 async def test_rules_that_could_not_be_read_at_once_are_taken_over_at_the_next_look(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
