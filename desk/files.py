@@ -135,11 +135,18 @@ async def formatted(request: web.Request) -> web.Response:
 async def reveal(request: web.Request) -> web.Response:
     """A message with nothing masked; it is written down who asked."""
     entry, services = await _entry(request), request.app[SERVICES]
+    ticket = await seen(request)
     await _audited(request, "message.reveal", message=entry.id)
     ids = [entry.identity_id] if entry.identity_id else []
     senders = await services.store.people.senders(ids)
     told = entry_json(
-        entry, senders=senders, names={}, waits_because=None, find=services.spans, revealed=True
+        entry,
+        senders=senders,
+        names={},
+        waits_because=None,
+        find=services.spans,
+        original=services.ending(ticket.channel),
+        revealed=True,
     )
     return web.json_response(told)
 

@@ -52,15 +52,23 @@ async def told(
     names: Mapping[str, str],
     waits_because: str | None,
     find: FindSpans,
+    original: str | None = None,
 ) -> list[Json]:
     """Lines as the desk shows them, masked in a thread: others are served meanwhile.
 
-    An edit is shown where its message is.
+    An edit is shown where its message is. ``original``: see ``entry_json``.
     """
 
     def masked() -> list[Json]:
         return [
-            entry_json(line, senders=senders, names=names, waits_because=waits_because, find=find)
+            entry_json(
+                line,
+                senders=senders,
+                names=names,
+                waits_because=waits_because,
+                find=find,
+                original=original,
+            )
             for line in lines
             if line.changes_id is None
         ]

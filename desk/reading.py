@@ -164,7 +164,12 @@ async def show(request: web.Request) -> web.Response:
             "clocks": clocks_json(await store.clocks.of(ticket.id)),
             "clocks_behind": late,
             "messages": await told(
-                log, senders=senders, names=names, waits_because=problem, find=services.spans
+                log,
+                senders=senders,
+                names=names,
+                waits_because=problem,
+                find=services.spans,
+                original=services.ending(ticket.channel),
             ),
             "next_after": next_after,
             "delivery_problem": problem,

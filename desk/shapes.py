@@ -231,9 +231,13 @@ def entry_json(
     names: Mapping[str, str],
     waits_because: str | None,
     find: FindSpans,
+    original: str | None = None,
     revealed: bool = False,
 ) -> Json:
     """One line of a conversation. ``waits_because`` is said of answers that are queued.
+
+    ``original``: the ending of the files that messages of this channel are, as they came; None
+    where they are not handed out.
 
     Telephone numbers that ``find`` sees in a customer's words are masked unless ``revealed``.
     """
@@ -254,6 +258,7 @@ def entry_json(
         "text_full": entry.text_full if entry.text_full != entry.text else "",
         "keys": keys,
         "has_html": entry.html is not None,
+        "original": original if entry.envelope_id and entry.withdrawn_at is None else None,
         "attachments": [
             {name: file.get(name) for name in ("id", "name", "mime", "size", "state")}
             for file in entry.attachments

@@ -44,6 +44,9 @@ function unfold(words, make) {
   return { button, place };
 }
 
+/** Endings of originals that a program on a person's computer opens: those get a link. */
+const OPENED = new Set(["eml"]);
+
 function theirTools(desk, ticket, message) {
   const base = `/api/v1/tickets/${ticket.id}/messages/${message.id}`;
   const folds = [];
@@ -57,7 +60,7 @@ function theirTools(desk, ticket, message) {
     folds.push(unfold(t("message.html"), () =>
       h("iframe.formatted", { sandbox: true, src: `${base}/html`, title: t("message.html.title"), loading: "lazy" })));
   }
-  const raw = ticket.channel === "email" && !message.withdrawn_at && h("a.link", { href: `${base}/raw`, download: true }, t("message.raw"));
+  const raw = OPENED.has(message.original) && h("a.link", { href: `${base}/raw`, download: true }, t("message.raw"));
   return [
     message.attachments.length > 0 && h("div.files", null, message.attachments.map((file) => fileLink(base, file))),
     (folds.length > 0 || raw || hides(message)) && h("div.tools", null,

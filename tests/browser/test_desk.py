@@ -123,6 +123,24 @@ async def test_hostile_text_stays_text(page: Page, url: str, house: World) -> No
     assert await page.locator("#app img").count() == 1
 
 
+@pytest.mark.parametrize("mail", [True, False])
+async def test_an_original_that_a_program_opens_is_one_click_away(
+    page: Page, url: str, house: World, mail: bool
+) -> None:
+    me = await house.person("li")
+    ticket = await house.ticket(mail=mail)
+    await house.give(ticket, me)
+    await sign_in(page, url)
+    await page.locator(".card").click()
+    await expect(page.locator(".bubble")).to_have_count(1)
+    link = page.get_by_role("link", name="下载原文")
+    await expect(link).to_have_count(1 if mail else 0)
+    if mail:
+        async with page.expect_download() as taken:
+            await link.click()
+        assert (await taken.value).suggested_filename.endswith(".eml")
+
+
 async def test_formatted_mail_runs_and_loads_nothing(
     browser: Browser, url: str, house: World
 ) -> None:

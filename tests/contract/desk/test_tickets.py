@@ -490,6 +490,7 @@ async def test_downloads_never_run_and_are_written_down(house: World, visit: Vis
     desk = await visit("li")
     (message,) = (await desk.get(f"/tickets/{ticket}")).json["messages"]
     path = f"/tickets/{ticket}/messages/{message['id']}"
+    assert message["original"] == "eml"
     raw = await desk.get(f"{path}/raw")
     assert raw.raw == b"From: x\r\n\r\nhi"
     assert raw.headers["Content-Disposition"].endswith(f"{message['id']}.eml")
@@ -574,6 +575,7 @@ async def test_what_was_edited_and_withdrawn_is_shown_as_that(house: World, visi
     (message,) = view.json["messages"]
     assert (message["text"], message["earlier"], message["attachments"]) == ("", [], [])
     assert message["withdrawn_at"] is not None
+    assert message["original"] is None
     for rest in ("/raw", "/attachments/a1"):
         assert (await desk.get(path + rest)).status == 404
     kinds = {line["kind"] for line in view.json["history"]}
