@@ -60,7 +60,7 @@ async def too_early(tx: Tx, token: str, incoming: Sequence[Incoming]) -> set[str
     """Envelopes that wait: what they go on from may be among others that came before them.
 
     Those are in the hands of another worker, or about to be. No two can wait for each other, and
-    none waits for what is tried alone: that has its turn when nothing else is left.
+    none waits for what is tried alone: that has its turn later, see ``Envelopes.lease``.
     """
     named = {i.message.id: names for i in incoming if (names := _names(i.message))}
     if not named:

@@ -9,7 +9,9 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Row,
+    Select,
     Update,
     case,
     func,
@@ -34,6 +36,9 @@ a durable file needs two of its own (the content and its name)."""
 
 DIED = "the worker that had it died"
 """The error of an envelope whose worker said nothing more."""
+
+PATIENCE_SECONDS = 15.0
+"""A suspect that could have been tried for so long is tried before healthy ones."""
 
 LANES = [Lane.LIVE, Lane.MAIL]
 """By their number in the table."""
@@ -81,6 +86,8 @@ class Envelopes:
     def __init__(self, db: Database, blobs: Blobs) -> None:
         self._db = db
         self._blobs = blobs
+        self._healthy_next: set[Lane] = set()
+        """Where the last lease was a suspect's: between two of them a batch has its turn."""
 
     async def accept(self, envelopes: Sequence[Envelope]) -> list[Receipt]:
         """Stores all in one commit; a receipt for each, in order.
@@ -139,13 +146,18 @@ class Envelopes:
     ) -> Leased | None:
         """Up to ``limit`` unprocessed envelopes of a lane, oldest first; None when none.
 
-        Those whose worker died are suspect, and come one at a time once no healthy ones
-        are left. None follows those whose bodies have ``most_bytes`` together.
+        Those whose worker died are suspect, and come one at a time: once no healthy ones are
+        left, or after ``PATIENCE_SECONDS`` in turn with them. None follows those whose bodies
+        have ``most_bytes`` together.
         """
-        taken = await self._db.transact(partial(_take, lane, limit, seconds))
+        turn = lane not in self._healthy_next
+        taken = await self._db.transact(partial(_take, lane, limit, seconds, turn))
+        self._healthy_next.discard(lane)
         if taken is None:
             return None
         token, alone, rows = taken
+        if alone:
+            self._healthy_next.add(lane)
         try:
             leased = await self._load_some(sorted(rows, key=lambda row: row.id), most_bytes)
             if len(leased) < len(rows):
@@ -179,7 +191,8 @@ class Envelopes:
     async def _set_aside(self, token: str, alone: bool, error: str) -> None:
         """A body has gone: a batch is tried one by one, the envelope itself waits for a person."""
         async with self._db.write() as tx:
-            values = {"state": "parked", "error": error} if alone else {"suspect": True}
+            doubted = {"suspect": True, "not_before": tx.now}
+            values = {"state": "parked", "error": error} if alone else doubted
             change = _of(token).values(lease=None, lease_until=None, **values)
             await self._freed(tx, change)
 
@@ -245,7 +258,7 @@ class Envelopes:
         async with self._db.write() as tx:
             if not leased.alone:
                 freed = _of(leased.token).values(lease=None, lease_until=None, suspect=True)
-                await tx.conn.execute(freed)
+                await tx.conn.execute(freed.values(not_before=tx.now))
                 return
             charged = _of(leased.token).values(
                 lease=None,
@@ -276,6 +289,7 @@ class Envelopes:
                     state=_parked_from(charged, attempts),
                     error=func.coalesce(c.error, DIED),
                     suspect=True,
+                    not_before=tx.now,
                 )
             )
             return await self._freed(tx, freed)
@@ -319,8 +333,9 @@ class Envelopes:
         again = update(envelope).where(c.state == "parked")
         if envelope_ids is not None:
             again = again.where(c.id.in_(envelope_ids))
-        again = again.values(state="new", attempts=0, not_before=0, error=None).returning(c.id)
         async with self._db.write() as tx:
+            fresh = {"state": "new", "attempts": 0, "not_before": tx.now, "error": None}
+            again = again.values(fresh).returning(c.id)
             replayed = (await tx.conn.execute(again)).scalars().all()
             for envelope_id in replayed:
                 await tx.audit(by, "envelope.replay", envelope_id)
@@ -392,7 +407,7 @@ async def put_off(tx: Tx, token: str, envelope_ids: Collection[str], seconds: fl
 
 
 async def _take(
-    lane: Lane, limit: int, seconds: float, tx: Tx
+    lane: Lane, limit: int, seconds: float, suspects_turn: bool, tx: Tx
 ) -> tuple[str, bool, Sequence[Row[*tuple[Any, ...]]]] | None:
     """(token, whether alone, rows) of what is leased now; None when there is nothing."""
     c = envelope.c
@@ -403,10 +418,16 @@ async def _take(
         & c.lease.is_(None)
     )
     # As a comparison: with NOT, SQLite would sort the whole backlog for each lease.
-    ids = await _pick(tx, free & (c.suspect == False), limit)  # noqa: E712
-    alone = not ids
-    if alone:
-        ids = await _pick(tx, free & (c.suspect == True), 1)  # noqa: E712
+    healthy = _first(tx, free & (c.suspect == False), limit)  # noqa: E712
+    suspects = free & (c.suspect == True)  # noqa: E712
+    looks = [healthy]
+    if suspects_turn:
+        looks.append(_first(tx, suspects & (c.not_before <= tx.now - PATIENCE_SECONDS), 1))
+    found = (await tx.conn.execute(_together(looks))).all()
+    ids = [row.id for row in found if row.suspect] or [row.id for row in found]
+    alone = not ids or any(row.suspect for row in found)
+    if not ids:
+        ids = list((await tx.conn.execute(_first(tx, suspects, 1))).scalars())
     if not ids:
         return None
     token = tx.new_id()
@@ -419,11 +440,19 @@ async def _take(
     return token, alone, (await tx.conn.execute(taken)).all()
 
 
-async def _pick(tx: Tx, condition: Any, limit: int) -> list[str]:
-    query = select(envelope.c.id).where(condition).order_by(envelope.c.id).limit(limit)
-    if tx.dialect != "sqlite":
-        query = query.with_for_update(skip_locked=True)
-    return list((await tx.conn.execute(query)).scalars())
+def _first(tx: Tx, condition: Any, limit: int) -> Select[Any]:
+    """The oldest of a kind, and on a server those that nobody is taking just now."""
+    c = envelope.c
+    query = select(c.id, c.suspect).where(condition).order_by(c.id).limit(limit)
+    return query if tx.dialect == "sqlite" else query.with_for_update(skip_locked=True)
+
+
+def _together(looks: Sequence[Select[Any]]) -> Select[Any] | CompoundSelect[Any]:
+    """In one statement; each look by its own part of the index, and with its own locks."""
+    if len(looks) == 1:
+        return looks[0]
+    parts = [look.subquery() for look in looks]
+    return union_all(*(select(part.c.id, part.c.suspect) for part in parts))
 
 
 def _row(e: Envelope, sha256: str) -> dict[str, Any]:

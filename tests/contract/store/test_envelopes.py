@@ -9,7 +9,7 @@ from sqlalchemy import text
 from models.errors import Conflict, NotFound, Temporary
 from models.message import Lane
 from models.store import Store
-from models.store.intake.envelopes import INLINE_BYTES, finish
+from models.store.intake.envelopes import INLINE_BYTES, PATIENCE_SECONDS, finish
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import envelope, leased, thread
 
@@ -216,3 +216,52 @@ async def test_bodies_out_of_reach_give_the_lease_back(
         with pytest.raises(Temporary):
             await store.envelopes.lease(Lane.LIVE, 5, 30.0)
     assert len((await leased(store)).envelopes) == 1
+
+
+async def test_in_a_flood_a_suspect_waits_some_seconds_and_takes_turns_with_the_healthy(
+    store: Store, clock: FakeClock
+) -> None:
+    doubted = sorted((envelope(f"s{i}") for i in range(3)), key=lambda one: one.id)
+    await store.envelopes.accept(doubted)
+    await store.envelopes.fail(await leased(store), "boom", 3, 1.0)
+    healthy = sorted((envelope(f"h{i}") for i in range(10)), key=lambda one: one.id)
+    await store.envelopes.accept(healthy)
+
+    async def taken() -> tuple[bool, list[str]]:
+        lease = await store.envelopes.lease(Lane.LIVE, 2, 30.0)
+        assert lease
+        return lease.alone, [e.id for e in lease.envelopes]
+
+    clock.pass_(PATIENCE_SECONDS - 0.5)
+    assert await taken() == (False, [e.id for e in healthy[:2]])
+    clock.pass_(0.5)
+    order = [await taken() for _ in range(4)]
+    assert order == [
+        (True, [doubted[0].id]),
+        (False, [e.id for e in healthy[2:4]]),
+        (True, [doubted[1].id]),
+        (False, [e.id for e in healthy[4:6]]),
+    ]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+async def test_who_was_tried_alone_in_a_flood_goes_behind_it_again(
+    store: Store, clock: FakeClock, killed: bool
+) -> None:
+    bad = envelope("bad")
+    await store.envelopes.accept([bad])
+    await store.envelopes.fail(await leased(store), "boom", 3, 1.0)
+    await store.envelopes.accept([envelope(f"h{i}") for i in range(20)])
+    clock.pass_(PATIENCE_SECONDS)
+    lease = await leased(store)
+    assert [e.id for e in lease.envelopes] == [bad.id]
+    if killed:
+        clock.pass_(31)
+        assert await store.envelopes.expire(3) == 1
+    else:
+        await store.envelopes.fail(lease, "boom", 3, 1.0)
+    clock.pass_(PATIENCE_SECONDS - 0.5)
+    for _ in range(3):
+        healthy = await store.envelopes.lease(Lane.LIVE, 1, 30.0)
+        assert healthy
+        assert not healthy.alone
