@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, exists, or_, select, text
+from sqlalchemy import Row, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.message import Trust
@@ -65,10 +65,12 @@ async def read_unlabelled(
 ) -> list[Unlabelled]:
     """Tickets that want labels now, oldest first: see ``Queue.unlabelled``."""
     t, c = ticket.c, complaint.c
-    filed = exists().where(c.ticket_id == t.id, c.withdrawn_at.is_(None)).label("complaint")
+    # Not EXISTS: a server may answer that from the whole table.
+    filed = c.ticket_id.is_not(None).label("complaint")
     query = (
         select(*(t[name] for name in _ASKED), customer.c.tier, filed)
         .join(customer, customer.c.id == t.customer_id)
+        .outerjoin(complaint, (c.ticket_id == t.id) & c.withdrawn_at.is_(None))
         .where(_LABEL_DUE, t.held_until <= now)
         .order_by(t.id)
         .limit(limit)
