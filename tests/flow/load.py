@@ -175,8 +175,11 @@ async def unprocessed(store: Store) -> int:
 
 
 async def findings(store: Store, ledger: Ledger) -> dict[str, Any]:
-    """Everything that is wrong in the database; empty when all is well."""
-    async with store.db.read() as conn:
+    """Everything that is wrong in the database; empty when all is well.
+
+    As of one moment: tickets may be given to agents while it looks.
+    """
+    async with store.db.read(steady=True) as conn:
         wrong = {
             **_of_messages(await _rows(conn, message.c.ticket_id, message.c.text), ledger),
             **await _of_capacity(conn),
