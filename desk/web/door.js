@@ -88,7 +88,10 @@ export class Line {
     this.lastSeq = 0;
     this.failures = 0;
     this.stopped = false;
-    this.cut = () => this.socket?.close(); // it would seem alive for a minute yet
+    this.cut = () => {
+      this.onState(false); // the socket would seem alive for a minute yet, and closes when it likes
+      this.socket?.close();
+    };
     this.hurry = () => this.socket?.readyState !== WebSocket.OPEN && this.open();
   }
 
@@ -117,6 +120,7 @@ export class Line {
       this.listenFor(socket);
     };
     socket.onmessage = (message) => {
+      if (socket.readyState !== WebSocket.OPEN) return;
       this.listenFor(socket);
       this.hear(socket, JSON.parse(message.data));
     };

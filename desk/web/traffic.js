@@ -24,9 +24,9 @@ export function makeTraffic(desk) {
     if (!left) draw({ parked, deliveries, ...webhooks, events });
   }
 
+  // Work that says false has left all as it was.
   const act = (work) => attempt(desk, async () => {
-    await work();
-    await read();
+    if (await work() !== false) await read();
   });
   const tools = { desk, act, look, opened };
 

@@ -57,6 +57,7 @@ async function remove(hook) {
     send: async () => { gone = await call("DELETE", `/webhooks/${hook.id}`); },
   });
   if (gone) notice(t("webhooks.deleted", gone));
+  return Boolean(gone);
 }
 
 function log(hook, kinds, events, { act, look }) {

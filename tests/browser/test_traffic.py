@@ -149,6 +149,7 @@ async def test_a_webhook_is_added_looked_at_and_stopped(
     form = page.get_by_role("dialog").last
     await expect(form).to_contain_text("1 due and 0 failed event(s) are sent no more")
     await form.get_by_role("button", name="Cancel").click()
+    await expect(form.get_by_role("button", name="Cancel")).to_have_count(0)
     assert len(await house.store.webhooks.all()) == 1
     await panel.get_by_role("button", name="Delete").click()
     await form.get_by_role("button", name="Delete").click()
