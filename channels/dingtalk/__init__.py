@@ -1,6 +1,7 @@
 """DingTalk (钉钉): words to the robot of a company's own app, in direct chats and in groups."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from channels.dingtalk.options import Options
@@ -8,8 +9,8 @@ from models.message import Envelope, File, Lane, Normalized, OutboundMessage, Se
 from models.ports import Door
 
 if TYPE_CHECKING:
+    from channels.dingtalk.api import Api
     from channels.dingtalk.stream import Stream
-    from channels.dingtalk.voice import Voice
 
 __all__ = ["DingtalkChannel", "Options", "create"]
 
@@ -25,16 +26,13 @@ class DingtalkChannel:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._made: Voice | None = None
         self._stream: Stream | None = None
 
-    @property
-    def _voice(self) -> "Voice":
-        from channels.dingtalk.voice import Voice
+    @cached_property
+    def _api(self) -> "Api":
+        from channels.dingtalk.api import Api
 
-        if self._made is None:
-            self._made = Voice(self._options)
-        return self._made
+        return Api(self._options)
 
     def normalize(self, envelope: Envelope, /) -> list[Normalized]:
         from channels.dingtalk.reading import read
@@ -58,7 +56,7 @@ class DingtalkChannel:
             await self._stream.stop()
 
     async def send(self, outbound: OutboundMessage, /) -> SendResult:
-        return await self._voice.send(outbound)
+        return await self._api.send(outbound)
 
     async def fetch(self, account: str, ref: Mapping[str, Any], /) -> File:
         """The file that DingTalk gives for ``ref["code"]``.
@@ -68,7 +66,7 @@ class DingtalkChannel:
             Permanent: its code is over, or it is too large.
         """
         del account
-        return await self._voice.fetch(str(ref["code"]))
+        return await self._api.fetch(str(ref["code"]))
 
     def ready(self) -> str | None:
         return None

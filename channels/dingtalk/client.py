@@ -9,9 +9,17 @@ from yarl import URL
 
 from channels.dingtalk.options import Options
 from channels.dingtalk.receiving import read
-from models.asking import NotAsked, NoToken, Refused, Tokens, TooLarge, Unclear, at_most
 from models.message import File
-from models.voice import retry_after
+from models.platform_api import (
+    AccessToken,
+    NotReached,
+    OutcomeUnknown,
+    Refused,
+    TokenUnavailable,
+    TooLarge,
+    read_at_most,
+    retry_after,
+)
 
 _EARLY_SECONDS = 300.0
 """A token is good for two hours; it is changed so long before."""
@@ -65,7 +73,7 @@ class Client:
             "appSecret": options.client_secret.get_secret_value(),
         }
         self._patience = aiohttp.ClientTimeout(total=options.timeout_seconds)
-        self._tokens = Tokens(self._given, time.monotonic, _EARLY_SECONDS)
+        self._token = AccessToken(self._issue_token, time.monotonic, _EARLY_SECONDS)
 
     async def ask(
         self, http: aiohttp.ClientSession, path: str, told: Mapping[str, Any]
@@ -73,10 +81,9 @@ class Client:
         """What DingTalk answers to one POST.
 
         Raises:
-            NotAsked, NoToken, Refused: it was not done.
-            Unclear: it may have been done.
+            RequestFailed: it was not done, or it may have been (``OutcomeUnknown``).
         """
-        return await self._tokens.used_in(
+        return await self._token.call(
             lambda token: _posted(
                 http, f"{self._url}/v1.0/{path}", {"json": told, "headers": {_TOKEN: token}}
             )
@@ -92,7 +99,7 @@ class Client:
         """The id of a file that is now on DingTalk's server; ``form`` is made for each attempt.
 
         Raises:
-            NotAsked, NoToken, Refused, Unclear: it is not there.
+            RequestFailed: it is not there.
         """
 
         async def posted(token: str) -> dict[str, Any]:
@@ -100,41 +107,43 @@ class Client:
             arguments = {"params": query, "data": form(), "timeout": timeout}
             return await _posted(http, f"{self._older}/media/upload", arguments)
 
-        number = (await self._tokens.used_in(posted)).get("media_id")
+        number = (await self._token.call(posted)).get("media_id")
         if not isinstance(number, str) or not number:
-            raise Unclear("no media_id")
+            raise OutcomeUnknown("no media_id")
         return number
 
     async def download(self, http: aiohttp.ClientSession, url: str, most: int) -> File:
         """What is at an address that DingTalk gave: signed as it is, it takes no token of ours.
 
         Raises:
-            Unclear: it was not given.
+            OutcomeUnknown: it was not given.
             TooLarge: it has more than ``most`` bytes.
         """
         try:
             async with http.get(URL(url, encoded=True), allow_redirects=False) as response:
                 if response.status != 200:
-                    raise Unclear(f"HTTP {response.status}")
-                content = await at_most(most, response.content.iter_any())
+                    raise OutcomeUnknown(f"HTTP {response.status}")
+                content = await read_at_most(most, response.content.iter_any())
                 return File(content, response.content_type)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise Unclear(type(error).__name__) from error
+            raise OutcomeUnknown(type(error).__name__) from error
 
-    async def _given(self) -> tuple[str, float]:
+    async def _issue_token(self) -> tuple[str, float]:
         url = f"{self._url}/v1.0/oauth2/accessToken"
         try:
             async with aiohttp.ClientSession(timeout=self._patience) as http:
                 told = await _posted(http, url, {"json": self._login})
-        except (NotAsked, Unclear) as error:
-            raise NoToken(str(error), wrong=False) from error
+        except (NotReached, OutcomeUnknown) as error:
+            raise TokenUnavailable(str(error), bad_credentials=False) from error
         except Refused as refused:
-            if refused.mendable:
+            if refused.fixable:
                 raise  # its own sentence says more than that there is no token
-            raise NoToken(str(refused), wrong=not refused.busy) from refused
+            raise TokenUnavailable(
+                str(refused), bad_credentials=not refused.rate_limited
+            ) from refused
         token, seconds = told.get("accessToken"), told.get("expireIn")
         if not isinstance(token, str) or not token or not isinstance(seconds, int | float):
-            raise NoToken("no token in it", wrong=False)
+            raise TokenUnavailable("no token in it", bad_credentials=False)
         return token, float(seconds)
 
 
@@ -143,13 +152,13 @@ async def _posted(
 ) -> dict[str, Any]:
     try:
         async with http.post(url, allow_redirects=False, **arguments) as response:
-            raw = await at_most(_MOST_TOLD, response.content.iter_any())
+            raw = await read_at_most(_MOST_TOLD, response.content.iter_any())
             return _answer(response.status, response.headers.get("Retry-After", ""), raw)
     except aiohttp.ClientConnectorError as error:
-        raise NotAsked(type(error).__name__) from error
+        raise NotReached(type(error).__name__) from error
     except (aiohttp.ClientError, OSError, TooLarge) as error:
         # A dropped socket, a late answer: TimeoutError is an OSError.
-        raise Unclear(type(error).__name__) from error
+        raise OutcomeUnknown(type(error).__name__) from error
 
 
 def _answer(status: int, waiting: str, raw: bytes) -> dict[str, Any]:
@@ -162,9 +171,9 @@ def _answer(status: int, waiting: str, raw: bytes) -> dict[str, Any]:
     code = str(told.get("errcode") or told.get("code") or "")
     said = str(told.get("errmsg") or told.get("message") or "")[:_LONGEST]
     if told.get("status") == _FENCED:
-        raise Refused(_FENCED, "", wait=_FENCED_SECONDS, busy=True)
+        raise Refused(_FENCED, "", retry_after=_FENCED_SECONDS, rate_limited=True)
     if status >= 500 or (status < 300 and not told):
-        raise Unclear(f"HTTP {status} {code}".strip())
+        raise OutcomeUnknown(f"HTTP {status} {code}".strip())
     if status < 300 and not code:
         return told
     raise refused(code or f"HTTP {status}", said, status, retry_after(waiting))
@@ -176,8 +185,8 @@ def refused(code: str, said: str, status: int = 200, wait: float = 0.0) -> Refus
     return Refused(
         code,
         said,
-        wait=_USED_UP_SECONDS if code in _USED_UP else wait,
-        busy=busy or any(word in code.lower() for word in _BUSY),
-        stale=status == 401 or code in _STALE,
-        mendable=code != CODE_OVER and code.startswith(_MENDABLE),
+        retry_after=_USED_UP_SECONDS if code in _USED_UP else wait,
+        rate_limited=busy or any(word in code.lower() for word in _BUSY),
+        stale_token=status == 401 or code in _STALE,
+        fixable=code != CODE_OVER and code.startswith(_MENDABLE),
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from channels.dingtalk.client import CODE_OVER
-from models.asking import Refused, Words
+from models.platform_api import ErrorTexts, Refused
 
 NOT_OURS, KEPT_BACK = "invalidStaffIdList", "filteredStaffIdList"
 """Lists in an answer that was “done”: whom of the receivers nothing was sent to, and why."""
@@ -69,7 +69,7 @@ _SENTENCES: Mapping[str, str] = MappingProxyType(
 )
 
 
-def _why(refused: Refused) -> str:
+def _sentence(refused: Refused) -> str:
     """A sentence in both languages, with DingTalk's own code and words behind it.
 
     Codes are words with points between them, from the kind of fault to the fault.
@@ -81,12 +81,12 @@ def _why(refused: Refused) -> str:
     return f"{told} [{refused}]"
 
 
-WORDS = Words(
-    wrong_login=(
+ERROR_TEXTS = ErrorTexts(
+    bad_credentials=(
         "client_id 或 client_secret 不对，请到钉钉开发者后台核对"
         " / client_id or client_secret is wrong: check it in DingTalk's developer console"
     ),
-    not_let_in="暂时拿不到钉钉的令牌 / DingTalk gives no token just now",
-    too_fast="钉钉嫌太快 / Too fast for DingTalk",
-    why=_why,
+    login_unavailable="暂时拿不到钉钉的令牌 / DingTalk gives no token just now",
+    rate_limited="钉钉嫌太快 / Too fast for DingTalk",
+    refused=_sentence,
 )

@@ -1,6 +1,7 @@
 """Feishu (Lark): direct messages to the app's bot, and groups that it is in."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from channels.feishu.options import Options
@@ -8,7 +9,7 @@ from models.message import Envelope, File, Lane, Normalized, OutboundMessage, Se
 from models.ports import Door
 
 if TYPE_CHECKING:
-    from channels.feishu.voice import Voice
+    from channels.feishu.api import Api
 
 __all__ = ["FeishuChannel", "Options", "create"]
 
@@ -21,21 +22,18 @@ class FeishuChannel:
     isolated = False
     original_ending = "json"
     repeatable = False
-    """Feishu knows an answer again for an hour only, which ``Voice`` makes use of by itself."""
+    """Feishu knows an answer again for an hour only, which ``Api`` makes use of by itself."""
 
     offers_choices = True
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._made: Voice | None = None
 
-    @property
-    def _voice(self) -> "Voice":
-        from channels.feishu.voice import Voice
+    @cached_property
+    def _api(self) -> "Api":
+        from channels.feishu.api import Api
 
-        if self._made is None:
-            self._made = Voice(self._options)
-        return self._made
+        return Api(self._options)
 
     def normalize(self, envelope: Envelope, /) -> list[Normalized]:
         from channels.feishu.reading import read
@@ -52,7 +50,7 @@ class FeishuChannel:
         """Nothing runs between two requests."""
 
     async def send(self, outbound: OutboundMessage, /) -> SendResult:
-        return await self._voice.send(outbound)
+        return await self._api.send(outbound)
 
     async def fetch(self, account: str, ref: Mapping[str, Any], /) -> File:
         """The file ``ref["key"]`` of the message ``ref["message"]``.
@@ -62,7 +60,7 @@ class FeishuChannel:
             Permanent: it is gone, too large, or none that an app may fetch.
         """
         del account
-        return await self._voice.fetch(str(ref["message"]), str(ref["key"]), str(ref["type"]))
+        return await self._api.fetch(str(ref["message"]), str(ref["key"]), str(ref["type"]))
 
     def ready(self) -> str | None:
         return None

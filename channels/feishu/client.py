@@ -8,9 +8,16 @@ from typing import Any
 import aiohttp
 
 from channels.feishu.options import Options
-from models.asking import NotAsked, NoToken, Refused, Tokens, Unclear, at_most
 from models.message import File
-from models.voice import retry_after
+from models.platform_api import (
+    AccessToken,
+    NotReached,
+    OutcomeUnknown,
+    Refused,
+    TokenUnavailable,
+    read_at_most,
+    retry_after,
+)
 
 _EARLY_SECONDS = 600.0
 """A token is changed so long before its end; Feishu gives another in its last half hour."""
@@ -47,7 +54,7 @@ class Client:
             "app_secret": options.app_secret.get_secret_value(),
         }
         self._patience = aiohttp.ClientTimeout(total=options.timeout_seconds)
-        self._tokens = Tokens(self._given, time.monotonic, _EARLY_SECONDS)
+        self._token = AccessToken(self._issue_token, time.monotonic, _EARLY_SECONDS)
 
     async def ask(
         self, http: aiohttp.ClientSession, path: str, arguments: Arguments
@@ -55,18 +62,15 @@ class Client:
         """What Feishu answers to one POST.
 
         Raises:
-            NotAsked, NoToken, Refused: it was not done.
-            Unclear: it may have been done.
+            RequestFailed: it was not done, or it may have been (``OutcomeUnknown``).
         """
-        return await self._tokens.used_in(
-            lambda token: self._posted(http, path, token, arguments())
-        )
+        return await self._token.call(lambda token: self._posted(http, path, token, arguments()))
 
     async def download(self, http: aiohttp.ClientSession, path: str, most: int) -> File:
         """A file of at most ``most`` bytes.
 
         Raises:
-            NotAsked, NoToken, Refused, Unclear: it was not given.
+            RequestFailed: it was not given.
             TooLarge: it has more bytes.
         """
 
@@ -78,19 +82,21 @@ class Client:
                 ) as response:
                     return await _downloaded(response, most)
             except (aiohttp.ClientError, OSError) as error:
-                raise Unclear(type(error).__name__) from error
+                raise OutcomeUnknown(type(error).__name__) from error
 
-        return await self._tokens.used_in(asked)
+        return await self._token.call(asked)
 
-    async def _given(self) -> tuple[str, float]:
+    async def _issue_token(self) -> tuple[str, float]:
         path = "auth/v3/tenant_access_token/internal"
         try:
             async with aiohttp.ClientSession(timeout=self._patience) as http:
                 told = await self._posted(http, path, "", {"json": self._login})
-        except (NotAsked, Unclear) as error:
-            raise NoToken(str(error), wrong=False) from error
+        except (NotReached, OutcomeUnknown) as error:
+            raise TokenUnavailable(str(error), bad_credentials=False) from error
         except Refused as refused:
-            raise NoToken(str(refused), wrong=not refused.busy) from refused
+            raise TokenUnavailable(
+                str(refused), bad_credentials=not refused.rate_limited
+            ) from refused
         return str(told.get("tenant_access_token") or ""), float(told.get("expire") or 0)
 
     async def _posted(
@@ -109,17 +115,17 @@ class Client:
             ) as response:
                 return _answer(response, await response.read())
         except aiohttp.ClientConnectorError as error:
-            raise NotAsked(type(error).__name__) from error
+            raise NotReached(type(error).__name__) from error
         except (aiohttp.ClientError, OSError) as error:
             # A dropped socket, a late answer: TimeoutError is an OSError.
-            raise Unclear(type(error).__name__) from error
+            raise OutcomeUnknown(type(error).__name__) from error
 
 
 async def _downloaded(response: aiohttp.ClientResponse, most: int) -> File:
     if response.status != 200:
         _answer(response, await response.read())
-        raise Unclear(f"HTTP {response.status}")
-    content = await at_most(most, response.content.iter_any())
+        raise OutcomeUnknown(f"HTTP {response.status}")
+    content = await read_at_most(most, response.content.iter_any())
     return File(content, response.content_type)
 
 
@@ -130,19 +136,25 @@ def _answer(response: aiohttp.ClientResponse, raw: bytes) -> dict[str, Any]:
     headers = response.headers
     wait = retry_after(headers.get("x-ogw-ratelimit-reset") or headers.get("Retry-After") or "")
     if response.status == 429:
-        raise _refused(code if isinstance(code, int) else 0, said, wait, busy=True)
+        raise _refused(code if isinstance(code, int) else 0, said, wait, rate_limited=True)
     if response.status >= 500 or not isinstance(code, int) or code in _BROKEN:
-        raise Unclear(f"HTTP {response.status}, {code}")
+        raise OutcomeUnknown(f"HTTP {response.status}, {code}")
     if code == _BEING_SENT:
-        raise Unclear(str(code))
+        raise OutcomeUnknown(str(code))
     if code != 0:
-        raise _refused(code, said, wait, busy=code in _BUSY)
+        raise _refused(code, said, wait, rate_limited=code in _BUSY)
     return told
 
 
-def _refused(code: int, told: str, wait: float, *, busy: bool) -> Refused:
-    stale, mendable = code in _STALE, code == NO_SCOPE
-    return Refused(code, told, wait=wait, busy=busy, stale=stale, mendable=mendable)
+def _refused(code: int, reason: str, wait: float, *, rate_limited: bool) -> Refused:
+    return Refused(
+        code,
+        reason,
+        retry_after=wait,
+        rate_limited=rate_limited,
+        stale_token=code in _STALE,
+        fixable=code == NO_SCOPE,
+    )
 
 
 def _read(raw: bytes) -> dict[str, Any]:

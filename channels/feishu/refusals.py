@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from channels.feishu.client import NO_SCOPE
-from models.asking import Refused, Words
+from models.platform_api import ErrorTexts, Refused
 
 _SENTENCES: Mapping[int | str, str] = MappingProxyType(
     {
@@ -48,18 +48,18 @@ _SENTENCES: Mapping[int | str, str] = MappingProxyType(
 )
 
 
-def _why(refused: Refused) -> str:
+def _sentence(refused: Refused) -> str:
     """A sentence in both languages, with Feishu's own code and words behind it."""
     told = _SENTENCES.get(refused.code, "飞书没有接受 / Feishu did not take it")
     return f"{told} [{refused}]"
 
 
-WORDS = Words(
-    wrong_login=(
+ERROR_TEXTS = ErrorTexts(
+    bad_credentials=(
         "app_id 或 app_secret 不对，请到飞书开发者后台核对"
         " / app_id or app_secret is wrong: check it in Feishu's developer console"
     ),
-    not_let_in="暂时拿不到飞书的令牌 / Feishu gives no token just now",
-    too_fast="飞书嫌太快 / Too fast for Feishu",
-    why=_why,
+    login_unavailable="暂时拿不到飞书的令牌 / Feishu gives no token just now",
+    rate_limited="飞书嫌太快 / Too fast for Feishu",
+    refused=_sentence,
 )

@@ -9,7 +9,8 @@ import aiohttp
 from channels.ingest.options import Source
 from channels.ingest.signing import KEY, SIGNATURE, TIMESTAMP, sign
 from models.message import OutboundMessage, SendResult
-from models.voice import characters, retry_after, split
+from models.platform_api import retry_after
+from models.sending import characters, split
 
 FIRST_RETRY_SECONDS = 30.0
 LONGEST_RETRY_SECONDS = 3600.0

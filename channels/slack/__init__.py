@@ -1,6 +1,7 @@
 """Slack: threads in channels, and direct messages to the app."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from channels.slack.options import Options
@@ -30,17 +31,14 @@ class SlackChannel:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._made: Api | None = None
         self._sockets: Sockets | None = None
         self._backfill: Backfill | None = None
 
-    @property
+    @cached_property
     def _api(self) -> "Api":
         from channels.slack.api import Api
 
-        if self._made is None:
-            self._made = Api(self._options)
-        return self._made
+        return Api(self._options)
 
     def normalize(self, envelope: Envelope, /) -> list[Normalized]:
         from channels.slack.reading import read

@@ -13,7 +13,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from channels.slack.options import Options
 from models.errors import Permanent, Temporary
 from models.message import Attachment, Choice, File, OutboundMessage, SendResult
-from models.voice import Pacer, characters, in_turn, retry_after, split
+from models.platform_api import retry_after
+from models.sending import Pacer, characters, in_turn, split
 
 MAX_CHARACTERS = 4000
 """Of one message; Slack cuts what is longer than 40,000 and advises this."""

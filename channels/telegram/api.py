@@ -38,7 +38,7 @@ from telegram.request import HTTPXRequest
 from channels.telegram.options import Options
 from models.errors import Permanent, Temporary
 from models.message import File, OutboundMessage, SendResult
-from models.voice import Pacer, in_turn, split, utf16_units
+from models.sending import Pacer, in_turn, split, utf16_units
 
 # The library's own switch: without it every flood limit is a deprecation warning.
 os.environ.setdefault("PTB_TIMEDELTA", "true")

@@ -1,6 +1,7 @@
 """WeChat Official Accounts (微信公众号): messages are posted to us, answers go by the API."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from channels.wechat.options import MUTE, Options
@@ -23,15 +24,12 @@ class WechatChannel:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._made: Api | None = None
 
-    @property
+    @cached_property
     def _api(self) -> "Api":
         from channels.wechat.api import Api
 
-        if self._made is None:
-            self._made = Api(self._options)
-        return self._made
+        return Api(self._options)
 
     def normalize(self, envelope: Envelope, /) -> list[Normalized]:
         from channels.wechat.reading import read

@@ -9,12 +9,13 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from channels.wechat.calls import Calls, Gate, Reply, TooLarge
+from channels.wechat.client import Client, Gate, Reply, TooLarge
 from channels.wechat.options import Options
 from channels.wechat.outcomes import AGAIN_SECONDS, GONE, Refused, became, refusal
 from models.errors import Permanent, Temporary
 from models.message import Attachment, File, OutboundMessage, SendResult
-from models.voice import in_turn, retry_after, split, utf8_bytes
+from models.platform_api import retry_after
+from models.sending import in_turn, split, utf8_bytes
 
 MAX_TEXT_BYTES = 2048
 """Of one message, in UTF-8. More is refused (45002)."""
@@ -42,7 +43,7 @@ class Api:
 
     def __init__(self, options: Options, clock: Callable[[], float] = time.monotonic) -> None:
         self._own = options.base_url
-        self._calls = Calls(options, clock)
+        self._client = Client(options, clock)
 
     # -- answers -----------------------------------------------------------------------
 
@@ -72,7 +73,7 @@ class Api:
         # WeChat shows what is escaped as it was escaped: it wants the characters themselves.
         body = json.dumps(said, ensure_ascii=False).encode()
         try:
-            return _result(await self._calls.post("message/custom/send", lambda: body))
+            return _result(await self._client.post("message/custom/send", lambda: body))
         except Gate as gate:
             return gate.result
         except aiohttp.ClientConnectorError as error:
@@ -96,7 +97,7 @@ class Api:
             made.add_field("media", content, filename=name, content_type=file.mime)
             return made
 
-        reply = await self._calls.post("media/upload", form, {"type": kind}, len(content))
+        reply = await self._client.post("media/upload", form, {"type": kind}, len(content))
         told = reply.told() or {}
         if told.get("errcode"):
             raise refusal(told)
@@ -109,7 +110,7 @@ class Api:
     async def fetch(self, media_id: str) -> File:
         """A file that a customer sent; a video's answer names the address where it is."""
         try:
-            reply = await self._calls.get("media/get", {"media_id": media_id}, MAX_FILE_BYTES)
+            reply = await self._client.get("media/get", {"media_id": media_id}, MAX_FILE_BYTES)
             told = reply.told()
             if told and told.get("video_url"):
                 reply, told = await self._video(str(told["video_url"])), None
@@ -132,7 +133,7 @@ class Api:
                 "视频不在微信的服务器上，请在公众号后台查看"
                 " / The video is not on WeChat's own hosts: see it on the account's own page"
             )
-        return await self._calls.download(url, MAX_FILE_BYTES)
+        return await self._client.download(url, MAX_FILE_BYTES)
 
 
 def _unfit(outbound: OutboundMessage, parts: int) -> str:

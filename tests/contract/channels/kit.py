@@ -15,7 +15,7 @@ from aiohttp import web
 
 from models.message import Envelope, Lane, OutboundMessage, ReplyRoute
 from models.ports import Channel
-from models.voice import Size, characters
+from models.sending import Size, characters
 from tests.contract.channels.house import House
 from tests.contract.channels.platform import Asked, Misdeed, Platform
 

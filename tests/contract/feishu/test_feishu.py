@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from channels.feishu import FeishuChannel, create
-from channels.feishu import voice as voice_module
+from channels.feishu import api as api_module
 from channels.feishu.proof import opened
 from models.errors import Permanent, Rejected, Temporary
 from models.message import Attachment, ReplyRoute, SendResult
@@ -325,7 +325,7 @@ async def test_sending_again_within_the_hour_shows_it_once(place: Start) -> None
 async def test_what_does_not_reach_feishu_is_tried_again(place: Start) -> None:
     made = await place()
     assert (await made.answer()).state == "sent"
-    client = made.channel._voice._client
+    client = made.channel._api._client
     client._url = "http://127.0.0.1:9/open-apis"  # it goes away, and the token is still good
     assert (await made.answer()).state == "retry"
 
@@ -433,7 +433,7 @@ async def test_a_token_is_asked_for_once_and_again_before_its_end(place: Start) 
     for _ in range(3):
         assert (await made.answer()).state == "sent"
     assert made.company.tokens == 1
-    tokens = made.channel._voice._client._tokens
+    tokens = made.channel._api._client._token
     for ahead, asked in ((6590, 1), (6610, 2), (6620, 2)):  # ten minutes before its end
         tokens._clock = lambda ahead=ahead: time.monotonic() + ahead  # type: ignore[misc]
         assert (await made.answer()).state == "sent"
@@ -513,7 +513,7 @@ async def test_a_file_that_is_not_given(
 
 
 async def test_a_file_that_is_too_large(place: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(voice_module, "MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr(api_module, "MAX_FILE_BYTES", 1000)
     made = await place()
     with pytest.raises(Permanent):
         await made.channel.fetch("feishu", _ref("file_large"))

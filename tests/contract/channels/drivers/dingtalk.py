@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 from aiohttp import WSMsgType, web
 
 from channels import dingtalk
+from channels.dingtalk.api import MAX_BYTES, weight
 from channels.dingtalk.proof import WINDOW_SECONDS
-from channels.dingtalk.voice import MAX_BYTES, weight
 from models.message import ReplyRoute
 from models.ports import Channel
 from tests.contract.channels.house import House

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from channels import telegram
 from models.message import ReplyRoute
 from models.ports import Channel
-from models.voice import utf16_units
+from models.sending import utf16_units
 from tests.contract.channels.house import House
 from tests.contract.channels.kit import SECRET, Driver, Expected, Heard, Tampering, marked
 from tests.contract.channels.platform import DROP, SLOW, Asked, Misdeed, Platform

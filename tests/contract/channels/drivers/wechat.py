@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from channels import wechat
 from models.message import ReplyRoute
 from models.ports import Channel
-from models.voice import utf8_bytes
+from models.sending import utf8_bytes
 from tests.contract.channels.house import House
 from tests.contract.channels.kit import SECRET, Driver, Expected, Heard, Tampering, marked
 from tests.contract.channels.platform import DROP, SLOW, Asked, Misdeed, Platform

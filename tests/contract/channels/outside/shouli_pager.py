@@ -23,8 +23,9 @@ from models.message import (
     SendResult,
     Trust,
 )
+from models.platform_api import retry_after
 from models.ports import Door
-from models.voice import characters, in_turn, retry_after, split
+from models.sending import characters, in_turn, split
 
 MAX_CHARACTERS = 160
 

@@ -10,20 +10,19 @@ import aiohttp
 from channels.dingtalk.client import Client, refused
 from channels.dingtalk.options import Options
 from channels.dingtalk.reading import GROUP
-from channels.dingtalk.refusals import KEPT_BACK, NOT_OURS, TOO_FAST, WORDS
-from models.asking import (
-    NotAsked,
-    NoToken,
-    Refused,
-    TooLarge,
-    Unclear,
-    became,
-    not_fetched,
-    not_uploaded,
-)
+from channels.dingtalk.refusals import ERROR_TEXTS, KEPT_BACK, NOT_OURS, TOO_FAST
 from models.errors import Permanent
 from models.message import Attachment, File, OutboundMessage, SendResult
-from models.voice import Pacer, in_turn, split
+from models.platform_api import (
+    OutcomeUnknown,
+    Refused,
+    RequestFailed,
+    TooLarge,
+    fetch_failure,
+    send_failure,
+    upload_failure,
+)
+from models.sending import Pacer, in_turn, split
 
 MAX_BYTES = 14_000
 """Of the words in one message, by ``weight``: DingTalk takes 15,000 of what it calls msgParam."""
@@ -52,7 +51,7 @@ class Message(NamedTuple):
     """One message: DingTalk's name of its kind, and what is in it."""
 
     kind: str
-    told: Mapping[str, str]
+    content: Mapping[str, str]
 
 
 def weight(text: str) -> int:
@@ -60,7 +59,7 @@ def weight(text: str) -> int:
     return len(_json(text).encode())
 
 
-class Voice:
+class Api:
     """One app's answers, and the files that it fetches."""
 
     def __init__(self, options: Options) -> None:
@@ -83,42 +82,50 @@ class Voice:
         async with aiohttp.ClientSession(timeout=self._timeout()) as http:
             try:
                 files = [
-                    await self._uploaded(http, file, outbound.files[file.sha256 or ""])
+                    await self._upload_as_message(http, file, outbound.files[file.sha256 or ""])
                     for file in outbound.attachments
                 ]
-            except (NotAsked, NoToken, Refused, Unclear) as error:
-                return not_uploaded(error, WORDS)
-            said = [*_words(outbound.text), *files]
+            except RequestFailed as error:
+                return upload_failure(error, ERROR_TEXTS)
+            messages = [*_words(outbound.text), *files]
             address = outbound.route.address
-            return await in_turn([partial(self._step, http, address, one) for one in said])
+            return await in_turn([partial(self._send_one, http, address, one) for one in messages])
 
-    async def _step(self, http: aiohttp.ClientSession, address: str, said: Message) -> SendResult:
+    async def _send_one(
+        self, http: aiohttp.ClientSession, address: str, message: Message
+    ) -> SendResult:
         await self._pacer.wait(address)
         try:
-            return SendResult("sent", await self._said(http, address, said))
-        except (NotAsked, NoToken, Refused, Unclear) as error:
-            return became(error, WORDS)
+            return SendResult("sent", await self._post_message(http, address, message))
+        except RequestFailed as error:
+            return send_failure(error, ERROR_TEXTS)
 
-    async def _said(self, http: aiohttp.ClientSession, address: str, said: Message) -> str:
+    async def _post_message(
+        self, http: aiohttp.ClientSession, address: str, message: Message
+    ) -> str:
         """DingTalk's name of the message that it has taken.
 
         Raises:
-            NotAsked, NoToken, Refused: it was not sent.
-            Unclear: nobody can know. DingTalk takes no number of ours: it is not sent again.
+            RequestFailed: it was not sent, or nobody can know (``OutcomeUnknown``). DingTalk takes
+                no number of ours: it is not sent again.
         """
         kind, _, whom = address.partition("/")
-        message = {"robotCode": self._robot, "msgKey": said.kind, "msgParam": _json(said.told)}
+        payload = {
+            "robotCode": self._robot,
+            "msgKey": message.kind,
+            "msgParam": _json(message.content),
+        }
         path, to = "robot/oToMessages/batchSend", dict[str, Any](userIds=[whom])
         if kind == GROUP:
             path, to = "robot/groupMessages/send", {"openConversationId": whom}
-        told = await self._client.ask(http, path, {**message, **to})
-        _heard_of(whom, told)
+        told = await self._client.ask(http, path, {**payload, **to})
+        _raise_if_left_out(whom, told)
         name = told.get("processQueryKey")
         if not isinstance(name, str) or not name:
-            raise Unclear("no processQueryKey")
+            raise OutcomeUnknown("no processQueryKey")
         return name
 
-    async def _uploaded(
+    async def _upload_as_message(
         self, http: aiohttp.ClientSession, file: Attachment, content: bytes
     ) -> Message:
         """The message that shows this file; a picture that DingTalk finds none is a file."""
@@ -135,7 +142,7 @@ class Voice:
                 number = await self._client.upload(http, "image", form, timeout)
                 return Message("sampleImageMsg", {"photoURL": number})
             except Refused as error:
-                if error.busy or error.mendable:
+                if error.rate_limited or error.fixable:
                     raise
         number = await self._client.upload(http, "file", form, timeout)
         ending = name.rpartition(".")[2].lower() if "." in name else ""
@@ -157,12 +164,12 @@ class Voice:
                 told = await self._client.ask(http, "robot/messageFiles/download", asked)
                 url = told.get("downloadUrl")
                 if not isinstance(url, str) or not url:
-                    raise Unclear("no downloadUrl")
+                    raise OutcomeUnknown("no downloadUrl")
                 return await self._client.download(http, url, MAX_FILE_BYTES)
         except TooLarge as error:
             raise Permanent("文件超过 50 MB / The file is larger than 50 MB") from error
-        except (NotAsked, NoToken, Refused, Unclear) as error:
-            raise not_fetched(error, WORDS) from error
+        except RequestFailed as error:
+            raise fetch_failure(error, ERROR_TEXTS) from error
 
     def _timeout(self, size: int = 0) -> aiohttp.ClientTimeout:
         return aiohttp.ClientTimeout(total=self._seconds + size / _SLOWEST)
@@ -178,7 +185,7 @@ def _words(text: str) -> list[Message]:
     return [Message("sampleText", {"content": part}) for part in parts]
 
 
-def _heard_of(whom: str, told: Mapping[str, Any]) -> None:
+def _raise_if_left_out(whom: str, told: Mapping[str, Any]) -> None:
     """Looks at who was left out of an answer that was “done”.
 
     Raises:

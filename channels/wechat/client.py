@@ -16,8 +16,8 @@ from channels.wechat.outcomes import (
     at_the_gate,
     refusal,
 )
-from models.asking import Tokens
 from models.message import SendResult
+from models.platform_api import AccessToken
 
 MAX_TOLD_BYTES = 64 * 1024
 """Of an answer that is no file."""
@@ -65,12 +65,12 @@ class Reply(NamedTuple):
         return code if isinstance(code, int) else 0
 
 
-class Calls:
+class Client:
     """An account's calls. Each raises ``Gate``, or what aiohttp does, which includes OSError."""
 
     def __init__(self, options: Options, clock: Callable[[], float] = time.monotonic) -> None:
         self._options = options
-        self._tokens = Tokens(self._new_token, clock, _EARLY_SECONDS)
+        self._access_token = AccessToken(self._new_token, clock, _EARLY_SECONDS)
 
     async def post(
         self,
@@ -115,7 +115,7 @@ class Calls:
 
     async def _token(self, refused: str = "") -> str:
         try:
-            return await self._tokens.get(refused)
+            return await self._access_token.get(refused)
         except Refused as error:
             raise Gate(at_the_gate(error)) from error
         except (aiohttp.ClientError, OSError) as error:

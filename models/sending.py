@@ -1,4 +1,4 @@
-"""What every voice needs: answers cut to a platform's length, at a platform's pace."""
+"""Sending answers: cut to a platform's length, in order, at a platform's pace."""
 
 import asyncio
 import re
@@ -77,12 +77,6 @@ def _tears(text: str, cut: int) -> bool:
     before = text[:cut]
     letters = cut - len(before.rstrip(_FLAG_LETTERS))
     return letters % 2 == 1 and text[cut : cut + 1] in _FLAG_LETTERS
-
-
-def retry_after(told: str) -> float:
-    """Seconds of a Retry-After header (RFC 9110 §10.2.3); 0 for a date or nonsense."""
-    told = told.strip()
-    return float(told) if told.isascii() and told.isdigit() and len(told) < 7 else 0.0
 
 
 class Pacer:

@@ -11,12 +11,12 @@ import pytest
 from aiohttp import web
 
 from channels.dingtalk import DingtalkChannel
-from channels.dingtalk import voice as voice_module
+from channels.dingtalk import api as api_module
 from channels.dingtalk.client import refused
-from channels.dingtalk.refusals import WORDS
-from models.asking import Unclear
+from channels.dingtalk.refusals import ERROR_TEXTS
 from models.errors import Permanent, Temporary
 from models.message import Attachment, ReplyRoute, SendResult
+from models.platform_api import OutcomeUnknown
 from tests.contract.channels.drivers.dingtalk import (
     ACCESS_TOKEN,
     CLIENT_ID,
@@ -177,7 +177,7 @@ async def test_what_is_unclear_is_sent_once_and_left_to_a_person(
 async def test_what_does_not_reach_dingtalk_is_tried_again(place: Start) -> None:
     made = await place()
     assert (await made.answer()).state == "sent"
-    made.channel._voice._client._url = "http://127.0.0.1:9"  # it goes away; the token is good
+    made.channel._api._client._url = "http://127.0.0.1:9"  # it goes away; the token is good
     assert (await made.answer()).state == "retry"
 
 
@@ -272,7 +272,7 @@ async def test_a_file_that_dingtalk_does_not_take(place: Start, size: int) -> No
 
 async def test_a_token_is_asked_for_once_and_again_before_its_end(place: Start) -> None:
     made = await place()
-    tokens = made.channel._voice._client._tokens
+    tokens = made.channel._api._client._token
     for ahead, asked in ((0, 1), (6890, 1), (6910, 2), (6920, 2)):  # five minutes before
         tokens._clock = lambda ahead=ahead: time.monotonic() + ahead  # type: ignore[misc]
         assert (await made.answer()).state == "sent"
@@ -355,8 +355,8 @@ async def test_an_address_is_asked_as_it_was_signed(place: Start) -> None:
 
     http: Any = Http()
     url = "https://bucket.example.com/a%7eb?Signature=a%2Bb%2Fc%3D&x=%7E"
-    with pytest.raises(Unclear):
-        await (await place()).channel._voice._client.download(http, url, 9)
+    with pytest.raises(OutcomeUnknown):
+        await (await place()).channel._api._client.download(http, url, 9)
     assert asked == [url]
 
 
@@ -394,7 +394,7 @@ async def test_an_address_that_gives_nothing_is_asked_for_anew(place: Start, sta
 
 
 async def test_a_file_that_is_too_large(place: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(voice_module, "MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr(api_module, "MAX_FILE_BYTES", 1000)
     made = await place()
     made.company.file = web.Response(body=b"0" * 2000)
     with pytest.raises(Permanent):
@@ -420,7 +420,7 @@ async def test_a_file_that_is_too_large(place: Start, monkeypatch: pytest.Monkey
     ],
 )
 def test_every_code_has_a_sentence_and_dingtalks_own_words(code: str, said: str) -> None:
-    told = WORDS.why(refused(code, "their own words", 400))
+    told = ERROR_TEXTS.refused(refused(code, "their own words", 400))
     zh, _, en = told.partition(" / ")
     assert said in zh + en
     assert en

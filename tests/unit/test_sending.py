@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.message import SendResult
-from models.voice import Pacer, Size, characters, in_turn, retry_after, split, utf16_units
+from models.platform_api import retry_after
+from models.sending import Pacer, Size, characters, in_turn, split, utf16_units
 
 TEXT = st.text(
     st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from("。\n 👩‍🚀中a"))

@@ -12,21 +12,20 @@ import aiohttp
 
 from channels.feishu.client import Client
 from channels.feishu.options import Options
-from channels.feishu.refusals import WORDS
+from channels.feishu.refusals import ERROR_TEXTS
 from channels.feishu.writing import MAX_BYTES, Message, body, card, message, weight
-from models.asking import (
-    NotAsked,
-    NoToken,
-    Refused,
-    TooLarge,
-    Unclear,
-    became,
-    not_fetched,
-    not_uploaded,
-)
 from models.errors import Permanent
 from models.message import Attachment, File, OutboundMessage, SendResult
-from models.voice import Pacer, in_turn, split
+from models.platform_api import (
+    OutcomeUnknown,
+    Refused,
+    RequestFailed,
+    TooLarge,
+    fetch_failure,
+    send_failure,
+    upload_failure,
+)
+from models.sending import Pacer, in_turn, split
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
 """Of a customer's file; Feishu gives up to 100 MB."""
@@ -56,7 +55,7 @@ _SLOWEST = 500_000
 """Bytes a second of a file on its way to us or from us, at the least."""
 
 
-class Voice:
+class Api:
     """One app's answers, and the files that it fetches."""
 
     def __init__(self, options: Options) -> None:
@@ -78,15 +77,17 @@ class Voice:
                 return SendResult("failed", error=_UNFIT.format(file.name))
         async with aiohttp.ClientSession(timeout=self._timeout()) as http:
             try:
-                files = [await self._uploaded(http, outbound, f) for f in outbound.attachments]
-            except (NotAsked, NoToken, Refused, Unclear) as error:
-                return not_uploaded(error, WORDS)
-            said = [*_words(outbound), *files]
+                files = [
+                    await self._upload_as_message(http, outbound, f) for f in outbound.attachments
+                ]
+            except RequestFailed as error:
+                return upload_failure(error, ERROR_TEXTS)
+            messages = [*_words(outbound), *files]
             return await in_turn(
-                [partial(self._step, http, outbound, n, one) for n, one in enumerate(said)]
+                [partial(self._send_one, http, outbound, n, one) for n, one in enumerate(messages)]
             )
 
-    async def _step(
+    async def _send_one(
         self, http: aiohttp.ClientSession, outbound: OutboundMessage, number: int, said: Message
     ) -> SendResult:
         chat, _, replied = outbound.route.address.partition("/")
@@ -94,50 +95,51 @@ class Voice:
         # A UUID and the number of the part: Feishu takes 50 characters.
         name = f"{outbound.id}-{number}"
         try:
-            told = await self._said(http, chat, replied, partial(body, said, name))
-        except (NotAsked, NoToken, Refused, Unclear) as error:
-            return became(error, WORDS)
+            told = await self._post_message(http, chat, replied, partial(body, said, name))
+        except RequestFailed as error:
+            return send_failure(error, ERROR_TEXTS)
         return SendResult("sent", str((told.get("data") or {}).get("message_id") or ""))
 
-    async def _said(
+    async def _post_message(
         self, http: aiohttp.ClientSession, chat: str, replied: str, body: Callable[..., bytes]
     ) -> Mapping[str, Any]:
         """In reply to a message, or in its chat where that message is gone."""
         if replied:
             try:
                 path = f"im/v1/messages/{quote(replied, safe='')}/reply"
-                return await self._sure(partial(self._post, http, path, body()))
+                return await self._post_repeating(partial(self._post, http, path, body()))
             except Refused as refused:
                 if refused.code not in _GONE:
                     raise
         path = "im/v1/messages?receive_id_type=chat_id"
-        return await self._sure(partial(self._post, http, path, body(receive_id=chat)))
+        return await self._post_repeating(partial(self._post, http, path, body(receive_id=chat)))
 
-    async def _sure(self, post: Callable[[], Awaitable[Mapping[str, Any]]]) -> Mapping[str, Any]:
+    async def _post_repeating(
+        self, post: Callable[[], Awaitable[Mapping[str, Any]]]
+    ) -> Mapping[str, Any]:
         """Posts; when nobody knows what became of it, the same again under the same number.
 
         Of a number Feishu sends one message within an hour, and these follow within seconds. It
         is never done later: between two attempts, more than an hour may go by.
 
         Raises:
-            NotAsked, NoToken, Refused: it was not sent.
-            Unclear: nobody can know, still.
+            RequestFailed: it was not sent, or still nobody can know (``OutcomeUnknown``).
         """
         try:
             return await post()
-        except Unclear as error:
+        except OutcomeUnknown as error:
             first = error
         for _ in range(_REPEATS):
             await asyncio.sleep(self._pause)
             # A refusal of the repetition does not tell what became of the first.
-            with contextlib.suppress(NotAsked, NoToken, Refused, Unclear):
+            with contextlib.suppress(RequestFailed):
                 return await post()
         raise first
 
     async def _post(self, http: aiohttp.ClientSession, path: str, raw: bytes) -> Mapping[str, Any]:
         return await self._client.ask(http, path, lambda: {"data": raw, "headers": _JSON})
 
-    async def _uploaded(
+    async def _upload_as_message(
         self, http: aiohttp.ClientSession, outbound: OutboundMessage, file: Attachment
     ) -> Message:
         """The message that shows this file; a picture that Feishu finds none is a file."""
@@ -147,7 +149,7 @@ class Voice:
             try:
                 return await upload("image", {"image_type": "message"})
             except Refused as refused:
-                if refused.busy or refused.mendable:
+                if refused.rate_limited or refused.fixable:
                     raise
         kind = _TYPES.get(name.rpartition(".")[2].lower(), "stream")
         return await upload("file", {"file_type": kind, "file_name": name})
@@ -168,7 +170,7 @@ class Voice:
         told = await self._client.ask(http, f"im/v1/{kind}s", arguments)
         key = (told.get("data") or {}).get(f"{kind}_key")
         if not key:
-            raise Unclear("no key")
+            raise OutcomeUnknown("no key")
         return Message(kind, json.dumps({f"{kind}_key": key}))
 
     # -- files of customers ------------------------------------------------------------
@@ -189,8 +191,8 @@ class Voice:
                 return await self._client.download(http, path, MAX_FILE_BYTES)
         except TooLarge as error:
             raise Permanent("文件超过 50 MB / The file is larger than 50 MB") from error
-        except (NotAsked, NoToken, Refused, Unclear) as error:
-            raise not_fetched(error, WORDS) from error
+        except RequestFailed as error:
+            raise fetch_failure(error, ERROR_TEXTS) from error
 
     def _timeout(self, size: int = 0) -> aiohttp.ClientTimeout:
         return aiohttp.ClientTimeout(total=self._seconds + size / _SLOWEST)
