@@ -9,7 +9,7 @@ import binascii
 import copy
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -128,17 +128,11 @@ class Settings(Section):
     @classmethod
     def _open_ones(cls, channels: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         """Leaves out closed channels, so that nobody else has to know the word “enabled”."""
-        answers = {True: True, False: False, "true": True, "false": False}
-        opened = {}
-        for name, section in channels.items():
-            enabled = section.get("enabled", True)
-            if enabled not in answers:
-                raise ValueError(
-                    f"{name}.enabled 应为 true 或 false / {name}.enabled must be true or false"
-                )
-            if answers[enabled]:
-                opened[name] = {key: value for key, value in section.items() if key != "enabled"}
-        return opened
+        return {
+            name: {key: value for key, value in section.items() if key != _SWITCH}
+            for name, section in channels.items()
+            if _SWITCHED[section.get(_SWITCH, True)]
+        }
 
     @field_validator("texts")
     @classmethod
@@ -202,6 +196,32 @@ class Settings(Section):
         return _decoded(self.master_key) if self.master_key else None
 
 
+_SWITCH = "enabled"
+_SWITCHED = {True: True, False: False, "true": True, "false": False}
+"""What may stand for whether a channel is open; in the environment all is text."""
+
+
+def _leave_on(channels: object, sources: Mapping[tuple[str, ...], str]) -> Iterator[Problem]:
+    """Takes out switches of channels that say neither true nor false, and tells of each.
+
+    What else is wrong with the channel, or with others, can then be told as well.
+    """
+    if not isinstance(channels, dict):
+        return
+    for name, section in channels.items():
+        if not isinstance(section, dict):
+            continue
+        said = section.get(_SWITCH, True)
+        if isinstance(said, Hashable) and said in _SWITCHED:
+            continue
+        del section[_SWITCH]
+        path = ("channels", name, _SWITCH)
+        yield Problem(
+            ".".join(path), repr(said), "应为 true 或 false。", "Must be true or false.",
+            sources.get(path, ""),
+        )  # fmt: skip
+
+
 def _decoded(key: SecretStr) -> bytes:
     try:
         return base64.b64decode(key.get_secret_value(), validate=True)
@@ -247,8 +267,9 @@ def look(
     for name, base, values in _layers(path, environ, folder, problems):
         _anchor_paths(values, base)
         _merge(merged, values, (), name, sources)
+    problems.extend(_leave_on(merged.get("channels"), sources))
     settings = None
-    told: set[str] = set()
+    told: set[tuple[str, ...]] = set()
     while settings is None:
         referred = copy.deepcopy(merged)
         _refer(referred.get("channels"), referred)
@@ -257,13 +278,28 @@ def look(
         except ValidationError as error:
             if not told:
                 problems.extend(explain(error, Settings, referred, sources=sources))
-            wrong = {str(detail["loc"][0]) for detail in error.errors()} - told
+            wrong = {_part(detail["loc"]) for detail in error.errors()} - told
             if not wrong:
                 raise  # the defaults themselves are wrong
             told |= wrong
-            merged = {k: v for k, v in merged.items() if k not in wrong}
-            merged |= {k: v for k, v in _defaults().items() if k in wrong}
+            for part in wrong:
+                _put_back(merged, part)
     return settings.model_copy(update={"data_dir": folder / settings.data_dir}), problems
+
+
+def _part(path: Sequence[int | str]) -> tuple[str, ...]:
+    """What is left out for a wrong setting: its section, and of all channels only its own."""
+    return tuple(str(step) for step in path[: 2 if path[0] == "channels" else 1])
+
+
+def _put_back(merged: dict[str, Any], path: tuple[str, ...]) -> None:
+    """Replaces a part of the settings by that of the defaults, where they have one."""
+    into, default = merged, _defaults()
+    for step in path[:-1]:
+        into, default = into[step], default.get(step, {})
+    into.pop(path[-1], None)
+    if path[-1] in default:
+        into[path[-1]] = default[path[-1]]
 
 
 def _defaults() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 
 from desk.services import SERVICES
 from models.errors import ShouliError
-from models.migrations import check
+from models.migrations import ready as can_work
 
 _WEB = Path(__file__).parent / "web"
 
@@ -71,9 +71,9 @@ async def health(request: web.Request) -> web.Response:
 
 
 async def ready(request: web.Request) -> web.Response:
-    """The database is reachable and its schema is this program's."""
+    """The database is reachable, can be written to, and its schema is this program's."""
     try:
-        await check(request.app[SERVICES].store.db)
+        await can_work(request.app[SERVICES].store.db)
     except ShouliError as error:
         return web.json_response({"status": "unavailable", "code": error.code}, status=503)
     return web.json_response({"status": "ready"})

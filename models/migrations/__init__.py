@@ -1,6 +1,8 @@
 """Schema changes, as Alembic revisions; run by ``shouli run`` and ``shouli migrate`` only."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 
@@ -8,11 +10,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, false, inspect, text, update
 
 from models.errors import Permanent, Temporary
 from models.store.ground.database import Database
-from models.tables import metadata
+from models.tables import counter, metadata
 
 _LOCK = 7_305_119_142
 """Any constant: the name of PostgreSQL's advisory lock for migrations."""
@@ -57,11 +59,8 @@ async def check(db: Database) -> None:
         Permanent: it is older or newer; the sentence says what to do.
         Temporary: the database is away, or says nothing for ``ANSWER_SECONDS``.
     """
-    try:
-        async with asyncio.timeout(ANSWER_SECONDS), db.read() as conn:
-            current = await conn.run_sync(_current)
-    except TimeoutError as error:
-        raise Temporary("数据库没有响应。 / The database does not answer.") from error
+    async with _answering(), db.read() as conn:
+        current = await conn.run_sync(_current)
     if current != head():
         _refuse_newer(current)
         raise Permanent(
@@ -69,6 +68,31 @@ async def check(db: Database) -> None:
             f"The database schema is at {current}, this program needs {head()}: "
             "run “shouli migrate” first."
         )
+
+
+async def ready(db: Database) -> None:
+    """As ``check``; and it can be written to, as whoever accepts a message must.
+
+    Raises:
+        Permanent: as ``check``.
+        Temporary: as ``check``, or it only reads: a standby, or a primary that has become one.
+    """
+    await check(db)
+    if db.dialect == "sqlite":
+        return
+    async with _answering(), db.read() as conn:
+        # Writes nothing, and is refused where nothing can be written: the way by which a lost
+        # primary is noticed, so that the next probe comes with other connections.
+        await conn.execute(update(counter).where(false()).values(value=0))
+
+
+@asynccontextmanager
+async def _answering() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise Temporary("数据库没有响应。 / The database does not answer.") from error
 
 
 def _upgrade(connection: Connection) -> None:

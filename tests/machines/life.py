@@ -22,7 +22,7 @@ from sqlalchemy import select, update
 from models.errors import Conflict, NotFound, Rejected
 from models.events import STATE_CHANGES
 from models.store import Store
-from models.store.tickets import ending, helping, transfers
+from models.store.tickets import ending, helping, offering, transfers
 from models.store.tickets.moves import locked
 from models.tables import agent as agents
 from models.tables import assignment, complaint, event, message, ticket, transfer
@@ -35,7 +35,7 @@ DAY = 86400.0
 FOLLOWERS = (helping.HELPERS, ending.closing(7 * DAY))
 EFFECTS = {
     ending.TIMER: ending.close_due,
-    transfers.TIMER: transfers.expire,
+    offering.TIMER: transfers.expire,
     helping.DUE: helping.subtask_due,
 }
 STEPS = 50

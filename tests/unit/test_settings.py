@@ -121,7 +121,7 @@ def test_everything_wrong_is_told_at_once_with_key_value_and_remedy(tmp_path: Pa
         ({}, "[quiet]\nperiod = '21-8'\n", "应写成 21:00-08:00"),
         ({}, "[satisfaction.keys]\n1 = '很好'\n", "write digit = label"),
         ({}, "[satisfaction]\nlink_base = 'chat'\n", "must be an address"),
-        ({}, "[channels.email]\nenabled = 'perhaps'\n", "email.enabled must be true or false"),
+        ({}, "[channels.email]\nenabled = 'perhaps'\n", "channels.email.enabled = 'perhaps'"),
         ({}, "[desk]\nport = 8080\n", "intake.port is 8080 as well; each needs one of its own"),
         ({}, "[desk]\nport = 8080\n", "- desk = {"),
         ({"SHOULI_MASTER_KEY": "c2hvcnQ="}, "", "openssl rand -base64 32"),

@@ -13,7 +13,7 @@ from models.store.effects.followers import Follower
 from models.store.effects.timers import Effect
 from models.store.figures.measures import STAGES
 from models.store.figures.steps import KEEPING
-from models.store.tickets import clocks, ending, helping, transfers
+from models.store.tickets import clocks, ending, helping, offering, transfers
 from models.store.tickets.search_index import INDEXING
 from router.clocks import Timekeeper
 from workers.assembly.wiring import channel_options, follow_up_plan, survey_secret
@@ -33,7 +33,7 @@ def make_effects(settings: Settings) -> Mapping[str, Effect]:
         incidents.TELL: incidents.tell,
         calling_back.BEGIN: calling_back.beginning(plan),
         calling_back.AGAIN: calling_back.trying_again(plan),
-        transfers.TIMER: transfers.expire,
+        offering.TIMER: transfers.expire,
         ending.TIMER: ending.close_due,
         clocks.TIMER: _timekeeping(settings).fire,
         helping.DUE: helping.subtask_due,

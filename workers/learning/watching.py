@@ -33,6 +33,7 @@ class Watching:
         self._zone = zone
         self._texts = texts
         self._seen: deque[tuple[Unlabelled, Labels]] = deque(maxlen=_MOST_SEEN)
+        self._unshown: deque[tuple[Unlabelled, Labels]] = deque(maxlen=_MOST_SEEN)
         self._owed: Counter[Cell] = Counter()
 
     def note(self, tickets: Sequence[Unlabelled], found: Sequence[tuple[Labels, str]], /) -> None:
@@ -49,18 +50,21 @@ class Watching:
         Raises:
             Temporary: the database is out of reach; the counts are kept for the next time.
         """
+        # First: it may raise, and what was taken out before would be counted nowhere.
+        day = day_of(await self._store.db.now(), self._zone)
         seen, self._seen = list(self._seen), deque(maxlen=_MOST_SEEN)
         if seen:
-            day = day_of(await self._store.db.now(), self._zone)
             # What follows up on a ticket is labelled again: each is counted once, as it began.
             new = [each for each in seen if each[0].state == TicketState.NEW]
             self._owed += counted(new, day)
             self._owed += await asyncio.to_thread(self._unknown, new, day)
+            self._unshown.extend(seen)
         if self._owed:
             await self._store.watching.add(self._owed)
             self._owed = Counter()
-        if seen:
-            await self._shadowing.compare(seen)
+        if self._unshown:
+            await self._shadowing.compare(list(self._unshown))
+            self._unshown.clear()
 
     def _unknown(self, seen: Seen, day: int) -> Counter[Cell]:
         some = [each for each in seen if not each[0].troubled][: self._texts]

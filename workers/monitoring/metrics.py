@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from config.sections import Hours
 from models.errors import ShouliError
-from models.migrations import check
+from models.migrations import ready
 from models.store import Store
 from models.store.figures.measures import BOUNDS, MAILS_PUT_OFF, StageTime
 from models.tables import agent
@@ -56,7 +56,7 @@ def health_routes(store: Store) -> list[web.RouteDef]:
 
     async def readyz(_request: web.Request) -> web.StreamResponse:
         try:
-            await check(store.db)
+            await ready(store.db)
         except ShouliError as error:
             return web.json_response({"status": "error", "message": str(error)}, status=503)
         return web.json_response({"status": "ok"})

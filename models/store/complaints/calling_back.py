@@ -19,11 +19,11 @@ from models.store.effects.followers import Follower
 from models.store.effects.timers import Effect, Timer, set_timer, stop_timer
 from models.store.ground.database import Database, Event, Fields, Tx
 from models.store.tickets.custody import load, lock_agents, unload
+from models.store.tickets.filing import filed
 from models.store.tickets.moves import locked
 from models.store.tickets.settling import handlers
 from models.store.tickets.waiting import load_needs
 from models.tables import (
-    complaint,
     follow_up,
     follow_up_attempt,
     message,
@@ -94,7 +94,7 @@ async def _plan(tx: Tx, ticket_id: str, resolved_at: float, plan: Plan) -> None:
     labels = (await tx.conn.execute(query)).scalar_one_or_none() or {}
     given = {facet: label["value"] for facet, label in labels.get("facets", {}).items()}
     within = plan.within.get(given.get("urgency", ""))
-    complained = given.get(FACET) == KIND or await _is_complaint(tx, ticket_id)
+    complained = given.get(FACET) == KIND or bool(await filed(tx, [ticket_id]))
     if complained:
         within = min(within or plan.complaints_within, plan.complaints_within)
     if within is None:
@@ -112,16 +112,10 @@ async def _unhappy(tx: Tx, ticket_id: str, plan: Plan) -> None:
     """不满意回访: at once, whatever the urgency, and within the time of a complaint."""
     data = {
         "due_at": tx.now + plan.complaints_within,
-        "complaint": await _is_complaint(tx, ticket_id),
+        "complaint": bool(await filed(tx, [ticket_id])),
         "urgency": "",
     }
     await set_timer(tx, BEGIN, ticket_id, plan.spare(tx.now), data)
-
-
-async def _is_complaint(tx: Tx, ticket_id: str) -> bool:
-    c = complaint.c
-    query = select(c.ticket_id).where(c.ticket_id == ticket_id, c.withdrawn_at.is_(None))
-    return (await tx.conn.execute(query)).first() is not None
 
 
 async def _drop(tx: Tx, ticket_id: str) -> None:

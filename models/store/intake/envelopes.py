@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -148,38 +148,45 @@ class Envelopes:
 
         Those whose worker died are suspect, and come one at a time: once no healthy ones are
         left, or after ``PATIENCE_SECONDS`` in turn with them. None follows those whose bodies
-        have ``most_bytes`` together.
+        have ``most_bytes`` together. Those whose bodies have gone wait for a person.
         """
-        turn = lane not in self._healthy_next
-        taken = await self._db.transact(partial(_take, lane, limit, seconds, turn))
-        self._healthy_next.discard(lane)
-        if taken is None:
-            return None
-        token, alone, rows = taken
-        if alone:
-            self._healthy_next.add(lane)
-        try:
-            leased = await self._load_some(sorted(rows, key=lambda row: row.id), most_bytes)
-            if len(leased) < len(rows):
-                await self._keep_only(token, [one.id for one in leased])
-        except Temporary:
-            await self.give_back(token)
-            raise
-        except NotFound as error:
-            await self._set_aside(token, alone, str(error))
-            return await self.lease(lane, limit, seconds, most_bytes)
-        return Leased(token, alone, leased)
+        while True:
+            turn = lane not in self._healthy_next
+            taken = await self._db.transact(partial(_take, lane, limit, seconds, turn))
+            self._healthy_next.discard(lane)
+            if taken is None:
+                return None
+            token, alone, rows = taken
+            if alone:
+                self._healthy_next.add(lane)
+            try:
+                leased = await self._loaded(token, rows, most_bytes)
+            except Temporary:
+                await self.give_back(token)
+                raise
+            if leased:
+                return Leased(token, alone, leased)
 
-    async def _load_some(
-        self, rows: Sequence[Row[*tuple[Any, ...]]], most_bytes: float
+    async def _loaded(
+        self, token: str, rows: Sequence[Row[*tuple[Any, ...]]], most_bytes: float
     ) -> list[Envelope]:
+        """What is kept of a lease: the oldest whose bodies are there."""
         leased: list[Envelope] = []
+        gone: dict[str, str] = {}
         size = 0
-        for row in rows:
+        for row in sorted(rows, key=lambda row: row.id):
             if leased and size >= most_bytes:
                 break
-            leased.append(await self._load(row))
-            size += len(leased[-1].body)
+            try:
+                leased.append(await self._load(row))
+            except NotFound as error:
+                gone[row.id] = str(error)
+            else:
+                size += len(leased[-1].body)
+        if gone:
+            await self._set_aside(token, gone)
+        if len(leased) + len(gone) < len(rows):
+            await self._keep_only(token, [one.id for one in leased])
         return leased
 
     async def _keep_only(self, token: str, envelope_ids: Sequence[str]) -> None:
@@ -188,13 +195,16 @@ class Envelopes:
         async with self._db.write() as tx:
             await tx.conn.execute(others.values(lease=None, lease_until=None))
 
-    async def _set_aside(self, token: str, alone: bool, error: str) -> None:
-        """A body has gone: a batch is tried one by one, the envelope itself waits for a person."""
+    async def _set_aside(self, token: str, gone: Mapping[str, str]) -> None:
+        """Their bodies have gone (ids to errors): these envelopes wait for a person."""
+        c = envelope.c
         async with self._db.write() as tx:
-            doubted = {"suspect": True, "not_before": tx.now}
-            values = {"state": "parked", "error": error} if alone else doubted
-            change = _of(token).values(lease=None, lease_until=None, **values)
-            await self._freed(tx, change)
+            parked = (
+                _of(token)
+                .where(c.id.in_(gone))
+                .values(lease=None, lease_until=None, state="parked", error=case(gone, value=c.id))
+            )
+            await self._freed(tx, parked)
 
     async def _load(self, row: Row[*tuple[Any, ...]]) -> Envelope:
         body = row.body if row.body is not None else await self._blobs.get(row.body_sha256)

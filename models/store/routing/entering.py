@@ -15,7 +15,7 @@ from models.store.dialogue.conversations import append
 from models.store.ground.database import Fields, Tx
 from models.store.routing.unlabelled import Unlabelled, corrected_facets
 from models.store.tickets.custody import lock, lock_rows, tell
-from models.store.tickets.filing import file_complaints
+from models.store.tickets.filing import file_complaints, filed
 from models.store.tickets.waiting import Rekey, dump_needs, retargeted
 from models.tables import conversation, identity, outbound, skill_class, ticket
 from models.texts import Said
@@ -64,7 +64,8 @@ async def enter(
     """Stores labels and puts new tickets into their queues: see ``Queue.route``."""
     await lock(tx, conversation, [r.ticket.conversation_id for r in batch])
     rows = await lock_rows(tx, ticket, [r.ticket.ticket_id for r in batch])
-    live = [r for r in batch if _still(rows.get(r.ticket.ticket_id), r)]
+    complaints = await filed(tx, rows)
+    live = [r for r in batch if _still(rows.get(r.ticket.ticket_id), r, complaints)]
     await _name_classes(tx, live)
     changed = [_enter(tx, r, rows[r.ticket.ticket_id], rekey) for r in live]
     await tx.update_each(ticket, _ROUTED, changed)
@@ -174,7 +175,13 @@ async def _acknowledged(tx: Tx, identity_ids: Collection[str]) -> Counter[str]:
     return Counter({row[0]: row[1] for row in await tx.conn.execute(query)})
 
 
-def _still(row: Fields | None, routed: Routed) -> bool:
+def _still(row: Fields | None, routed: Routed, complaints: Collection[str]) -> bool:
+    """Whether a ticket is as it was when it was read: with another it is read, and routed, anew.
+
+    A complaint filed since is told to the customer: labels from before know nothing of it.
+    """
     if row is None or not row["label_due"]:
         return False
-    return bool(row["text_version"] == routed.ticket.text_version)
+    was = routed.ticket
+    same = row["text_version"] == was.text_version
+    return bool(same and (row["id"] in complaints) == was.complaint)

@@ -125,7 +125,7 @@ async def _pass_on(tx: Tx, row: Fields, to: str | None) -> None:
     if to is None or row["state"] == TicketState.OFFERED:
         await (requeue(tx, row, "disabled") if loaded else back_in_queue(tx, row, sticky_id=None))
     elif loaded:
-        await end_assignment(tx, row["id"], "disabled")
+        await end_assignment(tx, row, "disabled")
         await unload(tx, row["owner_id"], row["units"])
         await load(tx, to, row["units"], forced=True)
         await given(tx, row, to, {"by": "leaving", "from": row["owner_id"]})

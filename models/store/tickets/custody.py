@@ -13,7 +13,8 @@ from sqlalchemy import Select, Table, select, update
 from models.errors import Conflict
 from models.routing import Decision
 from models.store.ground.database import Fields, Tx, dicts
-from models.tables import agent, assignment, ticket, transfer
+from models.store.tickets import offering
+from models.tables import agent, assignment, ticket
 from models.ticket import LOADED_STATES, TicketState
 
 
@@ -163,13 +164,11 @@ async def start_assignment(
     await tx.insert(assignment, [row])
 
 
-async def end_assignment(tx: Tx, ticket_id: str, outcome: str) -> None:
-    """Nobody has it any more; what its owner offered to others is withdrawn."""
-    p = transfer.c
-    offered = update(transfer).where(p.ticket_id == ticket_id, p.ended_at.is_(None))
-    await tx.conn.execute(offered.values(ended_at=tx.now, outcome="withdrawn"))
+async def end_assignment(tx: Tx, row: Fields, outcome: str) -> None:
+    """Nobody has a locked ticket any more; what its owner offered to others is withdrawn."""
+    await offering.withdraw(tx, row)
     s = assignment.c
-    ended = update(assignment).where(s.ticket_id == ticket_id, s.ended_at.is_(None))
+    ended = update(assignment).where(s.ticket_id == row["id"], s.ended_at.is_(None))
     await tx.conn.execute(ended.values(ended_at=tx.now, outcome=outcome))
 
 
@@ -199,7 +198,7 @@ async def requeue(
         )
     )
     await tx.conn.execute(change)
-    await end_assignment(tx, row["id"], outcome)
+    await end_assignment(tx, row, outcome)
     await unload(tx, owner, row["units"])
     tell(tx, "ticket.requeued", row, TicketState.WAITING, None, outcome=outcome)
 

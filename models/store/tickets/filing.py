@@ -1,6 +1,6 @@
 """Complaints as they come in: filed with the labels, in one transaction, before assignment."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,13 @@ class _Earlier:
     first: str
 
 
+async def filed(tx: Tx, ticket_ids: Collection[str]) -> set[str]:
+    """Those of these tickets that are complaints: one is filed, and nobody has taken it back."""
+    c = complaint.c
+    query = select(c.ticket_id).where(c.ticket_id.in_(ticket_ids), c.withdrawn_at.is_(None))
+    return set((await tx.conn.execute(query)).scalars())
+
+
 async def file_complaints(
     tx: Tx, labelled: Mapping[str, Filing | None], rows: Mapping[str, Fields]
 ) -> None:
@@ -31,13 +38,13 @@ async def file_complaints(
     the locked tickets. What was filed stays so until a person takes it back, whatever the
     classifier says later; what a person has worked on it does not change, either.
     """
-    filed = {id_: filing for id_, filing in labelled.items() if filing is not None}
-    known = await _known(tx, list(filed))
-    new = {id_: filing for id_, filing in filed.items() if id_ not in known}
+    wanted = {id_: filing for id_, filing in labelled.items() if filing is not None}
+    known = await _known(tx, list(wanted))
+    new = {id_: filing for id_, filing in wanted.items() if id_ not in known}
     await _open(tx, new, rows)
     for id_, row in known.items():
         if not row["by_hand"]:
-            await _again(tx, row, filed[id_], rows[id_])
+            await _again(tx, row, wanted[id_], rows[id_])
 
 
 async def file_by_hand(tx: Tx, row: Fields, filing: Filing | None, by: str) -> None:

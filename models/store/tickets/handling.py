@@ -87,7 +87,7 @@ class Tickets(TicketReading, TicketLabels):
                 if row["owner_id"] == agent_id:
                     raise Conflict("this ticket is theirs already")
                 await lock_agents(tx, [agent_id, row["owner_id"]])
-                await end_assignment(tx, ticket_id, "taken")
+                await end_assignment(tx, row, "taken")
                 await unload(tx, row["owner_id"], row["units"])
             await load(tx, agent_id, row["units"], forced=forced)
             await given(tx, row, agent_id, {"by": "hand", "forced": forced})

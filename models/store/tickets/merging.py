@@ -9,16 +9,19 @@ getting the customer's next word; merging it back undoes the split.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, or_, select, update
 
-from models.errors import Conflict
+from models.errors import Conflict, NotFound
 from models.ids import ticket_number
 from models.store.dialogue.erased import is_erased
 from models.store.ground.database import Database, Fields, Tx
-from models.store.tickets.moves import back_in_queue, in_reach, leave, lock_talks, locked, moved
-from models.tables import complaint, customer_link, message, outbound, ticket
+from models.store.tickets.custody import lock_rows
+from models.store.tickets.filing import filed
+from models.store.tickets.moves import back_in_queue, in_reach, leave, lock_talks, moved
+from models.tables import customer_link, message, outbound, ticket
 from models.ticket import MOVES, OPEN_STATES, TicketState
 
 
@@ -87,17 +90,19 @@ class Merging:
         """
         async with self._db.write() as tx:
             await lock_talks(tx, ticket_id)
-            row = await locked(tx, ticket_id)
-            if row["state"] != TicketState.MERGED:
-                raise Conflict("this ticket is not merged")
+            row, survivor = await _merged(tx, ticket_id)
             if await is_erased(tx.conn, row["customer_id"]):
                 raise Conflict("this customer's data was erased")
-            kept = row["merged_into"]
+            kept = survivor["id"]
+            values: dict[str, Any] = {"merged_into": None}
+            if await _take_along(tx, row, survivor):
+                values["text_version"] = row["text_version"] + 1
+                await _read_anew(tx, survivor)
             if row["resolved_at"] is None:
-                await back_in_queue(tx, row, merged_into=None)
+                grown = "text_version" in values
+                await back_in_queue(tx, row, **values, **({"label_due": True} if grown else {}))
             else:
-                await moved(tx, row, TicketState.RESOLVED, merged_into=None)
-            await _take_along(tx, row, kept)
+                await moved(tx, row, TicketState.RESOLVED, **values)
             tx.emit(
                 "ticket.absorbed",
                 ticket=kept,
@@ -131,13 +136,7 @@ class Merging:
             new_id = await self._new(tx, row, first)
             change = update(message).where(message.c.id.in_(message_ids))
             await tx.conn.execute(change.values(ticket_id=new_id))
-            grown = update(ticket).where(ticket.c.id == ticket_id)
-            # What the classifier is reading now has words that are not its own any more.
-            await tx.conn.execute(
-                grown.values(
-                    text_version=row["text_version"] + 1, label_due=True, updated_at=tx.now
-                )
-            )
+            await _read_anew(tx, row)
             await tx.audit(
                 agent_id, "ticket.split", ticket_id, new=new_id, messages=list(message_ids)
             )
@@ -197,7 +196,7 @@ async def _may_merge(tx: Tx, gone: Fields, kept: Fields) -> None:
         raise Conflict("others were merged into this ticket; merge the other one into it")
     if not await _same_customer(tx, gone["customer_id"], kept["customer_id"]):
         raise Conflict("these tickets are of two customers")
-    if await _is_complaint(tx, gone["id"]) and not await _is_complaint(tx, kept["id"]):
+    if await filed(tx, [gone["id"], kept["id"]]) == {gone["id"]}:
         raise Conflict("a complaint is merged only into a complaint; correct the other's type")
 
 
@@ -212,21 +211,48 @@ async def _same_customer(tx: Tx, one: str, other: str) -> bool:
     return (await tx.conn.execute(proven)).one_or_none() is not None
 
 
-async def _is_complaint(tx: Tx, ticket_id: str) -> bool:
-    c = complaint.c
-    query = select(c.ticket_id).where(c.ticket_id == ticket_id, c.withdrawn_at.is_(None))
-    return (await tx.conn.execute(query)).one_or_none() is not None
+async def _merged(tx: Tx, ticket_id: str) -> tuple[Fields, Fields]:
+    """A merged ticket and its survivor, both locked.
+
+    Raises:
+        NotFound: no such ticket.
+        Conflict: it is not merged.
+    """
+    query = select(ticket.c.merged_into).where(ticket.c.id == ticket_id)
+    into = (await tx.conn.execute(query)).scalar_one_or_none()
+    rows = await lock_rows(tx, ticket, [ticket_id, *([into] if into else [])])
+    if ticket_id not in rows:
+        raise NotFound("no such ticket")
+    if into is None or rows[ticket_id]["merged_into"] != into:
+        raise Conflict("this ticket is not merged")
+    return rows[ticket_id], rows[into]
 
 
-async def _take_along(tx: Tx, row: Fields, kept: str) -> None:
-    """What came in its conversation while it was merged, unless the survivor shares that."""
+async def _take_along(tx: Tx, row: Fields, survivor: Fields) -> bool:
+    """What came in its conversation while it was merged, unless the survivor shares that.
+
+    Returns whether its customer had said something, which both were or are labelled from.
+    """
     talk = row["conversation_id"]
-    query = select(ticket.c.conversation_id).where(ticket.c.id == kept)
-    if (await tx.conn.execute(query)).scalar_one() == talk:
-        return
-    for said in (message, outbound):
-        its = (said.c.conversation_id == talk) & (said.c.ticket_id == kept)
-        await tx.conn.execute(update(said).where(its).values(ticket_id=row["id"]))
+    if survivor["conversation_id"] == talk:
+        return False
+    said = {}
+    for table in (message, outbound):
+        its = (table.c.conversation_id == talk) & (table.c.ticket_id == survivor["id"])
+        change = update(table).where(its).values(ticket_id=row["id"])
+        said[table] = (await tx.conn.execute(change)).rowcount
+    return said[message] > 0
+
+
+async def _read_anew(tx: Tx, row: Fields) -> None:
+    """Words that a locked ticket was labelled from are not its own any more.
+
+    Neither is what the classifier is reading now.
+    """
+    change = update(ticket).where(ticket.c.id == row["id"])
+    values = {"text_version": row["text_version"] + 1, "updated_at": tx.now}
+    values["label_due"] = row["state"] in OPEN_STATES
+    await tx.conn.execute(change.values(values))
 
 
 async def _chosen(tx: Tx, row: Fields, message_ids: Sequence[str]) -> Fields:

@@ -113,7 +113,7 @@ async def leave(tx: Tx, row: Fields, to: TicketState, **values: Any) -> None:
         values["resolved_at"] = tx.now
     await moved(tx, row, to, offer_until=None, **values)
     if row["state"] in LOADED_STATES and to not in LOADED_STATES:
-        await end_assignment(tx, row["id"], str(to))
+        await end_assignment(tx, row, str(to))
         await unload(tx, row["owner_id"], row["units"])
 
 

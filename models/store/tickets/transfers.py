@@ -8,22 +8,20 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, or_, select, update
+from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import Conflict, NotFound
 from models.routing import Decision, Needs, Waiting
-from models.store.effects.timers import Timer, set_timer, stop_timer
+from models.store.effects.timers import Timer, set_timer
 from models.store.ground.database import Database, Fields, Tx
+from models.store.tickets import offering
 from models.store.tickets.custody import end_assignment, load, lock_agents, unload
 from models.store.tickets.labels import reclassed
 from models.store.tickets.moves import given, locked, owned
 from models.store.tickets.waiting import as_waiting, dump_needs, load_needs
 from models.tables import agent, ticket, transfer
 from models.ticket import TicketState
-
-TIMER = "transfer.timeout"
-"""Its subject is the transfer."""
 
 _HELD = frozenset({TicketState.ACTIVE, TicketState.HELPING})
 
@@ -120,7 +118,7 @@ class Transfers:
         """
         async with self._db.write() as tx:
             row = await owned(tx, ticket_id, agent_id, _HELD)
-            if await _live(tx, ticket_id):
+            if await offering.on_offer(tx, ticket_id):
                 raise Conflict("this ticket is on offer already; withdraw that first")
             people = await _able(tx, agent_id, to, skill)
             offer_id, until = tx.new_id(), tx.now + seconds
@@ -136,8 +134,8 @@ class Transfers:
                 "until": until,
             }
             await tx.insert(transfer, [offer])
-            await set_timer(tx, TIMER, offer_id, until)
-            _tell(tx, "transfer.offered", row, offer, audience=people, until=until)
+            await set_timer(tx, offering.TIMER, offer_id, until)
+            offering.tell(tx, "transfer.offered", row, offer, audience=people, until=until)
             await tx.audit(agent_id, "ticket.transfer", ticket_id, to=to, skill=skill, note=note)
 
     async def withdraw(self, ticket_id: str, agent_id: str) -> None:
@@ -150,7 +148,7 @@ class Transfers:
         async with self._db.write() as tx:
             row = await locked(tx, ticket_id)
             offer = await _offered(tx, ticket_id, lambda o: o["from_id"] == agent_id)
-            await _end(tx, row, offer, "withdrawn")
+            await offering.came_to_nothing(tx, row, offer, "withdrawn")
 
     async def decline(self, ticket_id: str, agent_id: str, reason: str) -> None:
         """The person it is offered to will not have it; its owner goes on.
@@ -162,7 +160,7 @@ class Transfers:
         async with self._db.write() as tx:
             row = await locked(tx, ticket_id)
             offer = await _offered(tx, ticket_id, lambda o: o["to_id"] == agent_id)
-            await _end(tx, row, offer, "declined")
+            await offering.came_to_nothing(tx, row, offer, "declined")
             await tx.audit(agent_id, "ticket.refuse", ticket_id, reason=reason)
 
     async def accept(self, ticket_id: str, agent_id: str) -> None:
@@ -203,17 +201,14 @@ async def expire(tx: Tx, due: Timer) -> None:
     if ticket_id is None:
         return
     row = await locked(tx, ticket_id)
-    offer = await _live(tx, ticket_id)
+    offer = await offering.on_offer(tx, ticket_id)
     if offer is not None and offer["id"] == due.subject:
-        await _end(tx, row, offer, "timeout")
+        await offering.came_to_nothing(tx, row, offer, "timeout")
 
 
 async def recall(tx: Tx, ticket_id: str) -> None:
     """What is on offer of a ticket is no longer: who should have it has left."""
-    row = await locked(tx, ticket_id)
-    offer = await _live(tx, ticket_id)
-    if offer is not None:
-        await _end(tx, row, offer, "withdrawn")
+    await offering.withdraw(tx, await locked(tx, ticket_id))
 
 
 async def _hand(tx: Tx, row: Fields, offer: Fields, agent_id: str, why: Mapping[str, Any]) -> None:
@@ -223,45 +218,16 @@ async def _hand(tx: Tx, row: Fields, offer: Fields, agent_id: str, why: Mapping[
     await lock_agents(tx, [agent_id, sender])
     await load(tx, agent_id, row["units"])
     await unload(tx, sender, row["units"])
-    await _ended(tx, offer, "accepted")
-    await end_assignment(tx, row["id"], "transferred")
+    await offering.accepted(tx, offer)
+    await end_assignment(tx, row, "transferred")
     given_by = {"from": sender, "note": offer["note"]}
     await given(tx, row, agent_id, {**why, **given_by})
     if offer["needs"] is not None:
         await reclassed(tx, row["id"], load_needs(offer["needs"]), by_hand=True)
 
 
-async def _end(tx: Tx, row: Fields, offer: Fields, outcome: str) -> None:
-    await _ended(tx, offer, outcome)
-    people = [offer["to_id"]] if offer["to_id"] else []
-    _tell(tx, "transfer.ended", row, offer, audience=people, outcome=outcome)
-
-
-async def _ended(tx: Tx, offer: Fields, outcome: str) -> None:
-    over = update(transfer).where(transfer.c.id == offer["id"])
-    await tx.conn.execute(over.values(ended_at=tx.now, outcome=outcome))
-    await stop_timer(tx, TIMER, offer["id"])
-
-
-def _tell(tx: Tx, kind: str, row: Fields, offer: Fields, **data: Any) -> None:
-    tx.emit(
-        kind,
-        ticket=row["id"],
-        conversation=row["conversation_id"],
-        agent=offer["from_id"],
-        transfer=offer["id"],
-        skill=offer["skill"],
-        **data,
-    )
-
-
-async def _live(tx: Tx, ticket_id: str) -> Fields | None:
-    query = select(transfer).where(transfer.c.ticket_id == ticket_id, _LIVE)
-    return (await tx.conn.execute(query)).mappings().one_or_none()
-
-
 async def _offered(tx: Tx, ticket_id: str, theirs: Callable[[Fields], bool]) -> Fields:
-    offer = await _live(tx, ticket_id)
+    offer = await offering.on_offer(tx, ticket_id)
     if offer is None or not theirs(offer):
         raise Conflict("this ticket is not offered any more; look at it again")
     return offer

@@ -40,6 +40,24 @@ async def labelled(store: Store, given: Labels, department: str = "物流部") -
     return new.ticket_id
 
 
+async def test_labels_from_before_a_complaint_was_filed_are_not_its_own(store: Store) -> None:
+    """Two have read it at one moment: one has filed it, the other knows nothing of that."""
+    await thread(store, envelope("k1", now=await store.db.now()))
+    (reading,) = await store.queue.unlabelled(10)
+    ticket_id = await labelled(store, labels())
+    person = await agent(store)
+    await store.tickets.mark_junk(ticket_id, person)
+    await store.tickets.unmark_junk(ticket_id, person)
+    late = routed(reading, labels=labels(type="求助"), filing=None)
+    assert await store.queue.route([late]) == []
+    found = await store.tickets.get(ticket_id)
+    assert found.labels is not None
+    assert found.labels.facets["type"].value == "投诉"
+    (again,) = await store.queue.unlabelled(10)
+    assert again.complaint
+    assert await store.queue.route([routed(again)]) == [ticket_id]
+
+
 async def had(store: Store, ticket_id: str, login: str = "li") -> str:
     person = await agent(store, login)
     assert await store.queue.claim(await decision(store, ticket_id, person), None)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from models import migrations
 from models.errors import Permanent, StorageFull, Temporary
 from models.store import Store, open_store
 from models.store.ground import database
@@ -77,6 +78,29 @@ async def test_after_a_failover_no_connection_stays_with_who_may_only_read(
             assert await store.leases.take("clock", "me", 10.0) is not None
         finally:
             await store.close()
+
+
+async def test_who_may_only_read_is_not_ready_and_once_more_who_may_write_is(
+    postgres: PostgresServer, migrated_postgres_url: str
+) -> None:
+    database = migrated_postgres_url.rpartition("/")[2]
+    only_reads = f'ALTER DATABASE "{database}" SET default_transaction_read_only = on'
+    may_write = f'ALTER DATABASE "{database}" RESET default_transaction_read_only'
+    with ThreadPoolExecutor(1) as outside:
+        outside.submit(postgres.execute, only_reads).result()
+        store = other(migrated_postgres_url)
+        try:
+            with pytest.raises(Temporary, match="read-only"):
+                await migrations.ready(store.db)
+            outside.submit(postgres.execute, may_write).result()
+            # Nobody but the probe asks: it must not keep to a connection that is of yesterday.
+            await migrations.ready(store.db)
+        finally:
+            await store.close()
+
+
+async def test_whoever_can_be_written_to_is_ready(store: Store) -> None:
+    await migrations.ready(store.db)
 
 
 async def test_a_server_that_vanishes_is_given_up_within_half_a_minute(

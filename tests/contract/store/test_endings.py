@@ -10,7 +10,7 @@ from models.store.tickets import ending
 from models.tables import complaint, message
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
-from tests.contract.store.makers import agent, envelope, owned, routed, thread, waiting
+from tests.contract.store.makers import agent, envelope, labels, owned, routed, thread, waiting
 
 DAY = 86400.0
 FOLLOWER = ending.closing(7 * DAY)
@@ -178,6 +178,33 @@ async def test_a_merger_is_undone_with_what_came_since(store: Store) -> None:
     assert {entry.ticket_id for entry in await log(store, gone)} == {gone}
     with pytest.raises(Conflict):
         await store.merging.undo(gone, person)
+
+
+async def test_after_a_merger_is_undone_both_are_labelled_from_their_own_words(
+    store: Store,
+) -> None:
+    kept, gone, person = await two(store)
+    await store.merging.merge(gone, kept, person)
+    await thread(store, envelope("b"), conversation_key="talk-k2", text="要投诉")
+    (reading,) = await store.queue.unlabelled(10)
+    assert reading.ticket_id == kept
+    assert "要投诉" in reading.text
+    await store.merging.undo(gone, person)
+    late = routed(reading, labels=labels(domain="支付"))
+    assert await store.queue.route([late]) == []
+    due = {one.ticket_id: one.text for one in await store.queue.unlabelled(10)}
+    assert set(due) == {kept, gone}
+    assert "要投诉" in due[gone]
+    assert "要投诉" not in due[kept]
+
+
+async def test_a_merger_in_which_nothing_was_said_is_undone_without_other_labels(
+    store: Store,
+) -> None:
+    kept, gone, person = await two(store)
+    await store.merging.merge(gone, kept, person)
+    await store.merging.undo(gone, person)
+    assert await store.queue.unlabelled(10) == []
 
 
 async def test_a_resolved_ticket_comes_out_of_a_merger_resolved(store: Store) -> None:

@@ -1,7 +1,9 @@
 """Acknowledged means stored; leased means by one; nothing is parked for another's fault."""
 
 import asyncio
+import hashlib
 from importlib import import_module
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -9,6 +11,7 @@ from sqlalchemy import text
 from models.errors import Conflict, NotFound, Temporary
 from models.message import Lane
 from models.store import Store
+from models.store.intake import envelopes
 from models.store.intake.envelopes import INLINE_BYTES, PATIENCE_SECONDS, finish
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import envelope, leased, thread
@@ -201,6 +204,29 @@ async def test_a_body_that_has_gone_parks_its_envelope_and_no_other(
     assert parked.error.startswith("no blob")
     assert await store.envelopes.replay() == 1
     assert (await leased(store)).envelopes[0].body == big
+
+
+async def test_many_bodies_that_have_gone_are_parked_and_the_rest_leased_together(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of blobs was not restored: nobody tries them one by one, or runs out of stack."""
+    monkeypatch.setattr(envelopes, "INLINE_BYTES", 1)
+    keys = [f"k{n:03}" for n in range(300)]
+    await store.envelopes.accept([envelope(key, key.encode()) for key in [*keys, "good"]])
+    good = hashlib.sha256(b"good").hexdigest()
+    there = type(store.blobs).get
+
+    async def missing(blobs: Any, sha256: str) -> bytes:
+        if sha256 != good:
+            raise NotFound(f"no blob {sha256}")
+        return await there(blobs, sha256)
+
+    monkeypatch.setattr(type(store.blobs), "get", missing)
+    lease = await leased(store)
+    assert ([e.dedupe_key for e in lease.envelopes], lease.alone) == (["good"], False)
+    assert await store.envelopes.lease(Lane.LIVE, 128, 30.0) is None
+    parked = await store.envelopes.parked(limit=500)
+    assert len(parked) == len({one.error for one in parked}) == len(keys)
 
 
 async def test_bodies_out_of_reach_give_the_lease_back(

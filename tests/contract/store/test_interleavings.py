@@ -10,7 +10,7 @@ from models.agent import Presence
 from models.errors import Conflict
 from models.satisfaction import Answer, Score
 from models.store import Store
-from models.store.tickets import handling, transfers
+from models.store.tickets import handling, offering, transfers
 from models.ticket import TicketState
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
@@ -119,8 +119,8 @@ async def test_a_timer_and_a_move_wait_in_no_circle(
     await store.transfers.offer(ticket_id, person, 600.0, to=other)
     clock.pass_(601)
     await store.agents.beat([person, other])
-    effects = {transfers.TIMER: transfers.expire}
-    real = transfers._ended
+    effects = {offering.TIMER: transfers.expire}
+    real = offering._ended
 
     async def late(*args: Any) -> None:
         if not started:
@@ -129,7 +129,7 @@ async def test_a_timer_and_a_move_wait_in_no_circle(
         await real(*args)
 
     started: list[asyncio.Task[list[str]]] = []
-    monkeypatch.setattr(transfers, "_ended", late)
+    monkeypatch.setattr(offering, "_ended", late)
     await store.transfers.accept(ticket_id, other)
     assert await started[0] == []
     assert (await store.tickets.get(ticket_id)).owner_id == other

@@ -6,12 +6,12 @@ from models.agent import Presence
 from models.errors import Conflict, NotFound
 from models.routing import Needs
 from models.store import Store
-from models.store.tickets import transfers
+from models.store.tickets import offering, transfers
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, decision, owned, passed_on
 
-EFFECTS = {transfers.TIMER: transfers.expire}
+EFFECTS = {offering.TIMER: transfers.expire}
 PAYMENT = Needs(required=(("domain:支付", 1),))
 
 
@@ -202,3 +202,24 @@ async def test_leaving_to_oneself_or_twice_is_refused(store: Store) -> None:
             await store.leaving.leave(leaver, None, to)
     with pytest.raises(NotFound):
         await store.leaving.leave(heir, None, leaver)
+
+
+@pytest.mark.parametrize("how", ["resolved", "junk", "released", "taken", "left"])
+async def test_what_ends_otherwise_is_told_as_withdrawn(store: Store, how: str) -> None:
+    """Whoever follows the events would believe that it still waits for them."""
+    ticket_id, giver = await owned(store)
+    taker, boss = await agent(store, "han"), await agent(store, "boss")
+    await store.transfers.offer(ticket_id, giver, 600.0, to=taker)
+    if how == "resolved":
+        await store.tickets.move(ticket_id, giver, TicketState.RESOLVED)
+    elif how == "junk":
+        await store.tickets.mark_junk(ticket_id, giver)
+    elif how == "released":
+        await store.tickets.release(ticket_id, giver, None, "")
+    elif how == "taken":
+        await store.tickets.take(ticket_id, boss, forced=True, by=boss)
+    else:
+        await store.leaving.leave(giver, boss, boss)
+    assert await outcomes(store, ticket_id) == ["withdrawn"]
+    assert await store.transfers.of([ticket_id]) == {}
+    assert [t.kind for t in await store.timers.due(EFFECTS, 10)] == []

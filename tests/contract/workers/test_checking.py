@@ -36,6 +36,31 @@ def test_everything_that_is_wrong_is_told_in_one_run(tmp_path: Path) -> None:
     assert webchat == {"channels.webchat.surely"}, "what refers to a wrong setting is not blamed"
 
 
+@pytest.mark.parametrize(
+    ("wrong", "key", "shown"),
+    [
+        (
+            "[channels.email]\nenabled = 'perhaps'\nnope = 0\n",
+            "channels.email.enabled",
+            "'perhaps'",
+        ),
+        ("[channels.email]\nenabled = []\nnope = 0\n", "channels.email.enabled", "[]"),
+        ("[channels]\nslack = 5\n[channels.email]\nnope = 0\n", "channels.slack", "5"),
+    ],
+)
+def test_a_wrong_switch_hides_nothing_of_its_channel_nor_of_others(
+    tmp_path: Path, wrong: str, key: str, shown: str
+) -> None:
+    file = tmp_path / "shouli.toml"
+    file.write_text(f"{wrong}[channels.webchat]\nsurely = true\n")
+    with pytest.raises(ConfigurationError) as told:
+        checked(file, {})
+    found = {problem.key: problem for problem in told.value.problems}
+    assert {key, "channels.webchat.surely", "channels.email.nope"} <= set(found)
+    assert found[key].value == shown
+    assert found[key].source == str(file)
+
+
 def test_two_sections_that_are_wrong_together_only_are_told_once(tmp_path: Path) -> None:
     file = tmp_path / "shouli.toml"
     file.write_text("[intake]\nport = 9000\n[desk]\nport = 9000\n[channels.webchat]\nno = 1\n")

@@ -90,9 +90,9 @@ def charged_twice(patch: Patch) -> None:
 
 
 def still_on_offer(patch: Patch) -> None:
-    async def ended(tx, ticket_id, outcome):
+    async def ended(tx, row, outcome):
         s = assignment.c
-        live = update(assignment).where(s.ticket_id == ticket_id, s.ended_at.is_(None))
+        live = update(assignment).where(s.ticket_id == row["id"], s.ended_at.is_(None))
         await tx.conn.execute(live.values(ended_at=tx.now, outcome=outcome))
 
     patch.setattr(moves, "end_assignment", ended)

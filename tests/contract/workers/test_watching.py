@@ -18,6 +18,7 @@ from classifier.predict import Classifier
 from classifier.text import Text
 from classifier.train import train
 from config.settings import load
+from models.errors import Temporary
 from models.store import Store
 from models.store.learning.watching import Cell, date_of, day_of
 from models.store.routing.unlabelled import Unlabelled
@@ -130,6 +131,37 @@ async def test_labels_confidence_and_unknown_words_are_counted_by_day_and_channe
     assert sum(n for cell, n in webchat.items() if cell.measure == "confidence") == 4
     assert webchat[Cell(bundle, day, "webchat", "", "unknown", "9")] == 1
     assert webchat[Cell(bundle, day, "webchat", "", "unknown", "0")] == 3
+
+
+@pytest.mark.parametrize("away", ["now", "add", "shadows"])
+async def test_while_the_database_is_away_nothing_is_lost_that_was_seen(
+    house: House, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, away: str
+) -> None:
+    other = await stored(house.store, OPPOSITE, tmp_path / "made")
+    await house.work.shadow(other, None)
+    await house.shadowing.refresh()
+    await house.bring(questions(3))
+
+    async def gone(*_args: object) -> Any:
+        raise Temporary("away")
+
+    where, name = {
+        "now": (type(house.store.db), "now"),
+        "add": (type(house.store.watching), "add"),
+        "shadows": (type(house.store.shadows), "add"),
+    }[away]
+    with monkeypatch.context() as patch:
+        patch.setattr(where, name, gone)
+        for _ in range(2):
+            with pytest.raises(Temporary):
+                await house.watching.flush()
+    await house.watching.flush()
+    bundle, day = house.serving.bundle or "", day_of(clock.now, ZONE)
+    counts = await house.store.watching.counts(bundle, [(day, day)])
+    assert sum(n for cell, n in counts.items() if cell.measure == "label") == 3
+    sitting = await house.store.shadows.sitting()
+    assert sitting is not None
+    assert sitting.tickets == 3
 
 
 async def test_a_ticket_is_counted_once_however_often_its_text_grows(
