@@ -23,8 +23,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import asyncpg
-
 NOBODY = 65534
 """initdb and postgres refuse to run as root; this uid owns nothing else."""
 
@@ -119,6 +117,7 @@ class PostgresServer:
 
     def execute(self, statement: str) -> None:
         """Runs one administrative statement, from outside or inside a running loop."""
+        import asyncpg  # not for the unit tests, which ask for no database
 
         async def run() -> None:
             connection = await asyncpg.connect(

@@ -29,8 +29,11 @@ UNSEEN = {
 def _conflicts() -> set[str]:
     """The fixed sentences of every ``Conflict`` that the store raises."""
     found = set()
-    for path in Path(store.__file__).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    sources = (path.read_text("utf-8") for path in Path(store.__file__).parent.rglob("*.py"))
+    for source in sources:
+        if "Conflict" not in source:  # to parse them all takes a fifth of a second
+            continue
+        for node in ast.walk(ast.parse(source)):
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Name)

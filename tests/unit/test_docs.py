@@ -2,9 +2,6 @@
 
 import json
 import re
-import sqlite3
-import subprocess
-import tarfile
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -279,28 +276,6 @@ def test_deployment_names_only_settings_that_exist() -> None:
 
 
 # -- metrics ---------------------------------------------------------------------------
-
-
-def test_the_backup_of_a_database_in_use_is_whole(tmp_path: Path) -> None:
-    page = (DOCS / "operations.md").read_text("utf-8")
-    (commands,) = [
-        c for c in re.findall(r"^```sh\n(.*?)^```$", page, re.M | re.S) if "mode=ro" in c
-    ]
-    data = tmp_path / "data"
-    for kept in ("blobs", "keys", "valkey"):
-        (data / kept).mkdir(parents=True)
-    live = sqlite3.connect(data / "shouli.db", isolation_level=None)
-    live.execute("PRAGMA journal_mode = WAL")
-    live.execute("CREATE TABLE said (text)")
-    live.execute("INSERT INTO said VALUES ('not yet in the file itself')")
-    moved = commands.replace("/var/lib/shouli", str(data))
-    subprocess.run(["sh", "-c", moved], cwd=tmp_path, check=True)
-    live.close()
-    copy = sqlite3.connect(tmp_path / "shouli.db.copy")
-    assert copy.execute("SELECT count(*) FROM said").fetchone() == (1,)
-    copy.close()
-    with tarfile.open(tmp_path / "shouli-files.tgz") as packed:
-        assert sorted(packed.getnames()) == [".", "./blobs", "./keys"]
 
 
 def test_the_page_of_operations_has_every_metric_and_no_other() -> None:

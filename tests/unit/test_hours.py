@@ -7,7 +7,9 @@ hand; it shares no code with the calendar.
 import io
 import json
 import logging
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from random import Random
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -131,14 +133,24 @@ def periods_of(scene: Scene, day: date) -> list[tuple[int, int]]:
     return found
 
 
-def clerk(scene: Scene, instant: int) -> bool:
-    """Whether somebody who looks at the wall clock finds the team there."""
-    wall = datetime.fromtimestamp(instant, UTC).astimezone(ZoneInfo(scene.hours.time_zone))
-    minute = wall.hour * 60 + wall.minute
-    yesterday = wall.date() - timedelta(days=1)
-    return any(a <= minute < b for a, b in periods_of(scene, wall.date())) or any(
-        a <= minute + 1440 < b for a, b in periods_of(scene, yesterday)
-    )
+def clerk(scene: Scene) -> Callable[[int], bool]:
+    """Tells whether somebody who looks at the wall clock at an instant finds the team there."""
+    zone = ZoneInfo(scene.hours.time_zone)
+
+    @cache
+    def periods(day: date) -> list[tuple[int, int]]:
+        return periods_of(scene, day)
+
+    @cache
+    def finds(instant: int) -> bool:
+        wall = datetime.fromtimestamp(instant, UTC).astimezone(zone)
+        minute = wall.hour * 60 + wall.minute
+        today, yesterday = wall.date(), wall.date() - timedelta(days=1)
+        return any(a <= minute < b for a, b in periods(today)) or any(
+            a <= minute + 1440 < b for a, b in periods(yesterday)
+        )
+
+    return finds
 
 
 def cases() -> list[tuple[str, int, int, int]]:
@@ -168,13 +180,7 @@ def test_there_are_enough_cases_of_each_kind() -> None:
 def test_two_hundred_cases_against_a_count_by_minute(name: str) -> None:
     scene = SCENES[name]
     counted = calendar(scene.hours, datetime(2026, 1, 1, tzinfo=UTC).timestamp())
-    truth: dict[int, bool] = {}
-
-    def open_at(minute: int) -> bool:
-        if minute not in truth:
-            truth[minute] = clerk(scene, minute)
-        return truth[minute]
-
+    open_at = clerk(scene)
     for case in (c for c in CASES if c[0] == name):
         _, first, minutes, seconds = case
         assert counted.is_open(first) == open_at(first), case

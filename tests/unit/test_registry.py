@@ -1,7 +1,5 @@
 """Channels by name: built in, announced by others, or unknown."""
 
-import subprocess
-import sys
 from importlib.metadata import EntryPoint
 from typing import Any
 
@@ -48,15 +46,3 @@ def test_others_announce_theirs_but_cannot_take_a_name(monkeypatch: pytest.Monke
     ]  # fmt: skip
     assert isinstance(registry.create("fax", {}, b""), EmailChannel)
     assert isinstance(registry.create("email", {}, b""), EmailChannel)
-
-
-def test_the_parser_child_does_not_load_servers_and_clients() -> None:
-    script = (
-        "import sys; from channels import registry; registry.create('email', {}, b'');"
-        "heavy = {'aiosmtpd', 'aiosmtplib', 'aiohttp', 'sqlalchemy'};"
-        "print(sorted(heavy.intersection(sys.modules)))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, check=True, text=True
-    )
-    assert done.stdout.strip() == "[]"

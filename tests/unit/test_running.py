@@ -1,15 +1,12 @@
-"""What ``shouli run`` keeps running, and the doors that it looks at."""
+"""What ``shouli run`` keeps running, and how many files its doors may have open."""
 
-import asyncio
 import resource
-import socket
 
 import pytest
 
-from models.errors import ShouliError
 from workers.commands.running import roles
 from workers.processes.living import ROLES
-from workers.roles.door import MOST_FILES, allow_many_files, make_sure_of, until_open
+from workers.roles.door import MOST_FILES, allow_many_files
 
 
 def test_every_role_runs_once() -> None:
@@ -20,25 +17,6 @@ def test_more_work_processes_have_names_of_their_own() -> None:
     kept = roles(3)
     assert [role for _, role in kept].count("work") == 3
     assert len({name for name, _ in kept}) == len(kept) == len(ROLES) + 2
-
-
-def test_a_port_that_another_program_has_is_told_before_anything_starts() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        with pytest.raises(ShouliError, match=f"Cannot listen on 127.0.0.1:{port}"):
-            make_sure_of("127.0.0.1", port)
-    make_sure_of("127.0.0.1", port)
-
-
-async def test_a_door_is_open_when_somebody_listens() -> None:
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        port = door.getsockname()[1]
-        opened = asyncio.create_task(until_open("127.0.0.1", port))
-        done, _ = await asyncio.wait({opened}, timeout=0.02)
-        assert not done
-        door.listen()
-        await asyncio.wait_for(opened, 2.0)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ import base64
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import cast
@@ -174,3 +176,15 @@ def test_a_fault_of_the_reader_costs_one_mail_and_tells_nothing_of_it() -> None:
     trouble = json.loads(head)["trouble"]
     assert "ValueError, test_parser.py:" in trouble
     assert "password" not in trouble
+
+
+def test_the_parser_child_does_not_load_servers_and_clients() -> None:
+    script = (
+        "import sys; from channels import registry; registry.create('email', {}, b'');"
+        "heavy = {'aiosmtpd', 'aiosmtplib', 'aiohttp', 'sqlalchemy'};"
+        "print(sorted(heavy.intersection(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=True, text=True
+    )
+    assert done.stdout.strip() == "[]"

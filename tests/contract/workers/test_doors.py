@@ -1,0 +1,28 @@
+"""Whether a door of another process is open, and whether its port is free at all."""
+
+import asyncio
+import socket
+
+import pytest
+
+from models.errors import ShouliError
+from workers.roles.door import make_sure_of, until_open
+
+
+def test_a_port_that_another_program_has_is_told_before_anything_starts() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(ShouliError, match=f"Cannot listen on 127.0.0.1:{port}"):
+            make_sure_of("127.0.0.1", port)
+    make_sure_of("127.0.0.1", port)
+
+
+async def test_a_door_is_open_when_somebody_listens() -> None:
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        port = door.getsockname()[1]
+        opened = asyncio.create_task(until_open("127.0.0.1", port))
+        done, _ = await asyncio.wait({opened}, timeout=0.02)
+        assert not done
+        door.listen()
+        await asyncio.wait_for(opened, 2.0)
