@@ -195,6 +195,23 @@ def groups(examples: Sequence[Example]) -> list[int]:
     return [root(index) for index in range(len(examples))]
 
 
+def repeated(asked: Sequence[Example], known: Sequence[Example]) -> list[bool]:
+    """Which of ``asked`` are in a group with one of ``known``, so that it gives them away."""
+    group_of = groups([*known, *asked])
+    learnt = set(group_of[: len(known)])
+    return [group in learnt for group in group_of[len(known) :]]
+
+
+def contradicted(examples: Sequence[Example], facet: str) -> int:
+    """How many carry another label of ``facet`` than one with the very same text."""
+    said: dict[tuple[str, str], Counter[str]] = {}
+    for each in examples:
+        if facet in each.labels:
+            key = (each.item.subject, each.item.text)
+            said.setdefault(key, Counter())[each.labels[facet]] += 1
+    return sum(labels.total() for labels in said.values() if len(labels) > 1)
+
+
 def folds(
     examples: Sequence[Example], count: int, group_of: Sequence[int] | None = None
 ) -> list[int]:

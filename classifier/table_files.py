@@ -1,8 +1,8 @@
-"""The files that labelled messages come in: CSV of any spreadsheet, or a JSON object a line."""
+"""The files that labelled messages come in: CSV of any spreadsheet, JSON lines, a JSON array."""
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -19,14 +19,15 @@ _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 
 
 def read(path: Path, encoding: str = "") -> Table:
-    """The table in ``path``: CSV, with tabs or semicolons between the cells, or JSON lines.
+    """The table in ``path``: CSV, with tabs or semicolons between the cells, or JSON.
 
-    ``encoding`` is UTF-8 by default, or UTF-16 where a byte order mark says so.
+    Of JSON an object is a row; they stand one in a line, or all in an array. ``encoding`` is
+    UTF-8 by default, or UTF-16 where a byte order mark says so.
 
     Raises:
         TableRefused: no such file or encoding, a workbook, not in that encoding, no heading, no
-            column ``text``, a row that is longer or shorter than the heading, a line that is no
-            JSON object, or no rows.
+            column ``text``, a row that is longer or shorter than the heading, a line or an
+            element that is no JSON object, or no rows.
     """
     try:
         _check_kind(path)
@@ -68,29 +69,50 @@ def _is_json(file: TextIO) -> bool:
 
 
 def _of_json(name: str, file: TextIO) -> Table:
-    """An object a line; one that lacks a field has an empty cell there."""
-    objects = [
-        _object(name, number, line) for number, line in enumerate(file, start=1) if line.strip()
-    ]
+    """An object a row; one that lacks a field has an empty cell there."""
+    objects = list(_of_array(name, file) if _is_array(file) else _of_lines(name, file))
     columns = tuple(dict.fromkeys(field for each in objects for field in each))
     return _table(
         name, columns, [{name: each.get(name, "") for name in columns} for each in objects]
     )
 
 
-def _object(name: str, number: int, line: str) -> dict[str, str]:
+def _is_array(file: TextIO) -> bool:
+    begins = file.readline().lstrip().startswith("[")
+    file.seek(0)
+    return begins
+
+
+def _of_lines(name: str, file: TextIO) -> Iterator[dict[str, str]]:
+    for number, line in enumerate(file, start=1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise TableRefused(
+                f"{name}:{number}: 不是 JSON，每行要有一个完整的对象"
+                f" / not JSON, of which each line needs a whole object: {error}"
+            ) from error
+        yield _cells(f"{name}:{number}", value)
+
+
+def _of_array(name: str, file: TextIO) -> Iterator[dict[str, str]]:
+    """As programs write a table of records; its elements are counted from 1."""
     try:
-        value = json.loads(line)
+        values = json.load(file)
     except (ValueError, RecursionError) as error:
         raise TableRefused(
-            f"{name}:{number}: 不是 JSON，每行要有一个完整的对象"
-            f" / not JSON, of which each line needs a whole object: {error}"
+            f"{name}: 以“[”开头，却不是一个完整的 JSON 数组"
+            f" / begins with “[” and is no whole JSON array: {error}"
         ) from error
+    for number, value in enumerate(values, start=1):
+        yield _cells(f"{name}[{number}]", value)
+
+
+def _cells(where: str, value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
-        raise TableRefused(
-            f"{name}:{number}: 每行要有一个 JSON 对象，不能整个文件是一个数组"
-            " / each line needs a JSON object; the file must not be one array"
-        )
+        raise TableRefused(f"{where}: 要有一个 JSON 对象 / a JSON object is needed here")
     return {storable.text(field).strip(): _written(each) for field, each in value.items()}
 
 

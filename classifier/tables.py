@@ -150,6 +150,13 @@ class Table:
             )
         return table
 
+    def learnt_beside(self, split: str) -> "Table":
+        """The rows that training on this file learns from where those of ``split`` are judged."""
+        if "split" not in self.columns:
+            return replace(self, rows=())
+        others = self.part(["test", split_of(split)], without=True)
+        return replace(others, rows=tuple(row for row in others.rows if _says_something(row)))
+
     def facets_among(self, known: Sequence[str], wanted: Sequence[str] = ()) -> list[str]:
         """Those ``wanted``, or all that the table has, of the facets that a bundle knows.
 

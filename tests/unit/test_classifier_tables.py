@@ -1,11 +1,12 @@
 """What a CSV file may be wrong about, and the taxonomy that it gives."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from classifier import table_files, tables
-from classifier.examples import Example
+from classifier.examples import Example, contradicted
 from classifier.tables import TableRefused
 from classifier.text import Text
 from models.training import ClassSpec, FacetSpec, FloorSpec, Taxonomy
@@ -32,8 +33,11 @@ def _file(folder: Path, content: str | bytes) -> Path:
         ('text,type\n"x,y\n', "not CSV"),
         (b"PK\x03\x04xl/workbook.xml", "save it as “CSV UTF-8”"),
         (b"\xd0\xcf\x11\xe0\xa1", "save it as “CSV UTF-8”"),
-        ('[{"text": "x"}]', "data.csv:1: .*must not be one array"),
-        ('{"text": "x"}\n"y"', "data.csv:2: .*needs a JSON object"),
+        ('[{"text": "x"}, "y"]', r"data.csv\[2\]: .*a JSON object is needed"),
+        ('[{"text": "x"}', "data.csv: .*no whole JSON array"),
+        ('["x"]\n["y"]', "data.csv: .*no whole JSON array"),
+        ("[]", "no column “text”"),
+        ('{"text": "x"}\n"y"', "data.csv:2: .*a JSON object is needed"),
         ('{"text": "x"}\n{"text":', "data.csv:2: .*not JSON"),
         ('{"said": "x"}', "no column “text”, there are: said"),
         ("text,type\n退款,求助\n".encode("gb18030"), "not UTF-8"),
@@ -75,6 +79,17 @@ def test_an_object_a_line(tmp_path: Path) -> None:
     first = {"text": "退款\n没到", "type": "求助", "split": "test", "by": '{"id": 7}', "stars": ""}
     second = {"text": "", "type": "", "split": "", "by": "", "stars": "5"}
     assert table.rows == (first, second)
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_objects_in_an_array(tmp_path: Path, indent: int | None) -> None:
+    """As a program writes its records, in one line or over many."""
+    rows = [{"type": "求助", "text": "退款\n没到"}, {"text": "几点开门", "stars": 5}]
+    table = table_files.read(_file(tmp_path, json.dumps(rows, indent=indent)))
+    assert table.rows == (
+        {"type": "求助", "text": "退款\n没到", "stars": ""},
+        {"type": "", "text": "几点开门", "stars": "5"},
+    )
 
 
 def test_half_an_emoji_in_json_is_a_mark_that_can_be_written(tmp_path: Path) -> None:
@@ -123,6 +138,26 @@ def test_what_a_bundle_can_be_judged_on(tmp_path: Path) -> None:
     for known, wanted in ((["sort"], []), (["kind"], ["split"]), (["kind", "sort"], ["sort"])):
         with pytest.raises(TableRefused, match=r"the bundle has no facet|no column “sort”"):
             table.facets_among(known, wanted)
+
+
+def test_what_was_learnt_beside_what_is_judged(tmp_path: Path) -> None:
+    rows = "a,x,train\nb,x,test\nc,x,val\n ,x,train\n"
+    table = table_files.read(_file(tmp_path, f"text,kind,split\n{rows}"))
+    assert [row["text"] for row in table.learnt_beside("测试").rows] == ["a", "c"]
+    assert [row["text"] for row in table.learnt_beside("val").rows] == ["a"]
+    whole = table_files.read(_file(tmp_path, "text,kind\na,x\n"))
+    assert not whole.learnt_beside("test").rows
+
+
+def test_labels_that_contradict_each_other_are_counted() -> None:
+    said = [("退款", "a"), ("退款", "b"), ("退款", "a"), ("发票", "a"), ("发票", "a"), ("", "")]
+    data = [Example(Text(text), {"kind": kind} if kind else {}) for text, kind in said]
+    data += [
+        Example(Text("发票", subject="问"), {"kind": "b"}),
+        Example(Text("发票"), {"sort": "b"}),
+    ]
+    assert contradicted(data, "kind") == 3
+    assert contradicted(data, "sort") == 0
 
 
 def test_rows_without_text_teach_nothing(tmp_path: Path) -> None:

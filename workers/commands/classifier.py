@@ -97,6 +97,7 @@ def train(
     Rows whose column “split” says “test” are left out.
     """
     from classifier import table_files, tables
+    from classifier.examples import contradicted
     from classifier.machines import TrainConfig
     from classifier.train import train as learn
 
@@ -108,6 +109,8 @@ def train(
     examples = [each for each in inside if each.labels]
     left_out = whole.left_out(names, strangers)
     _tell_left_out(left_out)
+    against = {facet: contradicted(examples, facet) for facet in names}
+    _tell_contradicted(against)
     taxonomy = tables.taxonomy_of(examples, names, load_taxonomy(load(config, environ=os.environ)))
     with _progress() as told:
         bundle = learn(examples, taxonomy, TrainConfig(seed=seed), progress=told)
@@ -115,7 +118,8 @@ def train(
     metrics = bundle.card.metrics
     _tell_unchecked(metrics["facets"])
     if as_json:
-        print_json({"id": bundle_id, "path": str(out_dir), "left_out": left_out, **metrics})
+        told_apart = {"left_out": left_out, "contradicted": against}
+        print_json({"id": bundle_id, "path": str(out_dir), **told_apart, **metrics})
         return
     out.print(f"{out_dir}: {bundle_id}", markup=False)
     out.show(_overview("交叉验证 cross-validated", metrics["facets"]))
@@ -135,6 +139,19 @@ def _tell_left_out(counts: dict[str, int]) -> None:
         Terminal(stderr=True).print(
             f"没有学的行 rows not learnt from: {'; '.join(told)}", markup=False, soft_wrap=True
         )
+
+
+def _tell_contradicted(counts: dict[str, int]) -> None:
+    for facet, count in counts.items():
+        if count:
+            Terminal(stderr=True).print(
+                f"注意 warning: “{facet}” 有 {count} 行与文字相同的另一行标签不同，不可能都对，"
+                "准确率和把握因此偏低"
+                f" / {count} rows carry another label of “{facet}” than a row of the same text: "
+                "they cannot all be right, and accuracy and confidence are low for it",
+                markup=False,
+                soft_wrap=True,
+            )
 
 
 def _tell_unchecked(figures: dict[str, Any]) -> None:
@@ -163,20 +180,46 @@ def evaluate(
     encoding: EncodingOption = "",
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON / Print JSON.")] = False,
 ) -> None:
-    """在 CSV 上评测；有 split 列时只用 test / Judge a bundle on a CSV file."""
+    """在 CSV 上评测；有 split 列时只用 test / Judge a bundle on a CSV file.
+
+    Rows that repeat one of another split are counted, and the others judged by themselves, too.
+    """
     from classifier import table_files, tables
+    from classifier.examples import repeated
     from classifier.judge import judge
 
     classifier = Classifier.load(bundles.found_in(bundle))
     known = [head.facet for head in classifier.heads]
-    table = table_files.read(data, encoding).to_judge(split)
+    whole = table_files.read(data, encoding)
+    table = whole.to_judge(split)
     names = table.facets_among(known, _names(facets))
     inside, outside = tables.apart(table.examples(names), strangers)
     figures = judge(classifier, inside, outside)
+    again = repeated(inside, whole.learnt_beside(split).examples(names))
+    new = [each for each, known_already in zip(inside, again, strict=True) if not known_already]
+    of_new = judge(classifier, new) if len(new) < len(inside) else figures
+    _tell_repeated(len(inside) - len(new))
     if as_json:
-        print_json({"bundle": classifier.card.id, "cases": len(inside), "facets": figures})
+        told = {"cases": len(inside), "facets": figures}
+        print_json(
+            {"bundle": classifier.card.id, **told, "new": {"cases": len(new), "facets": of_new}}
+        )
         return
     out.show(_overview(f"{table.name}: {len(inside)}", figures))
+    if of_new is not figures:
+        out.show(_overview(f"没有重复的 not repeated: {len(new)}", of_new))
+
+
+def _tell_repeated(count: int) -> None:
+    if count:
+        Terminal(stderr=True).print(
+            f"注意 warning: {count} 行与同一文件里学过的行相同、几乎相同，或同属一个对话，"
+            "全部行的成绩因此偏高，请看没有重复的"
+            f" / {count} rows are like a row of the same file that was learnt, or of its "
+            "conversation: figures of all rows flatter, look at those that are not repeated",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 @classifier_app.command()

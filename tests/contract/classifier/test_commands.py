@@ -67,6 +67,31 @@ def test_what_is_not_learnt_is_told(data: Path, tmp_path: Path) -> None:
     assert "without a label: 1" in done.stderr
 
 
+def test_labels_that_contradict_each_other_are_told(data: Path, tmp_path: Path) -> None:
+    path = tmp_path / "against.csv"
+    path.write_text(data.read_text("utf-8") + "quiero pera verde,animal,train\n", encoding="utf-8")
+    done = _run("train", "--data", path, "--out", tmp_path / "b", "--strangers", "oos", "--json")
+    assert json.loads(done.stdout)["contradicted"] == {"cosa": 2}
+    assert "2 rows carry another label of “cosa”" in done.stderr
+
+
+def test_what_was_learnt_does_not_flatter(bundle: Path, data: Path, tmp_path: Path) -> None:
+    """Rows drawn by lot from an export with repetitions: the test part knows the answers."""
+    path = tmp_path / "again.csv"
+    again = "".join(f"quiero {thing}!,animal,test\n" for thing in _WORDS["fruta"])
+    path.write_text(data.read_text("utf-8") + again, encoding="utf-8")
+    done = _run("evaluate", "--bundle", bundle, "--data", path, "--strangers", "oos", "--json")
+    told = json.loads(done.stdout)
+    assert told["cases"] == told["new"]["cases"] + 4 == 12
+    assert told["facets"]["cosa"]["accuracy"] < told["new"]["facets"]["cosa"]["accuracy"] == 1.0
+    assert "4 rows are like a row" in done.stderr
+    shown = _run("evaluate", "--bundle", bundle, "--data", path, "--strangers", "oos")
+    assert "not repeated: 8" in shown.stdout
+    alone = _run("evaluate", "--bundle", bundle, "--data", data, "--strangers", "oos")
+    assert "not repeated" not in alone.stdout
+    assert not alone.stderr
+
+
 def test_what_it_has_learnt_is_judged_on_the_rest(bundle: Path, data: Path) -> None:
     told = _json("evaluate", "--bundle", bundle, "--data", data, "--strangers", "oos", "--json")
     figures = told["facets"]["cosa"]
