@@ -66,6 +66,13 @@ async def reopen(request: web.Request) -> web.Response:
     return await moved(request, ticket, "dispatch")
 
 
+async def retake(request: web.Request) -> web.Response:
+    """Its owner's second thought; what others ended is reopened by a supervisor, with a reason."""
+    ticket = await seen(request)
+    await _store(request).ending.retake(ticket.id, who(request).id)
+    return await moved(request, ticket, "dispatch")
+
+
 def routes() -> list[web.RouteDef]:
     one = f"{API}tickets/{{ticket:{ID}}}"
     return [
@@ -74,4 +81,5 @@ def routes() -> list[web.RouteDef]:
         web.post(f"{one}/return", send_back),
         web.post(f"{one}/close", close),
         web.post(f"{one}/reopen", reopen),
+        web.post(f"{one}/retake", retake),
     ]

@@ -19,7 +19,7 @@ from models.training import Taxonomy
 
 _S = TicketState
 _HELD = {_S.ACTIVE, _S.HELPING}
-_RETAKEN = {_S.PENDING, _S.SNOOZED}
+_SET_DOWN = {_S.PENDING, _S.SNOOZED}
 
 Json = dict[str, Any]
 
@@ -175,9 +175,11 @@ def actions(
         "snooze": mine and state == _S.ACTIVE,
         "help": mine and state == _S.ACTIVE,
         "resume": mine and state == _S.HELPING,
-        "resolve": (mine and state in {*_HELD, *_RETAKEN}) or (supervises and state == _S.WAITING),
+        "resolve": (mine and state in {*_HELD, *_SET_DOWN})
+        or (supervises and state == _S.WAITING),
         "return": (mine or supervises) and _S.RETURNED in ways,
         "reopen": supervises and _S.CLOSED in ways and not ticket.junk,
+        "retake": mine and state in {_S.RESOLVED, _S.RETURNED} and not ticket.junk,
         "close": supervises and _S.CLOSED in ways,
         "merge": touches and _S.MERGED in ways,
         "unmerge": touches and state == _S.MERGED,
@@ -200,7 +202,7 @@ def takeable(ticket: Ticket, agent_id: str, *, supervises: bool) -> bool:
     """Whether a ticket waits for anybody, or for this person to go on with it."""
     if ticket.state == _S.WAITING:
         return True
-    if ticket.state in _RETAKEN:
+    if ticket.state in _SET_DOWN:
         return ticket.owner_id == agent_id or supervises
     return supervises and ticket.state in LOADED_STATES and ticket.owner_id != agent_id
 
@@ -346,6 +348,10 @@ def words_of(
             return Words(
                 f"客户再次来信，{name}在岗且有余量，直接继续。",
                 f"The customer wrote again, and {name} was there with room to go on.",
+            )
+        case "retaken":
+            return Words(
+                f"{name}结束后又自己收回，继续处理。", f"{name} had ended it, and took it back."
             )
         case "leaving":
             giver = names.get(decision.get("from", ""), "")

@@ -77,7 +77,10 @@ WAYS: dict[tuple[TicketState, TicketState], tuple[str, str]] = {
     (_S.HELPING, _S.INVALID): ("标为无效", "marked as junk"),
     (_S.HELPING, _S.MERGED): ("并入另一张", "merged into another"),
     (_S.RESOLVED, _S.WAITING): ("重开，回到队列", "reopened, to the queue"),
-    (_S.RESOLVED, _S.ACTIVE): ("重开，原坐席继续", "reopened, by the same agent"),
+    (_S.RESOLVED, _S.ACTIVE): (
+        "重开或收回，原坐席继续",
+        "reopened or taken back, by the same agent",
+    ),
     (_S.RESOLVED, _S.CLOSED): ("到期或班长关闭", "closed by the clock or a supervisor"),
     (_S.RESOLVED, _S.MERGED): ("并入另一张", "merged into another"),
     (_S.RETURNED, _S.WAITING): (
@@ -85,8 +88,8 @@ WAYS: dict[tuple[TicketState, TicketState], tuple[str, str]] = {
         "the customer adds to it, or a supervisor reopens",
     ),
     (_S.RETURNED, _S.ACTIVE): (
-        "客户补充，原坐席继续",
-        "the customer adds to it, for the same agent",
+        "客户补充或收回，原坐席继续",
+        "the customer adds to it, or it is taken back, for the same agent",
     ),
     (_S.RETURNED, _S.CLOSED): ("到期或班长关闭", "closed by the clock or a supervisor"),
     (_S.INVALID, _S.WAITING): ("恢复", "not junk after all"),

@@ -62,6 +62,7 @@ export const WORDS = {
   "audit.ticket.settle": ["直接解决", "resolved a ticket as it waited"],
   "audit.ticket.close": ["关闭工单", "closed a ticket"],
   "audit.ticket.reopen": ["重开工单", "reopened a ticket"],
+  "audit.ticket.retake": ["收回自己结束的工单", "took back a ticket they had ended"],
   "audit.ticket.merge": ["合并工单", "merged a ticket into another"],
   "audit.ticket.unmerge": ["撤销合并", "undid a merger"],
   "audit.ticket.split": ["拆分工单", "split a ticket"],

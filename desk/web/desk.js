@@ -26,6 +26,8 @@ const PAGES = { board: makeBoard, figures: makeFigures, models: makeBundles, tra
 
 const PATIENCE_MS = 250; // doubled each time that the clocks are still behind
 const MOST_PATIENCE_MS = 16000;
+const RENEW_MS = 3000; // from a change in what was found until it is asked for again
+const MOST_FOUND = 100; // of one question, as the server has it
 
 /** What a person is told of at once, by the kind of event that is addressed to them. */
 const ALERTS = {
@@ -202,6 +204,7 @@ class Desk {
         this.arrived = event.ticket_id;
       }
     }
+    this.renewFound(events);
     this.page?.hear?.(events);
     this.refresh({ queue: true, ticket: events.some(about) });
   }
@@ -255,7 +258,37 @@ class Desk {
     view.messages = view.messages.map(unmask);
     if (this.state.openId !== openId) return;
     this.state.view = view;
+    this.renew(view.ticket);
     this.waitForClocks(view.clocks_behind);
+  }
+
+  /** What was found says of this ticket what is so now; words of it that stand in a list stay as they are. */
+  renew(ticket) {
+    const { state } = this;
+    const { opening, preview, customer, ...now } = ticket;
+    if (state.tab === "found") state.listed = state.listed.map((each) => (each.id === ticket.id ? { ...each, ...now } : each));
+  }
+
+  /** What other people do with tickets that were found is asked for again, not with each event. */
+  renewFound(events) {
+    const { state } = this;
+    const concerned = (event) => event.ticket_id !== state.openId && state.listed.some((each) => each.id === event.ticket_id);
+    if (state.tab !== "found" || this.renewing || !events.some(concerned)) return;
+    this.renewing = setTimeout(() => {
+      this.renewing = null;
+      this.act(() => this.findAgain(), { quiet: true });
+    }, RENEW_MS);
+  }
+
+  /** The same tickets in the same order, as they are now. */
+  async findAgain() {
+    const { state } = this;
+    const asked = state.found;
+    if (!asked || asked.looks) return;
+    const { found } = await call("POST", "/search", { text: asked.text, limit: Math.min(Math.max(state.listed.length, 1), MOST_FOUND) });
+    if (state.found !== asked) return;
+    found.forEach(({ ticket }) => this.renew(ticket));
+    this.draw();
   }
 
   /** The clocks follow what has happened a moment later, and nobody is told: asks again until they have. */

@@ -123,15 +123,21 @@ export function speak(text) {
 }
 
 /** A notice that goes by itself; kind is "good" or "bad". Said again, it stays longer and is not doubled. */
-export function notice(text, kind = "good") {
-  const box = h(`div.notice.${kind}`, { role: kind === "bad" ? "alert" : "status" }, text);
+/** ``way``: {words, go}, a button that takes back what is told, for as long as it is told. */
+export function notice(text, kind = "good", way = null) {
+  const go = () => {
+    box.remove();
+    way.go();
+  };
+  const box = h(`div.notice.${kind}`, { role: kind === "bad" ? "alert" : "status", "data-text": text }, text,
+    way && h("button.link", { type: "button", onclick: go }, way.words));
   const notices = document.getElementById("notices");
-  [...notices.children].find((other) => other.textContent === text)?.remove();
+  [...notices.children].find((other) => other.dataset.text === text)?.remove();
   notices.append(box);
   // Shown anew, it comes to lie above a dialog that was opened since.
   if (notices.matches(":popover-open")) notices.hidePopover();
   notices.showPopover();
-  setTimeout(() => box.remove(), kind === "bad" ? 8000 : 3500);
+  setTimeout(() => box.remove(), kind === "bad" || way ? 8000 : 3500);
 }
 
 /** Does what somebody asked for, and shows them a refusal; a fault of ours is thrown. */

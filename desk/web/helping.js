@@ -76,7 +76,7 @@ export function taskList(desk, box) {
 /** The room for notes; drawNotes fills it, and leaves whoever is writing one in peace. */
 export function noteRoom(desk, box) {
   const { id } = box.ticket;
-  const draft = draftOf(`note/${id}`, () => ({ text: "", id: newId() }));
+  const draft = draftOf(`note/${id}`, () => ({ text: "", id: newId() }), () => { text.value = draft.text; });
   const text = h("textarea", {
     rows: "2", maxlength: "4000", placeholder: t("note.placeholder"), "aria-label": t("note.write"),
     value: draft.text, oninput: () => {

@@ -42,6 +42,7 @@ export const WORDS = {
   "history.ticket.settle": ["{name}直接解决", "{name} resolved it as it waited"],
   "history.ticket.close": ["{name}关闭", "{name} closed it"],
   "history.ticket.reopen": ["{name}重开：{reason}", "{name} reopened it: {reason}"],
+  "history.ticket.retake": ["{name}收回已结束的工单", "{name} took it back after its end"],
   "history.ticket.merge": ["{name}并入另一张工单", "{name} merged it into another"],
   "history.ticket.unmerge": ["{name}撤销合并", "{name} undid the merger"],
   "history.ticket.split": ["{name}拆出一张工单", "{name} split a ticket off"],

@@ -2,6 +2,7 @@
 import { h, notice, once, sizeText, t } from "./dom.js";
 import { call, newId, put, Refused } from "./door.js";
 import { draftOf, keep } from "./drafts.js";
+import { backTo } from "./slips.js";
 import { makeSuggestions } from "./suggest.js";
 
 const TYPING_MS = 3000; // how often the customer is told that we write
@@ -66,7 +67,11 @@ function makeFiles(ticketId, draft) {
 /** ``follow``: is called when an answer is stored, so that its writer sees it in the log. */
 export function makeReply(desk, ticketId, follow) {
   const blank = () => ({ text: "", id: newId(), then: "active", files: [] });
-  const draft = draftOf(`reply/${ticketId}`, blank);
+  const draft = draftOf(`reply/${ticketId}`, blank, () => {
+    text.value = draft.text;
+    then.value = draft.then;
+    files.draw();
+  });
   const text = h("textarea", {
     id: "reply-text", rows: "3", maxlength: "20000", value: draft.text, placeholder: t(matchMedia("(hover: none) and (pointer: coarse)").matches ? "reply.placeholder.touch" : "reply.placeholder"),
     oninput: () => {
@@ -125,7 +130,8 @@ export function makeReply(desk, ticketId, follow) {
       text.value = "";
       then.value = draft.then;
       files.draw();
-      notice(t(stored.delivery_problem ? "reply.kept" : after === "resolved" ? "reply.finished" : "reply.sent"));
+      const told = stored.delivery_problem ? "reply.kept" : after === "resolved" ? "reply.finished" : "reply.sent";
+      notice(t(told), "good", after === "resolved" && backTo(desk, ticketId, "retake"));
       if (after !== "active") await desk.next(ticketId);
     });
     send.disabled = finish.disabled = false;

@@ -6,6 +6,7 @@ import { copied, hides, revealLink } from "./keys.js";
 import { channelName, dueOf, stateTag, title } from "./queue.js";
 import { makeReply, readUpTo } from "./reply.js";
 import { stayAtEnd } from "./scroll.js";
+import { backTo, retake } from "./slips.js";
 
 const TYPED_MS = 5000; // how long we believe that the customer does
 
@@ -130,11 +131,14 @@ async function decline(desk, ticket) {
 async function transfer(desk, ticket) {
   const { agents } = await call("GET", "/agents");
   const { names, me } = desk.state;
-  const people = agents.filter((agent) => agent.id !== me.id);
-  const choice = h("select", { name: "to" },
-    h("option", { value: "" }, t("ask.transfer.queue")),
+  const ready = (agent) => agent.presence === "ready";
+  const people = agents.filter((agent) => agent.id !== me.id).sort((one, other) => ready(other) - ready(one));
+  // Nothing is chosen for them: whoever only presses Enter would give it back, and not get it again.
+  const choice = h("select", { name: "to", required: true },
+    h("option", { value: "", disabled: true, selected: true, hidden: true }, t("ask.transfer.choose")),
+    h("option", { value: "queue" }, t("ask.transfer.queue")),
     h("optgroup", { label: t("ask.transfer.agents") }, people.map((agent) =>
-      h("option", { value: `agent/${agent.id}`, disabled: agent.presence !== "ready" },
+      h("option", { value: `agent/${agent.id}`, disabled: !ready(agent) },
         `${agent.name}（${say(names.presences[agent.presence])} ${agent.used}/${agent.capacity}）`))),
     h("optgroup", { label: t("ask.transfer.skills") }, names.skills.map((skill) =>
       h("option", { value: `skill/${skill}` }, desk.skillName(skill)))));
@@ -148,7 +152,7 @@ async function transfer(desk, ticket) {
     send: (said) => {
       const [kind, ...rest] = said.get("to").split("/");
       const body = { note: said.get("note") };
-      if (kind) body[kind] = rest.join("/");
+      if (rest.length) body[kind] = rest.join("/");
       return call("POST", `/tickets/${ticket.id}/transfer`, body);
     },
   });
@@ -171,17 +175,19 @@ async function snooze(desk, ticket) {
   const field = h("label.field", null, t("ask.snooze.for"),
     h("select", { name: "seconds" }, choices.map((seconds) => h("option", { value: seconds }, span(seconds)))));
   const seen = readUpTo(desk);
-  await ask({
+  return await ask({
     title: t("ask.snooze"), text: t("ask.snooze.text"), fields: [field], submit: t("do.snooze"),
     send: (said) => call("POST", `/tickets/${ticket.id}/snooze`, { seconds: Number(said.get("seconds")), seen }),
-  });
+  }) && await onward(desk, ticket, "snooze");
 }
 
 /** Told which one it was: the next one is open at once, and may look alike. */
 async function onward(desk, ticket, action) {
-  notice(t(`done.${action}`, { number: ticket.number }));
-  if (ticket.owner?.id === desk.state.me.id) await desk.next(ticket.id);
+  const mine = ticket.owner?.id === desk.state.me.id;
+  notice(t(`done.${action}`, { number: ticket.number }), "good", mine && backTo(desk, ticket.id, action === "resolve" ? "retake" : "take"));
+  if (mine) await desk.next(ticket.id);
 }
+
 
 async function pend(desk, ticket) {
   await call("POST", `/tickets/${ticket.id}/pend`, { seen: readUpTo(desk) });
@@ -197,7 +203,7 @@ async function resolve(desk, ticket) {
   await onward(desk, ticket, "resolve");
 }
 
-const ASKED = { decline, transfer, snooze, junk, pend, resolve, ...LIFE };
+const ASKED = { decline, transfer, snooze, junk, pend, resolve, retake: (desk, ticket) => retake(ticket.id), ...LIFE };
 
 function moveButton(desk, ticket, action, look = "") {
   const go = ASKED[action] ?? (() => call("POST", `/tickets/${ticket.id}/${action}`));
@@ -270,6 +276,7 @@ function drawBar(bar, desk, view) {
       actions.includes("decline") && moveButton(desk, ticket, "decline", ".quiet"),
       actions.includes("refuse") && moveButton(desk, ticket, "refuse", ".quiet"),
       actions.includes("receive") && moveButton(desk, ticket, "receive", ".primary"),
+      actions.includes("retake") && moveButton(desk, ticket, "retake", ".primary"),
       actions.includes("accept") && moveButton(desk, ticket, "accept", ".primary"),
       // Who is offered it receives it: taking it away from the other as well would be asking twice.
       actions.includes("take") && !actions.includes("receive") && moveButton(desk, ticket, "take", ".primary")),

@@ -255,6 +255,8 @@ async def test_transfer_decline_and_junk(page: Page, url: str, house: World) -> 
     await sign_in(page, url)
     await page.locator(f'[data-ticket="{tickets[0]}"]').click()
     await page.get_by_role("button", name="转派").click()
+    await page.get_by_role("dialog").get_by_role("button", name="转派").click()
+    await expect(page.get_by_label("转给")).to_be_focused()  # nothing is chosen for them
     await page.get_by_label("转给").select_option(f"agent/{other}")
     await page.get_by_role("dialog").get_by_role("button", name="转派").click()
     await expect(page.locator(".bar")).to_contain_text("已转给小王")

@@ -45,6 +45,15 @@ async def test_a_round_by_keys_alone(
     await expect(heading).to_have_text("第二件")
     assert (await house.store.tickets.get(first)).state == TicketState.RESOLVED
     assert (await house.store.tickets.get(second)).state == TicketState.ACTIVE
+    # A slip: the next one is open already, and the way back is where the slip is told.
+    await page.locator(".notice").get_by_role("button", name="收回工单").click()
+    await expect(heading).to_have_text("第一件")
+    await expect(page.get_by_label("答复客户")).to_be_visible()
+    await page.get_by_role("button", name="解决", exact=True).click()
+    await expect(heading).to_have_text("第二件")
+    await page.evaluate(f"location.hash = '#ticket/{first}'")
+    await page.locator(".bar").get_by_role("button", name="收回，继续处理").click()
+    await expect(page.get_by_label("答复客户")).to_be_visible()
 
 
 async def test_a_form_that_is_refused_keeps_its_words(page: Page, url: str, house: World) -> None:

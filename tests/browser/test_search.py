@@ -8,6 +8,7 @@ from playwright.async_api import Page, expect
 from models.agent import Role
 from models.message import Sender
 from models.store.tickets.search_index import INDEXING
+from models.ticket import TicketState
 from tests.browser.kit import EVIL, sign_in
 from tests.contract.desk.world import World
 
@@ -22,7 +23,7 @@ async def index(house: World) -> None:
 async def test_a_supervisor_finds_a_ticket(
     house: World, page: Page, url: str, tmp_path: Path
 ) -> None:
-    await house.person("wang", Role.SUPERVISOR)
+    me = await house.person("wang", Role.SUPERVISOR)
     sender = Sender(external_id="c1", name="欧阳小红", phone="13912345678")
     said = "耳机左边没有声音，订单号 DD-2026-110100017，请打 13800138000 给我"
     ticket = await house.ticket("k1", text=said, sender=sender)
@@ -56,6 +57,12 @@ async def test_a_supervisor_finds_a_ticket(
     await page.keyboard.press("Enter")
     number = (await house.store.tickets.get(ticket)).number
     await expect(page.locator(".head .number")).to_contain_text(number)
+    await expect(cards).to_contain_text("待分配")
+    await page.get_by_role("button", name="接手").click()
+    await expect(cards).to_contain_text("处理中")  # by its own hand, at once
+    assert me == (await house.store.tickets.get(ticket)).owner_id
+    await house.store.tickets.move(ticket, me, TicketState.RESOLVED)
+    await expect(cards).to_contain_text("已解决")
     await box.press("Escape")
     await expect(page.get_by_text("手上没有工单。")).to_be_visible()
     await expect(box).to_have_value("")

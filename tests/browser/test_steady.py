@@ -1,6 +1,6 @@
 """What the desk must not lose while a day goes on: what is half written, the place, the focus."""
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from models.agent import Presence
 from tests.browser.kit import sign_in
@@ -20,6 +20,7 @@ async def test_an_answer_half_written_outlives_a_reload_and_the_session(
     await answer.fill("您好，正在")
     await page.reload()
     await expect(answer).to_have_value("您好，正在")
+    await _in_two_tabs(page, answer)
     await page.context.clear_cookies()
     await page.evaluate("document.querySelector('[data-do=pend]')?.click()")
     await expect(page.get_by_role("alert")).to_contain_text("没写完的答复和表单还在")
@@ -33,7 +34,22 @@ async def test_an_answer_half_written_outlives_a_reload_and_the_session(
     await page.get_by_label("密码").fill(PASSWORD)
     await page.keyboard.press("Enter")
     await expect(page.locator(".lamp")).to_have_text("已连接")
-    assert "您好" not in await page.evaluate("JSON.stringify({...sessionStorage})")
+    assert "您好" not in await page.evaluate("JSON.stringify({...localStorage})")
+
+
+async def _in_two_tabs(page: Page, answer: Locator) -> None:
+    """One draft in both, and what is sent from one is not there to be sent from the other."""
+    second = await page.context.new_page()
+    await second.goto(page.url)
+    theirs = second.get_by_label("答复客户")
+    await expect(theirs).to_have_value("您好，正在")
+    await theirs.fill("您好，正在查")
+    await expect(answer).to_have_value("您好，正在查")
+    await theirs.press("Control+Enter")
+    await expect(answer).to_have_value("")
+    await answer.fill("您好，正在")
+    await expect(theirs).to_have_value("您好，正在")
+    await second.close()
 
 
 async def test_a_form_half_written_outlives_the_session_and_escape(

@@ -225,6 +225,7 @@ class Life(RuleBasedStateMachine):
             lambda: ends.settle(one.id, self.boss),
             lambda: ends.close(one.id, self.boss),
             lambda: ends.reopen(one.id, self.boss, "x"),
+            lambda: ends.retake(one.id, one.owner_id or self.boss),
             lambda: self.store.merging.undo(one.id, self.boss),
         ]
         self._do(random.choice(moves)())

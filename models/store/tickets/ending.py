@@ -8,12 +8,15 @@ from models.events import STATE_CHANGES
 from models.store.effects.followers import Follower
 from models.store.effects.timers import Timer, set_timer, stop_timer
 from models.store.ground.database import Database, Event, Tx
+from models.store.tickets.custody import load
 from models.store.tickets.moves import (
     back_in_queue,
+    given,
     leave,
     lock_talks,
     locked,
     moved,
+    no_other_open,
     nothing_new,
     owned,
 )
@@ -29,6 +32,9 @@ _AGAIN_SECONDS = 86400.0
 ENDED = frozenset(state for state, ways in MOVES.items() if TicketState.CLOSED in ways)
 """From these a ticket is closed by the clock, or before by a supervisor."""
 
+_RETAKEN = frozenset({TicketState.RESOLVED, TicketState.RETURNED})
+"""What its owner may have ended by mistake; junk has a way back of its own, and anybody's."""
+
 
 class Unsettled(Conflict):
     """A complaint lacks something before it may be closed."""
@@ -41,7 +47,7 @@ class Unsettled(Conflict):
 
 
 class Ending:
-    """A supervisor's moves at the end of a ticket's life."""
+    """Moves at the end of a ticket's life: a supervisor's, and its owner's way back."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -118,6 +124,28 @@ class Ending:
                 raise Conflict(f"a ticket that is {row['state']} is not reopened")
             await back_in_queue(tx, row, junk=False)
             await tx.audit(agent_id, "ticket.reopen", ticket_id, reason=reason)
+
+    async def retake(self, ticket_id: str, agent_id: str) -> None:
+        """Its owner ended it by mistake: into their hands again, as if it had never been.
+
+        Where they have no room for it by now, or are not ready, it waits with its age kept,
+        first for them: nobody is over capacity for a slip.
+
+        Raises:
+            NotFound: no such ticket.
+            Conflict: they did not end it, or its conversation has another open ticket.
+        """
+        async with self._db.write() as tx:
+            await lock_talks(tx, ticket_id)
+            row = await owned(tx, ticket_id, agent_id, _RETAKEN)
+            await no_other_open(tx, row)
+            try:
+                await load(tx, agent_id, row["units"])
+            except Conflict:
+                await back_in_queue(tx, row)
+            else:
+                await given(tx, row, agent_id, {"by": "retaken"})
+            await tx.audit(agent_id, "ticket.retake", ticket_id)
 
 
 def closing(after: float) -> Follower:

@@ -129,6 +129,7 @@ async def given(tx: Tx, row: Fields, agent_id: str, why: Mapping[str, Any]) -> N
             epoch=epoch,
             offer_until=None,
             wake_at=None,
+            resolved_at=None,
             updated_at=tx.now,
         )
     )

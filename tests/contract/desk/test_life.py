@@ -77,6 +77,21 @@ async def test_only_a_supervisor_closes_reopens_and_settles(house: World, visit:
     assert (closed.json["ticket"]["state"], closed.json["actions"]) == ("closed", ["correct"])
 
 
+async def test_whoever_ended_it_by_a_slip_takes_it_back(house: World, visit: Visit) -> None:
+    ticket, desk, me = await mine(house, visit)
+    assert "retake" not in (await view(desk, ticket))["actions"]
+    ended = await desk.post(f"/tickets/{ticket}/resolve")
+    assert "retake" in ended.json["actions"]
+    await house.person("boss", Role.SUPERVISOR)
+    boss = await visit("boss")
+    assert "retake" not in (await view(boss, ticket))["actions"]
+    assert (await boss.post(f"/tickets/{ticket}/retake")).status == 409
+    back = await desk.post(f"/tickets/{ticket}/retake")
+    assert (back.json["ticket"]["state"], back.json["ticket"]["owner"]["id"]) == ("active", me)
+    told = {one["by"]: one["text"]["zh"] for one in (await view(desk, ticket))["decisions"]}
+    assert told["retaken"] == "Li结束后又自己收回，继续处理。"
+
+
 async def test_what_a_complaint_lacks_is_said_in_words(house: World, visit: Visit) -> None:
     ticket, desk, _ = await mine(house, visit)
     await house.person("boss", Role.SUPERVISOR)

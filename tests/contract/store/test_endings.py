@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import select
 
+from models.agent import Presence
 from models.errors import Conflict, NotFound
 from models.store import Store
 from models.store.dialogue.conversations import Entry
@@ -97,6 +98,45 @@ async def test_a_supervisor_closes_and_reopens_by_hand(store: Store) -> None:
     for move in (store.ending.reopen(ticket_id, person, "x"), store.ending.close(ticket_id, "x")):
         with pytest.raises(Conflict):
             await move
+
+
+async def test_its_owner_takes_back_what_they_ended_by_a_slip(store: Store) -> None:
+    ticket_id, person = await owned(store)
+    other = await agent(store, "wang")
+    for end in (
+        store.tickets.move(ticket_id, person, TicketState.RESOLVED),
+        store.ending.send_back(ticket_id, person, "点错了"),
+    ):
+        await end
+        assert (await store.agents.get(person)).used == 0
+        with pytest.raises(Conflict):
+            await store.ending.retake(ticket_id, other)
+        await store.ending.retake(ticket_id, person)
+        back = await store.tickets.get(ticket_id)
+        assert (back.state, back.owner_id, back.resolved_at) == ("active", person, None)
+        assert (await store.agents.get(person)).used == 2
+    with pytest.raises(Conflict):
+        await store.ending.retake(ticket_id, person)
+    assert await store.upkeep.recount() == []
+
+
+async def test_what_is_taken_back_without_room_waits_first_for_them(store: Store) -> None:
+    ticket_id, person = await owned(store)
+    await store.tickets.move(ticket_id, person, TicketState.RESOLVED)
+    await store.agents.present(person, Presence.BREAK)
+    await store.ending.retake(ticket_id, person)
+    back = await store.tickets.get(ticket_id)
+    assert (back.state, back.owner_id, back.resolved_at) == ("waiting", None, None)
+    assert back.sticky_id == person
+
+
+async def test_nothing_is_taken_back_beside_an_open_one(store: Store, clock: FakeClock) -> None:
+    ticket_id, person = await owned(store)
+    await store.tickets.move(ticket_id, person, TicketState.RESOLVED)
+    clock.pass_(8 * DAY)
+    await thread(store, envelope("b", now=clock()), conversation_key="talk-k1")
+    with pytest.raises(Conflict):
+        await store.ending.retake(ticket_id, person)
 
 
 async def test_the_customers_word_brings_back_what_was_sent_back(store: Store) -> None:
