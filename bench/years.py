@@ -34,7 +34,7 @@ from models.store import Store, open_store
 from models.store.dialogue.incoming import Incoming
 from models.tables import ticket
 from models.ticket import TicketState
-from workers.assembly.by_itself import follower_names, make_effects
+from workers.assembly.automation import follower_names, make_effects
 
 YOUNG = Size(4000, 4000, 7.0)
 _ROUNDS = 9

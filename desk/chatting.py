@@ -5,7 +5,7 @@ from aiohttp import web
 from desk import bodies
 from desk.auth import API, ID, who
 from desk.services import SERVICES
-from desk.sight import seen as visible
+from desk.visibility import seen as visible
 from models.tail import typing_topic
 
 

@@ -5,7 +5,7 @@ from aiohttp import web
 from desk.auth import API, ID
 from desk.services import SERVICES
 from desk.shapes import clock_json
-from desk.sight import seen
+from desk.visibility import seen
 
 
 async def show(request: web.Request) -> web.Response:

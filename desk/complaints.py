@@ -10,12 +10,12 @@ from desk import complaint_bodies as asking
 from desk.agents import colleague
 from desk.auth import API, ID, who
 from desk.errors import Refusal
+from desk.idempotency import key_of
 from desk.masking import FindSpans, hidden
 from desk.reading import needs_of
-from desk.repeats import key_of
 from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import Json, agent_json
-from desk.sight import seen, touched
+from desk.visibility import seen, touched
 from models.agent import Role
 from models.complaint import GAP_NAMES, WORD_NAMES, Gap, department_skill
 from models.errors import NotFound
@@ -23,7 +23,7 @@ from models.masking import masked
 from models.routing import Department, Needs
 from models.store.complaints.handling import Complaint
 from models.store.complaints.improvements import Improvement
-from models.store.ground.once import Key
+from models.store.ground.idempotency import Key
 from models.store.tickets.helping import NewTask
 
 _DAY_SECONDS = 86400.0

@@ -12,7 +12,7 @@ from desk.masking import hidden
 from desk.paging import page, told
 from desk.services import SERVICES, Words
 from desk.shapes import Json, customer_json
-from desk.sight import seen, touched
+from desk.visibility import seen, touched
 from models.agent import Role
 from models.errors import NotFound
 from models.store.dialogue.joins import Link, Person

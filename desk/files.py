@@ -13,7 +13,7 @@ from desk.errors import Refusal
 from desk.masking import hidden, hides_something
 from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import entry_json
-from desk.sight import seen
+from desk.visibility import seen
 from models.errors import NotFound
 from models.filetypes import sniffed
 from models.message import Envelope

@@ -12,7 +12,7 @@ from desk.masking import hidden
 from desk.reading import needs_of
 from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import Json
-from desk.sight import why_unsent
+from desk.visibility import why_unsent
 from models.agent import Presence, Role
 from models.errors import NotFound
 from models.follow_up import OPEN_STATES, STATE_NAMES, FollowUpState, Said

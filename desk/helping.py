@@ -11,10 +11,10 @@ from desk.agents import colleague
 from desk.auth import API, ID, who
 from desk.complaints import open_task
 from desk.errors import Refusal
-from desk.repeats import key_of
+from desk.idempotency import key_of
 from desk.services import SERVICES, Words
 from desk.shapes import Json, agent_json
-from desk.sight import departments_of, hands_off, seen, touched
+from desk.visibility import departments_of, hands_off, seen, touched
 from models.agent import Role
 from models.errors import NotFound
 from models.store.tickets.helping import Subtask

@@ -6,8 +6,8 @@ from aiohttp import web
 
 from desk import bodies, queries
 from desk.auth import API, ID, who
+from desk.idempotency import key_of
 from desk.masking import beginning
-from desk.repeats import key_of
 from desk.services import SERVICES, DeskServices
 from desk.shapes import Json, value_name
 from models.agent import Role

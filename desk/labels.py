@@ -7,8 +7,8 @@ from desk.auth import API, ID, who
 from desk.errors import Refusal
 from desk.services import SERVICES, Words
 from desk.shapes import labels_json
-from desk.sight import touched
 from desk.transfers import known_skills
+from desk.visibility import touched
 from models.agent import PRESENCE_NAMES, ROLE_NAMES
 from models.ticket import STATE_NAMES, TicketState
 from models.training import Taxonomy

@@ -7,7 +7,7 @@ from aiohttp import web
 from desk.paging import page, told
 from desk.services import SERVICES, DeskServices
 from desk.shapes import Json
-from desk.sight import why_unsent
+from desk.visibility import why_unsent
 from models.errors import NotFound
 from models.store.tickets.handling import Ticket
 from models.store.tickets.merging import Part

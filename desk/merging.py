@@ -6,8 +6,8 @@ from desk import bodies
 from desk.auth import API, ID, who
 from desk.errors import Refusal
 from desk.services import SERVICES, Words
-from desk.sight import hands_off, touched
 from desk.tickets import moved
+from desk.visibility import hands_off, touched
 from models.agent import Role
 from models.errors import NotFound
 from models.store.tickets.handling import Ticket

@@ -24,7 +24,7 @@ from desk.shapes import (
     ticket_json,
     waits_json,
 )
-from desk.sight import seen, why_unsent
+from desk.visibility import seen, why_unsent
 from desk.way_back import reply_doubt
 from models.agent import Role
 from models.masking import masked

@@ -8,7 +8,7 @@ from aiohttp import web
 from desk import bodies, queries
 from desk.auth import API, who
 from desk.errors import Refusal
-from desk.repeats import key_of
+from desk.idempotency import key_of
 from desk.services import SERVICES, Change, Finding, Words
 from models.agent import Role
 from models.errors import Rejected

@@ -9,7 +9,7 @@ from desk import bodies
 from desk.auth import API, ID, who
 from desk.masking import FindSpans, hidden
 from desk.services import SERVICES
-from desk.sight import seen
+from desk.visibility import seen
 from models.satisfaction import Answer, Score
 from models.store.dialogue.surveys import Survey
 

@@ -12,7 +12,7 @@ from desk.masking import excerpt
 from desk.reading import listed
 from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import Json
-from desk.sight import visible
+from desk.visibility import visible
 from models.errors import NotFound
 from models.ids import is_ticket_number
 from models.store.tickets.handling import Ticket

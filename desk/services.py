@@ -15,7 +15,7 @@ from models.follow_up import Plan
 from models.ports import Bus, Clock, Doorbell
 from models.routing import Line, Needs, Rules
 from models.store import Store
-from models.store.ground.once import Key
+from models.store.ground.idempotency import Key
 from models.store.routing.rules import Publication, Seen
 from models.store.tickets.handling import Ticket
 from models.store.tickets.waiting import Rekey, Stands

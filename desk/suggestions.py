@@ -7,9 +7,9 @@ from aiohttp import web
 from desk import bodies
 from desk.auth import API, ID, who
 from desk.errors import Refusal
-from desk.repeats import key_of
+from desk.idempotency import key_of
 from desk.services import SERVICES, Words
-from desk.sight import seen
+from desk.visibility import seen
 from models.agent import Role
 
 

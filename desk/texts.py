@@ -9,7 +9,7 @@ from aiohttp import web
 from desk import bodies
 from desk.auth import API, who
 from desk.errors import Refusal
-from desk.repeats import key_of
+from desk.idempotency import key_of
 from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import Json, agent_json
 from models.agent import Role

@@ -9,7 +9,7 @@ from desk.errors import Refusal
 from desk.reading import standing_json
 from desk.services import SERVICES, Words
 from desk.shapes import takeable
-from desk.sight import hands_off, seen, touched, why_unsent
+from desk.visibility import hands_off, seen, touched, why_unsent
 from models.agent import Presence, Role
 from models.errors import NotFound
 from models.message import Sender

@@ -8,8 +8,8 @@ from desk.auth import API, ID, who
 from desk.errors import Refusal
 from desk.reading import needs_of
 from desk.services import SERVICES, DeskServices, Words
-from desk.sight import seen
 from desk.tickets import moved
+from desk.visibility import seen
 from models.routing import TRIAGE, Needs
 from models.store.tickets.handling import Ticket
 

@@ -10,7 +10,7 @@ from aiohttp import web
 from desk import bodies, queries
 from desk.auth import API, ID, who
 from desk.errors import Refusal
-from desk.repeats import key_of
+from desk.idempotency import key_of
 from desk.services import SERVICES, Words
 from models.addresses import Network, within_reach
 from models.agent import Role

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from models.routing import TRIAGE, Decision, Needs, Waiting
-from router.keeps import Keeps
+from router.eligibility import Eligibility
 from router.policy import REST, Standing
 
 
@@ -155,7 +155,7 @@ def why_not_yet(
     ticket: Waiting,
     standing: Standing,
     now: float,
-    kept: Keeps,
+    kept: Eligibility,
     names: Mapping[str, str],
     called: Called = _UNCALLED,
 ) -> Explanation:
@@ -210,7 +210,7 @@ def why_not_yet(
     )
 
 
-def _helped_by(reason: str, standing: Standing, kept: Keeps) -> Text:
+def _helped_by(reason: str, standing: Standing, kept: Eligibility) -> Text:
     """What would change a wait."""
     if reason == "nobody" and not kept.offline:
         return _NOBODY_LEARNT

@@ -37,8 +37,8 @@ from models.store.figures.records import Records
 from models.store.ground.blobs import Blobs, FileBlobs, TableBlobs
 from models.store.ground.cursors import Cursors
 from models.store.ground.database import Database
+from models.store.ground.idempotency import Requests
 from models.store.ground.leases import Leases
-from models.store.ground.once import Requests
 from models.store.ground.processes import Processes
 from models.store.ground.sealing import Vault
 from models.store.intake.calls import Calls

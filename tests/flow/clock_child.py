@@ -25,7 +25,7 @@ from models.store import open_store
 from models.store.effects.followers import Follower
 from models.store.effects.timers import Effect, Timer
 from models.store.ground.database import Event, Tx
-from workers.assembly.by_itself import make_effects, make_followers
+from workers.assembly.automation import make_effects, make_followers
 
 FIRED, READ = "witness.fired", "witness.read"
 

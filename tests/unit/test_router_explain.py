@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from models.routing import TRIAGE, AgentView, Needs, Rules, Waiting
+from router.eligibility import eligibility
 from router.explain import Explanation, Text, explain, why_not_yet
-from router.keeps import keeps
 from router.policy import assign, in_question, standing
 from router.roster import Roster
 
@@ -26,7 +26,7 @@ def wait(
 ) -> Explanation:
     stands = standing(ticket, agents, now, RULES)
     there = in_question(ticket, Roster(agents), now, RULES)
-    kept = keeps(ticket, stands, there, offline or {}, len(RULES.relax_at))
+    kept = eligibility(ticket, stands, there, offline or {}, len(RULES.relax_at))
     return why_not_yet(ticket, stands, now, kept, NAMES)
 
 
@@ -240,6 +240,6 @@ def test_who_is_full_may_have_room_later_or_never() -> None:
     sizes = [replace(LUCY, agent_id=f"c{n}", capacity=n, used=n) for n in range(4)]
     there = in_question(TICKET, Roster(sizes), NOW, RULES)
     stands = standing(TICKET, sizes, NOW, RULES)
-    kept = keeps(TICKET, stands, there, {}, len(RULES.relax_at))
+    kept = eligibility(TICKET, stands, there, {}, len(RULES.relax_at))
     assert (kept.free, kept.removed["capacity"]) == ([], ["c0", "c1", "c2", "c3"])
     assert kept.too_small == 2, "it takes two units"

@@ -5,7 +5,7 @@ import resource
 import pytest
 
 from workers.commands.running import roles
-from workers.processes.living import ROLES
+from workers.processes.heartbeat import ROLES
 from workers.roles.door import MOST_FILES, allow_many_files
 
 

@@ -8,7 +8,7 @@ from models.store.figures.measures import Alarm
 from models.store.figures.overdue import Overdue
 from models.store.ground.processes import SILENT_SECONDS, Process
 from workers.monitoring.status import LIMITS, Standing, problems, span
-from workers.processes.living import ROLES
+from workers.processes.heartbeat import ROLES
 
 WELL = Standing(
     processes=[Process(role, "host", 7, "1.0", 60.0, 1.0) for role in ROLES],

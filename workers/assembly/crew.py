@@ -16,15 +16,15 @@ from workers.assembly.wiring import (
     secrets,
 )
 from workers.dialogue.acknowledging import Acknowledging
-from workers.dialogue.asides import Asides
 from workers.dialogue.rating import Rates
+from workers.dialogue.self_service import SelfService
 from workers.dialogue.wording import Wording
 from workers.effects.calling_back import CallingBack
 from workers.effects.webhooks import Announcing
+from workers.learning.fingerprinting import Fingerprinting
 from workers.learning.retrain import Options, Retrainer
 from workers.learning.serving import Serving
 from workers.learning.shadowing import Shadowing
-from workers.learning.signing import Signing
 from workers.learning.watching import Watching
 from workers.messages.deliver import Deliverer
 from workers.messages.dispatch import Dispatcher
@@ -140,7 +140,7 @@ def _make_pipeline(
         channels,
         parser,
         _make_labelling(base, in_force),
-        Asides(
+        SelfService(
             in_force.wording,
             Rates(in_force.wording, settings.satisfaction),
             settings.progress,
@@ -170,5 +170,5 @@ def _make_labelling(base: Base, in_force: InForce) -> Labelling:
         acknowledging,
         declared(settings, in_force.taxonomy),
         in_force.watching.note,
-        Signing(in_force.serving.sign, settings.incidents.compared),
+        Fingerprinting(in_force.serving.sign, settings.incidents.compared),
     )

@@ -24,7 +24,7 @@ from models.store.ground.database import Event
 from models.store.ground.sealing import Vault, check_key
 from models.tail import EVENTS
 from models.training import Taxonomy
-from workers.dialogue.quiet import after_quiet
+from workers.dialogue.quiet_hours import after_quiet
 from workers.learning.watch_report import Limits, WatchReport
 from workers.processes.home import DATABASE, SetupError, home, master_key
 from workers.rules.hours import calendars

@@ -10,8 +10,8 @@ from config.settings import Settings
 from workers.assembly.wiring import make_channels
 from workers.commands.terminal import Terminal
 from workers.processes import embedded
+from workers.processes.heartbeat import ROLES
 from workers.processes.home import home as data_folder
-from workers.processes.living import ROLES
 from workers.processes.supervisor import Command, Supervisor, reclaim
 from workers.roles.door import make_sure_of, until_open
 

@@ -15,7 +15,7 @@ from workers.commands.json_lines import print_json
 from workers.commands.terminal import Terminal
 from workers.commands.with_store import with_store
 from workers.monitoring.status import LIMITS, NAMES, Standing, problems, span, standing
-from workers.processes.living import ROLES
+from workers.processes.heartbeat import ROLES
 
 out = Terminal()
 

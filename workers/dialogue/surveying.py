@@ -17,7 +17,7 @@ from models.store.ground.database import Event, Tx
 from models.tables import ticket
 from models.texts import Language, Said
 from models.ticket import TicketState
-from workers.dialogue.quiet import after_quiet
+from workers.dialogue.quiet_hours import after_quiet
 from workers.dialogue.wording import Wording
 
 ASK = "survey.ask"

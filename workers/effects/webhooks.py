@@ -1,4 +1,4 @@
-"""Telling outsiders: every event as a signed POST, at least once, in order per ticket."""
+"""Notifying outsiders: every event as a signed POST, at least once, in order per ticket."""
 
 import asyncio
 import socket

@@ -30,7 +30,7 @@ from models.store.dialogue.incoming import Incoming
 from models.store.ground.database import Tx
 from models.store.intake.envelopes import Leased
 from models.store.tickets.waiting import Stands
-from workers.dialogue.asides import Asides
+from workers.dialogue.self_service import SelfService
 from workers.messages.labelling import Labelling
 from workers.messages.parser import Outcome, Parser
 
@@ -77,7 +77,7 @@ class Pipeline:
         channels: Mapping[str, Channel],
         parser: Parser,
         labelling: Labelling,
-        asides: Asides,
+        self_service: SelfService,
         stands: Stands,
         limits: Limits,
         after_routing: Callable[[], Awaitable[object]],
@@ -92,7 +92,7 @@ class Pipeline:
         self._channels = channels
         self._parser = parser
         self._labelling = labelling
-        self._asides = asides
+        self._self_service = self_service
         self._stands = stands
         self._limits = limits
         self._after_routing = after_routing
@@ -226,9 +226,9 @@ class Pipeline:
     async def _store_and_answer(
         self, tx: Tx, token: str, envelope_ids: Sequence[str], incoming: Sequence[Incoming]
     ) -> tuple[list[str], bool]:
-        found, ratings = await self._asides.sort(tx, incoming)
+        found, ratings = await self._self_service.sort(tx, incoming)
         ticket_ids = await self._store.threads.thread(tx, token, envelope_ids, found, self._stands)
-        return ticket_ids, await self._asides.act(tx, found, ratings)
+        return ticket_ids, await self._self_service.act(tx, found, ratings)
 
     async def _normalized(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
         """What is in the first of these: as many as were read in time."""

@@ -17,7 +17,7 @@ from models.store import Store
 from models.store.figures.measures import BOUNDS, MAILS_PUT_OFF, StageTime
 from models.tables import agent
 from workers.learning.watch_report import WatchReport
-from workers.processes.living import ROLES
+from workers.processes.heartbeat import ROLES
 from workers.rules.hours import gaps
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

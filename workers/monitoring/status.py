@@ -9,8 +9,8 @@ from models.store import Store
 from models.store.figures.measures import Alarm
 from models.store.figures.overdue import Overdue
 from models.store.ground.processes import Process
-from workers.assembly.by_itself import follower_names
-from workers.processes.living import ROLES
+from workers.assembly.automation import follower_names
+from workers.processes.heartbeat import ROLES
 from workers.waking.bus import answers
 
 LIMITS: Mapping[str, float] = {

@@ -8,11 +8,11 @@ import structlog
 from config.sections import Retraining
 from config.settings import Settings
 from models.store.learning.bundles import Keep
-from workers.assembly.by_itself import make_effects, make_followers
+from workers.assembly.automation import make_effects, make_followers
 from workers.assembly.wiring import make_channels, make_ruling, opened
 from workers.effects.clock import Ticker
 from workers.messages.deliver import Deliverer
-from workers.processes.living import living
+from workers.processes.heartbeat import heartbeat
 from workers.roles.door import until_told
 from workers.rules.hours import warn
 
@@ -21,7 +21,7 @@ _log = structlog.stdlib.get_logger(__name__)
 
 async def run(settings: Settings) -> None:
     """Ticks until it is told to stop; of several clocks one ticks."""
-    async with opened(settings) as base, living(base.store.processes, "clock"):
+    async with opened(settings) as base, heartbeat(base.store.processes, "clock"):
         deliverer = Deliverer(base.store, make_channels(settings))
         ticker = Ticker(
             base.store,

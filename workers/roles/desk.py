@@ -19,7 +19,7 @@ from models.store.tickets.handling import Ticket
 from models.ticket import Labels
 from router.keys import rekeyed
 from router.place import filed
-from workers.assembly.by_itself import follower_names
+from workers.assembly.automation import follower_names
 from workers.assembly.wiring import (
     Base,
     follow_up_plan,
@@ -34,7 +34,7 @@ from workers.learning.suggesting import Suggesting, SuggestOptions
 from workers.messages.deliver import NO_ADDRESS
 from workers.messages.preview import Previews
 from workers.monitoring.metrics import metrics_handler
-from workers.processes.living import living
+from workers.processes.heartbeat import heartbeat
 from workers.roles.door import allow_many_files, serving, until_told
 from workers.rules.explaining import Explaining, called, explained
 from workers.rules.ruling import Ruling
@@ -49,7 +49,7 @@ async def run(settings: Settings) -> None:
         app = create_app(_services(settings, base))
         async with (
             serving(app, settings.desk.host, settings.desk.port),
-            living(base.store.processes, "desk"),
+            heartbeat(base.store.processes, "desk"),
         ):
             _log.info("desk open", port=settings.desk.port)
             await until_told()

@@ -8,14 +8,14 @@ from aiohttp import web
 from config.settings import Settings, load_taxonomy
 from desk.rating import Links, RatingPage
 from models.ports import Door
-from workers.assembly.by_itself import follower_names
+from workers.assembly.automation import follower_names
 from workers.assembly.openings import Openings
 from workers.assembly.wiring import make_channels, make_watch, opened, survey_secret
 from workers.messages.intake import Intake, disk_watermark
 from workers.monitoring.metrics import health_routes, metrics_handler
 from workers.processes import heap
+from workers.processes.heartbeat import heartbeat
 from workers.processes.home import home
-from workers.processes.living import living
 from workers.roles.door import allow_many_files, serving, until_told
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -49,7 +49,7 @@ async def run(settings: Settings) -> None:
             opened_now = await openings.open()
             async with (
                 serving(app, settings.intake.host, settings.intake.port),
-                living(base.store.processes, "intake", lambda: openings.trouble),
+                heartbeat(base.store.processes, "intake", lambda: openings.trouble),
             ):
                 heap.settle()
                 _log.info("intake open", channels=opened_now, port=settings.intake.port)

@@ -21,7 +21,7 @@ from workers.effects.webhooks import Announcing
 from workers.learning.serving import RELOAD_SECONDS
 from workers.learning.watching import FLUSH_SECONDS
 from workers.processes import heap
-from workers.processes.living import living
+from workers.processes.heartbeat import heartbeat
 from workers.waking.broker import Actor, WorkerPool
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -73,7 +73,7 @@ async def _worker(
     settings: Settings, stopping: Callable[[], bool]
 ) -> AsyncIterator[Mapping[str, Actor]]:
     """The actors of one process with all that they need, and their sweep."""
-    async with opened(settings) as base, living(base.store.processes, "work"):
+    async with opened(settings) as base, heartbeat(base.store.processes, "work"):
         crew = make_crew(base, stopping)
         await _get_ready(base, crew)
         actors = _actors(crew)

@@ -7,8 +7,8 @@ from models.routing import Candidate, Decision, Needs, Waiting
 from models.store import Store
 from models.store.tickets.waiting import load_needs
 from models.training import Taxonomy
+from router.eligibility import eligibility
 from router.explain import Called, Explanation, Text, explain, why_not_yet
-from router.keeps import keeps
 from router.policy import in_question, standing
 from router.roster import Roster
 from workers.rules.ruling import Ruling
@@ -42,7 +42,7 @@ class Explaining:
         there = {agent.agent_id for agent in online}
         away = {agent.id: agent.skills for agent in people if agent.id not in there}
         there_now = in_question(ticket, roster, now, rules)
-        kept = keeps(ticket, found, there_now, away, len(rules.relax_at))
+        kept = eligibility(ticket, found, there_now, away, len(rules.relax_at))
         names = {agent.id: agent.name for agent in people}
         told = why_not_yet(ticket, found, now, kept, names, self._called)
         ahead = await self._store.boards.ahead(ticket_id)

@@ -13,7 +13,7 @@ from models.errors import Rejected
 from models.message import Lane
 from models.routing import Line, Rules
 from models.store import Store
-from models.store.ground.once import Key
+from models.store.ground.idempotency import Key
 from models.store.routing.rules import Publication, Seen
 from models.training import Taxonomy
 from router.changes import Change, changes

@@ -22,7 +22,7 @@ from config.settings import PREFIX, Settings, load
 from models.errors import ShouliError
 from workers.processes import tether
 from workers.processes.environ import without_settings
-from workers.processes.living import ROLES
+from workers.processes.heartbeat import ROLES
 
 _START_SECONDS = 180.0
 """The first start trains a classifier: half a minute or so of one core."""

@@ -8,7 +8,7 @@ from models.agent import Role
 from models.errors import Conflict, NotFound
 from models.store.effects.timers import Timer, set_timer, stop_timer
 from models.store.ground.database import Database, Fields, Tx
-from models.store.ground.once import Key, earlier, keep
+from models.store.ground.idempotency import Key, earlier, keep
 from models.tables import agent, complaint, improvement, ticket
 
 DUE = "improvement"

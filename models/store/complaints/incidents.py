@@ -15,7 +15,7 @@ from models.store.dialogue.conversations import append
 from models.store.dialogue.erased import erased
 from models.store.effects.timers import Timer, set_timer
 from models.store.ground.database import Database, Fields, Tx
-from models.store.ground.once import Key, earlier, keep
+from models.store.ground.idempotency import Key, earlier, keep
 from models.tables import agent, incident, incident_member, incident_text, ticket
 
 TELL = "incident.tell"

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 
 from models.errors import NotFound
 from models.store.ground.database import Database
-from models.store.ground.once import Key, earlier, keep
+from models.store.ground.idempotency import Key, earlier, keep
 from models.tables import canned
 
 

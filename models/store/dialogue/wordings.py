@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import NotFound, Rejected
 from models.store.ground.database import Database
-from models.store.ground.once import Key, earlier, keep
+from models.store.ground.idempotency import Key, earlier, keep
 from models.tables import wording
 from models.texts import unfit
 

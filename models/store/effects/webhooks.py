@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import Conflict, NotFound
 from models.store.ground.database import Database, Fields, Tx
-from models.store.ground.once import Key, earlier, keep
+from models.store.ground.idempotency import Key, earlier, keep
 from models.store.ground.sealing import Vault, seal, unseal
 from models.tables import counter, event, ticket, webhook, webhook_event
 

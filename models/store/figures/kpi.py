@@ -22,8 +22,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.figures import REPEAT_SECONDS, Dimension, Figures
-from models.store.figures.contentment import contentment
 from models.store.figures.occupancy import occupancy
+from models.store.figures.satisfaction import satisfaction_figures
 from models.store.ground.database import Database
 from models.tables import (
     agent,
@@ -359,12 +359,12 @@ def _by_clock(rows: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
 async def _ratings(
     conn: AsyncConnection, bounds: Sequence[float], by: Dimension | None
 ) -> Iterable[Mapping[str, Any]]:
-    """As ``models.store.figures.contentment`` counts them; a team's are its people's."""
+    """As ``models.store.figures.satisfaction`` counts them; a team's are its people's."""
     teams = {}
     if by == "team":
         teams = {row.id: row.team for row in await conn.execute(select(agent.c.id, agent.c.team))}
     found: dict[tuple[int, str], Counter[str]] = defaultdict(Counter)
-    for one in await contentment(conn, bounds, "agent" if by == "team" else by):
+    for one in await satisfaction_figures(conn, bounds, "agent" if by == "team" else by):
         group = teams.get(one.group, "") if by == "team" else one.group
         found[one.period, group].update(
             asked=one.asked,

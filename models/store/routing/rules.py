@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from models.errors import Conflict, NotFound
 from models.routing import Line
 from models.store.ground.database import Database, Fields, Tx
-from models.store.ground.once import Key, earlier, keep
+from models.store.ground.idempotency import Key, earlier, keep
 from models.store.tickets.waiting import dump_needs
 from models.tables import (
     agent,

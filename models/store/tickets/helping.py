@@ -11,7 +11,7 @@ from models.errors import Conflict, NotFound, Rejected
 from models.store.effects.followers import Follower
 from models.store.effects.timers import Timer, set_timer, stop_timer
 from models.store.ground.database import Database, Event, Fields, Tx
-from models.store.ground.once import Key, earlier, keep
+from models.store.ground.idempotency import Key, earlier, keep
 from models.store.tickets.custody import load, unload
 from models.store.tickets.moves import in_reach, locked, moved
 from models.tables import helper, subtask, ticket

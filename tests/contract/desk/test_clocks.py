@@ -7,7 +7,7 @@ from models.store import Store
 from tests.contract.desk.conftest import Visit
 from tests.contract.desk.world import World
 from tests.contract.store.conftest import FakeClock
-from workers.assembly.by_itself import make_effects, make_followers
+from workers.assembly.automation import make_effects, make_followers
 
 
 async def ticks(store: Store, folder: Path) -> None:

@@ -14,8 +14,8 @@ from models.tables import ticket
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import envelope, leased, thread
 from tests.contract.store.test_rest import answer
-from workers.processes import living as living_module
-from workers.processes.living import living
+from workers.processes import heartbeat as heartbeat_module
+from workers.processes.heartbeat import heartbeat
 
 
 async def _roles(store: Store) -> list[tuple[str, bool]]:
@@ -53,7 +53,7 @@ async def test_a_clock_that_is_set_back_keeps_no_dead_process_alive(
 
 
 async def test_a_role_lives_while_it_runs_and_takes_leave(store: Store) -> None:
-    async with living(store.processes, "desk", lambda: "坏了 / broken"):
+    async with heartbeat(store.processes, "desk", lambda: "坏了 / broken"):
         while not await store.processes.all():
             await asyncio.sleep(0.01)
         assert await _roles(store) == [("desk", True)]
@@ -65,7 +65,7 @@ async def test_a_role_lives_while_it_runs_and_takes_leave(store: Store) -> None:
 async def test_a_database_that_is_away_for_a_beat_ends_nothing(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(living_module, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(heartbeat_module, "BEAT_SECONDS", 0.01)
     beaten = asyncio.Event()
     said: list[str] = []
     beat = store.processes.beat
@@ -78,7 +78,7 @@ async def test_a_database_that_is_away_for_a_beat_ends_nothing(
         beaten.set()
 
     monkeypatch.setattr(type(store.processes), "beat", lambda _self, *given: away_at_first(*given))
-    async with living(store.processes, "work"):
+    async with heartbeat(store.processes, "work"):
         await asyncio.wait_for(beaten.wait(), 5)
         assert await _roles(store) == [("work", True)]
 

@@ -23,7 +23,7 @@ from models.terms import question
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import owned, waiting
-from workers.assembly.by_itself import make_followers
+from workers.assembly.automation import make_followers
 
 FIRST = "0001"
 

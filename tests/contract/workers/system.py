@@ -29,8 +29,8 @@ from models.training import ClassSpec, FacetSpec
 from router.sla import Calendar, Calendars
 from tests.contract.store.makers import inbound
 from workers.dialogue.acknowledging import Acknowledging
-from workers.dialogue.asides import Asides
 from workers.dialogue.rating import Rates
+from workers.dialogue.self_service import SelfService
 from workers.dialogue.wording import Wording
 from workers.messages.deliver import Deliverer
 from workers.messages.dispatch import Dispatcher
@@ -183,7 +183,7 @@ class System:
             channels,
             parser,
             labelling,
-            Asides(
+            SelfService(
                 wording(),
                 Rates(wording(), SETTINGS.satisfaction),
                 progress(),

@@ -6,8 +6,8 @@ from desk import bodies
 from desk.auth import API, ID, who
 from desk.errors import Refusal
 from desk.services import SERVICES, Words
-from desk.sight import hands_off, seen, touched
 from desk.tickets import moved
+from desk.visibility import hands_off, seen, touched
 from models.agent import Role
 from models.complaint import GAP_NAMES
 from models.store import Store

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from models.errors import Conflict
 from models.store import Store
-from models.store.ground.once import Key, earlier
+from models.store.ground.idempotency import Key, earlier
 from models.tables import note, request_key
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import owned

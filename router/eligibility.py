@@ -8,7 +8,7 @@ from router.needs import ladder
 from router.policy import Standing
 
 
-class Keeps(NamedTuple):
+class Eligibility(NamedTuple):
     """Whom a waiting ticket could go to, by name, and what keeps it from each of them."""
 
     free: Sequence[str]
@@ -20,13 +20,13 @@ class Keeps(NamedTuple):
     """Of those without capacity, how many would not have enough even with nothing to do."""
 
 
-def keeps(
+def eligibility(
     ticket: Waiting,
     standing: Standing,
     online: Mapping[str, Sequence[AgentView]],
     offline: Mapping[str, Mapping[str, int]],
     steps: int,
-) -> Keeps:
+) -> Eligibility:
     """Who is in question for ``ticket``, by id: all that ``standing`` counts, and who is away.
 
     ``online`` is as ``router.policy.in_question`` has it; ``offline`` maps everybody else with an
@@ -36,7 +36,7 @@ def keeps(
     rungs = ladder(ticket.needs, steps)
     asked = rungs[: standing.step + 1] if standing.online else rungs
     names = {outcome: [one.agent_id for one in agents] for outcome, agents in online.items()}
-    return Keeps(
+    return Eligibility(
         free=names.pop("free"),
         removed=names,
         offline=[agent_id for agent_id, skills in offline.items() if _meets(skills, asked)],

@@ -22,7 +22,7 @@ _FAREWELL_SECONDS = 1.0
 
 
 @asynccontextmanager
-async def living(
+async def heartbeat(
     processes: Processes, role: str, trouble: Callable[[], str | None] = lambda: None
 ) -> AsyncIterator[None]:
     """Says that this process lives as ``role`` while the block runs, and then takes leave.

@@ -18,7 +18,7 @@ _COLUMN = {name: survey.c["agent_id" if name == "agent" else name] for name in D
 
 
 @dataclass(frozen=True, slots=True)
-class Contentment:
+class SatisfactionFigures:
     """Counts of one group of surveys, in one period; ``models.figures`` makes shares of them.
 
     ``group`` is the value of the dimension asked for (an agent by id), “” for unknown or the
@@ -37,9 +37,9 @@ class Contentment:
     unsolved: int
 
 
-async def contentment(
+async def satisfaction_figures(
     conn: AsyncConnection, bounds: Sequence[float], by: Dimension | None
-) -> list[Contentment]:
+) -> list[SatisfactionFigures]:
     """Figures of each period between two neighbours of ``bounds`` and each group ``by``.
 
     A survey belongs to the period in which it was asked, or, unasked, answered. ``bounds``
@@ -72,7 +72,7 @@ async def contentment(
         .group_by(period, group)
         .order_by(period, group)
     )
-    return [Contentment(**row) for row in (await conn.execute(query)).mappings()]
+    return [SatisfactionFigures(**row) for row in (await conn.execute(query)).mappings()]
 
 
 def _within(at: ColumnElement[Any], bounds: Sequence[float]) -> ColumnElement[bool]:

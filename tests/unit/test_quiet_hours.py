@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from workers.dialogue.quiet import after_quiet
+from workers.dialogue.quiet_hours import after_quiet
 
 ZONE = ZoneInfo("Asia/Shanghai")
 

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from desk.auth import who
 from desk.bodies import Repeatable
-from models.store.ground.once import Key
+from models.store.ground.idempotency import Key
 
 
 def key_of(request: web.Request, asked: Repeatable) -> Key | None:

@@ -1,4 +1,4 @@
-"""Telling customers unasked: their ticket has moved on, or will hardly be answered in time.
+"""Notifying customers unasked: their ticket has moved on, or will hardly be answered in time.
 
 A change is told after a while, and only where nobody has written to the customer meanwhile; two
 such messages about one ticket keep a distance; in quiet hours there are none.
@@ -19,8 +19,8 @@ from models.store.effects.timers import Timer, set_timer
 from models.store.ground.database import Event, Tx
 from models.texts import Said, language_of, spoken
 from models.ticket import TicketState
-from workers.dialogue.standing import told as sentence
 from workers.dialogue.surveying import When
+from workers.dialogue.ticket_status import told as sentence
 from workers.dialogue.wording import Wording
 
 STATE = "tell.state"
@@ -33,7 +33,7 @@ _DAY = 86_400.0
 _UNANSWERED = {TicketState.NEW, TicketState.WAITING, TicketState.OFFERED}
 
 
-class Telling:
+class Notifying:
     """The follower that sets the timers, and what they bring about."""
 
     def __init__(self, settings: Progress, when: When, wording: Wording) -> None:
@@ -44,7 +44,7 @@ class Telling:
 
     @property
     def follower(self) -> Follower:
-        return Follower("telling", frozenset(STATE_CHANGES), self._follow)
+        return Follower("notifying", frozenset(STATE_CHANGES), self._follow)
 
     async def _follow(self, tx: Tx, events: Sequence[Event]) -> None:
         events = [event for event in events if event.at > tx.now - _DAY]

@@ -17,9 +17,9 @@ from models.store.tickets import clocks, ending, helping, offering, transfers
 from models.store.tickets.search_index import INDEXING
 from router.clocks import Timekeeper
 from workers.assembly.wiring import channel_options, follow_up_plan, survey_secret
-from workers.dialogue.silence import END, Silence
+from workers.dialogue.idle_chats import END, IdleChats
+from workers.dialogue.notifying import LATE, STATE, Notifying
 from workers.dialogue.surveying import ASK, Surveying, When
-from workers.dialogue.telling import LATE, STATE, Telling
 from workers.dialogue.wording import Wording
 from workers.effects.timekeeping import Timekeeping
 from workers.rules.hours import calendars
@@ -28,7 +28,7 @@ from workers.rules.hours import calendars
 def make_effects(settings: Settings) -> Mapping[str, Effect]:
     """Every kind of timer that the clock knows, a line each; one that is not here waits."""
     plan = follow_up_plan(settings)
-    surveying, telling, silence = _voices(settings)
+    surveying, notifying, idle_chats = _voices(settings)
     return {
         incidents.TELL: incidents.tell,
         calling_back.BEGIN: calling_back.beginning(plan),
@@ -39,15 +39,15 @@ def make_effects(settings: Settings) -> Mapping[str, Effect]:
         helping.DUE: helping.subtask_due,
         improvements.DUE: improvements.improvement_due,
         ASK: surveying.ask,
-        STATE: telling.tell_state,
-        LATE: telling.tell_late,
-        END: silence.end,
+        STATE: notifying.tell_state,
+        LATE: notifying.tell_late,
+        END: idle_chats.end,
     }
 
 
 def make_followers(settings: Settings) -> Sequence[Follower]:
     """Everybody who acts on events, in the order in which they are asked."""
-    surveying, telling, silence = _voices(settings)
+    surveying, notifying, idle_chats = _voices(settings)
     return (
         STAGES,
         helping.HELPERS,
@@ -58,8 +58,8 @@ def make_followers(settings: Settings) -> Sequence[Follower]:
         ending.closing(settings.life.close_days * 86400.0),
         _timekeeping(settings).follower(),
         surveying.follower,
-        telling.follower,
-        silence.follower,
+        notifying.follower,
+        idle_chats.follower,
     )
 
 
@@ -73,7 +73,7 @@ def _timekeeping(settings: Settings) -> Timekeeping:
     return Timekeeping(Timekeeper(settings.clocks.policy(), hours))
 
 
-def _voices(settings: Settings) -> tuple[Surveying, Telling, Silence]:
+def _voices(settings: Settings) -> tuple[Surveying, Notifying, IdleChats]:
     """Those who write to customers unasked."""
     wording = Wording(load_texts(settings))
     when = When(settings.quiet.period, ZoneInfo(settings.hours.time_zone))
@@ -81,8 +81,8 @@ def _voices(settings: Settings) -> tuple[Surveying, Telling, Silence]:
     link = Links(survey_secret(settings), base).address if base else None
     return (
         Surveying(settings.satisfaction, when, wording, link),
-        Telling(settings.progress, when, wording),
-        Silence(silences(settings), wording),
+        Notifying(settings.progress, when, wording),
+        IdleChats(silences(settings), wording),
     )
 
 

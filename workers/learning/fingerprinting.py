@@ -13,7 +13,7 @@ _MAYBE = 0.2
 text has been signed already."""
 
 
-class Signing:
+class Fingerprinting:
     """Signs what is, or may be corrected into, one of the ``compared`` labels."""
 
     def __init__(

@@ -17,7 +17,7 @@ from models.store.dialogue.progress import PREFIX, Question, answered, questions
 from models.store.ground.database import Tx
 from models.texts import Said, combined, language_of
 from workers.dialogue.rating import Rates, Rating
-from workers.dialogue.standing import told
+from workers.dialogue.ticket_status import told
 from workers.dialogue.wording import Wording
 
 _PROVEN = frozenset({"verified", "platform"})
@@ -29,7 +29,7 @@ _UNPROVEN_A_DAY = 1
 _REPLY = re.compile(r"^(?:\s*(?:re|回复|答复|fwd?)\s*[:：])+", re.IGNORECASE)
 
 
-class Asides:
+class SelfService:
     """Finds them before a ticket is made, and answers them."""
 
     def __init__(self, wording: Wording, rates: Rates, progress: Progress, zone: ZoneInfo) -> None:

@@ -1,4 +1,4 @@
-"""Customers are told of what changes, once it is worth telling, and not at night."""
+"""Customers are told of what changes, once it is worth notifying, and not at night."""
 
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,9 +13,9 @@ from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope
 from tests.contract.workers.system import SETTINGS, System, acknowledgement, wording
-from tests.contract.workers.test_asides import MAIL, says
+from tests.contract.workers.test_self_service import MAIL, says
+from workers.dialogue.notifying import LATE, STATE, Notifying
 from workers.dialogue.surveying import When
-from workers.dialogue.telling import LATE, STATE, Telling
 
 
 class Centre:
@@ -26,13 +26,13 @@ class Centre:
         self.system = System(store, settings=acknowledgement(cap_per_address_a_day=9))
         settings = SETTINGS.progress.model_copy(update={"tell": ("active", "snoozed")} | options)
         when = When("21:00-08:00", ZoneInfo("Asia/Shanghai"))
-        self.telling = Telling(settings, when, wording())
+        self.notifying = Notifying(settings, when, wording())
 
     async def tick(self, seconds: float = 0.0) -> None:
         self.clock.pass_(seconds)
         last = await self.store.events.last()
-        await self.store.followers.catch_up([self.telling.follower], last)
-        effects = {STATE: self.telling.tell_state, LATE: self.telling.tell_late}
+        await self.store.followers.catch_up([self.notifying.follower], last)
+        effects = {STATE: self.notifying.tell_state, LATE: self.notifying.tell_late}
         assert await self.store.timers.fire_due(effects) == []
 
     async def arrives(self, **options: Any) -> Any:

@@ -10,7 +10,12 @@ from models.figures import DIMENSIONS as OF_FIGURES
 from models.figures import Dimension as OfFigures
 from models.figures import Figures
 from models.store import Store
-from models.store.figures.contentment import DIMENSIONS, Contentment, Dimension, contentment
+from models.store.figures.satisfaction import (
+    DIMENSIONS,
+    Dimension,
+    SatisfactionFigures,
+    satisfaction_figures,
+)
 from models.tables import agent, conversation, customer, identity, survey, ticket
 from tests.contract.store.test_figures import BOUNDS, DAY, START, Month
 
@@ -76,10 +81,10 @@ async def test_random_surveys(store: Store, seed: int) -> None:
             await tx.insert(table, month.rows[table.name])
     async with store.db.write() as tx:
         await tx.insert(survey, rows)
-    names = Contentment.__dataclass_fields__.keys() - {"period", "group"}
+    names = SatisfactionFigures.__dataclass_fields__.keys() - {"period", "group"}
     for by in (None, *DIMENSIONS):
         async with store.db.read() as conn:
-            found = await contentment(conn, BOUNDS, by)
+            found = await satisfaction_figures(conn, BOUNDS, by)
         told = {
             (one.period, one.group): {name: getattr(one, name) for name in names} for one in found
         }

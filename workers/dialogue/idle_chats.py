@@ -23,7 +23,7 @@ _DAY = 86_400.0
 """What was said longer ago ends nothing: a log may be long at the first start."""
 
 
-class Silence:
+class IdleChats:
     """The follower that sets the timers, and what they bring about."""
 
     def __init__(self, seconds: Mapping[str, float], wording: Wording) -> None:

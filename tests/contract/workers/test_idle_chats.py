@@ -13,9 +13,9 @@ from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope
 from tests.contract.workers.system import System, wording
-from tests.contract.workers.test_asides import says
-from workers.assembly.by_itself import silences
-from workers.dialogue.silence import END, Silence
+from tests.contract.workers.test_self_service import says
+from workers.assembly.automation import silences
+from workers.dialogue.idle_chats import END, IdleChats
 
 _MINUTE = 60.0
 
@@ -26,15 +26,15 @@ class Centre:
     def __init__(self, store: Store, clock: FakeClock) -> None:
         self.store, self.clock = store, clock
         self.system = System(store)
-        self.silence = Silence({"webchat": 30 * _MINUTE}, wording())
+        self.idle_chats = IdleChats({"webchat": 30 * _MINUTE}, wording())
 
     async def tick(self, minutes: float, *, behind: bool = False) -> None:
         """``behind``: what has happened meanwhile is not read before the timers fire."""
         self.clock.pass_(minutes * _MINUTE)
         last = await self.store.events.last()
         if not behind:
-            await self.store.followers.catch_up([self.silence.follower], last)
-        effects: dict[str, Effect] = {END: self.silence.end}
+            await self.store.followers.catch_up([self.idle_chats.follower], last)
+        effects: dict[str, Effect] = {END: self.idle_chats.end}
         assert await self.store.timers.fire_due(effects) == []
 
     async def says(self, key: str, text: str, **where: Any) -> None:
