@@ -21,6 +21,14 @@ _ATTRIBUTION = re.compile(
 )
 
 _ADDRESS_LAST = re.compile(r"<[^<>\s@]{1,100}@[^<>\s]{1,200}>\)?[^<>:：]{0,30}\s?[:：]\Z")
+_SAID_LAST = re.compile(
+    r"(?:skrev|skreiv|napisał\S{0,4}|pisze|kirjoitti|nap[sí]s?al\S{0,4}|írta|a scris|menulis"
+    r"|đã viết|пиш[еі]т?|(?:на)?писал\S{0,4}|さんは書きました|が書きました|작성|έγραψε|כתב|كتب)"
+    r"[^:：]{0,80}\s?[:：]\Z",
+    re.IGNORECASE,
+)
+"""How Thunderbird, Roundcube and others go on behind year and time, without an address."""
+
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _TIME = re.compile(r"\d[:.]\d\d")
 """A line of a year, a time and at last an address says who wrote in any language. (Gmail in
@@ -71,7 +79,7 @@ def is_attribution(line: str) -> bool:
     if not line.endswith((":", "：")):
         return False
     dated = _YEAR.search(line) is not None and _TIME.search(line) is not None
-    if dated and _ADDRESS_LAST.search(line) is not None:
+    if dated and (_ADDRESS_LAST.search(line) or _SAID_LAST.search(line)):
         return True
     return (
         _SAID.search(line) is not None

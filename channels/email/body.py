@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
-from channels.email import markup, smime, tnef, uuencode
+from channels.email import markup, rtf, smime, tnef, uuencode
 from channels.email.charset import decode
 from channels.email.filenames import content_id, file_name, safe_name
 from channels.email.headers import Headers, Value, clean_text
-from channels.email.parts import Budget, Part, parse
+from channels.email.parts import DEPTH_LIMIT, Budget, Part, parse
 from models.filetypes import sniffed
 from models.message import Attachment, Envelope
 
@@ -27,12 +27,24 @@ _TEXT_BYTES = 2 * 1024 * 1024
 
 _BODY_TYPES = frozenset({"text/plain", "text/html"})
 _FILE_TEXTS = frozenset({"text/calendar", "text/vcard", "text/x-vcard", "text/csv", "text/rtf"})
-_OTHER_FORMS = frozenset({"text/x-amp-html", "text/watch-html", "text/enriched", "text/richtext"})
+_ENRICHED = frozenset({"text/enriched", "text/richtext"})
+_OTHER_FORMS = frozenset({"text/x-amp-html", "text/watch-html"}) | _ENRICHED
 """What a mail says in plain text or HTML as well."""
+
+_RICH = frozenset({"text/rtf", "application/rtf", "application/x-rtf"})
+_ENRICHED_TAG = re.compile(
+    r"<param>[^<]{0,500}</param>|</?[A-Za-z][A-Za-z0-9-]{0,60}>|(<)<|\n(\n*)", re.IGNORECASE
+)
+"""Commands of text/enriched, the sign “<” written twice, and line ends, of which one is a space
+(RFC 1896)."""
 
 _ENTITY = re.compile(r"&(?:nbsp|lt|gt|amp|quot|#\d{2,5});")
 _LONGEST_EXCUSE = 300
 """Characters of a plain form that only says that the HTML should be read."""
+
+_WEB_ADDRESS = re.compile(r"<?https?://[^\s>]{1,2000}>?")
+_LONGEST_POINTER = 20
+"""Characters beside the address: “View in browser”, “查看网页版”, and no question about it."""
 
 _META_CHARSET = re.compile(
     rb"<meta[^>]{0,200}charset=[\"' ]{0,2}([A-Za-z0-9_.:-]{2,40})", re.IGNORECASE
@@ -94,6 +106,7 @@ class Body:
             self._show_packed()
         if not self._says_anything():
             self._show_something(root)
+        self.shortened = self.shortened or self.budget.passed
 
     def _says_anything(self) -> bool:
         return any(piece.plain.strip() or piece.markup for piece in self.shown)
@@ -123,7 +136,8 @@ class Body:
 
     def _without_files(self, part: Part) -> Part:
         """A text without the files that programs of old write into it, which become files."""
-        if part.raw.find(b"begin ", part.start, part.end) < 0:
+        encoded = part.headers.word("content-transfer-encoding") == "base64"
+        if not encoded and part.raw.find(b"begin ", part.start, part.end) < 0:
             return part
         text, packed = uuencode.unpacked(part.content())
         if not packed:
@@ -180,6 +194,8 @@ class Body:
         document = kind != "text/plain" or text.rstrip().lower().endswith(("</html>", "</body>"))
         if kind == "text/html" or (document and _looks_like_html(text)):
             return _Shown(markup=markup.visible(text))
+        if kind in _ENRICHED:
+            text = _ENRICHED_TAG.sub(_plainly, text)
         if part.type.parameters.get("format", "").lower() == "flowed":
             text = _unflowed(text, part.type.parameters.get("delsp", "").lower() == "yes")
         return _Shown(plain=text)
@@ -214,27 +230,39 @@ class Body:
 
     def _show_something(self, root: Part) -> None:
         """No part says that it is the text: takes what a mail program would show anyway."""
-        for part, _ in self.files:
-            if part.type.main in _BODY_TYPES and part.disposition.main != "attachment":
-                self.shown.append(self._read(part))
-                return
-        for part, _ in self.files:
-            if part.type.main == "text/calendar" and (event := _event(self._text_of(part))):
-                self.shown.append(_Shown(plain=event))
-                return
-        for part, _ in self.files:
-            # A bare delivery status is read as text where nothing explains it.
-            if part.type.main in ("message/delivery-status", "application/plain"):
-                self.shown.append(_Shown(plain=self._text_of(part)))
-                return
-        for part, _ in self.files:
-            if part.type.main == "message/rfc822":
-                inner = Body(self.budget, depth=self.depth + 1)
-                inner.collect(parse(part.content(), self.budget, inner.depth))
-                self.shown = inner.shown
-                return
+        for read in (self._as_body, self._as_event, self._as_rich, self._as_status, self._as_mail):
+            for part, _ in self.files:
+                if shown := read(part):
+                    self.shown = shown
+                    return
         if root.type.main.startswith("multipart/") and not root.children and root.size:
             self.shown.append(_Shown(plain=self._text_of(root)))
+
+    def _as_body(self, part: Part) -> list[_Shown]:
+        named = part.type.main in _BODY_TYPES and part.disposition.main != "attachment"
+        return [self._read(part)] if named else []
+
+    def _as_event(self, part: Part) -> list[_Shown]:
+        event = _event(self._text_of(part)) if part.type.main == "text/calendar" else ""
+        return [_Shown(plain=event)] if event else []
+
+    def _as_rich(self, part: Part) -> list[_Shown]:
+        if part.type.main not in _RICH:
+            return []
+        words = clean_text(rtf.text(part.content(_TEXT_BYTES)).strip())[: self.room]
+        return [_Shown(plain=words)] if words else []
+
+    def _as_status(self, part: Part) -> list[_Shown]:
+        # A bare delivery status is read as text where nothing explains it.
+        status = part.type.main in ("message/delivery-status", "application/plain")
+        return [_Shown(plain=self._text_of(part))] if status else []
+
+    def _as_mail(self, part: Part) -> list[_Shown]:
+        if part.type.main != "message/rfc822" or self.depth >= DEPTH_LIMIT:
+            return []
+        inner = Body(self.budget, depth=self.depth + 1)
+        inner.collect(parse(part.content(), self.budget, inner.depth))
+        return inner.shown
 
     def text(self) -> Text:
         """All text, and what its HTML marks in it."""
@@ -262,9 +290,14 @@ class Body:
 
     def _read_piece(self, piece: _Shown) -> Text:
         plain = bool(piece.plain.strip()) and not _says_less(piece.plain)
-        if not piece.markup or (plain and markup.needs_no_reading(piece.markup)):
+        pointer = _pointer(piece.plain) if plain and piece.markup else ""
+        if not piece.markup or (plain and not pointer and markup.needs_no_reading(piece.markup)):
             return Text(piece.plain)
         reading = markup.read(piece.markup)
+        # The HTML has the link, too, and whatever it says beyond that.
+        plain = plain and not (
+            pointer and len(reading.text) >= 2 * len(pointer) + _LONGEST_POINTER
+        )
         self.simple = self.simple and reading.simple
         # Where the HTML marks its quotation it is read instead of the plain form.
         if reading.quoted or reading.signed or (not plain and reading.text.strip()):
@@ -324,6 +357,14 @@ def _says_less(plain: str) -> bool:
     )
 
 
+def _pointer(plain: str) -> str:
+    """A word or two beside an address in the web, which are all of the plain form; or “”."""
+    if len(plain) > _LONGEST_EXCUSE or "://" not in plain:
+        return ""
+    words = _WEB_ADDRESS.sub("", plain).strip()
+    return words or plain if len(words) <= _LONGEST_POINTER else ""
+
+
 def _event(calendar: str) -> str:
     """What an invitation says of its event, in the organiser's words (RFC 5545 §3.8.1)."""
     words = (
@@ -337,6 +378,12 @@ def _charset_within(data: bytes) -> str | None:
     """What HTML says of its own charset, where the mail says nothing."""
     found = _META_CHARSET.search(data[:_META_WITHIN])
     return found[1].decode("ascii") if found else None
+
+
+def _plainly(found: re.Match[str]) -> str:
+    if found[0].startswith("\n"):
+        return found[2] or " "
+    return found[1] or ""
 
 
 def _looks_like_html(text: str) -> bool:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from encodings.aliases import aliases
 from functools import lru_cache
 
+from channels.email import iso2022jp
+
 _WIDER = {
     "gb2312": "gb18030",
     "gbk": "gb18030",
@@ -49,6 +51,9 @@ _NOT_CHARSETS = frozenset(
 _SEVEN_BIT = ("iso2022", "hz", "utf-7", "utf-16", "utf-32")
 """Beginnings of charsets whose bytes are, or may be, valid UTF-8 with another meaning."""
 
+_WINDOWS_JP = "cp50221"
+"""Unknown to Python, see ``iso2022jp``."""
+
 _WESTERN = "cp1252"
 """Has a character for nearly any byte, so that declaring it proves nothing."""
 
@@ -73,9 +78,21 @@ _TOLERABLE = 0.1
 _LEAST_TO_DETECT = 24
 """Bytes beyond ASCII: the detector's word on fewer is worth nothing."""
 
+_MOST_LINES = 20_000
+"""Lines that are looked at one by one."""
+
 _DETECTOR_SAMPLE = 8_192
 """Bytes for the detector, which costs about 10 ms for each 4 KB."""
 
+_CHINESE = ("gb18030", "big5hkscs")
+_STRANGE, _FAMILIAR = 0.05, 0.2
+"""Shares of frequent characters: below the first nothing is Chinese, above the second all is."""
+
+_SAMPLE_TO_DOUBT = 1_024
+_STRAY = "channels.email.stray"
+"""The name under which the codecs know what becomes of bytes that no charset explains."""
+
+_LETTERS = re.compile(rb"[A-Za-z]")
 _LOW_BYTES = bytes(range(128))
 
 _EVERYDAY = {
@@ -100,6 +117,27 @@ _CN_SHIFTED = re.compile(rb"\x0e([^\x0f\r\n]*)\x0f?")
 """ISO-2022-CN (RFC 1922), which Python does not know: GB 2312 without the high bit, between SO
 and SI, a line at a time."""
 
+_GATEWAYS = 600
+"""Bytes above and below a text in which a gateway puts its own."""
+
+_SURELY_UTF8 = re.compile(rb"(?:[\xe3-\xe9][\x80-\xbf]{2}){4}")
+_HZ = re.compile(rb"~\{((?:[\x21-\x77][\x21-\x7e]){2,})~\}")
+"""GB 2312 without the high bit, as the newsgroups wrote it (RFC 1843)."""
+
+_COMMON = frozenset(
+    "的一是不了我你您在有这这个们来到时大为上就说要会请没么好和也還没沒這個們來時為說會請么麼嗎吗订訂单單货貨款退"
+    "发發问問收快下人谢謝，。、！？：；“”（）"
+)
+"""Characters that make a third of any running Chinese, and a hundredth of a misreading of it."""
+
+_LEAST_TO_DOUBT = 8
+"""Characters beyond ASCII before what is declared can be doubted."""
+
+_CJK = r"\u1100-\u11ff\u2e80-\ud7ff\ue000-\uffef\U00020000-\U0003ffff"
+_FOREIGN = re.compile(f"[{_CJK}]")
+_LONELY = re.compile(rf"(?<=[A-Za-z])[{_CJK}](?![{_CJK}])|(?<![{_CJK}])[{_CJK}](?=[A-Za-z])")
+"""One such character in a Latin word: “Från” and “INFORMAÇÃO” are Chinese by accident only."""
+
 _WITH_HIGH_BIT = bytes(byte | 0x80 if byte > 0x20 else byte for byte in range(256))
 
 
@@ -111,17 +149,28 @@ def decode(data: bytes, declared: str | None = None) -> str:
         except UnicodeDecodeError:
             pass
         else:
-            return text if text.isascii() else _by_accident(data, text, declared) or text
+            if text.isascii():
+                return _unmarked_hz(data, text) if "~{" in text else text
+            return _by_accident(data, text, declared) or text
     if b"\x1b" in data and _CN_DESIGNATION.search(data):
         return decode(_CN_SHIFTED.sub(_unshifted, _CN_DESIGNATION.sub(b"", data)), "gb18030")
     for charset in _certain(data, declared):
-        found = _strict(data, charset)
+        found = _strict(data, charset) if charset != _WINDOWS_JP else iso2022jp.decode(data)
         # What begins like UTF-8 and ends there is no proof of it: “caf\xe9”.
         if found is not None and (charset != "utf-8" or data.isascii() or not found.isascii()):
             return found
+    return _likeliest(data, declared)
+
+
+def _likeliest(data: bytes, declared: str | None) -> str:
+    """What is neither certain nor broken beyond what is tolerable."""
     text = data.decode("utf-8", "replace")
     if _mostly_right(text):
-        return text
+        return data.decode("utf-8", _STRAY)
+    # GBK accepts much of what is UTF-8, and makes nonsense of it.
+    ends = data if len(data) <= 2 * _GATEWAYS else data[:_GATEWAYS] + data[-_GATEWAYS:]
+    if _SURELY_UTF8.search(ends) and (mixed := _by_lines(data, declared)):
+        return mixed
     for charset in _likely(data, declared):
         found = _strict(data, charset)
         if found is not None:
@@ -142,6 +191,12 @@ def _by_accident(data: bytes, text: str, declared: str | None) -> str | None:
     high = len(data.translate(None, _LOW_BYTES))
     pairs = sum(1 for found in everyday.finditer(data) if found.group(1))
     return _strict(data, charset) if 2 * pairs == high else None
+
+
+def _unmarked_hz(data: bytes, text: str) -> str:
+    """HZ that nobody declared; code has such braces as well, and no everyday Chinese in them."""
+    found = _strict(data, "hz") if _HZ.search(data) else None
+    return found if found is not None and _familiar(found) > _FAMILIAR else text
 
 
 def _unshifted(found: re.Match[bytes]) -> bytes:
@@ -166,6 +221,13 @@ def known(name: str | None) -> str | None:
 
 
 @lru_cache(maxsize=256)
+def of_header(declared: str | None) -> str | None:
+    """What a header beside such a body may be in: none has two bytes for a letter of ASCII."""
+    wide = (known(declared) or "").startswith(("utf-16", "utf-32", "utf-7"))
+    return None if wide else declared
+
+
+@lru_cache(maxsize=256)
 def _shifts(declared: str | None) -> bool:
     charset = known(declared) or ""
     return charset.startswith(_SEVEN_BIT)
@@ -180,16 +242,43 @@ def _certain(data: bytes, declared: str | None) -> Iterator[str]:
     if codec is not None and _shifts(declared):
         yield codec
     if b"\x1b$" in data or b"\x1b(" in data:
-        yield from ("iso2022_jp_ext", "iso2022_kr")
+        yield from ("iso2022_jp_ext", "iso2022_kr", _WINDOWS_JP)
     yield "utf-8"
 
 
 def _likely(data: bytes, declared: str | None) -> Iterator[str]:
     """The declared charset, unless it accepts everything, and what the bytes look like."""
     codec = known(declared)
+    if codec in _CHINESE:
+        yield from _mistaken(data[:_SAMPLE_TO_DOUBT], codec)
     if codec is not None and codec != _WESTERN:
         yield codec
     yield from _guesses(data[:_SAMPLE])
+
+
+def _mistaken(sample: bytes, declared: str) -> Iterator[str]:
+    """The other Chinese charset, where one is declared and means nothing.
+
+    Both accept nearly any bytes of the other.
+    """
+    other = next(charset for charset in _CHINESE if charset != declared)
+    if _common(sample, declared) < _STRANGE and _common(sample, other) > _FAMILIAR:
+        yield other
+
+
+def _common(sample: bytes, charset: str) -> float:
+    return _familiar(sample.decode(charset, "replace"))
+
+
+def _familiar(text: str) -> float:
+    """The share of what is not ASCII that is among the most frequent characters.
+
+    Of a few characters nothing can be said: something in the middle.
+    """
+    count = len(text) - len(text.encode("ascii", "ignore"))
+    if count < _LEAST_TO_DOUBT:
+        return (_STRANGE + _FAMILIAR) / 2
+    return sum(map(_COMMON.__contains__, text)) / count
 
 
 def _guesses(sample: bytes) -> list[str]:
@@ -199,9 +288,16 @@ def _guesses(sample: bytes) -> list[str]:
     for charset, everyday in _EVERYDAY.items():
         pairs = sum(1 for found in everyday.finditer(sample) if found.group(1))
         score = 2 * pairs / high if high else 0.0
-        if score >= _PLAUSIBLE:
+        if score >= _PLAUSIBLE and not _in_latin_words(sample, charset):
             scores.append((score, charset))
     return [charset for _, charset in sorted(scores, key=lambda item: -item[0])]
+
+
+def _in_latin_words(sample: bytes, charset: str) -> bool:
+    """Whether it would be East Asian characters one by one within words of Latin letters."""
+    text = sample.decode(charset, "ignore")
+    lonely = len(_LONELY.findall(text))
+    return 2 * lonely > len(_FOREIGN.findall(text))
 
 
 def _strict(data: bytes, charset: str) -> str | None:
@@ -213,18 +309,55 @@ def _strict(data: bytes, charset: str) -> str | None:
         return None
 
 
+def _by_lines(data: bytes, declared: str | None) -> str | None:
+    """Lines in UTF-8 and lines in another charset, as gateways put them below one another."""
+    lines = data.split(b"\n", _MOST_LINES)
+    read = [_strict_line(line, "utf-8") for line in lines]
+    others = b"\n".join(line for line, text in zip(lines, read, strict=True) if text is None)
+    charset = next((each for each in _likely(others, declared) if each != "utf-8"), None)
+    if len(lines) == 1 or charset is None:
+        return None
+    pieces = []
+    for line, text in zip(lines, read, strict=True):
+        found = _strict_line(line, charset) if text is None else text
+        if found is None:
+            return None
+        pieces.append(found)
+    return "\n".join(pieces)
+
+
+def _strict_line(line: bytes, charset: str) -> str | None:
+    try:
+        return line.decode(charset)
+    except UnicodeError:
+        return None
+
+
+def _stray(error: UnicodeError) -> tuple[str, int]:
+    """Nothing for half a character; what Windows means by a byte within a Latin word."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    around = error.object[max(0, error.start - 1) : error.start], error.object[error.end :][:1]
+    latin = error.end - error.start == 1 and any(map(_LETTERS.match, around))
+    stray = error.object[error.start : error.end]
+    return stray.decode(_WESTERN, "ignore") if latin else "", error.end
+
+
+codecs.register_error(_STRAY, _stray)
+
+
 def _best_effort(data: bytes, declared: str | None) -> str:
     for charset in _likely(data, declared):
         text = data.decode(charset, "replace")
         if _mostly_right(text):
-            return text
+            return data.decode(charset, _STRAY)
     # Latin-1 gives every byte a character: wrong perhaps, but nothing is lost.
     western = _strict(data, _WESTERN)
     if western is not None and known(declared) == _WESTERN:
         return western
     detected = _detected(data[:_SAMPLE])
     if detected is not None:
-        return data.decode(detected, "replace")
+        return data.decode(detected, _STRAY)
     return data.decode("latin-1") if western is None else western
 
 

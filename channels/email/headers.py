@@ -24,6 +24,8 @@ _CUT_WORD = re.compile(r"=\?[A-Za-z0-9_.:-]{2,40}\?[bBqQ]\?[^?\s]+\Z")
 """An encoded word at the end whose own end was cut off."""
 
 _ESCAPED = re.compile(r"\\(.)")
+_SPACES = re.compile(r"\s+")
+_SPACED_SLASH = re.compile(r"\s?/\s?")
 _WORD_END = re.compile(r"[;(\s]")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _LITTER = re.compile(
@@ -35,6 +37,7 @@ _LITTER = re.compile(
 
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f]")
 _ADDRESS = re.compile(r"[^\s@<>(),;:\"\[\]\\]{1,128}@[^\s@<>(),;:\"\\]{1,255}")
+_WIDE_BRACKETS = str.maketrans("〈〉＜＞", "<><>")
 _ADDRESS_BEGINS = re.compile('[@<:;"\uff20\ufe6b]')
 _MESSAGE_ID = re.compile(r"<([^<>\s]{1,250})>")
 
@@ -250,7 +253,8 @@ def parse_value(raw: bytes, charset: str | None = None) -> Value:
     """The main word and the parameters of a structured value."""
     text = decode(raw, charset)
     pieces = _split(text, ";")
-    main = next(pieces, "").strip().strip("\"'").lower()
+    main, parameter = _main_word(next(pieces, ""))
+    pieces = chain([parameter], pieces)
     plain: dict[str, str] = {}
     sections: dict[str, list[tuple[int, bool, str]]] = {}
     for _, piece in zip(range(_MOST_PARAMETERS), filter(str.strip, pieces), strict=False):
@@ -261,6 +265,15 @@ def parse_value(raw: bytes, charset: str | None = None) -> Value:
     for name, parts in sections.items():
         plain[name] = _continued(parts)
     return Value(main, {name: clean_line(value) for name, value in plain.items()})
+
+
+def _main_word(piece: str) -> tuple[str, str]:
+    """“text / html” in one, and a parameter whose semicolon is missing: text/plain charset=gbk."""
+    main = piece.strip().strip("\"'").lower()
+    if not _SPACES.search(main):
+        return main, ""
+    main, *parameter = _SPACES.split(_SPACED_SLASH.sub("/", piece.strip()), maxsplit=1)
+    return main.strip("\"'").lower(), "".join(parameter)
 
 
 def _keep_parameter(
@@ -287,7 +300,8 @@ def _continued(parts: Iterable[tuple[int, bool, str]]) -> str:
         if extended and place == 0 and value.count("'") >= 2:
             charset, _, value = value.split("'", 2)
         data += unquote_to_bytes(value) if extended else value.encode("utf-8", "replace")
-    return decode(data, charset)
+    text = decode(data, charset)
+    return _join_words(text) if "=?" in text else text
 
 
 def _unquote(value: str) -> str:
@@ -344,6 +358,8 @@ def addresses(headers: Headers, name: str, limit: int = _MOST_MAILBOXES) -> Sequ
 
 def _mailbox(text: str) -> Address:
     """One mailbox: “name <a@b>”, “a@b (name)”, “a@b”, or what is left of one."""
+    if "<" not in text:
+        text = text.translate(_WIDE_BRACKETS)
     before, opened, rest = text.rpartition("<")
     if opened:
         email = valid_address(rest.partition(">")[0].strip().removeprefix("mailto:"))

@@ -8,6 +8,7 @@ from itertools import chain
 
 import nh3
 
+from channels.email import stylesheet
 from channels.email.headers import without_litter
 
 _DEEPEST = 200
@@ -38,6 +39,7 @@ _BLOCK = _names(
 )
 _PARAGRAPH = _names("p h1 h2 h3 h4 h5 h6 blockquote ul ol table pre")
 _CELL = _names("td th")
+_LISTS = _names("ol ul")
 _VOID = _names("area base br col embed hr img input link meta param source track wbr")
 _OPTIONAL_END = _names("p li td th tr dt dd option thead tbody tfoot colgroup html body")
 _SKIPPED = {
@@ -83,11 +85,26 @@ _SIGNATURE = re.compile(
 the web, 网易邮箱大师 and Foxmail."""
 
 _HIDDEN = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|max-height\s*:\s*0(?![.\d])|netease_mail_footer",
+    r"display\s*:\s*none|visibility\s*:\s*hidden|max-height\s*:\s*0(?![.\d])|netease_mail_footer"
+    r"|(?<![\w-])opacity\s*:\s*0(?![.\d])",
     re.IGNORECASE,
 )
 """Styles of what is sent and not shown (lines for the preview in a list of mails, forms for
 other programs), and 网易's advertisement under the mails of its users."""
+
+
+_TINY = re.compile(r"font-size\s*:\s*(?:0(?![.\d])|0?\.\d{1,3}p[xt]|1px)", re.IGNORECASE)
+"""Letters that nobody can read. Layouts set it on elements around others, which set their own."""
+
+_LIKE_BLOCK = re.compile(
+    r"display\s*:\s*(?:block|flex|grid|list-item|table(?:-row)?)(?![\w-])", re.IGNORECASE
+)
+_UNNUMBERED = re.compile(
+    r"list-style(?:-type)?\s*:\s*(?:none|disc|circle|square)|type\s*=\s*[\"']?[aAiI]",
+    re.IGNORECASE,
+)
+_START = re.compile(r"start\s*=\s*[\"']?(\d{1,6})", re.IGNORECASE)
+_VALUE = re.compile(r"value\s*=\s*[\"']?(\d{1,6})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +128,9 @@ def visible(source: str) -> str:
 
     What is hidden and never ends is shown: it may be a mistake, and the end of the mail.
     """
-    if _HIDDEN.search(source) is None:
+    if _HIDDEN.search(source) is None and _TINY.search(source) is None:
         return source
-    reader = _Reader(source, hiding=True)
+    reader = _Reader(source, hiding=True, unseen=stylesheet.unseen_names(source))
     reader.run()
     if not reader.hidden or not "".join(reader.pieces).strip():
         return source
@@ -167,6 +184,12 @@ def read(source: str) -> Reading:
     return reader.reading()
 
 
+def _unescaped(text: str) -> str:
+    """With entities read; what stands for no character at all (&#0;) is left out."""
+    read = html.unescape(text)
+    return read if "\ufffd" in text else read.replace("\ufffd", "")
+
+
 def _joined(text: str, ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Ranges with only white space between them made one."""
     joined: list[tuple[int, int]] = []
@@ -202,6 +225,9 @@ class _Reader:
     hiding: bool = False
     """Whether hidden elements are left out, and where they stand is written down."""
 
+    unseen: frozenset[str] = frozenset()
+    """Classes (“.name”) and ids (“#name”) that a style sheet hides."""
+
     pieces: list[str] = field(default_factory=list)
     length: int = 0
     ends_with: str = "\n"
@@ -221,6 +247,12 @@ class _Reader:
     signature_start: int | None = None
     signature_tag: str = ""
     signature_depth: int = 0
+    lines: list[tuple[str, int]] = field(default_factory=list)
+    """Inline elements that stand on lines of their own, and how deep each lies."""
+
+    numbers: list[int | None] = field(default_factory=list)
+    """Of each list around this place the next number; None where it has none."""
+
     inner: list[tuple[int, int]] = field(default_factory=list)
     inner_start: int = 0
     inner_depth: int = 0
@@ -293,9 +325,20 @@ class _Reader:
             else:
                 self.hidden_same += tag == self.hidden_tag
                 return
-        if attributes and tag not in _VOID and _HIDDEN.search(attributes):
+        if attributes and tag not in _VOID and self._is_hidden(attributes, opened):
             self.hidden_since, self.hidden_tag = opened, tag
             self.hidden_same, self.hidden_depth = 1, self.depth
+
+    def _is_hidden(self, attributes: str, opened: int) -> bool:
+        if _HIDDEN.search(attributes):
+            return True
+        if self.unseen and not self.unseen.isdisjoint(stylesheet.names(attributes)):
+            return True
+        if _TINY.search(attributes) is None:
+            return False
+        start = self._tag_end(opened) + 1
+        words = self.source[start : start + _LONGEST_ATTRIBUTES].partition("<")[0]
+        return bool(words.strip())
 
     def _reach_end_of_hidden(self, tag: str, after: int) -> None:
         if self.hidden_since is None:
@@ -354,6 +397,11 @@ class _Reader:
             self._break(2 if tag in _PARAGRAPH else 1)
         elif tag in _CELL and self.ends_with != "\n":
             self._append(" ")
+        elif attributes and tag not in _CELL and _LIKE_BLOCK.search(attributes):
+            self._break(1)
+            if tag not in _VOID and len(self.lines) < _DEEPEST:
+                self.lines.append((tag, self.depth))
+        self._number(tag, attributes)
         self._mark_quotation(tag, attributes)
         if tag in _VOID:
             return
@@ -375,6 +423,7 @@ class _Reader:
             self.pre = max(0, self.pre - 1)
         if tag not in _OPTIONAL_END:
             self.depth = max(0, self.depth - 1)
+        self._end_line(tag)
         if tag == self.signature_tag and self.signature_start is not None:
             self.signature_depth -= 1
             if not self.signature_depth:
@@ -388,6 +437,30 @@ class _Reader:
             self.quote_depth -= 1
             if not self.quote_depth:
                 self._end_quotation()
+
+    def _end_line(self, tag: str) -> None:
+        """Behind a list, or an inline element that stands on lines of its own."""
+        if tag in _LISTS and self.numbers:
+            self.numbers.pop()
+        while self.lines and self.lines[-1][1] > self.depth:
+            self.lines.pop()
+        if self.lines and self.lines[-1] == (tag, self.depth):
+            self.lines.pop()
+            self._break(1)
+
+    def _number(self, tag: str, attributes: str) -> None:
+        """Writes the number of an item, which people refer to; other signs say nothing."""
+        if tag in _LISTS and len(self.numbers) < _LONGEST_READING:
+            start = _START.search(attributes)
+            counted = tag == "ol" and not _UNNUMBERED.search(attributes)
+            self.numbers.append((int(start[1]) if start else 1) if counted else None)
+        elif tag == "li" and self.numbers and (number := self.numbers[-1]) is not None:
+            given = _VALUE.search(attributes)
+            number = int(given[1]) if given else number
+            self.numbers[-1] = number + 1
+            self._append(f"{number}. ")
+            # A paragraph in it goes on behind the number.
+            self.newlines = 2
 
     def _mark_quotation(self, tag: str, attributes: str) -> None:
         if self.quote_start is not None or not attributes:
@@ -419,7 +492,7 @@ class _Reader:
             return
         if "&" in text:
             # An entity may write what was taken out of the source.
-            text = without_litter(html.unescape(text))
+            text = without_litter(_unescaped(text))
         if not self.pre:
             text = _SPACE.sub(" ", text)
             if self.ends_with in "\n ":

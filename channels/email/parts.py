@@ -12,14 +12,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from channels.email import lost, uuencode
+from channels.email.charset import of_header
 from channels.email.headers import BASE64, Headers, Value, base64_bytes
 from models.errors import Permanent
 
-HEADER_LIMIT = 65_536
-"""Bytes of one header; the largest in 15,230 real mails is 24 KB."""
+HEADER_LIMIT = 524_288
+"""Bytes of one header; the largest in 15,230 real mails is 24 KB, but a To of ten thousand
+addresses is no attack."""
 
 PART_LIMIT = 1_000
-DEPTH_LIMIT = 20
+"""Parts that are read; further ones are left to whoever opens the original."""
+
+DEPTH_LIMIT = 50
+"""Multiparts within multiparts that are split; what is deeper is shown as it came."""
+
+_WINDOW = 65_536
+"""Bytes in which undeclared boundaries, and the end of empty lines, are looked for."""
 
 _FALSE_BOUNDARIES = 100_000
 """Lines that begin like a boundary and are none, before a mail counts as an attack."""
@@ -48,6 +56,13 @@ class Budget:
     parts: int = PART_LIMIT
     headers: int = _HEADERS_LIMIT
     false_boundaries: int = _FALSE_BOUNDARIES
+    passed: bool = False
+    """Whether parts were left unread."""
+
+    def has_parts(self) -> bool:
+        """Whether another part may be taken; it is noted that one was not."""
+        self.passed = self.passed or self.parts <= 0
+        return self.parts > 0
 
     def take_part(self) -> None:
         self.parts -= 1
@@ -120,38 +135,33 @@ def parse(raw: bytes, budget: Budget | None = None, depth: int = 0) -> Part:
 def _with_line_ends(raw: bytes) -> bytes:
     """The mail as it was before its line ends were spoilt, or a mark put before it."""
     raw = raw.removeprefix(codecs.BOM_UTF8)
-    head = raw[:HEADER_LIMIT]
-    if b"\n" not in head:
+    if b"\n" not in raw:
         return raw.replace(b"\r", b"\n")
-    return raw.replace(b"\r\r\n", b"\r\n") if b"\r\r\n" in head[:1_000] else raw
+    return raw.replace(b"\r\r\n", b"\r\n") if b"\r\r\n" in raw[:1_000] else raw
 
 
 def _part(
     raw: bytes, start: int, end: int, budget: Budget, depth: int, default: str = "text/plain"
 ) -> Part:
     budget.take_part()
-    if depth > DEPTH_LIMIT:
-        raise Permanent(
-            f"邮件嵌套超过 {DEPTH_LIMIT} 层，未解析，请查看原件"
-            f" / The mail is nested more than {DEPTH_LIMIT} deep; read the original",
-            code="mail_too_deep",
-        )
     fields, body = _header(raw, start, end, budget)
     fields += lost.fields(fields, raw, body, end)
     headers = Headers(fields)
     kind = headers.value("content-type")
     if "/" not in kind.main:
         kind = Value(_repaired(kind.main, default), kind.parameters)
-    headers.charset = kind.parameters.get("charset")
+    headers.charset = of_header(kind.parameters.get("charset"))
     children: tuple[Part, ...] = ()
-    if kind.main.startswith("multipart/"):
+    if kind.main.startswith("multipart/") and depth < DEPTH_LIMIT:
         inner = "message/rfc822" if kind.main == "multipart/digest" else "text/plain"
         boundary = kind.parameters.get("boundary")
         ranges = list(_split(raw, body, end, boundary, budget))
         if not ranges:
             ranges = list(_split(raw, body, end, _boundary_in_use(raw, body, end), budget))
         children = tuple(
-            _part(raw, first, last, budget, depth + 1, inner) for first, last in ranges
+            _part(raw, first, last, budget, depth + 1, inner)
+            for first, last in ranges
+            if budget.has_parts()
         )
         charsets = (child.headers.charset for child in children)
         headers.charset = headers.charset or next(filter(None, charsets), None)
@@ -160,7 +170,7 @@ def _part(
 
 def _boundary_in_use(raw: bytes, start: int, end: int) -> str | None:
     """What stands between the parts of a multipart whose header names another boundary."""
-    frame = _FRAME.search(raw, max(0, start - 1), min(end, start + HEADER_LIMIT))
+    frame = _FRAME.search(raw, max(0, start - 1), min(end, start + _WINDOW))
     return frame[1].decode("ascii", "replace") if frame else None
 
 
@@ -185,7 +195,7 @@ def _header(
 
 
 def _skip_blank_lines(raw: bytes, start: int, end: int) -> int:
-    while start < min(end, HEADER_LIMIT) and raw[start] in b"\r\n\t ":
+    while start < min(end, _WINDOW) and raw[start] in b"\r\n\t ":
         start += 1
     return start
 

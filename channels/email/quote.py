@@ -50,7 +50,8 @@ _HEADING = re.compile(
 above a quoted header only."""
 
 _HEADER_FIRST = re.compile(
-    r"[>*\s]*(?:发\s?件\s?人|寄件者|寄件人|发信人|from|von|de|da|van|差出人|от|보낸 사람)"
+    r"[>*\s]*(?:[发發]\s?件\s?人|寄件者|寄件人|[发發]信人|from|von|de|da|van|差出人|送信者|от|보낸\s?사람"
+    r"|fra|från|lähettäjä|od|kimden|gönderen|feladó|від|de la|dari|από|từ|จาก|من|מאת)"
     r"\*?\s?[:：]\*?\s*\S",
     re.IGNORECASE,
 )
@@ -58,13 +59,20 @@ _HEADER_OTHER = re.compile(
     r"[>*\s]*(?:发送时间|发件时间|发送日期|日\s{0,2}期|时\s{0,2}间|收\s?件\s?人|收件者|抄\s?送人?"
     r"|主\s{0,2}题|主旨|寄件日期|sent|date|to|cc|subject|gesendet|an|betreff|envoyé|objet|à"
     r"|enviado(?: el| em)?|para|asunto|assunto|inviato|data|a|oggetto|verzonden|aan|onderwerp"
-    r"|宛先|件名|送信日時|отправлено|кому|тема|보낸 날짜|날짜|받는 사람|제목)\*?\s?[:：]",
+    r"|宛先|件名|送信日時|日時|日付|отправлено|кому|тема|дата|보낸\s?날짜|날짜|받는\s?사람|제목"
+    r"|[发發]送時間|傳送(?:時間|日期)|主題|副本|sendt|til|emne|dato|skickat|till|ämne|datum"
+    r"|lähetetty|vastaanottaja|aihe|wysłano|do|temat|odesláno|komu|předmět|gönderildi|gönderilme"
+    r"|kime|konu|tarih|elküldve|címzett|tárgy|надіслано|trimis|către|subiect|dikirim|kepada|subjek"
+    r"|στάλθηκε|προς|θέμα|đã gửi|tới|đến|chủ đề|ส่ง|ถึง|เรื่อง|تم الإرسال|إلى|الموضوع|נשלח|אל|נושא)"
+    r"\*?\s?[:：]",
     re.IGNORECASE,
 )
 _MAIL_FIELD = re.compile(
     r"[>*\s]*(?:发送时间|发件时间|发送日期|寄件日期|主\s{0,2}题|主旨|sent|subject|gesendet|betreff|envoyé|objet"
     r"|enviado|asunto|assunto|inviato|oggetto|verzonden|onderwerp|件名|送信日時|отправлено|тема"
-    r"|보낸 날짜|제목)",
+    r"|보낸\s?날짜|제목|[发發]送時間|傳送(?:時間|日期)|主題|sendt|emne|skickat|ämne|lähetetty|aihe"
+    r"|wysłano|temat|odesláno|předmět|gönderildi|konu|elküldve|tárgy|надіслано|trimis|subiect"
+    r"|dikirim|subjek|στάλθηκε|θέμα|đã gửi|chủ đề|ส่ง|เรื่อง|تم الإرسال|الموضوع|נשלח|נושא)",
     re.IGNORECASE,
 )
 """Fields that nothing but a mail has."""

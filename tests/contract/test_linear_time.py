@@ -12,8 +12,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from channels.email import lost
+from channels.email import lost, markup
+from channels.email.body import Body
+from channels.email.charset import decode
 from channels.email.markup import visible
+from channels.email.parts import Budget, parse
 from channels.email.quote import split
 from channels.email.uuencode import unpacked
 from classifier.courtesy import is_courtesy
@@ -61,6 +64,13 @@ def _least(work: Callable[[int], object], size: int) -> float:
 
 Reader = Callable[[str], object]
 
+
+def _shown(raw: bytes) -> object:
+    body = Body(Budget())
+    body.collect(parse(raw, body.budget))
+    return body.text()
+
+
 READERS: dict[str, tuple[Reader, int, tuple[str, ...]]] = {
     # What reads, the characters of the shorter text, and what both repeat.
     "spans": (
@@ -97,6 +107,32 @@ READERS: dict[str, tuple[Reader, int, tuple[str, ...]]] = {
             '<div style="display:none">a',
             '<td style="display:none">a<td>b',
         ),
+    ),
+    "style sheets": (
+        lambda text: visible(f"<i style='opacity:0'>a</i>{text}"),
+        8_000,
+        (
+            "<style>", "<style>/*", "<style>a{</style>", "<style>.a{display:none}</style>",
+            "<p class=a class='", "<p style='font-size:0'>a", "<ol><li>", "<i style='opacity:0'>a",
+        ),
+    ),
+    "lists and lines": (
+        markup.read,
+        8_000,
+        ("<ol>", "<ol><li>a</ol>", "<li>", "<b style='display:block'>", "</b></ol>"),
+    ),
+    "charsets": (
+        lambda text: decode(text.encode("latin-1")),
+        16_000,
+        (
+            "~{", "~{VP~}", "~{VPVP", "\x1b$B", "\x1b$BF|\x1b(B", "\x1b$BF", "\xe4\xbd\xa0\xff\n",
+            "\xe5\x6e\n", "\xc4n ", "\xc4\xe3\xe4\xbd\xa0\n", "\xff\n",
+        ),
+    ),
+    "enriched text": (
+        lambda text: _shown(b"Content-Type: text/enriched\r\n\r\n" + text.encode()),
+        8_000,
+        ("<", "<a", "<param>", "<param>x</param>", "\n", "<<"),
     ),
     "files in a text": (
         lambda text: unpacked(text.encode()),

@@ -73,6 +73,9 @@ def test_unstructured(raw: bytes, text: str) -> None:
         (b"Zhang, <z@example.com>", Address("Zhang", "")),
         ("张三 z@example.com".encode(), Address("张三", "z@example.com")),
         (b"Zhang <mailto:z@example.com>", Address("Zhang", "z@example.com")),
+        ("张三 〈z@example.com〉".encode(), Address("张三", "z@example.com")),
+        ("张三＜z@example.com＞".encode(), Address("张三", "z@example.com")),
+        ("〈书名〉 <z@example.com>".encode(), Address("〈书名〉", "z@example.com")),
         (b"evil@a.example <real@b.example>", Address("evil@a.example", "real@b.example")),
     ],
 )
@@ -98,6 +101,25 @@ def test_first_mailbox(raw: bytes, expected: Address) -> None:
 def test_parameters(raw: bytes, name: str | None) -> None:
     value = parse_value(raw)
     assert value.parameters.get("filename") == name
+
+
+@pytest.mark.parametrize(
+    ("raw", "main", "parameters"),
+    [
+        (b"text / html; charset=gbk", "text/html", {"charset": "gbk"}),
+        (b"TEXT/Plain charset=gbk; format=flowed", "text/plain",
+         {"charset": "gbk", "format": "flowed"}),
+        (b'attachment filename="a b.pdf"', "attachment", {"filename": "a b.pdf"}),
+        (b'"text/html" ; charset=gbk', "text/html", {"charset": "gbk"}),
+        (b"text/html (as ever); charset=gbk", "text/html", {"charset": "gbk"}),
+        (b"attachment; filename*=utf-8''=?utf-8?B?5L2g5aW9?=.txt", "attachment",
+         {"filename": "\u4f60\u597d.txt"}),
+    ],
+)  # fmt: skip
+def test_values_with_spaces_and_without_semicolons(
+    raw: bytes, main: str, parameters: dict[str, str]
+) -> None:
+    assert parse_value(raw) == (main, parameters)
 
 
 def test_message_ids_keep_the_last() -> None:

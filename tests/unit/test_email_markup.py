@@ -22,6 +22,18 @@ from channels.email.markup import read, sanitised, visible, without_data
         ("1 < 2 and <3", "1 < 2 and <3"),
         ("<style>never closed", "never closed"),
         ("<ul><li>a<li>b</ul>", "a\nb\n\n"),
+        ("<ol><li>a<li>b</ol>c", "1. a\n2. b\n\nc"),
+        ("<ol start=4><li><p>a</p></li><li value='9'>b</li><li>c</ol>", "4. a\n\n9. b\n10. c\n\n"),
+        ("<ol><li>a<ul><li>x</ul><li>b</ol>", "1. a\n\nx\n\n2. b\n\n"),
+        ("<ol style='list-style-type: none'><li>a</ol>", "a\n\n"),
+        ("<ol type=a><li>a</ol>", "a\n\n"),
+        ("<li>of no list", "of no list"),
+        ("a<span style='display: block'>b</span>c", "a\nb\nc"),
+        ("<a style='display:inline-block'>b</a>c<i style='display:blockish'>d</i>", "bcd"),
+        ("<b style='display:block'>a<b>b</b>c</b>d", "abc\nd"),
+        ("a<img style='display:block'>b", "a\nb"),
+        ("a&#0;b&#xD800;c&#x110000;", "abc"),
+        ("a\ufffdb&#0;", "a\ufffdb\ufffd"),
         ("<xml><w:View>Normal</w:View></xml>seen", "seen"),
         ("se&shy;en&#8203;&zwnj; &#847;&zwnj;", "seen "),
         ("", ""),
@@ -140,3 +152,48 @@ def test_never_raises_and_ranges_lie_inside(source: str) -> None:
     reading = read(source)
     assert all(0 <= start <= end <= len(reading.text) for start, end in reading.quoted)
     sanitised(source)
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "<span style='font-size:0px;color:#fff'>preview</span>",
+        "<span style='FONT-SIZE: 1px'>preview</span>",
+        "<div style='font-size:0.1pt'>preview</div>",
+        "<div style='opacity:0'>preview</div>",
+        "<div class='top preview-line'>preview</div>",
+        '<td id="pre">preview</td>',
+    ],
+)
+def test_lines_for_the_preview_are_left_out(hidden: str) -> None:
+    sheet = "<style>/* {} */ .preview-line, td#pre {color:red; display : NONE!important}</style>"
+    assert read(visible(f"{sheet}{hidden}<p>seen</p>")).text.strip() == "seen"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        # A layout without gaps between its columns.
+        "<td style='font-size:0px'><div style='font-size:14px'>seen</div></td>",
+        "<p style='font-size:0.9em'>seen</p>",
+        "<p style='font-size:10px'>seen</p>",
+        "<p style='font-size:1px'> <span style='font-size:9pt'>seen</span></p>",
+        "<p style='opacity:0.8'>seen</p>",
+        "<p style='fill-opacity:0'>seen</p>",
+        "<p class=phone>seen</p>",
+        "<p class=both>seen</p>",
+        "<p class=inner>seen</p>",
+        "<p data-class=gone>seen</p>",
+    ],
+)
+def test_what_only_some_screens_hide_is_shown(shown: str) -> None:
+    sheet = """<style><!--
+        @media only screen and (max-width:600px) { .phone { display:none } .x { color:red } }
+        .both { display:none } .both { display:block } .outer .inner { display: none }
+        .gone { display: none }
+        --></style>"""
+    assert read(visible(f"{sheet}<i class=gone>preview</i>{shown}")).text.strip() == "seen"
+
+
+def test_a_style_sheet_without_an_end_hides_nothing() -> None:
+    assert "seen" in read(visible("<style>.a{display:none}<p class=a>seen</p>")).text

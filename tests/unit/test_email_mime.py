@@ -1,6 +1,7 @@
 """A raw mail to the one schema."""
 
 import json
+from base64 import b64encode
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -447,14 +448,83 @@ def test_a_long_text_is_shortened_and_kept_whole_beside() -> None:
     assert [len(content) for content in files.values()] == [2_000_000]
 
 
-@pytest.mark.parametrize("code", ["mail_too_deep", "mail_too_large"])
-def test_limits(code: str) -> None:
-    raw = b"Content-Type: message/rfc822\r\n\r\n" * 100
-    if code == "mail_too_large":
-        raw = bytes(64 * 1024 * 1024 + 1)
+def test_enriched_text_is_read_without_its_commands() -> None:
+    body = "<color><param>red</param><bold>急</bold></color>：a <<b>\r\nsame line\r\n\r\nnext"
+    raw = b"Content-Type: text/enriched; charset=utf-8\r\n\r\n" + body.encode()
+    assert read(raw).text == "急：a <b> same line\nnext"
+
+
+def test_a_body_of_rich_text_is_read() -> None:
+    rich = rb"{\rtf1\ansi\ansicpg936 \'cd\'cb\'bf\'ee\par }"
+    message = read(b"Content-Type: application/rtf\r\n\r\n" + rich)
+    assert message.text == "退款"
+    assert len(message.attachments) == 1
+    beside = (
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhello\r\n--b\r\n"
+        b"Content-Type: text/rtf\r\n\r\n" + rich
+    )
+    assert read(beside).text == "hello", "where there is a text it is a file"
+
+
+@pytest.mark.parametrize(
+    ("plain", "text"),
+    [
+        ("View in browser: https://x.example/a?b=1", "<p>"),
+        ("https://x.example/a", "<p>"),
+        ("Why is https://x.example/a so slow today?", "plain"),
+        ("没有网址", "plain"),
+    ],
+)
+def test_a_plain_form_that_only_points_elsewhere(plain: str, text: str) -> None:
+    told = "Your parcel 77 was left with the neighbours, please tell us if it has arrived."
+    raw = (
+        "Content-Type: multipart/alternative; boundary=b\r\n\r\n"
+        f"--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{plain}\r\n"
+        f"--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>{told}</p>\r\n--b--\r\n"
+    ).encode()
+    assert read(raw).text == (told if text == "<p>" else plain)
+
+
+def test_files_written_into_an_encoded_text() -> None:
+    written = b64encode(b"see below\r\nbegin 644 a.txt\r\n#86)C\r\n`\r\nend\r\n")
+    raw = b"Content-Transfer-Encoding: base64\r\n\r\n" + written
+    message, files = normalize(raw)
+    assert message.text == "see below"
+    assert [file.name for file in message.attachments] == ["a.txt"]
+    assert list(files.values()) == [b"abc"]
+
+
+def test_a_header_beside_a_body_in_utf_16() -> None:
+    raw = (
+        b"From: Li <l@customer.example>\r\nSubject: plain\r\n"
+        b"Content-Type: text/plain; charset=utf-16be\r\n\r\n"
+    ) + "你好".encode("utf-16-be")
+    message = read(raw)
+    assert (message.subject, message.sender.name, message.text) == ("plain", "Li", "你好")
+
+
+def test_a_first_field_longer_than_what_is_looked_at_for_line_ends() -> None:
+    raw = b"X-Report: " + b"y" * 100_000 + b"\r\n" + mail("您好\n")
+    assert (read(raw).subject, read(raw).text) == ("退款", "您好")
+
+
+def test_limits() -> None:
     with pytest.raises(Permanent) as refusal:
-        read(raw)
-    assert refusal.value.code == code
+        read(bytes(64 * 1024 * 1024 + 1))
+    assert refusal.value.code == "mail_too_large"
+
+
+def test_mails_in_mails_in_mails_end_somewhere() -> None:
+    message = read(b"Content-Type: message/rfc822\r\n\r\n" * 3_000)
+    assert [file.mime for file in message.attachments] == ["message/rfc822"]
+
+
+def test_parts_that_were_not_read_are_told_of() -> None:
+    head = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nnew words\r\n"
+    file = b"--b\r\nContent-Type: image/png\r\n\r\nx\r\n"
+    message = read(head + file * 3_000)
+    assert message.text == "new words"
+    assert message.meta["text_shortened"] is True
 
 
 @settings(max_examples=60, deadline=None)
