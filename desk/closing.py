@@ -70,7 +70,7 @@ async def retake(request: web.Request) -> web.Response:
     """Its owner's second thought; what others ended is reopened by a supervisor, with a reason."""
     ticket = await seen(request)
     await _store(request).ending.retake(ticket.id, who(request).id)
-    return await moved(request, ticket, "dispatch")
+    return await moved(request, ticket)
 
 
 def routes() -> list[web.RouteDef]:

@@ -79,7 +79,10 @@ async def draft(request: web.Request) -> web.Response:
 async def diff(request: web.Request) -> web.Response:
     who(request, Role.SUPERVISOR)
     against = queries.read(request, queries.Against).against
-    changes = await request.app[SERVICES].rules.changes(against, _number(request))
+    try:
+        changes = await request.app[SERVICES].rules.changes(against, _number(request))
+    except Rejected as error:
+        raise _refused(error, None) from error
     return web.json_response({"changes": _changes_json(changes)})
 
 

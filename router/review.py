@@ -76,7 +76,7 @@ def _unknown(rules: Rules, around: Surroundings) -> Iterator[Finding]:
                 yield _error(
                     f"{key}.{facet}",
                     f"没有“{facet}”这个维度；有：{known}",
-                    f"there is no facet “{facet}”; there are: {known}",
+                    f"there is no facet “{facet}”; there are: {', '.join(around.facets)}",
                 )
     for name in rules.natural_limit:
         facet, _, value = name.partition(":")
@@ -114,7 +114,7 @@ def _unknown_lanes(rules: Rules) -> Iterator[Finding]:
                 yield _error(
                     f"{key}.{lane}",
                     f"没有通道“{lane}”；有：{known}",
-                    f"there is no lane “{lane}”; there are: {known}",
+                    f"there is no lane “{lane}”; there are: {', '.join(_LANES)}",
                 )
 
 
@@ -125,7 +125,8 @@ def _unknown_targets(rules: Rules, around: Surroundings) -> Iterator[Finding]:
             yield _error(
                 f"targets.{where}",
                 f"“{where}”既不是通道也不是渠道；有：{known}",
-                f"“{where}” is neither a lane nor a channel; there are: {known}",
+                f"“{where}” is neither a lane nor a channel; there are:"
+                f" {', '.join(sorted(around.places))}",
             )
         for urgency in targets.by_urgency:
             at = f"targets.{where}.by_urgency.{urgency}"
@@ -149,13 +150,20 @@ def _unknown_skills(
 
 
 def _value(where: str, facet: str, value: str, around: Surroundings) -> Iterator[Finding]:
-    if value not in around.facets.get(facet, ()):
-        known = "、".join(around.facets.get(facet, ()))
+    there = around.facets.get(facet, ())
+    if value not in there:
         yield _error(
             where,
-            f"“{facet}”没有“{value}”这个类别；有：{known}",
-            f"“{facet}” has no class “{value}”; there are: {known}",
+            f"“{facet}”没有“{value}”这个类别；有：{'、'.join(there)}",
+            f"“{facet}” has no class “{value}”; there are:"
+            f" {', '.join(_english(facet, each, around) for each in there)}",
         )
+
+
+def _english(facet: str, value: str, around: Surroundings) -> str:
+    """A class by its English name, and as it is written in rules where that is another word."""
+    name = around.called.get(f"{facet}:{value}")
+    return value if name is None or name.en == value else f"{name.en} ({value})"
 
 
 def _unserved(rules: Rules, around: Surroundings, line: Line | None) -> Iterator[Finding]:
@@ -266,10 +274,11 @@ def _order(rules: Rules, around: Surroundings) -> Iterator[Finding]:
         known = [u for u in around.facets.get("urgency", ()) if u in targets.by_urgency]
         for sooner, later in pairwise(known):
             if targets.by_urgency[sooner] > targets.by_urgency[later]:
+                first, then = (_english("urgency", each, around) for each in (sooner, later))
                 yield _error(
                     f"targets.{where}.by_urgency",
                     f"“{sooner}”比“{later}”更急，时限却更长",
-                    f"“{sooner}” is more urgent than “{later}”, and yet its target is longer",
+                    f"“{first}” is more urgent than “{then}”, and yet its target is longer",
                 )
 
 
@@ -342,7 +351,7 @@ def _no_line(line: Line, around: Surroundings) -> Iterator[Finding]:
             yield _error(
                 f"line.channels.{channel}",
                 f"没有渠道“{channel}”；有：{known}",
-                f"there is no channel “{channel}”; there are: {known}",
+                f"there is no channel “{channel}”; there are: {', '.join(channels)}",
             )
 
 

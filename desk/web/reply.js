@@ -2,7 +2,7 @@
 import { h, notice, once, sizeText, t } from "./dom.js";
 import { call, newId, put, Refused } from "./door.js";
 import { draftOf, keep } from "./drafts.js";
-import { backTo } from "./slips.js";
+import { wayBack } from "./slips.js";
 import { makeSuggestions } from "./suggest.js";
 
 const TYPING_MS = 3000; // how often the customer is told that we write
@@ -131,7 +131,7 @@ export function makeReply(desk, ticketId, follow) {
       then.value = draft.then;
       files.draw();
       const told = stored.delivery_problem ? "reply.kept" : after === "resolved" ? "reply.finished" : "reply.sent";
-      notice(t(told), "good", after === "resolved" && backTo(desk, ticketId, "retake"));
+      notice(t(told), "good", after === "resolved" && wayBack(desk, ticketId));
       if (after !== "active") await desk.next(ticketId);
     });
     send.disabled = finish.disabled = false;

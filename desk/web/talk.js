@@ -6,7 +6,7 @@ import { copied, hides, revealLink } from "./keys.js";
 import { channelName, dueOf, stateTag, title } from "./queue.js";
 import { makeReply, readUpTo } from "./reply.js";
 import { stayAtEnd } from "./scroll.js";
-import { backTo, retake } from "./slips.js";
+import { wayBack } from "./slips.js";
 
 const TYPED_MS = 5000; // how long we believe that the customer does
 
@@ -184,7 +184,7 @@ async function snooze(desk, ticket) {
 /** Told which one it was: the next one is open at once, and may look alike. */
 async function onward(desk, ticket, action) {
   const mine = ticket.owner?.id === desk.state.me.id;
-  notice(t(`done.${action}`, { number: ticket.number }), "good", mine && backTo(desk, ticket.id, action === "resolve" ? "retake" : "take"));
+  notice(t(`done.${action}`, { number: ticket.number }), "good", mine && action === "resolve" && wayBack(desk, ticket.id));
   if (mine) await desk.next(ticket.id);
 }
 
@@ -203,7 +203,7 @@ async function resolve(desk, ticket) {
   await onward(desk, ticket, "resolve");
 }
 
-const ASKED = { decline, transfer, snooze, junk, pend, resolve, retake: (desk, ticket) => retake(ticket.id), ...LIFE };
+const ASKED = { decline, transfer, snooze, junk, pend, resolve, ...LIFE };
 
 function moveButton(desk, ticket, action, look = "") {
   const go = ASKED[action] ?? (() => call("POST", `/tickets/${ticket.id}/${action}`));

@@ -73,7 +73,6 @@ export const WORDS = {
   "do.resume": ["继续处理", "Go on"],
   "do.return": ["退回", "Send back"],
   "do.retake": ["收回，继续处理", "Take it back"],
-  "done.retake.queue": ["您现在没有余量或不在就绪，工单 {number} 已回到队列，先给您。", "You have no room now, or are not ready: ticket {number} waits, first for you."],
   "done.undo": ["收回工单", "Take the ticket back"],
   "do.reopen": ["重开", "Reopen"],
   "do.close": ["关闭工单", "Close"],

@@ -246,6 +246,16 @@ def test_the_rules_that_come_along_are_written_for_the_taxonomy_that_does() -> N
     assert review(load_rules(settings), here) == []
 
 
+def test_english_findings_call_classes_by_their_english_names() -> None:
+    names = {"urgency:紧急": Text("紧急", "Urgent"), "urgency:一般": Text("一般", "Normal")}
+    made = rules(targets=targets(by_urgency={"紧急": 600.0, "一般": 60.0, "特急": 60.0}))
+    told = [found.text.en for found in review(made, around(called=names))]
+    assert told == [
+        "“urgency” has no class “特急”; there are: Urgent (紧急), Normal (一般)",
+        "“Urgent (紧急)” is more urgent than “Normal (一般)”, and yet its target is longer",
+    ]
+
+
 # -- changes ---------------------------------------------------------------------------
 
 

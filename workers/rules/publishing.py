@@ -97,9 +97,29 @@ class Publishing:
         against = await self._in_force(line)
         changed: list[Change] = []
         if against is not None:
-            before = (await self._store.rules.get(against)).content
-            changed = changes(rules_of(before), rules, self._called)
+            try:
+                changed = changes(await self._kept(against), rules, self._called)
+            except Unfit as error:
+                findings += [found._replace(level="warning") for found in error.findings]
+                against = None
         return Looked(rules.model_dump(mode="json"), findings, against, changed)
+
+    async def _kept(self, number: int) -> Rules:
+        """A stored version.
+
+        Raises:
+            NotFound: there is no such version.
+            Unfit: another release wrote it, which knew keys that this one does not.
+        """
+        content = (await self._store.rules.get(number)).content
+        try:
+            return rules_of(content)
+        except ValidationError as error:
+            text = Text(
+                f"这一版程序读不懂第 {number} 版规则，不能与它比较",
+                f"this release cannot read version {number}, so nothing is compared with it",
+            )
+            raise Unfit([Finding("error", f"version.{number}", text)]) from error
 
     async def _in_force(self, line: Line) -> int | None:
         """The version by which a line of business goes now: its own, else that for all."""
@@ -119,10 +139,9 @@ class Publishing:
         """What a version changes in another.
 
         Raises:
-            NotFound: there is no such version.
+            NotFound, Unfit: as ``_kept``.
         """
-        one, other = [(await self._store.rules.get(n)).content for n in (before, after)]
-        return changes(rules_of(one), rules_of(other), self._called)
+        return changes(await self._kept(before), await self._kept(after), self._called)
 
     async def publish(
         self, number: int, line: Line, by: str | None, why: str, *, despite: bool = False

@@ -164,6 +164,24 @@ async def test_who_drafts_is_told_what_happened_meanwhile(house: World, visit: V
     assert (await chen.post("/rules", body())).status == 201, "who does not ask is not refused"
 
 
+async def test_a_version_that_this_release_cannot_read_is_said_to_be_one(
+    house: World, visit: Visit
+) -> None:
+    await house.person("chen", Role.SUPERVISOR, skills=EVERYTHING)
+    await house.store.rules.first(CONTENT | {"of_a_later_release": 1}, "file")
+    chen = await visit("chen")
+    looked = await chen.post("/rules/review", {"content": CONTENT})
+    assert (looked.status, looked.json["against"], looked.json["changes"]) == (200, None, [])
+    (told,) = looked.json["findings"]
+    assert told["level"] == "warning"
+    assert "第 1 版" in told["text"]["zh"]
+    await chen.post("/rules", body())
+    for path in ("/rules/2/diff?against=1", "/rules/1/diff?against=2"):
+        refused = await chen.get(path)
+        assert (refused.status, refused.json["code"]) == (422, "unfit_rules")
+        assert "cannot read version 1" in refused.json["message"]["en"]
+
+
 async def test_agents_have_no_business_here(house: World, visit: Visit) -> None:
     await staffed(house)
     li = await visit("li")

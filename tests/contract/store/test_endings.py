@@ -3,7 +3,6 @@
 import pytest
 from sqlalchemy import select
 
-from models.agent import Presence
 from models.errors import Conflict, NotFound
 from models.store import Store
 from models.store.dialogue.conversations import Entry
@@ -120,14 +119,18 @@ async def test_its_owner_takes_back_what_they_ended_by_a_slip(store: Store) -> N
     assert await store.upkeep.recount() == []
 
 
-async def test_what_is_taken_back_without_room_waits_first_for_them(store: Store) -> None:
+async def test_what_is_taken_back_has_room_where_the_next_one_has_come(store: Store) -> None:
     ticket_id, person = await owned(store)
     await store.tickets.move(ticket_id, person, TicketState.RESOLVED)
-    await store.agents.present(person, Presence.BREAK)
+    full = (await store.agents.get(person)).capacity
+    for n in range(full // 2):
+        await store.tickets.take(await waiting(store, f"next{n}"), person)
     await store.ending.retake(ticket_id, person)
-    back = await store.tickets.get(ticket_id)
-    assert (back.state, back.owner_id, back.resolved_at) == ("waiting", None, None)
-    assert back.sticky_id == person
+    assert (await store.tickets.get(ticket_id)).owner_id == person
+    assert (await store.agents.get(person)).used > full - 1
+    assert (await store.invariants.broken())["over_capacity"].times == 0
+    with pytest.raises(Conflict):  # and what it takes too much keeps the next one away
+        await store.tickets.take(await waiting(store, "last"), person)
 
 
 async def test_nothing_is_taken_back_beside_an_open_one(store: Store, clock: FakeClock) -> None:
