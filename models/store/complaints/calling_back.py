@@ -53,17 +53,15 @@ def following_up(plan: Plan) -> Follower:
     async def act(tx: Tx, events: Sequence[Event]) -> None:
         last = {e.ticket_id: e for e in events if e.ticket_id and e.kind in STATE_CHANGES}
         asked = await _asked(tx, events)
+        reopened = await _planned(tx, [id_ for id_, e in last.items() if _is_open_again(e)])
+        await _lock(tx, asked, reopened)
         for event in events:
             if event.conversation_id in asked and event.data.get("what") == "message":
                 await _answered(tx, event)
-        planned = await _planned(tx, last)
         for ticket_id, event in last.items():
-            # One from before states were told says nothing of them.
-            state = event.data.get("state")
-            if state == TicketState.RESOLVED:
+            if event.data.get("state") == TicketState.RESOLVED:
                 await _plan(tx, ticket_id, event.at, plan)
-            elif ticket_id in planned and state not in {None, TicketState.CLOSED}:
-                await _drop(tx, ticket_id)
+        await _drop(tx, reopened)
         for event in events:  # last: it comes sooner than what the resolution planned
             if event.kind == "satisfaction.low" and event.ticket_id:
                 await _unhappy(tx, event.ticket_id, plan)
@@ -79,6 +77,24 @@ async def _asked(tx: Tx, events: Sequence[Event]) -> set[str]:
     talks = {e.conversation_id for e in events if e.kind == "message.in" and e.conversation_id}
     query = select(x.conversation_id).where(x.conversation_id.in_(talks), x.reached.is_(None))
     return set((await tx.conn.execute(query)).scalars()) if talks else set()
+
+
+def _is_open_again(event: Event) -> bool:
+    # One from before states were told says nothing of them.
+    state = event.data.get("state")
+    return state is not None and state not in _SETTLED
+
+
+async def _lock(tx: Tx, conversations: Collection[str], ticket_ids: Collection[str]) -> None:
+    """All follow-ups that a batch of events may change, and then all who have them."""
+    if not conversations and not ticket_ids:
+        return
+    f, x = follow_up.c, follow_up_attempt.c
+    asked = select(x.follow_up_id).where(x.conversation_id.in_(conversations))
+    wanted = f.state.in_(sorted(OPEN_STATES)) & (f.ticket_id.in_(ticket_ids) | f.id.in_(asked))
+    query = select(f.owner_id).where(wanted).order_by(f.id).with_for_update(key_share=True)
+    owners = (await tx.conn.execute(query)).scalars().all()
+    await lock_agents(tx, [owner for owner in owners if owner is not None])
 
 
 async def _planned(tx: Tx, ticket_ids: Collection[str]) -> set[str]:
@@ -118,16 +134,19 @@ async def _unhappy(tx: Tx, ticket_id: str, plan: Plan) -> None:
     await set_timer(tx, BEGIN, ticket_id, plan.spare(tx.now), data)
 
 
-async def _drop(tx: Tx, ticket_id: str) -> None:
+async def _drop(tx: Tx, ticket_ids: Collection[str]) -> None:
     """What is worked on again is followed up when it is resolved again.
 
     Unless the customer has been reached: what they said remains to be written down.
     """
-    await stop_timer(tx, BEGIN, ticket_id)
+    for ticket_id in sorted(ticket_ids):
+        await stop_timer(tx, BEGIN, ticket_id)
+    if not ticket_ids:
+        return
     f, x = follow_up.c, follow_up_attempt.c
     heard = select(x.follow_up_id).where(x.reached)
-    wanted = (f.ticket_id == ticket_id) & f.state.in_(sorted(OPEN_STATES)) & f.id.not_in(heard)
-    query = select(follow_up).where(wanted).with_for_update(key_share=True)
+    wanted = f.ticket_id.in_(ticket_ids) & f.state.in_(sorted(OPEN_STATES)) & f.id.not_in(heard)
+    query = select(follow_up).where(wanted).order_by(f.id)
     for row in (await tx.conn.execute(query)).mappings().all():
         await stop_timer(tx, AGAIN, row["id"])
         await put_down(tx, row, FollowUpState.CANCELLED, ended_at=tx.now)
@@ -301,16 +320,22 @@ def _waiting(row: Fields) -> Waiting:
     )
 
 
+async def had_by(tx: Tx, agent_id: str) -> Sequence[str]:
+    """Ids of the follow-ups that a person has, or that are to be theirs first."""
+    f = follow_up.c
+    theirs = (f.owner_id == agent_id) | (f.sticky_id == agent_id)
+    query = select(f.id).where(theirs, f.state.in_(sorted(OPEN_STATES)))
+    return (await tx.conn.execute(query)).scalars().all()
+
+
 async def hand_over(tx: Tx, agent_id: str, to: str | None) -> int:
-    """The follow-ups of somebody who leaves: to ``to``, unless they may not, else to the queue."""
+    """The follow-ups of somebody who leaves: to ``to``, unless they may not, else to the queue.
+
+    They and both people are locked.
+    """
     f = follow_up.c
     query = select(follow_up).where(f.owner_id == agent_id, f.state == FollowUpState.ACTIVE)
-    rows = (
-        (await tx.conn.execute(query.order_by(f.id).with_for_update(key_share=True)))
-        .mappings()
-        .all()
-    )
-    await lock_agents(tx, [agent_id, *([to] if to else [])])
+    rows = (await tx.conn.execute(query.order_by(f.id))).mappings().all()
     for row in rows:
         if to is None or to in row["excluded"]:
             await put_down(tx, row, FollowUpState.WAITING, queued_at=row["queued_at"])

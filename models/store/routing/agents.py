@@ -12,7 +12,7 @@ from models.agent import Agent, Presence, Role, at_most
 from models.errors import Conflict, NotFound
 from models.routing import AgentView
 from models.store.ground.database import Database, Fields, Tx
-from models.store.routing.leaving import HANDED_OVER, until_nothing_is_left
+from models.store.routing.leaving import hand_over_all, until_nothing_is_left
 from models.store.tickets.custody import lock_agents, set_presence
 from models.tables import agent, credential, ticket
 from models.ticket import LOADED_STATES
@@ -91,8 +91,7 @@ class Agents:
         async def all_of_it(tx: Tx) -> None:
             if values.get("disabled_at") is not None:
                 await _known(tx, agent_id)
-                for hand_over in HANDED_OVER.values():
-                    await hand_over(tx, agent_id, None)
+                await hand_over_all(tx, agent_id, None)
             if "password" in values or values.get("disabled_at") is not None:
                 theirs = delete(credential).where(credential.c.agent_id == agent_id)
                 await tx.conn.execute(theirs)

@@ -6,7 +6,7 @@ What belongs to people beside tickets hands itself over here, too: a line in ``H
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, union, update
 
 from models.agent import Presence
 from models.errors import Conflict, NotFound
@@ -17,6 +17,7 @@ from models.store.tickets import helping
 from models.store.tickets.custody import (
     end_assignment,
     load,
+    lock,
     lock_agents,
     requeue,
     set_presence,
@@ -25,7 +26,7 @@ from models.store.tickets.custody import (
 )
 from models.store.tickets.moves import back_in_queue, given
 from models.store.tickets.transfers import recall
-from models.tables import agent, credential, ticket, transfer
+from models.tables import agent, credential, follow_up, ticket, transfer
 from models.ticket import LOADED_STATES, OPEN_STATES, TicketState
 
 T = TypeVar("T")
@@ -42,8 +43,7 @@ async def until_nothing_is_left(db: Database, body: Callable[[Tx], Awaitable[T]]
     """``body``, which hands over what a person has, in a transaction; anew where it must be.
 
     Tickets are locked before the person (``models.store.tickets.custody``), so that somebody
-    may give them one more in between: what was handed over is rolled back and done again with
-    that one.
+    may give them one more in between: then all is let go, and done again with that one.
     """
     while True:
         try:
@@ -72,9 +72,7 @@ class Leaving:
 
         async def all_of_it(tx: Tx) -> dict[str, int]:
             await _both_there(tx, agent_id, to)
-            handed = {
-                name: await pass_on(tx, agent_id, to) for name, pass_on in HANDED_OVER.items()
-            }
+            handed = await hand_over_all(tx, agent_id, to)
             await tx.conn.execute(
                 update(agent).where(agent.c.id == agent_id).values(disabled_at=tx.now)
             )
@@ -97,21 +95,43 @@ async def _both_there(tx: Tx, agent_id: str, to: str | None) -> None:
         raise NotFound("no such agent, or one who has left")
 
 
-async def tickets(tx: Tx, agent_id: str, to: str | None) -> int:
-    """All open tickets of a person; what they had on offer to others is withdrawn with them.
+async def hand_over_all(tx: Tx, agent_id: str, to: str | None) -> dict[str, int]:
+    """Passes on all that a person has to do; returns how much of each kind.
 
     Raises:
         GivenMeanwhile: they have one more by now.
     """
-    t = ticket.c
-    mine = (t.owner_id == agent_id) & t.state.in_(sorted(OPEN_STATES))
-    query = select(ticket).where(mine).order_by(t.id).with_for_update(key_share=True)
-    rows = (await tx.conn.execute(query)).mappings().all()
+    await _hold(tx, agent_id, to)
+    return {name: await pass_on(tx, agent_id, to) for name, pass_on in HANDED_OVER.items()}
+
+
+async def _hold(tx: Tx, agent_id: str, to: str | None) -> None:
+    """Locks all that will be handed over, whatever its kind, and then both people."""
+    talked, worked = await calling_back.had_by(tx, agent_id), await _tickets_of(tx, agent_id)
+    await lock(tx, follow_up, talked)
+    await lock(tx, ticket, worked)
     await lock_agents(tx, [agent_id, *([to] if to else [])])
     # From here on whoever would give them something waits for us, and finds them gone.
-    have = (await tx.conn.execute(select(t.id).where(mine))).scalars()
-    if set(have) - {row["id"] for row in rows}:
+    more = {*await calling_back.had_by(tx, agent_id), *await _tickets_of(tx, agent_id)}
+    if more - {*talked, *worked}:
         raise GivenMeanwhile
+
+
+async def _tickets_of(tx: Tx, agent_id: str) -> set[str]:
+    """Ids of tickets that are theirs, or to be theirs first, on offer to them, or helped with."""
+    t, p = ticket.c, transfer.c
+    theirs = or_(t.owner_id == agent_id, t.sticky_id == agent_id)
+    had = select(t.id).where(theirs, t.state.in_(sorted(OPEN_STATES)))
+    offered = select(p.ticket_id).where(p.to_id == agent_id, p.ended_at.is_(None))
+    found = (await tx.conn.execute(union(had, offered))).scalars()
+    return {*found, *await helping.helped_by(tx, agent_id)}
+
+
+async def tickets(tx: Tx, agent_id: str, to: str | None) -> int:
+    """All open tickets of a person; what they had on offer to others is withdrawn with them."""
+    t = ticket.c
+    mine = (t.owner_id == agent_id) & t.state.in_(sorted(OPEN_STATES))
+    rows = (await tx.conn.execute(select(ticket).where(mine).order_by(t.id))).mappings().all()
     for row in rows:
         await _pass_on(tx, row, to)
     awaited = update(ticket).where(t.sticky_id == agent_id, t.state.in_(sorted(OPEN_STATES)))

@@ -12,7 +12,7 @@ from models.store.effects.followers import Follower
 from models.store.effects.timers import Timer, set_timer, stop_timer
 from models.store.ground.database import Database, Event, Fields, Tx
 from models.store.ground.idempotency import Key, earlier, keep
-from models.store.tickets.custody import load, unload
+from models.store.tickets.custody import load, lock_agents, lock_rows, unload
 from models.store.tickets.moves import in_reach, locked, moved
 from models.tables import helper, subtask, ticket
 from models.ticket import TicketState
@@ -274,18 +274,26 @@ async def follow_moves(tx: Tx, events: Sequence[Event]) -> None:
     with it before it was theirs does not any more.
     """
     moved_ids = {event.ticket_id for event in events if event.ticket_id is not None}
-    for ticket_id in await _helped(tx, moved_ids):
-        row = await locked(tx, ticket_id)
+    rows = await lock_rows(tx, ticket, await _helped(tx, moved_ids))
+    await _lock_helpers(tx, rows)
+    for ticket_id, row in rows.items():
         if row["state"] not in _ENDED:
             if row["owner_id"] in await _live(tx.conn, ticket_id):
                 await _replace(tx, row, row["owner_id"], None, _OWNS)
-                row = await locked(tx, ticket_id)
             if await _undone(tx.conn, ticket_id):
-                await _settle(tx, row)
+                await _settle(tx, await locked(tx, ticket_id))
             continue
         for task in await _undone(tx.conn, row["id"]):
             await _end(tx, row, task, None, "cancelled", "")
         await _dismiss(tx, row, None, None)
+
+
+async def helped_by(tx: Tx, agent_id: str) -> Sequence[str]:
+    """Ids of the tickets that a person helps with, or is asked to."""
+    h, s = helper.c, subtask.c
+    helps = select(h.ticket_id).where(h.agent_id == agent_id, h.ended_at.is_(None))
+    asked = select(s.ticket_id).where(s.assignee_id == agent_id, s.state == "open")
+    return sorted((await tx.conn.execute(union(helps, asked))).scalars())
 
 
 async def hand_over(tx: Tx, agent_id: str, to: str | None) -> int:
@@ -295,10 +303,7 @@ async def hand_over(tx: Tx, agent_id: str, to: str | None) -> int:
     was asked of the person alone is cancelled, and the ticket's owner told. Returns how many
     tickets it was.
     """
-    h, s = helper.c, subtask.c
-    helps = select(h.ticket_id).where(h.agent_id == agent_id, h.ended_at.is_(None))
-    asked = select(s.ticket_id).where(s.assignee_id == agent_id, s.state == "open")
-    found = sorted((await tx.conn.execute(union(helps, asked))).scalars())
+    found = await helped_by(tx, agent_id)
     for ticket_id in found:
         await _replace(tx, await locked(tx, ticket_id), agent_id, to, _LEFT)
     return len(found)
@@ -339,6 +344,15 @@ async def _helped(tx: Tx, ticket_ids: Collection[str]) -> list[str]:
     helps = select(h.ticket_id).where(h.ticket_id.in_(ticket_ids), h.ended_at.is_(None))
     asked = select(s.ticket_id).where(s.ticket_id.in_(ticket_ids), s.state == "open")
     return sorted((await tx.conn.execute(union(helps, asked))).scalars())
+
+
+async def _lock_helpers(tx: Tx, ticket_ids: Collection[str]) -> None:
+    """Whoever helps with these locked tickets, before the first of them is given units back."""
+    h = helper.c
+    live = h.ticket_id.in_(ticket_ids) & h.ended_at.is_(None)
+    people = (await tx.conn.execute(select(h.agent_id).where(live))).scalars().all()
+    if people:
+        await lock_agents(tx, people)
 
 
 async def _settle(tx: Tx, row: Fields) -> None:

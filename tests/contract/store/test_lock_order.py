@@ -1,0 +1,150 @@
+"""Locks are taken in one order, so that transactions wait for each other but never in a circle.
+
+PostgreSQL ends one of those that do, and whoever asked is told to come again. Each test lets
+another transaction begin at the moment in which the first has just locked somebody.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from models.errors import Conflict, NotFound
+from models.follow_up import Said
+from models.store import Store
+from models.store.complaints import calling_back
+from models.store.routing import leaving
+from models.store.tickets import helping
+from models.tables import ticket
+from models.ticket import TicketState
+from tests.contract.store import makers, test_follow_ups
+from tests.contract.store.conftest import FakeClock
+from tests.contract.store.test_follow_ups import PLAN
+from tests.contract.store.test_helping import follow
+
+Move = Callable[[], Awaitable[object]]
+
+
+def beginning_after(
+    monkeypatch: pytest.MonkeyPatch, module: object, name: str, second: Move
+) -> list[asyncio.Task[object]]:
+    """``second`` begins once the module's function has ended for the first time."""
+    real, begun = getattr(module, name), []
+
+    async def then(*args: Any, **options: Any) -> object:
+        result = await real(*args, **options)
+        if not begun:
+            begun.append(asyncio.ensure_future(_come_to(second)))
+            await asyncio.wait(begun, timeout=0.3)
+        return result
+
+    monkeypatch.setattr(module, name, then)
+    return begun
+
+
+async def _come_to(move: Move) -> object:
+    try:
+        return await move()
+    except (Conflict, NotFound) as error:
+        return error
+
+
+async def _an_offer(store: Store, li: str) -> Move:
+    ticket_id, wang = await makers.owned(store, "k3", login="wang")
+    await store.transfers.offer(ticket_id, wang, 600.0, to=li)
+    return lambda: store.transfers.accept(ticket_id, li)
+
+
+async def _help(store: Store, li: str) -> Move:
+    ticket_id, wang = await makers.owned(store, "k3", login="wang")
+    await store.helping.ask(ticket_id, wang, li, 1)
+    return lambda: store.helping.dismiss(ticket_id, wang, li)
+
+
+async def _what_is_to_be_theirs_first(store: Store, li: str) -> Move:
+    ticket_id = await makers.waiting(store, "k3")
+    async with store.db.write() as tx:
+        mine = update(ticket).where(ticket.c.id == ticket_id).values(sticky_id=li)
+        await tx.conn.execute(mine)
+    decision = await makers.decision(store, ticket_id, li)
+    return lambda: store.queue.claim(decision, None)
+
+
+@pytest.mark.parametrize("part", [_an_offer, _help, _what_is_to_be_theirs_first])
+@pytest.mark.parametrize("how", ["leaves", "is disabled"])
+async def test_who_goes_and_who_changes_what_they_have_wait_in_no_circle(
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    part: Callable[[Store, str], Awaitable[Move]],
+    how: str,
+) -> None:
+    _, li = await makers.owned(store)
+    second = await part(store, li)
+    begun = beginning_after(monkeypatch, leaving, "lock_agents", second)
+    if how == "leaves":
+        await store.leaving.leave(li, None)
+    else:
+        await store.agents.change(li, None, disabled_at=await store.db.now())
+    await begun[0]
+    assert await store.upkeep.recount() == []
+    assert [t for t in await store.tickets.page() if t.owner_id == li] == []
+
+
+async def test_who_goes_and_what_comes_of_their_call_wait_in_no_circle(
+    store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follow_up, han = await test_follow_ups._mine(store, clock)
+    begun = beginning_after(
+        monkeypatch,
+        leaving,
+        "lock_agents",
+        lambda: store.follow_ups.record(follow_up, han, "try-0", Said(True), PLAN),
+    )
+    await store.leaving.leave(han, None)
+    await begun[0]
+    assert await store.upkeep.recount() == []
+
+
+async def test_the_ends_of_two_tickets_with_one_helper_and_a_move_wait_in_no_circle(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, li = await makers.owned(store)
+    other, wang = await makers.owned(store, "k2", login="wang")
+    han = await makers.agent(store, "han")
+    for ticket_id, owner in ((one, li), (other, wang)):
+        await store.helping.ask(ticket_id, owner, han, 1)
+        await store.tickets.mark_junk(ticket_id, owner)
+    last = max(one, other)
+    begun = beginning_after(
+        monkeypatch, helping, "unload", lambda: store.helping.dismiss(last, wang, han)
+    )
+    await follow(store)
+    await begun[0]
+    assert await store.upkeep.recount() == []
+    assert (await store.agents.get(han)).used == 0
+
+
+async def test_two_reopened_tickets_and_a_call_about_one_wait_in_no_circle(
+    store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    han = await makers.agent(store, "han")
+    for key, login in (("k1", "li"), ("k2", "wang")):
+        await test_follow_ups._resolved(store, key, login)
+    await test_follow_ups._tick(store, clock, 1.5 * test_follow_ups.DAY)
+    for found in await store.follow_ups.page():
+        await store.follow_ups.take(found.id, han, han, forced=False)
+    last = max(found.id for found in await store.follow_ups.page())
+    for resolved in await store.tickets.page(states=[TicketState.RESOLVED]):
+        await store.ending.reopen(resolved.id, han, "x")
+    begun = beginning_after(
+        monkeypatch,
+        calling_back,
+        "unload",
+        lambda: store.follow_ups.record(last, han, "try-0", Said(False), PLAN),
+    )
+    await test_follow_ups._tick(store)
+    await begun[0]
+    assert await store.upkeep.recount() == []
+    assert (await store.agents.get(han)).used == 0
