@@ -80,7 +80,7 @@ class Door:
 
 
 class Channel(Protocol):
-    """One way to reach us: two halves and a voice."""
+    """One way to reach us: it receives envelopes, reads messages from them, and sends answers."""
 
     name: str
     lane: Lane

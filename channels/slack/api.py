@@ -191,7 +191,7 @@ async def _attempt(step: Callable[[], Awaitable[Any]]) -> SendResult:
     try:
         sent = await step()
     except SlackApiError as error:
-        return became(error)
+        return send_failure(error)
     except aiohttp.ClientConnectorError as error:
         return SendResult("retry", error=type(error).__name__, retry_after=_AGAIN_SECONDS)
     except (SlackClientError, aiohttp.ClientError, OSError) as error:
@@ -200,7 +200,7 @@ async def _attempt(step: Callable[[], Awaitable[Any]]) -> SendResult:
     return SendResult("sent", str(sent.get("ts") or ""))
 
 
-def became(error: SlackApiError) -> SendResult:
+def send_failure(error: SlackApiError) -> SendResult:
     """What an error of Slack means for the answer."""
     response = error.response
     status, headers = getattr(response, "status_code", 0), getattr(response, "headers", {})

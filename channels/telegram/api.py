@@ -156,7 +156,7 @@ class Api:
             async with asyncio.timeout(self._whole(size)):
                 sent = await step()
         except TelegramError as error:
-            return became(error)
+            return send_failure(error)
         except TimeoutError as error:
             return SendResult("unknown", error=type(error).__name__)
         return SendResult("sent", str(sent.message_id))
@@ -189,7 +189,7 @@ def told(error: RetryAfter) -> float:
     return float(seconds.total_seconds() if isinstance(seconds, timedelta) else seconds)
 
 
-def became(error: TelegramError) -> SendResult:
+def send_failure(error: TelegramError) -> SendResult:
     """What an error of ``send_message`` means for the answer."""
     name = type(error).__name__
     if isinstance(error, RetryAfter):

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from channels.wechat.client import Client, Gate, Reply, TooLarge
+from channels.wechat.client import Client, Reply, TokenUnavailable, TooLarge
 from channels.wechat.options import Options
-from channels.wechat.outcomes import AGAIN_SECONDS, GONE, Refused, became, refusal
+from channels.wechat.outcomes import AGAIN_SECONDS, GONE, Refused, refusal, send_failure
 from models.errors import Permanent, Temporary
 from models.message import Attachment, File, OutboundMessage, SendResult
 from models.platform_api import retry_after
@@ -60,10 +60,10 @@ class Api:
         ]
         try:
             said += [await self._uploaded(file, outbound.files) for file in outbound.attachments]
-        except Gate as gate:
-            return gate.result
+        except TokenUnavailable as error:
+            return error.result
         except Refused as error:
-            return became(error)
+            return send_failure(error)
         except (aiohttp.ClientError, OSError) as error:
             return SendResult("retry", error=type(error).__name__, retry_after=AGAIN_SECONDS)
         whom = outbound.route.address
@@ -74,8 +74,8 @@ class Api:
         body = json.dumps(said, ensure_ascii=False).encode()
         try:
             return _result(await self._client.post("message/custom/send", lambda: body))
-        except Gate as gate:
-            return gate.result
+        except TokenUnavailable as error:
+            return error.result
         except aiohttp.ClientConnectorError as error:
             return SendResult("retry", error=type(error).__name__, retry_after=AGAIN_SECONDS)
         except (aiohttp.ClientError, OSError) as error:
@@ -86,7 +86,7 @@ class Api:
         """A file on WeChat's server, as the message that shows it.
 
         Raises:
-            Gate, Refused, aiohttp.ClientError, OSError: it is not there.
+            TokenUnavailable, Refused, aiohttp.ClientError, OSError: it is not there.
         """
         kind, name, _ = _SENDABLE[file.mime]
         content = contents.get(file.sha256 or "", b"")
@@ -114,8 +114,8 @@ class Api:
             told = reply.told()
             if told and told.get("video_url"):
                 reply, told = await self._video(str(told["video_url"])), None
-        except Gate as gate:
-            raise Temporary(gate.result.error) from gate
+        except TokenUnavailable as error:
+            raise Temporary(error.result.error) from error
         except TooLarge as error:
             raise Permanent("文件超过 20 MB / The file is larger than 20 MB") from error
         except (aiohttp.ClientError, OSError) as error:
@@ -181,4 +181,4 @@ def _result(reply: Reply) -> SendResult:
         return SendResult("failed" if refused else "unknown", error=f"HTTP {reply.status}")
     if told["errcode"] == 0:
         return SendResult("sent", str(told["msgid"]) if told.get("msgid") else None)
-    return became(refusal(told))
+    return send_failure(refusal(told))

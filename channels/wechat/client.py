@@ -13,8 +13,8 @@ from channels.wechat.outcomes import (
     LOGIN_SECONDS,
     STALE,
     Refused,
-    at_the_gate,
     refusal,
+    token_failure,
 )
 from models.message import SendResult
 from models.platform_api import AccessToken
@@ -32,8 +32,8 @@ _SLOWEST = 20_000
 """Bytes a second of a file on its way, at the least."""
 
 
-class Gate(Exception):
-    """No access token was to be had: nothing else was asked for. ``result`` says why."""
+class TokenUnavailable(Exception):
+    """No access token was to be had, so that nothing else was asked for. ``result`` says why."""
 
     def __init__(self, result: SendResult) -> None:
         super().__init__(result.error)
@@ -66,7 +66,10 @@ class Reply(NamedTuple):
 
 
 class Client:
-    """An account's calls. Each raises ``Gate``, or what aiohttp does, which includes OSError."""
+    """An account's calls.
+
+    Each raises ``TokenUnavailable``, or what aiohttp does, which includes OSError.
+    """
 
     def __init__(self, options: Options, clock: Callable[[], float] = time.monotonic) -> None:
         self._options = options
@@ -117,16 +120,16 @@ class Client:
         try:
             return await self._access_token.get(refused)
         except Refused as error:
-            raise Gate(at_the_gate(error)) from error
+            raise TokenUnavailable(token_failure(error)) from error
         except (aiohttp.ClientError, OSError) as error:
             again = SendResult("retry", error=type(error).__name__, retry_after=AGAIN_SECONDS)
-            raise Gate(again) from error
+            raise TokenUnavailable(again) from error
 
     async def _new_token(self) -> tuple[str, float]:
         """A token, and the seconds that it is good for."""
         secret = self._options.app_secret
         if secret is None:
-            raise Gate(SendResult("retry", error=MUTE, retry_after=LOGIN_SECONDS))
+            raise TokenUnavailable(SendResult("retry", error=MUTE, retry_after=LOGIN_SECONDS))
         asked = {
             "grant_type": "client_credential",
             "appid": self._options.appid,

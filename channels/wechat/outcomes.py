@@ -102,7 +102,7 @@ def refusal(told: Mapping[str, Any]) -> Refused:
     return Refused(code if isinstance(code, int) else 0, str(told.get("errmsg", "")))
 
 
-def became(error: Refused) -> SendResult:
+def send_failure(error: Refused) -> SendResult:
     """What a refusal means: nothing was sent, and whether it makes sense to try again."""
     if error.code in STALE:
         text = f"微信拒绝访问令牌，请检查 app_secret / WeChat refuses our token ({error.code})"
@@ -115,7 +115,7 @@ def became(error: Refused) -> SendResult:
     return SendResult(known.state, error=text, retry_after=known.seconds)
 
 
-def at_the_gate(error: Refused) -> SendResult:
+def token_failure(error: Refused) -> SendResult:
     """The same of asking for a token: nothing was sent yet, and somebody mends what is wrong."""
-    found = became(error)
+    found = send_failure(error)
     return SendResult("retry", error=found.error, retry_after=found.retry_after or LOGIN_SECONDS)
