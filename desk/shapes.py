@@ -30,7 +30,12 @@ def person_json(agent: Agent) -> Json:
 
 
 def colleague_json(agent: Agent) -> Json:
-    """A person to their colleagues: logins are half a key and stay private."""
+    """A person to their colleagues: logins are half a key and stay private.
+
+    Supervisors get no more: people are chosen by name, and whoever has lost a password gets a new
+    one from an admin, who sees both. The one place where a draft of theirs names a login
+    (``tier_first``) takes what they were told.
+    """
     return {
         "id": agent.id,
         "name": agent.name,

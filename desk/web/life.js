@@ -5,6 +5,7 @@ import { channelName, title } from "./queue.js";
 import { readUpTo } from "./reply.js";
 
 const unfolded = new Set(); // ids of merged tickets whose messages are shown
+const OPEN = ["new", "waiting", "active", "pending", "snoozed", "helping"]; // what a ticket is merged into
 const LONGEST = 60; // characters of a message in a list of choices
 
 const reasoned = (action, path = action, more = () => ({})) => (desk, ticket) => {
@@ -33,13 +34,33 @@ async function close(desk, ticket) {
   });
 }
 
+/** The open tickets of the same customer, in this conversation and others: it is one of these as a rule. */
+async function ofTheSame({ view: { ticket, related }, mine }) {
+  const { conversations } = await call("GET", `/tickets/${ticket.id}/customer`);
+  const talks = [{ ...ticket, tickets: related }, ...conversations];
+  return talks.flatMap(({ channel, subject, tickets }) =>
+    tickets.filter(({ state }) => OPEN.includes(state)).map((other) => {
+      const known = mine.find((each) => each.id === other.id);
+      return { ...other, called: known ? title(known) : subject || channelName(channel) };
+    }));
+}
+
 async function merge(desk, ticket) {
+  const same = await ofTheSame(desk.state);
   const others = desk.state.mine.filter((other) => other.id !== ticket.id && other.state !== "offered");
   const input = h("input", { name: "into", required: true, inputmode: "numeric", maxlength: "36", list: "merge-into" });
-  const known = h("datalist", { id: "merge-into" }, others.map((other) => h("option", { value: other.number }, title(other))));
+  const choose = (number) => {
+    input.value = number;
+    input.dispatchEvent(new Event("input", { bubbles: true })); // kept with what is typed
+  };
+  const theirs = same.length > 0 && h("div.choices", { role: "group", "aria-label": t("ask.merge.same") },
+    h("p.small", null, t("ask.merge.same")),
+    same.map((other) => h("button.link.related", { type: "button", onclick: () => choose(other.number) },
+      [other.number, other.called, say(desk.state.names.states[other.state])].join(" · "))));
+  const known = h("datalist", { id: "merge-into" }, others.map((other) => h("option", { value: other.number }, [other.customer, title(other)].filter(Boolean).join(" · "))));
   await ask({
     title: t("ask.merge"), text: t("ask.merge.text"),
-    fields: [h("label.field", null, t("ask.merge.into"), input), known], submit: t("do.merge"),
+    fields: [theirs, h("label.field", null, t("ask.merge.into"), input), known].filter(Boolean), submit: t("do.merge"),
     send: (said) => call("POST", `/tickets/${ticket.id}/merge`, { into: said.get("into").trim() }),
   });
 }

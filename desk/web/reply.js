@@ -130,8 +130,9 @@ export function makeReply(desk, ticketId, follow) {
       text.value = "";
       then.value = draft.then;
       files.draw();
-      const told = stored.delivery_problem ? "reply.kept" : after === "resolved" ? "reply.finished" : "reply.sent";
-      notice(t(told), "good", after === "resolved" && wayBack(desk, ticketId));
+      const ended = after === "resolved";
+      const told = stored.delivery_problem ? (ended ? "reply.kept.finished" : "reply.kept") : ended ? "reply.finished" : "reply.sent";
+      notice(t(told), "good", ended && wayBack(desk, ticketId));
       if (after !== "active") await desk.next(ticketId);
     });
     send.disabled = finish.disabled = false;

@@ -27,6 +27,7 @@ const KEYS = [
   ["s", "snooze", press("[data-do=snooze]")],
   ["P", "pend", press("[data-do=pend]")],
   ["E", "resolve", press("[data-do=resolve]")],
+  ["g", "suggest", press(".reply:not([hidden]) [data-do=suggest]")],
   ["i", "note", reach(".note-form textarea")],
   ["c", "copy", press(".number")],
   ["/", "search", reach(".search input")],

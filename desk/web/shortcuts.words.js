@@ -14,6 +14,7 @@ export const WORDS = {
   "shortcut.snooze": ["挂起", "Snooze"],
   "shortcut.pend": ["待客户回复", "Pend on the customer"],
   "shortcut.resolve": ["解决", "Resolve"],
+  "shortcut.suggest": ["打开参考答复，回车插入", "Open the suggested answers, Enter takes one"],
   "shortcut.note": ["写内部备注", "Write an internal note"],
   "shortcut.copy": ["复制工单号", "Copy the ticket number"],
   "shortcut.search": ["查找工单", "Find a ticket"],

@@ -6,7 +6,11 @@ const whole = (share) => `${Math.round(100 * share)}%`;
 
 /** {button, panel}: the button reads and unfolds the panel; insert(text) takes a suggestion over. */
 export function makeSuggestions(desk, ticketId, insert) {
-  const panel = h("section.suggestions", { hidden: true, "aria-label": t("suggest.title") });
+  const panel = h("section.suggestions", { hidden: true, "aria-label": t("suggest.title"), onkeydown: (key) => {
+    if (key.key !== "Escape") return;
+    fold();
+    button.focus();
+  } });
   const fold = () => {
     panel.hidden = true;
     button.setAttribute("aria-expanded", "false");
@@ -15,7 +19,7 @@ export function makeSuggestions(desk, ticketId, insert) {
     insert(text);
     fold();
   };
-  const button = h("button.quiet", { type: "button", "aria-expanded": "false", onclick: () => desk.act(async () => {
+  const button = h("button.quiet", { type: "button", "data-do": "suggest", "aria-expanded": "false", onclick: () => desk.act(async () => {
     if (!panel.hidden) {
       fold();
       return;
@@ -23,6 +27,7 @@ export function makeSuggestions(desk, ticketId, insert) {
     const found = await call("GET", `/tickets/${ticketId}/suggestions`);
     panel.replaceChildren(...offers(found, take));
     panel.hidden = false;
+    panel.querySelector("button")?.focus(); // Enter takes the first, and goes on in the answer
     button.setAttribute("aria-expanded", "true");
   }, { quiet: true }) }, t("suggest.open"));
   return { button, panel };

@@ -465,8 +465,15 @@ async def test_an_answer_by_example_is_inserted_into_the_reply(
     await sign_in(page, url)
     await page.locator(".card").first.click()
     await page.get_by_role("button", name="参考答复").click()
-    await page.get_by_role("button", name="插入").click()
+    take = page.get_by_role("button", name="插入")
+    await expect(take).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(take).to_be_hidden()
+    await page.keyboard.press("g")
+    await expect(take).to_be_focused()
+    await page.keyboard.press("Enter")
     await expect(page.locator("#reply-text")).to_have_value("请在订单页申请。")
+    await expect(page.locator("#reply-text")).to_be_focused()
     await expect(page.locator(".offer")).to_be_hidden()
 
 

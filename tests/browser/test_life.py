@@ -5,7 +5,7 @@ import re
 from playwright.async_api import Page, expect
 
 from models.agent import Role
-from tests.browser.kit import sign_in
+from tests.browser.kit import pictured, sign_in
 from tests.browser.test_desk import write
 from tests.contract.desk.world import World
 from tests.contract.store import makers
@@ -82,7 +82,10 @@ async def test_two_tickets_become_one_and_one_becomes_two(
     await sign_in(page, url)
     await page.locator(f'[data-ticket="{gone}"]').click()
     await more(page, "合并")
-    await page.get_by_label("留下的工单号").fill((await house.store.tickets.get(kept)).number)
+    number = (await house.store.tickets.get(kept)).number
+    await page.get_by_role("button", name=number).click()  # the other one of the same customer
+    await expect(page.get_by_label("留下的工单号")).to_have_value(number)
+    await pictured(page, "merge")
     await page.get_by_role("dialog").get_by_role("button", name="合并").click()
     await page.locator(f'[data-ticket="{kept}"]').click()
     await page.locator("details.part > summary").click()

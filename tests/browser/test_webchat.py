@@ -210,3 +210,6 @@ async def test_a_number_is_left_where_nobody_is_there(page: Page, door: Site) ->
     await expect(page.get_by_text("Noted. We will get back to you.")).to_be_visible()
     assert b"138 0000 0000" in door.accepted[-1].body
     await expect(page.get_by_role("textbox", name="Write a message")).to_be_focused()
+    await door.work()
+    await expect(page.locator(".mine")).to_contain_text("Wrong invoice")
+    await expect(page.locator(".mine + .note")).to_contain_text("Noted.")  # below what it is about

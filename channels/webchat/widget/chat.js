@@ -175,7 +175,7 @@ class Chat {
     if (!message) return;
     if (message.contact) {
       this.settle(id);
-      this.view.tell(t.left);
+      this.noted = { id, note: this.view.tell(t.left) };
       return;
     }
     message.stored = true;
@@ -217,6 +217,8 @@ class Chat {
     if (frame.client_id) this.settle(frame.client_id);
     if (frame.from === "us" && frame.seq > this.read) this.unread++;
     this.view.show(frame);
+    // What was left is stored before it is in the log: then it stands there, and what was said of it below.
+    if (frame.client_id && frame.client_id === this.noted?.id) this.view.place(this.noted.note);
     this.seen();
   }
 

@@ -221,8 +221,10 @@ class View {
   }
 
   tell(text) {
-    this.place(element("li", { class: "note" }, text));
+    const note = element("li", { class: "note" }, text);
+    this.place(note);
     this.scroll();
+    return note;
   }
 
   /** Who writes to us or reads what we wrote is there, whatever was so when the line opened. */
