@@ -111,6 +111,17 @@ _EVERYDAY = {
 }
 
 
+_TELLING = {
+    # Nothing but Hangul, which Chinese has on a fifth of its places.
+    "cp949": (re.compile(rb"([\xb0-\xc8][\xa1-\xfe])|[\x81-\xfe][\x40-\xfe]"), 0.95),
+    # A third is Hiragana: rare in Chinese, and in Big5 the place of some frequent characters.
+    "euc_jp": (re.compile(rb"(\xa4[\xa1-\xf3])|[\x8e-\xfe][\xa1-\xfe]"), 0.33),
+}
+"""What only one language has so much of, though its bytes are characters of others, too."""
+
+_LEAST_TO_TELL = 24
+"""Bytes beyond ASCII."""
+
 _BESIDE_LATIN = re.compile(rb"[0-9A-Za-z][\xc2-\xdf]|[\x80-\xbf][0-9A-Za-z]")
 _CN_DESIGNATION = re.compile(rb"\x1b\$\)A")
 _CN_SHIFTED = re.compile(rb"\x0e([^\x0f\r\n]*)\x0f?")
@@ -253,6 +264,8 @@ def _likely(data: bytes, declared: str | None) -> Iterator[str]:
         yield from _mistaken(data[:_SAMPLE_TO_DOUBT], codec)
     if codec is not None and codec != _WESTERN:
         yield codec
+    if codec == "big5hkscs":
+        yield "cp950"  # has the euro sign, which Hong Kong's lacks
     yield from _guesses(data[:_SAMPLE])
 
 
@@ -284,7 +297,13 @@ def _familiar(text: str) -> float:
 def _guesses(sample: bytes) -> list[str]:
     """East Asian charsets in which the sample reads like everyday text, best first."""
     high = len(sample.translate(None, _LOW_BYTES))
-    scores = []
+    scores = [
+        (1.0, charset)
+        for charset, (telling, share) in _TELLING.items()
+        if high >= _LEAST_TO_TELL
+        and 2 * sum(1 for found in telling.finditer(sample) if found.group(1)) >= share * high
+        and _strict(sample, charset) is not None
+    ]
     for charset, everyday in _EVERYDAY.items():
         pairs = sum(1 for found in everyday.finditer(sample) if found.group(1))
         score = 2 * pairs / high if high else 0.0

@@ -22,7 +22,10 @@ _SIGN_OFF = re.compile(
     r"|(?:请您?考虑|为了?|保护|爱护)[^？?]{0,12}(?:环境|环保|地球)[^？?]{0,20}[打列]印[^？?]{0,20}"
     r"|(?:enviado (?:desde mi|do meu)|envoyé (?:de|depuis) mon|verzonden vanaf mijn|inviato da"
     r"|отправлено с|gesendet mit der) ?.{0,60}|von meinem .{1,40} gesendet"
-    r"|(?:iphone|ipad)から送信|나의 .{1,30}에서 보냄"
+    rf"|{_PROGRAM}.{{0,20}}から送信|나의 .{{1,30}}에서 보냄"
+    rf"|(?:sendt fra min|skickat från min|verstuurd vanaf mijn|wysłane z|odesláno z|dikirim dari"
+    rf"|надіслано з|trimis de pe|đã gửi từ|στάλθηκε από το|ส่งจาก) ?{_PROGRAM}.{{0,40}}"
+    rf"|lähetetty {_PROGRAM}.{{0,20}}st[aä]|{_PROGRAM}.{{0,20}} gönderildi"
     r"|签名由.{0,12}网易邮箱大师.{0,60}定制",
     re.IGNORECASE,
 )

@@ -35,7 +35,11 @@ _AWAY = re.compile(
     r"|外出自动|休假自动|不在办公室|자동 ?회신"
     r"|automatic reply|auto[- ]?repl(?:y|ied)|auto[- ]?response|out[- ]of[- ](?:the[- ])?office"
     r"|automatische antwort|abwesenheitsnotiz|automatisch antwoord|réponse automatique"
-    r"|respuesta automática|resposta automática|risposta automatica|автоматический ответ)"
+    r"|respuesta automática|resposta automática|risposta automatica|автоматический ответ"
+    r"|absence du bureau|autosvar|automatiskt? svar|automaattinen vastaus|automatyczna odpowiedź"
+    r"|automatická odpov[eě]ď|automatikus válasz|otomatik yanıt|răspuns automat|balasan otomatis"
+    r"|trả lời tự động|автоматична відповідь|αυτόματη απάντηση|การตอบกลับอัตโนมัติ|رد تلقائي"
+    r"|תשובה אוטומטית)"
     r"(?:[\]】)）]|\b|[:：\s]|$)",
     re.IGNORECASE,
 )

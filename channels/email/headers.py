@@ -30,8 +30,8 @@ _WORD_END = re.compile(r"[;(\s]")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _LITTER = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\xad\u034f\u180e\u200b\u2060\ufeff]"
-    # They join letters and emoji; before a space they only fill previews.
-    r"|[\u200c\u200d](?=[\s\u200c\u200d]|\Z)"
+    # They join letters and emoji; before a space they only fill previews, and no Chinese has any.
+    r"|[\u200c\u200d](?=[\s\u200c\u200d]|\Z)|(?<=[\u2e80-\u9fff])[\u200c\u200d]"
 )
 """Controls, and signs without width that say nothing: text is searched and shown without."""
 

@@ -9,7 +9,7 @@ from itertools import chain
 import nh3
 
 from channels.email import stylesheet
-from channels.email.headers import without_litter
+from channels.email.headers import clean_line, without_litter
 
 _DEEPEST = 200
 _MOST_TAGS = 50_000
@@ -103,6 +103,7 @@ _UNNUMBERED = re.compile(
     r"list-style(?:-type)?\s*:\s*(?:none|disc|circle|square)|type\s*=\s*[\"']?[aAiI]",
     re.IGNORECASE,
 )
+_ALT = re.compile(r"""(?<![\w-])alt\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
 _START = re.compile(r"start\s*=\s*[\"']?(\d{1,6})", re.IGNORECASE)
 _VALUE = re.compile(r"value\s*=\s*[\"']?(\d{1,6})", re.IGNORECASE)
 
@@ -253,6 +254,9 @@ class _Reader:
     numbers: list[int | None] = field(default_factory=list)
     """Of each list around this place the next number; None where it has none."""
 
+    pictured: list[str] = field(default_factory=list)
+    """What stands for pictures that are not shown."""
+
     inner: list[tuple[int, int]] = field(default_factory=list)
     inner_start: int = 0
     inner_depth: int = 0
@@ -273,14 +277,19 @@ class _Reader:
 
     def reading(self) -> Reading:
         text = "".join(self.pieces)
+        if not text.strip():
+            # Nothing but pictures: what stands in their places where they are not shown.
+            return Reading("\n".join(self.pictured), (), (), self._simple())
         self._end_quotation()
         quoted = list(chain.from_iterable(_unanswered(text, *each) for each in self.quoted))
-        simple = (
+        return Reading(text, tuple(_joined(text, quoted)), tuple(self.signed), self._simple())
+
+    def _simple(self) -> bool:
+        return (
             self.deepest <= _DEEPEST
             and self.tags <= _MOST_TAGS
             and self.most_attributes <= _MOST_ATTRIBUTES
         )
-        return Reading(text, tuple(_joined(text, quoted)), tuple(self.signed), simple)
 
     def _markup(self, opened: int) -> int:
         """Handles what begins with “<” and returns where to go on."""
@@ -404,6 +413,7 @@ class _Reader:
         self._number(tag, attributes)
         self._mark_quotation(tag, attributes)
         if tag in _VOID:
+            self._picture(tag, attributes)
             return
         self._mark_signature(tag, attributes)
         self.pre += tag == "pre"
@@ -415,6 +425,13 @@ class _Reader:
         if tag == "blockquote" and self.quote_start is not None:
             self.inner_start = self.inner_start if self.inner_depth else self.length
             self.inner_depth += 1
+
+    def _picture(self, tag: str, attributes: str) -> None:
+        if tag != "img" or self.hidden_since is not None:
+            return
+        found = _ALT.search(attributes)
+        words = clean_line(_unescaped(found[1] or found[2] or "")) if found else ""
+        self.pictured += [words] if words else []
 
     def _close(self, tag: str) -> None:
         if tag in _BLOCK:

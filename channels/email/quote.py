@@ -26,7 +26,11 @@ _ORIGINAL = (
     r"|original (?:message|e?mail|appointment)|repl(?:y|ied) message|forwarded message"
     r"|ursprüngliche nachricht|original-nachricht|weitergeleitete nachricht|mensaje original"
     r"|message d['’]origine|message transféré|messaggio originale|mensagem original"
-    r"|oorspronkelijk bericht|исходное сообщение"
+    r"|oorspronkelijk bericht|исходное (?:сообщение|письмо)|пересылаемое сообщение"
+    r"|(?:mail|message) original|mail originale|mensaje reenviado|mensagem encaminhada"
+    r"|ursprungligt meddelande|originalmeddelande|oprindelig (?:meddelelse|besked)"
+    r"|opprinnelig melding|alkuperäinen viesti|wiadomość oryginalna|oryginalna wiadomość"
+    r"|původní (?:zpráva|e-mail)|eredeti üzenet|orijinal (?:ileti|mesaj)|転送メッセージ"
 )
 """What programs call the mail that follows."""
 
@@ -81,6 +85,7 @@ _SENT = re.compile(r"(?:发送时间|发件时间|发送日期|\bsent)\s?[:：]"
 _TO = re.compile(r"(?:收件人|\bto)\s?[:：]", re.IGNORECASE)
 """Behind the sender on one line: some programs on phones write the whole header so."""
 
+_TIME = re.compile(r"\d[:.]\d\d")
 _HEADER_WINDOW = 6
 """Lines after 发件人： among which two more fields of a quoted header must stand."""
 
@@ -185,13 +190,19 @@ def _quotation_start(lines: Sequence[tuple[int, str]], end: int, answered: bool)
     for number, (position, line) in enumerate(lines):
         if not line:
             continue
-        if _DIVIDER.fullmatch(line):
+        if _DIVIDER.fullmatch(line) or _is_between_arrows(line):
             return position
         if _begins_header(lines, number):
             return _rule_above(lines, number)
         if not answered and attribution_at(lines, number):
             return position if _quotation_follows(lines, number) else end
     return end if answered else _trailing_quote(lines, end)
+
+
+def _is_between_arrows(line: str) -> bool:
+    """As GroupWise begins: “>>> Support <s@example.com> 1/1/2024 12:00 PM >>>”."""
+    arrows = line.startswith(">>> ") and line.endswith(">>>")
+    return arrows and "@" in line and _TIME.search(line) is not None
 
 
 def _begins_header(lines: Sequence[tuple[int, str]], number: int) -> bool:
@@ -249,6 +260,10 @@ def _quotation_follows(lines: Sequence[tuple[int, str]], number: int) -> bool:
 
 def _answers_below(lines: Sequence[tuple[int, str]]) -> bool:
     tail = [line for _, line in lines if line]
+    # A signature under what is quoted is no answer to it.
+    marks = [place for place, line in enumerate(tail) if line == "--"]
+    if marks and len(tail) - marks[-1] <= _LONGEST_SIGNATURE:
+        tail = tail[: marks[-1]]
     while tail and (is_sign_off(tail[-1]) or tail[-1].startswith(">")):
         tail.pop()
     first = next((place for place, line in enumerate(tail) if line.startswith(">")), len(tail))

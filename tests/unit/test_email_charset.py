@@ -205,6 +205,25 @@ def test_rare_or_few_characters_are_no_reason_to_doubt_what_is_declared(
     assert decode(known_to_big5.encode("big5hkscs"), "big5") == known_to_big5
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("注文した品物がこわれていました。交換してください。", "euc_jp"),
+        ("어제 받은 물건이 고장 났습니다. 교환해 주세요.", "euc_kr"),
+        ("昨天收到的东西是坏的，请给我换一个新的吧，谢谢你们。", "gbk"),
+        ("昨天收到的東西是壞的，請給我換一個新的吧，謝謝你們。", "big5"),
+    ],
+)
+def test_languages_that_share_their_bytes_are_told_apart(text: str, encoding: str) -> None:
+    for declared in (None, "iso-8859-1", "x-unknown"):
+        assert decode(text.encode(encoding), declared) == text
+
+
+def test_big5_has_the_euro_of_windows() -> None:
+    raw = "價格太貴了，退款".encode("big5") + b"\xa3\xe15"
+    assert decode(raw, "big5") == "價格太貴了，退款€5"
+
+
 def test_hz_that_nobody_declared() -> None:
     text = "Hi, 我的订单没有收到，请查询。\nBye"
     assert decode(text.encode("hz")) == text

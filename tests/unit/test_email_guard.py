@@ -73,7 +73,8 @@ def test_precedence(value: str, found: tuple[str, str]) -> None:
      "外出自动回复：我在外地", "休假自动答复: 退款", "自動回覆：退款", "自動回復 退款",
      "Automatic reply: refund", "Auto-Reply: refund", "auto reply refund", "Autoreplied: x",
      "AUTO-RESPONSE: refund", "Autoreply", "Out of Office: back on Monday",
-     "[Out of the office] refund", "out-of-office"],
+     "[Out of the office] refund", "out-of-office", "Absence du bureau : facture", "Autosvar: x",
+     "Automatisk svar: faktura", "Automatická odpověď: dotaz", "Otomatik Yanıt: x"],
 )  # fmt: skip
 def test_absence_notes_without_a_header_are_known_by_their_subject(subject: str) -> None:
     assert kind(subject=subject) == ("auto_reply", "subject")
@@ -82,7 +83,8 @@ def test_absence_notes_without_a_header_are_known_by_their_subject(subject: str)
 @pytest.mark.parametrize(
     "subject",
     ["退款", "", "回复：自动回复", "Re: Automatic reply: refund", "自动回复功能怎么关",
-     "Your automatic reply is rude", "autoreplying does not work", "Out of order"],
+     "Your automatic reply is rude", "autoreplying does not work", "Out of order",
+     "Automatiska dörrar", "Otomatik kapı"],
 )  # fmt: skip
 def test_what_people_write_about_them_is_no_absence_note(subject: str) -> None:
     assert kind(subject=subject) == ("none", "")

@@ -49,6 +49,7 @@ def test_neighbouring_words_are_joined_before_they_are_decoded() -> None:
         (b"Re: =?utf-8?B?PT91dGYtOD9CPzVMMmc1YVc5Pz0=?=", "Re: 你好"),
         ("零\u200b宽\u2060度\u00ad".encode(), "零宽度"),
         ("👨\u200d👩".encode(), "👨\u200d👩"),
+        ("退\u200c款\u200d问题 نمی\u200cخواهم".encode(), "退款问题 نمی\u200cخواهم"),
     ],
 )
 def test_unstructured(raw: bytes, text: str) -> None:

@@ -28,6 +28,11 @@ from channels.email.markup import read, sanitised, visible, without_data
         ("<ol style='list-style-type: none'><li>a</ol>", "a\n\n"),
         ("<ol type=a><li>a</ol>", "a\n\n"),
         ("<li>of no list", "of no list"),
+        (
+            "<img alt='Sale &amp; more'><br><img alt=\"until\nMonday\"><img alt=''>",
+            "Sale & more\nuntil Monday",
+        ),
+        ("<p>words</p><img alt='logo'>", "words\n\n"),
         ("a<span style='display: block'>b</span>c", "a\nb\nc"),
         ("<a style='display:inline-block'>b</a>c<i style='display:blockish'>d</i>", "bcd"),
         ("<b style='display:block'>a<b>b</b>c</b>d", "abc\nd"),
