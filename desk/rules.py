@@ -10,6 +10,7 @@ from desk.auth import API, who
 from desk.errors import Refusal
 from desk.idempotency import key_of
 from desk.services import SERVICES, Change, Finding, Words
+from desk.shapes import agent_json
 from models.agent import Role
 from models.errors import Rejected
 from models.routing import Line
@@ -169,7 +170,7 @@ def _version_json(version: Version, names: Mapping[str, str]) -> dict[str, Any]:
         "based_on": version.based_on,
         "why": version.why,
         "created_at": version.created_at,
-        "created_by": _person(version.created_by, names),
+        "created_by": agent_json(version.created_by, names),
         "rehearsed": version.rehearsal is not None,
     }
 
@@ -181,16 +182,11 @@ def _publication_json(made: Publication, names: Mapping[str, str]) -> dict[str, 
         "line": made.line.model_dump(mode="json"),
         "why": made.why,
         "at": made.at,
-        "by": _person(made.by, names),
+        "by": agent_json(made.by, names),
         "rollback": made.rollback,
         "ended_at": made.ended_at,
-        "ended_by": _person(made.ended_by, names),
+        "ended_by": agent_json(made.ended_by, names),
     }
-
-
-def _person(agent_id: str | None, names: Mapping[str, str]) -> dict[str, str] | None:
-    """None is the system, or the command line."""
-    return None if agent_id is None else {"id": agent_id, "name": names.get(agent_id, "")}
 
 
 def routes() -> list[web.RouteDef]:

@@ -156,7 +156,10 @@ def transfer_json(offer: Transfer, names: Mapping[str, str]) -> Json:
 
 
 def agent_json(agent_id: str | None, names: Mapping[str, str]) -> Json | None:
-    """Somebody by id and name, where more is not told of them."""
+    """Somebody by id and name, where more is not told of them; None is the system.
+
+    What was done on the command line is the system's, too.
+    """
     return None if agent_id is None else {"id": agent_id, "name": names.get(agent_id, "")}
 
 

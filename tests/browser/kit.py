@@ -1,10 +1,12 @@
 """What tests of several pages do: sign in, write as a visitor, take a picture."""
 
 import os
+from typing import Any
 
 from playwright.async_api import Page, expect
 
-from tests.contract.desk.world import PASSWORD
+from tests.contract.desk.world import PASSWORD, World
+from tests.contract.store import makers
 from tests.contract.webchat.site import Site
 
 EVIL = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>"
@@ -35,3 +37,10 @@ async def key_of(door: Site) -> str:
     key = door.accepted[-1].transport["conversation"]
     assert isinstance(key, str)
     return key
+
+
+async def customer_says(house: World, key: str, text: str, **options: Any) -> None:
+    """The customer's next message in the conversation of ticket k1."""
+    e = makers.envelope(key, now=await house.store.db.now())
+    values = {"conversation_key": "talk-k1", "text": text, "text_full": text} | options
+    await makers.thread(house.store, e, **values)

@@ -2,7 +2,6 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,19 +15,11 @@ from models.routing import Line
 from models.store.learning.shadows import Verdict
 from models.store.learning.watching import Cell, day_of
 from models.ticket import Label, Labels, Reason
-from tests.browser.kit import EVIL, sign_in
+from tests.browser.kit import EVIL, customer_says, sign_in
 from tests.contract.desk.test_clocks import ticks
 from tests.contract.desk.test_previews import picture
 from tests.contract.desk.world import RULES, World, mail_with_file
-from tests.contract.store import makers
 from tests.contract.workers.test_watching import CHAMPION, stored
-
-
-async def write(house: World, key: str, text: str, **options: Any) -> None:
-    """The customer's next message in the conversation of ticket k1."""
-    e = makers.envelope(key, now=await house.store.db.now())
-    values = {"conversation_key": "talk-k1", "text": text, "text_full": text} | options
-    await makers.thread(house.store, e, **values)
 
 
 async def test_a_wrong_password_says_so(page: Page, url: str, house: World) -> None:
@@ -175,7 +166,7 @@ async def test_a_lost_line_resumes_and_shows_nothing_twice(
             line.overrun = True
             line.tell_waiting({"total": 0, "oldest": None})
         await expect(page.locator(".lamp")).to_have_text("重新连接中…")
-        await write(house, f"m{number}", f"第 {number} 条")
+        await customer_says(house, f"m{number}", f"第 {number} 条")
         await expect(page.locator(".lamp")).to_have_text("已连接")
         await expect(page.locator(".bubble")).to_have_count(number + 2)
     texts = await page.locator(".bubble").all_text_contents()
@@ -189,7 +180,7 @@ async def test_a_draft_survives_what_happens_meanwhile(page: Page, url: str, hou
     await sign_in(page, url)
     await page.locator(".card").click()
     await page.get_by_label("答复客户").fill("正在写")
-    await write(house, "m1", "还在吗")
+    await customer_says(house, "m1", "还在吗")
     await expect(page.locator(".bubble")).to_have_count(2)
     await expect(page.get_by_label("答复客户")).to_have_value("正在写")
     await page.get_by_role("button", name="等待中").click()
@@ -240,7 +231,7 @@ async def test_why_an_answer_waits_is_said_in_the_readers_language(
 async def test_a_stranger_in_the_talk_is_flagged(page: Page, url: str, house: World) -> None:
     me = await house.person("li")
     await house.give(await house.ticket(), me)
-    await write(house, "m1", "请改账号", sender=Sender(external_id="other", name="陌生人"))
+    await customer_says(house, "m1", "请改账号", sender=Sender(external_id="other", name="陌生人"))
     await sign_in(page, url)
     await page.locator(".card").click()
     await expect(page.locator(".quarantined .flag")).to_contain_text("请核实身份")
@@ -482,7 +473,7 @@ async def test_an_answer_is_in_sight_of_its_writer_wherever_they_read(
 ) -> None:
     me = await house.person("li")
     ticket = await house.ticket(text="很长的话" * 400)
-    await write(house, "more", "还有一句", attachments=())
+    await customer_says(house, "more", "还有一句", attachments=())
     await house.give(ticket, me)
     await sign_in(page, url)
     await page.locator(".card").click()
@@ -504,7 +495,7 @@ async def test_an_answer_is_in_sight_of_its_writer_wherever_they_read(
     await pane.hover()
     await page.mouse.wheel(0, -9000)
     await expect(page.locator(".message").last).not_to_be_in_viewport()
-    await write(house, "later", "有人吗", attachments=())
+    await customer_says(house, "later", "有人吗", attachments=())
     await expect(news).to_be_visible()
     await page.get_by_label("答复客户").fill("明天到")
     await page.keyboard.press("Control+Enter")

@@ -5,8 +5,7 @@ import re
 from playwright.async_api import Page, expect
 
 from models.agent import Role
-from tests.browser.kit import pictured, sign_in
-from tests.browser.test_desk import write
+from tests.browser.kit import customer_says, pictured, sign_in
 from tests.contract.desk.world import World
 from tests.contract.store import makers
 
@@ -135,7 +134,7 @@ async def test_in_the_list_a_talk_is_called_as_it_is_when_open(
 ) -> None:
     me = await house.person("li")
     ticket = await house.ticket(channel="webchat", subject="", text="快递三天没动静")
-    await write(house, "later", "进度")
+    await customer_says(house, "later", "进度")
     await house.give(ticket, me)
     await sign_in(page, url)
     await expect(page.locator(".card-title")).to_have_text("快递三天没动静")

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from models.store import Store
 from models.store.routing.leaving import HANDED_OVER
 from tests.contract.store.makers import agent, owned
-from tests.contract.workers.test_records import data, within  # noqa: F401  a fixture
+from tests.contract.workers.data_folder import within
 from workers.commands.agents import _HANDED_OVER
 from workers.commands.app import app
 
@@ -18,7 +18,7 @@ async def _two(store: Store) -> tuple[str, str]:
     return ticket_id, await agent(store, "han")
 
 
-def test_what_li_has_goes_to_han(data: Path) -> None:  # noqa: F811
+def test_what_li_has_goes_to_han(data: Path) -> None:
     ticket_id, han = within(data, _two)
     wrong = CliRunner().invoke(app, ["agents", "leave", "li", "--to", "nobody"])
     assert wrong.exit_code != 0
@@ -41,14 +41,14 @@ def test_everything_that_is_handed_over_has_a_name() -> None:
     ("skill", "told"),
     [("domain:物留=3", "物流"), ("物流=3", "domain:物流=3"), ("domain:物流", "1-5")],
 )
-def test_a_skill_that_no_ticket_asks_for_is_refused(data: Path, skill: str, told: str) -> None:  # noqa: F811
+def test_a_skill_that_no_ticket_asks_for_is_refused(data: Path, skill: str, told: str) -> None:
     add = ["agents", "add", "li", "--name", "李雷", "--skill"]
     refused = CliRunner().invoke(app, [*add, skill])
     assert (refused.exit_code, told in refused.output) == (2, True)
     assert CliRunner().invoke(app, [*add, "group:支援=3", "--skill", "lang:ja=2"]).exit_code == 0
 
 
-def test_who_somebody_is_to_customers(data: Path) -> None:  # noqa: F811
+def test_who_somebody_is_to_customers(data: Path) -> None:
     added = CliRunner().invoke(app, ["agents", "add", "li", "--name", "李雷", "--alias", "小李"])
     assert added.exit_code == 0, added.output
     again = CliRunner().invoke(app, ["agents", "add", "li", "--name", "另一位"])

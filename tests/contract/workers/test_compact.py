@@ -13,7 +13,7 @@ from models.store.tickets.search_index import INDEXING
 from models.tables import envelope as envelopes
 from models.terms import question
 from tests.contract.store.makers import envelope, owned
-from tests.contract.workers.test_records import data, within  # noqa: F401  a fixture
+from tests.contract.workers.data_folder import within
 from workers.commands import compact
 from workers.commands.app import app
 
@@ -41,7 +41,7 @@ async def _beats(store: Store) -> None:
     await store.processes.beat("1", "intake", "here", 1, "0.1.0")
 
 
-def test_the_file_is_made_smaller_and_all_is_there(data: Path) -> None:  # noqa: F811
+def test_the_file_is_made_smaller_and_all_is_there(data: Path) -> None:
     ticket_id = within(data, _filled_and_emptied)
     file = data / "shouli.db"
     before = file.stat().st_size
@@ -52,7 +52,7 @@ def test_the_file_is_made_smaller_and_all_is_there(data: Path) -> None:  # noqa:
     assert within(data, _found) == [ticket_id]
 
 
-def test_under_a_process_that_lives_it_is_refused(data: Path) -> None:  # noqa: F811
+def test_under_a_process_that_lives_it_is_refused(data: Path) -> None:
     within(data, _beats)
     done = CliRunner().invoke(app, ["compact"])
     assert done.exit_code == 1
@@ -60,7 +60,7 @@ def test_under_a_process_that_lives_it_is_refused(data: Path) -> None:  # noqa: 
 
 
 def test_without_room_for_it_nothing_is_begun(
-    data: Path,  # noqa: F811
+    data: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
@@ -70,7 +70,7 @@ def test_without_room_for_it_nothing_is_begun(
     assert "MB" in str(done.exception)
 
 
-def test_postgresql_is_told_from_it(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_postgresql_is_told_from_it(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOULI_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
     done = CliRunner().invoke(app, ["compact"])
     assert done.exit_code == 1

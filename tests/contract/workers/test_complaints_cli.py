@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from models.complaint import Filing
 from models.store import Store
 from tests.contract.store.makers import envelope, routed, thread
-from tests.contract.workers.test_records import data, within  # noqa: F401  a fixture
+from tests.contract.workers.data_folder import within
 from workers.commands.app import app
 
 
@@ -29,7 +29,7 @@ async def _month(store: Store) -> str:
 
 
 @pytest.mark.parametrize("suffix", ["csv", "xlsx"])
-def test_a_month_is_written(data: Path, suffix: str) -> None:  # noqa: F811
+def test_a_month_is_written(data: Path, suffix: str) -> None:
     within(data, _filed)
     month, out = within(data, _month), data / f"ledger.{suffix}"
     done = CliRunner().invoke(app, ["complaints", "ledger", "--month", month, "--out", str(out)])
@@ -47,6 +47,6 @@ def test_a_month_is_written(data: Path, suffix: str) -> None:  # noqa: F811
 @pytest.mark.parametrize(
     "asked", [["--month", "2026-13", "--out", "a.csv"], ["--month", "2026-11", "--out", "a.pdf"]]
 )
-def test_what_it_cannot_write_is_refused(data: Path, asked: list[str]) -> None:  # noqa: F811
+def test_what_it_cannot_write_is_refused(data: Path, asked: list[str]) -> None:
     done = CliRunner().invoke(app, ["complaints", "ledger", *asked])
     assert done.exit_code == 2

@@ -10,7 +10,7 @@ from models.store import Store
 from models.store.tickets.handling import Ticket
 from models.ticket import TicketState
 from tests.contract.store.makers import owned
-from tests.contract.workers.test_records import data, within  # noqa: F401  a fixture
+from tests.contract.workers.data_folder import within
 from workers.commands.app import app
 
 
@@ -24,7 +24,7 @@ async def _read(number: str, store: Store) -> Ticket:
     return await store.tickets.get(number)
 
 
-def test_a_copy_is_written_and_then_they_are_erased(data: Path) -> None:  # noqa: F811
+def test_a_copy_is_written_and_then_they_are_erased(data: Path) -> None:
     number, out = within(data, _ended), data / "copy.zip"
     done = CliRunner().invoke(app, ["customers", "export", number, "--out", str(out)])
     assert done.exit_code == 0, done.output

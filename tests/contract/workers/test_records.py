@@ -1,11 +1,8 @@
 """What operators are shown on the command line: answers, their attempts, calls."""
 
-import asyncio
 import re
 from pathlib import Path
-from typing import Any
 
-import pytest
 from typer.testing import CliRunner
 
 from models.message import SendResult
@@ -13,35 +10,8 @@ from models.store import Store
 from models.tables import call
 from models.ticket import TicketState
 from tests.contract.store.makers import owned
-from tests.databases import migrated_house
-from workers.assembly.wiring import make_store as _make_store
+from tests.contract.workers.data_folder import within
 from workers.commands.app import app
-
-
-@pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data folder with a database in it, named by the settings."""
-    migrated_house(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SHOULI_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setenv(
-        "SHOULI_CHANNELS__INGEST__SOURCES", '{form = {secrets = ["0123456789abcdef"]}}'
-    )
-    return tmp_path
-
-
-def within(data: Path, work: Any) -> Any:
-    from config.settings import load
-
-    async def run() -> Any:
-        store = _make_store(load(environ={"SHOULI_DATA_DIR": str(data)}, folder=data))
-        try:
-            return await work(store)
-        finally:
-            await store.close()
-
-    return asyncio.run(run())
 
 
 def told(*words: str) -> str:
