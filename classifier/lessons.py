@@ -20,6 +20,10 @@ class Lesson:
     corrections: tuple[Correction, ...]
 
     @property
+    def agents(self) -> frozenset[str]:
+        return frozenset(each.agent_id for each in self.corrections)
+
+    @property
     def newest(self) -> float:
         return max(each.at for each in self.corrections)
 

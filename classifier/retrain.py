@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from classifier import gate, seed, splits, suspicion
+from classifier import gate, seed, suspicion
 from classifier.bundle import Bundle
 from classifier.examples import Example
 from classifier.gate import GateConfig, Judged
 from classifier.keys import Integers
-from classifier.lessons import lessons
+from classifier.lessons import Lesson, lessons
 from classifier.machines import Progress, TrainConfig
 from classifier.predict import Classifier
+from classifier.splits import Split, split
 from classifier.train import train
 from models.training import Correction, Taxonomy
 
@@ -36,6 +37,51 @@ class Challenger:
 
     bundle: Bundle
     outcome: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Material:
+    """The seed corpus and agents' lessons, by what each of them is for."""
+
+    corpus: Sequence[Example]
+    taught: Sequence[Lesson]
+    parts: Split
+
+    def learnt(self, without: frozenset[str] = frozenset()) -> tuple[list[Example], list[int]]:
+        """What is trained on, and the group of each, but for what agents ``without`` said."""
+        lessons = [self.taught[at] for at in self.parts.lessons]
+        every = [self.corpus[at] for at in self.parts.seed] + [one.example for one in lessons]
+        said = [frozenset[str]()] * len(self.parts.seed) + [one.agents for one in lessons]
+        kept = [at for at, agents in enumerate(said) if not agents & without]
+        groups = self.parts.learnt_groups
+        return [every[at] for at in kept], [groups[at] for at in kept]
+
+    def judges(self) -> dict[str, list[Example]]:
+        """What is judged with, and never learnt from."""
+        return {
+            "golden": [self.corpus[at] for at in self.parts.golden],
+            "fresh": [self.taught[at].example for at in self.parts.fresh],
+        }
+
+    def learnt_and_fresh(self) -> list[Lesson]:
+        return [self.taught[at] for at in (*self.parts.lessons, *self.parts.fresh)]
+
+    def counts(self) -> dict[str, int]:
+        return {
+            "seed": len(self.parts.seed),
+            "golden": len(self.parts.golden),
+            "lessons": len(self.parts.lessons),
+            "fresh": len(self.parts.fresh),
+            "alike": len(self.parts.dropped),
+        }
+
+
+def _split(corpus: Sequence[Example], taught: Sequence[Lesson], learnt_upto: float) -> Split:
+    return split(
+        corpus,
+        [lesson.example for lesson in taught],
+        [lesson.oldest > learnt_upto for lesson in taught],
+    )
 
 
 def retrain(
@@ -61,28 +107,19 @@ def retrain(
     started = time.perf_counter()
     corpus = seed.load(taxonomy) if corpus is None else corpus
     taught, skipped = lessons(corrections, taxonomy)
-    parts = splits.split(
-        corpus,
-        [lesson.example for lesson in taught],
-        [lesson.oldest > learnt_upto for lesson in taught],
-    )
-    base = [corpus[at] for at in parts.seed]
-    learnt = [taught[at] for at in parts.lessons]
-    every = [*base, *(lesson.example for lesson in learnt)]
+    material = _Material(corpus, taught, _split(corpus, taught, learnt_upto))
     progress("split", 0.05)
+    examples, groups = material.learnt()
     bundle = train(
-        every,
+        examples,
         taxonomy,
         config.train,
-        groups=parts.learnt_groups,
+        groups=groups,
         now=now,
         progress=lambda stage, share: progress(stage, 0.05 + 0.5 * share),
     )
     challenger = Classifier(bundle, taxonomy)
-    judges = {
-        "golden": [corpus[at] for at in parts.golden],
-        "fresh": [taught[at].example for at in parts.fresh],
-    }
+    judges = material.judges()
     compared = {
         name: judge(examples, taxonomy, champion, challenger, config.gate.seed)
         for name, examples in judges.items()
@@ -90,28 +127,19 @@ def retrain(
     progress("judged", 0.6)
 
     def without(agents: frozenset[str]) -> Classifier:
-        """The same lesson plan, but for what these agents said."""
-        said = [agents & {each.agent_id for each in lesson.corrections} for lesson in learnt]
-        kept = [*range(len(base)), *(len(base) + at for at, by in enumerate(said) if not by)]
-        rest = [every[at] for at in kept]
-        groups = [parts.learnt_groups[at] for at in kept]
-        bundle = train(rest, taxonomy, config.train, groups=groups, now=now)
-        return Classifier(bundle, taxonomy)
+        rest, groups = material.learnt(agents)
+        return Classifier(train(rest, taxonomy, config.train, groups=groups, now=now), taxonomy)
 
     suspects = suspicion.find(
-        [taught[at] for at in (*parts.lessons, *parts.fresh)],
+        material.learnt_and_fresh(),
         without,
         lambda other: influence(judges, taxonomy, other, challenger),
         progress=lambda share: progress("agents", 0.6 + 0.38 * share),
     )
     outcome = {
         "counts": {
-            "seed": len(parts.seed),
-            "golden": len(parts.golden),
+            **material.counts(),
             "corrections": len(corrections),
-            "lessons": len(parts.lessons),
-            "fresh": len(parts.fresh),
-            "alike": len(parts.dropped),
             **{name: skipped[name] for name in ("excluded", "empty", "unknown")},
         },
         **compared,
