@@ -6,7 +6,7 @@ from desk import bodies
 from desk.auth import API, ID, who
 from desk.services import SERVICES
 from desk.visibility import seen as visible
-from models.tail import typing_topic
+from models.event_tail import typing_topic
 
 
 async def saw(request: web.Request) -> web.Response:

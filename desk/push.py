@@ -24,9 +24,9 @@ from desk.services import SERVICES, DeskServices
 from desk.shapes import Json, event_json
 from models.agent import Role
 from models.errors import Temporary
+from models.event_tail import follow, typing_topic
 from models.events import STATE_CHANGES
 from models.store.ground.database import Event
-from models.tail import follow, typing_topic
 
 _log = structlog.stdlib.get_logger(__name__)
 

@@ -15,9 +15,9 @@ from desk.shapes import Json
 from desk.visibility import visible
 from models.errors import NotFound
 from models.ids import is_ticket_number
+from models.search_terms import Question, question
 from models.store.tickets.handling import Ticket
 from models.store.tickets.search import Found
-from models.terms import Question, question
 
 _STEP = 100
 """Candidates that are looked into at once."""

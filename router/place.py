@@ -2,13 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict, Unpack
 
 from models.complaint import Filing, filing
-from models.routing import Department, Needs, Rules
+from models.routing import Department, Needs, Rulebook, Rules
 from models.ticket import Labels
 from router.needs import department, needs, sent_to, target, targets_of
-from router.sla import Calendar
+from router.sla import Calendar, Calendars
+
+
+class Facts(TypedDict):
+    """What is known of a ticket besides its labels; ``queued_at`` in seconds."""
+
+    lang: str
+    channel: str
+    account: str
+    lane: str
+    tier: str
+    queued_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +39,11 @@ class Case:
     queued_at: float
 
     @classmethod
-    def of(cls, labels: Labels, rules: Rules, **rest: str | float) -> "Case":
+    def of(cls, labels: Labels, rules: Rules, **facts: Unpack[Facts]) -> "Case":
         """A case of labels; a facet that is required and abstained leaves it to people."""
         values = {name: label.value for name, label in labels.facets.items()}
         routable = [labels.facets[f] for f in rules.required_facets if f in labels.facets]
-        return cls(values, all(label.accepted for label in routable), **rest)  # type: ignore[arg-type]
+        return cls(values, all(label.accepted for label in routable), **facts)
 
 
 class Place(NamedTuple):
@@ -50,6 +61,14 @@ class Place(NamedTuple):
     first: tuple[str, ...]
     interrupts: bool
     department: str
+
+
+def placed(labels: Labels, book: Rulebook, calendars: Calendars, **facts: Unpack[Facts]) -> Place:
+    """Where a ticket belongs by the rules of its line and the hours of its team."""
+    domain = labels.facets["domain"].value if "domain" in labels.facets else ""
+    line = facts["channel"], facts["account"], domain
+    rules = book.of(*line)
+    return place(Case.of(labels, rules, **facts), rules, calendars.of(*line))
 
 
 def place(case: Case, rules: Rules, calendar: Calendar) -> Place:

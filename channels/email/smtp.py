@@ -21,11 +21,11 @@ from channels.email.thread import plain_mailbox
 from channels.email.throttle import Throttle
 from channels.email.tls import Certificate
 from models.addresses import client_address
-from models.buckets import whole_seconds
 from models.errors import Permanent, StorageFull, Temporary
 from models.ids import uuid7
 from models.message import Envelope, Lane
 from models.ports import Accept, Clock
+from models.rate_limit import whole_seconds
 
 _log = logging.getLogger(__name__)
 

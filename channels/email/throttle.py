@@ -12,9 +12,9 @@ from functools import lru_cache
 
 from channels.email.options import Options
 from models.addresses import client_address
-from models.buckets import Buckets
 from models.errors import Temporary
 from models.ports import Clock
+from models.rate_limit import Buckets
 
 _log = logging.getLogger(__name__)
 

@@ -14,11 +14,11 @@ from channels.ingest.body import Body, parse
 from channels.ingest.options import Options, Source
 from channels.ingest.reading import name as message_name
 from channels.ingest.signing import KEY, SIGNATURE, TIMESTAMP, verified
-from models.buckets import Buckets, whole_seconds
 from models.errors import NotFound, Rejected, Temporary
 from models.ids import uuid7
 from models.message import Envelope
 from models.ports import Door
+from models.rate_limit import Buckets, whole_seconds
 
 _KEY = re.compile(r"[A-Za-z0-9_:-]{8,128}")
 """No full stop: it parts what is signed."""

@@ -16,13 +16,13 @@ from channels.webchat.hub import Room
 from channels.webchat.limits import Buckets, Seats
 from channels.webchat.options import Options
 from channels.webchat.protocol import Contact, End, Hello, Msg, Read, Refused, Transcript
+from channels.webchat.queue_position import GONE
 from channels.webchat.reception import From, Reception, Session
 from channels.webchat.service import Service
 from channels.webchat.sockets import RETRY_SECONDS, Sockets
-from channels.webchat.turns import GONE
 from models.addresses import client_address
-from models.buckets import whole_seconds
 from models.errors import NotFound, Temporary
+from models.rate_limit import whole_seconds
 from models.store.dialogue.conversations import Entry
 
 STATUS = MappingProxyType(

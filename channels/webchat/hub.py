@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 import structlog
 
 from channels.webchat.lookup import Lookup
-from channels.webchat.turns import Turn, Turns, Waiting
+from channels.webchat.queue_position import Turn, Turns, Waiting
 from models.errors import Temporary
+from models.event_tail import follow, typing_topic
 from models.events import STATE_CHANGES
 from models.ports import Bus, Clock
 from models.store import Store
 from models.store.dialogue.conversations import Entry
 from models.store.ground.database import Event
-from models.tail import follow, typing_topic
 
 _log = structlog.stdlib.get_logger(__name__)
 

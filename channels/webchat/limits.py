@@ -3,14 +3,14 @@
 from collections import Counter, OrderedDict
 
 from channels.webchat.protocol import Refused
-from models import buckets
+from models import rate_limit
 from models.ports import Clock
 
 _MOST_REMEMBERED = 50_000
 """Visitors who need not ask again whether they may write; others only count once more."""
 
 
-class Buckets(buckets.Buckets):
+class Buckets(rate_limit.Buckets):
     """Buckets whose emptiness the visitor is told."""
 
     def take(self, key: str) -> None:

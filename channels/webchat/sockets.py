@@ -21,9 +21,9 @@ from channels.webchat.protocol import (
     Transcript,
     Typing,
 )
+from channels.webchat.queue_position import GONE, Turn
 from channels.webchat.reception import From, Reception, Session
 from channels.webchat.service import Service
-from channels.webchat.turns import GONE, Turn
 from models.errors import Temporary
 from models.ports import Clock
 from models.store.dialogue.conversations import Entry

@@ -14,7 +14,7 @@ search_entry = Table(
     # The order of tickets: full text is walked down by it, newest first.
     Column("place", Long, primary_key=True, autoincrement=False, comment="Of its number."),
     identifier("ticket_id", ForeignKey("ticket.id"), nullable=False, unique=True),
-    Column("terms", Text, comment="models.terms.Hashing, apart by spaces; null: none yet."),
+    Column("terms", Text, comment="models.search_terms.Hashing, apart by spaces; null: none yet."),
     Column("due", Long, comment="Since which event they are old; null: they are not."),
     Index("ix_search_entry_due", "place", **where("due IS NOT NULL")),
 )

@@ -8,9 +8,9 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from models.agent import Role
+from models.event_tail import EVENTS
 from models.routing import TRIAGE, Needs
-from models.tail import EVENTS
-from models.waits import FEWEST
+from models.wait_estimates import FEWEST
 from tests.browser.kit import sign_in, write
 from tests.contract.desk.world import LABELS, World, world
 from tests.contract.store import makers

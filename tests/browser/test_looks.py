@@ -6,8 +6,8 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from models.agent import Presence, Role
+from models.event_tail import EVENTS
 from models.message import Attachment, Sender
-from models.tail import EVENTS
 from tests.browser.kit import sign_in, write
 from tests.browser.test_search import index
 from tests.contract.desk.test_previews import picture

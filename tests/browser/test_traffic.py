@@ -4,9 +4,9 @@ import pytest
 from playwright.async_api import Page, expect
 
 from models.agent import Role
+from models.event_tail import EVENTS
 from models.message import SendResult
 from models.store.effects.webhooks import Attempt
-from models.tail import EVENTS
 from tests.browser.kit import pictured, sign_in
 from tests.contract.desk.test_deliveries import answered
 from tests.contract.desk.test_house import many_parked, parked_envelope

@@ -24,10 +24,10 @@ from channels.webchat.reading import normalize
 from channels.webchat.reception import Tokens, clean
 from channels.webchat.sockets import Connection
 from models.addresses import client_address
-from models.buckets import whole_seconds
 from models.errors import Permanent
 from models.ids import uuid7
 from models.message import Envelope, Lane
+from models.rate_limit import whole_seconds
 from models.store.dialogue.conversations import Entry
 
 CLIENT_ID = "0f8fad5b-d9cb-469f-a165-70867728950e"

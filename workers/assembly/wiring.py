@@ -15,6 +15,7 @@ from channels import registry
 from config.problems import ConfigurationError, Problem, explain, keys_of
 from config.settings import Settings, load_rules
 from models.errors import NotFound
+from models.event_tail import EVENTS
 from models.follow_up import Plan
 from models.message import Lane
 from models.migrations import check
@@ -22,7 +23,6 @@ from models.ports import Bus, Channel, Doorbell
 from models.store import Store, open_store
 from models.store.ground.database import Event
 from models.store.ground.sealing import Vault, check_key
-from models.tail import EVENTS
 from models.training import Taxonomy
 from workers.dialogue.quiet_hours import after_quiet
 from workers.learning.watch_report import Limits, WatchReport

@@ -13,8 +13,8 @@ import structlog
 
 from config.settings import Settings
 from models.errors import Temporary
+from models.event_tail import EVENTS
 from models.message import Lane
-from models.tail import EVENTS
 from workers.assembly.crew import Crew, make_crew
 from workers.assembly.wiring import Base, opened
 from workers.effects.webhooks import Announcing

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from models.routing import Needs, Rulebook, Waiting
 from router.figures import differences, figures
-from router.place import Case, place
+from router.place import placed
 from router.simulate import Job, Shift, play
 from router.sla import Calendars
 from workers.rules.bound import Group, bound
@@ -87,13 +87,11 @@ def _versions(book: Rulebook) -> list[str]:
 
 
 def _job(arrival: Arrival, book: Rulebook, calendars: Calendars) -> Job:
-    """A ticket as the workers would place it: see ``workers.rules.ruling.Ruling.place``."""
-    facets = arrival.labels.facets
-    domain = facets["domain"].value if "domain" in facets else ""
-    rules = book.of(arrival.channel, arrival.account, domain)
-    case = Case.of(
+    """A ticket as the workers would place it."""
+    where = placed(
         arrival.labels,
-        rules,
+        book,
+        calendars,
         lang=arrival.lang,
         channel=arrival.channel,
         account=arrival.account,
@@ -101,7 +99,6 @@ def _job(arrival: Arrival, book: Rulebook, calendars: Calendars) -> Job:
         tier=arrival.tier,
         queued_at=arrival.at,
     )
-    where = place(case, rules, calendars.of(arrival.channel, arrival.account, domain))
     waiting = Waiting(
         ticket_id=arrival.ticket_id,
         epoch=1,
@@ -115,6 +112,7 @@ def _job(arrival: Arrival, book: Rulebook, calendars: Calendars) -> Job:
         first=where.first,
         interrupts=where.interrupts,
     )
+    facets = arrival.labels.facets
     urgency = facets["urgency"].value if "urgency" in facets else ""
     return Job(waiting, arrival.at, arrival.handle, urgency, arrival.tier, arrival.recorded_agent)
 

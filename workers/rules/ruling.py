@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 import structlog
 from pydantic import ValidationError
@@ -12,7 +12,7 @@ from models.store import Store
 from models.store.routing.rules import Publication
 from models.ticket import Labels
 from router.keys import position, retargeted
-from router.place import Case, Place, place
+from router.place import Facts, Place, placed
 from router.sla import Calendars
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -66,31 +66,9 @@ class Ruling:
         """Where a ticket stands that waits; one key orders the tickets of all lines."""
         return position(ticket, now, self.book.general)
 
-    def place(
-        self,
-        labels: Labels,
-        *,
-        lang: str,
-        channel: str,
-        account: str,
-        lane: str,
-        tier: str,
-        queued_at: float,
-    ) -> Place:
-        """Where a ticket belongs by the rules of its line and the hours of its team."""
-        domain = labels.facets["domain"].value if "domain" in labels.facets else ""
-        rules = self.book.of(channel, account, domain)
-        case = Case.of(
-            labels,
-            rules,
-            lang=lang,
-            channel=channel,
-            account=account,
-            lane=lane,
-            tier=tier,
-            queued_at=queued_at,
-        )
-        return place(case, rules, self.calendars.of(channel, account, domain))
+    def place(self, labels: Labels, **facts: Unpack[Facts]) -> Place:
+        """As ``router.place.placed`` has it, by the rules and hours in force."""
+        return placed(labels, self.book, self.calendars, **facts)
 
     async def rekey(self) -> int:
         """Looks at every waiting ticket with the rules in force now; returns how many changed.

@@ -64,7 +64,7 @@ def upgrade() -> None:
         sa.Column(
             "terms",
             sa.Text(),
-            comment="models.terms.Hashing, apart by spaces; null: none yet.",
+            comment="models.search_terms.Hashing, apart by spaces; null: none yet.",
         ),
         sa.Column(
             "due",

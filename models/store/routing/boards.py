@@ -12,7 +12,7 @@ from models.store.ground.database import Database
 from models.store.routing.queue import head_rows
 from models.store.tickets.waiting import load_needs
 from models.tables import IS_WAITING, assignment, skill_class, ticket
-from models.waits import Departure, Pace, pace
+from models.wait_estimates import Departure, Pace, pace
 
 _MEASURED_SECONDS = 1800.0
 _MOST_MEASURED = 2000

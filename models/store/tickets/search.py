@@ -23,11 +23,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 
 from models.ids import check_digit
+from models.search_terms import Fact, FactKind, Part, Question
 from models.store.ground.database import Database
 from models.store.ground.sealing import Vault
 from models.store.tickets.search_index import Said, Side, hashing, said
 from models.tables import search_entry, ticket
-from models.terms import Fact, FactKind, Part, Question
 
 By = Literal[FactKind, "number", "words"]
 

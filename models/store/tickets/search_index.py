@@ -22,12 +22,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.search_terms import Hashing, facts_of, terms_of
 from models.store.dialogue.people import People
 from models.store.effects.followers import Follower
 from models.store.ground.database import Database, Event, Tx
 from models.store.ground.sealing import Vault
 from models.tables import conversation, message, note, outbound, search_entry, ticket
-from models.terms import Hashing, facts_of, terms_of
 
 _LONGEST = 4000
 """Characters of one message, mail or note that are read: beyond are logs and price lists."""

@@ -7,8 +7,8 @@ import zipfile
 from typing import Any
 
 from models.agent import Role
+from models.event_tail import typing_topic
 from models.message import Lane, Sender, Trust
-from models.tail import typing_topic
 from models.ticket import TicketState
 from tests.contract.desk.conftest import Visit
 from tests.contract.desk.test_live import connect, frame

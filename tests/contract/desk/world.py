@@ -18,13 +18,13 @@ from config.settings import load, load_texts
 from desk.services import DeskOptions, DeskServices, Route
 from models.agent import Presence, Role
 from models.errors import Rejected
+from models.event_tail import EVENTS
 from models.follow_up import Plan
 from models.message import Attachment, Lane, ReplyRoute, Sender
 from models.routing import Department, Needs, Rules, Targets
 from models.store import Store, open_store
 from models.store.ground.database import Event
 from models.store.tickets.handling import Ticket
-from models.tail import EVENTS
 from models.ticket import Label, Labels, Reason
 from models.training import ClassSpec, FacetSpec, Taxonomy
 from router.keys import position

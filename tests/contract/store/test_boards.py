@@ -5,7 +5,7 @@ import pytest
 from models.routing import Needs
 from models.store import Store
 from models.ticket import TicketState
-from models.waits import FEWEST
+from models.wait_estimates import FEWEST
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import (
     NEEDS,

@@ -11,6 +11,7 @@ from sqlalchemy import event, func, select
 
 from models.errors import Conflict, NotFound, Temporary
 from models.message import Attachment, File, Lane, ReplyRoute, Sender, SendResult, Trust
+from models.search_terms import question
 from models.store import Store
 from models.store.dialogue.conversations import Entry
 from models.store.dialogue.incoming import Incoming
@@ -35,7 +36,6 @@ from models.tables import (
 from models.tables import (
     envelope as envelopes,
 )
-from models.terms import question
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, decision, envelope, inbound, leased, routed, thread

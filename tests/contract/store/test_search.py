@@ -7,11 +7,11 @@ from sqlalchemy import func, select, text
 
 from models.ids import check_digit
 from models.message import Sender
+from models.search_terms import question, stem
 from models.store import Store
 from models.store.dialogue.people import People
 from models.store.tickets.search_index import INDEXING, forget, place_of
 from models.tables import search_entry
-from models.terms import question, stem
 from models.ticket import TicketState
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock

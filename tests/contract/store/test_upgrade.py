@@ -15,11 +15,11 @@ from models import migrations
 from models.errors import Permanent
 from models.events import STATE_CHANGES
 from models.migrations import check, migrate
+from models.search_terms import question
 from models.store import Store
 from models.store.ground.database import Database, Tx
 from models.store.tickets.search_index import INDEXING
 from models.tables import conversation, customer, envelope, event, identity, message
-from models.terms import question
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import owned, waiting

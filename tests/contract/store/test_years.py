@@ -8,10 +8,10 @@ import pytest
 from models.figures import DIMENSIONS
 from models.message import Lane
 from models.routing import Position
+from models.search_terms import question
 from models.store import Store
 from models.store.tickets.search import Candidate
 from models.store.tickets.search_index import INDEXING, forget
-from models.terms import question
 from models.ticket import OPEN_STATES, TicketState
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock

@@ -14,12 +14,12 @@ from aiohttp import ClientSession, ClientWebSocketResponse, web
 
 from channels import webchat
 from models.errors import StorageFull
+from models.event_tail import EVENTS
 from models.message import Attachment, Choice, Envelope, Lane, Receipt
 from models.ports import Channel, Door
 from models.store import Store, open_store
 from models.store.dialogue.conversations import append
 from models.store.dialogue.incoming import Incoming
-from models.tail import EVENTS
 from tests.databases import migrated_sqlite
 
 SECRET = b"s" * 32

@@ -14,8 +14,8 @@ import pytest
 
 from channels.webchat.signed import Signer
 from models.agent import Presence
+from models.event_tail import typing_topic
 from models.message import Attachment
-from models.tail import typing_topic
 from tests.contract.store import makers
 from tests.contract.webchat.site import FakeClock, Site, hear, hello, say, site
 

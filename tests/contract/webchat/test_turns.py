@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from aiohttp import ClientWebSocketResponse
 
-from channels.webchat.turns import TELL_SECONDS, Turn, Turns, Waiting, rounded
+from channels.webchat.queue_position import TELL_SECONDS, Turn, Turns, Waiting, rounded
+from models.event_tail import EVENTS
 from models.store import Store
-from models.tail import EVENTS
-from models.waits import FEWEST
+from models.wait_estimates import FEWEST
 from tests.contract.store import makers
 from tests.contract.webchat.site import FakeClock, Site, hear, hello, say, site
 

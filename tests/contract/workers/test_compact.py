@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import delete
 from typer.testing import CliRunner
 
+from models.search_terms import question
 from models.store import Store
 from models.store.tickets.search_index import INDEXING
 from models.tables import envelope as envelopes
-from models.terms import question
 from tests.contract.store.makers import envelope, owned
 from tests.contract.workers.data_folder import within
 from workers.commands import compact

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from models.waits import FEWEST, Departure, Pace, pace
+from models.wait_estimates import FEWEST, Departure, Pace, pace
 
 
 def test_only_times_count_in_which_somebody_waited() -> None:

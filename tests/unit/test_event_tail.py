@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from models import tail
+from models import event_tail
 from models.errors import Temporary
 from models.store import Store
 from models.store.ground.database import Event
@@ -67,12 +67,12 @@ def numbers(events: list[Event]) -> list[int]:
 async def test_events_come_in_order_and_a_wake_brings_the_next(store: FakeStore) -> None:
     bus = FakeBus()
     store.events.numbers = [1, 2, 3]
-    pages = tail.follow(cast("Store", store), bus, 1)
+    pages = event_tail.follow(cast("Store", store), bus, 1)
     assert numbers(await anext(pages)) == [2, 3]
     waiting = asyncio.ensure_future(anext(pages))
     await asyncio.sleep(0)
     store.events.numbers.append(4)
-    await bus.publish(tail.EVENTS)
+    await bus.publish(event_tail.EVENTS)
     assert numbers(await waiting) == [4]
     await pages.aclose()
 
@@ -80,15 +80,15 @@ async def test_events_come_in_order_and_a_wake_brings_the_next(store: FakeStore)
 async def test_time_alone_brings_what_no_wake_announced(
     store: FakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tail, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(event_tail, "_POLL_SECONDS", 0.01)
     bus = FakeBus()
-    pages = tail.follow(cast("Store", store), bus, 0)
+    pages = event_tail.follow(cast("Store", store), bus, 0)
     waiting = asyncio.ensure_future(anext(pages))
     while store.events.reads < 3:  # several limits have passed, the subscription still lives
         await asyncio.sleep(0)
-    monkeypatch.setattr(tail, "_POLL_SECONDS", 60.0)
+    monkeypatch.setattr(event_tail, "_POLL_SECONDS", 60.0)
     store.events.numbers = [1]
-    await bus.publish(tail.EVENTS)
+    await bus.publish(event_tail.EVENTS)
     assert numbers(await waiting) == [1]
     await pages.aclose()
 
@@ -96,9 +96,9 @@ async def test_time_alone_brings_what_no_wake_announced(
 async def test_a_database_that_is_away_only_delays(
     store: FakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tail, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(event_tail, "_POLL_SECONDS", 0.01)
     store.events.numbers, store.events.failures = [1], 2
-    pages = tail.follow(cast("Store", store), FakeBus(), 0)
+    pages = event_tail.follow(cast("Store", store), FakeBus(), 0)
     assert numbers(await anext(pages)) == [1]
     await pages.aclose()
 
@@ -115,15 +115,15 @@ async def test_a_broken_bus_polls_and_does_not_spin(
         await sleep(0)
 
     monkeypatch.setattr(asyncio, "sleep", pause)
-    pages = tail.follow(cast("Store", store), FakeBus(broken=True), 0)
+    pages = event_tail.follow(cast("Store", store), FakeBus(broken=True), 0)
     assert numbers(await anext(pages)) == [1]
-    assert pauses == [tail._POLL_SECONDS]
+    assert pauses == [event_tail._POLL_SECONDS]
     await pages.aclose()
 
 
 async def test_a_full_page_is_followed_by_the_next_at_once(store: FakeStore) -> None:
-    store.events.numbers = list(range(1, tail._PAGE + 11))
-    pages = tail.follow(cast("Store", store), FakeBus(), 0)
-    assert len(await anext(pages)) == tail._PAGE
+    store.events.numbers = list(range(1, event_tail._PAGE + 11))
+    pages = event_tail.follow(cast("Store", store), FakeBus(), 0)
+    assert len(await anext(pages)) == event_tail._PAGE
     assert len(await anext(pages)) == 10
     await pages.aclose()
