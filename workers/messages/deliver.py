@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -24,11 +25,18 @@ _ATTEMPT_SECONDS = 90.0
 _LOOK_SECONDS = 1.0
 """How often new answers are looked for while slow ones are still being sent."""
 
-_AGAIN_SECONDS = 60.0
+_AGAIN_SECONDS, _LONGEST_PAUSE = 60.0, 900.0
+"""Before what certainly was not sent is tried for the second time, twice as long each time, and
+at most."""
+
 _MAX_ATTEMPTS = 20
+"""Then it has failed, which its agent sees: after four hours, of what is out of reach."""
+
 NO_ADDRESS = "没有可回复的地址 / There is no address to answer"
 
-_SETTLE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
+_SETTLE_PAUSES = (0.5, 1.0, 2.0, 4.0, *itertools.repeat(8.0, 450))
+"""Before what became of an attempt is tried to be written down once more: for an hour. Whoever
+forgets it leaves a person to find out, of each answer, what was known here."""
 
 
 def _spelled(message: OutboundMessage, channel: Channel) -> OutboundMessage:
@@ -37,6 +45,11 @@ def _spelled(message: OutboundMessage, channel: Channel) -> OutboundMessage:
         return message
     listed = " / ".join(choice.label for choice in message.choices)
     return replace(message, text=f"{message.text}\n{listed}")
+
+
+def _pause(message: OutboundMessage) -> float:
+    """Seconds until an answer is tried again that has been tried so often."""
+    return min(_AGAIN_SECONDS * 2 ** max(message.attempts - 1, 0), _LONGEST_PAUSE)
 
 
 class Deliverer:
@@ -116,7 +129,7 @@ class Deliverer:
         return await self._store.outbound.expire(repeatable)
 
     async def _deliver(self, token: str, message: OutboundMessage) -> None:
-        """One attempt, and what became of it: written down even if the database blinks."""
+        """One attempt, and what became of it: written down even if the database is away."""
         result = await self._attempt(message)
         _log.info("answer", outbound=message.id, channel=message.channel, state=result.state)
         for pause in _SETTLE_PAUSES:
@@ -144,12 +157,12 @@ class Deliverer:
         except NotFound as error:
             return SendResult("failed", error=f"附件已不存在 / A file is gone: {error}")
         except Temporary as error:
-            return SendResult("retry", error=str(error), retry_after=_AGAIN_SECONDS)
+            result = SendResult("retry", error=str(error), retry_after=_pause(message))
         except Exception as error:  # noqa: BLE001  whatever broke, it may have been sent before it broke
             _log.exception("sending broke", outbound=message.id, channel=message.channel)
             result = SendResult("unknown", error=type(error).__name__)
             if channel.repeatable:
-                result = SendResult("retry", error=result.error, retry_after=_AGAIN_SECONDS)
+                result = SendResult("retry", error=result.error, retry_after=_pause(message))
         if result.state == "retry" and message.attempts >= _MAX_ATTEMPTS:
             return SendResult("failed", error=result.error)
         return result

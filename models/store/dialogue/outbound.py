@@ -25,7 +25,8 @@ these, and would read every answer ever sent."""
 _SETTLED = frozenset({"sent", "delivered"})
 
 _AGAIN: Mapping[str, Any] = {
-    "state": "queued", "not_before": 0, "attempts": 0, "error": None, "finished_at": None
+    "state": "queued", "not_before": 0, "attempts": 0, "error": None, "finished_at": None,
+    "lease": None,
 }  # fmt: skip
 """What a person's word makes of an answer that is to be sent once more."""
 
@@ -144,30 +145,39 @@ class Outbound:
             return Sending(token, await self._conversations.load_outbound(tx, rows))
 
     async def finish(self, token: str, outbound_id: str, result: SendResult) -> bool:
-        """Writes down what became of an attempt; False when the lease had run out."""
+        """Writes down what became of an attempt; False when somebody else has decided that.
+
+        A lease that ran out while the database was away made it “unknown”: whoever sent it knows
+        better. What was not sent has failed then, for a person may be at it: they send it again.
+        """
         o = outbound.c
+        state = "queued" if result.state == "retry" else result.state
+        late = "failed" if result.state == "retry" else result.state
         async with self._db.write() as tx:
-            state = "queued" if result.state == "retry" else result.state
-            done = (
-                update(outbound)
-                .where(o.id == outbound_id, o.lease == token, o.state == "sending")
-                .values(
-                    state=state,
-                    lease=None,
-                    lease_until=None,
-                    not_before=tx.now + result.retry_after,
-                    provider_id=result.provider_id,
-                    error=result.error[:500] or None,
-                    finished_at=None if state == "queued" else tx.now,
+            values = {
+                "lease": None,
+                "lease_until": None,
+                "not_before": tx.now + result.retry_after,
+                "provider_id": result.provider_id,
+                "error": result.error[:500] or None,
+            }
+            for was, becomes in (("sending", state), ("unknown", late)):
+                done = (
+                    update(outbound)
+                    .where(o.id == outbound_id, o.lease == token, o.state == was)
+                    .values(
+                        state=becomes,
+                        finished_at=None if becomes == "queued" else tx.now,
+                        **values,
+                    )
+                    .returning(o.ticket_id, o.conversation_id, o.agent_id, o.attempts)
                 )
-                .returning(o.ticket_id, o.conversation_id, o.agent_id, o.attempts)
-            )
-            row = (await tx.conn.execute(done)).one_or_none()
-            if row is None:
-                return False
-            await tx.insert(delivery, [_logged(tx, outbound_id, row.attempts, result)])
-            _tell(tx, row, outbound_id, state, error=result.error[:500])
-        return True
+                row = (await tx.conn.execute(done)).one_or_none()
+                if row is not None:
+                    await tx.insert(delivery, [_logged(tx, outbound_id, row.attempts, result)])
+                    _tell(tx, row, outbound_id, becomes, error=result.error[:500])
+                    return True
+        return False
 
     async def expire(self, repeatable: Sequence[str]) -> int:
         """Frees what dead workers were sending; returns how many answers that were.
@@ -188,8 +198,7 @@ class Outbound:
                 update(outbound)
                 .where(lost)
                 .values(
-                    state="unknown",
-                    lease=None,
+                    state="unknown",  # with its lease: should its sender live, it may say more
                     lease_until=None,
                     error="the sender died while it was sending",
                     finished_at=tx.now,
@@ -210,7 +219,7 @@ class Outbound:
         """
         o = outbound.c
         async with self._db.write() as tx:
-            values = _AGAIN if resend else {"state": "sent"}
+            values = _AGAIN if resend else {"state": "sent", "lease": None}
             change = (
                 update(outbound)
                 .where(o.id == outbound_id, o.state.in_(["unknown", "failed"]))

@@ -19,6 +19,7 @@ from tests.contract.workers.system import (
     System,
     acknowledgement,
 )
+from workers.messages import deliver
 from workers.messages.deliver import Deliverer
 
 
@@ -204,6 +205,78 @@ async def test_what_was_sent_is_written_down_though_the_database_blinks(
     monkeypatch.setattr(type(system.store.outbound), "finish", staticmethod(blinking))
     await system.deliverer.run()
     assert (await state(system.store, outbound_id))[0] == "sent"
+
+
+async def being_sent(system: System) -> tuple[str, str]:
+    """An answer in a sender's hands; (its id, the token)."""
+    outbound_id = await answered(system)
+    outbound = system.store.outbound
+    while (leased := await outbound.lease(1, 30.0)) is not None:
+        if leased.messages[0].id == outbound_id:
+            return outbound_id, leased.token
+        await outbound.finish(leased.token, leased.messages[0].id, SendResult("sent"))
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("result", "then"),
+    [
+        (SendResult("sent", "p1"), "sent"),
+        (SendResult("failed", error="550 no such user"), "failed"),
+        (SendResult("retry", error="451 later", retry_after=60.0), "failed"),
+    ],
+)
+async def test_who_sent_it_knows_better_than_a_lease_that_ran_out(
+    system: System, clock: FakeClock, result: SendResult, then: str
+) -> None:
+    """The database was away for so long; whoever expires leases can only say “unknown”."""
+    outbound_id, token = await being_sent(system)
+    clock.pass_(31)
+    assert await system.store.outbound.expire([]) == 1
+    assert (await state(system.store, outbound_id))[0] == "unknown"
+    assert not await system.store.outbound.finish("another", outbound_id, result)
+    assert await system.store.outbound.finish(token, outbound_id, result)
+    assert (await state(system.store, outbound_id))[0] == then
+    told = [e for e in await system.store.events.after(0, 500) if e.kind == "outbound.state"]
+    assert told[-1].data["state"] == then
+    assert not await system.store.outbound.finish(token, outbound_id, SendResult("sent"))
+
+
+@pytest.mark.parametrize("resend", [True, False])
+async def test_what_a_person_has_decided_meanwhile_stays(
+    system: System, clock: FakeClock, *, resend: bool
+) -> None:
+    outbound_id, token = await being_sent(system)
+    clock.pass_(31)
+    await system.store.outbound.expire([])
+    person = await agent(system.store, "han")
+    await system.store.outbound.decide(outbound_id, person, resend=resend)
+    before = await state(system.store, outbound_id)
+    assert not await system.store.outbound.finish(token, outbound_id, SendResult("failed"))
+    assert await state(system.store, outbound_id) == before
+
+
+def test_what_became_of_an_attempt_is_remembered_for_an_hour() -> None:
+    assert sum(deliver._SETTLE_PAUSES) >= 3600.0
+    assert max(deliver._SETTLE_PAUSES) <= 8.0
+
+
+async def test_what_is_out_of_reach_is_tried_more_and_more_seldom_and_fails_within_hours(
+    system: System, clock: FakeClock
+) -> None:
+    outbound_id, token = await being_sent(system)
+    await system.store.outbound.finish(token, outbound_id, SendResult("retry", retry_after=60.0))
+    system.channel.error = Temporary("the relay is away")
+    began, tries = clock.now, []
+    while (await state(system.store, outbound_id))[0] == "queued":
+        assert clock.now - began < 5 * 3600.0
+        clock.pass_(60.0)
+        if await system.deliverer.run():
+            tries.append(clock.now)
+    assert await state(system.store, outbound_id) == ("failed", "the relay is away")
+    assert len(tries) == 19
+    assert tries[1] - tries[0] == 120.0
+    assert tries[-1] - tries[-2] == 900.0
 
 
 async def test_one_route_that_does_not_open_stops_no_other(system: System) -> None:
