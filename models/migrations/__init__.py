@@ -45,10 +45,15 @@ async def migrate(db: Database) -> str:
     Raises:
         Permanent: the database is of a newer program, or not whole; nothing was changed.
     """
-    async with db.write() as tx:
-        if tx.dialect != "sqlite":
-            await tx.conn.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-        await tx.conn.run_sync(_upgrade)
+    # Of its own: a change of a table of millions takes the time that it takes.
+    unhurried = Database(db.url.render_as_string(hide_password=False), answer_seconds=None)
+    try:
+        async with unhurried.write() as tx:
+            if tx.dialect != "sqlite":
+                await tx.conn.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+            await tx.conn.run_sync(_upgrade)
+    finally:
+        await unhurried.close()
     return head()
 
 

@@ -33,7 +33,11 @@ from sqlalchemy.sql.schema import Table
 from models.ids import uuid7
 from models.ports import Clock
 from models.storable import dump
-from models.store.ground.failures import give_up_silent_peers, leave_read_only, translated
+from models.store.ground.failures import (
+    give_up_silent_peers,
+    leave_read_only,
+    translated,
+)
 from models.store.ground.sqlite import change, driver_of, insertion, open_engine
 from models.tables import audit, counter, event
 
@@ -44,6 +48,10 @@ BUSY_SECONDS = 20.0
 
 CONNECT_SECONDS = 20.0
 """How long a server may take to let us in: who waits for it is told to come again."""
+
+ANSWER_SECONDS = 300.0
+"""How long a server may take for one statement. The slowest of ours, over years of figures, take
+seconds; a proxy that takes packets and has lost its server would be waited for for ever."""
 
 _ASK_SECONDS = 10.0
 """Between two looks at the clock of a server: clocks drift by less than a millisecond in it."""
@@ -221,8 +229,13 @@ class Database:
         clock: Clock | None = None,
         on_commit: Callable[[Sequence[Event]], Awaitable[None]] | None = None,
         pool_size: int = 8,
+        answer_seconds: float | None = ANSWER_SECONDS,
     ) -> None:
-        """``clock`` replaces database time (tests); ``on_commit`` hears of new events."""
+        """``clock`` replaces database time (tests); ``on_commit`` hears of new events.
+
+        A server that takes longer than ``answer_seconds`` for a statement is given up; None
+        waits for as long as it takes, as a migration does.
+        """
         self.url = make_url(url)
         self.dialect = self.url.get_backend_name()
         self.on_commit = on_commit
@@ -240,7 +253,7 @@ class Database:
                 pool_size=pool_size,
                 max_overflow=pool_size,
                 pool_timeout=BUSY_SECONDS,
-                connect_args={"timeout": CONNECT_SECONDS},
+                connect_args={"timeout": CONNECT_SECONDS, "command_timeout": answer_seconds},
                 **_MANNERS,
             )
             leave_read_only(self._writer.sync_engine)

@@ -9,14 +9,17 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import make_url
 
 from models import migrations
 from models.errors import Permanent, StorageFull, Temporary
 from models.store import Store, open_store
+from models.store.effects.events import Events
 from models.store.ground import database
 from models.store.ground.blobs import FileBlobs
 from models.store.ground.sealing import check_key
 from tests.contract.store.conftest import FakeClock
+from tests.mute import Proxy
 from tests.services import PostgresServer
 
 
@@ -101,6 +104,41 @@ async def test_who_may_only_read_is_not_ready_and_once_more_who_may_write_is(
 
 async def test_whoever_can_be_written_to_is_ready(store: Store) -> None:
     await migrations.ready(store.db)
+
+
+async def test_a_proxy_that_takes_everything_and_says_nothing_is_given_up(
+    migrated_postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = make_url(migrated_postgres_url)
+    monkeypatch.setattr(database, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(migrations, "ANSWER_SECONDS", 0.1)
+    async with asyncio.timeout(30.0), Proxy().before(url.port or 0) as proxy:
+        at = url.set(port=proxy.port).render_as_string(hide_password=False)
+        db = database.Database(at, answer_seconds=0.2)
+        events = Events(db)
+        try:
+            assert await events.last() == 0
+            proxy.mute = True
+            for _ in range(2):
+                with pytest.raises(Temporary):
+                    await events.last()
+            with pytest.raises(Temporary):
+                await migrations.ready(db)
+            proxy.mute = False
+            assert await events.last() == 0
+            with pytest.raises(Temporary):
+                await _interrupted(db, proxy)
+            proxy.mute = False
+            assert await events.last() == 0
+        finally:
+            await db.close()
+
+
+async def _interrupted(db: database.Database, proxy: Proxy) -> None:
+    """A transaction that has begun before nobody answers any more."""
+    async with db.write() as tx:
+        tx.emit("x.y")
+        proxy.mute = True
 
 
 async def test_a_server_that_vanishes_is_given_up_within_half_a_minute(
