@@ -49,7 +49,7 @@ def _spelled(message: OutboundMessage, channel: Channel) -> OutboundMessage:
 
 def _pause(message: OutboundMessage) -> float:
     """Seconds until an answer is tried again that has been tried so often."""
-    return min(_AGAIN_SECONDS * 2 ** max(message.attempts - 1, 0), _LONGEST_PAUSE)
+    return min(_AGAIN_SECONDS * 2.0 ** max(message.attempts - 1, 0), _LONGEST_PAUSE)
 
 
 class Deliverer:
