@@ -48,6 +48,7 @@ _SENTENCE_ENDS = ("。", "？", "！", "?", "!")
 _MAY_WRAP = re.compile(
     r"(?:on|at|le|am|el|em|op|il|den)\s|[在于]|\d{4}年|\w{2,3}[,.]{1,2} \d", re.IGNORECASE
 )
+_BEHIND = ":   "
 _AT = frozenset("于於在")
 """How a line begins that says who wrote, where it may be too long for one."""
 
@@ -55,7 +56,10 @@ _AT = frozenset("于於在")
 def attribution_at(lines: Sequence[tuple[int, str]], number: int) -> bool:
     """“On … wrote:”, also when wrapped over up to three lines."""
     line = lines[number][1].lstrip("> ")
-    if is_attribution(line):
+    # Yahoo on phones writes what is quoted behind it, three spaces away.
+    if is_attribution(line) or (
+        _BEHIND in line and is_attribution(line.partition(_BEHIND)[0] + ":")
+    ):
         return True
     following = lines[number + 1][1].lstrip("> ") if number + 1 < len(lines) else ""
     # Gmail in Chinese breaks the line behind the address.

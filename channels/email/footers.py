@@ -8,7 +8,7 @@ _PROGRAM = (
     r"|samsung|galaxy|huawei|honor|xiaomi|redmi|oppo|vivo|realme|oneplus|blackberry|nokia|aol"
     r"|spark|airmail|superhuman|edison|fastmail|tutanota|thunderbird|mailbird|em client|k-9|wps"
     r"|三星|华为|荣耀|小米|红米|一加|魅族|努比亚|手机|qq\s?邮箱|网易|新浪|搜狐|139|天翼|189|邮件|邮箱|钉钉|飞书|微信|企业微信"
-    r"|阿里)"
+    r"|阿里|论客)"
 )
 _SIGN_OFF = re.compile(
     r"(?:发自|發自|发送自|來自|来自)\s?我的(?!内心|心|肺腑).{0,60}"

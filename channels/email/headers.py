@@ -37,7 +37,6 @@ _LITTER = re.compile(
 
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f]")
 _ADDRESS = re.compile(r"[^\s@<>(),;:\"\[\]\\]{1,128}@[^\s@<>(),;:\"\\]{1,255}")
-_WIDE_BRACKETS = str.maketrans("〈〉＜＞", "<><>")
 _ADDRESS_BEGINS = re.compile('[@<:;"\uff20\ufe6b]')
 _MESSAGE_ID = re.compile(r"<([^<>\s]{1,250})>")
 
@@ -358,8 +357,6 @@ def addresses(headers: Headers, name: str, limit: int = _MOST_MAILBOXES) -> Sequ
 
 def _mailbox(text: str) -> Address:
     """One mailbox: “name <a@b>”, “a@b (name)”, “a@b”, or what is left of one."""
-    if "<" not in text:
-        text = text.translate(_WIDE_BRACKETS)
     before, opened, rest = text.rpartition("<")
     if opened:
         email = valid_address(rest.partition(">")[0].strip().removeprefix("mailto:"))

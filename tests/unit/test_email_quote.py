@@ -65,6 +65,7 @@ QUOTED = {
     "Outlook vi": "Từ: Support\nĐã gửi: Thứ Hai 12:00\nĐến: Z\nChủ đề: Đơn\n\ncũ",
     "Outlook he": "מאת: Support\nנשלח: יום שני\nאל: Z\nנושא: הזמנה\n\nישן",
     "Outlook zh-Hant": "發件人: 客服\n發送時間: 2024年1月1日\n收件人: z\n主題: 訂單\n\n舊",
+    "Yahoo phone": "  On Mon, 1 Jan 2024 at 12:00, Support<s@example.com> wrote:   old old",
     "GroupWise": ">>> Support <s@example.com> 1/1/2024 12:00 PM >>>\nold",
     "Zimbra fr": "----- Mail original -----\nDe: Support\nÀ: Z\nObjet: Devis\n\nvieux",
     "Samsung no": "-------- Opprinnelig melding --------\nFra: Support\n\ngammel",
