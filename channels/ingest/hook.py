@@ -61,13 +61,28 @@ async def post(outbound: OutboundMessage, source: Source, seconds: float) -> Sen
         ):
             return _result(reply.status, reply.headers.get("Retry-After", ""), pause)
     except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
-        return SendResult("retry", error=type(error).__name__, retry_after=pause)
+        return SendResult("retry", error=_out_of_reach(error), retry_after=pause)
+
+
+def _out_of_reach(error: Exception) -> str:
+    name = type(error).__name__
+    if isinstance(error, TimeoutError):
+        return (
+            f"接收答复的系统没有及时应答，稍后自动重试（{name}）"
+            f" / The system that receives answers was not in time; it is tried again ({name})"
+        )
+    return (
+        f"连不上接收答复的系统，稍后自动重试（{name}）"
+        f" / The system that receives answers is out of reach; it is tried again ({name})"
+    )
 
 
 def _result(status: int, told: str, pause: float) -> SendResult:
     if 200 <= status < 300:
         return SendResult("sent")
-    error = f"HTTP {status}"
+    error = (
+        f"接收答复的系统应答 HTTP {status} / The system that receives answers said HTTP {status}"
+    )
     if status in _PASSING or status >= 500:
         return SendResult("retry", error=error, retry_after=max(pause, retry_after(told)))
     return SendResult("failed", error=error)

@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
+from tempfile import SpooledTemporaryFile
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import IO, Any, NamedTuple
 from urllib.parse import quote
 
 from aiohttp import web
@@ -48,6 +50,7 @@ STATUS = MappingProxyType(
 
 _BODY_SECONDS = 10.0
 _FILE_SECONDS = 120.0
+_IN_MEMORY = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,12 +215,19 @@ class Fallback:
         session, request = self._session(visit), visit.request
         self._reception.admit(session)
         async with self._service.uploading(session):
-            content = await _content(request, self._service.most_bytes)
-            name, declared = request.query.get("name", ""), request.content_type
-            kept = await self._service.store_file(
-                self._reception, session, name, declared, content
-            )
+            with SpooledTemporaryFile(_IN_MEMORY) as body:
+                await _content(request, self._service.most_bytes, body)
+                async with self._service.memory:
+                    kept = await self._kept(session, request, body)
         return _json({"type": "file"} | kept)
+
+    async def _kept(
+        self, session: Session, request: web.Request, body: SpooledTemporaryFile[bytes]
+    ) -> dict[str, Any]:
+        body.seek(0)
+        content = await asyncio.to_thread(body.read)
+        name, declared = request.query.get("name", ""), request.content_type
+        return await self._service.store_file(self._reception, session, name, declared, content)
 
     async def download(self, visit: Visit) -> web.StreamResponse:
         """A file of the conversation, as nothing but a download."""
@@ -313,33 +323,37 @@ async def _body(request: web.Request) -> bytes:
     """The JSON body. Raises ``Refused`` (``media_type``, ``too_large``, ``slow``)."""
     if request.content_type != "application/json":
         raise Refused("media_type")
-    return await _limited(request, protocol.MAX_FRAME, _BODY_SECONDS, "too_large")
+    with BytesIO() as body:
+        await _limited(request, protocol.MAX_FRAME, _BODY_SECONDS, "too_large", body)
+        return body.getvalue()
 
 
-async def _content(request: web.Request, most: int) -> bytes:
+async def _content(request: web.Request, most: int, body: IO[bytes]) -> None:
     """An uploaded file. Raises ``Refused`` (``file_large``, ``file_empty``, ``slow``)."""
-    content = await _limited(request, most, _FILE_SECONDS, "file_large")
-    if not content:
+    if not await _limited(request, most, _FILE_SECONDS, "file_large", body):
         raise Refused("file_empty")
-    return content
 
 
-async def _limited(request: web.Request, most: int, seconds: float, code: str) -> bytes:
+async def _limited(
+    request: web.Request, most: int, seconds: float, code: str, body: IO[bytes]
+) -> int:
+    """Writes what comes into ``body``; how many bytes."""
     if (request.content_length or 0) > most:
         raise Refused(code)
-    body = bytearray()
+    size = 0
     try:
         async with asyncio.timeout(seconds):
             async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > most:
+                size += len(chunk)
+                if size > most:
                     raise Refused(code)
+                body.write(chunk)
     except TimeoutError:
         raise Refused("slow") from None
     except (BadHttpMessage, web.RequestPayloadError) as error:
         # Not what its Content-Encoding or Transfer-Encoding says.
         raise Refused("malformed", detail=type(error).__name__) from None
-    return bytes(body)
+    return size
 
 
 def _number(request: web.Request, name: str) -> int:

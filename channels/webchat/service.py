@@ -22,10 +22,12 @@ _LINK_SECONDS = 7 * 86_400.0
 """How long a link to a file opens it; every visit to the chat gives new ones."""
 
 _AT_ONCE = 4
-"""Uploads that are held in memory at the same time, half of them of one address."""
+"""Uploads that are held in memory at the same time, once they are whole."""
 
-_MOST_UPLOADING = 64
-"""With those who wait for their turn."""
+_MOST_UPLOADING = 32
+"""With those that come in yet, in files of their own: a slow line holds nobody else up."""
+
+_OF_ONE_ADDRESS = 2
 
 _ADDRESS_SHARE = 10
 """So many times a visitor's files an hour may come from one address: sessions cost nothing."""
@@ -49,8 +51,8 @@ class Service:
         self._uploads = Buckets(clock, options.files_per_hour / 60.0, options.files_per_hour)
         most = _ADDRESS_SHARE * options.files_per_hour
         self._address_uploads = Buckets(clock, most / 60.0, most)
-        self._room_for_uploads = asyncio.Semaphore(_AT_ONCE)
-        self._uploading = Seats(_MOST_UPLOADING, _AT_ONCE // 2)
+        self.memory = asyncio.Semaphore(_AT_ONCE)
+        self._uploading = Seats(_MOST_UPLOADING, _OF_ONE_ADDRESS)
 
     @property
     def most_bytes(self) -> int:
@@ -69,7 +71,9 @@ class Service:
 
     @asynccontextmanager
     async def uploading(self, session: Session) -> AsyncIterator[None]:
-        """Room for one file. One address never has all of it: others want to send files, too.
+        """A place for one file. One address never has all: others want to send files, too.
+
+        Whoever has it whole reads it under ``memory``.
 
         Raises:
             Refused: ``no_files``, ``rate`` or ``connections``.
@@ -82,8 +86,7 @@ class Service:
         self._address_uploads.take(session.address)
         self._uploading.take(session.address)
         try:
-            async with self._room_for_uploads:
-                yield
+            yield
         finally:
             self._uploading.leave(session.address)
 

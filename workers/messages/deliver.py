@@ -160,7 +160,9 @@ class Deliverer:
             result = SendResult("retry", error=str(error), retry_after=_pause(message))
         except Exception as error:  # noqa: BLE001  whatever broke, it may have been sent before it broke
             _log.exception("sending broke", outbound=message.id, channel=message.channel)
-            result = SendResult("unknown", error=type(error).__name__)
+            name = type(error).__name__
+            told = f"发送时出错，详见日志（{name}） / Sending broke, see the log ({name})"
+            result = SendResult("unknown", error=told)
             if channel.repeatable:
                 result = SendResult("retry", error=result.error, retry_after=_pause(message))
         if result.state == "retry" and message.attempts >= _MAX_ATTEMPTS:

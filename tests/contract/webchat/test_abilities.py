@@ -252,6 +252,28 @@ async def test_one_address_leaves_room_for_the_files_of_others(door: Site) -> No
     assert (await upload(door, headers, PNG))["status"] == 200
 
 
+async def test_slow_lines_hold_up_nobody_elses_files(door: Site) -> None:
+    host, port = door.url.removeprefix("http://").split(":")
+    _, headers = await enter(door)
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    places = [f"127.0.0.{n}" for n in (2, 3, 4) for _ in range(2)]
+    slow = [
+        await asyncio.open_connection(host, int(port), local_addr=(place, 0)) for place in places
+    ]
+    for _, writer in slow:
+        writer.write(
+            f"POST /webchat/files?name=a HTTP/1.1\r\nHost: {host}:{port}\r\n{head}"
+            "Content-Length: 2\r\n\r\nx".encode()
+        )
+        await writer.drain()
+    async with asyncio.timeout(10):
+        assert (await upload(door, headers, PNG))["status"] == 200
+    for reader, writer in slow:
+        writer.write(b"x")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        writer.close()
+
+
 async def test_a_file_that_no_message_named_in_time_is_to_be_uploaded_again(door: Site) -> None:
     token, headers = await enter(door)
     sent, kept = await upload(door, headers, PNG), await upload(door, headers, PNG + b"2")

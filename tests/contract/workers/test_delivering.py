@@ -23,6 +23,11 @@ from workers.messages import deliver
 from workers.messages.deliver import Deliverer
 
 
+def broke(name: str) -> str:
+    """What a person is told of an error that no channel has words for."""
+    return f"发送时出错，详见日志（{name}） / Sending broke, see the log ({name})"
+
+
 async def answered(system: System) -> str:
     person = await agent(system.store)
     await system.bring(envelope("a"))
@@ -63,7 +68,7 @@ async def test_what_breaks_while_sending_is_unknown_and_not_repeated(system: Sys
     system.channel.repeatable = False
     system.channel.error = RuntimeError("half way")
     await system.deliverer.run()
-    assert await state(system.store, outbound_id) == ("unknown", "RuntimeError")
+    assert await state(system.store, outbound_id) == ("unknown", broke("RuntimeError"))
     system.channel.error = None
     assert await system.deliverer.run() == 0
 
@@ -187,7 +192,7 @@ async def test_an_attempt_ends_before_its_lease(store: Store) -> None:
     tough.repeatable = False
     slow, fast = await two_talks(system)
     assert await Deliverer(store, {"webchat": tough}, patience=0.1).run() == 2
-    assert await state(store, slow) == ("unknown", "TimeoutError")
+    assert await state(store, slow) == ("unknown", broke("TimeoutError"))
     assert (await state(store, fast))[0] == "sent"
 
 
