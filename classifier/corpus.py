@@ -1,7 +1,8 @@
 """The messages of a training run, counted once for all the vocabularies fitted on them."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from classifier.features import (
     cue_group,
     terms,
 )
-from classifier.keys import Floats
+from classifier.keys import Floats, Integers
 from classifier.vocabulary import WEIGHTED, Vocabulary
 from models.training import Taxonomy
 
@@ -97,12 +98,51 @@ def _parts(sizes: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
     yield first, len(sizes)
 
 
+_SIEVED = 2_000_000
+"""Characters from which terms are sieved before they are counted by name: most of those of long
+letters occur once, and each takes a hundred bytes or two."""
+
+_SLOTS = 1 << 26
+_APART = _SLOTS // len(WEIGHTED)
+
+
+def _recurring(
+    analyses: Sequence[Analysis], config: FeatureConfig
+) -> Callable[[str, set[str]], Iterable[str]]:
+    """Lets through each term of a block that ``min_count`` messages have, and few others.
+
+    Counted by a hash, so that what shares its slot with others may pass, too. Which those are
+    differs from process to process: they have to be counted again by name.
+    """
+    if sum(len(analysis.normal) for analysis in analyses) < _SIEVED:
+        return lambda _block, found: found
+    least = min(config.min_count, np.iinfo(np.uint8).max)
+    times = np.zeros(_SLOTS, np.uint8)
+    for analysis in analyses:
+        for block, found in terms(analysis, config).items():
+            slots = np.unique(_slots(block, set(found)))
+            times[slots] += times[slots] < least
+
+    def sieve(block: str, found: set[str]) -> Iterable[str]:
+        once = list(found)
+        return compress(once, (times[_slots(block, once)] >= least).tolist())
+
+    return sieve
+
+
+def _slots(block: str, found: Collection[str]) -> Integers:
+    hashes = np.fromiter(map(hash, found), np.int64, len(found))
+    slots: Integers = (hashes + WEIGHTED.index(block) * _APART) % _SLOTS
+    return slots
+
+
 def _widest(analyses: Sequence[Analysis], taxonomy: Taxonomy, config: FeatureConfig) -> Vocabulary:
     """Every term that any part of the messages could give."""
     messages_with: dict[str, Counter[str]] = {block: Counter() for block in WEIGHTED}
+    recurring = _recurring(analyses, config)
     for analysis in analyses:
         for block, found in terms(analysis, config).items():
-            messages_with[block].update(set(found))
+            messages_with[block].update(recurring(block, set(found)))
     frequent = {
         block: tuple(sorted(term for term, count in each.items() if count >= config.min_count))
         for block, each in messages_with.items()

@@ -23,8 +23,9 @@ _BANDS, _VALUES = 80, 4
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 """An odd constant that spreads a band's values over 64 bits (Knuth, TAOCP 6.4)."""
 
-_PAIRS = 200_000
-"""Candidate pairs compared at once."""
+_AT_ONCE = 8_000_000
+"""Shingles of candidate pairs that are compared at once: of letters of many pages, two hundred
+thousand pairs are gigabytes."""
 
 _CROWD, _NEAR = 400, 16
 """Of more texts than a crowd that agree in a band, each is compared with the next few only: a
@@ -100,8 +101,8 @@ def _alike(shingles: Sequence[Shingles]) -> list[tuple[int, int]]:
     one, other = _candidates(sets)
     sizes = np.diff(sets.indptr)
     pairs: list[tuple[int, int]] = []
-    for start in range(0, len(one), _PAIRS):
-        left, right = one[start : start + _PAIRS], other[start : start + _PAIRS]
+    cuts = np.flatnonzero(np.diff(np.cumsum(sizes[one] + sizes[other]) // _AT_ONCE)) + 1
+    for left, right in zip(np.split(one, cuts), np.split(other, cuts), strict=True):
         shared = np.asarray(sets[left].multiply(sets[right]).sum(axis=1)).ravel()
         alike = shared >= ALIKE * (sizes[left] + sizes[right] - shared)
         pairs += zip(left[alike].tolist(), right[alike].tolist(), strict=True)

@@ -23,7 +23,7 @@ from classifier import (
 from classifier.bundle import Bundle
 from classifier.corpus import Corpus
 from classifier.examples import Example
-from classifier.features import Analyser, Extractor, terms
+from classifier.features import Analyser, Extractor, FeatureConfig, terms
 from classifier.judge import judge
 from classifier.machines import TrainConfig
 from classifier.predict import Classifier
@@ -217,7 +217,7 @@ def test_near_duplicates_and_conversations_stay_in_one_fold() -> None:
 
 
 def test_alike_pairs_are_all_pairs_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(examples, "_PAIRS", 7)
+    monkeypatch.setattr(examples, "_AT_ONCE", 300)
     items = [example.item for example in samples()[:80]] + [
         Text("好"),
         Text("好"),
@@ -266,3 +266,25 @@ def test_counting_some_messages_at_a_time_changes_nothing(
     again = formats.to_files(train(samples(), TAXONOMY, now=0.0))
     whole = formats.to_files(bundle)
     assert {name for name in whole if again[name] != whole[name]} <= {"card.json", "manifest.json"}
+
+
+def test_sieving_terms_before_they_are_counted_by_name_changes_nothing(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With so few slots that most are shared, some that occur once pass the sieve, too."""
+    monkeypatch.setattr(corpus, "_SIEVED", 0)
+    monkeypatch.setattr(corpus, "_SLOTS", 256)
+    monkeypatch.setattr(corpus, "_APART", 64)
+    again = formats.to_files(train(samples(), TAXONOMY, now=0.0))
+    whole = formats.to_files(bundle)
+    assert {name for name in whole if again[name] != whole[name]} <= {"card.json", "manifest.json"}
+
+
+def test_the_sieve_keeps_back_what_occurs_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpus, "_SIEVED", 0)
+    analyse = Analyser(TAXONOMY, default_cut())
+    analyses = [analyse(Text(f"alike {chr(0x61 + at) * 2}{at} alone")) for at in range(9)]
+    recurring = corpus._recurring(analyses, FeatureConfig())
+    found = {"alike", "alone", "bb1", "alike bb1"}
+    assert set(recurring("word", found)) == {"alike", "alone"}
+    assert set(recurring("subject", found)) == set()
