@@ -1,13 +1,18 @@
 """Fixtures that every suite may ask for: the real services, started once, when first wanted."""
 
+import asyncio
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from tests.services import PostgresServer, ValkeyServer, postgres_server, valkey_server
 from workers.processes import heap
+
+if TYPE_CHECKING:
+    from tests.databases import PostgresCopies
 
 # What an example takes says more of what else the machine does than of the code.
 settings.register_profile("untimed", deadline=None)
@@ -40,16 +45,23 @@ def postgres_url(postgres: PostgresServer) -> Iterator[str]:
         outside.submit(postgres.drop_database, name).result()
 
 
-@pytest.fixture
-def migrated_postgres_url(postgres: PostgresServer) -> Iterator[str]:
-    """As ``postgres_url``, with today's schema."""
-    from tests.databases import postgres_template  # with all of Alembic, which few suites need
+@pytest.fixture(scope="session")
+def postgres_copies(postgres: PostgresServer) -> "PostgresCopies":
+    """The session's databases with today's schema."""
+    from tests.databases import PostgresCopies  # with all of Alembic, which few suites need
 
+    return PostgresCopies(postgres)
+
+
+@pytest.fixture
+def migrated_postgres_url(
+    postgres: PostgresServer, postgres_copies: "PostgresCopies"
+) -> Iterator[str]:
+    """As ``postgres_url``, with today's schema."""
     with ThreadPoolExecutor(1) as outside:
-        template = outside.submit(postgres_template, postgres).result()
-        name = outside.submit(postgres.create_database, template).result()
+        name = outside.submit(asyncio.run, postgres_copies.lend()).result()
         yield postgres.url(name)
-        outside.submit(postgres.drop_database, name).result()
+        outside.submit(asyncio.run, postgres_copies.take_back(name)).result()
 
 
 @pytest.fixture(scope="session")

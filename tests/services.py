@@ -17,11 +17,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
 
 NOBODY = 65534
 """initdb and postgres refuse to run as root; this uid owns nothing else."""
@@ -107,29 +109,46 @@ class PostgresServer:
     def url(self, database: str) -> str:
         return f"postgresql+asyncpg://postgres:{self.password}@127.0.0.1:{self.port}/{database}"
 
-    def create_database(self, template: str = "template1") -> str:
-        name = f"t{secrets.token_hex(6)}"
-        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-        return name
+    def create_database(self) -> str:
+        return self._run(self.create())
 
     def drop_database(self, name: str) -> None:
-        self.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        self._run(self.drop(name))
 
     def execute(self, statement: str) -> None:
         """Runs one administrative statement, from outside or inside a running loop."""
+        self._run(self._execute(statement))
+
+    async def create(self, template: str = "template1") -> str:
+        """The name of a new database."""
+        name = f"t{secrets.token_hex(6)}"
+        await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return name
+
+    async def drop(self, name: str) -> None:
+        await self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    @asynccontextmanager
+    async def connected(self, database: str = "postgres") -> AsyncIterator[Any]:
+        """A connection of asyncpg as the superuser."""
         import asyncpg  # not for the unit tests, which ask for no database
 
-        async def run() -> None:
-            connection = await asyncpg.connect(
-                host="127.0.0.1", port=self.port, user="postgres", password=self.password
-            )
-            try:
-                await connection.execute(statement)
-            finally:
-                await connection.close()
+        connection = await asyncpg.connect(
+            host="127.0.0.1", port=self.port, user="postgres", password=self.password,
+            database=database,
+        )  # fmt: skip
+        try:
+            yield connection
+        finally:
+            await connection.close()
 
+    async def _execute(self, statement: str) -> None:
+        async with self.connected() as connection:
+            await connection.execute(statement)
+
+    def _run(self, work: Coroutine[Any, Any, _T]) -> _T:
         with asyncio.Runner() as runner:
-            runner.run(run())
+            return runner.run(work)
 
 
 def _reachable_install(home: Path) -> Path:
