@@ -3,13 +3,15 @@
 import time
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import aiohttp
 import pytest
 
 from tests.flow.clients import Relay, relay_settings
-from tests.flow.system import Prepared, System, distributed, embedded
-from tests.services import PostgresServer, free_port, valkey_server
+from tests.flow.load import UNLIMITED
+from tests.flow.system import Prepared, System, distributed, embedded, planted
+from tests.services import PostgresServer, ValkeyServer, free_port, valkey_server
 
 PROVEN = {
     # Our test customers write from this machine: their domains count as proven.
@@ -102,6 +104,38 @@ def running(system: System) -> Iterator[System]:
         system.stop()
     finally:
         system.destroy()
+
+
+class Laden(NamedTuple):
+    """A system for the load of ``load.py``, not yet started, that takes a bug if one is named."""
+
+    system: System
+    valkey: ValkeyServer | None
+    """Beside the roles; ``shouli run`` has its own."""
+
+
+@pytest.fixture(params=["embedded", "distributed"])
+def laden(
+    request: pytest.FixtureRequest, prepared: Prepared, home: Path, relay: Relay
+) -> Iterator[Laden]:
+    """``shouli run``; and PostgreSQL, Valkey and two workers."""
+    settings = {**UNLIMITED, **relay_settings(relay.port), **planted()}
+    if request.param == "embedded":
+        yield from _destroyed(Laden(embedded(home, prepared, settings), None))
+        return
+    postgres: PostgresServer = request.getfixturevalue("postgres")
+    database = postgres.create_database()
+    with valkey_server() as valkey:
+        services = {"SHOULI_DATABASE_URL": postgres.url(database), "SHOULI_REDIS_URL": valkey.url}
+        yield from _destroyed(Laden(distributed(home, prepared, services, settings), valkey))
+    postgres.drop_database(database)
+
+
+def _destroyed(laden: Laden) -> Iterator[Laden]:
+    try:
+        yield laden
+    finally:
+        laden.system.destroy()
 
 
 @pytest.fixture

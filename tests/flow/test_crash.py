@@ -22,10 +22,9 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -33,11 +32,12 @@ import pytest
 
 from config.settings import load as load_settings
 from models.store import Store
-from tests.flow.clients import Relay, at_the_desk, relay_settings, until
-from tests.flow.load import UNLIMITED, Load, findings, unprocessed
-from tests.flow.system import ROLES, Prepared, System, distributed, embedded, planted
+from tests.flow.clients import Relay, at_the_desk, until
+from tests.flow.conftest import Laden
+from tests.flow.load import Load, findings, unprocessed
+from tests.flow.system import ROLES, System
 from tests.receiver import Receiver
-from tests.services import PostgresServer, ValkeyServer, valkey_server
+from tests.services import ValkeyServer
 from workers.assembly.wiring import make_store
 
 KILLS = {
@@ -68,21 +68,12 @@ class Killing:
     kill: Callable[[str], Awaitable[None]]
 
 
-@pytest.fixture(params=["embedded", "distributed"])
-def killing(
-    request: pytest.FixtureRequest, prepared: Prepared, home: Path, relay: Relay
-) -> Iterator[Killing]:
+@pytest.fixture
+def killing(laden: Laden) -> Killing:
     """``shouli run``, which brings back what dies; or roles that the test starts again."""
-    settings = {**UNLIMITED, **relay_settings(relay.port), **planted()}
-    if request.param == "embedded":
-        yield _embedded(embedded(home, prepared, settings))
-        return
-    postgres: PostgresServer = request.getfixturevalue("postgres")
-    database = postgres.create_database()
-    with valkey_server() as valkey:
-        services = {"SHOULI_DATABASE_URL": postgres.url(database), "SHOULI_REDIS_URL": valkey.url}
-        yield _distributed(distributed(home, prepared, services, settings), valkey)
-    postgres.drop_database(database)
+    if laden.valkey is None:
+        return _embedded(laden.system)
+    return _distributed(laden.system, laden.valkey)
 
 
 def _embedded(system: System) -> Killing:
@@ -173,7 +164,6 @@ async def test_kills_lose_nothing_double_nothing_and_park_nothing(
     finally:
         await load.leave()
         await store.close()
-        await asyncio.to_thread(system.destroy)
 
 
 async def _outsiders_heard(store: Store, receiver: Receiver, since: int) -> None:

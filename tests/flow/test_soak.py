@@ -13,22 +13,20 @@ import asyncio
 import os
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 
 import aiohttp
 import psutil
-import pytest
 
 from config.settings import load as load_settings
 from models.store import Store
-from tests.flow.clients import Agent, Relay, Visitor, at_the_desk, relay_settings, until
-from tests.flow.load import PATIENT_SECONDS, UNLIMITED, Load, findings, unprocessed
-from tests.flow.system import Prepared, System, distributed, embedded, planted
-from tests.services import PostgresServer, valkey_server
+from tests.flow.clients import Agent, Visitor, at_the_desk, until
+from tests.flow.conftest import Laden
+from tests.flow.load import PATIENT_SECONDS, Load, findings, unprocessed
+from tests.flow.system import System
 from workers.assembly.wiring import make_store
 
 SECONDS = float(os.environ.get("SOAK_MINUTES", "0.25")) * 60
@@ -67,32 +65,10 @@ class Look:
     threads: int
 
 
-@pytest.fixture(params=["embedded", "distributed"])
-def soaking(
-    request: pytest.FixtureRequest, prepared: Prepared, home: Path, relay: Relay
-) -> Iterator[System]:
-    settings = {**UNLIMITED, **relay_settings(relay.port), **planted()}
-    if request.param == "embedded":
-        yield from _ended(embedded(home, prepared, settings))
-        return
-    postgres: PostgresServer = request.getfixturevalue("postgres")
-    database = postgres.create_database()
-    with valkey_server() as valkey:
-        services = {"SHOULI_DATABASE_URL": postgres.url(database), "SHOULI_REDIS_URL": valkey.url}
-        yield from _ended(distributed(home, prepared, services, settings))
-    postgres.drop_database(database)
-
-
-def _ended(system: System) -> Iterator[System]:
-    try:
-        yield system
-    finally:
-        system.destroy()
-
-
 async def test_what_processes_hold_does_not_grow_with_what_they_do(
-    soaking: System, http: aiohttp.ClientSession
+    laden: Laden, http: aiohttp.ClientSession
 ) -> None:
+    soaking = laden.system
     store = make_store(load_settings(environ=soaking.environ))
     load = Load(soaking, SEED, mails=4.0, chats=3.0)
     dice = random.Random(SEED)
