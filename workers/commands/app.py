@@ -122,13 +122,23 @@ def run(config: ConfigOption = None) -> None:
 
 
 @app.command()
-def migrate(config: ConfigOption = None) -> None:
+def migrate(
+    config: ConfigOption = None,
+    train: Annotated[
+        bool,
+        typer.Option(
+            "--train",
+            help="分类器与新版本不符时现在就训练，不等 work 启动 "
+            "/ Train now where no classifier fits this version, not when work starts.",
+        ),
+    ] = False,
+) -> None:
     """升级数据库结构，并准备首个分类器与账号 / Bring the schema up to date."""
     with heap.loading():
         from workers.commands.setup import prepare
 
     settings = _settings(config, "migrate")
-    show_created(asyncio.run(prepare(settings, lambda text: out.print(text))))
+    show_created(asyncio.run(prepare(settings, lambda text: out.print(text), train=train)))
     out.print("数据库已是最新 / The database is up to date")
 
 
@@ -159,9 +169,14 @@ def intake(config: ConfigOption = None) -> None:
 def work(config: ConfigOption = None) -> None:
     """角色：处理、分类、分单、发送 / Role: process, classify, route, deliver."""
     with heap.loading():
+        from workers.commands.setup import train_apart, until_one_serves
         from workers.roles import work as role
 
-    role.run(_settings(config, "work"))
+    settings = _settings(config, "work")
+    if settings.redis_url is not None:
+        options = ["--config", str(config)] if config else []
+        asyncio.run(until_one_serves(settings, lambda: train_apart(options)))
+    role.run(settings)
 
 
 @app.command()

@@ -1,8 +1,11 @@
 """The first start: schema, classifier, people. Each step may run again and changes nothing."""
 
+import asyncio
 import contextlib
+import os
 import secrets
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -11,14 +14,15 @@ from classifier import bundles
 from config.settings import Settings, load_rules, load_taxonomy
 from desk.auth import hash_password
 from models.agent import Role
-from models.errors import Conflict
-from models.migrations import migrate
+from models.errors import Conflict, Temporary
+from models.migrations import check, migrate
 from models.routing import TRIAGE
 from models.store import Store
 from models.store.ground.sealing import check_key
 from models.training import Taxonomy
 from workers.assembly.wiring import make_store
 from workers.learning.serving import serviceable
+from workers.processes import tether
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -66,10 +70,14 @@ class Created:
     password: str
 
 
-async def prepare(settings: Settings, say: Callable[[str], None]) -> list[Created]:
+async def prepare(
+    settings: Settings, say: Callable[[str], None], *, train: bool = False
+) -> list[Created]:
     """Migrates, trains the first classifier, creates the first people.
 
-    ``say`` is told what takes time. Returns the accounts that were created now.
+    A classifier that an upgrade has left refused is followed by another only with ``train``: the
+    doors need none, and what comes meanwhile is acknowledged and waits for ``work``, which sees
+    to that first. ``say`` is told what takes time. Returns the accounts that were created now.
 
     Raises:
         SetupError, Permanent: the master key is gone, or another one than the database's.
@@ -80,7 +88,8 @@ async def prepare(settings: Settings, say: Callable[[str], None]) -> list[Create
         await migrate(store.db)
         await check_key(store.db, store.vault)
         await first_rules(settings, store)
-        await first_bundle(settings, store, load_taxonomy(settings), say)
+        if train or await store.bundles.champion() is None:
+            await first_bundle(settings, store, load_taxonomy(settings), say)
         return await first_people(store)
     finally:
         await store.close()
@@ -132,6 +141,66 @@ async def first_bundle(
     await store.bundles.add(bundle_id, {"id": card.id, "metrics": card.metrics}, content)
     with contextlib.suppress(Conflict):  # another host was faster with the same
         await store.bundles.promote(bundle_id, None)
+
+
+_SEED, _SEED_SECONDS = "seed", 20.0
+"""The lease of who trains on the seed, and for how long it is held at a time."""
+
+_LOOK_SECONDS = 2.0
+
+
+async def until_one_serves(settings: Settings, train: Callable[[], Awaitable[object]]) -> None:
+    """Returns once a classifier can serve, or none could be trained.
+
+    Where an upgrade or another taxonomy left all refused, one of all processes that wait here
+    calls ``train``.
+
+    Raises:
+        Permanent: the schema is not this program's.
+    """
+    store, me = make_store(settings), secrets.token_hex(8)
+    folder, taxonomy = settings.data_dir / "bundles", load_taxonomy(settings)
+    refused: str | None = None
+    try:
+        await check(store.db)
+        while True:
+            champion = await store.bundles.champion()
+            if champion != refused and await serviceable(store, folder, taxonomy) is not None:
+                return
+            if champion is None:
+                return
+            if await store.leases.take(_SEED, me, _SEED_SECONDS) is None:
+                refused = champion
+                await asyncio.sleep(_LOOK_SECONDS)
+                continue
+            if await store.bundles.champion() == champion:
+                await _while_holding(store, me, train)
+                return
+    except Temporary as error:
+        _log.warning("not looked whether a classifier serves", error=str(error))
+    finally:
+        await store.close()
+
+
+async def _while_holding(store: Store, me: str, train: Callable[[], Awaitable[object]]) -> None:
+    training = asyncio.ensure_future(train())
+    while not training.done():
+        await asyncio.wait({training}, timeout=_SEED_SECONDS / 4)
+        with contextlib.suppress(Temporary):
+            await store.leases.take(_SEED, me, _SEED_SECONDS)
+    await training
+
+
+async def train_apart(options: Sequence[str]) -> None:
+    """Trains in a process of its own, which ends with this one: what it loads need not stay."""
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-S", tether.__file__, str(os.getpid())),
+        *(sys.executable, "-m", "workers", "migrate", "--train", *options),
+        # One core at most: the doors are open.
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+    )
+    if ended := await child.wait():
+        _log.error("nothing labels until somebody retrains", error=f"exit {ended}")
 
 
 async def first_people(store: Store) -> list[Created]:

@@ -1,7 +1,8 @@
 """A start leaves a classifier that serves, after an upgrade too."""
 
+import asyncio
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from classifier import bundles, train
 from classifier.train import TrainingRefused
-from config.settings import load, load_taxonomy
+from config.settings import Settings, load, load_taxonomy
 from models.errors import Permanent
 from models.routing import TRIAGE
 from models.store import Store
@@ -19,7 +20,8 @@ from tests.contract.classifier.test_bundle_files import packed_as_before
 from tests.contract.workers.test_retrain import TAXONOMY, small_bundle
 from tests.databases import migrated_sqlite
 from workers.assembly.wiring import make_store
-from workers.commands.setup import first_bundle, first_people, prepare
+from workers.commands import setup
+from workers.commands.setup import first_bundle, first_people, prepare, until_one_serves
 from workers.learning.serving import Serving
 from workers.processes.home import SetupError, master_key
 
@@ -86,6 +88,71 @@ async def test_a_champion_that_no_longer_fits_is_followed_by_the_seeds(
     assert champion is not None
     assert champion != "f" * 32
     assert bundles.load(tmp_path / "bundles" / champion).card.id == champion
+
+
+@pytest.fixture
+async def upgraded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Settings, Store]]:
+    """A data folder whose champion is of an older format, and its store."""
+    monkeypatch.setattr(setup, "load_taxonomy", lambda _settings: TAXONOMY)
+    migrated_sqlite(tmp_path)
+    key = b64encode(b"m" * 32).decode()
+    environ = {"SHOULI_DATA_DIR": str(tmp_path), "SHOULI_MASTER_KEY": key}
+    settings = load(environ=environ, folder=tmp_path)
+    store = make_store(settings)
+    await store.bundles.add("f" * 32, {}, b"of an older format")
+    await store.bundles.promote("f" * 32, None)
+    yield settings, store
+    await store.close()
+
+
+async def test_an_upgrade_keeps_no_door_shut_for_its_training(
+    upgraded: tuple[Settings, Store], trained: list[Path]
+) -> None:
+    settings, store = upgraded
+    await prepare(settings, print)
+    assert trained == []
+    await prepare(settings, print, train=True)
+    assert len(trained) == 1
+    assert await store.bundles.champion() != "f" * 32
+
+
+async def test_of_all_workers_one_trains_and_the_others_wait_for_it(
+    upgraded: tuple[Settings, Store], trained: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, _ = upgraded
+    monkeypatch.setattr(setup, "_LOOK_SECONDS", 0.01)
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def train_now() -> None:
+        begun.set()
+        await go.wait()
+        await prepare(settings, print, train=True)
+
+    waiting = [asyncio.ensure_future(until_one_serves(settings, train_now)) for _ in range(3)]
+    await begun.wait()
+    done, _ = await asyncio.wait(waiting, timeout=0.2)
+    assert done == set()
+    go.set()
+    await asyncio.gather(*waiting)
+    assert len(trained) == 1
+    await until_one_serves(settings, train_now)
+    assert len(trained) == 1
+
+
+async def test_a_training_that_fails_keeps_nobody_waiting(
+    upgraded: tuple[Settings, Store],
+) -> None:
+    settings, store = upgraded
+    tried: list[int] = []
+
+    async def fail() -> None:
+        tried.append(1)
+
+    await until_one_serves(settings, fail)
+    assert tried == [1]
+    assert await store.bundles.champion() == "f" * 32
 
 
 async def test_a_champion_of_the_format_before_serves_on_and_keeps_its_history(
