@@ -422,7 +422,8 @@ async def _take(
     """(token, whether alone, rows) of what is leased now; None when there is nothing."""
     c = envelope.c
     free = (
-        (c.state == "new")
+        # Word for word: a plan that PostgreSQL makes for any value would read every envelope.
+        (c.state == literal_column("'new'"))
         & (c.lane == LANES.index(lane))
         & (c.not_before <= tx.now)
         & c.lease.is_(None)

@@ -15,6 +15,8 @@ from models.store.intake import envelopes
 from models.store.intake.envelopes import INLINE_BYTES, PATIENCE_SECONDS, finish
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import envelope, leased, thread
+from tests.contract.store.plans import watched
+from tests.contract.store.test_database import other
 
 
 async def test_the_same_key_with_the_same_body_is_known_and_with_another_a_conflict(
@@ -291,3 +293,24 @@ async def test_who_was_tried_alone_in_a_flood_goes_behind_it_again(
         healthy = await store.envelopes.lease(Lane.LIVE, 1, 30.0)
         assert healthy
         assert not healthy.alone
+
+
+async def test_a_plan_for_any_value_reads_what_waits_and_no_more(
+    migrated_postgres_url: str,
+) -> None:
+    """PostgreSQL may plan a statement once for all values; a state it does not know fits none."""
+    store = other(migrated_postgres_url)
+    await store.envelopes.accept([envelope("a")])
+    async with watched(store.db) as asked:
+        assert (await leased(store)).envelopes
+    (look,) = [statement for statement in asked.statements if "SKIP LOCKED" in statement]
+    values = ", ".join(repr(value) for value in asked.statements[look])
+    async with store.db.write() as tx:
+        await tx.conn.execute(text("SET LOCAL plan_cache_mode = force_generic_plan"))
+        await tx.conn.execute(text("SET LOCAL enable_seqscan = off"))
+        await tx.conn.exec_driver_sql(f"PREPARE look AS {look}")
+        plan = await tx.conn.exec_driver_sql(f"EXPLAIN EXECUTE look({values})")
+        used = {line.split(" using ")[1].split()[0] for (line,) in plan if " using " in line}
+        await tx.conn.exec_driver_sql("DEALLOCATE look")
+    await store.close()
+    assert used == {"ix_envelope_todo"}
