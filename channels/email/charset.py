@@ -149,6 +149,9 @@ _FOREIGN = re.compile(f"[{_CJK}]")
 _LONELY = re.compile(rf"(?<=[A-Za-z])[{_CJK}](?![{_CJK}])|(?<![{_CJK}])[{_CJK}](?=[A-Za-z])")
 """One such character in a Latin word: “Från” and “INFORMAÇÃO” are Chinese by accident only."""
 
+_LATIN_LETTERS = re.compile(rb"[\xc0-\xd6\xd8-\xf6\xf8-\xff][A-Za-z\xc0-\xd6\xd8-\xf6\xf8-\xff]")
+"""Two bytes that are letters in Western charsets: a word, where “SIM卡” would be “SIM¿¨”."""
+
 _WITH_HIGH_BIT = bytes(byte | 0x80 if byte > 0x20 else byte for byte in range(256))
 
 
@@ -315,8 +318,9 @@ def _guesses(sample: bytes) -> list[str]:
 def _in_latin_words(sample: bytes, charset: str) -> bool:
     """Whether it would be East Asian characters one by one within words of Latin letters."""
     text = sample.decode(charset, "ignore")
-    lonely = len(_LONELY.findall(text))
-    return 2 * lonely > len(_FOREIGN.findall(text))
+    lonely = (found.encode(charset) for found in _LONELY.findall(text))
+    in_words = sum(1 for pair in lonely if _LATIN_LETTERS.fullmatch(pair))
+    return 2 * in_words > len(_FOREIGN.findall(text))
 
 
 def _strict(data: bytes, charset: str) -> str | None:

@@ -181,6 +181,13 @@ def test_letters_within_latin_words_are_no_chinese(text: str, declared: str | No
     assert decode(text.encode("latin-1"), declared) == text
 
 
+@pytest.mark.parametrize("text", ["SIM卡", "A座B栋", "iPhone壳", "X光", "Q币", "K歌", "a店b店"])
+@pytest.mark.parametrize("declared", ["iso-8859-1", "us-ascii", None])
+def test_chinese_may_stand_alone_beside_latin_letters(text: str, declared: str | None) -> None:
+    """Its bytes would be signs, not letters: nobody writes “SIM¿¨”."""
+    assert decode(text.encode("gbk"), declared) == text
+
+
 @pytest.mark.parametrize(
     ("text", "encoding", "declared"),
     [
