@@ -103,6 +103,8 @@ async def set_scene(store: Store, clock: FakeClock, who: dict[str, str], serial:
     passed = await held("passed", "giver")
     await store.transfers.offer(passed, who["giver"], 600.0, skill="taker", needs=able("taker"))
     mail = await held("mail", "busy")
+    # Withdrawn when it is interrupted.
+    await store.transfers.offer(mail, who["busy"], 600.0, to=who["free"])
     urgent = await new("urgent", "busy", units=1)
     await change(store, urgent, interrupts=True)
     unwanted = await new("unwanted", "forgiven")
