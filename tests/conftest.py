@@ -55,11 +55,12 @@ def postgres_copies(postgres: PostgresServer) -> "PostgresCopies":
 
 @pytest.fixture
 def migrated_postgres_url(
-    postgres: PostgresServer, postgres_copies: "PostgresCopies"
+    request: pytest.FixtureRequest, postgres: PostgresServer, postgres_copies: "PostgresCopies"
 ) -> Iterator[str]:
-    """As ``postgres_url``, with today's schema."""
+    """As ``postgres_url``, with today's schema; never used before for ``unused_database``."""
+    unused = request.node.get_closest_marker("unused_database") is not None
     with ThreadPoolExecutor(1) as outside:
-        name = outside.submit(asyncio.run, postgres_copies.lend()).result()
+        name = outside.submit(asyncio.run, postgres_copies.lend(unused=unused)).result()
         yield postgres.url(name)
         outside.submit(asyncio.run, postgres_copies.take_back(name)).result()
 

@@ -84,9 +84,13 @@ class PostgresCopies:
         self._shapes: dict[str, str] = {}
         self._idle: list[str] = []
 
-    async def lend(self) -> str:
-        """The name of a database that looks as a migration leaves it."""
-        if self._idle:
+    async def lend(self, *, unused: bool = False) -> str:
+        """The name of a database that looks as a migration leaves it.
+
+        ``unused``: for who looks at plans, which depend on the pages that deleted rows and
+        index entries keep.
+        """
+        if self._idle and not unused:
             return self._idle.pop()
         name = await self._server.create(self._template)
         async with self._server.connected(name) as connection:

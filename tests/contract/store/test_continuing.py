@@ -176,6 +176,7 @@ async def test_a_long_name_is_found_whole(store: Store) -> None:
     assert [len(names) for names in await talks(store)] == [1, 2]
 
 
+@pytest.mark.unused_database
 async def test_the_earlier_mail_is_found_by_its_index(store: Store) -> None:
     await come(store, "1", mail("m1"))
     async with watched(store.db) as asked:

@@ -295,6 +295,7 @@ async def test_who_was_tried_alone_in_a_flood_goes_behind_it_again(
         assert not healthy.alone
 
 
+@pytest.mark.unused_database
 async def test_a_plan_for_any_value_reads_what_waits_and_no_more(
     migrated_postgres_url: str,
 ) -> None:

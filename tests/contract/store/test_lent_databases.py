@@ -27,6 +27,18 @@ async def used(postgres_copies: PostgresCopies) -> AsyncIterator[str]:
     await postgres_copies.take_back(name)
 
 
+async def test_who_looks_at_plans_gets_one_that_nobody_has_used(
+    postgres_copies: PostgresCopies, used: str
+) -> None:
+    await postgres_copies.take_back(used)
+    unused = await postgres_copies.lend(unused=True)
+    assert unused != used
+    await postgres_copies.take_back(unused)
+    names = [await postgres_copies.lend(), await postgres_copies.lend()]
+    await postgres_copies.take_back(next(name for name in names if name != used))
+    assert used in names
+
+
 async def _returned(copies: PostgresCopies, name: str) -> bool:
     """Whether it is lent again after it was given back."""
     await copies.take_back(name)

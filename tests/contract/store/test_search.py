@@ -311,6 +311,7 @@ async def test_nothing_is_to_be_read_in_it(store: Store, ticket: str) -> None:
 # -- quick for years -------------------------------------------------------------------
 
 
+@pytest.mark.unused_database
 async def test_each_database_looks_into_its_index(store: Store, ticket: str) -> None:
     asked = question("欧阳小红 电视")
     async with watched(store.db) as seen:

@@ -82,6 +82,7 @@ async def test_what_no_answer_carried_is_forgotten_after_a_time(
     assert await store.tickets.reply(ticket, me, "z", "c3", TicketState.ACTIVE, [young.id])
 
 
+@pytest.mark.unused_database
 async def test_uploads_are_forgotten_by_their_index(store: Store) -> None:
     async with watched(store.db) as asked:
         await store.uploads.forget(await store.db.now())

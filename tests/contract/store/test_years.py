@@ -133,6 +133,7 @@ async def test_what_a_webhook_is_owed_next_is_found_without_sorting_all_of_it(
     assert "TEMP B-TREE" not in steps
 
 
+@pytest.mark.unused_database
 @pytest.mark.parametrize("acts", [EVERY_MOMENT, LOOKED_AT], ids=["every moment", "looked at"])
 async def test_no_table_that_grows_is_read_whole(
     store: Store, clock: FakeClock, acts: Mapping[str, Act]
