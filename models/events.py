@@ -20,7 +20,11 @@ STATE_CHANGES: dict[str, Kind] = {
         "labelled, in its queue for the first time",
         (*_MOVE, "skill_class", "abstained", "labels"),
     ),
-    "ticket.assigned": Kind("到了某人手上：派给、接入、接手、转交", "somebody has it now", _MOVE),
+    "ticket.assigned": Kind(
+        "到了某人手上：派给、接入、接手、转交；自己收回误结束的（retaken）",
+        "somebody has it now; retaken: by taking back what they had ended by mistake",
+        (*_MOVE, "retaken"),
+    ),
     "ticket.requeued": Kind(
         "从某人手上回到队列，等待时间不变",
         "back from somebody's hands to the queue, its age kept",

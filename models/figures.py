@@ -198,8 +198,9 @@ FIGURES: Mapping[str, Figure] = {
     ),
     "reopened": Figure(
         "重开量", "Reopened", "count",
-        "期间内从已解决、已关闭重新打开的工单",
-        "tickets that were reopened in the period after they had been resolved or closed",
+        "期间内从已解决、已关闭重新打开的工单；坐席收回自己误点的不算",
+        "tickets that were reopened in the period after they had been resolved or closed;"
+        " not those that whoever resolved them by mistake took back",
     ),
     "reopen_rate": Figure(
         "重开率", "Reopen rate", "share", "重开量 ÷ 解决量", "reopened by resolved"

@@ -199,7 +199,7 @@ class Desk {
         notice(t(words), kind);
         speak(t(words));
       }
-      if (event.kind === "ticket.assigned" && event.data.owner === state.me.id) {
+      if (event.kind === "ticket.assigned" && event.data.owner === state.me.id && !event.data.retaken) {
         this.arriving = event.data.state === "offered" ? "new.offer" : "new.ticket";
         this.arrived = event.ticket_id;
       }

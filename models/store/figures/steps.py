@@ -16,7 +16,9 @@ _KNOWN = frozenset({"ticket.created", "ticket.queued"})
 
 
 async def _keep(tx: Tx, events: Sequence[Event]) -> None:
-    steps = [_step(event) for event in events if event.kind != _PRESENCE]
+    moves = (event for event in events if event.kind != _PRESENCE)
+    # Without this step the end is counted once, by the next one, and nothing was reopened.
+    steps = [_step(event) for event in moves if not event.data.get("retaken")]
     await tx.insert(ticket_step, steps)
     for event in events:
         if event.kind == _PRESENCE:

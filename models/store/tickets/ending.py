@@ -141,7 +141,7 @@ class Ending:
             row = await owned(tx, ticket_id, agent_id, _RETAKEN)
             await no_other_open(tx, row)
             await load(tx, agent_id, row["units"], forced=True)
-            await given(tx, row, agent_id, {"by": "retaken"})
+            await given(tx, row, agent_id, {"by": "retaken"}, retaken=True)
             await tx.audit(agent_id, "ticket.retake", ticket_id)
 
 

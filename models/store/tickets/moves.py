@@ -117,8 +117,13 @@ async def leave(tx: Tx, row: Fields, to: TicketState, **values: Any) -> None:
         await unload(tx, row["owner_id"], row["units"])
 
 
-async def given(tx: Tx, row: Fields, agent_id: str, why: Mapping[str, Any]) -> None:
-    """Puts a locked ticket into somebody's hands, whose capacity has been taken for it."""
+async def given(
+    tx: Tx, row: Fields, agent_id: str, why: Mapping[str, Any], **told: object
+) -> None:
+    """Puts a locked ticket into somebody's hands, whose capacity has been taken for it.
+
+    ``told`` goes with the event.
+    """
     epoch = row["epoch"] + 1
     change = (
         update(ticket)
@@ -135,7 +140,7 @@ async def given(tx: Tx, row: Fields, agent_id: str, why: Mapping[str, Any]) -> N
     )
     await tx.conn.execute(change)
     await start_assignment(tx, row["id"], agent_id, epoch, row["units"], why, accepted=True)
-    tell(tx, "ticket.assigned", row, TicketState.ACTIVE, agent_id)
+    tell(tx, "ticket.assigned", row, TicketState.ACTIVE, agent_id, **told)
 
 
 async def back_in_queue(tx: Tx, row: Fields, **values: Any) -> None:

@@ -389,6 +389,18 @@ async def test_a_random_month(store: Store, clock: FakeClock, seed: int) -> None
         assert differences(found, ByHand(month.rows, by, clock.now).count()) == []
 
 
+async def test_an_end_that_is_taken_back_is_no_reopening(store: Store, clock: FakeClock) -> None:
+    ticket_id, me = await makers.owned(store)
+    await store.tickets.reply(ticket_id, me, "您好", "client-1", TicketState.RESOLVED)
+    clock.pass_(5.0)
+    await store.ending.retake(ticket_id, me)
+    clock.pass_(60.0)
+    await store.tickets.move(ticket_id, me, TicketState.RESOLVED)
+    await store.followers.catch_up([KEEPING], await store.events.last())
+    (found,) = await store.kpi.figures([clock.now - DAY, clock.now + DAY])
+    assert (found.resolved, found.reopened) == (1, 0)
+
+
 async def test_what_happens_is_kept_for_figures(store: Store, clock: FakeClock) -> None:
     """Through the store's own moves: taken, answered, resolved, reopened."""
     ticket_id = await makers.waiting(store)
