@@ -119,7 +119,7 @@ async def test_a_child_killed_from_outside_costs_nothing(parser: Parser) -> None
 async def test_what_a_channel_refuses_is_permanent_without_a_kill(parser: Parser) -> None:
     await parser.parse([mail()], LONG)
     child = pid(parser)
-    (outcome,) = await parser.parse([envelope(b"X: " + b"y" * 200_000 + b"\r\n\r\n")], LONG)
+    (outcome,) = await parser.parse([envelope(b"X: " + b"y" * 600_000 + b"\r\n\r\n")], LONG)
     assert isinstance(outcome, Permanent)
     assert pid(parser) == child
 
