@@ -75,10 +75,37 @@ class ErrorTexts(NamedTuple):
     """A sentence for a refusal, with the platform's own words behind it."""
 
 
+def not_sent(reason: str) -> SendResult:
+    """The platform was not reached, so that nothing was sent; ``reason`` is for who mends it."""
+    text = (
+        f"没有连上对方的服务器，稍后自动重试（{reason}）"
+        f" / Their server was not reached; it is tried again ({reason})"
+    )
+    return SendResult("retry", error=text, retry_after=_AGAIN_SECONDS)
+
+
+def perhaps_sent(reason: str) -> SendResult:
+    """A dropped socket, a late answer: whether it was sent, a person decides."""
+    text = (
+        f"没有收到对方的回音，不知道送到没有（{reason}）"
+        f" / No answer came from their server: nobody can know whether it arrived ({reason})"
+    )
+    return SendResult("unknown", error=text)
+
+
+def too_fast(reason: str, seconds: float = 0.0) -> SendResult:
+    """The platform wants us to wait for ``seconds``; 0 where it does not say."""
+    text = (
+        f"发得太快，对方要我们等一等，稍后自动重试（{reason}）"
+        f" / Their server wants us to wait; it is tried again ({reason})"
+    )
+    return SendResult("retry", error=text, retry_after=seconds or _AGAIN_SECONDS)
+
+
 def send_failure(error: RequestFailed, texts: ErrorTexts) -> SendResult:
     """What has become of a message whose request failed."""
     if isinstance(error, NotReached):
-        return SendResult("retry", error=str(error), retry_after=_AGAIN_SECONDS)
+        return not_sent(str(error))
     if isinstance(error, TokenUnavailable):
         # Our own login: somebody mends it, and the answer goes out.
         text = texts.bad_credentials if error.bad_credentials else texts.login_unavailable
@@ -86,7 +113,7 @@ def send_failure(error: RequestFailed, texts: ErrorTexts) -> SendResult:
         return SendResult("retry", error=f"{text} [{error}]", retry_after=seconds)
     if isinstance(error, Refused):
         return _refused(error, texts)
-    return SendResult("unknown", error=str(error))
+    return perhaps_sent(str(error))
 
 
 def _refused(error: Refused, texts: ErrorTexts) -> SendResult:
@@ -102,7 +129,7 @@ def _refused(error: Refused, texts: ErrorTexts) -> SendResult:
 def upload_failure(error: RequestFailed, texts: ErrorTexts) -> SendResult:
     """The same of a file that is put on the platform's server: nobody has seen anything yet."""
     if isinstance(error, OutcomeUnknown):
-        return SendResult("retry", error=str(error), retry_after=_AGAIN_SECONDS)
+        return not_sent(str(error))
     return send_failure(error, texts)
 
 

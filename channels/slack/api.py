@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from channels.slack.options import Options
 from models.errors import Permanent, Temporary
 from models.message import Attachment, Choice, File, OutboundMessage, SendResult
-from models.platform_api import retry_after
+from models.platform_api import not_sent, perhaps_sent, retry_after, too_fast
 from models.sending import Pacer, characters, in_turn, split
 
 MAX_CHARACTERS = 4000
@@ -21,7 +21,6 @@ MAX_CHARACTERS = 4000
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
 
-_AGAIN_SECONDS = 30.0
 _LOGIN_SECONDS = 300.0
 
 _LOGIN = frozenset(
@@ -193,10 +192,9 @@ async def _attempt(step: Callable[[], Awaitable[Any]]) -> SendResult:
     except SlackApiError as error:
         return send_failure(error)
     except aiohttp.ClientConnectorError as error:
-        return SendResult("retry", error=type(error).__name__, retry_after=_AGAIN_SECONDS)
+        return not_sent(type(error).__name__)
     except (SlackClientError, aiohttp.ClientError, OSError) as error:
-        # A dropped socket, a late answer: nobody can know whether it was sent.
-        return SendResult("unknown", error=type(error).__name__)
+        return perhaps_sent(type(error).__name__)
     return SendResult("sent", str(sent.get("ts") or ""))
 
 
@@ -207,16 +205,14 @@ def send_failure(error: SlackApiError) -> SendResult:
     word = _word(response)
     if status == 429 or word in _BUSY:
         told = next((v for k, v in headers.items() if k.lower() == "retry-after"), "")
-        return SendResult(
-            "retry", error=word, retry_after=retry_after(str(told)) or _AGAIN_SECONDS
-        )
+        return too_fast(word or f"HTTP {status}", retry_after(str(told)))
     if word in _LOGIN:
         # Our own login: somebody mends the token, and the answer goes out.
         text = f"Slack 令牌无效，请检查 / Slack refuses the token, check it: {word}"
         return SendResult("retry", error=text, retry_after=_LOGIN_SECONDS)
     if status >= 500 or word in _NOBODY_KNOWS or not word:
-        return SendResult("unknown", error=word or f"HTTP {status}")
-    return SendResult("failed", error=word)
+        return perhaps_sent(word or f"HTTP {status}")
+    return SendResult("failed", error=f"Slack 没有接受（{word}） / Slack refuses it ({word})")
 
 
 def _word(response: Any) -> str:

@@ -38,6 +38,7 @@ from telegram.request import HTTPXRequest
 from channels.telegram.options import Options
 from models.errors import Permanent, Temporary
 from models.message import File, OutboundMessage, SendResult
+from models.platform_api import not_sent, perhaps_sent, too_fast
 from models.sending import Pacer, in_turn, split, utf16_units
 
 # The library's own switch: without it every flood limit is a deprecation warning.
@@ -54,7 +55,6 @@ _WANTED = '["message","edited_message","callback_query"]'
 _SLOWEST = 20_000
 """Bytes a second of a file on its way, at the least."""
 
-_AGAIN_SECONDS = 30.0
 _LOGIN_SECONDS = 300.0
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
@@ -158,7 +158,7 @@ class Api:
         except TelegramError as error:
             return send_failure(error)
         except TimeoutError as error:
-            return SendResult("unknown", error=type(error).__name__)
+            return perhaps_sent(type(error).__name__)
         return SendResult("sent", str(sent.message_id))
 
     async def noticed(self, updates: Sequence[Mapping[str, Any]]) -> None:
@@ -193,7 +193,7 @@ def send_failure(error: TelegramError) -> SendResult:
     """What an error of ``send_message`` means for the answer."""
     name = type(error).__name__
     if isinstance(error, RetryAfter):
-        return SendResult("retry", error=name, retry_after=told(error))
+        return too_fast(name, told(error))
     if isinstance(error, InvalidToken):
         # Our own login: somebody mends the token, and the answer goes out.
         error_text = "令牌无效，请检查 / The bot's token is not valid; check it"
@@ -201,8 +201,8 @@ def send_failure(error: TelegramError) -> SendResult:
     if isinstance(error, ChatMigrated):
         return SendResult("failed", error=f"群已迁移 / The group moved to {error.new_chat_id}")
     if isinstance(error, BadRequest | Forbidden):
-        return SendResult("failed", error=f"{name}: {error.message}")
+        text = f"Telegram 没有接受：{error.message} / Telegram refuses it: {error.message}"
+        return SendResult("failed", error=text)
     if isinstance(error, NetworkError) and isinstance(error.__cause__, _NOT_SENT):
-        return SendResult("retry", error=name, retry_after=_AGAIN_SECONDS)
-    # 5xx, a dropped socket, a late answer: nobody can know whether it was sent.
-    return SendResult("unknown", error=name)
+        return not_sent(name)
+    return perhaps_sent(name)  # 5xx among them

@@ -11,10 +11,10 @@ import aiohttp
 
 from channels.wechat.client import Client, Reply, TokenUnavailable, TooLarge
 from channels.wechat.options import Options
-from channels.wechat.outcomes import AGAIN_SECONDS, GONE, Refused, refusal, send_failure
+from channels.wechat.outcomes import GONE, Refused, refusal, send_failure
 from models.errors import Permanent, Temporary
 from models.message import Attachment, File, OutboundMessage, SendResult
-from models.platform_api import retry_after
+from models.platform_api import not_sent, perhaps_sent, retry_after, too_fast
 from models.sending import in_turn, split, utf8_bytes
 
 MAX_TEXT_BYTES = 2048
@@ -65,7 +65,7 @@ class Api:
         except Refused as error:
             return send_failure(error)
         except (aiohttp.ClientError, OSError) as error:
-            return SendResult("retry", error=type(error).__name__, retry_after=AGAIN_SECONDS)
+            return not_sent(type(error).__name__)
         whom = outbound.route.address
         return await in_turn([partial(self._say, {"touser": whom, **one}) for one in said])
 
@@ -77,10 +77,9 @@ class Api:
         except TokenUnavailable as error:
             return error.result
         except aiohttp.ClientConnectorError as error:
-            return SendResult("retry", error=type(error).__name__, retry_after=AGAIN_SECONDS)
+            return not_sent(type(error).__name__)
         except (aiohttp.ClientError, OSError) as error:
-            # A dropped socket, a late answer: nobody can know whether it was sent.
-            return SendResult("unknown", error=type(error).__name__)
+            return perhaps_sent(type(error).__name__)
 
     async def _uploaded(self, file: Attachment, contents: Mapping[str, bytes]) -> dict[str, Any]:
         """A file on WeChat's server, as the message that shows it.
@@ -174,11 +173,14 @@ def _result(reply: Reply) -> SendResult:
     """What the answer to a message means."""
     told = reply.told()
     if reply.status == 429:
-        seconds = retry_after(reply.headers.get("Retry-After", "")) or AGAIN_SECONDS
-        return SendResult("retry", error="HTTP 429", retry_after=seconds)
+        return too_fast("HTTP 429", retry_after(reply.headers.get("Retry-After", "")))
     if reply.status >= 500 or told is None or "errcode" not in told:
-        refused = 300 <= reply.status < 500
-        return SendResult("failed" if refused else "unknown", error=f"HTTP {reply.status}")
+        said = f"HTTP {reply.status}"
+        if 300 <= reply.status < 500:
+            return SendResult(
+                "failed", error=f"微信没有接受（{said}） / WeChat refuses it ({said})"
+            )
+        return perhaps_sent(said)
     if told["errcode"] == 0:
         return SendResult("sent", str(told["msgid"]) if told.get("msgid") else None)
     return send_failure(refusal(told))

@@ -9,7 +9,6 @@ import aiohttp
 
 from channels.wechat.options import MUTE, Options
 from channels.wechat.outcomes import (
-    AGAIN_SECONDS,
     LOGIN_SECONDS,
     STALE,
     Refused,
@@ -17,7 +16,7 @@ from channels.wechat.outcomes import (
     token_failure,
 )
 from models.message import SendResult
-from models.platform_api import AccessToken
+from models.platform_api import AccessToken, not_sent
 
 MAX_TOLD_BYTES = 64 * 1024
 """Of an answer that is no file."""
@@ -122,8 +121,7 @@ class Client:
         except Refused as error:
             raise TokenUnavailable(token_failure(error)) from error
         except (aiohttp.ClientError, OSError) as error:
-            again = SendResult("retry", error=type(error).__name__, retry_after=AGAIN_SECONDS)
-            raise TokenUnavailable(again) from error
+            raise TokenUnavailable(not_sent(type(error).__name__)) from error
 
     async def _new_token(self) -> tuple[str, float]:
         """A token, and the seconds that it is good for."""

@@ -1,5 +1,6 @@
 """Answering: within the platform's limits, and what became of each attempt."""
 
+import re
 from typing import Any
 
 import pytest
@@ -15,6 +16,11 @@ FORGETFUL = [d for d in SPEAKING if not d.create("http://127.0.0.1:9").repeatabl
 """Platforms that would show the same answer twice."""
 
 CASES = [(driver, name) for driver in SPEAKING for name in driver.outcomes()]
+
+
+def in_both_languages(error: str) -> bool:
+    """An agent reads it: Chinese first, then English."""
+    return re.fullmatch(r".*[\u4e00-\u9fff].* / .*[a-z]{3}.*", error) is not None
 
 
 async def attempt(
@@ -49,6 +55,7 @@ async def test_what_became_of_it(driver: Driver, name: str) -> None:
     assert result.state in expected.states
     assert result.retry_after >= expected.at_least
     assert bool(result.error) == (result.state != "sent")
+    assert result.state == "sent" or in_both_languages(result.error), result.error
     assert (result.retry_after > 0) == (result.state == "retry")
     for secret in driver.secrets:
         assert secret not in result.error
@@ -58,6 +65,7 @@ async def test_what_became_of_it(driver: Driver, name: str) -> None:
 async def test_a_platform_that_is_not_there_is_tried_again(driver: Driver) -> None:
     result = await attempt(driver, "http://127.0.0.1:9")
     assert result.state == "retry"
+    assert in_both_languages(result.error), result.error
 
 
 @pytest.mark.parametrize("driver", FORGETFUL, ids=lambda driver: driver.label)
