@@ -22,7 +22,7 @@ def read(path: Path, encoding: str = "") -> Table:
     """The table in ``path``: CSV, with tabs or semicolons between the cells, or JSON.
 
     Of JSON an object is a row; they stand one in a line, or all in an array. ``encoding`` is
-    UTF-8 by default, or UTF-16 where a byte order mark says so.
+    UTF-8 by default, or UTF-16 where its first bytes say so.
 
     Raises:
         TableRefused: no such file or encoding, a workbook, not in that encoding, no heading, no
@@ -56,9 +56,17 @@ def _check_kind(path: Path) -> None:
 
 
 def _unicode(path: Path) -> str:
-    """Excel’s “Unicode text” is UTF-16 with a byte order mark, its “CSV UTF-8” has one, too."""
+    """Excel’s “Unicode text” is UTF-16 with a byte order mark, its “CSV UTF-8” has one, too.
+
+    UTF-16 without a mark shows in the zeros between the Latin letters of a heading.
+    """
     with path.open("rb") as file:
-        return "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        start = file.read(4)
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    if start[1::2] == b"\0\0":
+        return "utf-16-le"
+    return "utf-16-be" if start[::2] == b"\0\0" else "utf-8-sig"
 
 
 def _is_json(file: TextIO) -> bool:
