@@ -23,7 +23,7 @@ from models.message import (
     SendResult,
     Trust,
 )
-from models.platform_api import retry_after
+from models.platform_api import not_sent, perhaps_sent, retry_after, too_fast
 from models.ports import Door
 from models.sending import characters, in_turn, split
 
@@ -117,10 +117,10 @@ class PagerChannel:
                 http.post(self._options.gateway, json=said, headers=headers) as reply,
             ):
                 return _result(reply.status, reply.headers.get("Retry-After", ""))
-        except aiohttp.ClientConnectorError:
-            return SendResult("retry", error="no connection", retry_after=30.0)
+        except aiohttp.ClientConnectorError as error:
+            return not_sent(type(error).__name__)
         except (aiohttp.ClientError, OSError) as error:
-            return SendResult("unknown", error=type(error).__name__)
+            return perhaps_sent(type(error).__name__)
 
     def ready(self) -> str | None:
         return None
@@ -130,8 +130,11 @@ def _result(status: int, told: str) -> SendResult:
     if status < 300:
         return SendResult("sent")
     if status == 429:
-        return SendResult("retry", error="busy", retry_after=retry_after(told) or 30.0)
-    return SendResult("unknown" if status >= 500 else "failed", error=f"HTTP {status}")
+        return too_fast("HTTP 429", retry_after(told))
+    if status >= 500:
+        return perhaps_sent(f"HTTP {status}")
+    text = f"寻呼台没有接受（{status}） / The pager's gateway refuses it ({status})"
+    return SendResult("failed", error=text)
 
 
 def create(options: Mapping[str, Any], secret: bytes) -> PagerChannel:
