@@ -61,12 +61,17 @@ async def test_a_server_that_does_not_listen_is_tried_again() -> None:
     await nowhere.close()
 
 
+def _reading_only(url: str) -> tuple[str, str]:
+    """What makes new connections of a database only read, and what lets them write again."""
+    alter = f'ALTER DATABASE "{url.rpartition("/")[2]}"'
+    name = "default_transaction_read_only"
+    return f"{alter} SET {name} = on", f"{alter} RESET {name}"
+
+
 async def test_after_a_failover_no_connection_stays_with_who_may_only_read(
     postgres: PostgresServer, migrated_postgres_url: str
 ) -> None:
-    database = migrated_postgres_url.rpartition("/")[2]
-    only_reads = f'ALTER DATABASE "{database}" SET default_transaction_read_only = on'
-    may_write = f'ALTER DATABASE "{database}" RESET default_transaction_read_only'
+    only_reads, may_write = _reading_only(migrated_postgres_url)
     with ThreadPoolExecutor(1) as outside:
         outside.submit(postgres.execute, only_reads).result()
         store = other(migrated_postgres_url)
@@ -86,9 +91,7 @@ async def test_after_a_failover_no_connection_stays_with_who_may_only_read(
 async def test_who_may_only_read_is_not_ready_and_once_more_who_may_write_is(
     postgres: PostgresServer, migrated_postgres_url: str
 ) -> None:
-    database = migrated_postgres_url.rpartition("/")[2]
-    only_reads = f'ALTER DATABASE "{database}" SET default_transaction_read_only = on'
-    may_write = f'ALTER DATABASE "{database}" RESET default_transaction_read_only'
+    only_reads, may_write = _reading_only(migrated_postgres_url)
     with ThreadPoolExecutor(1) as outside:
         outside.submit(postgres.execute, only_reads).result()
         store = other(migrated_postgres_url)
