@@ -12,7 +12,7 @@ from models.follow_up import PHONE, FollowUpState, Plan, Said
 from models.store.complaints.calling_back import AGAIN, put_down, tell_owner
 from models.store.complaints.handling import record_call_back
 from models.store.dialogue.conversations import append
-from models.store.effects.timers import set_timer, stop_timer
+from models.store.effects.timers import hold_timer, set_timer, stop_timer
 from models.store.ground.database import Database, Fields, Tx
 from models.store.tickets.custody import load, lock_agents, unload
 from models.store.tickets.moves import back_in_queue, lock_talks, locked
@@ -168,6 +168,7 @@ class FollowUps:
             Conflict: the agent does not have it.
         """
         async with self._db.write() as tx:
+            await hold_timer(tx, AGAIN, follow_up_id)
             row = await _locked(tx, follow_up_id)
             if await _known(tx, follow_up_id, client_id):
                 return
@@ -217,6 +218,7 @@ class FollowUps:
             ticket_id = (await tx.conn.execute(query)).scalar_one_or_none()
             if ticket_id is None:
                 raise NotFound("no such follow-up")
+            await hold_timer(tx, AGAIN, follow_up_id)
             # The conversation is locked first, as everywhere.
             outbound_id, new = await append(
                 tx,

@@ -66,6 +66,16 @@ async def stop_timer(tx: Tx, kind: str, subject: str) -> None:
     await tx.conn.execute(delete(timer).where(t.id.in_(free)))
 
 
+async def hold_timer(tx: Tx, kind: str, subject: str) -> None:
+    """Before what a timer is about is locked by who will set it: one that fires now ends first.
+
+    It holds its row and locks its subject next; who had that one would wait in a circle.
+    """
+    t = timer.c
+    one = select(t.id).where(t.kind == kind, t.subject == subject)
+    await tx.conn.execute(one.with_for_update())
+
+
 async def set_timers(tx: Tx, kind: str, due: Mapping[str, float]) -> None:
     """As ``set_timer``, for many subjects at once."""
     if not due:

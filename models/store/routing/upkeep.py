@@ -79,19 +79,22 @@ class Upkeep:
     async def lose_contact(self, silent: float, grace: float) -> list[str]:
         """Agents unheard of for ``silent`` seconds go offline; returns their ids.
 
-        Their offers return to the queue at once, live work after ``grace`` more seconds;
-        mail stays theirs.
+        Offers to who is offline return to the queue at once, live work of who was unheard of for
+        ``grace`` more seconds; mail stays theirs.
         """
         t, a = ticket.c, agent.c
         async with self._db.write() as tx:
-            gone = (
+            unheard = (
                 select(a.id)
                 .where(a.presence != "offline", a.heartbeat_at < tx.now - silent)
                 .order_by(a.id)
             )
-            lost = list((await tx.conn.execute(gone)).scalars())
+            lost = list((await tx.conn.execute(unheard)).scalars())
             absent = select(a.id).where(a.heartbeat_at < tx.now - silent - grace)
-            offered = (t.state == "offered") & t.owner_id.in_(lost)
+            # Also of who was gone before: it was given to them in that very moment.
+            offline = select(a.id).where(a.presence == "offline")
+            theirs = t.owner_id.in_(lost) | t.owner_id.in_(offline)
+            offered = (t.state == "offered") & theirs
             chats = (t.state == "active") & (t.lane == "live") & t.owner_id.in_(absent)
             query = (
                 select(ticket)
@@ -104,13 +107,14 @@ class Upkeep:
             await lock_agents(tx, [*lost, *owners])
             # Who was heard of while we waited for the locks is there.
             lost = await _silent(tx, lost, silent)
+            for agent_id in lost:
+                await set_presence(tx, agent_id, "offline")
+            gone = await _offline(tx, owners)
             away = await _silent(tx, owners, silent + grace)
             for row in rows:
                 was_active = row["state"] == TicketState.ACTIVE
-                if row["owner_id"] in (away if was_active else lost):
+                if row["owner_id"] in (away if was_active else gone):
                     await requeue(tx, row, "disconnected", sticky=was_active)
-            for agent_id in lost:
-                await set_presence(tx, agent_id, "offline")
         return lost
 
     async def recount(self) -> list[tuple[str, int, int]]:
@@ -149,6 +153,12 @@ async def _silent(tx: Tx, agent_ids: Collection[str], seconds: float) -> list[st
     a = agent.c
     query = select(a.id).where(a.id.in_(set(agent_ids)), a.heartbeat_at < tx.now - seconds)
     return list((await tx.conn.execute(query.order_by(a.id))).scalars())
+
+
+async def _offline(tx: Tx, agent_ids: Collection[str]) -> set[str]:
+    a = agent.c
+    query = select(a.id).where(a.id.in_(set(agent_ids)), a.presence == "offline")
+    return set((await tx.conn.execute(query)).scalars())
 
 
 async def _woken(tx: Tx, row: Fields, stands: Stands | None) -> None:

@@ -1,8 +1,9 @@
 """Who holds a ticket, and what it takes of their capacity.
 
-Locks are taken in one order everywhere (conversation, follow-up, ticket, identity, agent,
-counter), each sorted by id, so that transactions wait for each other but never in a circle. Who
-changes several tickets in one transaction locks all of them first, and then all of their people.
+Locks are taken in one order everywhere (a timer that fires, conversation, follow-up, ticket,
+identity, agent, counter), each sorted by id, so that transactions wait for each other but never
+in a circle. Who changes several tickets in one transaction locks all of them first, and then all
+of their people.
 What belongs to a ticket alone (its complaint, sub-tasks, helpers, transfer) is kept by its lock.
 """
 

@@ -236,6 +236,8 @@ async def _offered(tx: Tx, ticket_id: str, theirs: Callable[[Fields], bool]) -> 
 async def _able(tx: Tx, agent_id: str, to: str | None, skill: str | None) -> Sequence[str]:
     """The people who could accept; raises ``Conflict`` when there is none."""
     a = agent.c
+    if to is not None:
+        await lock_agents(tx, [to])  # who is just leaving has left when this goes on
     query: Select[Any] = select(a.id, a.skills).where(a.disabled_at.is_(None), a.id != agent_id)
     rows = (await tx.conn.execute(query.order_by(a.id))).all()
     people = [row.id for row in rows if row.id == to or skill in row.skills]

@@ -14,14 +14,15 @@ from sqlalchemy import update
 from models.errors import Conflict, NotFound
 from models.follow_up import Said
 from models.store import Store
-from models.store.complaints import calling_back
+from models.store.complaints import calling_back, follow_ups
 from models.store.routing import leaving
 from models.store.tickets import helping
 from models.tables import ticket
 from models.ticket import TicketState
 from tests.contract.store import makers, test_follow_ups
 from tests.contract.store.conftest import FakeClock
-from tests.contract.store.test_follow_ups import PLAN
+from tests.contract.store.meeting import meeting
+from tests.contract.store.test_follow_ups import EFFECTS, HOUR, PLAN
 from tests.contract.store.test_helping import follow
 
 Move = Callable[[], Awaitable[object]]
@@ -104,6 +105,37 @@ async def test_who_goes_and_what_comes_of_their_call_wait_in_no_circle(
     )
     await store.leaving.leave(han, None)
     await begun[0]
+    assert await store.upkeep.recount() == []
+
+
+@pytest.mark.parametrize("by_phone", [True, False])
+async def test_a_try_and_the_time_of_the_next_wait_in_no_circle(
+    store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, by_phone: bool
+) -> None:
+    follow_up, han = await test_follow_ups._mine(store, clock)
+    found = await store.follow_ups.get(follow_up)
+    talk = (await store.tickets.get(found.ticket_id)).conversation_id
+    await store.follow_ups.record(follow_up, han, "try-0", Said(False), PLAN)
+    clock.pass_(5 * HOUR)
+    # At rest it is put off, while somebody takes it by hand: they have it, and it is still due.
+    monkeypatch.setattr(test_follow_ups, "QUIET_UNTIL", [clock.now + HOUR])
+    await meeting(
+        store,
+        monkeypatch,
+        lambda: store.timers.fire_due(EFFECTS),
+        lambda: store.follow_ups.take(follow_up, han, han, forced=False),
+    )
+    clock.pass_(2 * HOUR)
+    begun = beginning_after(
+        monkeypatch, follow_ups, "_locked", lambda: store.timers.fire_due(EFFECTS)
+    )
+    if by_phone:
+        await store.follow_ups.record(follow_up, han, "try-1", Said(False), PLAN)
+    else:
+        await store.follow_ups.write(follow_up, han, "try-1", talk, "好了吗？", PLAN)
+    assert await begun[0] == []
+    assert (await store.follow_ups.get(follow_up)).state == ("paused" if by_phone else "asked")
+    assert len(await store.timers.of(follow_up)) == 1
     assert await store.upkeep.recount() == []
 
 

@@ -155,6 +155,18 @@ async def test_a_lost_desk_gives_chats_back_after_grace_and_keeps_mail(
     assert await store.upkeep.recount() == []
 
 
+async def test_nothing_is_on_offer_to_who_went_offline_themselves(store: Store) -> None:
+    person = await agent(store)
+    offer, taken = await waiting(store, "offer"), await waiting(store, "taken")
+    assert await store.queue.claim(await decision(store, taken, person), None)
+    assert await store.queue.claim(await decision(store, offer, person), 300.0)
+    await store.agents.present(person, Presence.OFFLINE)
+    assert await store.upkeep.lose_contact(30.0, 60.0) == []
+    states = [(await store.tickets.get(t)).state for t in (offer, taken)]
+    assert states == ["waiting", "active"]
+    assert await store.upkeep.recount() == []
+
+
 async def test_heads_are_the_first_of_each_class_by_key(store: Store) -> None:
     late = await waiting(store, "late", target=500.0)
     soon = await waiting(store, "soon", target=100.0)

@@ -10,6 +10,7 @@ from models.store.tickets import offering, transfers
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, decision, owned, passed_on
+from tests.contract.store.meeting import meeting
 
 EFFECTS = {offering.TIMER: transfers.expire}
 PAYMENT = Needs(required=(("domain:支付", 1),))
@@ -60,6 +61,21 @@ async def test_nobody_in_time_leaves_it_with_its_sender(store: Store, clock: Fak
     assert await outcomes(store, ticket_id) == ["timeout"]
     with pytest.raises(Conflict):
         await store.transfers.accept(ticket_id, taker)
+
+
+@pytest.mark.parametrize("leaves_first", [True, False])
+async def test_nothing_is_on_offer_to_who_leaves_in_that_moment(
+    store: Store, monkeypatch: pytest.MonkeyPatch, leaves_first: bool
+) -> None:
+    ticket_id, giver = await owned(store)
+    taker = await agent(store, "han")
+    moves = [
+        lambda: store.leaving.leave(taker, None),
+        lambda: store.transfers.offer(ticket_id, giver, 600.0, to=taker),
+    ]
+    await meeting(store, monkeypatch, *(moves if leaves_first else reversed(moves)))
+    assert await store.transfers.of([ticket_id]) == {}
+    assert await owner(store, ticket_id) == giver
 
 
 async def test_it_is_declined_or_withdrawn_and_offered_again(store: Store) -> None:
