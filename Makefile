@@ -70,6 +70,7 @@ bench: $(VENV)/dev.stamp
 	@$(BIN)/python -m bench.latency; latency=$$?; $(BIN)/python -m bench.flow && exit $$latency
 
 campaign: $(VENV)/dev.stamp
+	@$(PYTEST) -n 2 -m hypothesis --hypothesis-profile=campaign tests/unit
 	@CRASH_KILLS=100 $(PYTEST) -s tests/flow/test_crash.py
 	@SOAK_MINUTES=60 $(PYTEST) -s tests/flow/test_soak.py
 	@CRASH_CELLS=20 $(PYTEST) -s tests/flow/test_crash_cells.py

@@ -14,9 +14,11 @@ from workers.processes import heap
 if TYPE_CHECKING:
     from tests.databases import PostgresCopies
 
-# What an example takes says more of what else the machine does than of the code.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+# What an example takes says more of what else the machine does than of the code. Few examples on
+# each day; the campaign asks for many (--hypothesis-profile=campaign).
+settings.register_profile("daily", deadline=None, max_examples=60)
+settings.register_profile("campaign", deadline=None, max_examples=5_000)
+settings.load_profile("daily")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,7 +1,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from classifier.phrases import Phrases
@@ -112,7 +112,6 @@ def test_drawn_phrases_read_as_each_alone(phrases: list[str]) -> None:
 
 
 @given(st.text(max_size=300))
-@settings(max_examples=60, deadline=None)
 def test_normalize_takes_anything_and_what_it_gives_can_be_cut(typed: str) -> None:
     normal = normalize(typed)
     normal.encode()

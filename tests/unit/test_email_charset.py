@@ -3,7 +3,7 @@
 import codecs
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.email.charset import decode, known, of_header
@@ -304,7 +304,6 @@ def test_codecs_that_are_no_charsets_are_unknown(name: str | None) -> None:
     assert known(name) is None
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=400), st.none() | st.text(max_size=20))
 def test_never_raises(data: bytes, declared: str | None) -> None:
     assert isinstance(decode(data, declared), str)

@@ -1,7 +1,7 @@
 """HTML to text, where it is quoted, and what is left of it when it is shown."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.email.markup import read, sanitised, visible, without_data
@@ -151,7 +151,6 @@ def test_pictures_written_into_the_html_are_left_out() -> None:
     )
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.text(alphabet="<>/!-&;\"' =abpdivsty\n", max_size=200))
 def test_never_raises_and_ranges_lie_inside(source: str) -> None:
     reading = read(source)

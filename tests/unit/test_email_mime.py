@@ -8,7 +8,7 @@ from email.policy import SMTP
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.email import EmailChannel, create
@@ -527,7 +527,6 @@ def test_parts_that_were_not_read_are_told_of() -> None:
     assert message.meta["text_shortened"] is True
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.lists(
         st.sampled_from(

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.email import create
@@ -38,7 +38,6 @@ def answer(address: str = "z@customer.example", **changes: Any) -> OutboundMessa
     return OutboundMessage(**values)
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.text(max_size=80), st.text(max_size=80), st.lists(st.text(max_size=40), max_size=3))
 def test_no_header_can_be_injected(subject: str, parent: str, references: list[str]) -> None:
     letter = write(
@@ -78,7 +77,6 @@ _HOSTILE = st.lists(
 """Pieces of what decodes to line ends: the library decodes what it is given to write."""
 
 
-@settings(max_examples=60, deadline=None)
 @given(_HOSTILE, _HOSTILE, st.lists(_HOSTILE, max_size=2), _HOSTILE)
 def test_what_decodes_to_line_ends_is_written_as_it_stands(
     subject: str, parent: str, references: list[str], name: str
@@ -245,7 +243,6 @@ def test_a_file_of_an_awkward_type_is_bytes(mime: str) -> None:
     assert attached.get_content() == b"x"
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.text(max_size=200))
 def test_html_of_any_text_holds_no_markup_but_ours(text: str) -> None:
     assert set(re.findall(r"<(/?\w+)", as_html(text))) <= {

@@ -7,7 +7,7 @@ from email.message import EmailMessage
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.email.parts import DEPTH_LIMIT, HEADER_LIMIT, PART_LIMIT, Budget, parse
@@ -43,7 +43,6 @@ def test_like_the_standard_library_on_ordinary_mail(newline: bytes) -> None:
     assert leaves(raw) == reference(raw)
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     st.lists(
         st.sampled_from(

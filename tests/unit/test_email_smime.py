@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.email.smime import signed_content
@@ -99,7 +99,6 @@ def test_what_is_no_signature_is_a_file(packed: bytes) -> None:
     assert [file.name for file in message.attachments] == ["smime.p7m"]
 
 
-@settings(max_examples=30)
 @given(st.binary(max_size=200), st.integers(0, 60))
 def test_nothing_raises(noise: bytes, kept: int) -> None:
     signed_content(noise)

@@ -3,7 +3,7 @@
 import binascii
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.email.uuencode import unpacked
@@ -16,7 +16,6 @@ def encoded(content: bytes, name: bytes = b"log.txt", newline: bytes = b"\n") ->
     return newline.join([*lines, b"`", b"end", b""])
 
 
-@settings(max_examples=30)
 @given(st.binary(min_size=1, max_size=300), st.sampled_from([b"\n", b"\r\n"]))
 def test_the_text_is_left_and_the_file_is_whole(content: bytes, newline: bytes) -> None:
     text = b"before" + newline + encoded(content, newline=newline) + b"after"

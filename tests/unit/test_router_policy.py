@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.routing import TRIAGE, AgentView, Candidate, Needs, Rules, Targets, Waiting
@@ -120,7 +120,6 @@ def needs_now(ticket: Waiting, agents: list[AgentView]) -> Needs:
     return rungs[-1]
 
 
-@settings(max_examples=120, deadline=None)
 @given(CENTRES)
 def test_i1_a_ticket_is_given_once_and_in_its_epoch(
     world: tuple[list[Waiting], list[AgentView]],
@@ -133,7 +132,6 @@ def test_i1_a_ticket_is_given_once_and_in_its_epoch(
     }
 
 
-@settings(max_examples=120, deadline=None)
 @given(CENTRES)
 def test_i2_nobody_is_given_more_than_fits_or_what_they_declined(
     world: tuple[list[Waiting], list[AgentView]],
@@ -148,7 +146,6 @@ def test_i2_nobody_is_given_more_than_fits_or_what_they_declined(
         assert decision.agent_id not in tickets[decision.ticket_id].excluded
 
 
-@settings(max_examples=120, deadline=None)
 @given(CENTRES)
 def test_i3_no_ticket_is_left_beside_a_free_agent_who_may_take_it(
     world: tuple[list[Waiting], list[AgentView]],
@@ -162,7 +159,6 @@ def test_i3_no_ticket_is_left_beside_a_free_agent_who_may_take_it(
             assert not [a for a in agents if can(a, rung) and fits(a, ticket, used[a.agent_id])]
 
 
-@settings(max_examples=120, deadline=None)
 @given(CENTRES)
 def test_i4_within_a_class_the_smallest_key_goes_first(
     world: tuple[list[Waiting], list[AgentView]],
@@ -190,7 +186,6 @@ def test_i4_within_a_class_the_smallest_key_goes_first(
         used[decision.agent_id] += decision.units
 
 
-@settings(max_examples=120, deadline=None)
 @given(CENTRES, st.integers(0, 400))
 def test_i6_what_may_be_asked_only_shrinks_and_never_drop_is_kept(
     world: tuple[list[Waiting], list[AgentView]], later: int
@@ -214,7 +209,6 @@ def test_i6_what_may_be_asked_only_shrinks_and_never_drop_is_kept(
         }
 
 
-@settings(max_examples=80, deadline=None)
 @given(SEEDS.map(lambda seed: some_needs(Random(seed))), st.integers(0, 5))
 def test_i6_each_rung_asks_for_less_than_the_one_before(needs: Needs, steps: int) -> None:
     rungs = ladder(needs, steps)
@@ -229,7 +223,6 @@ def test_i6_each_rung_asks_for_less_than_the_one_before(needs: Needs, steps: int
         assert all(left[skill] == asked[skill] for skill in asked if skill in needs.never_drop)
 
 
-@settings(max_examples=120, deadline=None)
 @given(CENTRES, st.randoms(use_true_random=False))
 def test_i9_the_order_of_the_arguments_and_the_history_of_a_roster_change_nothing(
     world: tuple[list[Waiting], list[AgentView]], random: Random
@@ -292,7 +285,6 @@ def test_i10_a_lowered_priority_never_moves_a_ticket_ahead(
     assert lowered.relax_step >= relax_step_at(waited, ticket.target, RULES)
 
 
-@settings(max_examples=80, deadline=None)
 @given(CENTRES)
 def test_i10_a_failed_offer_costs_no_age(world: tuple[list[Waiting], list[AgentView]]) -> None:
     heads, agents = world
@@ -305,7 +297,6 @@ def test_i10_a_failed_offer_costs_no_age(world: tuple[list[Waiting], list[AgentV
         assert (after.key, after.step, after.late) == (before.key, before.step, before.late)
 
 
-@settings(max_examples=80, deadline=None)
 @given(CENTRES)
 def test_every_online_agent_has_just_one_outcome(
     world: tuple[list[Waiting], list[AgentView]],
@@ -323,7 +314,6 @@ def test_every_online_agent_has_just_one_outcome(
         assert stands.free + sum(stands.removed.values()) == len(agents)
 
 
-@settings(max_examples=60, deadline=None)
 @given(CENTRES)
 def test_who_could_take_a_ticket_at_once_is_who_is_in_question_for_it(
     world: tuple[list[Waiting], list[AgentView]],

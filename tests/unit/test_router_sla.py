@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import Rejected
@@ -77,7 +77,6 @@ def test_every_minute_is_what_the_wall_clock_shows(
     assert calendar.business_seconds_between(start, minutes[-1] + 60) == total > 0
 
 
-@settings(max_examples=80, deadline=None)
 @given(st.sampled_from(MOMENTS), st.integers(0, 3000), st.integers(0, 1500), st.integers(0, 59))
 def test_adding_and_counting_are_inverse(
     moment: tuple[Calendar, float, int], offset: int, minutes: int, seconds: int

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.message import SendResult
@@ -16,7 +16,6 @@ TEXT = st.text(
 )
 
 
-@settings(max_examples=60)
 @given(TEXT, st.integers(8, 40), st.sampled_from([characters, utf16_units]))
 def test_parts_are_the_text_and_fit(text: str, limit: int, size: Size) -> None:
     parts = split(text, limit, size)
@@ -30,7 +29,6 @@ SHOWN_AS_ONE = ("👩‍🚀", "🇨🇳", "🏴󠁧󠁢󠁷󠁬󠁳󠁿", "1️
 LONGEST = max(map(utf16_units, SHOWN_AS_ONE))
 
 
-@settings(max_examples=60)
 @given(
     st.lists(st.sampled_from(SHOWN_AS_ONE), max_size=30),
     st.integers(LONGEST, 2 * LONGEST),
