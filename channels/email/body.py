@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
-from channels.email import markup, rtf, smime, tnef, uuencode
+from channels.email import cleaning, markup, rtf, smime, tnef, uuencode
 from channels.email.charset import decode
 from channels.email.filenames import content_id, file_name, safe_name
 from channels.email.headers import Headers, Value, clean_text
@@ -193,7 +193,7 @@ class Body:
         # Who sends code in plain text asks something about it below.
         document = kind != "text/plain" or text.rstrip().lower().endswith(("</html>", "</body>"))
         if kind == "text/html" or (document and _looks_like_html(text)):
-            return _Shown(markup=markup.visible(text))
+            return _Shown(markup=cleaning.visible(text))
         if kind in _ENRICHED:
             text = _ENRICHED_TAG.sub(_plainly, text)
         if part.type.parameters.get("format", "").lower() == "flowed":
@@ -210,7 +210,7 @@ class Body:
             text = clean_text(
                 decode(data, declared or (_charset_within(data) if markup_too else None))
             )
-        text = markup.without_data(text) if markup_too else text
+        text = cleaning.without_data(text) if markup_too else text
         if len(text) > self.room or part.size > 2 * _TEXT_BYTES or not self.room:
             self.shortened = True
             self.files.append((part, "body.html" if markup_too else "body.txt"))
@@ -225,7 +225,7 @@ class Body:
             words = tnef.words(content)
             plain, source = words.plain[: self.room], words.html[: self.room]
             if plain.strip() or source.strip():
-                self.shown.append(_Shown(plain, markup.visible(markup.without_data(source))))
+                self.shown.append(_Shown(plain, cleaning.visible(cleaning.without_data(source))))
                 return
 
     def _show_something(self, root: Part) -> None:
@@ -308,7 +308,7 @@ class Body:
         """Sanitised HTML of everything shown; None if there is none, or it is unreasonable."""
         if not self.simple or not any(piece.markup for piece in self.shown):
             return None
-        return markup.sanitised("\n".join(map(_as_markup, self.shown)))
+        return cleaning.sanitised("\n".join(map(_as_markup, self.shown)))
 
     def attachments(self, envelope: Envelope) -> tuple[tuple[Attachment, ...], dict[str, bytes]]:
         """The files, described, and their contents by SHA-256."""

@@ -15,7 +15,7 @@ import pytest
 from channels.email import lost, markup
 from channels.email.body import Body
 from channels.email.charset import decode
-from channels.email.markup import visible
+from channels.email.cleaning import visible
 from channels.email.parts import Budget, parse
 from channels.email.quote import split
 from channels.email.uuencode import unpacked

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.email.markup import read, sanitised, visible, without_data
+from channels.email.cleaning import sanitised, visible, without_data
+from channels.email.markup import read
 
 
 @pytest.mark.parametrize(
