@@ -277,6 +277,7 @@ def entry_json(
         "auto": entry.auto,
         "quarantined": entry.quarantined,
         "answers_elsewhere": entry.answers_elsewhere,
+        "encrypted": entry.encrypted,
         "earlier": [{"text": v["text"], "at": v["at"]} for v in entry.versions[:-1]],
         "withdrawn_at": entry.withdrawn_at,
         "author": author or None,

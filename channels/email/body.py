@@ -62,6 +62,9 @@ _MOST_PACKED = 3
 """Files of Outlook's that are looked through for the text; it packs one."""
 
 _SIGNED = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_ENCRYPTED = _SIGNED | {"application/pgp-encrypted"}
+_ENCRYPTED_NAMES = (".p7m", ".pgp", ".gpg")
+_ENCRYPTED_TEXT = "-----BEGIN PGP MESSAGE-----"
 _MOST_SIGNED = 3
 """Signatures around signatures: signed, encrypted and signed again is as much as anybody does."""
 
@@ -263,6 +266,18 @@ class Body:
         inner = Body(self.budget, depth=self.depth + 1)
         inner.collect(parse(part.content(), self.budget, inner.depth))
         return inner.shown
+
+    def is_encrypted(self, text: str) -> bool:
+        """Whether ``text``, all that there is to read, leaves what was written to a key.
+
+        OpenPGP in a mail (RFC 3156 §4) or in its text (RFC 9580 §6.2), S/MIME (RFC 8551 §3.3).
+        """
+        if text.strip():
+            return text.lstrip().startswith(_ENCRYPTED_TEXT)
+        return any(
+            part.type.main in _ENCRYPTED or file_name(part).lower().endswith(_ENCRYPTED_NAMES)
+            for part, _ in self.files
+        )
 
     def text(self) -> Text:
         """All text, and what its HTML marks in it."""

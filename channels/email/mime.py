@@ -102,6 +102,8 @@ class Reader:
         )
         reply_to, elsewhere = self._way_back(headers, sender.email, trust)
         meta = _meta(headers, own_id, proof, no_auto, cut, body.shortened) | elsewhere
+        if body.is_encrypted(full):
+            meta["encrypted"] = True
         if not proof and auto in ("none", "list"):
             meta |= _continuing(references)
         attachments, files = body.attachments(envelope)

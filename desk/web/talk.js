@@ -95,6 +95,7 @@ function bubble(desk, { ticket, erased_at: erased }, message) {
   const flags = [
     message.quarantined && t("quarantined"),
     message.trust === "failed" && t("trust.failed"),
+    message.encrypted && t("encrypted"),
     message.answers_elsewhere && t("answers.elsewhere", { address: message.answers_elsewhere }),
   ].filter(Boolean);
   return h(`li.message.${ours ? "ours" : "theirs"}${message.quarantined ? ".quarantined" : ""}${ours && message.kind !== "reply" ? ".automatic" : ""}`,

@@ -90,6 +90,34 @@ def test_signatures_around_signatures_end(times: int, text: str, files: list[str
     assert (message.text, [file.name for file in message.attachments]) == (text, files)
 
 
+_PGP = (
+    b"Content-Type: multipart/encrypted; boundary=x\r\n\r\n"
+    b"--x\r\nContent-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n"
+    b"--x\r\nContent-Type: application/octet-stream\r\n\r\n-----BEGIN PGP MESSAGE-----\r\n--x--"
+)
+_FILE = b"Content-Type: application/octet-stream; name=order.pdf.gpg\r\n\r\nx"
+_WITH_WORDS = (
+    b"Content-Type: multipart/mixed; boundary=x\r\n\r\n"
+    b"--x\r\n\r\nMy order is in the file.\r\n--x\r\n" + _FILE + b"\r\n--x--"
+)
+
+
+@pytest.mark.parametrize(
+    ("raw", "encrypted"),
+    [
+        (_PGP, True),
+        (mail(b"\x30\x80\x06\x09"), True),
+        (b"\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nhQEMA\r\n-----END PGP MESSAGE-----", True),
+        (_FILE, True),
+        (_WITH_WORDS, False),
+        (mail(signed(INNER)), False),
+        (b"\r\nWhat does -----BEGIN PGP MESSAGE----- mean?", False),
+    ],
+)
+def test_what_only_a_key_can_read_is_known_as_that(raw: bytes, encrypted: bool) -> None:
+    assert read(raw).meta.get("encrypted", False) is encrypted
+
+
 @pytest.mark.parametrize(
     "packed", [b"", b"0", b"%PDF", b"\x30\x80" * 9, streamed(short(0x04, b"x" * 9))[:40]]
 )

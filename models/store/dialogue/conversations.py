@@ -23,7 +23,7 @@ class Entry:
     """One line of the log. ``state`` tells what became of ours (queued … delivered).
 
     ``answers_elsewhere``: the masked address at which somebody unproven wants answers, though
-    they write as another.
+    they write as another. ``encrypted``: it cannot be read without a key that is not ours.
     ``versions`` are those of an edited message, oldest first, the shown one last: each with
     ``revision``, ``text``, ``attachments`` and ``at``. A withdrawn one has no words left. A line
     with ``changes_id`` only notes that the message of this id was edited or withdrawn.
@@ -43,6 +43,7 @@ class Entry:
     auto: str = "none"
     quarantined: bool = False
     answers_elsewhere: str | None = None
+    encrypted: bool = False
     envelope_id: str | None = None
     identity_id: str | None = None
     external_id: str | None = None
@@ -325,6 +326,7 @@ def _theirs(row: Fields) -> Entry:
         auto=row["auto"],
         quarantined=row["quarantined"],
         answers_elsewhere=row["meta"].get("answers_elsewhere"),
+        encrypted=row["meta"].get("encrypted", False),
         envelope_id=row["envelope_id"],
         identity_id=row["identity_id"],
         external_id=row["external_id"],

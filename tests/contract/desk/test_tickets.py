@@ -552,6 +552,16 @@ async def test_where_answers_go_is_said_when_it_is_not_who_wrote(
     assert view["messages"][0]["answers_elsewhere"] == "t***@evil.example"
 
 
+async def test_a_message_that_only_a_key_can_read_is_shown_as_that(
+    house: World, visit: Visit
+) -> None:
+    await house.person("li")
+    locked, plain = await house.ticket("k1", meta={"encrypted": True}), await house.ticket("k2")
+    desk = await visit("li")
+    views = [(await desk.get(f"/tickets/{ticket}")).json for ticket in (locked, plain)]
+    assert [view["messages"][0]["encrypted"] for view in views] == [True, False]
+
+
 async def test_what_was_edited_and_withdrawn_is_shown_as_that(house: World, visit: Visit) -> None:
     await house.person("li")
     file = mail_with_file(b"file")
