@@ -46,9 +46,10 @@ _AWAY = re.compile(
 """How programs begin the subject of an absence note that has no header of one."""
 
 _RETURNED = re.compile(
-    r"(?:系统)?退信|未送达|未传递|无法(?:送达|投递|传递)|(?:邮件)?投递失败|無法傳遞|undeliver"
-    r"|returned mail|mail delivery|delivery (?:status|fail|has failed)|failure notice"
-    r"|failed delivery",
+    r"(?:系统)?退信|未送达|未传递|无法(?:送达|投递|传递)|(?:邮件)?(?:投递|传输)失败|無法傳遞|undeliver"
+    r"|returned mail|mail (?:delivery|failed|not delivered|could not be delivered)|delayed mail"
+    r"|(?:permanent )?delivery (?:status|fail|has failed)|failure (?:notice|delivery)"
+    r"|failed (?:delivery|mail)|warning: (?:message|could not send)",
     re.IGNORECASE,
 )
 """How mail servers begin the subject of a bounce."""

@@ -119,6 +119,19 @@ def test_a_postmaster_may_be_a_person(
     assert kind(f"{daemon}@y.example", transport=transport, **fields) == found
 
 
+@pytest.mark.parametrize(
+    "subject",
+    ["退信：退款", "系统退信", "邮件传输失败！", "未送达: 退款", "Undeliverable: refund",
+     "Mail delivery failed: returning message to sender", "Delivery Status Notification (Failure)",
+     "failure notice", "failure delivery", "Mail Not Delivered", "Mail could not be delivered",
+     "Permanent Delivery Failure", "Delayed Mail (still being retried)",
+     "Warning: message 14jRTi-0007jE-00 delayed 24 hours"],
+)  # fmt: skip
+def test_a_bounce_that_comes_over_imap_is_known_by_its_subject(subject: str) -> None:
+    assert kind("mailer-daemon@y.example", subject=subject) == ("bounce", "subject")
+    assert kind(subject=subject) == ("none", "")
+
+
 def test_a_null_sender_alone_makes_nobody_a_daemon() -> None:
     assert kind(transport={"mail_from": ""}) == ("none", "")
     assert kind("", transport={"mail_from": ""}) == ("none", "")
