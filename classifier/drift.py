@@ -52,6 +52,19 @@ def _rare_chi_square(degrees: int) -> float:
     return float(degrees * (1 - part + _RARE * math.sqrt(part)) ** 3)
 
 
+def risen(before: tuple[int, int], now: tuple[int, int]) -> bool:
+    """Whether a share, (part, whole), is more than chance lets it rise in 999 of 1,000 cases.
+
+    The one-sided z-test of two proportions, pooled.
+    """
+    (part, whole), (part_now, whole_now) = before, now
+    if not whole or not whole_now:
+        return False
+    pooled = (part + part_now) / (whole + whole_now)
+    spread = math.sqrt(pooled * (1 - pooled) * (1 / whole + 1 / whole_now))
+    return part_now / whole_now - part / whole > _RARE * spread
+
+
 def tenth(share: float) -> str:
     """The tenth, 0 to 9, that a share lies in."""
     return str(min(int(share * _TENTHS), _TENTHS - 1))

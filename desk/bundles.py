@@ -103,10 +103,11 @@ async def _pinned(request: web.Request, *, pinned: bool) -> web.Response:
 
 
 async def watch(request: web.Request) -> web.Response:
-    """Drift and agreement by day, and the alarms now."""
+    """Drift and agreement by day, the alarms now, and whether it gets worse."""
     who(request, Role.ADMIN)
     asked = queries.read(request, queries.WatchDays)
-    return web.json_response(await request.app[SERVICES].watch.report(asked.days))
+    seen = request.app[SERVICES].watch
+    return web.json_response(await seen.report(asked.days) | {"trend": await seen.trend()})
 
 
 async def retrainings(request: web.Request) -> web.Response:

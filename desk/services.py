@@ -171,6 +171,9 @@ class Watch(Protocol):
     async def report(self, days: int = 30) -> dict[str, Any]:
         """Drift and agreement by day, and the alarms now."""
 
+    async def trend(self) -> dict[str, Any]:
+        """Four weeks against the four before, facet by facet and class by class."""
+
     async def shadow(self, limit: int = 50) -> dict[str, Any] | None:
         """What the challenger in shadow has said, and where it disagrees; None: there is none."""
 

@@ -3,7 +3,7 @@ import { anew, ask, h, moment, notice, say, span, t } from "./dom.js";
 import { openDictionary } from "./dictionary.js";
 import { call } from "./door.js";
 import { openCanned } from "./suggest.js";
-import { shadowPanel, watchPanel } from "./watch.js";
+import { shadowPanel, trendPanel, watchPanel } from "./watch.js";
 
 const SHORT = 8;
 const EVERY_MS = 1500;
@@ -67,6 +67,7 @@ function draw(page, known, tools) {
       h("div.column.wide", null,
         shadowPanel(known.shadow, tools),
         judged ? challenger(judged, known, tools) : h("section.panel", null, h("p.empty", null, t("bundles.none"))),
+        trendPanel(known.watch.trend, tools.desk),
         watchPanel(known.watch, tools.look, tools.desk))));
 }
 

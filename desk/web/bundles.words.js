@@ -116,5 +116,19 @@ export const WORDS = {
   "watch.agreement": ["没有被更正", "left uncorrected"],
   "watch.psi": ["漂移 PSI", "Drift (PSI)"],
   "watch.cases": ["{n} 条", "{n} messages"],
-  "watch.corrected": ["标注 {labelled}，更正 {changed}", "{labelled} labelled, {changed} corrected"]
+  "watch.corrected": ["标注 {labelled}，更正 {changed}", "{labelled} labelled, {changed} corrected"],
+  "trend.title": ["变差了吗", "Is it getting worse?"],
+  "trend.text": ["{now} 起的四周，括号里是 {before} 起的此前四周；全部渠道，不论当时哪个模型服役。误判：标成这一类、又被坐席改走的比例；漏判：坐席认为属于这一类的工单里，要坐席自己改过来的比例。坐席没有发现的错不在里面。", "The four weeks from {now}, in brackets the four before from {before}; all channels, whichever bundle served. Wrong: labels of the class that agents took away. Missed: of the tickets that agents hold for the class, those that they had to move there. Mistakes that no agent saw are not in it."],
+  "trend.worse": ["变差：{what}，{before} → {now}", "Worse: {what}, {before} → {now}"],
+  "trend.steady": ["没有哪一项变差到超出偶然。", "Nothing is worse by more than chance explains."],
+  "trend.few": ["前后两个四周还没有各满 50 条标注，没法比。", "There are not 50 labels in both spans of four weeks yet: nothing can be compared."],
+  "trend.weekly": ["每周被更正的比例", "share corrected, week by week"],
+  "trend.pair": ["{now}（{before}）", "{now} ({before})"],
+  "trend.changed": ["被坐席更正", "Corrected by agents"],
+  "trend.confidence": ["平均把握", "Mean confidence"],
+  "trend.unsure": ["低于阈值", "Below the threshold"],
+  "trend.class": ["类别", "Class"],
+  "trend.labelled": ["标注", "Labelled"],
+  "trend.wrong": ["误判", "Wrong"],
+  "trend.missed": ["漏判", "Missed"]
 };

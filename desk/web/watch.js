@@ -1,4 +1,4 @@
-// The classifier at work: drift and agreement by day, and the challenger in shadow.
+// The classifier at work: drift and agreement by day, whether it gets worse, and the challenger in shadow.
 import { h, moment, say, t } from "./dom.js";
 import { call } from "./door.js";
 import { line, short, stack } from "./charts.js";
@@ -149,4 +149,48 @@ function agreement(each, told, desk) {
   return h("div.watch-card", null,
     h("h3", null, facetName(desk, each.facet), " ", h("small", null, t("watch.agreement"))),
     line(points, { label: t("watch.agreement"), limit: told.limits.agreement, most: 1, format: whole }));
+}
+
+// -- better or worse ----------------------------------------------------------------
+
+const FEW = 50; // labels below which a share is not compared
+const percent = (share) => share === null ? "–" : `${(100 * share).toFixed(1)}%`;
+
+/** The panel of four weeks against the four before, class by class. */
+export function trendPanel(told, desk) {
+  const facets = told.facets.filter((each) => each.now.labelled > 0);
+  const comparable = facets.some((each) => each.now.labelled >= FEW && each.before.labelled >= FEW);
+  const worse = facets.flatMap((each) => worsened(each, desk));
+  return h("section.panel.trend", null,
+    h("h2", null, t("trend.title")),
+    h("p.small", null, t("trend.text", { now: short(told.now), before: short(told.before) })),
+    worse.map((words) => h("p.flag.bad", null, words)),
+    worse.length === 0 && h("p", null, t(comparable ? "trend.steady" : "trend.few")),
+    h("div.watch-grid", null, facets.map((each) => trendCard(each, desk))));
+}
+
+function worsened(each, desk) {
+  const name = facetName(desk, each.facet);
+  const change = (what, before, now) => t("trend.worse", { what, before: percent(before), now: percent(now) });
+  return [
+    ...(each.worse ? [change(`${name} · ${t("trend.changed")}`, each.before.changed, each.now.changed)] : []),
+    ...each.classes.flatMap((of) => of.worse.map((kind) =>
+      change(`${name} · ${className(desk, each.facet, of.value)} · ${t(`trend.${kind}`)}`, of.before[kind], of.now[kind]))),
+  ];
+}
+
+function trendCard(each, desk) {
+  const points = each.weeks.map((week) => ({ day: week.day, value: week.changed, title: t("watch.cases", { n: week.labelled }) }));
+  const sums = ["changed", "confidence", "unsure"].map((name) => h("li", null,
+    h("span", null, t(`trend.${name}`)), h("b", null, t("trend.pair", { now: percent(each.now[name]), before: percent(each.before[name]) }))));
+  return h("div.watch-card", null,
+    h("h3", null, facetName(desk, each.facet), " ", h("small", null, t("trend.weekly"))),
+    line(points, { label: t("trend.weekly"), format: percent }),
+    h("ul.pairs", null, sums),
+    h("table.duel", null,
+      h("thead", null, h("tr", null, ["class", "labelled", "wrong", "missed"].map((name) => h("th", { scope: "col" }, t(`trend.${name}`))))),
+      h("tbody", null, each.classes.map((of) => h("tr", null,
+        h("th", { scope: "row" }, className(desk, each.facet, of.value)),
+        h("td", null, t("trend.pair", { now: of.now.labelled, before: of.before.labelled })),
+        ["wrong", "missed"].map((kind) => h(`td${of.worse.includes(kind) ? ".bad" : ""}`, null, t("trend.pair", { now: percent(of.now[kind]), before: percent(of.before[kind]) }))))))));
 }

@@ -1,10 +1,12 @@
 """The admins' page of models: a challenger is promoted from its gate, and rolled back."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from playwright.async_api import Page, expect
 
 from models.agent import Role
+from models.store.learning.watching import Cell, day_of
 from tests.browser.kit import pictured, sign_in
 from tests.contract.desk.world import World
 
@@ -62,3 +64,32 @@ async def test_a_training_that_learnt_nothing_says_so(page: Page, url: str, hous
     gate = page.locator(".verdict")
     await expect(gate).to_contain_text("训练出来的就是现役的那一个")
     await expect(gate.get_by_role("button", name="启用")).to_have_count(0)
+
+
+async def test_what_got_worse_is_said_by_class(page: Page, url: str, house: World) -> None:
+    await house.person("root", Role.ADMIN)
+    person = await house.person("li")
+    zone = ZoneInfo("Asia/Shanghai")
+    now = await house.store.db.now()
+    of_last = Cell("b0", day_of(now, zone) - 28, "email", "type", "label", "咨询")
+    of_this = of_last._replace(bundle_id="b1", day=of_last.day + 28)
+    await house.store.watching.add(
+        {
+            of_last: 900,
+            of_last._replace(bucket="投诉"): 300,
+            of_this: 100,
+            of_this._replace(bucket="投诉"): 320,
+            of_this._replace(measure="confidence", bucket="8"): 420,
+        }
+    )
+    for number in range(6):
+        ticket_id = await house.ticket(f"k{number}")
+        await house.store.tickets.correct(ticket_id, person, "type", "咨询")
+    await sign_in(page, url, "root")
+    await page.get_by_role("button", name="模型").click()
+    panel = page.locator(".trend")
+    await expect(panel).to_contain_text("变差：类型 · 咨询 · 漏判，0.0% → 5.7%")
+    row = panel.get_by_role("row", name="投诉")
+    await expect(row).to_contain_text("320（300）")
+    await expect(row).to_contain_text("1.9%（0.0%）")
+    await pictured(page, "models-trend-zh")

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from classifier.drift import drift, mean_of_tenths, tenth
+from classifier.drift import drift, mean_of_tenths, risen, tenth
 
 USUAL = {"咨询": 500, "投诉": 300, "其他": 200}
 
@@ -50,3 +50,16 @@ def test_shares_are_counted_by_tenth() -> None:
     assert [tenth(share) for share in (0.0, 0.09, 0.1, 0.99, 1.0)] == ["0", "0", "1", "9", "9"]
     assert mean_of_tenths({"0": 1, "9": 1}) == pytest.approx(0.5)
     assert mean_of_tenths({}) is None
+
+
+def test_a_share_has_risen_only_where_chance_would_not_have_it() -> None:
+    assert risen((10, 1_000), (40, 1_000))
+    assert not risen((40, 1_000), (10, 1_000))
+    assert not risen((1, 50), (4, 50))
+    assert not risen((0, 0), (5, 50))
+    assert not risen((5, 50), (0, 0))
+    assert not risen((0, 50), (0, 50))
+    assert not risen((50, 50), (50, 50))
+    # 0.10 to 0.20 of 200 each: z is 2.80, of 300 each 3.43; the line is 3.09.
+    assert not risen((20, 200), (40, 200))
+    assert risen((30, 300), (60, 300))

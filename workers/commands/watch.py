@@ -49,12 +49,13 @@ def watch(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """漂移（PSI）、与更正的一致程度、报警 / Drift (PSI), agreement with corrections, alarms."""
+    """漂移（PSI）、与更正的一致程度、是否变差、报警 / Drift, agreement, getting worse, alarms."""
 
     async def work(settings: Settings, store: Store) -> dict[str, Any]:
         from workers.assembly.wiring import make_watch
 
-        return await make_watch(settings, store, load_taxonomy(settings)).report(days)
+        seen = make_watch(settings, store, load_taxonomy(settings))
+        return await seen.report(days) | {"trend": await seen.trend()}
 
     told = with_store(config, work)
     if as_json:

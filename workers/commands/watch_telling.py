@@ -62,6 +62,7 @@ def tell_watch(told: Mapping[str, Any], out: Terminal) -> None:
         )
         out.show(_drift(told))
     out.show(_agreement(told))
+    out.show(_trend(told["trend"]))
     for alarm in told["alarms"]:
         what = " ".join(filter(None, (alarm["measure"], alarm["facet"], alarm["channel"])))
         out.print(
@@ -100,3 +101,34 @@ def _agreement(told: Mapping[str, Any]) -> Table:
                 share,
             )
     return table
+
+
+def _trend(told: Mapping[str, Any]) -> Table:
+    """Each figure of the last four weeks, and that of the four before; red where it got worse."""
+    table = Table(
+        "维度 facet",
+        "类别 class",
+        "标注 labelled",
+        "误判 wrong",
+        "漏判 missed",
+        title=f"{told['now']} 起四周（此前四周） / four weeks from then on (the four before)",
+    )
+    for each in told["facets"]:
+        row = _compared(each["before"], each["now"], "changed", each["worse"])
+        table.add_row(escape(each["facet"]), "全部 all", _counts(each), row, "")
+        for of in each["classes"]:
+            shares = (
+                _compared(of["before"], of["now"], name, name in of["worse"])
+                for name in ("wrong", "missed")
+            )
+            table.add_row("", escape(of["value"]), _counts(of), *shares)
+    return table
+
+
+def _counts(of: Mapping[str, Any]) -> str:
+    return f"{of['now']['labelled']} ({of['before']['labelled']})"
+
+
+def _compared(before: Mapping[str, Any], now: Mapping[str, Any], name: str, worse: bool) -> str:
+    was, is_ = ("–" if each[name] is None else f"{each[name]:.1%}" for each in (before, now))
+    return f"[red]{is_}[/] ({was})" if worse else f"{is_} ({was})"

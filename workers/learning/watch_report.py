@@ -11,6 +11,7 @@ from models.store import Store
 from models.store.learning.shadows import Sitting
 from models.store.learning.watching import REFERENCE_DAYS, Cell, date_of, day_of
 from models.training import Taxonomy
+from workers.learning.trend import trend
 
 _WEEK = 7
 _LEAST_REFERENCE = 200
@@ -67,14 +68,19 @@ class WatchReport:
         champion = await self._store.bundles.champion()
         first = None if champion is None else await self._store.watching.first_day(champion)
         if champion is None or first is None:
-            return self._told(champion, None, {}, {}, await self._agreement(today, days, {}))
+            return self._told(champion, None, {}, {}, await self._agreement(today, days))
         since = max(first, today - days + 1)
         week = (first, first + REFERENCE_DAYS - 1)
         counts = await self._store.watching.counts(champion, [(since, today), week])
         found = _by_day(cell_counts(counts, since, today))
         kind, reference = await self._reference(champion, counts, week, today)
-        agreement = await self._agreement(today, days, found)
+        agreement = await self._agreement(today, days)
         return self._told(champion, (kind, week), found, reference, agreement)
+
+    async def trend(self) -> dict[str, Any]:
+        """Whether it gets worse, and in which class: ``trend.trend`` of today."""
+        today = day_of(await self._store.db.now(), self._zone)
+        return await trend(self._store, self._taxonomy, self._zone, today)
 
     async def alarms(self) -> tuple[dict[str, Any], list[Alarm]]:
         """The report of the last week, and what in it is an alarm now."""
@@ -114,18 +120,24 @@ class WatchReport:
         cards = {card["id"]: card["card"] for card in await self._store.bundles.cards()}
         return "training", trained_on(cards.get(champion, {}), {key[2] for key in own})
 
-    async def _agreement(
-        self, today: int, days: int, found: Mapping[int, Mapping[What, Counts]]
-    ) -> list[dict[str, Any]]:
-        """By facet, day by day: labels given, corrections, and how many changed something."""
+    async def _agreement(self, today: int, days: int) -> list[dict[str, Any]]:
+        """By facet, day by day: labels given, corrections, and how many changed something.
+
+        Of all bundles: what agents correct after a promotion, the one before has mostly labelled.
+        """
         first = today - days + 1
+        labelled_on: Counter[tuple[int, str]] = Counter()
+        for (day, facet, measure, _), n in (
+            await self._store.watching.by_day(first, today)
+        ).items():
+            labelled_on[day, facet] += n if measure == "label" else 0
         corrected = await self._store.corrections.by_day(first, self._zone)
         agreement = []
         for facet in self._taxonomy.facets:
             points = []
             for day in range(first, today + 1):
                 given, changed = corrected.get((facet, day), (0, 0))
-                labelled = sum(found.get(day, {}).get(("label", facet, ALL), {}).values())
+                labelled = labelled_on[day, facet]
                 if labelled or given:
                     told: dict[str, Any] = {"given": given, "changed": changed}
                     told |= {"labelled": labelled, "share": _kept(labelled, changed)}

@@ -98,6 +98,26 @@ class Corrections:
                 found[where] = given + row.given, changes + int(row.changed)
         return found
 
+    async def by_week(
+        self, first: int, weeks: int, zone: ZoneInfo
+    ) -> dict[tuple[int, str, str, str], int]:
+        """By week, facet, label before and label after: how many labels were changed.
+
+        Weeks are counted from 0, seven days of ``day_of`` each, of which ``first`` is the first.
+        """
+        c = correction.c
+        days = range(first, first + 7 * (weeks + 1), 7)
+        starts = [datetime.combine(date_of(day), time(), zone).timestamp() for day in days]
+        week = case(*((c.at < end, n) for n, end in enumerate(starts[1:]))).label("week")
+        what = (week, c.facet, c.before, c.after)
+        query = (
+            select(*what, func.count())
+            .where(c.at >= starts[0], c.at < starts[-1], c.before != c.after)
+            .group_by(*what)
+        )
+        async with self._db.read() as conn:
+            return {tuple(row[:-1]): row[-1] for row in await conn.execute(query)}
+
 
 def _correction(row: _Said, said: Sequence[_Said]) -> Correction:
     upto = row.upto if row.upto is not None else float("inf")

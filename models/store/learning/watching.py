@@ -73,6 +73,14 @@ class Watching:
                 found |= {Cell(*row[:-1]): row[-1] for row in await conn.execute(query)}
         return found
 
+    async def by_day(self, first: int, last: int) -> dict[tuple[int, str, str, str], int]:
+        """By day, facet, measure and bucket, what all bundles and channels together counted."""
+        d = label_day.c
+        what = (d.day, d.facet, d.measure, d.bucket)
+        query = select(*what, func.sum(d.count)).where(d.day.between(first, last)).group_by(*what)
+        async with self._db.read() as conn:
+            return {tuple(row[:-1]): int(row[-1]) for row in await conn.execute(query)}
+
     async def forget(self, before: int) -> int:
         """Drops the counts of days before ``before``; returns how many cells that were.
 

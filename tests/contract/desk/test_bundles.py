@@ -180,6 +180,9 @@ async def test_the_watch_is_told_by_day(house: World, visit: Visit, clock: FakeC
     assert {(each["measure"], each["channel"]) for each in told["series"]} == {
         ("label", "email"), ("label", ""), ("unknown", "email"), ("unknown", ""),
     }  # fmt: skip
+    (of_type,) = (each for each in told["trend"]["facets"] if each["facet"] == "type")
+    assert [each["value"] for each in of_type["classes"]] == ["投诉"]
+    assert of_type["now"]["labelled"] == 3
     assert (await admin.get("/bundles/watch?days=0")).status == 422
 
 

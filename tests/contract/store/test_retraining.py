@@ -81,6 +81,33 @@ async def test_a_correction_is_of_the_day_it_was_where_clocks_have_changed_since
     }
 
 
+async def test_changes_are_counted_by_week_from_midnight_to_midnight(
+    store: Store, clock: FakeClock
+) -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    begins = datetime(2026, 10, 20, tzinfo=berlin)  # the clocks change on the 25th
+    clock.now = begins.timestamp() - 60
+    ticket_id, agent_id = await makers.owned(store)
+    await store.tickets.correct(ticket_id, agent_id, "type", "咨询")
+    for moment, value in (
+        (begins.timestamp(), "投诉"),
+        (datetime(2026, 10, 26, 23, 59, tzinfo=berlin).timestamp(), "咨询"),
+        (datetime(2026, 10, 27, tzinfo=berlin).timestamp(), "投诉"),
+        (datetime(2026, 10, 28, tzinfo=berlin).timestamp(), "投诉"),  # confirmed
+        (datetime(2026, 11, 2, 23, 59, tzinfo=berlin).timestamp(), "咨询"),
+        (datetime(2026, 11, 3, tzinfo=berlin).timestamp(), "投诉"),
+    ):
+        clock.now = moment
+        await store.tickets.correct(ticket_id, agent_id, "type", value)
+    found = await store.corrections.by_week(day_of(begins.timestamp(), berlin), 2, berlin)
+    assert found == {
+        (0, "type", "咨询", "投诉"): 1,
+        (0, "type", "投诉", "咨询"): 1,
+        (1, "type", "咨询", "投诉"): 1,
+        (1, "type", "投诉", "咨询"): 1,
+    }
+
+
 # -- runs ------------------------------------------------------------------------------
 
 

@@ -37,6 +37,18 @@ async def test_counts_add_up_and_are_read_by_period(store: Store) -> None:
     assert await store.watching.counts("b2", [(0, 999)]) == {}
 
 
+async def test_days_are_counted_over_all_bundles_and_channels(store: Store) -> None:
+    other = Cell("b2", 100, "webchat", "type", "label", "投诉")
+    unknown = Cell("b1", 101, "email", "", "unknown", "3")
+    await store.watching.add(
+        {cell("投诉"): 2, other: 3, cell("咨询", day=99): 1, cell("咨询", day=102): 1, unknown: 4}
+    )
+    assert await store.watching.by_day(100, 101) == {
+        (100, "type", "label", "投诉"): 5,
+        (101, "", "unknown", "3"): 4,
+    }
+
+
 async def test_old_counts_go_and_a_bundles_first_week_stays(store: Store) -> None:
     days = (100, 106, 107, 150, 200)
     await store.watching.add({cell("投诉", day=day): 1 for day in days})

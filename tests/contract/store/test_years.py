@@ -103,6 +103,7 @@ LOOKED_AT: Mapping[str, Act] = {
     "follow-ups": lambda s: s.follow_ups.page(states=["waiting", "active"]),
     "reviews": lambda s: s.follow_ups.page(review="open"),
     "corrections": lambda s: s.corrections.by_day(int(NOW // 86400) - 30, ZoneInfo("UTC")),
+    "changes": lambda s: s.corrections.by_week(int(NOW // 86400) - 55, 8, ZoneInfo("UTC")),
     "calls": lambda s: s.calls.answer_rate(*MONTH),
     "figures": lambda s: s.kpi.figures(MONTH),
     **{f"figures by {by}": lambda s, by=by: s.kpi.figures(MONTH, by) for by in DIMENSIONS},

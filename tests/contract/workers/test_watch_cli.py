@@ -72,6 +72,7 @@ def test_the_watch_is_read(house: Path) -> None:
     assert page.exit_code == 0, page.output
     assert "b1old" in page.stdout
     assert "left alone" in page.stdout
+    assert "7 (0)" in page.stdout  # complaints of these four weeks, and of the four before
 
 
 def test_what_is_pinned_and_what_is_kept_stands_in_the_list(

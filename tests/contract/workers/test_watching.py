@@ -306,6 +306,98 @@ async def test_corrections_that_pile_up_are_an_alarm_on_metrics(
     assert ("shouli_classifier_drift", None, "type") in figures
 
 
+async def test_after_a_promotion_corrections_of_what_the_last_bundle_labelled_alarm_nobody(
+    house: House, clock: FakeClock, tmp_path: Path
+) -> None:
+    await house.bring(questions(15))
+    await house.watching.flush()
+    old, today = house.serving.bundle or "", day_of(clock.now, ZONE)
+    await house.store.watching.add({Cell(old, today, "email", "type", "label", "投诉"): 185})
+    await house.store.bundles.promote(await stored(house.store, OPPOSITE, tmp_path / "new"), None)
+    new = await house.store.bundles.champion() or ""
+    clock.pass_(86400)
+    await house.store.watching.add({Cell(new, today + 1, "email", "type", "label", "投诉"): 60})
+    person = await makers.agent(house.store)
+    for ticket in await house.store.tickets.page(limit=15):
+        await house.store.tickets.correct(ticket.id, person, "type", "投诉")
+    told = await house.report.report()
+    assert told["kept"] == {"type": pytest.approx(1 - 15 / 260, abs=1e-3)}
+    assert told["alarms"] == []
+
+
+async def test_four_weeks_are_held_against_the_four_before_class_by_class(
+    house: House, clock: FakeClock
+) -> None:
+    person = await makers.agent(house.store)
+    store = house.store
+
+    async def month(bundle: str, texts: list[str], start: int, others: int, tenth: str) -> None:
+        """Questions that agents all call complaints, and ``others`` that they leave alone."""
+        day = day_of(clock.now, ZONE)
+        await house.bring(texts, start=start)
+        for ticket in (await store.tickets.page(limit=100))[: len(texts)]:
+            await store.tickets.correct(ticket.id, person, "type", "投诉")
+        cell = Cell(bundle, day, "email", "type", "label", "")
+        await store.watching.add(
+            {
+                cell._replace(bucket="咨询"): others + len(texts),
+                cell._replace(bucket="投诉"): 100,
+                cell._replace(measure="confidence", bucket=tenth): 50,
+                cell._replace(measure="confidence", bucket="9"): 50,
+            }
+        )
+
+    await month("b1", questions(2), 0, 98, "5")
+    clock.pass_(28 * 86400)
+    told = await house.report.trend()
+    (facet,) = told["facets"]
+    assert (facet["before"]["labelled"], facet["now"]["labelled"]) == (200, 0)
+    assert not facet["worse"]  # nothing to compare with yet
+    clock.pass_(-86400)  # still the last of the four weeks
+    assert (await house.report.trend())["facets"][0]["now"]["labelled"] == 200
+    clock.pass_(86400)
+    await month("b2", questions(24), 50, 76, "4")
+    told = await house.report.trend()
+    (facet,) = told["facets"]
+    assert told["now"] == date_of(day_of(clock.now, ZONE) - 27).isoformat()
+    assert facet["before"] == {
+        "labelled": 200, "changed": 0.01, "confidence": 0.75, "unsure": 0.0,
+    }  # fmt: skip
+    assert facet["now"] == {
+        "labelled": 200, "changed": 0.12, "confidence": 0.7, "unsure": 0.5,
+    }  # fmt: skip
+    assert facet["worse"]
+    assert [week["labelled"] for week in facet["weeks"]] == [0, 0, 0, 200, 0, 0, 0, 200]
+    asked, complained = facet["classes"]
+    assert asked == {
+        "value": "咨询",
+        "before": {"labelled": 100, "wrong": 0.02, "missed": 0.0},
+        "now": {"labelled": 100, "wrong": 0.24, "missed": 0.0},
+        "worse": ["wrong"],
+    }
+    assert complained == {
+        "value": "投诉",
+        "before": {"labelled": 100, "wrong": 0.0, "missed": pytest.approx(2 / 102, abs=1e-4)},
+        "now": {"labelled": 100, "wrong": 0.0, "missed": pytest.approx(24 / 124, abs=1e-4)},
+        "worse": ["missed"],
+    }
+
+
+async def test_few_labels_are_held_against_nothing(house: House, clock: FakeClock) -> None:
+    person = await makers.agent(house.store)
+    cell = Cell("b1", day_of(clock.now, ZONE), "email", "type", "label", "咨询")
+    await house.store.watching.add({cell: 49})
+    clock.pass_(28 * 86400)
+    await house.bring(questions(40))
+    for ticket in await house.store.tickets.page(limit=40):
+        await house.store.tickets.correct(ticket.id, person, "type", "投诉")
+    await house.store.watching.add({cell._replace(day=cell.day + 28): 60})
+    (facet,) = (await house.report.trend())["facets"]
+    assert facet["now"]["changed"] == pytest.approx(40 / 60, abs=1e-3)
+    assert not facet["worse"]
+    assert [each["worse"] for each in facet["classes"]] == [[], []]
+
+
 def test_what_a_bundle_was_trained_on_is_on_its_card() -> None:
     known = trained_on({"metrics": CHAMPION.card.metrics}, ["email"])
     assert sum(known["label", "type", "email"].values()) == 2 * len(THINGS)
