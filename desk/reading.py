@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from aiohttp import web
 
 from desk import queries
 from desk.auth import API, ID, Person, who
 from desk.errors import Refusal
+from desk.figures import midnight
 from desk.links import links_json
 from desk.masking import beginning, hidden, read_for
 from desk.paging import page, told
@@ -36,6 +38,9 @@ from models.store.tickets.transfers import Transfer
 from models.store.tickets.waiting import load_needs
 from models.ticket import TicketState
 
+_MOST_ENDED = 200
+"""Of a day, and of one person."""
+
 _PREVIEW = 80
 """Characters of the last words that a list shows."""
 
@@ -56,6 +61,15 @@ async def my_queue(request: web.Request) -> web.Response:
             "waiting": await waiting_json(services),
         }
     )
+
+
+async def ended_today(request: web.Request) -> web.Response:
+    """What one has ended since midnight, for who wants to look at one again."""
+    person, services = who(request), request.app[SERVICES]
+    today = datetime.fromtimestamp(services.clock(), services.zone).date()
+    since = midnight(today, services.zone)
+    ended = await services.store.tickets.ended_by(person.id, since, _MOST_ENDED)
+    return web.json_response({"tickets": await listed(services, ended)})
 
 
 async def waiting_json(services: DeskServices) -> Json:
@@ -238,6 +252,7 @@ def routes() -> list[web.RouteDef]:
     one = f"{API}tickets/{{ticket:{ID}}}"
     return [
         web.get(f"{API}queue", my_queue),
+        web.get(f"{API}queue/ended", ended_today),
         web.get(f"{API}tickets", list_tickets),
         web.get(one, show),
     ]

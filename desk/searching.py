@@ -1,6 +1,8 @@
 """One box that finds tickets: by number, by who wrote, by what was said."""
 
 import asyncio
+import re
+from datetime import datetime
 from typing import NamedTuple
 
 from aiohttp import web
@@ -25,6 +27,9 @@ _STEP = 100
 _MOST = 1000
 """Candidates of one answer: whoever may see few of many asks on from there."""
 
+_ENDING = re.compile(r"[0-9]{2,3}")
+"""What people say of a ticket of today: the end of its number."""
+
 _DIGITS = 14
 """Of a ticket number at least (``models.ids``)."""
 
@@ -41,14 +46,15 @@ async def search(request: web.Request) -> web.Response:
     wanted = question(asked.text)
     if not wanted.finds:
         words = Words(
-            "请至少写两个字，或号码的四位。",
-            "Write two Chinese characters, a word, or four digits of a number at least.",
+            "请至少写两个字、号码的四位，或今天工单号的末两位。",
+            "Write two Chinese characters, a word, four digits of a number, or the last two of a"
+            " ticket of today at least.",
         )
         raise Refusal(422, "too_short", words, field="text")
     looked = await _look(services, person, wanted, asked.before, asked.limit)
     number = wanted.parts[0].text if len(wanted.parts) == 1 else ""
-    if asked.before is None and is_ticket_number(number):
-        await _first(services, person, number, looked)
+    if asked.before is None:
+        _first(await _numbered(services, person, number, asked.limit), looked)
     rows = await listed(services, [looked.tickets[one.ticket_id] for one in looked.found])
     told = await asyncio.to_thread(_told, services, looked.found)
     return web.json_response(
@@ -82,14 +88,27 @@ async def _look(
     return looked
 
 
-async def _first(services: DeskServices, person: Person, number: str, looked: _Looked) -> None:
-    """The ticket of a number is found though nobody has read it yet, and stands first."""
-    ticket = await _of_number(services, person, number)
-    if ticket is None:
-        return
-    others = [one for one in looked.found if one.ticket_id != ticket.id]
-    looked.found[:] = [Found(0, ticket.id, "number", None), *others]
-    looked.tickets[ticket.id] = ticket
+def _first(numbered: list[Ticket], looked: _Looked) -> None:
+    """The tickets of a number are found though nobody has read them yet, and stand first."""
+    looked.tickets.update({ticket.id: ticket for ticket in numbered})
+    firsts = {ticket.id: Found(0, ticket.id, "number", None) for ticket in numbered}
+    others = [one for one in looked.found if one.ticket_id not in firsts]
+    looked.found[:] = [*firsts.values(), *others]
+
+
+async def _numbered(
+    services: DeskServices, person: Person, number: str, limit: int
+) -> list[Ticket]:
+    """The ticket of a whole number; of the end of one only today's: of all days it is too many."""
+    if is_ticket_number(number):
+        ticket = await _of_number(services, person, number)
+        return [] if ticket is None else [ticket]
+    if not _ENDING.fullmatch(number):
+        return []
+    store, today = services.store, datetime.fromtimestamp(services.clock(), services.zone)
+    ids = await store.search.ending_in(number, f"{today:%Y%m%d}", _MOST)
+    found = sorted(await store.tickets.some(ids), key=lambda ticket: ticket.id, reverse=True)
+    return (await visible(store, person, found))[:limit]
 
 
 async def _of_number(services: DeskServices, person: Person, number: str) -> Ticket | None:

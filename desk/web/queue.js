@@ -20,9 +20,10 @@ async function pagesOf(query, most) {
   return { listed: tickets, more: Boolean(before) };
 }
 
-/** What the tab that is open lists: what waits by its due time, everything by its age. */
+/** What the tab that is open lists: what waits by its due time, the rest with the newest first. */
 export async function readList({ tab, pages }) {
   if (tab === "waiting") return pagesOf({ state: "waiting", order: "due", limit: PAGE }, pages);
+  if (tab === "ended") return { listed: (await call("GET", "/queue/ended")).tickets, more: false };
   if (tab === "all") return pagesOf({ limit: PAGE }, pages);
   return {};
 }
@@ -112,7 +113,7 @@ function emptyText({ tab, me, unread, live, waiting }) {
 /** Draws the list pane from the desk's state. */
 export function drawQueue(pane, desk) {
   const { state } = desk;
-  const tabs = ["mine", "waiting", ...(state.me.role === "agent" ? [] : ["all"])];
+  const tabs = ["mine", "waiting", "ended", ...(state.me.role === "agent" ? [] : ["all"])];
   const counts = { mine: state.mine.length, waiting: state.waiting.total };
   show(pane.querySelector(".tabs"), [tabs, counts, state.tab], () =>
     tabs.map((tab) =>
@@ -132,6 +133,7 @@ export function drawQueue(pane, desk) {
     };
   });
   if (state.tab === "found") items.unshift(...untold(desk));
+  if (state.tab === "ended" && listed.length) items.unshift({ id: "count", shows: listed.length, make: () => h("li.told", null, t("ended.count", { n: listed.length })) });
   if (!items.length && state.tab !== "found") items.push({ id: "none", shows: [state.tab, state.unread, state.live, state.me.presence, state.waiting.total], make: () => h("li.empty", null, emptyText(state)) });
   if (state.tab !== "mine" && state.more) {
     const text = others ? t("list.more") : t("list.more.waiting", { n: Math.max(state.waiting.total - listed.length, 1) });

@@ -2,6 +2,7 @@
 export const WORDS = {
   "tab.mine": ["我的", "Mine"],
   "tab.waiting": ["等待中", "Waiting"],
+  "tab.ended": ["已办", "Done"],
   "tab.all": ["全部", "All"],
   "queues": ["工单列表", "Ticket lists"],
   "oldest": ["最久已等 {time}", "Oldest waits {time}"],
@@ -10,6 +11,8 @@ export const WORDS = {
   "empty.mine.others": ["等待中有 {n} 张，可能要别的技能；也可以到那里自己接手。", "{n} waiting, perhaps for other skills; you may also take one there."],
   "empty.mine.away": ["把状态设为“就绪”即可接单。", "Set yourself ready to be given tickets."],
   "empty.waiting": ["没有等待中的工单。", "Nothing is waiting."],
+  "empty.ended": ["今天还没有办结的工单。", "You have ended no ticket today."],
+  "ended.count": ["今天办结 {n} 张", "{n} ended today"],
   "list.more.waiting": ["显示之后到期的（还有 {n} 张）", "Show those due later ({n} more)"],
   "list.more": ["显示更早的", "Show earlier ones"],
   "list.away": ["连不上服务器，列表暂时读不到；恢复后会自动显示。", "The server cannot be reached: the list comes as soon as it can."],

@@ -33,6 +33,7 @@ const KEYS = [
   ["/", "search", reach(".search input")],
   ["1", "mine", (desk) => desk.chooseTab("mine")],
   ["2", "waiting", (desk) => desk.chooseTab("waiting")],
+  ["3", "ended", (desk) => desk.chooseTab("ended")],
   ["?", "help", () => showKeys()],
 ];
 

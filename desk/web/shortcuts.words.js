@@ -20,5 +20,6 @@ export const WORDS = {
   "shortcut.search": ["查找工单", "Find a ticket"],
   "shortcut.mine": ["我的工单", "My tickets"],
   "shortcut.waiting": ["等待中的工单", "Waiting tickets"],
+  "shortcut.ended": ["今天已办的工单", "What I have ended today"],
   "shortcut.help": ["显示快捷键", "Show these keys"]
 };

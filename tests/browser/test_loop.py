@@ -56,6 +56,21 @@ async def test_a_round_by_keys_alone(
     await expect(page.get_by_label("答复客户")).to_be_visible()
 
 
+async def test_what_was_ended_today_is_found_again(page: Page, url: str, house: World) -> None:
+    me = await house.person("li", presence=Presence.READY)
+    ticket = await house.ticket("k1", subject="早上那张")
+    await house.give(ticket, me)
+    await sign_in(page, url)
+    await page.keyboard.press("3")
+    await expect(page.locator(".queue")).to_contain_text("今天还没有办结的工单。")
+    await house.store.tickets.move(ticket, me, TicketState.RESOLVED)
+    await expect(page.locator(".queue .told")).to_have_text("今天办结 1 张")
+    await expect(page.locator(".card")).to_contain_text("已解决")
+    await page.keyboard.press("j")
+    await page.locator(".bar").get_by_role("button", name="收回，继续处理").click()
+    await expect(page.locator(".queue")).to_contain_text("今天还没有办结的工单。")
+
+
 async def test_a_form_that_is_refused_keeps_its_words(page: Page, url: str, house: World) -> None:
     me = await house.person("li", presence=Presence.READY)
     ticket = await house.ticket("k1", subject="第一件")

@@ -82,7 +82,7 @@ async def test_what_is_told_where_nothing_is_found(house: World, page: Page, url
     await expect(queue).to_contain_text("没有找到“冰箱”。")
     await box.fill("退")
     await box.press("Enter")
-    await expect(queue).to_contain_text("请至少写两个字，或号码的四位。")
+    await expect(queue).to_contain_text("请至少写两个字、号码的四位，或今天工单号的末两位。")
     wrong = number[:-1] + str((int(number[-1]) + 1) % 10)
     await box.fill(wrong)
     await box.press("Enter")

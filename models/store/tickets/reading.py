@@ -72,6 +72,8 @@ class Ticket:
 _COLUMNS = [ticket.c[name] for name in Ticket.__dataclass_fields__]
 
 
+_ENDED = sorted(set(TicketState) - OPEN_STATES - {TicketState.CLOSED})
+
 _JUNK = text("ticket.junk")
 """The condition of a partial index, word for word: only so a database sees that it will do."""
 
@@ -140,6 +142,18 @@ class TicketReading:
             rows = (await conn.execute(query)).mappings().all()
         found = [_ticket(row) for row in rows]
         return sorted(found, key=lambda x: (x.state != "offered", x.due_at or 0.0, x.id))
+
+    async def ended_by(self, agent_id: str, since: float, limit: int) -> list[Ticket]:
+        """What a person has ended since, the last one first; not what has been closed for good."""
+        t = ticket.c
+        query = (
+            select(*_COLUMNS)
+            .where(t.owner_id == agent_id, t.state.in_(_ENDED), t.ended_at >= since)
+            .order_by(t.ended_at.desc(), t.id.desc())
+            .limit(limit)
+        )
+        async with self._db.read() as conn:
+            return [_ticket(row) for row in (await conn.execute(query)).mappings()]
 
     async def page(
         self,

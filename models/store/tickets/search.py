@@ -123,6 +123,18 @@ class Search:
         async with self._db.read() as conn:
             return sorted((await conn.execute(query)).scalars(), reverse=True)
 
+    async def ending_in(self, digits: str, day: str, limit: int) -> list[str]:
+        """Tickets of a day (“20261127”) whose numbers end so, the newest first."""
+        number = ticket.c.number
+        query = (
+            select(ticket.c.id)
+            .where(number.between(day, day + "9" * len(day)), number.endswith(digits))
+            .order_by(number.desc())
+            .limit(limit)
+        )
+        async with self._db.read() as conn:
+            return list((await conn.execute(query)).scalars())
+
     # -- each database's own index -----------------------------------------------------
 
     def _full_text(self, asked: Question, before: int | None, limit: int) -> Any:

@@ -72,8 +72,8 @@ _OF_EVERYBODY = frozenset(
     {
         "GET /me", "PUT /me/presence", "PUT /me/shift", "POST /login", "POST /logout", "GET /ws",
         "GET /tokens", "POST /tokens",
-        "GET /queue", "GET /tickets", "GET /board", "GET /agents", "GET /glossary",
-        "GET /departments", "GET /canned", "GET /subtasks", "GET /improvements",
+        "GET /queue", "GET /queue/ended", "GET /tickets", "GET /board", "GET /agents",
+        "GET /glossary", "GET /departments", "GET /canned", "GET /subtasks", "GET /improvements",
         "GET /follow-ups", "GET /incidents", "GET /incidents/{incident}",
         "POST /incidents/{incident}/texts", "POST /search",
     }

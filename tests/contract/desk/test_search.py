@@ -73,6 +73,30 @@ async def test_a_number_is_found_at_once_and_first(house: World, visit: Visit) -
     assert await found(desk, f" {number} ") == [ticket, other]
 
 
+async def test_the_end_of_a_number_is_enough_today(
+    house: World, visit: Visit, clock: FakeClock
+) -> None:
+    li = await house.person("li")
+    ticket = await house.ticket("k1")
+    await house.give(ticket, li)
+    end = (await house.store.tickets.get(ticket)).number[-2:]
+    desk = await visit("li")
+    said = await house.ticket("k2", text=f"买了 {end} 件")
+    assert await found(desk, end) == [ticket], "nobody has read it yet"
+    await index(house)
+    answer = (await desk.post("/search", {"text": end})).json
+    assert [(one["ticket"]["id"], one["by"]) for one in answer["found"]] == [
+        (ticket, "number"),
+        (said, "words"),
+    ]
+    assert (await desk.post("/search", {"text": end[-1]})).status == 422
+    # To whom it is none of their business it does not exist.
+    await house.person("han")
+    assert await found(await visit("han"), end) == [said]
+    clock.pass_(86400.0)
+    assert await found(await visit("li"), end) == [said], "that was yesterday"
+
+
 async def test_a_number_that_was_misread(house: World, visit: Visit) -> None:
     li = await house.person("li")
     await house.person("han")

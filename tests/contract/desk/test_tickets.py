@@ -54,6 +54,30 @@ async def test_a_ticket_is_found_by_its_number(house: World, visit: Visit) -> No
     assert (await desk.get(f"/tickets/{number}")).json["ticket"]["id"] == ticket
 
 
+async def test_what_i_have_ended_today(house: World, visit: Visit, clock: FakeClock) -> None:
+    me = await house.person("li")
+    before, first, second, open_ = [await house.ticket(f"k{n}") for n in range(4)]
+    await house.give(before, me)
+    await house.store.tickets.move(before, me, TicketState.RESOLVED)
+    clock.pass_(8 * 3600.0 + 1)  # past midnight in Shanghai; 16:00 it was
+    for ticket in (first, second, open_):
+        await house.give(ticket, me)
+    desk = await visit("li")
+    assert (await desk.post(f"/tickets/{first}/resolve", {})).status == 200
+    clock.pass_(1.0)
+    await say(desk, second, then="resolved")
+    ended = (await desk.get("/queue/ended")).json["tickets"]
+    assert [(one["id"], one["state"]) for one in ended] == [
+        (second, "resolved"),
+        (first, "resolved"),
+    ]
+    await house.person("han")
+    assert (await (await visit("han")).get("/queue/ended")).json == {"tickets": []}
+    await desk.post(f"/tickets/{first}/retake")
+    ended = (await desk.get("/queue/ended")).json["tickets"]
+    assert [one["id"] for one in ended] == [second]
+
+
 async def test_the_queue_has_offers_first_and_counts_what_waits(
     house: World, visit: Visit
 ) -> None:

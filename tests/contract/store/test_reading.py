@@ -52,6 +52,28 @@ async def test_pages_go_by_state_class_junk_and_place(store: Store) -> None:
     assert await store.tickets.counts() == {"waiting": 2, "invalid": 1}
 
 
+async def test_what_somebody_has_ended(store: Store, clock: FakeClock) -> None:
+    early, person = await owned(store, "a")
+    await store.tickets.move(early, person, TicketState.RESOLVED)
+    clock.pass_(60.0)
+    since = clock.now
+    resolved, returned, held, closed = [await waiting(store, key) for key in "bcde"]
+    for one in (resolved, returned, held, closed):
+        await store.tickets.take(one, person, forced=True, by=person)
+    await store.tickets.move(closed, person, TicketState.RESOLVED)
+    await store.ending.close(closed, person)
+    clock.pass_(1.0)
+    await store.tickets.move(resolved, person, TicketState.RESOLVED)
+    clock.pass_(1.0)
+    await store.ending.send_back(returned, person, "不归我们管")
+    another, _ = await owned(store, "f", login="other")
+    await store.tickets.mark_junk(another, None)
+    ended = store.tickets.ended_by
+    assert [one.id for one in await ended(person, since, 10)] == [returned, resolved]
+    assert [one.id for one in await ended(person, since, 1)] == [returned]
+    assert [one.id for one in await ended(person, 0.0, 10)] == [returned, resolved, early]
+
+
 async def test_a_ticket_is_found_by_id_and_by_number(store: Store) -> None:
     ticket_id = await waiting(store)
     found = await store.tickets.get(ticket_id)

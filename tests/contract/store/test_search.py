@@ -151,6 +151,20 @@ async def test_a_number_or_any_four_digits_of_it(store: Store, ticket: str) -> N
     assert len(await find(store, number[:8])) == 2
 
 
+async def test_the_end_of_a_number_of_one_day(store: Store, clock: FakeClock) -> None:
+    yesterday = (await store.tickets.get(await makers.waiting(store, "k0"))).number
+    clock.pass_(86400.0)
+    ids = [await makers.waiting(store, f"k{n}") for n in range(1, 4)]
+    numbers = [(await store.tickets.get(one)).number for one in ids]
+    day = numbers[0][:8]
+    assert day > yesterday[:8]
+    ending = store.search.ending_in
+    assert await ending(numbers[1][-3:], day, 10) == [ids[1]]
+    assert await ending(yesterday[-3:], day, 10) == [], "they begin anew each day"
+    assert await ending("", day, 2) == [ids[2], ids[1]]
+    assert await ending(day[-2:], day, 10) == [], "not its beginning"
+
+
 async def test_a_number_that_was_misread(store: Store, ticket: str) -> None:
     number = (await store.tickets.get(ticket)).number
     slip = number[:4] + str((int(number[4]) + 1) % 10) + number[5:]
