@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TextIO
 
 from classifier.tables import Table, TableRefused, split_of
@@ -18,21 +19,25 @@ _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """How the workbooks of spreadsheets begin: a ZIP file, or what Excel wrote before 2007."""
 
 
-def read(path: Path, encoding: str = "") -> Table:
+def read(
+    path: Path, encoding: str = "", called: Mapping[str, str] = MappingProxyType({})
+) -> Table:
     """The table in ``path``: CSV, with tabs or semicolons between the cells, or JSON.
 
     Of JSON an object is a row; they stand one in a line, or all in an array. ``encoding`` is
-    UTF-8 by default, or UTF-16 where its first bytes say so.
+    UTF-8 by default, or UTF-16 where its first bytes say so. ``called`` has, by their names in
+    the file, those columns that are called otherwise here.
 
     Raises:
         TableRefused: no such file or encoding, a workbook, not in that encoding, no heading, no
-            column ``text``, a row that is longer or shorter than the heading, a line or an
-            element that is no JSON object, or no rows.
+            column ``text``, none of a name in ``called``, a row that is longer or shorter than
+            the heading, a line or an element that is no JSON object, or no rows.
     """
     try:
         _check_kind(path)
         with path.open(encoding=encoding or _unicode(path), newline="") as file:
-            return _of_json(path.name, file) if _is_json(file) else _of_csv(path.name, file)
+            of = _of_json if _is_json(file) else _of_csv
+            return of(path.name, file, called)
     except OSError as error:
         raise TableRefused(f"{path}: 读不了 / cannot be read: {error.strerror}") from error
     except LookupError as error:
@@ -44,6 +49,23 @@ def read(path: Path, encoding: str = "") -> Table:
             f" / not {told}. CSV from a Chinese Excel is mostly --encoding gb18030 (Taiwan, "
             f"Hong Kong: big5) ({error})"
         ) from error
+
+
+def columns_called(text: str) -> dict[str, str]:
+    """“内容=text,类型=type” as names by the columns of a file.
+
+    Raises:
+        TableRefused: it is not written so.
+    """
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    called = {column.strip(): name.strip() for column, _, name in pairs}
+    if len(called) < len(pairs) or not all((*called, *called.values())):
+        raise TableRefused(
+            f"--columns {text}: 要写成“文件里的列名=这里的名字”，逗号分隔，每列一次"
+            " / a name in the file = a name here, commas between them, each column once: "
+            "内容=text,类型=type"
+        )
+    return called
 
 
 def _check_kind(path: Path) -> None:
@@ -76,13 +98,12 @@ def _is_json(file: TextIO) -> bool:
     return first.startswith(("{", "["))
 
 
-def _of_json(name: str, file: TextIO) -> Table:
+def _of_json(name: str, file: TextIO, called: Mapping[str, str]) -> Table:
     """An object a row; one that lacks a field has an empty cell there."""
     objects = list(_of_array(name, file) if _is_array(file) else _of_lines(name, file))
     columns = tuple(dict.fromkeys(field for each in objects for field in each))
-    return _table(
-        name, columns, [{name: each.get(name, "") for name in columns} for each in objects]
-    )
+    rows = [{column: each.get(column, "") for column in columns} for each in objects]
+    return _table(name, columns, rows, called)
 
 
 def _is_array(file: TextIO) -> bool:
@@ -136,9 +157,9 @@ def _written(value: Any) -> str:
     return storable.text(told)
 
 
-def _of_csv(name: str, file: TextIO) -> Table:
+def _of_csv(name: str, file: TextIO, called: Mapping[str, str]) -> Table:
     csv.field_size_limit(_MOST_CHARACTERS)
-    reader = csv.reader(file, delimiter=_mark(file), strict=True)
+    reader = csv.reader(file, delimiter=_mark(file, called), strict=True)
     try:
         heading = [column.strip() for column in next(reader, [])]
         rows = [_named(name, reader.line_num, heading, cells) for cells in reader if cells]
@@ -147,13 +168,16 @@ def _of_csv(name: str, file: TextIO) -> Table:
             f"{name}:{reader.line_num}: 不是 CSV，多半是引号没有配对"
             f" / not CSV, mostly for a quotation mark without its other: {error}"
         ) from error
-    return _table(name, tuple(column for column in heading if column), rows)
+    return _table(name, tuple(column for column in heading if column), rows, called)
 
 
-def _mark(file: TextIO) -> str:
+def _mark(file: TextIO, called: Mapping[str, str]) -> str:
+    """That which sets ``text`` apart; where nothing does, the one that is there most often."""
     heading = file.readline()
     file.seek(0)
-    return next((mark for mark in _MARKS if "text" in _names(heading, mark)), ",")
+    text = {"text", *(column for column, name in called.items() if name == "text")}
+    apart = [mark for mark in _MARKS if text.intersection(_names(heading, mark))]
+    return apart[0] if apart else max(_MARKS, key=heading.count)
 
 
 def _names(heading: str, mark: str) -> list[str]:
@@ -172,18 +196,37 @@ def _named(name: str, line: int, heading: Sequence[str], cells: Sequence[str]) -
     return {column: cell for column, cell in zip(heading, cells, strict=True) if column}
 
 
-def _table(name: str, columns: tuple[str, ...], rows: Sequence[Mapping[str, str]]) -> Table:
-    if "text" not in columns:
+def _table(
+    name: str,
+    columns: Sequence[str],
+    rows: Sequence[Mapping[str, str]],
+    called: Mapping[str, str],
+) -> Table:
+    told = ", ".join(columns) or "–"
+    missing = [column for column in called if column not in columns]
+    if missing:
         raise TableRefused(
-            f"{name}: 没有 text 列，现有 / no column “text”, there are: "
-            f"{', '.join(columns) or '–'}. "
-            "（消息那一列请叫 text / call the column of the messages “text”）"
+            f"{name}: --columns 里的“{missing[0]}”没有这一列，现有"
+            f" / no column “{missing[0]}” as --columns has it, there are: {told}"
         )
-    if len(set(columns)) < len(columns):
+    named = tuple(called.get(column, column) for column in columns)
+    if "text" not in named:
+        raise TableRefused(
+            f"{name}: 没有 text 列，现有 / no column “text”, there are: {told}. "
+            f"（写明消息是哪一列 / say which column has the messages: "
+            f"--columns {_wordiest(columns, rows)}=text）"
+        )
+    if len(set(named)) < len(named):
         raise TableRefused(f"{name}: 有同名的列 / two columns have the same name")
     if not rows:
         raise TableRefused(f"{name}: 没有数据行 / there are no rows")
-    return Table(name, columns, tuple(_tidy(row) for row in rows))
+    cells = (dict(zip(named, row.values(), strict=True)) for row in rows)
+    return Table(name, named, tuple(map(_tidy, cells)))
+
+
+def _wordiest(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> str:
+    """The column that has most to say: mostly that of the messages."""
+    return max(columns, key=lambda column: sum(len(row[column]) for row in rows), default="内容")
 
 
 def _tidy(row: Mapping[str, str]) -> dict[str, str]:

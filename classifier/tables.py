@@ -169,7 +169,8 @@ class Table:
                 f"{self.name}: 分类器的维度是 {', '.join(known)}，"
                 f"文件里的列是 {', '.join(self.columns)}"
                 f" / the bundle has no facet of that name: its facets are {', '.join(known)}, "
-                f"the file's columns {', '.join(self.columns)}"
+                f"the file's columns {', '.join(self.columns)}. "
+                f"（叫法不同时写明 / where they are called otherwise: --columns …={known[0]}）"
             )
         return self.facets(facets)
 

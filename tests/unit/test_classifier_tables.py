@@ -23,6 +23,7 @@ def _file(folder: Path, content: str | bytes) -> Path:
     [
         ("", "text"),
         ("message,type\nx,y\n", "no column “text”, there are: message, type"),
+        ("类型;消息\n求助;登不上\n", "there are: 类型, 消息.*--columns 消息=text"),
         ("text,type\n", "no rows"),
         ("text,type,type\nx,y,z\n", "same name"),
         ("text,type\nx\n", "data.csv:2: .*number of columns"),
@@ -47,6 +48,41 @@ def _file(folder: Path, content: str | bytes) -> Path:
 def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, content: str, wrong: str) -> None:
     with pytest.raises(TableRefused, match=wrong):
         table_files.read(_file(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '类型,标题,内容\n求助,,"登不上,急"\n',
+        "类型\t标题\t内容\n求助\t\t登不上,急\n",
+        "类型;标题;内容\n求助;;登不上,急\n",
+        '{"类型": "求助", "内容": "登不上,急", "标题": null}\n',
+    ],
+)
+def test_columns_may_be_called_otherwise(tmp_path: Path, content: str) -> None:
+    called = table_files.columns_called("内容=text, 标题 = subject,类型=type")
+    table = table_files.read(_file(tmp_path, content), "", called)
+    assert set(table.columns) == {"text", "subject", "type"}
+    assert table.rows == ({"text": "登不上,急", "subject": "", "type": "求助"},)
+
+
+@pytest.mark.parametrize(
+    ("columns", "wrong"),
+    [
+        ("正文=text", "no column “正文” as --columns has it, there are: 内容, 类型"),
+        ("内容=text,类型=text", "same name"),
+        ("内容", "a name in the file = a name here"),
+        ("=text", "a name in the file = a name here"),
+        ("内容=", "a name in the file = a name here"),
+        ("内容=text,内容=subject", "each column once"),
+    ],
+)
+def test_what_is_wrong_with_the_names_of_columns_is_said(
+    tmp_path: Path, columns: str, wrong: str
+) -> None:
+    path = _file(tmp_path, "内容,类型\n登不上,求助\n")
+    with pytest.raises(TableRefused, match=wrong):
+        table_files.read(path, "", table_files.columns_called(columns))
 
 
 @pytest.mark.parametrize("mark", [",", "\t", ";"])

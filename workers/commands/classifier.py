@@ -54,6 +54,12 @@ DataOption = Annotated[
 EncodingOption = Annotated[
     str, typer.Option(help="文件的编码，默认 UTF-8；中文 Excel 用 gb18030 / The file's encoding.")
 ]
+ColumnsOption = Annotated[
+    str,
+    typer.Option(
+        help="文件里叫别的名字的列，如 内容=text,类型=type / Columns of other names in the file."
+    ),
+]
 FacetsOption = Annotated[
     str, typer.Option(help="只用这些维度，逗号分隔 / Only these facets, comma separated.")
 ]
@@ -89,6 +95,7 @@ def train(
     ] = 0,
     strangers: StrangerOption = "",
     encoding: EncodingOption = "",
+    columns: ColumnsOption = "",
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON / Print JSON.")] = False,
     config: ConfigOption = None,
 ) -> None:
@@ -102,7 +109,7 @@ def train(
     from classifier.train import train as learn
 
     bundles.check_place(out_dir)
-    whole = table_files.read(data, encoding)
+    whole = table_files.read(data, encoding, table_files.columns_called(columns))
     table = whole.learnable()
     names = table.facets(_names(facets))
     inside, _ = tables.apart(table.examples(names), strangers)
@@ -178,6 +185,7 @@ def evaluate(
     ] = "test",
     strangers: StrangerOption = "",
     encoding: EncodingOption = "",
+    columns: ColumnsOption = "",
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON / Print JSON.")] = False,
 ) -> None:
     """在 CSV 上评测；有 split 列时只用 test / Judge a bundle on a CSV file.
@@ -190,7 +198,7 @@ def evaluate(
 
     classifier = Classifier.load(bundles.found_in(bundle))
     known = [head.facet for head in classifier.heads]
-    whole = table_files.read(data, encoding)
+    whole = table_files.read(data, encoding, table_files.columns_called(columns))
     table = whole.to_judge(split)
     names = table.facets_among(known, _names(facets))
     inside, outside = tables.apart(table.examples(names), strangers)

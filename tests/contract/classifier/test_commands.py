@@ -104,6 +104,18 @@ def test_what_it_has_learnt_is_judged_on_the_rest(bundle: Path, data: Path) -> N
         assert name in figures
 
 
+def test_a_file_with_other_headings_is_judged_as_it_is(
+    bundle: Path, data: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "otro.csv"
+    path.write_text(data.read_text("utf-8").replace("text,cosa", "frase,clase", 1), "utf-8")
+    asked = ("evaluate", "--bundle", bundle, "--data", path, "--json")
+    assert "--columns frase=text" in str(_run(*asked).exception)
+    assert "--columns …=cosa" in str(_run(*asked, "--columns", "frase=text").exception)
+    told = _json(*asked, "--columns", "frase=text,clase=cosa")
+    assert told == _json("evaluate", "--bundle", bundle, "--data", data, "--json")
+
+
 def test_a_label_that_was_not_learnt_counts_as_wrong(bundle: Path, data: Path) -> None:
     figures = _json("evaluate", "--bundle", bundle, "--data", data, "--json")["facets"]["cosa"]
     assert figures["unknown"] == {"oos": 2}
