@@ -133,8 +133,6 @@ _REMEDIES: dict[str, tuple[str, str]] = {
     "greater_than_equal": ("应不小于 {ge}。", "Must be at least {ge}."),
     "less_than": ("应小于 {lt}。", "Must be less than {lt}."),
     "less_than_equal": ("应不大于 {le}。", "Must be at most {le}."),
-    "literal_error": ("只能是 {expected}。", "Must be one of {expected}."),
-    "enum": ("只能是 {expected}。", "Must be one of {expected}."),
     "dict_type": ("应为一节（[…]）。", "Must be a section ([…])."),
     "model_type": ("应为一节（[…]）。", "Must be a section ([…])."),
     "tuple_type": ("应为列表，例如 [\"…\"]。", "Must be a list, for example [\"…\"]."),
@@ -155,9 +153,13 @@ _REMEDIES: dict[str, tuple[str, str]] = {
 def _remedy(detail: ErrorDetails, siblings: Sequence[str]) -> tuple[str, str]:
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden":
-        close = difflib.get_close_matches(str(detail["loc"][-1]), siblings, 1)
-        hint = (f"是不是 {close[0]}？", f" Did you mean {close[0]}?") if close else ("", "")
+        meant = _meant(str(detail["loc"][-1]), siblings)
+        hint = (f"是不是 {meant}？", f" Did you mean {meant}?") if meant else ("", "")
         return f"没有这个设置。{hint[0]}", f"No such setting.{hint[1]}"
+    if kind in ("literal_error", "enum"):
+        either = context["expected"]
+        listed = either.replace(", ", "、").replace(" or ", "、")
+        return f"只能是 {listed}。", f"Must be one of {either}."
     if kind == "value_error":
         zh, _, en = str(context["error"]).partition(" / ")
         return f"{zh}。", f"{en or zh}."
@@ -165,3 +167,15 @@ def _remedy(detail: ErrorDetails, siblings: Sequence[str]) -> tuple[str, str]:
         zh, en = _REMEDIES[kind]
         return zh.format_map(context), en.format_map(context)
     return f"不合要求：{detail['msg']}。", f"{detail['msg']}."
+
+
+def _meant(key: str, siblings: Sequence[str]) -> str:
+    """What an unknown key probably stands for: its neighbour, or a variable misspelt."""
+    for section in siblings:
+        if key.startswith(f"{section}_"):  # SHOULI_DESK_PORT, an underscore too few
+            inner = key.removeprefix(f"{section}_")
+            inner = inner.replace("_", ".", 1) if section == "channels" else inner
+            meant = f"{section}.{inner}"
+            return f"{meant} (SHOULI_{meant.replace('.', '__').upper()})"
+    close = difflib.get_close_matches(key, siblings, 1)
+    return close[0] if close else ""

@@ -383,7 +383,7 @@ def _layers(
 
 def _parsed(name: str, read: Callable[[], bytes], problems: list[Problem]) -> dict[str, Any]:
     try:
-        return tomllib.loads(read().decode("utf-8"))
+        return tomllib.loads(read().decode("utf-8-sig"))  # Notepad may put a mark before it
     except OSError as error:
         problems.append(
             Problem(
@@ -393,13 +393,22 @@ def _parsed(name: str, read: Callable[[], bytes], problems: list[Problem]) -> di
                 "This file cannot be read: check its path and permissions.",
             )
         )
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         problems.append(
             Problem(
                 name,
-                str(error) if isinstance(error, tomllib.TOMLDecodeError) else "not UTF-8",
-                "不是正确的 TOML（UTF-8）：字符串要加引号。",
-                "Not TOML in UTF-8: strings need quotes.",
+                f"{error.object[error.start : error.start + 1]!r} (at byte {error.start + 1})",
+                "不是 UTF-8 编码：请另存为 UTF-8。",
+                "Not in UTF-8: save it as UTF-8.",
+            )
+        )
+    except tomllib.TOMLDecodeError as error:
+        problems.append(
+            Problem(
+                name,
+                str(error),
+                "不是正确的 TOML：字符串要加引号，同一个键、同一节只写一次。",
+                "Not TOML: strings need quotes; a key, or a section, stands there once.",
             )
         )
     return {}

@@ -48,8 +48,8 @@ CONFLICTS: Mapping[str, str] = {
     "the customer has written meanwhile; look at it again": "客户刚又发来消息，请看过再操作。",
     "this ticket is not waiting; look at it again": "这张工单不在等待中，请刷新后再看。",
     "the agent has no free capacity for this ticket": "该坐席未就绪或已满负荷，接不了这张工单。",
-    "this answer is on its way, or would be shown twice": (
-        "这条答复还在发送，或者重发会让客户看到两次。"
+    "this answer is being sent, or would be shown twice": (
+        "这条答复正在发送，或者重发会让客户看到两次。"
     ),
     "this ticket is yours already": "这张工单本来就是您的。",
     "this ticket is theirs already": "这张工单已经在对方手上。",

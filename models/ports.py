@@ -151,6 +151,15 @@ class Doubts(Protocol):
 
 
 @runtime_checkable
+class Troubled(Protocol):
+    """A channel that is open and may still not hear, as one that reads a mailbox elsewhere."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it does not hear all that it should (a sentence), or None."""
+
+
+@runtime_checkable
 class Counts(Protocol):
     """A channel whose platform counts what may follow a customer's word (``quota_left``)."""
 

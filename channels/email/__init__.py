@@ -85,6 +85,11 @@ class EmailChannel:
             self._server = None
 
     @property
+    def trouble(self) -> str | None:
+        """Which mailboxes elsewhere cannot be read, and why; None when all can."""
+        return "; ".join(reader.trouble for reader in self._readers if reader.trouble) or None
+
+    @property
     def port(self) -> int:
         """Where SMTP listens: known once open when the configured port is 0."""
         return self.options.port if self._server is None else self._server.port

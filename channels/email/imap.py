@@ -254,6 +254,9 @@ class Reader:
         self._look_again = options.lease_seconds / _RENEWALS
         self._box: Box | None = None
         self._held: Held | None = None
+        self._failed = 0  # times in a row
+        self.trouble: str | None = None
+        """Why the mailbox has not been read lately; a line that breaks once is none."""
 
     def start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._run())
@@ -275,17 +278,17 @@ class Reader:
         await asyncio.to_thread(self._thread.shutdown)
 
     async def _run(self) -> None:
-        pause = _FIRST_PAUSE
         while not self._over.is_set():
+            pause = _FIRST_PAUSE
             try:
                 held = self._held = await self._door.store.leases.take(
                     self._lease, self._holder, self._options.lease_seconds
                 )
                 if held is None:
+                    self._well()  # for another process reads it
                     await self._sleep(self._look_again)
                     continue
                 await self._session(held)
-                pause = _FIRST_PAUSE
             except Conflict:
                 _log.info("another process reads %s now", self._name)
             except Temporary as error:
@@ -294,12 +297,29 @@ class Reader:
                 if self._over.is_set():
                     return  # it was interrupted
                 # The server's words, never ours: those hold the password.
-                _log.warning("IMAP %s: %s: %.200s", self._name, type(error).__name__, error)
-                pause = min(_LONGEST_PAUSE, pause * 2)
-            except Exception:  # noqa: BLE001 - a fault of ours must not end the reading for good
+                why = f"{type(error).__name__}: {error!s:.200}"
+                _log.warning("IMAP %s: %s", self._name, why)
+                pause = self._broken(why)
+            except Exception as error:  # noqa: BLE001 - a fault of ours must not end the reading
                 _log.exception("reading %s failed", self._name)
-                pause = min(_LONGEST_PAUSE, pause * 2)
+                pause = self._broken(type(error).__name__)
             await self._sleep(pause)
+
+    def _broken(self, why: str) -> float:
+        """Seconds until the next attempt, twice as long each time; of the second it is told."""
+        self._failed += 1
+        if self._failed > 1:
+            asked = self._options
+            self.trouble = (
+                f"邮箱 {asked.username} 读不到（{why}）："
+                f"检查 channels.email.imap 的设置和 {asked.host}"
+                f" / The mailbox {asked.username} cannot be read ({why}): check the settings in"
+                f" channels.email.imap, and {asked.host}"
+            )
+        return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**self._failed)
+
+    def _well(self) -> None:
+        self._failed, self.trouble = 0, None
 
     async def _sleep(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -315,6 +335,7 @@ class Reader:
                 # Until there is nothing more: what came meanwhile was told of already.
                 while (read := await self._read(box, cursor, held)) != cursor:
                     cursor = read
+                self._well()
                 seconds = min(self._look_again, self._options.poll_seconds)
                 if not await self._do(box.wait, seconds):
                     await self._sleep(seconds)

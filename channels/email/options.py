@@ -42,6 +42,12 @@ class Mailbox(_Settings):
         return self.account or self.address
 
 
+_CA_FILE = (
+    "自签证书的根证书（PEM），留空用系统的"
+    " / Root certificate (PEM) of a private authority; empty: the system's."
+)
+
+
 class Relay(_Settings):
     """The mail server that takes our answers."""
 
@@ -54,6 +60,7 @@ class Relay(_Settings):
         description="加密方式：starttls（必须升级）、tls（直接加密）、none（仅限本机）"
         " / starttls (required), tls (from the start) or none (own host only).",
     )
+    ca_file: Path | None = Field(None, description=_CA_FILE)
     timeout_seconds: float = Field(
         60.0, gt=0, description="每一步的等待上限，秒 / Longest wait for one step, in seconds."
     )
@@ -69,11 +76,7 @@ class Imap(_Settings):
         description="加密方式：tls、starttls 或 none（仅限本机）"
         " / tls, starttls or none (own host only).",
     )
-    ca_file: Path | None = Field(
-        None,
-        description="自签证书的根证书（PEM），留空用系统的"
-        " / Root certificate (PEM) of a private authority; empty: the system's.",
-    )
+    ca_file: Path | None = Field(None, description=_CA_FILE)
     username: str = Field(description="用户名 / User.")
     password: SecretStr = Field(description="密码或授权码 / Password, or authorisation code.")
     authserv_id: str = Field(

@@ -2,6 +2,7 @@
 
 import html
 import re
+import ssl
 from datetime import UTC, datetime
 from email.errors import MessageError
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
@@ -56,6 +57,22 @@ NO_SMTPUTF8 = (
     "对方邮箱名含非 ASCII 字符，我们的发信服务器不支持 SMTPUTF8，无法送达；请用别的方式联系"
     " / The recipient's name is not ASCII and our mail relay lacks SMTPUTF8, so no answer can be"
     " delivered; use another way"
+)
+
+UNTRUSTED = (
+    "发信服务器的证书不受信任（{why}）：自签的，在 channels.email.relay 里写 ca_file"
+    " / The mail relay's certificate is not trusted ({why}): that of a private authority needs"
+    " ca_file under channels.email.relay"
+)
+
+SILENT = (
+    "发信服务器连不上，或没有应答（{why}）"
+    " / The mail relay is out of reach, or gives no answer ({why})"
+)
+
+UNREADABLE = (
+    "channels.email.relay 的 ca_file（{file}）读不出：{why}"
+    " / ca_file of channels.email.relay ({file}) cannot be read: {why}"
 )
 
 INTERNATIONAL = (
@@ -217,6 +234,11 @@ def _identifier(text: str) -> str:
 async def send(letter: Letter, relay: Relay, own_domain: str, attempt: int) -> SendResult:
     """The ``attempt``-th to hand a mail to the relay. Raises nothing that a relay can cause."""
     pause = min(RETRY_SECONDS * 2.0 ** (attempt - 1), LONGEST_RETRY_SECONDS)
+    try:
+        trusted = ssl.create_default_context(cafile=relay.ca_file) if relay.ca_file else None
+    except OSError as error:
+        why = UNREADABLE.format(file=relay.ca_file, why=error.strerror)
+        return SendResult("retry", None, why, pause)
     # Only processes that send need the client.
     import aiosmtplib
 
@@ -229,6 +251,7 @@ async def send(letter: Letter, relay: Relay, own_domain: str, attempt: int) -> S
         timeout=relay.timeout_seconds,
         use_tls=relay.security == "tls",
         start_tls=relay.security == "starttls",
+        tls_context=trusted,
     )
     step = "connect"
     try:
@@ -246,7 +269,7 @@ async def send(letter: Letter, relay: Relay, own_domain: str, attempt: int) -> S
     except aiosmtplib.SMTPResponseException as refusal:
         return _refused(step, refusal.code, refusal.message, pause)
     except (aiosmtplib.SMTPException, OSError) as error:
-        sentence = clean_line(str(error), 300) or type(error).__name__
+        sentence = _reason(error)
         if step == "data":
             # Lost between DATA and its reply: the relay may have taken it.
             return SendResult("unknown", letter.message_id, sentence)
@@ -254,6 +277,15 @@ async def send(letter: Letter, relay: Relay, own_domain: str, attempt: int) -> S
     finally:
         client.close()
     return SendResult("sent", letter.message_id)
+
+
+def _reason(error: Exception) -> str:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return UNTRUSTED.format(why=cause.verify_message)
+        cause = cause.__cause__
+    return SILENT.format(why=clean_line(str(error), 300) or type(error).__name__)
 
 
 def _refused(step: str, code: int, message: str, pause: float) -> SendResult:

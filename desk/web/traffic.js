@@ -112,7 +112,7 @@ function deliveriesPanel(deliveries, { desk, act, look, opened }) {
   const item = (one) => entry(
     [moment(one.created_at), h("span.tag", null, channelName(one.channel)), h(`span.mark.mark-${one.state}`, null, t(`deliveries.${one.state}`)), " · ", t("deliveries.attempts", { n: one.attempts })],
     one.error && h("p.small", null, one.error),
-    [IN_TROUBLE.includes(one.state) && h("button.quiet", { type: "button", "data-again": one.id, onclick: once(() => again(one)) }, t("deliveries.again")),
+    [(IN_TROUBLE.includes(one.state) || (one.state === "queued" && one.attempts > 0)) && h("button.quiet", { type: "button", "data-again": one.id, onclick: once(() => again(one)) }, t("deliveries.again")),
       one.ticket_id && h("button.link", { type: "button", "data-open": one.id, onclick: () => desk.open(one.ticket_id) }, t("deliveries.ticket")),
       attemptsOf(one, { desk, opened })]);
   return h("section.panel", { "aria-labelledby": "deliveries-title" },

@@ -18,7 +18,7 @@ export const WORDS = {
   "parked.technical": ["技术信息", "Technical line"],
   "parked.large": ["大于 256 KB", "more than 256 KB"],
   "deliveries.title": ["答复的发送", "Answers on their way"],
-  "deliveries.text": ["送不出去的答复，坐席在工单里也看得到。问清楚之后可以重发；去向不明的，重发可能让客户收到两次。", "Agents see in the ticket, too, what could not be delivered. It can be sent again once that is settled; of what is of unknown fate the customer may get two."],
+  "deliveries.text": ["送不出去的答复，坐席在工单里也看得到。问清楚之后可以重发；去向不明的，重发可能让客户收到两次。待发送、在等下一次尝试的，也可以马上重发。", "Agents see in the ticket, too, what could not be delivered. It can be sent again once that is settled; of what is of unknown fate the customer may get two. What is queued for its next attempt can be sent at once."],
   "deliveries.state": ["哪些答复", "Which answers"],
   "deliveries.trouble": ["要人处理的", "In trouble"],
   "deliveries.failed": ["失败", "Failed"],

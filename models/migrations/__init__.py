@@ -69,8 +69,8 @@ async def check(db: Database) -> None:
     if current != head():
         _refuse_newer(current)
         raise Permanent(
-            f"数据库结构版本为 {current}，程序需要 {head()}：请先运行 shouli migrate。 / "
-            f"The database schema is at {current}, this program needs {head()}: "
+            f"数据库结构版本为 {current or '空'}，程序需要 {head()}：请先运行 shouli migrate。 / "
+            f"The database schema is at {current or 'nothing yet'}, this program needs {head()}: "
             "run “shouli migrate” first."
         )
 

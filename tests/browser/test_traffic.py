@@ -101,6 +101,23 @@ async def test_an_answer_that_failed_is_sent_again(page: Page, url: str, house: 
     assert "#ticket/" in page.url
 
 
+async def test_an_answer_that_waits_for_its_next_attempt_is_sent_at_once(
+    page: Page, url: str, house: World
+) -> None:
+    await house.person("root", Role.ADMIN)
+    away = SendResult("retry", error="535 wrong password", retry_after=7200.0)
+    answer = await answered(house, "k1", away)
+    await sign_in(page, url, "root")
+    await page.get_by_role("button", name="收发").click()
+    panel = page.get_by_role("region", name="答复的发送")
+    await panel.get_by_label("哪些答复").select_option("queued")
+    await panel.get_by_role("button", name="重发").click()
+    await expect(page.get_by_text("已重新排队")).to_be_visible()
+    leased = await house.store.outbound.lease(1, 30.0)
+    assert leased
+    assert [message.id for message in leased.messages] == [answer]
+
+
 async def test_a_webhook_is_added_looked_at_and_stopped(
     page: Page, url: str, house: World
 ) -> None:

@@ -52,6 +52,16 @@ async def test_the_others_open_and_it_opens_by_itself_when_it_can(
     assert (mail.closed, chat.closed) == (4, 1)
 
 
+async def test_one_that_is_open_and_does_not_hear_tells_it_too() -> None:
+    class Deaf(_Channel):
+        trouble = "读不到 / cannot be read"
+
+    doors = _openings(mail=Deaf(), chat=_Channel())
+    assert await doors.open() == ["chat", "mail"]
+    assert doors.trouble == "mail: 读不到 / cannot be read"
+    await doors.close()
+
+
 async def test_another_error_at_a_later_try_does_not_end_the_trying(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

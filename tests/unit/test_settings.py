@@ -109,6 +109,14 @@ def test_everything_wrong_is_told_at_once_with_key_value_and_remedy(tmp_path: Pa
     [
         ({"SHOULI_CONFIG": "none.toml"}, "", "This file cannot be read"),
         ({}, "data_dir = oops\n", "不是正确的 TOML"),
+        ({}, "[desk]\nport = 1\n[desk]\nport = 2\n", "同一节只写一次"),
+        ({"SHOULI_DESK_PORT": "1"}, "", "Did you mean desk.port (SHOULI_DESK__PORT)?"),
+        (
+            {"SHOULI_CHANNELS_EMAIL_MAX_BYTES": "1"},
+            "",
+            "channels.email.max_bytes (SHOULI_CHANNELS__EMAIL__MAX_BYTES)",
+        ),
+        ({}, "[log]\nlevel = 'loud'\n", "只能是 'debug'、'info'、'warning'、'error'。"),
         ({"SHOULI_DESK": "x", "SHOULI_DESK__PORT": "1"}, "", "Must be a section"),
         ({}, "[hours]\ntime_zone = 'Mars/Base'\n", "No such zone, for example Asia/Shanghai"),
         ({}, "[hours.periods]\nmonday = ['9-18']\n", "应写成 09:00-18:00"),
@@ -133,6 +141,17 @@ def test_each_mistake_is_refused_with_its_remedy(
     tmp_path: Path, environ: dict[str, str], toml: str, told: str
 ) -> None:
     assert told in _refusal(tmp_path, environ, toml)
+
+
+def test_a_file_of_another_encoding_is_refused_and_a_mark_before_utf_8_is_not(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "shouli.toml"
+    file.write_bytes("# 坐席台\n[desk]\nport = 8083\n".encode("gbk"))
+    with pytest.raises(ConfigurationError, match="不是 UTF-8 编码：请另存为 UTF-8"):
+        load(environ={}, folder=tmp_path)
+    file.write_text("[desk]\nport = 8083\n", "utf-8-sig")
+    assert load(environ={}, folder=tmp_path).desk.port == 8083
 
 
 def test_secrets_are_never_echoed(tmp_path: Path) -> None:

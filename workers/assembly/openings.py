@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import structlog
 
 from models.errors import Permanent
-from models.ports import Channel, Door
+from models.ports import Channel, Door, Troubled
 
 PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds before a channel that cannot be opened is tried for the second, third … time."""
@@ -28,8 +28,13 @@ class Openings:
 
     @property
     def trouble(self) -> str | None:
-        """Which channels are not open, and why; None when all are."""
-        told = [f"{name}: {why}" for name, why in sorted(self._troubles.items())]
+        """Which channels are not open or do not hear, and why; None when all is well."""
+        deaf = {
+            name: channel.trouble
+            for name, channel in self._channels.items()
+            if isinstance(channel, Troubled) and channel.trouble
+        }
+        told = [f"{name}: {why}" for name, why in sorted({**deaf, **self._troubles}.items())]
         return "; ".join(told) or None
 
     async def open(self) -> list[str]:

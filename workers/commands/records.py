@@ -72,7 +72,12 @@ def deliveries_show(outbound_id: str, config: ConfigOption = None) -> None:
 
 @deliveries_app.command("again")
 def deliveries_again(outbound_id: str, config: ConfigOption = None) -> None:
-    """重发一条答复；收件方会按编号去重的渠道，已送出的也可以 / Send one answer again."""
+    """马上再发一条没送成的答复，不等下一次重试 / Send an answer again, now.
+
+    收件方会按编号去重的渠道，已送出的也可以。
+
+    What was sent goes out again only where the receiver knows it.
+    """
 
     async def again(settings: Settings, store: Store) -> None:
         from workers.assembly.wiring import make_channels

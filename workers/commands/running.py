@@ -32,8 +32,8 @@ def run(settings: Settings, config: Path | None) -> None:
     home = data_folder(settings)
     with embedded.locked(home):
         reclaim(home)  # what a killed run left must not write while the schema changes
-        for host, port in _doors(settings):
-            make_sure_of(host, port)
+        for section, host, port in _doors(settings):
+            make_sure_of(section, host, port)
         environ = {**os.environ, "SHOULI_DATA_DIR": str(home.resolve())}
         options = ["--config", str(config)] if config else []
         # In a process of its own: what training loads need not stay for life.
@@ -63,12 +63,13 @@ async def _run(supervisor: Supervisor, settings: Settings) -> None:
 
 async def _tell_when_open(settings: Settings) -> None:
     """The channels' own doors open before that of web chat does."""
-    await asyncio.gather(*(until_open(host, port) for host, port in _doors(settings)))
+    await asyncio.gather(*(until_open(host, port) for _, host, port in _doors(settings)))
     _out.print(_welcome(settings), markup=False)
 
 
-def _doors(settings: Settings) -> list[tuple[str, int]]:
-    return [(door.host, door.port) for door in (settings.intake, settings.desk)]
+def _doors(settings: Settings) -> list[tuple[str, str, int]]:
+    intake, desk = settings.intake, settings.desk
+    return [("intake", intake.host, intake.port), ("desk", desk.host, desk.port)]
 
 
 def roles(work: int) -> list[tuple[str, str]]:

@@ -48,7 +48,7 @@ async def run(settings: Settings) -> None:
     async with opened(settings) as base:
         app = create_app(_services(settings, base))
         async with (
-            serving(app, settings.desk.host, settings.desk.port),
+            serving(app, "desk", settings.desk.host, settings.desk.port),
             heartbeat(base.store.processes, "desk"),
         ):
             _log.info("desk open", port=settings.desk.port)

@@ -63,8 +63,8 @@ async def understood(request: web.Request, handler: Handler) -> web.StreamRespon
 
 
 @asynccontextmanager
-async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[None]:
-    """Serves ``app`` while the block runs.
+async def serving(app: web.Application, section: str, host: str, port: int) -> AsyncIterator[None]:
+    """Serves ``app`` while the block runs; ``section`` of the settings says where.
 
     Raises:
         ShouliError: the address cannot be listened on.
@@ -78,7 +78,7 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[N
         await web.TCPSite(runner, host, port).start()
     except OSError as error:
         await runner.cleanup()
-        raise _deaf(host, port, error) from error
+        raise _deaf(section, host, port, error) from error
     try:
         yield
     finally:
@@ -97,8 +97,8 @@ def allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def make_sure_of(host: str, port: int) -> None:
-    """Looks whether an address can be listened on now.
+def make_sure_of(section: str, host: str, port: int) -> None:
+    """Looks whether the address of a ``section`` of the settings can be listened on now.
 
     Raises:
         ShouliError: it cannot.
@@ -112,7 +112,7 @@ def make_sure_of(host: str, port: int) -> None:
                     probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                 probe.bind(address)
     except OSError as error:
-        raise _deaf(host, port, error) from error
+        raise _deaf(section, host, port, error) from error
 
 
 async def until_open(host: str, port: int) -> None:
@@ -125,13 +125,15 @@ async def until_open(host: str, port: int) -> None:
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-def _deaf(host: str, port: int, error: OSError) -> ShouliError:
+def _deaf(section: str, host: str, port: int, error: OSError) -> ShouliError:
     # The event loop words the reason anew, and at length.
     why = os.strerror(error.errno) if error.errno else error.strerror
+    variable = f"SHOULI_{section.upper()}__PORT"
     return ShouliError(
-        f"端口 {host}:{port} 无法监听（{why}）：换一个端口，或停掉占用它的程序。"
-        f" / Cannot listen on {host}:{port} ({why}): choose another port, or stop "
-        "the program that has it."
+        f"端口 {host}:{port} 无法监听（{why}）：请停掉占用它的程序，"
+        f"或更改 {section} 的 host 或 port（{variable}）。"
+        f" / Cannot listen on {host}:{port} ({why}): stop the program that has it, or change "
+        f"host or port of {section} ({variable})."
     )
 
 

@@ -48,7 +48,7 @@ async def run(settings: Settings) -> None:
         try:
             opened_now = await openings.open()
             async with (
-                serving(app, settings.intake.host, settings.intake.port),
+                serving(app, "intake", settings.intake.host, settings.intake.port),
                 heartbeat(base.store.processes, "intake", lambda: openings.trouble),
             ):
                 heap.settle()

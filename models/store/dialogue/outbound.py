@@ -279,19 +279,20 @@ class Outbound:
     async def again(
         self, outbound_id: str, repeatable: Collection[str], agent_id: str | None = None
     ) -> None:
-        """Sends an answer once more, as a person wants who has asked the receiver.
+        """Sends an answer now, as a person wants who has mended the way or asked the receiver.
 
-        One that was sent goes out again only on a channel in ``repeatable``. ``agent_id`` is
-        the person, None who has a shell on this machine.
+        One that waits for its next attempt does not wait for it any longer. One that was sent goes
+        out again only on a channel in ``repeatable``. ``agent_id`` is the person, None who has a
+        shell on this machine.
 
         Raises:
             NotFound: no such answer.
-            Conflict: it is on its way, or it was sent and another one would be shown twice.
+            Conflict: it is being sent, or it was sent and another one would be shown twice.
         """
         o = outbound.c
         async with self._db.write() as tx:
-            ended = o.state.in_(["failed", "unknown"])
-            over = ended | ((o.state == "sent") & o.channel.in_(repeatable))
+            unsent = o.state.in_(["queued", "failed", "unknown"])
+            over = unsent | ((o.state == "sent") & o.channel.in_(repeatable))
             change = (
                 update(outbound)
                 .where(o.id == outbound_id, over)
@@ -303,7 +304,7 @@ class Outbound:
                 known = select(o.id).where(o.id == outbound_id)
                 if (await tx.conn.execute(known)).one_or_none() is None:
                     raise NotFound("no such answer")
-                raise Conflict("this answer is on its way, or would be shown twice")
+                raise Conflict("this answer is being sent, or would be shown twice")
             await tx.audit(agent_id, "outbound.again", outbound_id)
             _tell(tx, row, outbound_id, "queued")
 

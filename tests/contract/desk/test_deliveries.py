@@ -45,7 +45,7 @@ async def test_an_admin_reads_the_log_and_sends_again(
     assert (await admin.post(f"/deliveries/{failed}/redeliver", {})).status == 204
     assert house.bell.work == ["deliver"]
     assert (await admin.get(f"/deliveries/{failed}")).json["state"] == "queued"
-    assert (await admin.post(f"/deliveries/{failed}/redeliver", {})).status == 409
+    assert (await admin.post(f"/deliveries/{failed}/redeliver", {})).status == 204, "still due"
     # On its channel a second one would be read twice.
     assert (await admin.post(f"/deliveries/{sent}/redeliver", {})).status == 409
     assert (await admin.post("/deliveries/nobody/redeliver", {})).status == 404
@@ -53,8 +53,8 @@ async def test_an_admin_reads_the_log_and_sends_again(
     assert (await admin.get("/deliveries?state=lost")).status == 422
     async with house.store.db.read() as conn:
         query = audit.select().where(audit.c.action == "outbound.again")
-        (noted,) = (await conn.execute(query)).all()
-    assert (noted.agent_id, noted.subject) == (root, failed)
+        noted = (await conn.execute(query)).all()
+    assert [(one.agent_id, one.subject) for one in noted] == [(root, failed)] * 2
 
 
 async def test_nobody_else_sees_them(house: World, visit: Visit) -> None:

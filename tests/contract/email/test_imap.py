@@ -36,3 +36,32 @@ async def test_a_servers_clock_that_is_slow_loses_no_mail(
             while not new.seen:
                 await server.changed.wait()
         assert [envelope.body for envelope in lent.accepted] == [new.raw]
+
+
+async def test_a_mailbox_that_cannot_be_read_is_told_until_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imap, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(imap, "_LONGEST_PAUSE", 0.05)
+    listening = await asyncio.start_server(FakeImap().serve, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    listening.close()
+    await listening.wait_closed()
+    box = {
+        "host": "127.0.0.1", "port": port, "security": "none",
+        "username": "support@example.com", "password": PASSWORD,
+    }  # fmt: skip
+    boxes = [{"address": "support@example.com"}]
+    channel = email.create({"port": 0, "mailboxes": boxes, "imap": [box]}, SECRET)
+    async with house(tmp_path, channel), asyncio.timeout(10):
+        while channel.trouble is None:
+            await asyncio.sleep(0.01)
+        assert channel.trouble.startswith(
+            "邮箱 support@example.com 读不到（ConnectionRefusedError"
+        )
+        assert "The mailbox support@example.com cannot be read" in channel.trouble
+        assert PASSWORD not in channel.trouble
+        async with await asyncio.start_server(FakeImap().serve, "127.0.0.1", port):
+            while channel.trouble is not None:
+                await asyncio.sleep(0.01)
+            assert channel._readers[0]._failed == 0, "the next pause is a short one again"

@@ -3,14 +3,17 @@
 import asyncio
 import email
 import email.policy
+import ssl
 from collections.abc import AsyncIterator, Callable
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from channels.email import EmailChannel, create
 from models.message import OutboundMessage, ReplyRoute
+from tests.contract.email.test_starttls import write_pair
 
 SECRET = b"outbound secret"
 KEY = "abcdefghijklmnop"
@@ -194,3 +197,27 @@ async def test_a_relay_may_be_away_for_a_day(relay: Any) -> None:
     assert pauses[:3] == [300.0, 600.0, 1200.0]
     assert max(pauses) <= 2 * 3600.0
     assert sum(pauses) > 86_400.0
+
+
+async def test_the_certificate_of_a_private_authority_is_trusted_where_it_is_named(
+    tmp_path: Path,
+) -> None:
+    pair = write_pair(tmp_path, "localhost")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair["certificate"], pair["key"])
+    fake = Relay({})
+    server = await asyncio.start_server(fake, "127.0.0.1", 0, ssl=context)
+    relay = {"host": "localhost", "port": server.sockets[0].getsockname()[1], "security": "tls"}
+    boxes = [{"address": "support@example.com", "account": "support"}]
+    async with server:
+        stranger = await create({"mailboxes": boxes, "relay": relay}, SECRET).send(answer())
+        missing = relay | {"ca_file": str(tmp_path / "gone.pem")}
+        unread = await create({"mailboxes": boxes, "relay": missing}, SECRET).send(answer())
+        known = relay | {"ca_file": str(pair["certificate"])}
+        sent = await create({"mailboxes": boxes, "relay": known}, SECRET).send(answer())
+    assert stranger.state == "retry"
+    assert stranger.error.startswith("发信服务器的证书不受信任（self")
+    assert "needs ca_file under channels.email.relay" in stranger.error
+    assert unread.state == "retry"
+    assert "gone.pem）读不出：No such file" in unread.error
+    assert (sent.state, bool(fake.mail)) == ("sent", True)

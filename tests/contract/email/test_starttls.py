@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 from tests.contract.email.conftest import Client
 
 
-def _write(folder: Path, name: str = "mx.example.com") -> dict[str, Path]:
+def write_pair(folder: Path, name: str = "mx.example.com") -> dict[str, Path]:
     """A new pair, in place of the one that is there."""
     key = ec.generate_private_key(ec.SECP256R1())
     named = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -28,6 +28,7 @@ def _write(folder: Path, name: str = "mx.example.com") -> dict[str, Path]:
         .serial_number(1)
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .sign(key, hashes.SHA256())
     )
     pair = {"certificate": folder / "cert.pem", "key": folder / "key.pem"}
@@ -48,7 +49,7 @@ def _write(folder: Path, name: str = "mx.example.com") -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return _write(tmp_path_factory.mktemp("tls"))
+    return write_pair(tmp_path_factory.mktemp("tls"))
 
 
 async def upgrade(client: Client) -> Client:
@@ -134,20 +135,20 @@ async def _shown(at: Any) -> bytes:
 
 
 async def test_a_renewed_certificate_serves_without_a_restart(listen: Any, tmp_path: Path) -> None:
-    pair = _write(tmp_path, "old.example.com")
+    pair = write_pair(tmp_path, "old.example.com")
     at = await listen(**pair)
     assert b"old.example.com" in await _shown(at)
-    _write(tmp_path, "new.example.com")
+    write_pair(tmp_path, "new.example.com")
     assert b"new.example.com" in await _shown(at)
 
 
 async def test_half_of_a_renewal_keeps_the_old_certificate_until_the_rest_has_come(
     listen: Any, tmp_path: Path
 ) -> None:
-    pair = _write(tmp_path, "old.example.com")
+    pair = write_pair(tmp_path, "old.example.com")
     at = await listen(**pair)
     (tmp_path / "renewed").mkdir()
-    renewed = _write(tmp_path / "renewed", "new.example.com")
+    renewed = write_pair(tmp_path / "renewed", "new.example.com")
     renewed["certificate"].replace(pair["certificate"])
     assert b"old.example.com" in await _shown(at)
     pair["key"].unlink()

@@ -6,6 +6,8 @@ import hmac
 import importlib.util
 import json
 import re
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -14,7 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiohttp import ClientResponse
+from aiohttp import ClientResponse, ClientSession
 from sqlalchemy import select
 
 from channels import ingest
@@ -201,6 +203,30 @@ async def test_the_client_of_the_docs(door: House) -> None:
     await door.work()
     told = await asyncio.to_thread(client.ticket, door.url, taken)
     assert told["ticket"]["number"].isdigit()
+
+
+STAND_INS = f"""
+openssl() {{ {sys.executable} -c 'import hashlib, hmac, sys
+signed = hmac.new(sys.argv[4].encode(), sys.stdin.buffer.read(), hashlib.sha256)
+print(signed.hexdigest(), "*stdin")
+' "$@"; }}
+curl() {{ printf '%s\\0' "$@"; }}
+"""
+"""Not every system has them: this openssl signs alike, and this curl tells what it was told."""
+
+
+async def test_the_words_for_curl_in_the_docs(door: House) -> None:
+    page = CLIENT.with_name("ingest.md").read_text("utf-8")
+    (words,) = re.findall(r"```sh\n(secret=.*?)```", page, re.DOTALL)
+    words = words.replace("an example of a secret, make your own", NEW)
+    ran = subprocess.run(["sh", "-ec", STAND_INS + words], capture_output=True, check=True)
+    told = ran.stdout.decode().split("\0")
+    headers = {name: value for name, _, value in (one.partition(": ") for one in told[5::2])}
+    sent = told[told.index("--data-binary") + 1].encode()
+    assert told[1] == "http://127.0.0.1:8080/v1/messages"
+    url = f"{door.url}/v1/messages"
+    async with ClientSession() as client, client.post(url, data=sent, headers=headers) as reply:
+        assert reply.status == 202, await reply.text()
 
 
 # -- telephone -------------------------------------------------------------------------

@@ -329,9 +329,9 @@ async def test_every_attempt_to_send_is_written_down_and_can_be_repeated(system:
         await store.outbound.finish(leased.token, leased.messages[0].id, SendResult("sent"))
         leased = await store.outbound.lease(1, 30.0)
     assert leased
-    await store.outbound.finish(leased.token, answer, system.channel.result)
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match="is being sent"):
         await store.outbound.again(answer, ["webchat"])
+    await store.outbound.finish(leased.token, answer, system.channel.result)
     system.channel.result = SendResult("sent", "p1")
     await system.deliverer.run()
     log = await store.outbound.deliveries(answer)
@@ -347,3 +347,21 @@ async def test_every_attempt_to_send_is_written_down_and_can_be_repeated(system:
     assert [s.state for s in await store.outbound.page(state="sent")]
     with pytest.raises(NotFound):
         await store.outbound.again("nobody", [])
+
+
+async def test_what_waits_for_its_next_attempt_goes_at_once_where_a_person_says_so(
+    system: System,
+) -> None:
+    store = system.store
+    person = await agent(store)
+    await system.bring(envelope("a"))
+    (found,) = await store.tickets.page()
+    await system.deliverer.run()  # what the customer is told on arrival
+    answer = await store.tickets.reply(found.id, person, "好的", "c1", TicketState.ACTIVE)
+    system.channel.result = SendResult("retry", error="535 wrong password", retry_after=7200.0)
+    await system.deliverer.run()
+    system.channel.result = SendResult("sent", "p1")
+    assert await system.deliverer.run() == 0, "it waits for two hours"
+    await store.outbound.again(answer, [])
+    assert await system.deliverer.run() == 1
+    assert (await store.outbound.one(answer)).state == "sent"

@@ -12,9 +12,11 @@ from workers.roles.door import make_sure_of, until_open
 def test_a_port_that_another_program_has_is_told_before_anything_starts() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(ShouliError, match=f"Cannot listen on 127.0.0.1:{port}"):
-            make_sure_of("127.0.0.1", port)
-    make_sure_of("127.0.0.1", port)
+        with pytest.raises(ShouliError, match=f"Cannot listen on 127.0.0.1:{port}") as refused:
+            make_sure_of("desk", "127.0.0.1", port)
+    assert "更改 desk 的 host 或 port" in str(refused.value)
+    assert "(SHOULI_DESK__PORT)" in str(refused.value)
+    make_sure_of("desk", "127.0.0.1", port)
 
 
 async def test_a_door_is_open_when_somebody_listens() -> None:

@@ -24,7 +24,7 @@ async def port(monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int) -> AsyncIt
     monkeypatch.setattr(door, "_BODY_SECONDS", 0.2)
     app = web.Application()
     app.router.add_post("/", _echo)
-    async with door.serving(app, "127.0.0.1", unused_tcp_port):
+    async with door.serving(app, "desk", "127.0.0.1", unused_tcp_port):
         yield unused_tcp_port
 
 
