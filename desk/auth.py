@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from argon2 import PasswordHasher
@@ -20,6 +21,8 @@ from models.addresses import client_address
 from models.agent import ROLE_NAMES, Agent, Presence, Role
 from models.ports import Clock
 from models.store.routing.agents import Kind
+
+_log = structlog.stdlib.get_logger(__name__)
 
 API = "/api/v1/"
 
@@ -280,6 +283,11 @@ async def login(request: web.Request) -> web.Response:
         attempts.refund(asked.login, address)
         raise
     if not right or found is None:
+        # What was typed as a login may be the password: it is not written down.
+        if found is None:
+            _log.warning("wrong login", peer=address)
+        else:
+            _log.warning("wrong password", peer=address, agent=found[0].id)
         words = Words("账号或密码不正确。", "The login or the password is wrong.")
         raise Refusal(401, "wrong_credentials", words)
     attempts.clear(asked.login, address)

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
 from aiohttp.typedefs import Handler
 
-from desk.services import Words
+from desk.services import SERVICES, Words
 from models.errors import Conflict, NotFound, Permanent, Rejected, ShouliError, Temporary
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -261,10 +261,13 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return refused(Refusal(500, "internal", _INTERNAL))
 
 
-async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Sets the headers of safety where a handler has not set stricter ones."""
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
+    if request.app[SERVICES].options.secure_cookie:
+        # There is HTTPS, then; browsers pay no heed to it where there is none (RFC 6797 §8.1).
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
 
 
 _RENAMED: Mapping[int, str] = {

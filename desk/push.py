@@ -76,6 +76,13 @@ class Line:
         self._live = False
         self._told = 0
         self.overrun = False
+        self.doubted = False
+        """Whether this person was changed, and may be no longer who they were."""
+
+    def doubt(self) -> None:
+        self.doubted = True
+        with suppress(asyncio.QueueFull):
+            self._batches.put_nowait(None)
 
     def offer(self, batch: Sequence[Event]) -> None:
         """Takes events without ever waiting; too many unread end the line."""
@@ -206,8 +213,11 @@ class Hub:
             self._position = await self._services.store.events.last()
             self._following.set()
         async for batch in follow(self._services.store, self._services.bus, self._position):
+            changed = {event.agent_id for event in batch if event.kind == "agent.changed"}
             for line in self._lines:
                 line.offer(batch)
+                if line.person.id in changed:
+                    line.doubt()
             self._position = batch[-1].seq
             if any(event.kind in _QUEUE_KINDS for event in batch):
                 self._stale.set()
@@ -316,7 +326,8 @@ async def _tell(
             await _send(ws, {"type": "waiting", "waiting": waiting})
         for conversation_id in line.typists():
             await _send(ws, {"type": "typing", "conversation_id": conversation_id})
-        if clock() >= due:
+        if line.doubted or clock() >= due:
+            line.doubted = False
             holder = await services.store.agents.holder(line.person.token, line.person.by)
             if holder is None:
                 return _SIGN_IN, b"sign in again"

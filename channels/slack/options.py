@@ -65,6 +65,16 @@ class Options(BaseModel):
             )
         return token
 
+    @field_validator("signing_secret")
+    @classmethod
+    def _not_empty(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and not secret.get_secret_value().strip():
+            raise ValueError(
+                "不能为空，请在 Slack 应用的 Basic Information 复制"
+                " / It must not be empty; copy it from the app's Basic Information"
+            )
+        return secret
+
     @model_validator(mode="after")
     def _hears_somehow(self) -> Self:
         if self.signing_secret is None and self.app_token is None:

@@ -47,6 +47,7 @@ export const WORDS = {
   "audit.agent.add": ["新建坐席", "added somebody"],
   "audit.agent.change": ["修改坐席", "changed somebody"],
   "audit.agent.leave": ["办理离岗", "saw somebody off"],
+  "audit.session.end": ["退出", "signed out"],
   "audit.session.grant": ["登录", "signed in"],
   "audit.token.grant": ["新建令牌", "made a token"],
   "audit.token.revoke": ["撤销令牌", "revoked a token"],

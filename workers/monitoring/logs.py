@@ -65,6 +65,7 @@ REPEATED = (
     ("channels.webchat.hub", "webchat.page_failed"),
     ("channels.email.imap", "is read later"),
     # Anybody on the Internet can be refused, as often as they like.
+    ("desk.auth", "wrong login"),
     ("channels.dingtalk.door", "dingtalk message refused"),
     ("channels.dingtalk.stream", "dingtalk message not stored"),
     ("channels.feishu.events", "feishu event refused"),

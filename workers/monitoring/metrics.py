@@ -58,7 +58,8 @@ def health_routes(store: Store) -> list[web.RouteDef]:
         try:
             await ready(store.db)
         except ShouliError as error:
-            return web.json_response({"status": "error", "message": str(error)}, status=503)
+            # Anybody may ask: why is for the log, and for shouli status.
+            return web.json_response({"status": "unavailable", "code": error.code}, status=503)
         return web.json_response({"status": "ok"})
 
     return [web.get("/healthz", healthz), web.get("/readyz", readyz)]

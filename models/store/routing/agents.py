@@ -208,9 +208,13 @@ class Agents:
 
     async def revoke(self, token: str) -> None:
         """Ends a session or token; one that is unknown is ended already."""
+        c = credential.c
         async with self._db.write() as tx:
-            gone = delete(credential).where(credential.c.hash == token_hash(token))
-            await tx.conn.execute(gone)
+            gone = delete(credential).where(c.hash == token_hash(token))
+            ended = await tx.conn.execute(gone.returning(c.id, c.agent_id, c.kind))
+            for row in ended.all():
+                action = "session.end" if row.kind == "session" else "token.revoke"
+                await tx.audit(row.agent_id, action, row.id)
 
     async def tokens(self, agent_id: str) -> list[dict[str, Any]]:
         """A person's API tokens, without the secret."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from structlog.testing import capture_logs
 
 from desk.app import create_app
 from desk.services import DeskOptions
@@ -29,6 +30,48 @@ async def test_a_wrong_password_and_an_unknown_login_look_the_same(
     assert wrong.status == unknown.status == 401
     assert wrong.raw == unknown.raw
     assert "Set-Cookie" not in wrong.headers
+
+
+async def test_wrong_passwords_are_in_the_log_without_what_was_typed(
+    house: World, visit: Visit
+) -> None:
+    me = await house.person("li")
+    desk = await visit()
+    with capture_logs() as told:
+        await desk.post("/login", {"login": "li", "password": "wrong"})
+        await desk.post("/login", {"login": "my password", "password": "wrong"})
+        await desk.post("/login", {"login": "li", "password": PASSWORD})
+    assert [(one["event"], one.get("agent"), one["peer"]) for one in told] == [
+        ("wrong password", me, "127.0.0.1"),
+        ("wrong login", None, "127.0.0.1"),
+    ]
+    assert "my password" not in str(told)
+
+
+async def test_who_comes_and_goes_is_in_the_audit(house: World, visit: Visit) -> None:
+    me = await house.person("li")
+    await house.person("root", Role.ADMIN)
+    desk, program, root = await visit("li"), await visit(), await visit("root")
+    made = (await desk.post("/tokens", {"name": "n"})).json
+    program.headers = {"Authorization": f"Bearer {made['token']}"}
+    assert (await program.post("/logout")).status == 204
+    assert (await desk.post("/logout")).status == 204
+    entries = (await root.get("/audit")).json["entries"]
+    actions = {one["action"] for one in entries if one["agent_id"] == me}
+    assert actions == {"session.end", "token.revoke", "token.grant", "session.grant"}
+
+
+@pytest.mark.parametrize("secure", [True, False])
+async def test_who_has_https_is_told_to_stay_with_it(
+    tmp_path: Path, spec: Spec, secure: bool
+) -> None:
+    options = DeskOptions(secure_cookie=secure)
+    async with (
+        world(tmp_path, options=options) as house,
+        TestClient(TestServer(create_app(house.services))) as client,
+    ):
+        answer = await Desk(client, spec).get("/me")
+        assert ("Strict-Transport-Security" in answer.headers) == secure
 
 
 async def test_a_session_is_kept_from_scripts_and_other_sites(house: World, visit: Visit) -> None:

@@ -8,14 +8,17 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
+from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import select
 
 from desk import push
+from desk.app import create_app
 from desk.services import DeskOptions
 from models.agent import Role
 from models.tables import agent
 from tests.contract.desk.conftest import Desk, Visit
-from tests.contract.desk.world import World, world
+from tests.contract.desk.spec import Spec
+from tests.contract.desk.world import PASSWORD, World, world
 from tests.contract.store.conftest import FakeClock
 
 
@@ -258,6 +261,26 @@ async def test_the_line_ends_with_the_session(house: World, visit: Visit) -> Non
     await frame(ws, "snapshot")
     await desk.post("/logout")
     assert await closed(ws) == 4401
+
+
+@pytest.mark.parametrize(
+    ("change", "code"), [({"disabled_at": 1.0}, 4401), ({"role": Role.AGENT}, 1012)]
+)
+async def test_who_was_changed_is_looked_at_at_once(
+    tmp_path: Path, spec: Spec, change: dict[str, Any], code: int
+) -> None:
+    patient = DeskOptions(ping_seconds=3600.0)
+    async with (
+        world(tmp_path, options=patient) as house,
+        TestClient(TestServer(create_app(house.services))) as client,
+    ):
+        me = await house.person("li", Role.SUPERVISOR)
+        desk = Desk(client, spec)
+        await desk.post("/login", {"login": "li", "password": PASSWORD})
+        ws = await connect(desk)
+        await frame(ws, "snapshot")
+        await house.store.agents.change(me, None, **change)
+        assert await closed(ws) == code
 
 
 async def test_a_changed_role_takes_a_new_line(house: World, visit: Visit) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from pydantic import ValidationError
 from slack_sdk.signature import SignatureVerifier
 
 from channels.slack import SlackChannel, create
@@ -129,9 +130,30 @@ async def test_a_signature_of_any_bytes_is_refused(place: Any, odd: dict[str, st
 
 async def test_a_body_that_is_no_text(place: Any) -> None:
     made = await place()
-    url, headers = f"{made.house.url}/slack/events", {"X-Slack-Request-Timestamp": "1"}
+    url = f"{made.house.url}/slack/events"
+    headers = {"X-Slack-Request-Timestamp": str(int(time.time())), "X-Slack-Signature": "v0=00"}
     async with made.house.http.post(url, data=b"\xff\xfe", headers=headers) as response:
         assert response.status == 400
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["[1]", "5", "[" * 200_000, '{"authorizations":[5]}', '{"enterprise":5}', "payload=5"],
+    ids=lambda body: body[:24],
+)
+async def test_nothing_of_a_stranger_is_read(place: Any, body: str) -> None:
+    made = await place()
+    told = {"X-Slack-Request-Timestamp": str(int(time.time())), "X-Slack-Signature": "v0=00"}
+    told["Content-Type"] = "application/json"
+    url = f"{made.house.url}/slack/events"
+    async with made.house.http.post(url, data=body, headers=told) as response:
+        assert response.status == 401
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_signing_secret_is_told_before_the_start(empty: str) -> None:
+    with pytest.raises(ValidationError, match="must not be empty"):
+        create({"bot_token": BOT, "signing_secret": empty}, b"")
 
 
 async def test_files_are_fetched_with_the_token_from_slack_alone(place: Any) -> None:

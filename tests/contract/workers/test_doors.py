@@ -2,10 +2,16 @@
 
 import asyncio
 import socket
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 
 from models.errors import ShouliError
+from models.store import open_store
+from workers.monitoring.metrics import health_routes
 from workers.roles.door import make_sure_of, until_open
 
 
@@ -28,3 +34,21 @@ async def test_a_door_is_open_when_somebody_listens() -> None:
         assert not done
         door.listen()
         await asyncio.wait_for(opened, 2.0)
+
+
+async def test_strangers_do_not_learn_why_a_door_is_not_ready(tmp_path: Path) -> None:
+    store = open_store(
+        f"sqlite+aiosqlite:///{tmp_path}/empty.db",
+        master_key=b"m" * 32,
+        blob_dir=None,
+        zone=ZoneInfo("UTC"),
+    )
+    app = web.Application()
+    app.add_routes(health_routes(store))
+    try:
+        async with TestClient(TestServer(app)) as client:
+            answer = await client.get("/readyz")
+            assert answer.status == 503
+            assert (await answer.json()).keys() == {"status", "code"}
+    finally:
+        await store.db.close()
