@@ -68,13 +68,13 @@ def reliability(confidence: Floats, right: NDArray[np.bool_]) -> list[dict[str, 
     ]
 
 
-def surprise(probabilities: Floats, truth: Integers) -> Floats:
-    """What each true class costs: −ln of its probability, and never more than that of 0.001.
+def log_loss(probabilities: Floats, truth: Integers) -> Floats:
+    """−ln of the probability of each true class, capped at that of 0.001.
 
-    The logarithmic loss, capped so that one example cannot decide.
+    Capped so that one example cannot decide.
     """
-    told: Floats = -np.log(np.maximum(probabilities[np.arange(len(truth)), truth], 1e-3))
-    return told
+    loss: Floats = -np.log(np.maximum(probabilities[np.arange(len(truth)), truth], 1e-3))
+    return loss
 
 
 def coverage_curve(confidence: Floats, right: NDArray[np.bool_]) -> list[dict[str, float]]:

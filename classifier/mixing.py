@@ -29,26 +29,26 @@ class Mixing(NamedTuple):
         return mixed
 
 
-def fit(scores: Floats, truth: Integers, weights: Floats, pull: float) -> Mixing:
+def fit(scores: Floats, truth: Integers, weights: Floats, ridge: float) -> Mixing:
     """The map that makes the true classes likeliest, by a ridge towards leaving scores alone.
 
-    ``weights`` says how much each example counts. ``pull`` is the strength of the ridge,
-    whatever the number of examples: a few hundred change little, ten thousand a lot. The score
-    of a class of which no example counts is left alone.
+    ``weights`` says how much each example counts. ``ridge`` is its strength, whatever the number
+    of examples: a few hundred change little, ten thousand a lot. The score of a class of which
+    no example counts is left alone.
     """
     size = scores.shape[1]
     known = np.unique(truth[weights > 0])
     if len(known) < size:
         counts = np.isin(truth, known)
         seen = np.searchsorted(known, truth[counts])
-        inner = _fit(scores[counts][:, known], seen, weights[counts], pull)
+        inner = _fit(scores[counts][:, known], seen, weights[counts], ridge)
         matrix, offsets = np.eye(size), np.zeros(size)
         matrix[np.ix_(known, known)], offsets[known] = inner
         return Mixing(matrix, offsets)
-    return _fit(scores, truth, weights, pull)
+    return _fit(scores, truth, weights, ridge)
 
 
-def _fit(scores: Floats, truth: Integers, weights: Floats, pull: float) -> Mixing:
+def _fit(scores: Floats, truth: Integers, weights: Floats, ridge: float) -> Mixing:
     count, classes = scores.shape
     if not count:
         return Mixing(np.eye(classes), np.zeros(classes))
@@ -68,8 +68,8 @@ def _fit(scores: Floats, truth: Integers, weights: Floats, pull: float) -> Mixin
         shares *= weights
         off = mixing[:-1] - alone
         by_class = _STEEPNESS * shares.sum(axis=1)
-        gradient = np.concatenate([steep @ shares.T + 2 * pull * off, by_class[None]])
-        value = float(-(weights * np.log(true)).sum() + pull * (off * off).sum())
+        gradient = np.concatenate([steep @ shares.T + 2 * ridge * off, by_class[None]])
+        value = float(-(weights * np.log(true)).sum() + ridge * (off * off).sum())
         return value / count, gradient.ravel() / count
 
     start = np.concatenate([alone, np.zeros((1, classes))]).ravel()
@@ -79,13 +79,13 @@ def _fit(scores: Floats, truth: Integers, weights: Floats, pull: float) -> Mixin
 
 
 def cross_fitted(
-    scores: Floats, truth: Integers, weights: Floats, fold_of: Integers, pull: float
+    scores: Floats, truth: Integers, weights: Floats, fold_of: Integers, ridge: float
 ) -> Floats:
     """The scores of each fold mixed as the others teach, for calibration and honest figures."""
     mixed = scores.copy()
     for fold in np.unique(fold_of):
         held = fold_of == fold
         if not held.all():
-            others = fit(scores[~held], truth[~held], weights[~held], pull)
+            others = fit(scores[~held], truth[~held], weights[~held], ridge)
             mixed[held] = others(scores[held])
     return mixed

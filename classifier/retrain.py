@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from classifier import gate, seed, suspicion
+from classifier import gate, poisoning, seed
 from classifier.bundle import Bundle
+from classifier.corrections import CorrectedExample, corrected_examples
 from classifier.examples import Example
+from classifier.fitting import Progress, TrainConfig
 from classifier.gate import GateConfig, Judged
 from classifier.keys import Integers
-from classifier.lessons import Lesson, lessons
-from classifier.machines import Progress, TrainConfig
 from classifier.predict import Classifier
 from classifier.splits import Split, split
 from classifier.train import train
@@ -41,17 +41,17 @@ class Challenger:
 
 @dataclass(frozen=True, slots=True)
 class _Material:
-    """The seed corpus and agents' lessons, by what each of them is for."""
+    """The seed corpus and what agents corrected, by what each of them is for."""
 
     corpus: Sequence[Example]
-    taught: Sequence[Lesson]
+    corrected: Sequence[CorrectedExample]
     parts: Split
 
     def learnt(self, without: frozenset[str] = frozenset()) -> tuple[list[Example], list[int]]:
         """What is trained on, and the group of each, but for what agents ``without`` said."""
-        lessons = [self.taught[at] for at in self.parts.lessons]
-        every = [self.corpus[at] for at in self.parts.seed] + [one.example for one in lessons]
-        said = [frozenset[str]()] * len(self.parts.seed) + [one.agents for one in lessons]
+        corrected = [self.corrected[at] for at in self.parts.corrected]
+        every = [self.corpus[at] for at in self.parts.seed] + [one.example for one in corrected]
+        said = [frozenset[str]()] * len(self.parts.seed) + [one.agents for one in corrected]
         kept = [at for at, agents in enumerate(said) if not agents & without]
         groups = self.parts.learnt_groups
         return [every[at] for at in kept], [groups[at] for at in kept]
@@ -60,27 +60,29 @@ class _Material:
         """What is judged with, and never learnt from."""
         return {
             "golden": [self.corpus[at] for at in self.parts.golden],
-            "fresh": [self.taught[at].example for at in self.parts.fresh],
+            "fresh": [self.corrected[at].example for at in self.parts.fresh],
         }
 
-    def learnt_and_fresh(self) -> list[Lesson]:
-        return [self.taught[at] for at in (*self.parts.lessons, *self.parts.fresh)]
+    def learnt_and_fresh(self) -> list[CorrectedExample]:
+        return [self.corrected[at] for at in (*self.parts.corrected, *self.parts.fresh)]
 
     def counts(self) -> dict[str, int]:
         return {
             "seed": len(self.parts.seed),
             "golden": len(self.parts.golden),
-            "lessons": len(self.parts.lessons),
+            "lessons": len(self.parts.corrected),
             "fresh": len(self.parts.fresh),
             "alike": len(self.parts.dropped),
         }
 
 
-def _split(corpus: Sequence[Example], taught: Sequence[Lesson], learnt_upto: float) -> Split:
+def _split(
+    corpus: Sequence[Example], corrected: Sequence[CorrectedExample], learnt_upto: float
+) -> Split:
     return split(
         corpus,
-        [lesson.example for lesson in taught],
-        [lesson.oldest > learnt_upto for lesson in taught],
+        [one.example for one in corrected],
+        [one.oldest > learnt_upto for one in corrected],
     )
 
 
@@ -106,8 +108,8 @@ def retrain(
     config = config or RetrainConfig()
     started = time.perf_counter()
     corpus = seed.load(taxonomy) if corpus is None else corpus
-    taught, skipped = lessons(corrections, taxonomy)
-    material = _Material(corpus, taught, _split(corpus, taught, learnt_upto))
+    corrected, skipped = corrected_examples(corrections, taxonomy)
+    material = _Material(corpus, corrected, _split(corpus, corrected, learnt_upto))
     progress("split", 0.05)
     examples, groups = material.learnt()
     bundle = train(
@@ -130,7 +132,7 @@ def retrain(
         rest, groups = material.learnt(agents)
         return Classifier(train(rest, taxonomy, config.train, groups=groups, now=now), taxonomy)
 
-    suspects = suspicion.find(
+    suspects = poisoning.find(
         material.learnt_and_fresh(),
         without,
         lambda other: influence(judges, taxonomy, other, challenger),

@@ -23,19 +23,19 @@ from classifier.bundle import Bundle, Head, learned_part
 from classifier.corpus import Corpus
 from classifier.examples import Example
 from classifier.features import Analyser, Analysis
-from classifier.keys import Floats, Integers
-from classifier.machines import (
+from classifier.fitting import (
     Progress,
     Task,
     TrainConfig,
-    checked,
-    fit_machine,
-    held_back,
-    held_out,
-    importance,
-    judged,
+    choose_penalties,
+    classes_judged,
+    examples_judged,
+    fit_svm,
     learning_curves,
+    out_of_fold_scores,
+    sample_weights,
 )
+from classifier.keys import Floats, Integers
 from classifier.rules import cheapest, costs
 from classifier.text import default_cut
 from models.errors import Permanent
@@ -156,9 +156,9 @@ class _Trial(NamedTuple):
     probabilities: list[Floats]
 
     def loss(self) -> float:
-        """The mean surprise at the true classes, over all facets."""
+        """The mean log loss of the true classes, over all facets."""
         each = [
-            evaluate.surprise(found, task.truth)[counts]
+            evaluate.log_loss(found, task.truth)[counts]
             for task, found, counts in zip(
                 self.tasks, self.probabilities, self.judged, strict=True
             )
@@ -179,7 +179,7 @@ def _best(
     config: TrainConfig,
     progress: Progress,
 ) -> _Trial:
-    """The way to look at these examples that is least surprised by those held out."""
+    """The features by which the log loss on held-out examples is least."""
     analyse = Analyser(taxonomy, default_cut())
     words: dict[str, str] = {}
     analyses = [_sharing(analyse(example.item), words) for example in data]
@@ -214,13 +214,13 @@ def _trial(
     config: TrainConfig,
     told: Callable[[float], None],
 ) -> _Trial:
-    raw = held_out(fold_of, corpus, tasks, config, told)
-    tasks, raw = held_back(fold_of, corpus, tasks, raw, config)
-    counted = [judged(fold_of, task) for task in tasks]
+    raw = out_of_fold_scores(fold_of, corpus, tasks, config, told)
+    tasks, raw = choose_penalties(fold_of, corpus, tasks, raw, config)
+    counted = [examples_judged(fold_of, task) for task in tasks]
     scores, probabilities = [], []
     for task, found, counts in zip(tasks, raw, counted, strict=True):
-        weights, folds = importance(task.truth, config) * counts, fold_of[task.rows]
-        scores.append(mixing.cross_fitted(found, task.truth, weights, folds, config.pull))
+        weights, folds = sample_weights(task.truth, config) * counts, fold_of[task.rows]
+        scores.append(mixing.cross_fitted(found, task.truth, weights, folds, config.ridge))
         probabilities.append(calibrate.cross_fitted(scores[-1], task.truth, folds, counts))
     return _Trial(config, corpus, tasks, raw, counted, scores, probabilities)
 
@@ -229,7 +229,7 @@ def _heads(tasks: Sequence[Task], held: Sequence[Floats], config: TrainConfig) -
     heads: list[Head] = []
     start = 0
     for task, scores in zip(tasks, held, strict=True):
-        least = float(np.quantile(scores.max(axis=1), config.strange))
+        least = float(np.quantile(scores.max(axis=1), config.outlier_share))
         heads.append(Head(task.facet, task.classes, start, least))
         start += len(task.classes)
     return tuple(heads)
@@ -282,10 +282,8 @@ def _mixed(
 ) -> tuple[Floats, Floats]:
     """Weights and intercepts from all examples, with the mixing of their scores folded in."""
     labelled = matrix if len(task.rows) == matrix.shape[0] else matrix[task.rows]
-    weights, intercepts = fit_machine(
-        labelled, task.truth, len(task.classes), task.penalty, config
-    )
-    mix = mixing.fit(raw, task.truth, importance(task.truth, config) * counts, config.pull)
+    weights, intercepts = fit_svm(labelled, task.truth, len(task.classes), task.penalty, config)
+    mix = mixing.fit(raw, task.truth, sample_weights(task.truth, config) * counts, config.ridge)
     return weights @ mix.matrix, mix(intercepts)
 
 
@@ -305,7 +303,7 @@ def _figures(
         )
         figures[task.facet]["unchecked"] = [
             name
-            for name, known in zip(task.classes, checked(fold_of, task), strict=True)
+            for name, known in zip(task.classes, classes_judged(fold_of, task), strict=True)
             if not known
         ]
     return figures

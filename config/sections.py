@@ -20,8 +20,8 @@ from pydantic import (
 from config import holidays
 from models.addresses import Network
 from models.agent import Presence, Role
-from models.likeness import Alarm
 from models.message import Lane
+from models.similarity import Alarm
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Periods = dict[Weekday, tuple[str, ...]]

@@ -3,17 +3,20 @@
 from playwright.async_api import Page, expect
 
 from models.agent import Role
-from models.likeness import Alarm, dump, feature, likeness
 from models.message import Sender
+from models.similarity import Alarm, dump, feature, fingerprint
 from models.store.complaints.calling_back import BEGIN, beginning, following_up
+from models.store.complaints.incident_detection import StoredFingerprint, incident_follower
 from models.store.complaints.incidents import TELL, tell
-from models.store.complaints.likenesses import Signed, noticing
 from models.ticket import TicketState
 from tests.browser.kit import sign_in
 from tests.contract.desk.world import LABELS, PLAN, World
 from tests.contract.store import makers
 
-FOLLOWERS = (noticing(Alarm(3, 1800.0, 0.3), ("type:投诉",), ("supervisor",)), following_up(PLAN))
+FOLLOWERS = (
+    incident_follower(Alarm(3, 1800.0, 0.3), ("type:投诉",), ("supervisor",)),
+    following_up(PLAN),
+)
 
 
 async def clock_turns(house: World) -> None:
@@ -27,11 +30,12 @@ async def test_a_text_is_drafted_approved_and_reaches_the_members(
 ) -> None:
     await house.person("li", name="李雷")
     await house.person("chen", Role.SUPERVISOR, name="陈班长")
-    features = dump(likeness({feature("三号线"): 1.0}))
+    features = dump(fingerprint({feature("三号线"): 1.0}))
     for n in range(12):
         text = f"三号线停在人民广场站{n + 20}分钟不动，没有人通知，上班迟到了！"
         await makers.waiting(
-            house.store, f"k{n}", labels=LABELS, signed=Signed(features, True), text=text,
+            house.store, f"k{n}", labels=LABELS, text=text,
+            fingerprint=StoredFingerprint(features, True),
             sender=Sender(external_id=f"c{n}"),
         )  # fmt: skip
     (li,) = [a for a in await house.store.agents.all() if a.login == "li"]

@@ -20,9 +20,9 @@ from channels.email.parts import Budget, parse
 from channels.email.quote import split
 from channels.email.uuencode import unpacked
 from classifier.courtesy import is_courtesy
-from classifier.formulas import without_formulas
 from classifier.progress import progress_question
 from classifier.spans import spans
+from classifier.stop_phrases import without_stop_phrases
 from classifier.text import normalize
 from router.sla import Calendar
 from workers.monitoring.logs import masked_text
@@ -90,7 +90,7 @@ READERS: dict[str, tuple[Reader, int, tuple[str, ...]]] = {
         ),
     ),
     "formulas": (
-        without_formulas,
+        without_stop_phrases,
         3_200,
         ("服务真的", "客服电话", "我们要", "给大家一个", "nobody cares the "),
     ),

@@ -8,7 +8,7 @@ from config.settings import Settings, load_texts
 from desk.rating import Links
 from models.ports import EndsInSilence
 from models.store.complaints import calling_back, improvements, incidents
-from models.store.complaints.likenesses import noticing
+from models.store.complaints.incident_detection import incident_follower
 from models.store.effects.followers import Follower
 from models.store.effects.timers import Effect
 from models.store.figures.measures import STAGES
@@ -54,7 +54,9 @@ def make_followers(settings: Settings) -> Sequence[Follower]:
         calling_back.following_up(follow_up_plan(settings)),
         KEEPING,
         INDEXING,
-        noticing(settings.incidents.alarm, settings.incidents.compared, settings.incidents.alert),
+        incident_follower(
+            settings.incidents.alarm, settings.incidents.compared, settings.incidents.alert
+        ),
         ending.closing(settings.life.close_days * 86400.0),
         _timekeeping(settings).follower(),
         surveying.follower,

@@ -170,5 +170,5 @@ def _make_labelling(base: Base, in_force: InForce) -> Labelling:
         acknowledging,
         declared(settings, in_force.taxonomy),
         in_force.watching.note,
-        Fingerprinting(in_force.serving.sign, settings.incidents.compared),
+        Fingerprinting(in_force.serving.fingerprints, settings.incidents.compared),
     )

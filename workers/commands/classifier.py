@@ -105,7 +105,7 @@ def train(
     """
     from classifier import table_files, tables
     from classifier.examples import contradicted
-    from classifier.machines import TrainConfig
+    from classifier.fitting import TrainConfig
     from classifier.train import train as learn
 
     bundles.check_place(out_dir)

@@ -1,33 +1,33 @@
-"""Signing complaints: what others about the same matter are found by, stored with the labels."""
+"""Fingerprints of complaints: others about the same matter are found by them."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from models import likeness
-from models.likeness import Likeness
-from models.store.complaints.likenesses import Signed
+from models import similarity
+from models.similarity import Fingerprint
+from models.store.complaints.incident_detection import StoredFingerprint
 from models.store.routing.unlabelled import Unlabelled
 from models.ticket import Labels
 
 _MAYBE = 0.2
 """How probable a class must be for an agent to correct a label to it, now and then: then the
-text has been signed already."""
+text has its fingerprint already."""
 
 
 class Fingerprinting:
-    """Signs what is, or may be corrected into, one of the ``compared`` labels."""
+    """Takes fingerprints of what is, or may be corrected into, one of the ``compared`` labels."""
 
     def __init__(
         self,
-        sign: Callable[[Sequence[Unlabelled]], Sequence[Likeness]],
+        fingerprints_of: Callable[[Sequence[Unlabelled]], Sequence[Fingerprint]],
         compared: Collection[str],
     ) -> None:
-        """``sign`` takes the classifier's features of texts; ``compared`` are “facet:class”."""
-        self._sign = sign
+        """``compared`` are labels that make a complaint: “facet:class”."""
+        self._of = fingerprints_of
         self._compared = frozenset(compared)
 
     def __call__(
         self, tickets: Sequence[Unlabelled], labels: Sequence[Labels]
-    ) -> Mapping[str, Signed]:
+    ) -> Mapping[str, StoredFingerprint]:
         """By ticket, what is stored. Nobody's automatic mail is a complaint."""
         judged = [
             (ticket, _values(given))
@@ -37,13 +37,13 @@ class Fingerprinting:
         wanted = [(t, values) for t, values in judged if self._compared & values.keys()]
         if not wanted:
             return {}
-        signed = self._sign([ticket for ticket, _ in wanted])
+        fingerprints = self._of([ticket for ticket, _ in wanted])
         return {
-            ticket.ticket_id: Signed(
-                likeness.dump(alike), any(values.get(name) for name in self._compared)
+            ticket.ticket_id: StoredFingerprint(
+                similarity.dump(fingerprint), any(values.get(name) for name in self._compared)
             )
-            for (ticket, values), alike in zip(wanted, signed, strict=True)
-            if alike
+            for (ticket, values), fingerprint in zip(wanted, fingerprints, strict=True)
+            if fingerprint
         }
 
 

@@ -53,8 +53,8 @@ def _train(plan: dict[str, Any], progress: Any) -> tuple[str, dict[str, Any]]:
     progress("start", 0.01)
     # scikit-learn takes seconds to load: after the first word.
     from classifier import bundles
+    from classifier.fitting import TrainConfig
     from classifier.gate import GateConfig
-    from classifier.machines import TrainConfig
     from classifier.predict import Classifier
     from classifier.retrain import RetrainConfig, retrain
     from models.training import Correction, Taxonomy

@@ -8,12 +8,12 @@ import structlog
 
 from classifier import bundles
 from classifier.bundle import Bundle, BundleRefused
-from classifier.lessons import MANNERS
-from classifier.likeness import Signer
+from classifier.corrections import CHANNEL_OF_LANE
+from classifier.fingerprint import Fingerprinter
 from classifier.predict import Classifier
 from classifier.text import Text, language
 from models.errors import Permanent, Rejected
-from models.likeness import Likeness
+from models.similarity import Fingerprint
 from models.store import Store
 from models.store.routing.unlabelled import Unlabelled
 from models.ticket import Label, Labels
@@ -35,7 +35,7 @@ class Serving:
         self._cache = cache
         self._taxonomy = taxonomy
         self._classifier: Classifier | None = None
-        self._signer: tuple[Classifier, Signer] | None = None
+        self._fingerprinter: tuple[Classifier, Fingerprinter] | None = None
         self._seen: str | None = None
 
     @property
@@ -83,14 +83,14 @@ class Serving:
             return "", [None for _ in texts]
         return classifier.card.id, classifier.unknown(texts)
 
-    def sign(self, tickets: Sequence[Unlabelled]) -> list[Likeness]:
+    def fingerprints(self, tickets: Sequence[Unlabelled]) -> list[Fingerprint]:
         """What others about the same matter are found by; without a bundle, nothing is."""
         classifier = self._classifier
         if classifier is None:
             return [{} for _ in tickets]
-        if self._signer is None or self._signer[0] is not classifier:
-            self._signer = classifier, Signer(classifier.bundle, classifier.analyse)
-        return self._signer[1]([text_of(ticket) for ticket in tickets])
+        if self._fingerprinter is None or self._fingerprinter[0] is not classifier:
+            self._fingerprinter = classifier, Fingerprinter(classifier.bundle, classifier.analyse)
+        return self._fingerprinter[1]([text_of(ticket) for ticket in tickets])
 
     def _labels(self, texts: Sequence[Text]) -> list[Labels]:
         if self._classifier is None:
@@ -116,7 +116,7 @@ def text_of(ticket: Unlabelled) -> Text:
     """What the classifier is given of a ticket."""
     if ticket.troubled:
         return Text("")
-    return Text(ticket.text, ticket.subject, MANNERS.get(ticket.lane, ""))
+    return Text(ticket.text, ticket.subject, CHANNEL_OF_LANE.get(ticket.lane, ""))
 
 
 def ready(bundle: Bundle, taxonomy: Taxonomy) -> Classifier:

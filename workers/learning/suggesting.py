@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import structlog
 
+from classifier.corrections import CHANNEL_OF_LANE
 from classifier.features import Rows
-from classifier.lessons import MANNERS
 from classifier.similar import Found, Index, Vectors
 from classifier.spans import anonymous
 from classifier.text import Text
@@ -147,7 +147,7 @@ class Suggesting:
 
 
 def _text(question: Question) -> Text:
-    return Text(question.text, question.subject, MANNERS.get(question.lane, ""))
+    return Text(question.text, question.subject, CHANNEL_OF_LANE.get(question.lane, ""))
 
 
 def _in(answer: CannedAnswer, lang: str) -> str:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from models.complaint import Filing, filing, standing
 from models.store import Store
-from models.store.complaints.likenesses import Signed
+from models.store.complaints.incident_detection import StoredFingerprint
 from models.store.routing.entering import Routed
 from models.store.routing.unlabelled import Unlabelled
 from models.ticket import Label, Labels, Reason, TicketState
@@ -37,12 +37,12 @@ class Note(Protocol):
     ) -> None: ...
 
 
-class Sign(Protocol):
+class FingerprintBatch(Protocol):
     """By ticket, what other complaints about the same matter are found by."""
 
     def __call__(
         self, tickets: Sequence[Unlabelled], labels: Sequence[Labels], /
-    ) -> Mapping[str, Signed]: ...
+    ) -> Mapping[str, StoredFingerprint]: ...
 
 
 class Labelling:
@@ -56,12 +56,12 @@ class Labelling:
         acknowledging: Acknowledging,
         declared: Declared = MappingProxyType({}),
         note: Note = lambda _tickets, _found: None,
-        sign: Sign = lambda _tickets, _labels: {},
+        fingerprint: FingerprintBatch = lambda _tickets, _labels: {},
     ) -> None:
         """``declared``: labels that messages have because of where they came in."""
         self._note = note
         self._declared = declared
-        self._sign = sign
+        self._fingerprint = fingerprint
         self._store = store
         self._classify = classify
         self._ruling = ruling
@@ -81,9 +81,9 @@ class Labelling:
         while due := await unlabelled():
             found = await asyncio.to_thread(self._classify, due)
             labels = [self._with(own, ticket) for ticket, (own, _) in zip(due, found, strict=True)]
-            signed = await asyncio.to_thread(self._sign, due, labels)
+            fingerprints = await asyncio.to_thread(self._fingerprint, due, labels)
             batch = [
-                await self._routed(ticket, own, lang, signed.get(ticket.ticket_id))
+                await self._routed(ticket, own, lang, fingerprints.get(ticket.ticket_id))
                 for ticket, own, (_, lang) in zip(due, labels, found, strict=True)
             ]
             rekey = partial(rekeyed, rules=self._ruling.book.general)
@@ -112,7 +112,7 @@ class Labelling:
         return machines.model_copy(update={"facets": {**machines.facets, **ticket.corrected}})
 
     async def _routed(
-        self, ticket: Unlabelled, labels: Labels, lang: str, signed: Signed | None
+        self, ticket: Unlabelled, labels: Labels, lang: str, fingerprint: StoredFingerprint | None
     ) -> Routed:
         place = self._ruling.place(
             labels,
@@ -141,7 +141,7 @@ class Labelling:
             first=await self._first(place.first),
             acknowledgement=words,
             rules_version=place.rules_version,
-            signed=signed,
+            fingerprint=fingerprint,
             filing=self._filing(ticket, labels, place.department),
         )
 

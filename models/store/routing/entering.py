@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from models.complaint import Filing
 from models.routing import Needs
 from models.storable import Encoded
-from models.store.complaints.likenesses import Signed, note_likenesses
+from models.store.complaints.incident_detection import StoredFingerprint, store_fingerprints
 from models.store.dialogue.conversations import append
 from models.store.ground.database import Fields, Tx
 from models.store.routing.unlabelled import Unlabelled, corrected_facets
@@ -53,7 +53,7 @@ class Routed:
     acknowledgement: Said | None = None
     clock_at: float | None = None
     rules_version: str = ""
-    signed: Signed | None = None
+    fingerprint: StoredFingerprint | None = None
     """What others about the same matter are found by; None: it is no complaint."""
     filing: Filing | None = None
 
@@ -69,9 +69,9 @@ async def enter(
     await _name_classes(tx, live)
     changed = [_enter(tx, r, rows[r.ticket.ticket_id], rekey) for r in live]
     await tx.update_each(ticket, _ROUTED, changed)
-    signed = {r.ticket.ticket_id: r.signed for r in live if r.signed is not None}
+    fingerprints = {r.ticket.ticket_id: r.fingerprint for r in live if r.fingerprint is not None}
     said = {r.ticket.ticket_id: r.ticket.queued_at for r in live}
-    await note_likenesses(tx, signed, {name: rows[name] for name in said}, said)
+    await store_fingerprints(tx, fingerprints, {name: rows[name] for name in said}, said)
     await file_complaints(tx, {r.ticket.ticket_id: r.filing for r in live}, rows)
     new = [r for r in live if rows[r.ticket.ticket_id]["state"] == TicketState.NEW]
     await _acknowledge(tx, [r for r in new if r.acknowledgement is not None], cap)

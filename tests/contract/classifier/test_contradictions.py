@@ -8,37 +8,37 @@ import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from classifier import machines, tables
+from classifier import fitting, tables
 from classifier.bundle import Bundle
 from classifier.corpus import Corpus
 from classifier.examples import Example
 from classifier.features import FeatureConfig
-from classifier.machines import TrainConfig
+from classifier.fitting import TrainConfig
 from classifier.predict import Classifier
 from classifier.text import Text
 from classifier.train import train
 from classifier.vocabulary import Vocabulary
 
-_MATTERS = ("快递", "退款", "发票", "登录", "会员", "维修")
+_MIN_GAIN = ("快递", "退款", "发票", "登录", "会员", "维修")
 _WORDS = [chr(0x4E00 + at) + chr(0x5800 + at) for at in range(900)]
 
 
 def _messages(count: int, draw: random.Random) -> list[Example]:
     """Each of eight words, of which a few are those of its matter and all others anybody's."""
-    own = len(_WORDS) // 2 // len(_MATTERS)
+    own = len(_WORDS) // 2 // len(_MIN_GAIN)
     found = []
     for _ in range(count):
-        at = draw.randrange(len(_MATTERS))
+        at = draw.randrange(len(_MIN_GAIN))
         said = draw.choices(_WORDS[at * own : (at + 1) * own], k=3)
         said += draw.choices(_WORDS[len(_WORDS) // 2 :], k=5)
         draw.shuffle(said)
-        found.append(Example(Text("，".join(said)), {"matter": _MATTERS[at]}))
+        found.append(Example(Text("，".join(said)), {"matter": _MIN_GAIN[at]}))
     return found
 
 
 def _mislabelled(data: list[Example], share: float, draw: random.Random) -> list[Example]:
     return [
-        replace(each, labels={"matter": draw.choice(_MATTERS)}) if draw.random() < share else each
+        replace(each, labels={"matter": draw.choice(_MIN_GAIN)}) if draw.random() < share else each
         for each in data
     ]
 
@@ -80,7 +80,7 @@ def test_what_is_held_back_is_as_if_it_had_been_asked_for(
     enough: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Figures, mixing and confidence too: the scores of every fold are those of the C taken."""
-    monkeypatch.setattr(machines, "_ENOUGH", enough)  # one fold judges, or all do
+    monkeypatch.setattr(fitting, "_MIN_EXAMPLES", enough)  # one fold judges, or all do
     wrong = _mislabelled(_messages(1_000, random.Random(2)), 0.4, random.Random(3))
     found = _learnt(wrong)
     asked_for = _learnt(wrong, _penalty(found))
@@ -112,10 +112,10 @@ def test_each_facet_is_held_back_by_itself() -> None:
 
 def test_a_facet_none_of_whose_examples_are_held_out_yet_keeps_the_usual_penalty() -> None:
     """One fold judges where there is much; a facet that few carry may have nothing in it."""
-    task = machines.Task("m", ("甲", "乙"), np.arange(4), np.array([0, 1, 0, 1]), penalty=0.2)
+    task = fitting.Task("m", ("甲", "乙"), np.arange(4), np.array([0, 1, 0, 1]), penalty=0.2)
     scores, nobody = np.zeros((4, 2)), np.zeros(4, np.bool_)
     fold_of = np.array([1, 1, 2, 2])
-    assert not machines._surprises_less(task, scores, scores, nobody, fold_of)
+    assert not fitting._lowers_log_loss(task, scores, scores, nobody, fold_of)
 
 
 def test_what_a_smaller_c_is_tried_on_is_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +126,7 @@ def test_what_a_smaller_c_is_tried_on_is_at_hand(monkeypatch: pytest.MonkeyPatch
             weighed.append(part.tobytes())
             return super()._weighed(part)
 
-    monkeypatch.setattr(machines, "_ENOUGH", 50)
+    monkeypatch.setattr(fitting, "_MIN_EXAMPLES", 50)
     monkeypatch.setattr("classifier.train.Corpus", Counting)
     monkeypatch.setattr("classifier.train._FEW_EXAMPLES", 0)
     found = _learnt(_messages(400, random.Random(4)))

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from classifier import examples, splits
+from classifier.corrections import corrected_examples
 from classifier.examples import Example
 from classifier.gate import GateConfig, Judged, compare, verdict
-from classifier.lessons import lessons
 from classifier.text import Text
 from models.training import ClassSpec, Correction, FacetSpec, Taxonomy
 
@@ -256,8 +256,8 @@ def test_a_conversation_and_its_near_duplicates_never_straddle() -> None:
     ]
     parts = splits.split(SEED, given, [True] * 200)
     assert parts.fresh
-    assert parts.lessons
-    assert {n // 2 for n in parts.fresh}.isdisjoint({n // 2 for n in parts.lessons})
+    assert parts.corrected
+    assert {n // 2 for n in parts.fresh}.isdisjoint({n // 2 for n in parts.corrected})
     # What is like something that the champion has learnt is not fresh.
     assert not splits.split(SEED, given, [False] * 200).fresh
     half = splits.split(SEED, given, [bool(n % 2) for n in range(200)])
@@ -271,7 +271,7 @@ def test_who_learns_a_part_need_not_look_for_near_duplicates_again() -> None:
     ]
     parts = splits.split(SEED, given, [bool(n // 6 % 3) for n in range(200)])
     assert parts.fresh
-    learnt = [*(SEED[at] for at in parts.seed), *(given[at] for at in parts.lessons)]
+    learnt = [*(SEED[at] for at in parts.seed), *(given[at] for at in parts.corrected)]
     assert len(set(parts.learnt_groups)) < len(learnt)
     assert examples.folds(learnt, 5, parts.learnt_groups) == examples.folds(learnt, 5)
 
@@ -315,7 +315,7 @@ def test_a_form_letter_of_many_is_one_group_without_all_its_pairs(
     assert len(set(examples.groups(data))) == 1
 
 
-# -- lessons ---------------------------------------------------------------------------
+# -- corrected examples -------------------------------------------------------------------------
 
 TAXONOMY = Taxonomy(
     version="t",
@@ -338,8 +338,8 @@ def correction(number: int, after: str, **options: object) -> Correction:
 
 def test_the_last_word_on_a_ticket_counts() -> None:
     given = [correction(2, "紧急"), correction(1, "重要")]
-    (lesson,), skipped = lessons(given, TAXONOMY)
-    assert lesson.example == Example(Text("着火了", "", "mail"), {"urgency": "紧急"}, "v1")
+    (one,), skipped = corrected_examples(given, TAXONOMY)
+    assert one.example == Example(Text("着火了", "", "mail"), {"urgency": "紧急"}, "v1")
     assert not skipped
 
 
@@ -351,8 +351,8 @@ def test_a_correction_to_a_class_that_was_renamed_since_teaches_the_new_one() ->
     }
     renamed = urgency.model_copy(update={"classes": classes})
     taxonomy = TAXONOMY.model_copy(update={"facets": {"urgency": renamed}})
-    (lesson,), skipped = lessons([correction(1, "急")], taxonomy)
-    assert (lesson.example.labels, skipped) == ({"urgency": "紧急"}, {})
+    (one,), skipped = corrected_examples([correction(1, "急")], taxonomy)
+    assert (one.example.labels, skipped) == ({"urgency": "紧急"}, {})
 
 
 def test_what_teaches_nothing_is_counted() -> None:
@@ -362,6 +362,6 @@ def test_what_teaches_nothing_is_counted() -> None:
         correction(3, "紧急", facet="没有的维度"),
         correction(4, "紧急", text=" "),
     ]
-    found, skipped = lessons(given, TAXONOMY)
+    found, skipped = corrected_examples(given, TAXONOMY)
     assert not found
     assert skipped == {"excluded": 1, "unknown": 2, "empty": 1}

@@ -9,12 +9,12 @@ import pytest
 
 from classifier.bundle import Bundle, BundleRefused
 from classifier.features import SHAPES, Analyser, Analysis, Rows
-from classifier.likeness import Signer
+from classifier.fingerprint import Fingerprinter
 from classifier.predict import Batch, Classifier, _sums
 from classifier.readings import KINDS, shown
 from classifier.rules import Floors, cheapest, costs
 from classifier.text import STAND_INS, Text, default_cut, normalize
-from models.likeness import cosine
+from models.similarity import cosine
 from tests.contract.classifier.small import NEW, TAXONOMY, samples
 
 ROOT = Path(__file__).parents[3]
@@ -254,8 +254,8 @@ def test_a_message_without_any_known_feature_scores_zero() -> None:
 
 
 def test_texts_about_one_thing_are_signed_alike_and_by_what_is_rare(bundle: Bundle) -> None:
-    sign = Signer(bundle, Analyser(TAXONOMY, default_cut()))
-    metro, again, other = sign(
+    fingerprint = Fingerprinter(bundle, Analyser(TAXONOMY, default_cut()))
+    metro, again, other = fingerprint(
         [
             Text("三号线停运，这箱苹果烂了，烦死了"),
             Text("烦死了！三号线停運两小时", subject="投诉"),
@@ -263,8 +263,11 @@ def test_texts_about_one_thing_are_signed_alike_and_by_what_is_rare(bundle: Bund
         ]
     )
     assert cosine(metro, again) > cosine(metro, other) > 0
-    assert sign([Text("三号线停运")]) == sign([Text("三号线停运")])
-    assert sign([Text(""), Text("SF1234567890")]) == [{}, {}]
-    assert sign([Text("我要投诉！必须给我一个说法"), Text("This is a complaint.")]) == [{}, {}]
-    one, two = sign([Text("空调漏水，我要投诉你们"), Text("发票抬头错了，我要投诉你们")])
+    assert fingerprint([Text("三号线停运")]) == fingerprint([Text("三号线停运")])
+    assert fingerprint([Text(""), Text("SF1234567890")]) == [{}, {}]
+    assert fingerprint([Text("我要投诉！必须给我一个说法"), Text("This is a complaint.")]) == [
+        {},
+        {},
+    ]
+    one, two = fingerprint([Text("空调漏水，我要投诉你们"), Text("发票抬头错了，我要投诉你们")])
     assert cosine(one, two) == 0

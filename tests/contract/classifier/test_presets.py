@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from classifier import seed
-from classifier.lessons import lessons
+from classifier.corrections import corrected_examples
 from classifier.predict import Classifier
 from classifier.text import Text
 from classifier.train import train
@@ -52,7 +52,7 @@ def test_a_preset_trains_and_tells_its_types_apart(preset: str) -> None:
 def test_what_was_corrected_before_the_preset_still_teaches() -> None:
     taxonomy = load_taxonomy(load(environ={"SHOULI_PRESET": "telecom"}))
     given = Correction("c", "t", "v", "a", 0.0, "type", "咨询", "求助", "", "请帮我改套餐", "live")
-    taught, skipped = lessons([given], taxonomy)
+    taught, skipped = corrected_examples([given], taxonomy)
     assert not any(skipped.values())
     assert taught[0].example.labels == {"type": "业务办理"}
 

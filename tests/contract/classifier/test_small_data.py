@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 from classifier import calibrate, corpus, mixing, tables, train
 from classifier.examples import Example
 from classifier.features import Analyser, Analysis, Counts, Extractor, FeatureConfig
-from classifier.machines import Task, TrainConfig, checked, judged
+from classifier.fitting import Task, TrainConfig, classes_judged, examples_judged
 from classifier.predict import Classifier
 from classifier.text import Text, default_cut
 
@@ -60,10 +60,10 @@ def test_examples_that_nobody_who_knew_their_class_has_scored_do_not_count() -> 
     fold_of = np.array([0, 1, 0, 1, 0, 0, 1])
     rows, truth = np.array([0, 1, 2, 3, 4, 6]), np.array([0, 0, 1, 1, 2, 0])
     task = Task("matter", ("甲", "乙", "丙"), rows, truth, penalty=1.0)
-    assert checked(fold_of, task).tolist() == [True, True, False]
-    assert judged(fold_of, task).tolist() == [True, True, True, True, False, True]
+    assert classes_judged(fold_of, task).tolist() == [True, True, False]
+    assert examples_judged(fold_of, task).tolist() == [True, True, True, True, False, True]
     every = Task("matter", ("甲", "乙"), np.array([0, 2]), np.array([0, 1]), penalty=1.0)
-    assert judged(fold_of, every).all()  # nothing better is there
+    assert examples_judged(fold_of, every).all()  # nothing better is there
 
 
 def test_the_score_of_a_class_that_nobody_could_judge_is_left_alone() -> None:

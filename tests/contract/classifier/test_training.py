@@ -24,8 +24,8 @@ from classifier.bundle import Bundle
 from classifier.corpus import Corpus
 from classifier.examples import Example
 from classifier.features import Analyser, Extractor, FeatureConfig, terms
+from classifier.fitting import TrainConfig
 from classifier.judge import judge
-from classifier.machines import TrainConfig
 from classifier.predict import Classifier
 from classifier.text import Text, default_cut
 from classifier.train import TrainingRefused, train
@@ -72,7 +72,7 @@ def test_scores_equal_scikit_learns_own(bundle: Bundle, classifier: Classifier) 
             _, seen = corpus.seen_in(~held)
             held_out[held] = _machine_scores(seen[~held], truth[~held], seen[held])
         shares = np.bincount(truth) * len(head.classes) / len(truth)
-        mix = mixing.fit(held_out, truth, (shares**-config.balance)[truth], config.pull)
+        mix = mixing.fit(held_out, truth, (shares**-config.balance)[truth], config.ridge)
         theirs = mix(_machine_scores(matrix, truth, asked_matrix))
         np.testing.assert_allclose(batch.scores[:, head.columns], theirs, rtol=0, atol=1e-9)
 
@@ -101,10 +101,10 @@ def test_mixing_hears_a_class_on_another() -> None:
     scores[truth == 1, 2] = 0.9
     before = (scores.argmax(axis=1) == truth).mean()
     fold_of = np.arange(600) % 5
-    mixed = mixing.cross_fitted(scores, truth, np.ones(600), fold_of, TrainConfig().pull)
+    mixed = mixing.cross_fitted(scores, truth, np.ones(600), fold_of, TrainConfig().ridge)
     assert before < 0.4
     assert (mixed.argmax(axis=1) == truth).mean() > 0.95
-    held = mixing.fit(scores, truth, np.ones(600), pull=1e9)
+    held = mixing.fit(scores, truth, np.ones(600), ridge=1e9)
     np.testing.assert_allclose(held.matrix, np.eye(3), atol=1e-3)
 
 

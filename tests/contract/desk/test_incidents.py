@@ -1,25 +1,25 @@
 """Incidents at the desk's door: who may do what, and that a drill is one."""
 
 from models.agent import Role
-from models.likeness import Alarm, dump, feature, likeness
 from models.message import Sender
+from models.similarity import Alarm, dump, feature, fingerprint
+from models.store.complaints.incident_detection import StoredFingerprint, incident_follower
 from models.store.complaints.incidents import TELL, tell
-from models.store.complaints.likenesses import Signed, noticing
 from tests.contract.desk.conftest import Visit
 from tests.contract.desk.world import LABELS, World
 from tests.contract.store import makers
 
-FOLLOWER = noticing(Alarm(3, 1800.0, 0.3), ("type:投诉",), ("supervisor",))
+FOLLOWER = incident_follower(Alarm(3, 1800.0, 0.3), ("type:投诉",), ("supervisor",))
 
 
 async def _incident(house: World) -> str:
-    features = dump(likeness({feature("三号线"): 1.0}))
+    features = dump(fingerprint({feature("三号线"): 1.0}))
     for n in range(3):
         await makers.waiting(
             house.store,
             f"k{n}",
             labels=LABELS,
-            signed=Signed(features, True),
+            fingerprint=StoredFingerprint(features, True),
             sender=Sender(external_id=f"c{n}"),
             text=f"三号线停运了{'，一个小时' * n}，回电13812345678",
         )

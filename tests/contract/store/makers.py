@@ -77,7 +77,7 @@ def routed(ticket: Unlabelled, needs: Needs = NEEDS, **options: Any) -> Routed:
     return Routed(ticket=ticket, **values | options)
 
 
-_OF_ROUTING = ("needs", "target", "units", "acknowledgement", "labels", "signed", "filing")
+_OF_ROUTING = ("needs", "target", "units", "acknowledgement", "labels", "fingerprint", "filing")
 
 
 async def waiting(store: Store, key: str = "k1", **options: Any) -> str:

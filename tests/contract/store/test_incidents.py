@@ -8,20 +8,20 @@ import pytest
 
 from models.agent import Role
 from models.errors import Conflict, NotFound, Rejected
-from models.likeness import Alarm, dump, feature, likeness
 from models.message import Sender
+from models.similarity import Alarm, dump, feature, fingerprint
 from models.store import Store
+from models.store.complaints.incident_detection import StoredFingerprint, incident_follower
 from models.store.complaints.incidents import TELL, Incident, tell
-from models.store.complaints.likenesses import Signed, noticing
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
 
 ALARM = Alarm(at_least=3, window=1800.0, similarity=0.3)
-FOLLOWER = noticing(ALARM, ("type:投诉",), ("supervisor", "admin"))
+FOLLOWER = incident_follower(ALARM, ("type:投诉",), ("supervisor", "admin"))
 
 
 def _alike(*words: str) -> bytes:
-    return dump(likeness({feature(word): 1.0 for word in words}))
+    return dump(fingerprint({feature(word): 1.0 for word in words}))
 
 
 async def _complain(
@@ -31,7 +31,7 @@ async def _complain(
     return await makers.waiting(
         store,
         key,
-        signed=Signed(_alike(*said), counts),
+        fingerprint=StoredFingerprint(_alike(*said), counts),
         sender=Sender(external_id=customer or f"customer-{key}"),
         **options,
     )

@@ -13,7 +13,7 @@ from classifier import bundles
 from classifier.bundle import Bundle
 from classifier.examples import Example
 from classifier.features import FeatureConfig
-from classifier.machines import TrainConfig
+from classifier.fitting import TrainConfig
 from classifier.predict import Classifier
 from classifier.text import Text
 from classifier.train import train

@@ -33,6 +33,6 @@ _FORMULAS = re.compile(
 )
 
 
-def without_formulas(text: str) -> str:
+def without_stop_phrases(text: str) -> str:
     """The text with a space for each set phrase."""
     return _FORMULAS.sub(" ", text)

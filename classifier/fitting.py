@@ -1,4 +1,4 @@
-"""The machines of each facet, and what those that have not seen an example make of it."""
+"""Fitting a support vector machine a facet, and cross-validation: scores of held-out examples."""
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -20,12 +20,12 @@ class TrainConfig:
     """How heads are fitted.
 
     ``penalties`` are the C of the support vector machine: the usual one, and those that are tried
-    in turn where labels contradict each other (``held_back``). ``tolerance`` says how near to the
-    best weights its solver stops: a hundred times what scikit-learn asks for by default moves
-    scores by less than a thousandth and takes three quarters of the time. ``balance`` says how
-    far rare classes weigh more: 0 not at all, 1 until all classes weigh the same. ``strange`` is
-    the share of the examples that may be taken for none of the classes. ``pull`` holds the mixing
-    of a facet's scores back.
+    in turn where labels contradict each other (``choose_penalties``). ``tolerance`` says how
+    near to the best weights its solver stops: a hundred times what scikit-learn asks for by
+    default moves scores by less than a thousandth and takes three quarters of the time.
+    ``balance`` says how far rare classes weigh more: 0 not at all, 1 until all classes weigh the
+    same. ``outlier_share`` is the share of the examples that may be taken for none of the
+    classes. ``ridge`` is the strength of the regularisation of a facet's mixing.
     """
 
     features: FeatureConfig = field(default_factory=FeatureConfig)
@@ -33,8 +33,8 @@ class TrainConfig:
     tolerance: float = 0.01
     balance: float = 0.25
     folds: int = 5
-    pull: float = 40.0
-    strange: float = 0.04
+    ridge: float = 40.0
+    outlier_share: float = 0.04
     seed: int = 0
 
 
@@ -53,7 +53,7 @@ class Task:
     penalty: float
 
 
-def fit_machine(
+def fit_svm(
     matrix: csr_matrix, truth: Integers, classes: int, penalty: float, config: TrainConfig
 ) -> tuple[Floats, Floats]:
     """Weights (a column a class) and intercepts, for classes that all occur in ``truth``.
@@ -79,31 +79,31 @@ def fit_machine(
     return weights, intercepts
 
 
-def checked(fold_of: Integers, task: Task) -> NDArray[np.bool_]:
+def classes_judged(fold_of: Integers, task: Task) -> NDArray[np.bool_]:
     """Which classes have examples in more than one fold, so that who knew them judged some."""
     folds = [np.unique(fold_of[task.rows][task.truth == at]) for at in range(len(task.classes))]
     return np.array([len(each) > 1 for each in folds])
 
 
-def judged(fold_of: Integers, task: Task) -> NDArray[np.bool_]:
+def examples_judged(fold_of: Integers, task: Task) -> NDArray[np.bool_]:
     """Which examples of a task were scored by a model that knew their class.
 
     The others were scored by one that could only be wrong, as none in use will be: they say
     nothing of what a score is worth.
     """
-    known = checked(fold_of, task)
+    known = classes_judged(fold_of, task)
     return known[task.truth] if known.sum() > 1 else np.ones(len(task.rows), np.bool_)
 
 
-def importance(truth: Integers, config: TrainConfig) -> Floats:
-    """How much each example counts: more, the rarer its class."""
+def sample_weights(truth: Integers, config: TrainConfig) -> Floats:
+    """The weight of each example: more, the rarer its class."""
     counts = np.bincount(truth)
     shares = np.maximum(counts, 1) * np.count_nonzero(counts) / len(truth)
     weights: Floats = (shares**-config.balance)[truth]
     return weights
 
 
-def held_out(
+def out_of_fold_scores(
     fold_of: Integers,
     corpus: Corpus,
     tasks: Sequence[Task],
@@ -116,7 +116,7 @@ def held_out(
     be as unknown there as it will be in use. ``told`` hears the share done.
     """
     scores = [np.zeros((len(task.rows), len(task.classes))) for task in tasks]
-    # The first one last: it is asked for again at once (“held_back”), and is at hand then.
+    # The first one last: it is asked for again at once (“choose_penalties”), and is at hand then.
     for done, fold in enumerate(reversed(range(config.folds)), start=1):
         _score(fold_of, corpus, tasks, scores, [fold], config)
         told(done / config.folds)
@@ -139,7 +139,7 @@ def _score(
             found[held] = _scores(matrix, task, ~held, held, config)
 
 
-def held_back(
+def choose_penalties(
     fold_of: Integers,
     corpus: Corpus,
     tasks: Sequence[Task],
@@ -148,14 +148,14 @@ def held_back(
 ) -> tuple[list[Task], list[Floats]]:
     """Each task with the C that its labels deserve, and the scores of its held-out examples.
 
-    ``scores`` are those of ``held_out``. Where labels are wrong, or people disagree, a machine
-    that gives way to every one of them learns the mistakes: of MASSIVE with each fifth label
-    drawn by lot, a smaller C gets 79.4 % right instead of 76.7. Where they are clean it is
-    worse. So the next smaller one is taken if those held out surprise it less, by more than
-    chance would have it; on few folds if they have examples enough to tell.
+    ``scores`` are those of ``out_of_fold_scores``. Where labels are wrong, or people disagree, a
+    large C learns the mistakes: of MASSIVE with each fifth label drawn by lot, a smaller one gets
+    79.4 % right instead of 76.7. Where labels are clean it is worse. So the next smaller one is
+    taken if its log loss on held-out examples is less, by more than chance would have it; on few
+    folds if they have examples enough to tell.
     """
     tasks, scores = list(tasks), list(scores)
-    judging = _judging(fold_of)
+    judging = _judging_folds(fold_of)
     others = [fold for fold in range(config.folds) if fold not in judging]
     undecided = list(range(len(tasks)))
     for penalty in config.penalties[1:]:
@@ -165,7 +165,7 @@ def held_back(
         found = [scores[at].copy() for at in undecided]
         _score(fold_of, corpus, tried, found, judging, config)
         better = [
-            _surprises_less(task, scores[at], new, np.isin(fold_of[task.rows], judging), fold_of)
+            _lowers_log_loss(task, scores[at], new, np.isin(fold_of[task.rows], judging), fold_of)
             for at, task, new in zip(undecided, tried, found, strict=True)
         ]
         for at, task, new, wins in zip(undecided, tried, found, better, strict=True):
@@ -179,29 +179,29 @@ def held_back(
     return tasks, scores
 
 
-_ENOUGH = 2_000
+_MIN_EXAMPLES = 2_000
 """Examples that tell whether a smaller C is better."""
 
-_CLEARLY = 4.0
-"""Standard errors. At two, clean labels lose half a point of accuracy for a little less surprise;
+_MIN_STANDARD_ERRORS = 4.0
+"""Standard errors. At two, clean labels lose half a point of accuracy for a little less loss;
 with a tenth of them wrong it is five and more."""
 
 
-_MATTERS = 0.01
-"""Nats an example: where all is certain, a surprise smaller still is worth no other machine."""
+_MIN_GAIN = 0.01
+"""Nats an example: where all is certain, a loss smaller still is worth no other penalty."""
 
 
-def _judging(fold_of: Integers) -> list[int]:
+def _judging_folds(fold_of: Integers) -> list[int]:
     """The first folds that together have examples enough."""
     together = np.cumsum(np.bincount(fold_of))
-    return list(range(min(int(np.searchsorted(together, _ENOUGH)) + 1, len(together))))
+    return list(range(min(int(np.searchsorted(together, _MIN_EXAMPLES)) + 1, len(together))))
 
 
-def _surprises_less(
+def _lowers_log_loss(
     task: Task, before: Floats, after: Floats, asked: NDArray[np.bool_], fold_of: Integers
 ) -> bool:
-    """Whether what was held out surprises the second scores less, as probabilities."""
-    asked = asked & judged(fold_of, task)
+    """Whether the log loss on what was held out is less by the second scores."""
+    asked = asked & examples_judged(fold_of, task)
     if not asked.any():
         return False
     truth = task.truth[asked]
@@ -209,12 +209,12 @@ def _surprises_less(
     every = np.ones(len(truth), np.bool_)
     gains = np.subtract(
         *(
-            evaluate.surprise(calibrate.cross_fitted(found[asked], truth, halves, every), truth)
+            evaluate.log_loss(calibrate.cross_fitted(found[asked], truth, halves, every), truth)
             for found in (before, after)
         )
     )
-    chance = _CLEARLY * gains.std() / np.sqrt(len(gains))
-    return bool(gains.mean() > max(chance, _MATTERS))
+    chance = _MIN_STANDARD_ERRORS * gains.std() / np.sqrt(len(gains))
+    return bool(gains.mean() > max(chance, _MIN_GAIN))
 
 
 def learning_curves(
@@ -227,7 +227,8 @@ def learning_curves(
 ) -> list[list[dict[str, float]]]:
     """For each task how the first fold is judged by models that have seen parts of the others.
 
-    ``scores`` are those of ``held_out``: its model of the first fold has seen all of them.
+    ``scores`` are those of ``out_of_fold_scores``, whose model of the first fold has seen all
+    others.
     """
     curves: list[list[dict[str, float]]] = [[] for _ in tasks]
     order = np.random.default_rng(config.seed).permutation(len(fold_of))
@@ -277,8 +278,6 @@ def _scores(
     scores = np.full((int(held.sum()), len(task.classes)), -1.0)
     if len(known) < 2 or not held.any():
         return scores
-    weights, intercepts = fit_machine(
-        matrix[task.rows[seen]], truth, len(known), task.penalty, config
-    )
+    weights, intercepts = fit_svm(matrix[task.rows[seen]], truth, len(known), task.penalty, config)
     scores[:, known] = matrix[task.rows[held]] @ weights + intercepts
     return scores

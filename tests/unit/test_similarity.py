@@ -5,26 +5,27 @@ from collections.abc import Sequence
 
 import pytest
 
-from models import likeness as likenesses
-from models.likeness import (
+from models import similarity
+from models.similarity import (
     MOST_OF_TEXT,
     Alarm,
     Complaint,
     Window,
+    centroid,
     cosine,
     dump,
     feature,
-    likeness,
+    fingerprint,
     load,
-    middle,
 )
 
 ALARM = Alarm(at_least=4, window=600.0, similarity=0.2)
 
 
 def _said(name: str, *words: str, at: float = 0.0, customer: str = "") -> Complaint:
-    alike = likeness({feature(word): 1.0 for word in words})
-    return Complaint(name, customer or name, at, alike)
+    return Complaint(
+        name, customer or name, at, fingerprint({feature(word): 1.0 for word in words})
+    )
 
 
 def same_matter(new: Complaint, others: Sequence[Complaint], alarm: Alarm) -> list[Complaint]:
@@ -47,21 +48,21 @@ OTHERS = [_said(f"o{n}", f"thing{n % 11}", f"word{n}", at=20.0 * n) for n in ran
 
 
 def test_it_is_as_alike_as_it_is_and_survives_storing() -> None:
-    one = likeness({feature("a"): 3.0, feature("b"): 4.0})
+    one = fingerprint({feature("a"): 3.0, feature("b"): 4.0})
     assert cosine(one, one) == 1.0
-    assert cosine(one, likeness({feature("c"): 1.0})) == 0.0
-    assert cosine(one, likeness({feature("b"): 1.0})) == 0.8
+    assert cosine(one, fingerprint({feature("c"): 1.0})) == 0.0
+    assert cosine(one, fingerprint({feature("b"): 1.0})) == 0.8
     stored = load(dump(one))
     assert stored.keys() == one.keys()
     assert abs(cosine(stored, one) - 1.0) < 1e-6
-    assert len(likeness({feature(str(n)): 1.0 for n in range(500)})) == MOST_OF_TEXT
-    assert likeness({}) == {}
+    assert len(fingerprint({feature(str(n)): 1.0 for n in range(500)})) == MOST_OF_TEXT
+    assert fingerprint({}) == {}
 
 
 def test_one_matter_is_found_among_many_complaints() -> None:
     found = same_matter(METRO[-1], [*METRO, *OTHERS], ALARM)
     assert _names(found) == {"m0", "m1", "m2", "m3", "m4"}
-    assert cosine(middle(each.alike for each in found), METRO[0].alike) > 0.7
+    assert cosine(centroid(each.fingerprint for each in found), METRO[0].fingerprint) > 0.7
 
 
 def test_complaints_about_this_and_that_are_none() -> None:
@@ -87,30 +88,32 @@ def one_by_one(new: Complaint, others: Sequence[Complaint], alarm: Alarm) -> lis
     """``Window.same_matter``, with dictionaries: what it has to agree with."""
     around = [each for each in others if abs(each.at - new.at) <= alarm.window]
     within = [new, *(each for each in around if each.ticket_id != new.ticket_id)]
-    if likenesses._customers(within) < alarm.at_least:
+    if similarity._customers(within) < alarm.at_least:
         return []
     found = [
-        e for e in within if cosine(new.alike, e.alike) >= likenesses._NEAR * alarm.similarity
+        e
+        for e in within
+        if cosine(new.fingerprint, e.fingerprint) >= similarity._NEAR * alarm.similarity
     ]
-    for _ in range(likenesses._ROUNDS):
+    for _ in range(similarity._MOST_ROUNDS):
         before, found = found, around_one_by_one(found, within, alarm.similarity)
         if found == before:
             break
-    found = likenesses._together(found, new.at, alarm.window)
-    return found if new in found and likenesses._customers(found) >= alarm.at_least else []
+    found = similarity._together(found, new.at, alarm.window)
+    return found if new in found and similarity._customers(found) >= alarm.at_least else []
 
 
 def around_one_by_one(
     found: Sequence[Complaint], within: Sequence[Complaint], similarity: float
 ) -> list[Complaint]:
-    total = likenesses._sum(each.alike for each in found)
+    total = similarity._sum(each.fingerprint for each in found)
     square = sum(weight * weight for weight in total.values())
     inside = {each.ticket_id for each in found}
     near = []
     for each in within:
-        dot, rest = sum(w * total.get(key, 0.0) for key, w in each.alike.items()), square
+        dot, rest = sum(w * total.get(key, 0.0) for key, w in each.fingerprint.items()), square
         if each.ticket_id in inside:
-            own = sum(weight * weight for weight in each.alike.values())
+            own = sum(weight * weight for weight in each.fingerprint.values())
             dot, rest = dot - own, square - 2 * dot + own
         if rest > 0 and dot >= similarity * rest**0.5:
             near.append(each)
@@ -133,8 +136,8 @@ def test_all_at_once_is_as_one_by_one(seed: int) -> None:
         if each.ticket_id in gone:
             continue
         left = [other for other in said if other.ticket_id not in gone]
-        alike = draw.choice([0.1, 0.2, 0.35])
-        alarm = Alarm(at_least=draw.choice([2, 4]), window=600.0, similarity=alike)
+        least = draw.choice([0.1, 0.2, 0.35])
+        alarm = Alarm(at_least=draw.choice([2, 4]), window=600.0, similarity=least)
         found = window.same_matter(each, alarm)
         assert _names(found) == _names(one_by_one(each, left, alarm))
         found_any = found_any or bool(found)
@@ -148,20 +151,20 @@ def test_what_was_stored_years_ago_is_read_today() -> None:
     """By b2sum -l 32; eight bytes a feature, least significant first: number, then weight."""
     assert feature("停运") == 0x9E2081A7
     assert feature("\ud800") == feature("?"), "half a character is no reason to fail"
-    alike = {1: 0.5, 2**32 - 1: -1.0}
+    kept = {1: 0.5, 2**32 - 1: -1.0}
     stored = bytes.fromhex("010000000000003fffffffff000080bf")
-    assert dump(alike) == stored
-    assert load(stored) == alike
+    assert dump(kept) == stored
+    assert load(stored) == kept
 
 
 def test_the_heaviest_features_are_kept() -> None:
-    assert likeness({1: 3.0, 2: 4.0, 3: 1.0}, most=2) == pytest.approx({2: 0.8, 1: 0.6})
-    assert likeness({7: 1.0, 5: 1.0, 6: 1.0}, most=1) == {5: 1.0}
-    assert likeness({1: 0.0}) == {}
-    many = [likeness({n: 1.0, 1000 + n: 1.0}) for n in range(200)]
-    assert len(middle(many)) == 256
-    assert middle([likeness({1: 1.0, 2: 1.0}), likeness({1: 1.0})])[1] > 0.9
-    assert middle([]) == {}
+    assert fingerprint({1: 3.0, 2: 4.0, 3: 1.0}, most=2) == pytest.approx({2: 0.8, 1: 0.6})
+    assert fingerprint({7: 1.0, 5: 1.0, 6: 1.0}, most=1) == {5: 1.0}
+    assert fingerprint({1: 0.0}) == {}
+    many = [fingerprint({n: 1.0, 1000 + n: 1.0}) for n in range(200)]
+    assert len(centroid(many)) == 256
+    assert centroid([fingerprint({1: 1.0, 2: 1.0}), fingerprint({1: 1.0})])[1] > 0.9
+    assert centroid([]) == {}
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ from classifier.examples import Example
 from classifier.text import Text
 from models.training import Correction, Taxonomy
 
-MANNERS = {"live": "chat", "mail": "mail"}
-"""A ticket's lane to the manner of writing that bundles have learnt."""
+CHANNEL_OF_LANE = {"live": "chat", "mail": "mail"}
+"""A ticket's lane to the kind of channel (``Text.channel``) that bundles have learnt."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
-    """What people finally said of one ticket: an example, and whose corrections it holds."""
+class CorrectedExample:
+    """One ticket as people finally labelled it, and the corrections that say so."""
 
     example: Example
     corrections: tuple[Correction, ...]
@@ -32,10 +32,10 @@ class Lesson:
         return min(each.at for each in self.corrections)
 
 
-def lessons(
+def corrected_examples(
     corrections: Iterable[Correction], taxonomy: Taxonomy
-) -> tuple[list[Lesson], Counter[str]]:
-    """One lesson a ticket, by its last correction of each facet; and why others teach nothing.
+) -> tuple[list[CorrectedExample], Counter[str]]:
+    """One example a ticket, by its last correction of each facet; and why others were skipped.
 
     The reasons are counted: “excluded” by an admin, “empty” (the text is gone), “unknown” (a
     facet or class that the taxonomy has no more).
@@ -51,7 +51,7 @@ def lessons(
     by_ticket: dict[str, list[Correction]] = {}
     for (ticket_id, _facet), each in last.items():
         by_ticket.setdefault(ticket_id, []).append(each)
-    return [_lesson(given, taxonomy) for given in by_ticket.values()], skipped
+    return [_example(given, taxonomy) for given in by_ticket.values()], skipped
 
 
 def _useless(correction: Correction, taxonomy: Taxonomy) -> str:
@@ -63,9 +63,9 @@ def _useless(correction: Correction, taxonomy: Taxonomy) -> str:
     return "" if facet and facet.now(correction.after) in facet.classes else "unknown"
 
 
-def _lesson(given: Sequence[Correction], taxonomy: Taxonomy) -> Lesson:
+def _example(given: Sequence[Correction], taxonomy: Taxonomy) -> CorrectedExample:
     # The newest has seen the most of the ticket's text.
     newest = max(given, key=lambda each: each.at)
-    item = Text(newest.text, newest.subject, MANNERS.get(newest.lane, ""))
+    item = Text(newest.text, newest.subject, CHANNEL_OF_LANE.get(newest.lane, ""))
     labels = {each.facet: taxonomy.facets[each.facet].now(each.after) for each in given}
-    return Lesson(Example(item, labels, newest.conversation_id), tuple(given))
+    return CorrectedExample(Example(item, labels, newest.conversation_id), tuple(given))

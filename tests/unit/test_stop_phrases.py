@@ -2,7 +2,7 @@
 
 import pytest
 
-from classifier.formulas import without_formulas
+from classifier.stop_phrases import without_stop_phrases
 
 
 @pytest.mark.parametrize(
@@ -20,5 +20,5 @@ from classifier.formulas import without_formulas
     ],
 )
 def test_the_matter_stays(said: str, kept: str) -> None:
-    left = without_formulas(said)
+    left = without_stop_phrases(said)
     assert "".join(c for c in left if c.isalnum()) == kept

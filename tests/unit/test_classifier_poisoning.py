@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from classifier import suspicion
-from classifier.lessons import Lesson, lessons
+from classifier import poisoning
+from classifier.corrections import CorrectedExample, corrected_examples
 from classifier.text import Text
 from models.training import ClassSpec, Correction, FacetSpec, Taxonomy
 
@@ -59,8 +59,8 @@ def honest(agent: str, count: int = 30, slips: int = 3) -> list[Correction]:
     return made
 
 
-def taught(corrections: Sequence[Correction]) -> list[Lesson]:
-    return lessons(corrections, TAXONOMY)[0]
+def taught(corrections: Sequence[Correction]) -> list[CorrectedExample]:
+    return corrected_examples(corrections, TAXONOMY)[0]
 
 
 def find(corrections: Sequence[Correction]) -> list[dict[str, Any]]:
@@ -70,7 +70,7 @@ def find(corrections: Sequence[Correction]) -> list[dict[str, Any]]:
         asked.append(agents)
         return Oracle()
 
-    found = suspicion.find(
+    found = poisoning.find(
         taught(corrections), without, lambda _model: {"golden": {"type": -0.02}}
     )
     assert all(frozenset({suspect["agent"]}) in asked for suspect in found)
@@ -110,5 +110,5 @@ def test_of_thousands_of_flips_the_chance_is_still_a_number() -> None:
 
 def test_the_chance_is_that_of_the_binomial_distribution() -> None:
     # Exact: 5 · 0.2⁴ · 0.8 + 0.2⁵.
-    assert suspicion._tail(5, 4, 0.2) == pytest.approx(0.00672)
-    assert suspicion._tail(5, 0, 0.2) == pytest.approx(1.0)
+    assert poisoning._tail(5, 4, 0.2) == pytest.approx(0.00672)
+    assert poisoning._tail(5, 0, 0.2) == pytest.approx(1.0)

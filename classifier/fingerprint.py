@@ -14,9 +14,9 @@ from operator import add
 
 from classifier.bundle import Bundle
 from classifier.features import Analyser, Analysis, is_han
-from classifier.formulas import without_formulas
+from classifier.stop_phrases import without_stop_phrases
 from classifier.text import STAND_INS, Text
-from models.likeness import Likeness, feature, likeness
+from models.similarity import Fingerprint, feature, fingerprint
 
 _BLOCK_WEIGHT = {"word": 0.7, "char": 1.0}
 """Words weigh less than pairs of characters: they are cut differently in different sentences."""
@@ -25,8 +25,8 @@ _REMEMBERED = 1 << 16
 """Terms whose feature is kept: a hash costs more than everything else that is done with one."""
 
 
-class Signer:
-    """Signs texts as the bundle weighs their features."""
+class Fingerprinter:
+    """Takes fingerprints of texts, their features weighed as the bundle does."""
 
     def __init__(self, bundle: Bundle, analyse: Analyser) -> None:
         """``analyse`` takes texts apart as for ``bundle``."""
@@ -44,10 +44,10 @@ class Signer:
             for block in _BLOCK_WEIGHT
         }
 
-    def __call__(self, items: Sequence[Text]) -> list[Likeness]:
-        return [self._sign(self._analyse(_matter(item))) for item in items]
+    def __call__(self, items: Sequence[Text]) -> list[Fingerprint]:
+        return [self._fingerprint(self._analyse(_matter(item))) for item in items]
 
-    def _sign(self, analysis: Analysis) -> Likeness:
+    def _fingerprint(self, analysis: Analysis) -> Fingerprint:
         weights: dict[int, float] = {}
         for block, terms in (("word", _words(analysis)), ("char", _pairs(analysis))):
             weighed, counts = self._weighed[block], Counter(terms)
@@ -55,7 +55,7 @@ class Signer:
             for term in [term for term, count in counts.items() if count > 1]:
                 key, weight = weighed(term)
                 weights[key] = (1.0 + math.log(counts[term])) * weight
-        return likeness(weights)
+        return fingerprint(weights)
 
     def _weigh(self, block: str, term: str) -> tuple[int, float]:
         """The number that stands for a term, and what it weighs where it occurs once."""
@@ -64,7 +64,7 @@ class Signer:
 
 
 def _matter(item: Text) -> Text:
-    return Text(without_formulas(item.text), without_formulas(item.subject), item.channel)
+    return Text(without_stop_phrases(item.text), without_stop_phrases(item.subject), item.channel)
 
 
 def _words(analysis: Analysis) -> list[str]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from classifier.lessons import Lesson
+from classifier.corrections import CorrectedExample
 from classifier.predict import Classifier
 from models.training import Correction
 
@@ -38,7 +38,7 @@ class _Held:
 
 
 def find(
-    lessons: Sequence[Lesson],
+    corrected: Sequence[CorrectedExample],
     without: Callable[[frozenset[str]], Classifier],
     influence: Callable[[Classifier], dict[str, dict[str, float]]],
     *,
@@ -49,11 +49,11 @@ def find(
     ``without`` trains a model that knows nothing of these agents, ``influence`` says what the
     agent's corrections add to the challenger on the judging sets.
     """
-    agents = Counter(each.agent_id for lesson in lessons for each in lesson.corrections)
+    agents = Counter(each.agent_id for one in corrected for each in one.corrections)
     groups = _groups([agent for agent, count in agents.items() if count >= _FEWEST])
     held: list[_Held] = []
     for number, group in enumerate(groups, start=1):
-        held += _held(lessons, group, without(group))
+        held += _held(corrected, group, without(group))
         progress(0.7 * number / len(groups))
     suspects = _suspects(held, len(agents))
     for number, suspect in enumerate(suspects, start=1):
@@ -67,17 +67,16 @@ def _groups(agents: Sequence[str]) -> list[frozenset[str]]:
     return [frozenset(sorted(agents)[at::count]) for at in range(count)]
 
 
-def _held(lessons: Sequence[Lesson], group: frozenset[str], model: Classifier) -> list[_Held]:
+def _held(
+    corrected: Sequence[CorrectedExample], group: frozenset[str], model: Classifier
+) -> list[_Held]:
     theirs = [
-        (lesson, each)
-        for lesson in lessons
-        for each in lesson.corrections
-        if each.agent_id in group
+        (one, each) for one in corrected for each in one.corrections if each.agent_id in group
     ]
-    labels = model.classify([lesson.example.item for lesson, _ in theirs])
+    labels = model.classify([one.example.item for one, _ in theirs])
     return [
-        _Held(each, given.facets[each.facet].value != lesson.example.labels[each.facet])
-        for (lesson, each), given in zip(theirs, labels, strict=True)
+        _Held(each, given.facets[each.facet].value != one.example.labels[each.facet])
+        for (one, each), given in zip(theirs, labels, strict=True)
     ]
 
 

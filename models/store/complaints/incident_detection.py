@@ -1,7 +1,8 @@
 """Seeing that many complaints are about one matter: as the labels come, exactly once.
 
-A worker signs each complaint (``models.likeness``) and stores that with its labels. The follower
-compares the stored numbers only: it needs no classifier, and runs in the clock.
+A worker takes the fingerprint of each complaint (``models.similarity``) and stores it with the
+labels. The follower compares stored fingerprints only: it needs no classifier, and runs in the
+clock.
 """
 
 from collections import Counter
@@ -10,8 +11,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import select, update
 
-from models import likeness
-from models.likeness import Alarm, Complaint, Likeness, Window
+from models import similarity
+from models.similarity import Alarm, Complaint, Fingerprint, Window
 from models.store.complaints.incidents import NewMember, add_members, alert, open_incident
 from models.store.effects.followers import Follower
 from models.store.ground.database import Event, Fields, Tx
@@ -24,7 +25,7 @@ _MOST = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class StoredFingerprint:
     """A complaint's features as they are stored, and whether it is compared by its labels.
 
     One that is not yet may be corrected into a complaint.
@@ -34,22 +35,25 @@ class Signed:
     counts: bool
 
 
-async def note_likenesses(
-    tx: Tx, signed: Mapping[str, Signed], tickets: Mapping[str, Fields], at: Mapping[str, float]
+async def store_fingerprints(
+    tx: Tx,
+    fingerprints: Mapping[str, StoredFingerprint],
+    tickets: Mapping[str, Fields],
+    at: Mapping[str, float],
 ) -> None:
-    """With the labels of ``tickets`` (locked rows by id): what they look like, or no longer do.
+    """Keeps the fingerprints of ``tickets`` (locked rows by id) in step with their labels.
 
     ``at`` is when each was said, in seconds since the epoch.
     """
     c = complaint_likeness.c
-    others = [name for name, row in tickets.items() if row["labels"] and name not in signed]
+    others = [name for name, row in tickets.items() if row["labels"] and name not in fingerprints]
     if others:
         none = update(complaint_likeness).where(c.ticket_id.in_(others), c.counts)
         await tx.conn.execute(none.values(counts=False))
     rows = {
         name: {"ticket_id": name, "customer_id": tickets[name]["customer_id"], "at": at[name],
-               "features": signed[name].features, "counts": signed[name].counts}
-        for name in sorted(signed)
+               "features": fingerprints[name].features, "counts": fingerprints[name].counts}
+        for name in sorted(fingerprints)
     }  # fmt: skip
     await tx.insert(complaint_likeness, [r for n, r in rows.items() if not tickets[n]["labels"]])
     for row in (row for name, row in rows.items() if tickets[name]["labels"]):
@@ -57,7 +61,9 @@ async def note_likenesses(
         await tx.conn.execute(stored.on_conflict_do_update(index_elements=["ticket_id"], set_=row))
 
 
-def noticing(alarm: Alarm, compared: Collection[str], alerted: Collection[str]) -> Follower:
+def incident_follower(
+    alarm: Alarm, compared: Collection[str], alerted: Collection[str]
+) -> Follower:
     """The follower that opens incidents and lets later complaints join them.
 
     ``compared`` are the labels that make a complaint (“facet:class”), ``alerted`` the roles of
@@ -69,7 +75,7 @@ def noticing(alarm: Alarm, compared: Collection[str], alerted: Collection[str]) 
         ids = {e.ticket_id for e in events if e.ticket_id and e.kind != "ticket.moved"}
         new = await _free(tx, complaint_likeness.c.ticket_id.in_(sorted(ids)))
         if new:
-            await _Round(tx, alarm, alerted).run(new)
+            await _Detection(tx, alarm, alerted).run(new)
 
     kinds = {"ticket.queued", "ticket.labelled", "ticket.corrected", "ticket.moved"}
     return Follower("incidents", frozenset(kinds), act)
@@ -106,12 +112,12 @@ async def _free(tx: Tx, *conditions: object) -> list[Complaint]:
     query = select(c.ticket_id, c.customer_id, c.at, c.features).where(FREE, *conditions)  # type: ignore[arg-type]
     rows = (await tx.conn.execute(query.order_by(c.at.desc(), c.ticket_id).limit(_MOST))).all()
     return [
-        Complaint(row.ticket_id, row.customer_id, row.at, likeness.load(row.features))
+        Complaint(row.ticket_id, row.customer_id, row.at, similarity.load(row.features))
         for row in reversed(rows)
     ]
 
 
-class _Round:
+class _Detection:
     """One batch of complaints against the window before them and the open incidents."""
 
     def __init__(self, tx: Tx, alarm: Alarm, alerted: Collection[str]) -> None:
@@ -120,7 +126,7 @@ class _Round:
         self._alerted = alerted
         self._free: set[str] = set()
         self._window = Window(())
-        self._open: dict[str, Likeness] = {}
+        self._open: dict[str, Fingerprint] = {}
 
     async def run(self, new: Sequence[Complaint]) -> None:
         c, window = complaint_likeness.c, self._alarm.window
@@ -132,7 +138,7 @@ class _Round:
             if each.ticket_id in self._free and not await self._joins(each):
                 await self._opens(each)
 
-    async def _opened(self) -> dict[str, Likeness]:
+    async def _opened(self) -> dict[str, Fingerprint]:
         i = incident.c
         query = (
             select(i.id, i.middle)
@@ -140,15 +146,17 @@ class _Round:
             .order_by(i.id)
             .with_for_update(key_share=True)
         )
-        return {row.id: likeness.load(row.middle) for row in await self._tx.conn.execute(query)}
+        return {row.id: similarity.load(row.middle) for row in await self._tx.conn.execute(query)}
 
     async def _joins(self, new: Complaint) -> bool:
         nearest = max(
-            self._open, key=lambda name: likeness.cosine(self._open[name], new.alike), default=None
+            self._open,
+            key=lambda name: similarity.cosine(self._open[name], new.fingerprint),
+            default=None,
         )
         if nearest is None:
             return False
-        if likeness.cosine(self._open[nearest], new.alike) < self._alarm.similarity:
+        if similarity.cosine(self._open[nearest], new.fingerprint) < self._alarm.similarity:
             return False
         await self._add(nearest, [new])
         return True
@@ -157,12 +165,12 @@ class _Round:
         found = self._window.same_matter(new, self._alarm)
         if not found:
             return
-        centre = likeness.middle(each.alike for each in found)
-        typical = max(found, key=lambda each: likeness.cosine(centre, each.alike))
+        centre = similarity.centroid(each.fingerprint for each in found)
+        typical = max(found, key=lambda each: similarity.cosine(centre, each.fingerprint))
         ids = [each.ticket_id for each in found]
         opened = await open_incident(
             self._tx,
-            middle=likeness.dump(centre),
+            middle=similarity.dump(centre),
             domain=await _usual_domain(self._tx, ids),
             typical_id=typical.ticket_id,
         )

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Likeness = Mapping[int, float]
+Fingerprint = Mapping[int, float]
 """Hashed feature to weight; of length one, or empty."""
 
-MOST_OF_TEXT, MOST_OF_MIDDLE = 64, 256
-"""Features that are kept, the heaviest: of one text, and of the middle of several."""
+MOST_OF_TEXT, MOST_OF_CENTROID = 64, 256
+"""Features that are kept, the heaviest: of one text, and of the centroid of several."""
 
 _PAIR = struct.Struct("<If")
 
@@ -23,32 +23,32 @@ def feature(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode(errors="replace"), digest_size=4).digest())
 
 
-def likeness(weights: Mapping[int, float], most: int = MOST_OF_TEXT) -> Likeness:
+def fingerprint(weights: Mapping[int, float], most: int = MOST_OF_TEXT) -> Fingerprint:
     """The ``most`` heaviest features, brought to length one."""
     heaviest = sorted([(-weight, key) for key, weight in weights.items()])[:most]
     length = sum([weight * weight for weight, _ in heaviest]) ** 0.5
     return {key: -weight / length for weight, key in heaviest} if length else {}
 
 
-def dump(alike: Likeness) -> bytes:
+def dump(fingerprint: Fingerprint) -> bytes:
     """Eight bytes a feature."""
-    return b"".join(_PAIR.pack(key, weight) for key, weight in alike.items())
+    return b"".join(_PAIR.pack(key, weight) for key, weight in fingerprint.items())
 
 
-def load(content: bytes) -> Likeness:
+def load(content: bytes) -> Fingerprint:
     return dict(_PAIR.iter_unpack(content))
 
 
-def cosine(one: Likeness, other: Likeness) -> float:
+def cosine(one: Fingerprint, other: Fingerprint) -> float:
     """From 0, nothing in common, to 1."""
     if len(one) > len(other):
         one, other = other, one
     return sum(weight * other.get(key, 0.0) for key, weight in one.items())
 
 
-def middle(of: Iterable[Likeness]) -> Likeness:
+def centroid(of: Iterable[Fingerprint]) -> Fingerprint:
     """The mean of several: what they have in common stands out in it."""
-    return likeness(_sum(of), MOST_OF_MIDDLE)
+    return fingerprint(_sum(of), MOST_OF_CENTROID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Complaint:
     ticket_id: str
     customer_id: str
     at: float
-    alike: Likeness
+    fingerprint: Fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Alarm:
     """When many complaints are one incident.
 
     ``at_least`` customers within ``window`` seconds, each of whose complaints has a cosine of
-    ``similarity`` or more with the middle of the others.
+    ``similarity`` or more with the centroid of the others.
     """
 
     at_least: int
@@ -76,10 +76,10 @@ class Alarm:
 
 _NEAR = 0.5
 """Of ``similarity``: what two complaints about one matter may have in common at least. Each is
-farther from another one than from the middle of many, in which what only one says is faint."""
+farther from another one than from the centroid of many, in which what only one says is faint."""
 
-_ROUNDS = 4
-"""Looks for the matter around the middle of what was found before; it seldom takes three."""
+_MOST_ROUNDS = 4
+"""Looks for the matter around the centroid of what was found before; it seldom takes three."""
 
 
 class Window:
@@ -97,13 +97,13 @@ class Window:
         self._customer = _codes(each.customer_id for each in self._of)
         self._place = {each.ticket_id: n for n, each in enumerate(self._of)}
         self._there = np.ones(len(self._of), dtype=bool)
-        features = [each.alike for each in self._of]
-        sizes = np.array([len(alike) for alike in features], dtype=np.intp)
+        features = [each.fingerprint for each in self._of]
+        sizes = np.array([len(each) for each in features], dtype=np.intp)
         self._row = np.repeat(np.arange(len(features)), sizes)
-        keys = np.fromiter((key for alike in features for key in alike), dtype=np.int64)
+        keys = np.fromiter((key for each in features for key in each), dtype=np.int64)
         names, self._column = np.unique(keys, return_inverse=True)
         self._columns = len(names)
-        values = (weight for alike in features for weight in alike.values())
+        values = (weight for each in features for weight in each.values())
         self._value = np.fromiter(values, dtype=float)
         self._own = np.bincount(self._row, self._value**2, minlength=len(self._of))
 
@@ -115,7 +115,7 @@ class Window:
     def same_matter(self, new: Complaint, alarm: Alarm) -> list[Complaint]:
         """The complaints about the matter of ``new``, which is one of them; none where too few.
 
-        Those near to ``new`` give a first middle, those near to that another one, and so on.
+        Those near to ``new`` give a first centroid, those near to that another one, and so on.
         """
         np, mine = self._np, self._place[new.ticket_id]
         within = self._there & (np.abs(self._at - new.at) <= alarm.window)
@@ -123,11 +123,11 @@ class Window:
             return []
         alone = np.zeros(len(self._of), dtype=bool)
         alone[mine] = True
-        found = within & (self._dots(self._total(alone)) >= _NEAR * alarm.similarity)
+        found = within & (self._dot_products(self._total(alone)) >= _NEAR * alarm.similarity)
         found[mine] = True
         if found.sum() == 1:
             return []
-        for _ in range(_ROUNDS):
+        for _ in range(_MOST_ROUNDS):
             before, found = found, self._around(found, within, alarm.similarity)
             if (found == before).all():
                 break
@@ -136,27 +136,27 @@ class Window:
         return near if new in near and _customers(near) >= alarm.at_least else []
 
     def _around(self, found: Any, within: Any, similarity: float) -> Any:
-        """Everybody who is near to the middle of those found, nobody counting for themselves."""
+        """Everybody who is near to the centroid of those found, nobody counting for themselves."""
         total = self._total(found)
         # Not “@”: BLAS would wake threads, and while they spin everybody waits to write.
-        square, dots = float((total * total).sum()), self._dots(total)
+        square, dots = float((total * total).sum()), self._dot_products(total)
         rest = self._np.where(found, square - 2 * dots + self._own, square)
         dots = dots - self._np.where(found, self._own, 0.0)
         near = dots >= similarity * self._np.sqrt(self._np.maximum(rest, 0.0))
-        return within & near & (rest > _NOTHING)
+        return within & near & (rest > _EPSILON)
 
     def _total(self, chosen: Any) -> Any:
         """The sum of those chosen, by feature."""
         weights = self._value * chosen[self._row]
         return self._np.bincount(self._column, weights, minlength=self._columns)
 
-    def _dots(self, total: Any) -> Any:
+    def _dot_products(self, total: Any) -> Any:
         """What each has in common with ``total``."""
         weights = self._value * total[self._column]
         return self._np.bincount(self._row, weights, minlength=len(self._of))
 
 
-_NOTHING = 1e-9
+_EPSILON = 1e-9
 """What rounding leaves where nobody else is left."""
 
 
@@ -178,7 +178,7 @@ def _customers(complaints: Iterable[Complaint]) -> int:
     return len({each.customer_id for each in complaints})
 
 
-def _sum(of: Iterable[Likeness]) -> dict[int, float]:
+def _sum(of: Iterable[Fingerprint]) -> dict[int, float]:
     sums: dict[int, float] = {}
     for each in of:
         for key, weight in each.items():
