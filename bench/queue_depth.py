@@ -29,7 +29,7 @@ from models.ticket import TicketState
 from router.needs import needs
 from router.sla import Calendar, Calendars
 from workers.messages.dispatch import Dispatcher
-from workers.rules.ruling import Ruling
+from workers.rules.active_rules import ActiveRules
 
 RULES = Rules(version="depth", required_facets=("domain",), targets={}, units={})
 CLASSES = [needs({"domain": f"d{n}"}, True, "zh", RULES) for n in range(36)]
@@ -72,8 +72,8 @@ async def _decide(store: Store, decisions: int) -> float:
     skills = {f"domain:d{n}": 1 for n in range(36)}
     person = await store.agents.add("one", "One", Role.AGENT, "x", skills, 1)
     await store.agents.present(person, Presence.READY)
-    ruling = Ruling(store, RULES, Calendars(Calendar.of("UTC", {})))
-    dispatcher = Dispatcher(store, ruling)
+    active_rules = ActiveRules(store, RULES, Calendars(Calendar.of("UTC", {})))
+    dispatcher = Dispatcher(store, active_rules)
     # The share of recent work is read once a minute, and is not the decision's.
     await dispatcher.run()
     times = []

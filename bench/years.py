@@ -135,11 +135,11 @@ class House:
         assert await s.queue.claim(decision, None)
 
     async def _upkeep(self) -> None:
-        upkeep = self._store.upkeep
-        await upkeep.expire_offers()
-        await upkeep.lose_contact(1e9, 60.0)
-        await upkeep.wake()
-        await upkeep.recount()
+        maintenance = self._store.maintenance
+        await maintenance.expire_offers()
+        await maintenance.lose_contact(1e9, 60.0)
+        await maintenance.wake()
+        await maintenance.recount()
 
 
 def _message(e: Envelope, address: str) -> InboundMessage:

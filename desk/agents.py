@@ -97,7 +97,7 @@ async def leave(request: web.Request) -> web.Response:
     if agent_id == person.id:
         words = Words("不能给自己办离岗，请让另一位管理员来做。", "Ask another admin to do this.")
         raise Refusal(409, "yourself", words)
-    handed = await services.store.leaving.leave(agent_id, person.id, asked.to)
+    handed = await services.store.offboarding.leave(agent_id, person.id, asked.to)
     await services.doorbell.ring("dispatch")
     return web.json_response({"handed": handed})
 

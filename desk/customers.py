@@ -15,7 +15,7 @@ from desk.shapes import Json, customer_json
 from desk.visibility import seen, touched
 from models.agent import Role
 from models.errors import NotFound
-from models.store.dialogue.joins import Link, Person
+from models.store.dialogue.customer_links import Link, Person
 from models.store.tickets.handling import Ticket
 
 _IN_MEMORY = 8 << 20
@@ -27,7 +27,7 @@ _PART = 1 << 18
 async def _person(request: web.Request) -> tuple[Ticket, Person]:
     """Whoever works on a ticket, or supervises, sees the whole customer."""
     ticket = await touched(request)
-    return ticket, await request.app[SERVICES].store.joins.person(ticket.customer_id)
+    return ticket, await request.app[SERVICES].store.customer_links.person(ticket.customer_id)
 
 
 async def show(request: web.Request) -> web.Response:
@@ -106,7 +106,7 @@ async def undo(request: web.Request) -> web.Response:
     wanted = request.match_info["link"]
     if wanted not in {link.id for link in person.links}:
         raise NotFound("no such link of this customer")
-    await request.app[SERVICES].store.joins.undo(wanted, who(request).id)
+    await request.app[SERVICES].store.customer_links.undo(wanted, who(request).id)
     return web.json_response({"undone": True})
 
 

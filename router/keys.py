@@ -73,7 +73,7 @@ def retargeted(ticket: Waiting, target: float, now: float, rules: Rules) -> Wait
         factor = rules.late_factor if missed else 1.0
         due = factor * target if age < factor * target else age + target
         sooner, then = due / factor, min(missed, 1)
-        # Leaving the last stage costs the weight that scarcity has there, at most this much.
+        # Offboarding the last stage costs the weight that scarcity has there, at most this much.
         weight = scarcity_offset(1, rules, missed) if then < missed else 0.0
         key = sort_key(0.0, sooner, then, rules)
         if key < sort_key(0.0, ticket.target, missed, rules) - weight:

@@ -100,7 +100,7 @@ class Service:
         mime = await asyncio.to_thread(sniffed, content, declared)
         facts = reception.file_id(session, name, mime, content)
         sha256 = facts.pop("sha256")
-        await self._store.leftovers.expect({sha256}, self._options.upload_hours * 3600.0)
+        await self._store.orphaned_blobs.expect({sha256}, self._options.upload_hours * 3600.0)
         await self._store.blobs.put({sha256: content})
         return facts
 

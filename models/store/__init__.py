@@ -17,7 +17,7 @@ from models.store.complaints.incidents import Incidents
 from models.store.complaints.ledger import Ledger
 from models.store.dialogue.canned import Canned
 from models.store.dialogue.conversations import Conversations
-from models.store.dialogue.joins import Joins
+from models.store.dialogue.customer_links import CustomerLinks
 from models.store.dialogue.outbound import Outbound
 from models.store.dialogue.people import People
 from models.store.dialogue.surveys import Surveys
@@ -32,7 +32,7 @@ from models.store.figures.audits import Audits
 from models.store.figures.invariants import Invariants
 from models.store.figures.kpi import Kpi
 from models.store.figures.measures import Measures
-from models.store.figures.overdue import Arrears
+from models.store.figures.overdue import OverdueWork
 from models.store.figures.records import Records
 from models.store.ground.blobs import Blobs, FileBlobs, TableBlobs
 from models.store.ground.cursors import Cursors
@@ -54,13 +54,13 @@ from models.store.learning.shadows import Shadows
 from models.store.learning.watching import Watching
 from models.store.privacy.copies import Copies
 from models.store.privacy.erasure import Erasure
-from models.store.privacy.leftovers import Leftovers
+from models.store.privacy.orphaned_blobs import OrphanedBlobs
 from models.store.routing.agents import Agents
 from models.store.routing.boards import Boards
-from models.store.routing.leaving import Leaving
+from models.store.routing.maintenance import Maintenance
+from models.store.routing.offboarding import Offboarding
 from models.store.routing.queue import Queue
 from models.store.routing.rules import RuleVersions
-from models.store.routing.upkeep import Upkeep
 from models.store.tickets.clocks import Clocks
 from models.store.tickets.ending import Ending
 from models.store.tickets.handling import Tickets
@@ -87,14 +87,14 @@ class Store:
     conversations: Conversations
     queue: Queue
     boards: Boards
-    upkeep: Upkeep
+    maintenance: Maintenance
     measures: Measures
     invariants: Invariants
     tickets: Tickets
     transfers: Transfers
     merging: Merging
     ending: Ending
-    leaving: Leaving
+    offboarding: Offboarding
     timers: Timers
     clocks: Clocks
     kpi: Kpi
@@ -104,14 +104,14 @@ class Store:
     events: Events
     leases: Leases
     processes: Processes
-    arrears: Arrears
+    overdue: OverdueWork
     cursors: Cursors
     uploads: Uploads
     transcripts: Transcripts
-    joins: Joins
+    customer_links: CustomerLinks
     copies: Copies
     erasure: Erasure
-    leftovers: Leftovers
+    orphaned_blobs: OrphanedBlobs
     bundles: Bundles
     calls: Calls
     files: Files
@@ -179,14 +179,14 @@ def open_store(
         conversations=conversations,
         queue=Queue(db),
         boards=Boards(db),
-        upkeep=Upkeep(db),
+        maintenance=Maintenance(db),
         measures=Measures(db),
         invariants=Invariants(db),
         tickets=Tickets(db),
         transfers=Transfers(db),
         merging=Merging(db, zone),
         ending=Ending(db),
-        leaving=Leaving(db),
+        offboarding=Offboarding(db),
         timers=Timers(db),
         clocks=Clocks(db),
         kpi=Kpi(db),
@@ -196,14 +196,14 @@ def open_store(
         events=Events(db),
         leases=Leases(db),
         processes=Processes(db),
-        arrears=Arrears(db),
+        overdue=OverdueWork(db),
         cursors=Cursors(db),
         uploads=Uploads(db, blobs),
         transcripts=Transcripts(db, people, conversations),
-        joins=Joins(db),
+        customer_links=CustomerLinks(db),
         copies=Copies(db, people),
         erasure=Erasure(db, vault, keep_complaints),
-        leftovers=Leftovers(db, blobs),
+        orphaned_blobs=OrphanedBlobs(db, blobs),
         bundles=Bundles(db),
         calls=Calls(db),
         files=Files(db, blobs),

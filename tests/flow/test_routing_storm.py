@@ -36,7 +36,7 @@ from tests.flow.storm import (
 )
 from tests.flow.system import Prepared, System, distributed
 from tests.services import PostgresServer, valkey_server
-from workers.assembly.wiring import make_ruling, make_store
+from workers.assembly.wiring import make_active_rules, make_store
 
 AGENTS = int(os.environ.get("STORM_AGENTS", "20"))
 TICKETS = int(os.environ.get("STORM_TICKETS", "500"))
@@ -98,9 +98,9 @@ async def test_a_storm_breaks_no_invariant(
 ) -> None:
     seen: Counter[str] = Counter()
     ledger = Ledger()
-    ruling = make_ruling(load_settings(environ=system.environ), store)
-    await ruling.refresh()
-    watch = Watch(store, ruling.book.general, BESIDE_SECONDS)
+    active_rules = make_active_rules(load_settings(environ=system.environ), store)
+    await active_rules.refresh()
+    watch = Watch(store, active_rules.book.general, BESIDE_SECONDS)
     costs = Costs(system.started)
     async with asyncio.TaskGroup() as tasks:
         storm = [person.work() for person in await people(system, store, http, seen)]

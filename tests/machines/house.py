@@ -32,7 +32,7 @@ from tests.contract.store.conftest import FakeClock
 from tests.machines.invariants import Books, Relaxing, check_rest, check_served, read_books
 from tests.machines.waits import at_each_wait
 from workers.messages.dispatch import Dispatcher
-from workers.rules.ruling import Ruling
+from workers.rules.active_rules import ActiveRules
 
 RULES = Rules(
     version="house",
@@ -73,7 +73,7 @@ class House(RuleBasedStateMachine):
         super().__init__()
         self.store = self.stores[0]
         self.dispatchers = [
-            Dispatcher(store, Ruling(store, RULES, HOURS), monotonic=self.clock)
+            Dispatcher(store, ActiveRules(store, RULES, HOURS), monotonic=self.clock)
             for store in self.stores
         ]
         self.people: list[str] = []
@@ -160,8 +160,8 @@ class House(RuleBasedStateMachine):
         await at_each_wait(self.dispatchers[0].run(), die)
 
     async def _sweep(self, dispatcher: Dispatcher) -> int:
-        await self.store.upkeep.expire_offers()
-        await self.store.upkeep.step(partial(position, rules=RULES))
+        await self.store.maintenance.expire_offers()
+        await self.store.maintenance.step(partial(position, rules=RULES))
         return await dispatcher.run()
 
     def _moves(self) -> list[Callable[[Random], Awaitable[object]]]:
@@ -176,10 +176,10 @@ class House(RuleBasedStateMachine):
             self._rekey,
             self._presence,
             self._late,
-            lambda _: store.upkeep.expire_offers(),
-            lambda _: store.upkeep.wake(),
-            lambda _: store.upkeep.step(partial(position, rules=RULES)),
-            lambda _: store.upkeep.lose_contact(30.0, 60.0),
+            lambda _: store.maintenance.expire_offers(),
+            lambda _: store.maintenance.wake(),
+            lambda _: store.maintenance.step(partial(position, rules=RULES)),
+            lambda _: store.maintenance.lose_contact(30.0, 60.0),
             lambda _: store.agents.beat(self.people),
         ]
 
@@ -265,7 +265,7 @@ class House(RuleBasedStateMachine):
             await self._sweep(self.dispatchers[0])
             await self._check()
 
-        await self.store.upkeep.wake()
+        await self.store.maintenance.wake()
         await check_served(self.store, sweep)
 
     async def _count_given(self) -> int:

@@ -307,7 +307,7 @@ class Life(RuleBasedStateMachine):
         n = random.randrange(len(self.people))
         to = random.choice([p for i, p in enumerate(self.people) if i != n] + [None])
         gone = self.people[n]
-        self._do(self.store.leaving.leave(gone, self.boss, to))
+        self._do(self.store.offboarding.leave(gone, self.boss, to))
         self.people[n] = self._hire(f"n{self.walk}-{len(self.people)}-{self.said}-{gone[-6:]}")
 
     def time(self, random: Random) -> None:
@@ -315,8 +315,8 @@ class Life(RuleBasedStateMachine):
         self._do(self._tick())
 
     async def _tick(self) -> None:
-        await self.store.upkeep.expire_offers()
-        await self.store.upkeep.wake()
+        await self.store.maintenance.expire_offers()
+        await self.store.maintenance.wake()
         await self.store.followers.catch_up(FOLLOWERS, await self.store.events.last())
         assert await self.store.timers.fire_due(EFFECTS) == []
         for person in self.people:

@@ -104,7 +104,7 @@ def one_by_one(new: Complaint, others: Sequence[Complaint], alarm: Alarm) -> lis
 
 
 def around_one_by_one(
-    found: Sequence[Complaint], within: Sequence[Complaint], similarity: float
+    found: Sequence[Complaint], within: Sequence[Complaint], least: float
 ) -> list[Complaint]:
     total = similarity._sum(each.fingerprint for each in found)
     square = sum(weight * weight for weight in total.values())
@@ -115,7 +115,7 @@ def around_one_by_one(
         if each.ticket_id in inside:
             own = sum(weight * weight for weight in each.fingerprint.values())
             dot, rest = dot - own, square - 2 * dot + own
-        if rest > 0 and dot >= similarity * rest**0.5:
+        if rest > 0 and dot >= least * rest**0.5:
             near.append(each)
     return near
 

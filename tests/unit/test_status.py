@@ -12,7 +12,7 @@ from workers.processes.heartbeat import ROLES
 
 WELL = Standing(
     processes=[Process(role, "host", 7, "1.0", 60.0, 1.0) for role in ROLES],
-    arrears=[Overdue(kind, 1, LIMITS[kind]) for kind in LIMITS if kind != "followers"],
+    overdue=[Overdue(kind, 1, LIMITS[kind]) for kind in LIMITS if kind != "followers"],
     alarms=[Alarm("owners", 0, None, 100.0, None)],
     ticked=60.0,
     lag=LIMITS["followers"],
@@ -45,7 +45,7 @@ def test_what_waits_for_longer_than_its_limit_is_named(kind: str) -> None:
     if kind == "followers":
         (told,) = problems(replace(WELL, lag=late))
     else:
-        (told,) = problems(replace(WELL, arrears=[Overdue(kind, 1, late)]))
+        (told,) = problems(replace(WELL, overdue=[Overdue(kind, 1, late)]))
     assert span(late) in told
 
 

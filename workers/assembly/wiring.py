@@ -27,9 +27,9 @@ from models.training import Taxonomy
 from workers.dialogue.quiet_hours import after_quiet
 from workers.learning.watch_report import Limits, WatchReport
 from workers.processes.home import DATABASE, SetupError, home, master_key
+from workers.rules.active_rules import ActiveRules
 from workers.rules.hours import calendars
 from workers.rules.publishing import Publishing
-from workers.rules.ruling import Ruling
 from workers.waking.broker import RedisDoorbell
 from workers.waking.bus import RedisBus
 
@@ -218,9 +218,9 @@ def _undeclarable(source: str, labels: Mapping[str, str], taxonomy: Taxonomy) ->
             )
 
 
-def make_ruling(settings: Settings, store: Store) -> Ruling:
+def make_active_rules(settings: Settings, store: Store) -> ActiveRules:
     """The rules in force, and until one is published those of the settings; refresh it."""
-    return Ruling(store, load_rules(settings), calendars(settings.hours, time.time()))
+    return ActiveRules(store, load_rules(settings), calendars(settings.hours, time.time()))
 
 
 def make_watch(settings: Settings, store: Store, taxonomy: Taxonomy) -> WatchReport:
@@ -230,10 +230,10 @@ def make_watch(settings: Settings, store: Store, taxonomy: Taxonomy) -> WatchRep
 
 
 def make_publishing(
-    settings: Settings, store: Store, ruling: Ruling, taxonomy: Taxonomy
+    settings: Settings, store: Store, active_rules: ActiveRules, taxonomy: Taxonomy
 ) -> Publishing:
     """Who drafts, reviews and publishes rules."""
-    return Publishing(store, taxonomy, ruling, [*Lane, *sorted(settings.channels)])
+    return Publishing(store, taxonomy, active_rules, [*Lane, *sorted(settings.channels)])
 
 
 def follow_up_plan(settings: Settings) -> Plan:

@@ -142,7 +142,7 @@ def leave(
 
     async def see_off(_: Settings, store: Store) -> dict[str, int]:
         heir = None if to is None else await _id(store, to)
-        return await store.leaving.leave(await _id(store, login), None, heir)
+        return await store.offboarding.leave(await _id(store, login), None, heir)
 
     for name, count in with_store(config, see_off).items():
         out.print(f"{_HANDED_OVER[name]}: {count}", markup=False)

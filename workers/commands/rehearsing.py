@@ -25,11 +25,11 @@ from router.sla import Calendars
 from workers.commands.options import ConfigOption, JsonOption
 from workers.commands.terminal import Terminal
 from workers.monitoring import logs
+from workers.rules.active_rules import ActiveRules
 from workers.rules.hours import calendars
 from workers.rules.picture import bound_sentences, percent, picture, short, span
 from workers.rules.publishing import content_of, parsed
 from workers.rules.rehearsal import Side, asked_for, rehearse, with_skills
-from workers.rules.ruling import Ruling
 from workers.rules.traffic import (
     Traffic,
     described,
@@ -90,7 +90,7 @@ def simulate(
     config: ConfigOption = None,
 ) -> None:
     """用来量演练规则、技能或人员的变化 / Rehearse other rules, skills or staffing on traffic."""
-    from workers.assembly.wiring import make_ruling, make_store
+    from workers.assembly.wiring import make_active_rules, make_store
 
     settings = load(config, environ=os.environ)
     logs.configure("warning", settings.log.format, "simulate")
@@ -102,10 +102,10 @@ def simulate(
     async def recorded_() -> dict[str, Any]:
         store = make_store(settings)
         try:
-            ruling = make_ruling(settings, store)
-            await ruling.refresh()
-            book = ruling.book if drafted is None else Rulebook(drafted)
-            return await on_store(store, ruling, book, asked)
+            active_rules = make_active_rules(settings, store)
+            await active_rules.refresh()
+            book = active_rules.book if drafted is None else Rulebook(drafted)
+            return await on_store(store, active_rules, book, asked)
         finally:
             await store.close()
 
@@ -120,7 +120,9 @@ def simulate(
     tell(asyncio.run(recorded_()) if traffic is None else described_(), as_json, picture)
 
 
-async def on_store(store: Store, ruling: Ruling, draft: Rulebook, asked: Asked) -> dict[str, Any]:
+async def on_store(
+    store: Store, active_rules: ActiveRules, draft: Rulebook, asked: Asked
+) -> dict[str, Any]:
     """The report for a draft, beside the rules in force, on recorded or described traffic.
 
     Raises:
@@ -131,13 +133,13 @@ async def on_store(store: Store, ruling: Ruling, draft: Rulebook, asked: Asked) 
     else:
         until = await store.db.now()
         since = until - asked.days * 86400.0
-        traffic = await recorded(store, since, until, ruling.calendars.general)
+        traffic = await recorded(store, since, until, active_rules.calendars.general)
     if not traffic.arrivals:
         raise Rejected(
             "这段时间没有工单可以演练：加大 --days，或用 --traffic 描述来量。"
             " / No ticket came in that time: take more --days, or describe --traffic."
         )
-    return _played(traffic, ruling.book, draft, ruling.calendars, asked)
+    return _played(traffic, active_rules.book, draft, active_rules.calendars, asked)
 
 
 def _played(

@@ -17,7 +17,7 @@ from desk.shapes import words_of
 from models.store import Store
 from models.ticket import STATE_NAMES
 from router.policy import REST
-from workers.assembly.wiring import make_ruling, make_store
+from workers.assembly.wiring import make_active_rules, make_store
 from workers.commands.terminal import Terminal
 from workers.rules.explaining import Explaining, called, explained, needs_of
 from workers.rules.picture import short
@@ -69,7 +69,9 @@ async def explain_ticket(settings: Settings, number: str, out: Terminal) -> None
         out.print(f"[bold]工单 ticket {ticket.number}[/bold] · {state}")
         for row in await store.tickets.decisions(ticket.id):
             await _show(row, ticket.skill_class, store, names, zone, explain, out)
-        told = await Explaining(store, make_ruling(settings, store), known).waiting(ticket.id)
+        told = await Explaining(store, make_active_rules(settings, store), known).waiting(
+            ticket.id
+        )
         if told is not None:
             out.print("[bold]为何还在等 why it waits[/bold]")
             out.print(escape(f"{told.text.zh}{os.linesep}{told.text.en}"))

@@ -36,8 +36,8 @@ from workers.commands.rehearsing import (
 )
 from workers.commands.terminal import Terminal
 from workers.monitoring import logs
+from workers.rules.active_rules import ActiveRules, rules_of
 from workers.rules.publishing import Publishing, content_of
-from workers.rules.ruling import Ruling, rules_of
 
 _T = TypeVar("_T")
 
@@ -80,22 +80,24 @@ _STATES = {"draft": "草案 draft", "published": "生效中 in force", "retired"
 class _Office:
     settings: Settings
     store: Store
-    ruling: Ruling
+    active_rules: ActiveRules
     publishing: Publishing
 
 
 @asynccontextmanager
 async def _office(config: Path | None) -> AsyncIterator[_Office]:
-    from workers.assembly.wiring import make_publishing, make_ruling, make_store
+    from workers.assembly.wiring import make_active_rules, make_publishing, make_store
 
     settings = load(config, environ=os.environ)
     logs.configure("warning", settings.log.format, "rules")
     store = make_store(settings)
     try:
-        ruling = make_ruling(settings, store)
-        await ruling.refresh()
+        active_rules = make_active_rules(settings, store)
+        await active_rules.refresh()
         taxonomy = load_taxonomy(settings)
-        yield _Office(settings, store, ruling, make_publishing(settings, store, ruling, taxonomy))
+        yield _Office(
+            settings, store, active_rules, make_publishing(settings, store, active_rules, taxonomy)
+        )
     finally:
         await store.close()
 
@@ -267,11 +269,11 @@ def rehearse_version(
 
     async def act(office: _Office) -> dict[str, Any]:
         rules = rules_of((await office.store.rules.get(number)).content)
-        live = office.ruling.book
+        live = office.active_rules.book
         drafted = Rulebook(rules)
         if not line.everything:
             drafted = Rulebook(live.general, ((line, rules), *live.lines))
-        played = await on_store(office.store, office.ruling, drafted, asked)
+        played = await on_store(office.store, office.active_rules, drafted, asked)
         await office.store.rules.rehearsed(number, played, None)
         return played
 

@@ -45,7 +45,7 @@ def _as_json(found: Standing, wrong: list[str]) -> Mapping[str, Any]:
         "problems": wrong,
         "roles": {role: found.alive(role) for role in ROLES},
         "processes": [asdict(each) | {"alive": each.alive} for each in found.processes],
-        "waiting": [asdict(each) for each in found.arrears],
+        "waiting": [asdict(each) for each in found.overdue],
         "followers_lag": found.lag,
         "clock_ticked": found.ticked,
         "parked": found.parked,
@@ -90,7 +90,7 @@ def _roles(found: Standing) -> Table:
 
 def _waiting(found: Standing) -> Table:
     table = Table("待办 waiting", "数量 count", "最久 oldest", "限度 limit")
-    for each in found.arrears:
+    for each in found.overdue:
         oldest = span(each.oldest) if each.count else ""
         limit = LIMITS[each.kind]
         table.add_row(" ".join(NAMES[each.kind]), str(each.count), oldest, span(limit))

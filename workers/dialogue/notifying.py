@@ -10,10 +10,11 @@ from dataclasses import replace
 from config.contact import Progress
 from models.events import STATE_CHANGES
 from models.message import Lane
+from models.store.dialogue import notifications
 from models.store.dialogue.conversations import append
+from models.store.dialogue.notifications import Notified, answered_since, place_of, promised
 from models.store.dialogue.progress import Standing, standing
 from models.store.dialogue.surveys import may_be_told
-from models.store.dialogue.tellings import Told, answered_since, note, place_of, promised, told
 from models.store.effects.followers import Follower
 from models.store.effects.timers import Timer, set_timer
 from models.store.ground.database import Event, Tx
@@ -66,7 +67,8 @@ class Notifying:
 
     async def tell_state(self, tx: Tx, timer: Timer) -> None:
         """Tells of a state, if it is still that one, and news."""
-        before, found = await told(tx, timer.subject), await standing(tx, timer.subject)
+        before = await notifications.last(tx, timer.subject)
+        found = await standing(tx, timer.subject)
         if found is None or found.state not in self._settings.tell or found.state == before.state:
             return
         if await answered_since(tx, timer.subject, timer.data["since"]):
@@ -74,11 +76,14 @@ class Notifying:
         if await self._put_off(tx, timer, before):
             return
         if await self._tell(tx, timer, found, None):
-            await note(tx, timer.subject, replace(before, state=found.state, told_at=tx.now))
+            await notifications.record(
+                tx, timer.subject, replace(before, state=found.state, told_at=tx.now)
+            )
 
     async def tell_late(self, tx: Tx, timer: Timer) -> None:
         """Tells that the promised time will hardly be kept, once for each promise."""
-        before, found = await told(tx, timer.subject), await standing(tx, timer.subject)
+        before = await notifications.last(tx, timer.subject)
+        found = await standing(tx, timer.subject)
         due = found.due_at if found is not None else None
         if found is None or due is None or found.state not in _UNANSWERED:
             return
@@ -91,9 +96,11 @@ class Notifying:
         if await self._put_off(tx, timer, before):
             return
         if await self._tell(tx, timer, found, due):
-            await note(tx, timer.subject, replace(before, late_for=due, told_at=tx.now))
+            await notifications.record(
+                tx, timer.subject, replace(before, late_for=due, told_at=tx.now)
+            )
 
-    async def _put_off(self, tx: Tx, timer: Timer, before: Told) -> bool:
+    async def _put_off(self, tx: Tx, timer: Timer, before: Notified) -> bool:
         """Sets the timer anew where it is too soon, or quiet."""
         at = self._when.allowed(max(tx.now, before.told_at + self._pause))
         if at <= tx.now:

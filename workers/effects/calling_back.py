@@ -9,7 +9,7 @@ from models.store import Store
 from router.keys import position
 from router.policy import assign
 from router.roster import Roster
-from workers.rules.ruling import Ruling
+from workers.rules.active_rules import ActiveRules
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -17,9 +17,9 @@ _log = structlog.stdlib.get_logger(__name__)
 class CallingBack:
     """Any number of these may run at once: whoever loses a claim leaves it to the next turn."""
 
-    def __init__(self, store: Store, ruling: Ruling, plan: Plan) -> None:
+    def __init__(self, store: Store, active_rules: ActiveRules, plan: Plan) -> None:
         self._store = store
-        self._ruling = ruling
+        self._active_rules = active_rules
         self._plan = plan
 
     async def run(self) -> int:
@@ -35,7 +35,7 @@ class CallingBack:
         agents = await self._store.agents.online() if heads else []
         if not any(agent.ready and agent.used < agent.capacity for agent in agents):
             return 0
-        rules = self._ruling.book.general
+        rules = self._active_rules.book.general
         placed = [replace(h, relax_step=position(h, now, rules).relax_step) for h in heads]
         given = 0
         for decision in assign(placed, Roster(agents), now, rules):

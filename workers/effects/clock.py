@@ -15,9 +15,9 @@ from models.store.effects.followers import Follower
 from models.store.effects.timers import Effect
 from models.store.ground.leases import Held
 from models.store.learning.bundles import Keep
-from workers.effects.invariants import Watch
+from workers.effects.invariants import InvariantMonitor
 from workers.messages.deliver import Deliverer
-from workers.rules.ruling import Ruling
+from workers.rules.active_rules import ActiveRules
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -32,7 +32,7 @@ _RECOUNT_TICKS = 5
 _RING_TICKS = 5
 _PRESENCE_TICKS = 5
 _WATCH_TICKS = 10
-_LEFTOVER_TICKS = 60
+_ORPHAN_TICKS = 60
 _FORGET_TICKS = 3600
 _KEEP_EVENTS_SECONDS = 14 * 86400.0
 _KEEP_COUNTS_DAYS = 130
@@ -58,7 +58,7 @@ class Ticker:
         store: Store,
         deliverer: Deliverer,
         doorbell: Doorbell,
-        ruling: Ruling,
+        active_rules: ActiveRules,
         attempts: int,
         limits: Mapping[str, float],
         back_to_ready: Collection[str],
@@ -79,7 +79,7 @@ class Ticker:
         self._store = store
         self._deliverer = deliverer
         self._doorbell = doorbell
-        self._ruling = ruling
+        self._active_rules = active_rules
         self._rekey_at: Sequence[int] = (0,)
         self._attempts = attempts
         self._holder = str(uuid4())
@@ -97,8 +97,8 @@ class Ticker:
             (_PRESENCE_TICKS, self._limit_presence),
             (1, self._step),
             (_RECOUNT_TICKS, self._recount),
-            (_WATCH_TICKS, Watch(store, ruling).look),
-            (_LEFTOVER_TICKS, self._delete_leftovers),
+            (_WATCH_TICKS, InvariantMonitor(store, active_rules).look),
+            (_ORPHAN_TICKS, self._delete_orphaned_blobs),
             (_FORGET_TICKS, self._forget),
             (_FORGET_TICKS, self._clear_half_written),
             (_RING_TICKS, self._ring),
@@ -146,11 +146,11 @@ class Ticker:
             await self._doorbell.ring("deliver")
 
     async def _miss_agents(self) -> None:
-        silent = await self._store.upkeep.expire_offers()
+        silent = await self._store.maintenance.expire_offers()
         lost: list[str] = []
         # After an outage of ours everybody has been silent: they get the time to come back.
         if self._ticks * TICK_SECONDS >= _SILENT_SECONDS:
-            lost = await self._store.upkeep.lose_contact(_SILENT_SECONDS, _GRACE_SECONDS)
+            lost = await self._store.maintenance.lose_contact(_SILENT_SECONDS, _GRACE_SECONDS)
         if silent or lost:
             _log.info("agents away", not_responding=len(silent), offline=len(lost))
             await self._doorbell.ring("dispatch")
@@ -160,9 +160,9 @@ class Ticker:
 
         The second time is for what a worker that had not heard of them queued meanwhile.
         """
-        if await self._ruling.refresh():
+        if await self._active_rules.refresh():
             self._rekey_at = (self._ticks, self._ticks + _LAGGARD_TICKS)
-        if self._ticks in self._rekey_at and await self._ruling.rekey():
+        if self._ticks in self._rekey_at and await self._active_rules.rekey():
             await self._doorbell.ring("dispatch")
 
     async def _limit_presence(self) -> None:
@@ -173,7 +173,7 @@ class Ticker:
             await self._doorbell.ring("dispatch")
 
     async def _wake(self) -> None:
-        if await self._store.upkeep.wake(self._ruling.stands):
+        if await self._store.maintenance.wake(self._active_rules.stands):
             await self._doorbell.ring("dispatch")
 
     async def _fire(self) -> None:
@@ -198,10 +198,10 @@ class Ticker:
                 return
 
     async def _step(self) -> None:
-        await self._store.upkeep.step(self._ruling.stands)
+        await self._store.maintenance.step(self._active_rules.stands)
 
     async def _recount(self) -> None:
-        for agent_id, was, is_ in await self._store.upkeep.recount():
+        for agent_id, was, is_ in await self._store.maintenance.recount():
             _log.error("load recounted", agent=agent_id, was=was, now=is_)
 
     async def _forget(self) -> None:
@@ -217,9 +217,9 @@ class Ticker:
         for bundle_id in await self._store.bundles.drop(self._keep):
             _log.info("bundle dropped", bundle=bundle_id)
 
-    async def _delete_leftovers(self) -> None:
+    async def _delete_orphaned_blobs(self) -> None:
         try:
-            deleted = await self._store.leftovers.delete()
+            deleted = await self._store.orphaned_blobs.delete()
         except Temporary as error:
             # Whatever is wrong with the folder of files, it must not stop the clock.
             _log.warning("files left to the next look", error=str(error))
@@ -229,7 +229,7 @@ class Ticker:
 
     async def _clear_half_written(self) -> None:
         try:
-            cleared = await self._store.leftovers.clear()
+            cleared = await self._store.orphaned_blobs.clear()
         except Temporary as error:
             _log.warning("half-written files left to the next look", error=str(error))
             return

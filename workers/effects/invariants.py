@@ -9,7 +9,7 @@ from models.store import Store
 from models.store.figures.measures import Broken
 from router.policy import in_reach, takers
 from router.roster import Roster
-from workers.rules.ruling import Ruling
+from workers.rules.active_rules import ActiveRules
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -23,12 +23,12 @@ Pair = tuple[str, int, str, float, int]
 whoever gives a ticket back, or is given one, is another pair."""
 
 
-class Watch:
+class InvariantMonitor:
     """Looks every now and then, and remembers one look for the next."""
 
-    def __init__(self, store: Store, ruling: Ruling) -> None:
+    def __init__(self, store: Store, active_rules: ActiveRules) -> None:
         self._store = store
-        self._ruling = ruling
+        self._active_rules = active_rules
         self._beside: Mapping[Pair, float] = {}
 
     async def look(self) -> None:
@@ -53,7 +53,7 @@ class Watch:
         return Broken(len(long), min(long, default=None))
 
     async def _pairs(self, now: float) -> list[Pair]:
-        rules = self._ruling.book.general
+        rules = self._active_rules.book.general
         roster = Roster(await self._store.agents.online())
         heads = await self._store.queue.heads(
             _DEPTH, partial(in_reach, roster=roster, rules=rules)

@@ -10,7 +10,7 @@ import structlog
 from classifier.predict import Classifier
 from models.errors import Permanent, Rejected
 from models.store import Store
-from models.store.learning.shadows import Sitting, Verdict
+from models.store.learning.shadows import ShadowRun, Verdict
 from models.store.routing.unlabelled import Unlabelled
 from models.ticket import Labels
 from models.training import Taxonomy
@@ -35,7 +35,7 @@ class Shadowing:
         self._share = share
         self._most = most
         self._challenger: Classifier | None = None
-        self._seen: Sitting | None = None
+        self._seen: ShadowRun | None = None
 
     async def refresh(self) -> None:
         """Takes up the challenger in shadow, or puts it down once it has seen enough.

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from classifier.drift import Drift, drift, mean_of_tenths, tenth
 from models.store import Store
-from models.store.learning.shadows import Sitting
+from models.store.learning.shadows import ShadowRun
 from models.store.learning.watching import REFERENCE_DAYS, Cell, date_of, day_of
 from models.training import Taxonomy
 from workers.learning.trend import trend
@@ -94,7 +94,7 @@ class WatchReport:
             return None
         return await self._compared(sitting, limit)
 
-    async def _compared(self, sitting: Sitting, limit: int) -> dict[str, Any]:
+    async def _compared(self, sitting: ShadowRun, limit: int) -> dict[str, Any]:
         shadows, bundle_id = self._store.shadows, sitting.bundle_id
         pairs = await shadows.pairs(bundle_id)
         judged = await shadows.judged(bundle_id)

@@ -14,7 +14,7 @@ from models.routing import AgentView, Needs, Rules, Waiting
 from models.store import Store
 from router.policy import assign, in_reach, standing
 from router.roster import Roster, flexibility
-from workers.rules.ruling import Ruling
+from workers.rules.active_rules import ActiveRules
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -38,16 +38,18 @@ _FORGIVE_SECONDS = 30.0
 class Dispatcher:
     """Any number of these may run at once: whoever loses a claim chooses again."""
 
-    def __init__(self, store: Store, ruling: Ruling, monotonic: Clock = time.monotonic) -> None:
+    def __init__(
+        self, store: Store, active_rules: ActiveRules, monotonic: Clock = time.monotonic
+    ) -> None:
         self._store = store
-        self._ruling = ruling
+        self._active_rules = active_rules
         self._monotonic = monotonic
         self._recent: _Recent | None = None
         self._turn = asyncio.Lock()
 
     @property
     def _rules(self) -> Rules:
-        return self._ruling.book.general
+        return self._active_rules.book.general
 
     async def run(self) -> int:
         """Gives tickets away until no free agent may take any; returns how many.
@@ -95,7 +97,7 @@ class Dispatcher:
         begin = randrange(len(decisions)) if decisions else 0  # noqa: S311  no secret
         won, lost = 0, 0
         for decision in decisions[begin:] + decisions[:begin]:
-            rules = self._ruling.book.version(decision.rules_version)
+            rules = self._active_rules.book.version(decision.rules_version)
             offer = rules.offer_seconds.get(told[decision.ticket_id].lane)
             if not await self._store.queue.claim(decision, offer, rules.interruptible):
                 lost = 1

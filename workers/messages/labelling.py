@@ -15,7 +15,7 @@ from models.ticket import Label, Labels, Reason, TicketState
 from router.keys import rekeyed
 from router.needs import needs
 from workers.dialogue.acknowledging import Acknowledging
-from workers.rules.ruling import Ruling
+from workers.rules.active_rules import ActiveRules
 
 _PAGE = 128
 
@@ -52,7 +52,7 @@ class Labelling:
         self,
         store: Store,
         classify: Classify,
-        ruling: Ruling,
+        active_rules: ActiveRules,
         acknowledging: Acknowledging,
         declared: Declared = MappingProxyType({}),
         note: Note = lambda _tickets, _found: None,
@@ -64,7 +64,7 @@ class Labelling:
         self._fingerprint = fingerprint
         self._store = store
         self._classify = classify
-        self._ruling = ruling
+        self._active_rules = active_rules
         self._acknowledging = acknowledging
 
     async def run(self, ticket_ids: Sequence[str] = (), *, untouched: float = 0.0) -> int:
@@ -86,7 +86,7 @@ class Labelling:
                 await self._routed(ticket, own, lang, fingerprints.get(ticket.ticket_id))
                 for ticket, own, (_, lang) in zip(due, labels, found, strict=True)
             ]
-            rekey = partial(rekeyed, rules=self._ruling.book.general)
+            rekey = partial(rekeyed, rules=self._active_rules.book.general)
             routed += len(await self._store.queue.route(batch, self._acknowledging.cap, rekey))
             self._note(due, found)
             if ticket_ids or len(due) < _PAGE:
@@ -114,7 +114,7 @@ class Labelling:
     async def _routed(
         self, ticket: Unlabelled, labels: Labels, lang: str, fingerprint: StoredFingerprint | None
     ) -> Routed:
-        place = self._ruling.place(
+        place = self._active_rules.place(
             labels,
             lang=lang,
             channel=ticket.channel,
@@ -123,7 +123,7 @@ class Labelling:
             tier=ticket.tier,
             queued_at=ticket.queued_at,
         )
-        rules = self._ruling.book.general
+        rules = self._active_rules.book.general
         wants = needs({}, False, lang, rules) if ticket.troubled else place.needs
         words = None
         if ticket.state == TicketState.NEW:
@@ -147,7 +147,7 @@ class Labelling:
 
     def _filing(self, ticket: Unlabelled, labels: Labels, department: str) -> Filing | None:
         words = "\n".join(filter(None, (ticket.subject, ticket.text)))
-        return filing(labels, department, self._ruling.book.general.repeat_days, words)
+        return filing(labels, department, self._active_rules.book.general.repeat_days, words)
 
     async def _first(self, logins: Sequence[str]) -> tuple[str, ...]:
         """The owner and the backup of a tier, by id; whoever has left is left out."""

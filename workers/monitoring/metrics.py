@@ -140,7 +140,7 @@ async def _alive(store: Store, registry: CollectorRegistry) -> None:
         alive = [one for one in processes if one.role == role and one.alive]
         living.labels(role).set(len(alive))
         troubled.labels(role).set(sum(one.trouble is not None for one in alive))
-    for each in await store.arrears.all():
+    for each in await store.overdue.all():
         waiting.labels(each.kind).set(each.count)
         oldest.labels(each.kind).set(each.oldest)
 

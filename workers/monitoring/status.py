@@ -63,7 +63,7 @@ class Standing:
     """What was found; ``ticked`` and ``lag`` in seconds, ``ticked`` None: the clock never did."""
 
     processes: Sequence[Process]
-    arrears: Sequence[Overdue]
+    overdue: Sequence[Overdue]
     alarms: Sequence[Alarm]
     ticked: float | None
     lag: float
@@ -90,7 +90,7 @@ async def standing(settings: Settings, store: Store) -> Standing:
     url = settings.redis_url
     return Standing(
         processes=await store.processes.all(),
-        arrears=await store.arrears.all(),
+        overdue=await store.overdue.all(),
         alarms=alarms,
         ticked=None if looked is None else max(0.0, await store.db.now() - looked),
         lag=await store.followers.lag(follower_names(settings)),
@@ -124,7 +124,7 @@ def _problems(found: Standing) -> Iterator[tuple[str, str]]:
             "Redis does not answer: nothing is lost, but each step may be 5 s late",
         )
     yield from _still_clock(found)
-    waiting = {each.kind: each.oldest for each in found.arrears} | {"followers": found.lag}
+    waiting = {each.kind: each.oldest for each in found.overdue} | {"followers": found.lag}
     for kind, oldest in waiting.items():
         if oldest > LIMITS[kind]:
             zh, en = NAMES[kind]

@@ -9,7 +9,7 @@ from config.sections import Retraining
 from config.settings import Settings
 from models.store.learning.bundles import Keep
 from workers.assembly.automation import make_effects, make_followers
-from workers.assembly.wiring import make_channels, make_ruling, opened
+from workers.assembly.wiring import make_active_rules, make_channels, opened
 from workers.effects.clock import Ticker
 from workers.messages.deliver import Deliverer
 from workers.processes.heartbeat import heartbeat
@@ -27,7 +27,7 @@ async def run(settings: Settings) -> None:
             base.store,
             deliverer,
             base.doorbell,
-            make_ruling(settings, base.store),
+            make_active_rules(settings, base.store),
             settings.pipeline.attempts,
             settings.desk.presence_seconds,
             settings.desk.back_to_ready,

@@ -23,9 +23,9 @@ from workers.assembly.automation import follower_names
 from workers.assembly.wiring import (
     Base,
     follow_up_plan,
+    make_active_rules,
     make_channels,
     make_publishing,
-    make_ruling,
     make_watch,
     opened,
 )
@@ -36,8 +36,8 @@ from workers.messages.preview import Previews
 from workers.monitoring.metrics import metrics_handler
 from workers.processes.heartbeat import heartbeat
 from workers.roles.door import allow_many_files, serving, until_told
+from workers.rules.active_rules import ActiveRules
 from workers.rules.explaining import Explaining, called, explained
-from workers.rules.ruling import Ruling
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -56,12 +56,12 @@ async def run(settings: Settings) -> None:
 
 
 def _services(settings: Settings, base: Base) -> DeskServices:
-    ruling, taxonomy = make_ruling(settings, base.store), load_taxonomy(settings)
+    active_rules, taxonomy = make_active_rules(settings, base.store), load_taxonomy(settings)
     channels = make_channels(settings)
 
     async def in_force() -> Rules:
-        await ruling.refresh()
-        return ruling.book.general
+        await active_rules.refresh()
+        return active_rules.book.general
 
     watch = make_watch(settings, base.store, taxonomy)
     known = called(taxonomy)
@@ -72,10 +72,10 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         doorbell=base.doorbell,
         clock=time.time,
         taxonomy=taxonomy,
-        placing=partial(_placing, base.store, ruling),
+        placing=partial(_placing, base.store, active_rules),
         explain=partial(explained, called=known),
-        waiting=Explaining(base.store, ruling, known).waiting,
-        rules=make_publishing(settings, base.store, ruling, taxonomy),
+        waiting=Explaining(base.store, active_rules, known).waiting,
+        rules=make_publishing(settings, base.store, active_rules, taxonomy),
         watch=watch,
         spans=spans,
         suggest=_suggesting(settings, base).suggest,
@@ -88,7 +88,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         ending=lambda name: _ending(channels, name),
         takes=lambda name, text, files: _takes(channels, name, text, files),
         repeatable=frozenset(name for name, channel in channels.items() if channel.repeatable),
-        stands=ruling.stands,
+        stands=active_rules.stands,
         in_force=in_force,
         filing=filed,
         zone=ZoneInfo(settings.hours.time_zone),
@@ -98,15 +98,15 @@ def _services(settings: Settings, base: Base) -> DeskServices:
 
 
 async def _placing(
-    store: Store, ruling: Ruling, ticket: Ticket
+    store: Store, active_rules: ActiveRules, ticket: Ticket
 ) -> Callable[[Labels, float], Route]:
     """Tells where a ticket belongs by labels that it may get, queued since a time."""
-    await ruling.refresh()
+    await active_rules.refresh()
     account = await store.conversations.account(ticket.conversation_id)
     tier = await store.people.tier(ticket.customer_id)
 
     def place(labels: Labels, queued_at: float) -> Route:
-        where = ruling.place(
+        where = active_rules.place(
             labels,
             lang=ticket.lang,
             channel=ticket.channel,
@@ -115,7 +115,7 @@ async def _placing(
             tier=tier,
             queued_at=queued_at,
         )
-        rekey = partial(rekeyed, rules=ruling.book.general)
+        rekey = partial(rekeyed, rules=active_rules.book.general)
         return Route(where.needs, where.target, where.clock_at, rekey)
 
     return place

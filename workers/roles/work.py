@@ -15,8 +15,8 @@ from config.settings import Settings
 from models.errors import Temporary
 from models.event_tail import EVENTS
 from models.message import Lane
-from workers.assembly.crew import Crew, make_crew
 from workers.assembly.wiring import Base, opened
+from workers.assembly.work_services import WorkServices, make_work_services
 from workers.effects.webhooks import Announcing
 from workers.learning.serving import RELOAD_SECONDS
 from workers.learning.watching import FLUSH_SECONDS
@@ -74,66 +74,68 @@ async def _worker(
 ) -> AsyncIterator[Mapping[str, Actor]]:
     """The actors of one process with all that they need, and their sweep."""
     async with opened(settings) as base, heartbeat(base.store.processes, "work"):
-        crew = make_crew(base, stopping)
-        await _get_ready(base, crew)
-        actors = _actors(crew)
+        services = make_work_services(base, stopping)
+        await _get_ready(base, services)
+        actors = _actors(services)
         sweeps = [
             asyncio.create_task(_sweep(actor, seconds))
-            for actor, seconds in _sweeps(base, crew, actors)
+            for actor, seconds in _sweeps(base, services, actors)
         ]
-        sweeps.append(asyncio.create_task(_announce(base, crew.announcing)))
+        sweeps.append(asyncio.create_task(_announce(base, services.announcing)))
         try:
             yield actors
         finally:
-            await crew.deliverer.settle(_SETTLE_SECONDS)
+            await services.deliverer.settle(_SETTLE_SECONDS)
             for sweep in sweeps:
                 sweep.cancel()
             await asyncio.gather(*sweeps, return_exceptions=True)
-            await _forgiving(crew.in_force.watching.flush)()
-            await crew.announcing.close()
-            await crew.parser.close()
+            await _forgiving(services.reloadable.watching.flush)()
+            await services.announcing.close()
+            await services.parser.close()
 
 
-async def _get_ready(base: Base, crew: Crew) -> None:
-    await crew.in_force.serving.refresh()
-    await crew.in_force.ruling.refresh()
-    await crew.in_force.wording.refresh(base.store)
-    await _forgiving(crew.parser.warm)()
+async def _get_ready(base: Base, services: WorkServices) -> None:
+    await services.reloadable.serving.refresh()
+    await services.reloadable.active_rules.refresh()
+    await services.reloadable.wording.refresh(base.store)
+    await _forgiving(services.parser.warm)()
     heap.settle()
 
 
-def _actors(crew: Crew) -> dict[str, Actor]:
+def _actors(services: WorkServices) -> dict[str, Actor]:
     """By what a doorbell is rung for: ``models.ports.WORK``."""
 
     async def dispatch() -> None:
         # Who publishes rules rings for this.
-        await crew.in_force.ruling.refresh()
-        await crew.dispatcher.run()
-        await crew.calling_back.run()
+        await services.reloadable.active_rules.refresh()
+        await services.dispatcher.run()
+        await services.calling_back.run()
 
     return {
-        "drain.live": _forgiving(lambda: crew.pipeline.drain(Lane.LIVE)),
-        "drain.mail": _forgiving(lambda: crew.pipeline.drain(Lane.MAIL)),
+        "drain.live": _forgiving(lambda: services.pipeline.drain(Lane.LIVE)),
+        "drain.mail": _forgiving(lambda: services.pipeline.drain(Lane.MAIL)),
         "dispatch": _forgiving(dispatch),
-        "deliver": _forgiving(crew.deliverer.run),
-        "fetch": _forgiving(crew.fetcher.run),
-        "retrain": _forgiving(crew.retrainer.run),
+        "deliver": _forgiving(services.deliverer.run),
+        "fetch": _forgiving(services.fetcher.run),
+        "retrain": _forgiving(services.retrainer.run),
     }
 
 
-def _sweeps(base: Base, crew: Crew, actors: Mapping[str, Actor]) -> Iterator[tuple[Actor, float]]:
+def _sweeps(
+    base: Base, services: WorkServices, actors: Mapping[str, Actor]
+) -> Iterator[tuple[Actor, float]]:
     """What is done without a ring, and after how many seconds again.
 
     Each by itself: a flood of mail must not keep a greeting waiting for its labels.
     """
-    for actor in (_forgiving(crew.pipeline.label_left), *actors.values()):
+    for actor in (_forgiving(services.pipeline.label_left), *actors.values()):
         yield actor, base.settings.pipeline.sweep_seconds
-    in_force = crew.in_force
-    yield _forgiving(in_force.ruling.refresh), _RULES_SECONDS
-    yield _forgiving(lambda: in_force.wording.refresh(base.store)), _RULES_SECONDS
-    yield _forgiving(in_force.serving.refresh), RELOAD_SECONDS
-    yield _forgiving(in_force.shadowing.refresh), RELOAD_SECONDS
-    yield _forgiving(in_force.watching.flush), FLUSH_SECONDS
+    reloadable = services.reloadable
+    yield _forgiving(reloadable.active_rules.refresh), _RULES_SECONDS
+    yield _forgiving(lambda: reloadable.wording.refresh(base.store)), _RULES_SECONDS
+    yield _forgiving(reloadable.serving.refresh), RELOAD_SECONDS
+    yield _forgiving(reloadable.shadowing.refresh), RELOAD_SECONDS
+    yield _forgiving(reloadable.watching.flush), FLUSH_SECONDS
 
 
 def _forgiving(act: Callable[[], Awaitable[object]]) -> Actor:

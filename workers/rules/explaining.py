@@ -11,15 +11,15 @@ from router.eligibility import eligibility
 from router.explain import Called, Explanation, Text, explain, why_not_yet
 from router.policy import in_question, standing
 from router.roster import Roster
-from workers.rules.ruling import Ruling
+from workers.rules.active_rules import ActiveRules
 
 
 class Explaining:
     """Explains waits with the production policy, by the rules that placed the ticket."""
 
-    def __init__(self, store: Store, ruling: Ruling, called: Called) -> None:
+    def __init__(self, store: Store, active_rules: ActiveRules, called: Called) -> None:
         self._store = store
-        self._ruling = ruling
+        self._active_rules = active_rules
         self._called = called
 
     async def waiting(self, ticket_id: str) -> Explanation | None:
@@ -31,10 +31,10 @@ class Explaining:
         ticket = await self._store.queue.waiting(ticket_id)
         if ticket is None:
             return None
-        await self._ruling.refresh()
+        await self._active_rules.refresh()
         now = await self._store.db.now()
         # With the rules that the dispatcher decides with: only targets and needs are a line's.
-        rules = self._ruling.book.general
+        rules = self._active_rules.book.general
         online = await self._store.agents.online()
         roster = Roster(online)
         found = standing(ticket, roster, now, rules)

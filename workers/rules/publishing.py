@@ -20,8 +20,8 @@ from router.changes import Change, changes
 from router.explain import Text
 from router.needs import NO_SKILL_LANGUAGES
 from router.review import Finding, Surroundings, review
+from workers.rules.active_rules import ActiveRules, rules_of
 from workers.rules.explaining import called
-from workers.rules.ruling import Ruling, rules_of
 
 _RECENT_SECONDS = 14 * 86400.0
 
@@ -51,12 +51,12 @@ class Publishing:
     """What may become a version, and what may be put in force."""
 
     def __init__(
-        self, store: Store, taxonomy: Taxonomy, ruling: Ruling, places: Sequence[str]
+        self, store: Store, taxonomy: Taxonomy, active_rules: ActiveRules, places: Sequence[str]
     ) -> None:
         """``places``: the lanes and open channels that targets may be written for."""
         self._store = store
         self._taxonomy = taxonomy
-        self._ruling = ruling
+        self._active_rules = active_rules
         self._places = places
         facets = {name: Text(facet.zh, facet.en) for name, facet in taxonomy.facets.items()}
         self._called = {**called(taxonomy), **facets}
@@ -132,8 +132,8 @@ class Publishing:
             rules = parsed(content)
         except Unfit as error:
             return list(error.findings)
-        await self._ruling.refresh()
-        return review(rules, await self._around(), line, self._ruling.book.general)
+        await self._active_rules.refresh()
+        return review(rules, await self._around(), line, self._active_rules.book.general)
 
     async def changes(self, before: int, after: int) -> list[Change]:
         """What a version changes in another.
@@ -171,7 +171,7 @@ class Publishing:
             for skill, _ in needs.required
             if skill.startswith("lang:")
         }
-        calendars = self._ruling.calendars
+        calendars = self._active_rules.calendars
         teams = [("centre", calendars.general)]
         people = await self._store.agents.all()
         teams += [(_named(line), own) for line, own in calendars.teams]

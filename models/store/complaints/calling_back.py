@@ -14,7 +14,7 @@ from models.errors import Conflict
 from models.events import STATE_CHANGES
 from models.follow_up import OPEN_STATES, FollowUpState, Plan
 from models.routing import Decision, Needs, Waiting
-from models.store.dialogue.erased import is_erased
+from models.store.dialogue.tombstones import is_erased
 from models.store.effects.followers import Follower
 from models.store.effects.timers import Effect, Timer, set_timer, stop_timer
 from models.store.ground.database import Database, Event, Fields, Tx

@@ -12,7 +12,7 @@ from sqlalchemy import Select, func, or_, select, update
 
 from models.errors import Conflict, NotFound, Rejected
 from models.store.dialogue.conversations import append
-from models.store.dialogue.erased import erased
+from models.store.dialogue.tombstones import erased
 from models.store.effects.timers import Timer, set_timer
 from models.store.ground.database import Database, Fields, Tx
 from models.store.ground.idempotency import Key, earlier, keep

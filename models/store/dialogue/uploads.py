@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from models.errors import Rejected
 from models.ids import uuid7
 from models.message import Attachment
-from models.store.dialogue.erased import leave_files
+from models.store.dialogue.tombstones import leave_files
 from models.store.ground.blobs import Blobs
 from models.store.ground.database import Database, Tx
 from models.tables import outbound, upload

@@ -21,7 +21,7 @@ class Overdue:
     oldest: float
 
 
-class Arrears:
+class OverdueWork:
     """Each is found by the partial index that its worker looks into, so that asking is cheap."""
 
     def __init__(self, db: Database) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from models.message import File
-from models.store.dialogue.erased import leave_files
+from models.store.dialogue.tombstones import leave_files
 from models.store.ground.blobs import Blobs
 from models.store.ground.database import Database, Fields, Tx
 from models.tables import file_due, message

@@ -9,7 +9,6 @@ from sqlalchemy import select, union_all
 
 from models.ids import ticket_number
 from models.message import InboundMessage
-from models.store.dialogue.erased import name_files
 from models.store.dialogue.incoming import Incoming, Slot, slot
 from models.store.dialogue.people import Known
 from models.store.dialogue.revisions import (
@@ -22,6 +21,7 @@ from models.store.dialogue.revisions import (
     withdraw,
     without_words,
 )
+from models.store.dialogue.tombstones import name_files
 from models.store.ground.database import Fields, Tx, dicts
 from models.store.ground.sealing import seal
 from models.store.intake.continuing import known_as

@@ -8,9 +8,8 @@ from sqlalchemy import select
 
 from models.message import InboundMessage
 from models.storable import line
-from models.store.dialogue.erased import Marks
+from models.store.dialogue.customer_links import prove
 from models.store.dialogue.incoming import Incoming, slot
-from models.store.dialogue.joins import prove
 from models.store.dialogue.outbound import settle
 from models.store.dialogue.people import People
 from models.store.dialogue.revisions import (
@@ -20,6 +19,7 @@ from models.store.dialogue.revisions import (
     note_early,
     sort_out,
 )
+from models.store.dialogue.tombstones import Tombstones
 from models.store.ground.database import Tx
 from models.store.ground.sealing import Vault
 from models.store.intake.calls import record_calls
@@ -43,7 +43,7 @@ class Threads:
         """``hold`` and ``reopen`` are seconds: a greeting waits, a resolved ticket reopens."""
         self._people = people
         self._vault = vault
-        self._marks = Marks(vault)
+        self._tombstones = Tombstones(vault)
         self._zone = zone
         self._hold = hold
         self._reopen = reopen
@@ -79,7 +79,7 @@ class Threads:
                 await settle(tx, item.message)
         kept = await at_home(tx, [_fitting(i) for i in incoming if _kept(i.message)])
         kept = await self._concerning_us(tx, kept)
-        kept = await self._marks.without(tx, kept)
+        kept = await self._tombstones.without(tx, kept)
         if not kept:
             return []
         people = await self._people.known(
@@ -88,7 +88,7 @@ class Threads:
         kept = await continued(tx, kept, people)
         plan = Plan(tx, self._hold, self._reopen, stands)
         await plan.load(kept, people)
-        await self._marks.check(tx, kept, people)
+        await self._tombstones.check(tx, kept, people)
         plan.keys = await self._people.keys(tx, plan.hosts(kept, people))
         batch = await sort_out(tx, kept)
         await note_early(tx, batch.early)

@@ -29,7 +29,7 @@ class Verdict(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Sitting:
+class ShadowRun:
     """The challenger in shadow, since when, and how many tickets it has labelled so far."""
 
     bundle_id: str
@@ -92,7 +92,7 @@ class Shadows:
                 tx.emit("bundle.shadow", bundle=None)
         return found
 
-    async def sitting(self) -> Sitting | None:
+    async def sitting(self) -> ShadowRun | None:
         """The challenger in shadow now. One that was promoted since is none."""
         b, s = bundle.c, shadow.c
         tickets = select(func.count(distinct(s.ticket_id))).where(s.bundle_id == b.id)
@@ -104,7 +104,7 @@ class Shadows:
         )
         async with self._db.read() as conn:
             row = (await conn.execute(query)).one_or_none()
-        return None if row is None else Sitting(*row)
+        return None if row is None else ShadowRun(*row)
 
     async def add(self, verdicts: Iterable[Verdict]) -> None:
         """Keeps what both said; of a ticket whose text grew, what they say now.

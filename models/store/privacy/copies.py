@@ -13,10 +13,10 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import Conflict, NotFound
-from models.store.dialogue.joins import links_of, together
+from models.store.dialogue.customer_links import links_of, together
 from models.store.dialogue.people import People
 from models.store.ground.database import Database, Fields
-from models.store.privacy.erasing import Scope
+from models.store.privacy.erasure_tables import Scope
 from models.tables import (
     complaint,
     conversation,

@@ -1,8 +1,8 @@
 """A customer's right to be erased: who they were and what was said goes, what was counted stays.
 
 China's PIPL art. 47 and the GDPR's art. 17. Everything happens in one transaction; only contents
-that other customers may have as well are left for ``leftovers``. A second time changes nothing.
-What is erased, table by table, is in ``erasing``.
+that other customers may have as well are left for ``orphaned_blobs``. A second time changes
+nothing. What is erased, table by table, is in ``erasure_tables``.
 """
 
 from collections.abc import Collection, Mapping
@@ -12,12 +12,12 @@ from typing import Any
 from sqlalchemy import Select, exists, or_, select, union, update
 
 from models.errors import Conflict, NotFound
-from models.store.dialogue.erased import Marks
-from models.store.dialogue.joins import links_of, together
+from models.store.dialogue.customer_links import links_of, together
+from models.store.dialogue.tombstones import Tombstones
 from models.store.dialogue.transcripts import copies_of
 from models.store.ground.database import Database, Fields, Tx
 from models.store.ground.sealing import Vault
-from models.store.privacy.erasing import Scope, erase_everything
+from models.store.privacy.erasure_tables import Scope, erase_everything
 from models.store.tickets.custody import lock, lock_rows
 from models.store.tickets.moves import moved
 from models.store.tickets.settling import closing_gaps
@@ -55,7 +55,7 @@ class Erasure:
     def __init__(self, db: Database, vault: Vault, keep_complaints: float) -> None:
         """``keep_complaints``: days from the end of a complaint in which it must be kept."""
         self._db = db
-        self._marks = Marks(vault)
+        self._tombstones = Tombstones(vault)
         self._keep = keep_complaints * _DAY
 
     async def at(self, customer_id: str) -> float | None:
@@ -92,7 +92,7 @@ class Erasure:
             for row in tickets.values():
                 if row["state"] not in _LAST:
                     await moved(tx, row, TicketState.CLOSED)
-            await erase_everything(tx, scope, self._marks, by)
+            await erase_everything(tx, scope, self._tombstones, by)
             gone = update(customer).where(customer.c.id.in_(people))
             await tx.conn.execute(gone.values(key=None, erased_at=tx.now))
             said = {"reason": why} | ({"despite": despite} if despite else {})

@@ -12,7 +12,7 @@ from models.agent import Agent, Presence, Role, at_most
 from models.errors import Conflict, NotFound
 from models.routing import AgentView
 from models.store.ground.database import Database, Fields, Tx
-from models.store.routing.leaving import hand_over_all, until_nothing_is_left
+from models.store.routing.offboarding import hand_over_all, until_nothing_is_left
 from models.store.tickets.custody import lock_agents, set_presence
 from models.tables import agent, credential, ticket
 from models.ticket import LOADED_STATES
@@ -82,7 +82,7 @@ class Agents:
 
         A new password ends the person's sessions and API tokens, and so does disabling them:
         whatever was taken with the old one must not outlive it. What somebody has who is
-        disabled goes to whoever comes next, as in ``Leaving.leave``.
+        disabled goes to whoever comes next, as in ``Offboarding.leave``.
 
         Raises:
             NotFound: no such person.

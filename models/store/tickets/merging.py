@@ -16,7 +16,7 @@ from sqlalchemy import func, or_, select, update
 
 from models.errors import Conflict, NotFound
 from models.ids import ticket_number
-from models.store.dialogue.erased import is_erased
+from models.store.dialogue.tombstones import is_erased
 from models.store.ground.database import Database, Fields, Tx
 from models.store.tickets.custody import lock_rows
 from models.store.tickets.filing import filed

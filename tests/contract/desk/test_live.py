@@ -175,7 +175,7 @@ async def test_connected_desks_are_heard_of(house: World, visit: Visit, clock: F
     async with asyncio.timeout(5):
         while await heard_of(house, me) != clock.now:
             await asyncio.sleep(0.01)
-    assert await house.store.upkeep.lose_contact(30.0, 60.0) == [other]
+    assert await house.store.maintenance.lose_contact(30.0, 60.0) == [other]
 
 
 async def test_a_program_that_only_reads_is_nobody_who_could_work(
@@ -194,7 +194,7 @@ async def test_a_program_that_only_reads_is_nobody_who_could_work(
     async with asyncio.timeout(5):
         while await heard_of(house, other) != clock.now:
             await asyncio.sleep(0.01)
-    assert await house.store.upkeep.lose_contact(30.0, 60.0) == [me]
+    assert await house.store.maintenance.lose_contact(30.0, 60.0) == [me]
 
 
 async def heard_of(house: World, agent_id: str) -> float:

@@ -268,7 +268,7 @@ async def test_who_has_left_keeps_their_name(house: World, visit: Visit) -> None
     ticket = await house.ticket()
     await house.give(ticket, me)
     await say(await visit("li"), ticket, then="resolved")
-    await house.store.leaving.leave(me, None)
+    await house.store.offboarding.leave(me, None)
     view = (await (await visit("chen")).get(f"/tickets/{ticket}")).json
     (answer,) = [m for m in view["messages"] if m["side"] == "us"]
     assert (view["ticket"]["owner"]["name"], answer["author"]) == ("Li", "Li")

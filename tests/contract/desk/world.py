@@ -35,9 +35,9 @@ from tests.databases import migrated_sqlite
 from workers.learning.suggesting import Suggesting, SuggestOptions
 from workers.learning.watch_report import Limits, WatchReport
 from workers.messages.preview import Previews
+from workers.rules.active_rules import ActiveRules
 from workers.rules.hours import calendar
 from workers.rules.publishing import Publishing
-from workers.rules.ruling import Ruling
 
 PASSWORD = "correct horse battery"
 
@@ -207,8 +207,8 @@ async def waiting(_ticket_id: str) -> Waits:
 
 def office(store: Store) -> Publishing:
     """The real one, over rules that suit the people of these tests."""
-    ruling = Ruling(store, RULES, Calendars(calendar(HOURS, 0.0)))
-    return Publishing(store, TAXONOMY, ruling, ["live", "mail", "webchat", "email"])
+    active_rules = ActiveRules(store, RULES, Calendars(calendar(HOURS, 0.0)))
+    return Publishing(store, TAXONOMY, active_rules, ["live", "mail", "webchat", "email"])
 
 
 @dataclass

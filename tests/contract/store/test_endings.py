@@ -22,7 +22,7 @@ async def clock_ticks(store: Store) -> None:
 
 
 async def state(store: Store, ticket_id: str) -> str:
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
     return (await store.tickets.get(ticket_id)).state
 
 
@@ -116,7 +116,7 @@ async def test_its_owner_takes_back_what_they_ended_by_a_slip(store: Store) -> N
         assert (await store.agents.get(person)).used == 2
     with pytest.raises(Conflict):
         await store.ending.retake(ticket_id, person)
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
 
 
 async def test_what_is_taken_back_has_room_where_the_next_one_has_come(store: Store) -> None:

@@ -239,7 +239,7 @@ async def test_a_redelivered_message_stays_away(store: Store, road: str, clock: 
     assert (await store.envelopes.outcome(e.id)).done
     # What came with it goes as well.
     clock.pass_(1000.0)
-    await store.leftovers.delete()
+    await store.orphaned_blobs.delete()
     with pytest.raises(NotFound):
         await store.blobs.get(FILE_HASH)
 
@@ -278,22 +278,22 @@ async def test_a_file_that_another_customer_has_stays(store: Store, clock: FakeC
     )
     await resolved(store, mine)
     await erase(store, mine)
-    assert await store.leftovers.delete() == 0, "whoever stores it just now may yet need it"
+    assert await store.orphaned_blobs.delete() == 0, "whoever stores it just now may yet need it"
     clock.pass_(1000.0)
     await store.blobs.put({own: large})  # just now, by somebody who will say whose it is
-    assert await store.leftovers.delete() == 1
+    assert await store.orphaned_blobs.delete() == 1
     assert await store.blobs.get(FILE_HASH) == FILE
     with pytest.raises(NotFound):
         await store.blobs.get(alone_hash)
     assert await store.blobs.get(own) == large
     clock.pass_(1000.0)
-    assert await store.leftovers.delete() == 1, "it was nobody's after all"
+    assert await store.orphaned_blobs.delete() == 1, "it was nobody's after all"
     with pytest.raises(NotFound):
         await store.blobs.get(own)
     await resolved(store, theirs, "wu")
     await erase(store, theirs)
     clock.pass_(1000.0)
-    assert await store.leftovers.delete() == 1
+    assert await store.orphaned_blobs.delete() == 1
     with pytest.raises(NotFound):
         await store.blobs.get(FILE_HASH)
     async with store.db.read() as conn:
@@ -600,7 +600,7 @@ async def test_a_file_that_was_being_fetched_goes_too(store: Store, clock: FakeC
     assert not await store.files.store(due, File(FILE, "application/pdf"))
     assert await store.files.lease(10, 60.0, ["email"]) == []
     clock.pass_(1000.0)
-    assert await store.leftovers.delete() == 1
+    assert await store.orphaned_blobs.delete() == 1
     with pytest.raises(NotFound):
         await store.blobs.get(FILE_HASH)
 

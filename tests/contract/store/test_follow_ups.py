@@ -99,7 +99,7 @@ async def _mine(store: Store, clock: FakeClock, **options: Any) -> tuple[str, st
 
 
 async def _used(store: Store, agent_id: str) -> int:
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
     return (await store.agents.get(agent_id)).used
 
 
@@ -285,10 +285,10 @@ async def test_written_to_and_not_answered(store: Store, clock: FakeClock) -> No
 async def test_who_leaves_hands_over(store: Store, clock: FakeClock) -> None:
     follow_up, han = await _mine(store, clock)
     wu = await makers.agent(store, "wu")
-    handed = await store.leaving.leave(han, None, wu)
+    handed = await store.offboarding.leave(han, None, wu)
     assert handed["follow_ups"] == 1
     assert ((await _only(store)).owner_id, await _used(store, wu)) == (wu, 2)
-    assert (await store.leaving.leave(wu, None))["follow_ups"] == 1
+    assert (await store.offboarding.leave(wu, None))["follow_ups"] == 1
     found = await _only(store)
     assert (found.id, found.state, found.owner_id) == (follow_up, "waiting", None)
     with pytest.raises(NotFound):

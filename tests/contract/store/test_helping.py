@@ -72,10 +72,10 @@ async def test_helping_uses_the_units_that_are_set_and_the_recount_agrees(store:
     await store.helping.ask(ticket_id, owner, helper, 2)
     await store.helping.ask(ticket_id, owner, helper, 2)
     assert await used(store, helper) == 2, "once, and past the capacity if need be"
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
     await store.helping.dismiss(ticket_id, owner, helper)
     assert await used(store, helper) == 0
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
     with pytest.raises(NotFound):
         await store.helping.dismiss(ticket_id, owner, helper)
 

@@ -26,11 +26,11 @@ async def test_nothing_is_given_to_who_leaves_just_now(
         store,
         monkeypatch,
         lambda: store.tickets.take(ticket_id, person, forced=True),
-        lambda: store.leaving.leave(person, None),
+        lambda: store.offboarding.leave(person, None),
     )
     found = await store.tickets.get(ticket_id)
     assert (found.state, found.owner_id) == (TicketState.WAITING, None)
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
 
 
 async def test_nothing_is_given_to_who_has_been_disabled_just_now(
@@ -105,7 +105,7 @@ async def test_who_is_heard_of_just_now_stays_ready(
         store,
         monkeypatch,
         lambda: store.agents.present(person, Presence.READY),
-        lambda: store.upkeep.lose_contact(30.0, 60.0),
+        lambda: store.maintenance.lose_contact(30.0, 60.0),
     )
     assert (await store.agents.get(person)).presence == Presence.READY
 

@@ -15,7 +15,7 @@ from models.errors import Conflict, NotFound
 from models.follow_up import Said
 from models.store import Store
 from models.store.complaints import calling_back, follow_ups
-from models.store.routing import leaving
+from models.store.routing import offboarding
 from models.store.tickets import helping
 from models.tables import ticket
 from models.ticket import TicketState
@@ -83,13 +83,13 @@ async def test_who_goes_and_who_changes_what_they_have_wait_in_no_circle(
 ) -> None:
     _, li = await makers.owned(store)
     second = await part(store, li)
-    begun = beginning_after(monkeypatch, leaving, "lock_agents", second)
+    begun = beginning_after(monkeypatch, offboarding, "lock_agents", second)
     if how == "leaves":
-        await store.leaving.leave(li, None)
+        await store.offboarding.leave(li, None)
     else:
         await store.agents.change(li, None, disabled_at=await store.db.now())
     await begun[0]
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
     assert [t for t in await store.tickets.page() if t.owner_id == li] == []
 
 
@@ -99,13 +99,13 @@ async def test_who_goes_and_what_comes_of_their_call_wait_in_no_circle(
     follow_up, han = await test_follow_ups._mine(store, clock)
     begun = beginning_after(
         monkeypatch,
-        leaving,
+        offboarding,
         "lock_agents",
         lambda: store.follow_ups.record(follow_up, han, "try-0", Said(True), PLAN),
     )
-    await store.leaving.leave(han, None)
+    await store.offboarding.leave(han, None)
     await begun[0]
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
 
 
 @pytest.mark.parametrize("by_phone", [True, False])
@@ -136,7 +136,7 @@ async def test_a_try_and_the_time_of_the_next_wait_in_no_circle(
     assert await begun[0] == []
     assert (await store.follow_ups.get(follow_up)).state == ("paused" if by_phone else "asked")
     assert len(await store.timers.of(follow_up)) == 1
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
 
 
 async def test_the_ends_of_two_tickets_with_one_helper_and_a_move_wait_in_no_circle(
@@ -154,7 +154,7 @@ async def test_the_ends_of_two_tickets_with_one_helper_and_a_move_wait_in_no_cir
     )
     await follow(store)
     await begun[0]
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
     assert (await store.agents.get(han)).used == 0
 
 
@@ -178,5 +178,5 @@ async def test_two_reopened_tickets_and_a_call_about_one_wait_in_no_circle(
     )
     await test_follow_ups._tick(store)
     await begun[0]
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
     assert (await store.agents.get(han)).used == 0

@@ -84,14 +84,14 @@ async def test_a_database_that_is_away_for_a_beat_ends_nothing(
 
 
 async def _waiting(store: Store) -> dict[str, tuple[int, float]]:
-    found = await store.arrears.all()
+    found = await store.overdue.all()
     return {one.kind: (one.count, one.oldest) for one in found if one.count}
 
 
 async def test_what_waits_is_counted_by_kind_with_the_age_of_the_oldest(
     store: Store, clock: FakeClock
 ) -> None:
-    kinds = [one.kind for one in await store.arrears.all()]
+    kinds = [one.kind for one in await store.overdue.all()]
     assert kinds == ["live", "mail", "labels", "answers", "timers", "files", "webhooks"]
     assert await _waiting(store) == {}
     await store.envelopes.accept([envelope("a", lane=Lane.MAIL, now=clock.now)])

@@ -55,7 +55,7 @@ async def test_capacity_holds_under_concurrent_claims(store: Store) -> None:
     won = await asyncio.gather(*(store.queue.claim(claim, None) for claim in claims))
     assert sum(won) == 2  # two chats of two units; a third would make six of five
     assert await used(store, person) == 4
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
 
 
 async def test_a_stale_epoch_claims_nothing(store: Store) -> None:
@@ -107,9 +107,9 @@ async def test_an_offer_that_passes_marks_the_agent_not_responding(
     person = await agent(store)
     await store.queue.claim(await decision(store, ticket_id, person), 20.0)
     clock.pass_(19)
-    assert await store.upkeep.expire_offers() == []
+    assert await store.maintenance.expire_offers() == []
     clock.pass_(2)
-    assert await store.upkeep.expire_offers() == [person]
+    assert await store.maintenance.expire_offers() == [person]
     assert (await store.agents.get(person)).presence == Presence.NOT_RESPONDING
     assert await used(store, person) == 0
     (head,) = await store.queue.heads(5)
@@ -143,16 +143,16 @@ async def test_a_lost_desk_gives_chats_back_after_grace_and_keeps_mail(
     assert await store.queue.claim(await decision(store, due.ticket_id, person), None)
     assert await store.queue.claim(await decision(store, offer, person), 300.0)
     clock.pass_(31)
-    assert await store.upkeep.lose_contact(30.0, 60.0) == [person]
+    assert await store.maintenance.lose_contact(30.0, 60.0) == [person]
     states = [(await store.tickets.get(t)).state for t in (chat, due.ticket_id, offer)]
     assert states == ["active", "active", "waiting"]
     clock.pass_(60)
-    await store.upkeep.lose_contact(30.0, 60.0)
+    await store.maintenance.lose_contact(30.0, 60.0)
     assert (await store.agents.get(person)).presence == Presence.OFFLINE
     states = [(await store.tickets.get(t)).state for t in (chat, due.ticket_id)]
     assert states == ["waiting", "active"]
     assert (await store.tickets.get(chat)).sticky_id == person
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
 
 
 async def test_nothing_is_on_offer_to_who_went_offline_themselves(store: Store) -> None:
@@ -161,10 +161,10 @@ async def test_nothing_is_on_offer_to_who_went_offline_themselves(store: Store) 
     assert await store.queue.claim(await decision(store, taken, person), None)
     assert await store.queue.claim(await decision(store, offer, person), 300.0)
     await store.agents.present(person, Presence.OFFLINE)
-    assert await store.upkeep.lose_contact(30.0, 60.0) == []
+    assert await store.maintenance.lose_contact(30.0, 60.0) == []
     states = [(await store.tickets.get(t)).state for t in (offer, taken)]
     assert states == ["waiting", "active"]
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
 
 
 async def test_heads_are_the_first_of_each_class_by_key(store: Store) -> None:
@@ -185,14 +185,14 @@ async def test_time_relaxes_and_re_keys(store: Store, clock: FakeClock, rules: R
         (0, (0, False)), (25, (1, False)), (50, (2, False)), (100, (2, True)), (400, (4, True))
     ):  # fmt: skip
         clock.now = head.created_at + passed
-        assert await store.upkeep.step(at) == 1, passed
-        assert await store.upkeep.step(at) == 0, "until its next time it is left alone"
+        assert await store.maintenance.step(at) == 1, passed
+        assert await store.maintenance.step(at) == 0, "until its next time it is left alone"
         found = await store.tickets.get(ticket_id)
         assert (found.relax_step, found.late) == expected
         (seen,) = await store.queue.heads(5)
         assert seen.twice_late == (passed == 400)
     clock.pass_(10_000)
-    assert await store.upkeep.step(at) == 0
+    assert await store.maintenance.step(at) == 0
 
 
 async def test_what_was_relaxed_stays_so_when_it_comes_back_to_its_queue(
@@ -200,10 +200,10 @@ async def test_what_was_relaxed_stays_so_when_it_comes_back_to_its_queue(
 ) -> None:
     ticket_id, person = await waiting(store, target=1000.0), await agent(store)
     clock.pass_(300)
-    await store.upkeep.step(partial(position, rules=rules))
+    await store.maintenance.step(partial(position, rules=rules))
     assert await store.queue.claim(await decision(store, ticket_id, person), 20.0)
     await store.tickets.decline(ticket_id, person, "busy")
-    await store.upkeep.step(partial(position, rules=rules))
+    await store.maintenance.step(partial(position, rules=rules))
     assert (await store.tickets.get(ticket_id)).relax_step == 1
 
 
@@ -213,7 +213,7 @@ async def test_a_raised_urgency_gives_the_ticket_its_new_time_from_now(
     ticket_id = await waiting(store, target=1000.0)
     (before,) = await store.queue.heads(5)
     clock.pass_(500)
-    await store.upkeep.step(partial(position, rules=rules))
+    await store.maintenance.step(partial(position, rules=rules))
     rekey = partial(rekeyed, rules=rules)
     await corrected_to(store, ticket_id, await agent(store), NEEDS, 60.0, rekey)
     found = await store.tickets.get(ticket_id)
@@ -233,7 +233,7 @@ async def test_the_recount_mends_and_reports(store: Store) -> None:
     _, person = await owned(store)
     async with store.db.write() as tx:
         await tx.conn.execute(update(agents).where(agents.c.id == person).values(used=5))
-    assert await store.upkeep.recount() == [(person, 5, 2)]
+    assert await store.maintenance.recount() == [(person, 5, 2)]
     assert await used(store, person) == 2
 
 
@@ -275,7 +275,7 @@ async def test_handing_over_moves_the_load(store: Store) -> None:
     with pytest.raises(Conflict):
         await passed_on(store, second, owner, taker)
     assert (await store.tickets.get(second)).owner_id == owner
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
 
 
 async def test_release_to_other_skills_keeps_the_age(store: Store, clock: FakeClock) -> None:
@@ -387,10 +387,10 @@ async def test_what_was_junk_before_it_had_labels_waits_for_them(
     await store.tickets.unmark_junk(new.id, person)
 
     clock.pass_(60)
-    assert await store.upkeep.step(partial(position, rules=rules)) == 0
+    assert await store.maintenance.step(partial(position, rules=rules)) == 0
     (due,) = await store.queue.unlabelled(5)
     await store.queue.route([routed(due)])
-    assert await store.upkeep.step(partial(position, rules=rules)) == 1
+    assert await store.maintenance.step(partial(position, rules=rules)) == 1
 
 
 async def _released(store: Store, ticket_id: str, person: str, _clock: FakeClock) -> None:
@@ -406,7 +406,7 @@ async def _released_elsewhere(
 async def _woken(store: Store, ticket_id: str, person: str, clock: FakeClock) -> None:
     await store.tickets.snooze(ticket_id, person, 600.0)
     clock.pass_(600)
-    assert await store.upkeep.wake() == 1
+    assert await store.maintenance.wake() == 1
 
 
 @pytest.mark.parametrize("back", [_released, _released_elsewhere, _woken])

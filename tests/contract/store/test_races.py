@@ -43,7 +43,7 @@ async def test_a_ticket_resolved_while_its_customer_writes_is_not_half_active(
     )
     assert (await store.tickets.get(ticket_id)).state == TicketState.RESOLVED
     assert (await store.agents.get(person)).used == 0
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
 
 
 async def test_a_ticket_claimed_while_its_customer_writes_stays_claimed(
@@ -54,7 +54,7 @@ async def test_a_ticket_claimed_while_its_customer_writes_stays_claimed(
     await while_threading(store, monkeypatch, lambda: store.queue.claim(claim, None))
     found = await store.tickets.get(ticket_id)
     assert (found.state, found.owner_id) == (TicketState.ACTIVE, person)
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
 
 
 async def test_a_claim_and_a_return_to_the_queue_give_one_owner(
@@ -66,7 +66,7 @@ async def test_a_claim_and_a_return_to_the_queue_give_one_owner(
     await while_threading(store, monkeypatch, lambda: store.tickets.take(ticket_id, other))
     found = await store.tickets.get(ticket_id)
     assert (found.state, found.owner_id) == (TicketState.ACTIVE, other)
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
 
 
 async def test_agents_are_locked_in_one_order(store: Store, clock: FakeClock) -> None:
@@ -83,7 +83,7 @@ async def test_agents_are_locked_in_one_order(store: Store, clock: FakeClock) ->
         clock.pass_(21)
         await store.agents.beat(people)
         done = await asyncio.gather(
-            store.upkeep.expire_offers(),
+            store.maintenance.expire_offers(),
             store.transfers.accept(mine, people[1]),
             store.agents.beat(list(reversed(people))),
             return_exceptions=True,
@@ -94,7 +94,7 @@ async def test_agents_are_locked_in_one_order(store: Store, clock: FakeClock) ->
             await store.tickets.mark_junk(ticket_id, people[0])
         for person in people:
             await store.agents.present(person, Presence.READY)
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
 
 
 async def test_a_pardon_and_a_new_message_open_one_ticket(

@@ -140,7 +140,7 @@ async def test_by_hand_a_ticket_is_taken_once_and_within_capacity(store: Store) 
         await store.tickets.take(ticket_id, person, forced=True)
     with pytest.raises(NotFound):
         await store.tickets.take("nope", person)
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
 
 
 async def test_a_correction_needs_labels_and_moves_only_what_waits(store: Store) -> None:
@@ -216,7 +216,7 @@ async def test_beats_keep_people_online(store: Store, clock: FakeClock) -> None:
     clock.pass_(20)
     await store.agents.beat([person])
     clock.pass_(20)
-    assert await store.upkeep.lose_contact(30.0, 60.0) == []
+    assert await store.maintenance.lose_contact(30.0, 60.0) == []
 
 
 async def test_queues_by_class(store: Store) -> None:
@@ -381,7 +381,7 @@ async def test_who_is_disabled_holds_nothing_any_more(store: Store, clock: FakeC
     after = await store.tickets.get(ticket_id)
     assert (after.state, after.owner_id) == (TicketState.WAITING, None)
     assert after.queued_at == before.queued_at
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
     assert await store.agents.online() == []
 
 

@@ -12,7 +12,7 @@ from router.keys import sort_key
 from router.sla import Calendar, Calendars
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import NEEDS, agent, waiting
-from workers.rules.ruling import Ruling
+from workers.rules.active_rules import ActiveRules
 
 ALWAYS = Calendar.of("UTC", {day: ["00:00-24:00"] for day in (
     "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")})  # fmt: skip
@@ -89,13 +89,13 @@ async def test_what_cannot_be_done_is_refused(store: Store) -> None:
 # -- workers ---------------------------------------------------------------------------
 
 
-def ruling(store: Store) -> Ruling:
+def active_rules(store: Store) -> ActiveRules:
     first = Rules.model_validate(content(600.0, version="file"))
-    return Ruling(store, first, Calendars(ALWAYS))
+    return ActiveRules(store, first, Calendars(ALWAYS))
 
 
 async def test_a_worker_takes_over_what_is_published_and_nothing_unreadable(store: Store) -> None:
-    mine = ruling(store)
+    mine = active_rules(store)
     assert not await mine.refresh()
     assert mine.book.general.version == "file"
     await three(store)
@@ -118,7 +118,7 @@ async def test_those_who_wait_are_placed_anew(store: Store, clock: FakeClock) ->
     clock.pass_(50)
     await three(store)
     await store.rules.publish(3, LOGISTICS, None, "quickest")
-    mine = ruling(store)
+    mine = active_rules(store)
     await mine.refresh()
     assert await mine.rekey() == 1
     after = await store.tickets.get(ticket_id)
@@ -140,7 +140,7 @@ async def test_a_raise_by_new_rules_never_moves_a_ticket_back(
     clock.pass_(200)
     await three(store)
     await store.rules.publish(3, EVERYTHING, None, "quickest")
-    mine = ruling(store)
+    mine = active_rules(store)
     await mine.refresh()
     await mine.rekey()
     row = (await store.rules.waiting("", 1))[0]
@@ -163,7 +163,7 @@ async def test_a_tiers_own_agents_change_with_the_rules(store: Store) -> None:
     li = await agent(store)
     owners = content(tier_first={"standard": ["nobody", "li"]})
     await store.rules.first(owners, "file")
-    mine = ruling(store)
+    mine = active_rules(store)
     await mine.refresh()
     await mine.rekey()
     (head,) = await store.queue.heads(1)
@@ -173,7 +173,7 @@ async def test_a_tiers_own_agents_change_with_the_rules(store: Store) -> None:
 async def test_new_needs_end_old_exclusions(store: Store) -> None:
     ticket_id = await waiting(store, needs=Needs(required=(("domain:发票", 1),)))
     await three(store)
-    mine = ruling(store)
+    mine = active_rules(store)
     await mine.refresh()
     await mine.rekey()
     assert (await store.tickets.get(ticket_id)).skill_class == "domain:物流:1"

@@ -441,7 +441,7 @@ async def test_what_is_due_is_found_by_its_index(store: Store) -> None:
     for engine in (store.db._reader, store.db._writer):
         hooks.listen(engine.sync_engine, "before_cursor_execute", note)
     await store.queue.unlabelled(10)
-    await store.upkeep.step(lambda *_: Position(0, False, 0.0, None))
+    await store.maintenance.step(lambda *_: Position(0, False, 0.0, None))
     await store.envelopes.lease(Lane.MAIL, 10, 1.0)
     await store.envelopes.backlog()
     await store.outbound.lease(10, 1.0)

@@ -62,7 +62,7 @@ async def test_an_urgent_ticket_sets_one_mail_aside_which_comes_back_by_a_claim(
     made = replace(await decision(store, again, person), interrupts=True)
     assert not await store.queue.claim(made, None, ["mail"])
     assert (await store.tickets.get(again)).state == TicketState.WAITING
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
 
 
 async def test_a_supervisors_word_passes_over_capacity_and_then_blocks_claims(
@@ -81,7 +81,7 @@ async def test_a_supervisors_word_passes_over_capacity_and_then_blocks_claims(
         rows = (await conn.execute(query)).all()
     assert {row.agent_id for row in rows} == {boss}
     assert all(row.detail == {"forced": True, "to": person} for row in rows)
-    assert await store.upkeep.recount() == [], "it counts as load, and is no alarm"
+    assert await store.maintenance.recount() == [], "it counts as load, and is no alarm"
 
 
 async def test_a_supervisor_takes_active_mail_from_somebody_who_is_away(store: Store) -> None:
@@ -98,7 +98,7 @@ async def test_a_supervisor_takes_active_mail_from_somebody_who_is_away(store: S
     assert set(outcomes) == {"taken", None}
     with pytest.raises(Conflict):
         await store.tickets.take(ticket_id, boss, forced=True)
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
 
 
 async def test_a_snoozed_ticket_costs_nothing_and_comes_back_by_itself(
@@ -107,9 +107,9 @@ async def test_a_snoozed_ticket_costs_nothing_and_comes_back_by_itself(
     ticket_id, person = await owned(store)
     await store.tickets.snooze(ticket_id, person, 600.0)
     assert await used(store, person) == 0
-    assert await store.upkeep.wake() == 0
+    assert await store.maintenance.wake() == 0
     clock.pass_(600)
-    assert await store.upkeep.wake() == 1
+    assert await store.maintenance.wake() == 1
     found = await store.tickets.get(ticket_id)
     assert (found.state, found.owner_id, found.sticky_id) == ("waiting", None, person)
     assert (found.queued_at, found.wake_at) == (clock(), None)

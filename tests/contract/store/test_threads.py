@@ -250,7 +250,7 @@ async def test_the_customers_next_word_brings_the_ticket_back_with_its_agent_pre
     found = await store.tickets.get(ticket_id)
     assert (found.state, found.sticky_id, found.owner_id) == ("waiting", agent_id, None)
     assert found.queued_at == clock()
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
 
 
 async def test_a_reopened_ticket_goes_to_its_agent_who_is_there(
@@ -267,7 +267,7 @@ async def test_a_reopened_ticket_goes_to_its_agent_who_is_there(
     last = (await store.tickets.decisions(ticket_id))[-1]
     assert (last["decision"], last["accepted_at"]) == ({"by": "reopened"}, clock())
     assert (await store.agents.get(agent_id)).used == found.units
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
 
 
 @pytest.mark.parametrize("away", [True, False])
@@ -288,7 +288,7 @@ async def test_a_reopened_ticket_waits_with_its_age_where_its_agent_cannot(
     assert (found.queued_at, found.clock_at) == (before.queued_at, before.clock_at)
     told = [e.kind for e in await store.events.of_ticket(ticket_id)]
     assert told.count("ticket.returned") == 1
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
 
 
 async def test_thanks_do_not_reopen(store: Store) -> None:

@@ -21,7 +21,7 @@ async def used(store: Store, *people: str) -> list[int]:
 
 
 async def owner(store: Store, ticket_id: str) -> str | None:
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
     return (await store.tickets.get(ticket_id)).owner_id
 
 
@@ -70,7 +70,7 @@ async def test_nothing_is_on_offer_to_who_leaves_in_that_moment(
     ticket_id, giver = await owned(store)
     taker = await agent(store, "han")
     moves = [
-        lambda: store.leaving.leave(taker, None),
+        lambda: store.offboarding.leave(taker, None),
         lambda: store.transfers.offer(ticket_id, giver, 600.0, to=taker),
     ]
     await meeting(store, monkeypatch, *(moves if leaves_first else reversed(moves)))
@@ -154,7 +154,7 @@ async def test_an_offer_without_anybody_to_take_it_is_refused(store: Store) -> N
     with pytest.raises(Conflict):
         await store.transfers.offer(ticket_id, giver, 600.0, skill="team:无人")
     gone = await agent(store, "han")
-    await store.leaving.leave(gone, None)
+    await store.offboarding.leave(gone, None)
     with pytest.raises(Conflict):
         await store.transfers.offer(ticket_id, giver, 600.0, to=gone)
 
@@ -170,7 +170,7 @@ async def test_who_leaves_hands_everything_to_one_person(store: Store) -> None:
     await store.tickets.snooze(snoozed, leaver, 600.0)
     await store.tickets.ask_help(helping, leaver, "")
     heir = await agent(store, "han", capacity=2)
-    counted = await store.leaving.leave(leaver, None, heir)
+    counted = await store.offboarding.leave(leaver, None, heir)
     assert {what: n for what, n in counted.items() if n} == {"tickets": 4}
     states = {}
     for ticket_id in (active, pending, snoozed, helping):
@@ -198,7 +198,7 @@ async def test_who_leaves_without_an_heir_leaves_nothing_behind(
     offered, other = await owned(store, "k3", "han")
     await store.transfers.offer(offered, other, 600.0, to=leaver)
     clock.pass_(60)
-    counted = await store.leaving.leave(leaver, None)
+    counted = await store.offboarding.leave(leaver, None)
     assert {what: n for what, n in counted.items() if n} == {"tickets": 2, "offers": 1}
     for ticket_id in (active, pending):
         found = await store.tickets.get(ticket_id)
@@ -211,13 +211,13 @@ async def test_who_leaves_without_an_heir_leaves_nothing_behind(
 async def test_leaving_to_oneself_or_twice_is_refused(store: Store) -> None:
     leaver, heir = await agent(store), await agent(store, "han")
     with pytest.raises(Conflict):
-        await store.leaving.leave(leaver, None, leaver)
-    await store.leaving.leave(leaver, None, heir)
+        await store.offboarding.leave(leaver, None, leaver)
+    await store.offboarding.leave(leaver, None, heir)
     for to in (None, heir):
         with pytest.raises(NotFound):
-            await store.leaving.leave(leaver, None, to)
+            await store.offboarding.leave(leaver, None, to)
     with pytest.raises(NotFound):
-        await store.leaving.leave(heir, None, leaver)
+        await store.offboarding.leave(heir, None, leaver)
 
 
 @pytest.mark.parametrize("how", ["resolved", "junk", "released", "taken", "left"])
@@ -235,7 +235,7 @@ async def test_what_ends_otherwise_is_told_as_withdrawn(store: Store, how: str) 
     elif how == "taken":
         await store.tickets.take(ticket_id, boss, forced=True, by=boss)
     else:
-        await store.leaving.leave(giver, boss, boss)
+        await store.offboarding.leave(giver, boss, boss)
     assert await outcomes(store, ticket_id) == ["withdrawn"]
     assert await store.transfers.of([ticket_id]) == {}
     assert [t.kind for t in await store.timers.due(EFFECTS, 10)] == []

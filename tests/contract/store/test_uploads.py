@@ -73,7 +73,7 @@ async def test_what_no_answer_carried_is_forgotten_after_a_time(
         noted = set((await conn.execute(select(blob_left.c.sha256))).scalars())
     assert noted == {file.sha256 for file in files[1:]}
     clock.pass_(1000.0)
-    assert await store.leftovers.delete() == 4
+    assert await store.orphaned_blobs.delete() == 4
     assert await store.blobs.get(files[0].sha256) == b"0.txt"
     with pytest.raises(NotFound):
         await store.blobs.get(files[1].sha256)

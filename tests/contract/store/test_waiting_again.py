@@ -48,7 +48,7 @@ async def _woken(store: Store, clock: FakeClock) -> str:
     ticket_id, person = await owned(store)
     await store.tickets.snooze(ticket_id, person, 600.0)
     clock.pass_(600)
-    assert await store.upkeep.wake(STANDS) == 1
+    assert await store.maintenance.wake(STANDS) == 1
     return ticket_id
 
 

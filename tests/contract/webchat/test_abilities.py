@@ -284,7 +284,7 @@ async def test_a_file_that_no_message_named_in_time_is_to_be_uploaded_again(door
         await door.work()
         assert (await hear(ws))["type"] == "event"
         door.clock.now += 25 * 3600.0
-        assert await door.store.leftovers.delete() == 1
+        assert await door.store.orphaned_blobs.delete() == 1
         frame = say("再看") | {"files": [kept["id"]]}
         await ws.send_json(frame)
         refused = await hear(ws)

@@ -24,7 +24,7 @@ from models.store.ground.database import Event
 from router.sla import Calendar, Calendars
 from tests.machines.waits import at_each_wait
 from workers.messages.dispatch import Dispatcher
-from workers.rules.ruling import Ruling
+from workers.rules.active_rules import ActiveRules
 
 _ROOT = Path(__file__).parents[3]
 _OURS = {"models", "router", "workers", "config"}
@@ -146,7 +146,7 @@ async def _live(url: str, folder: Path, at: Place | None, rivals: Rivals) -> lis
 
     own.db.on_commit = push
     seen: list[Place] = []
-    await _until(Dispatcher(own, Ruling(own, RULES, HOURS)).run(), at, seen)
+    await _until(Dispatcher(own, ActiveRules(own, RULES, HOURS)).run(), at, seen)
     for store in stores:
         await store.close()
     return seen

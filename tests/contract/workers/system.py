@@ -37,7 +37,7 @@ from workers.messages.dispatch import Dispatcher
 from workers.messages.labelling import Labelling
 from workers.messages.parser import Parser
 from workers.messages.pipeline import Limits, Pipeline
-from workers.rules.ruling import Ruling
+from workers.rules.active_rules import ActiveRules
 
 RULES = Rules(
     version="t",
@@ -160,15 +160,15 @@ class System:
         self.mail = FakeChannel("email", Lane.MAIL)
         self.classifier = FakeClassifier()
         self.noted: list[tuple[str, str]] = []
-        self.ruling = Ruling(store, RULES, Calendars(ALWAYS))
-        self.dispatcher = Dispatcher(store, self.ruling)
+        self.active_rules = ActiveRules(store, RULES, Calendars(ALWAYS))
+        self.dispatcher = Dispatcher(store, self.active_rules)
         acknowledging = Acknowledging(
             store, settings or acknowledgement(), Calendars(calendar), TYPES, wording()
         )
         labelling = Labelling(
             store,
             self.classifier,
-            self.ruling,
+            self.active_rules,
             acknowledging,
             {"webchat/complaints": {"type": "建议"}, "webchat/form": {"type": "投诉"}},
             lambda tickets, found: self.noted.extend(
@@ -189,7 +189,7 @@ class System:
                 progress(),
                 ZoneInfo("Asia/Shanghai"),
             ),
-            self.ruling.stands,
+            self.active_rules.stands,
             Limits(8, 30.0, 3),
             self.dispatcher.run,
             self.answered,

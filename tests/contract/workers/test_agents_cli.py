@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from models.store import Store
-from models.store.routing.leaving import HANDED_OVER
+from models.store.routing.offboarding import HANDED_OVER
 from tests.contract.store.makers import agent, owned
 from tests.contract.workers.data_folder import within
 from workers.commands.agents import _HANDED_OVER

@@ -13,10 +13,10 @@ from router.sla import Calendars
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import envelope, waiting
 from tests.contract.store.test_rules import ALWAYS, content
-from tests.contract.workers.test_ruling import Bell
+from tests.contract.workers.test_active_rules import Bell
 from workers.effects.clock import Ticker
 from workers.messages.deliver import Deliverer
-from workers.rules.ruling import Ruling
+from workers.rules.active_rules import ActiveRules
 
 KEEP = Keep(seconds=90 * 86400.0, challengers=3, steps=3)
 
@@ -33,9 +33,11 @@ class Listener:
 
 
 def _ticker(store: Store, listener: Listener) -> Ticker:
-    ruling = Ruling(store, Rules.model_validate(content()), Calendars(ALWAYS))
+    active_rules = ActiveRules(store, Rules.model_validate(content()), Calendars(ALWAYS))
     follower = Follower("listener", frozenset({"said"}), listener)
-    return Ticker(store, Deliverer(store, {}), Bell(), ruling, 3, {}, (), {}, (follower,), KEEP)
+    return Ticker(
+        store, Deliverer(store, {}), Bell(), active_rules, 3, {}, (), {}, (follower,), KEEP
+    )
 
 
 async def _say(store: Store) -> None:

@@ -18,8 +18,8 @@ from tests.contract.workers.system import ALWAYS, RULES, System
 from workers.commands.route import explain_ticket
 from workers.commands.terminal import Terminal
 from workers.messages.dispatch import Dispatcher
+from workers.rules.active_rules import ActiveRules
 from workers.rules.explaining import Explaining, explained, needs_of
-from workers.rules.ruling import Ruling
 
 INTERRUPTING = RULES.model_copy(
     update={"interrupting": ("紧急",), "interruptible": ("mail",), "units": {"live": 1, "mail": 1}}
@@ -28,7 +28,7 @@ INTERRUPTING = RULES.model_copy(
 
 def interrupting(store: Store) -> System:
     system = System(store)
-    system.ruling.book = Ruling(store, INTERRUPTING, Calendars(ALWAYS)).book
+    system.active_rules.book = ActiveRules(store, INTERRUPTING, Calendars(ALWAYS)).book
     return system
 
 
@@ -58,12 +58,12 @@ async def test_an_urgent_chat_takes_the_place_of_a_mail_which_waits_and_is_claim
     await store.tickets.move(hot.id, person, TicketState.RESOLVED)
     await system.dispatcher.run()
     assert (await store.tickets.get(mail.id)).state == TicketState.ACTIVE
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
 
 
 async def test_a_wait_is_explained_by_what_is_in_sql(store: Store, clock: FakeClock) -> None:
     system = System(store)
-    why = Explaining(store, system.ruling, {}).waiting
+    why = Explaining(store, system.active_rules, {}).waiting
     await system.bring(envelope("a", now=clock()))
     (ticket,) = await store.tickets.page()
     told = await why(ticket.id)
@@ -98,9 +98,9 @@ async def test_who_comes_later_stands_behind_who_came_first_from_the_beginning(
     system = System(store)
     await system.bring(envelope("a", now=clock()))
     (first,) = await store.tickets.page()
-    rules = system.ruling.book.general
+    rules = system.active_rules.book.general
     assert rules.give_way_factor > 1
-    assert await store.upkeep.step(partial(position, rules=rules)) == 1
+    assert await store.maintenance.step(partial(position, rules=rules)) == 1
     clock.pass_(1)
     await system.bring(envelope("b", now=clock()))
     second = next(t for t in await store.tickets.page() if t.id != first.id)
@@ -178,7 +178,7 @@ async def test_a_ticket_that_everybody_declined_is_offered_again_after_a_pause(
 ) -> None:
     rules = RULES.model_copy(update={"offer_seconds": {"live": 20.0}})
     system = System(store)
-    dispatcher = Dispatcher(store, Ruling(store, rules, Calendars(ALWAYS)), monotonic=clock)
+    dispatcher = Dispatcher(store, ActiveRules(store, rules, Calendars(ALWAYS)), monotonic=clock)
     person = await agent(store)
     await store.agents.present(person, Presence.BREAK)
     await system.bring(envelope("a"))
@@ -196,7 +196,7 @@ async def test_a_ticket_that_everybody_declined_is_offered_again_after_a_pause(
 async def test_reading_goes_on_past_declined_heads(store: Store, clock: FakeClock) -> None:
     rules = RULES.model_copy(update={"offer_seconds": {"live": 20.0}})
     system = System(store)
-    dispatcher = Dispatcher(store, Ruling(store, rules, Calendars(ALWAYS)), monotonic=clock)
+    dispatcher = Dispatcher(store, ActiveRules(store, rules, Calendars(ALWAYS)), monotonic=clock)
     person = await agent(store)
     await store.agents.present(person, Presence.BREAK)
     await system.bring(*(envelope(f"k{i:02}") for i in range(20)))

@@ -13,11 +13,11 @@ from router.sla import Calendars
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import NEEDS, agent, decision, waiting
 from tests.contract.workers.system import ALWAYS, RULES
-from workers.effects.invariants import Watch
+from workers.effects.invariants import InvariantMonitor
 from workers.learning.watch_report import Limits, WatchReport
 from workers.messages.dispatch import Dispatcher
 from workers.monitoring.metrics import metrics_handler
-from workers.rules.ruling import Ruling
+from workers.rules.active_rules import ActiveRules
 
 HOURS = Hours(
     time_zone="UTC", country="", periods={}, holidays=(), workdays={}, makeup_like="monday",
@@ -48,8 +48,8 @@ async def _beside(store: Store) -> int:
 async def test_waiting_beside_somebody_free_is_seen_at_the_second_look(
     store: Store, clock: FakeClock
 ) -> None:
-    ruling = Ruling(store, RULES, Calendars(ALWAYS))
-    watch = Watch(store, ruling)
+    active_rules = ActiveRules(store, RULES, Calendars(ALWAYS))
+    watch = InvariantMonitor(store, active_rules)
     ticket_id = await waiting(store)
     person = await agent(store)
     await watch.look()
@@ -72,15 +72,15 @@ async def test_waiting_beside_somebody_free_is_seen_at_the_second_look(
     clock.pass_(4)
     await watch.look()
     assert await _beside(store) == 0
-    await Dispatcher(store, ruling, monotonic=clock).run()
+    await Dispatcher(store, active_rules, monotonic=clock).run()
     clock.pass_(60)
     await watch.look()
     assert await _beside(store) == 0
 
 
 async def test_who_declined_or_cannot_is_not_beside(store: Store, clock: FakeClock) -> None:
-    ruling = Ruling(store, RULES, Calendars(ALWAYS))
-    watch = Watch(store, ruling)
+    active_rules = ActiveRules(store, RULES, Calendars(ALWAYS))
+    watch = InvariantMonitor(store, active_rules)
     ticket_id = await waiting(store)
     await agent(store, "han", skills={"domain:支付": 3})
     person = await agent(store)

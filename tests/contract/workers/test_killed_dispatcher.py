@@ -31,7 +31,7 @@ from tests.databases import migrated_sqlite
 from tests.machines.invariants import Books, Relaxing, judged, read_books
 from workers.messages import dispatch
 from workers.messages.dispatch import Dispatcher
-from workers.rules.ruling import Ruling
+from workers.rules.active_rules import ActiveRules
 
 _FORKS = multiprocessing.get_context("forkserver")
 
@@ -54,7 +54,7 @@ OUT_OF_REACH = {
 def nursery() -> None:
     """Children are forked from a process that has imported what they need."""
     _FORKS.set_forkserver_preload(
-        ["workers.messages.dispatch", "workers.rules.ruling", "asyncpg", "aiosqlite"]
+        ["workers.messages.dispatch", "workers.rules.active_rules", "asyncpg", "aiosqlite"]
     )
 
 
@@ -159,7 +159,7 @@ async def test_wherever_it_is_killed_one_sweep_brings_the_same_rest(
         relaxing.look(await _check(store))
         assert one_life(url, folder, at, scene.rivals) == -signal.SIGKILL, at[-1]
         relaxing.look(await _check(store))
-        await Dispatcher(store, Ruling(store, RULES, HOURS), monotonic=clock).run()
+        await Dispatcher(store, ActiveRules(store, RULES, HOURS), monotonic=clock).run()
         await _settled(store, scene, at[-1])
         relaxing.look(await _check(store))
     print(f"killed at {len(places)} places")
@@ -214,7 +214,7 @@ async def _settled(store: Store, scene: Scene, at: object) -> None:
 
 async def _check(store: Store) -> Books:
     """I1, I2, I6 and I7; nothing has to be mended."""
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
     books = await read_books(store)
     books.check()
     return books

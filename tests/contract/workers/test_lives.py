@@ -17,7 +17,7 @@ from sqlalchemy import update
 
 from models import ticket as table
 from models.store import open_store
-from models.store.routing import leaving
+from models.store.routing import offboarding
 from models.store.tickets import ending, moves, transfers
 from models.tables import assignment
 from models.ticket import WAYS, TicketState
@@ -80,7 +80,7 @@ def dead_end(patch: Patch) -> None:
 
 
 def forgotten_by_who_leaves(patch: Patch) -> None:
-    patch.setattr(leaving, "OPEN_STATES", {TicketState.OFFERED, TicketState.HELPING})
+    patch.setattr(offboarding, "OPEN_STATES", {TicketState.OFFERED, TicketState.HELPING})
 
 
 def charged_twice(patch: Patch) -> None:

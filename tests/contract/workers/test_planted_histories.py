@@ -15,8 +15,8 @@ from sqlalchemy.exc import IntegrityError
 from models.errors import Conflict
 from models.routing import Decision, Position
 from models.store.routing import queue
+from models.store.routing.maintenance import Maintenance
 from models.store.routing.queue import Queue
-from models.store.routing.upkeep import Upkeep
 from models.store.tickets import custody, handling, moves
 from models.store.tickets.custody import load
 from tests.machines.house import House
@@ -76,19 +76,19 @@ def newest_first(patch: Patch) -> None:
 
 
 def never_woken(patch: Patch) -> None:
-    async def asleep(_self: Upkeep) -> int:
+    async def asleep(_self: Maintenance) -> int:
         return 0
 
-    patch.setattr(Upkeep, "wake", asleep)
+    patch.setattr(Maintenance, "wake", asleep)
 
 
 def tightened_again(patch: Patch) -> None:
-    kept = Upkeep.step
+    kept = Maintenance.step
 
-    async def strict(self: Upkeep, position: Callable[..., Position]) -> int:
+    async def strict(self: Maintenance, position: Callable[..., Position]) -> int:
         return await kept(self, lambda *args: position(*args)._replace(relax_step=0))
 
-    patch.setattr(Upkeep, "step", strict)
+    patch.setattr(Maintenance, "step", strict)
 
 
 def in_two_halves(patch: Patch) -> None:

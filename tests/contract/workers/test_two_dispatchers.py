@@ -12,7 +12,7 @@ from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, waiting
 from tests.machines.house import HOURS, RULES
 from workers.messages.dispatch import Dispatcher
-from workers.rules.ruling import Ruling
+from workers.rules.active_rules import ActiveRules
 
 TICKETS = 24
 
@@ -42,7 +42,7 @@ async def test_they_share_the_work(
     other = open_store(
         url, master_key=b"m" * 32, blob_dir=tmp_path / "b", zone=ZoneInfo("UTC"), clock=clock
     )
-    workers = [Dispatcher(one, Ruling(one, RULES, HOURS), clock) for one in (store, other)]
+    workers = [Dispatcher(one, ActiveRules(one, RULES, HOURS), clock) for one in (store, other)]
     given = await asyncio.gather(*(worker.run() for worker in workers))
     await other.close()
     assert sum(given) == TICKETS
@@ -50,6 +50,6 @@ async def test_they_share_the_work(
     for ticket_id in ids:
         told = [e.kind for e in await store.events.of_ticket(ticket_id)]
         assert told.count("ticket.assigned") == 1
-    assert await store.upkeep.recount() == []
+    assert await store.maintenance.recount() == []
     lost = len(claims.tried) - TICKETS
     assert lost <= TICKETS // 2, "one alone would have lost nothing, each doing all loses as much"

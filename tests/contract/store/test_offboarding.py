@@ -109,7 +109,7 @@ async def test_all_of_it_goes_to_a_colleague(store: Store, clock: FakeClock) -> 
     wu = await makers.agent(store, "wu")
     before = (await store.agents.get(li)).used
     assert len(await _left(store, li)) >= 6
-    handed = await store.leaving.leave(li, None, wu)
+    handed = await store.offboarding.leave(li, None, wu)
     assert handed == {
         "tickets": 1, "offers": 1, "follow_ups": 0, "helping": 1, "improvements": 1,
         "customers": 3,
@@ -135,7 +135,7 @@ async def test_without_a_colleague_it_goes_to_queues_departments_and_who_asked(
     store: Store, clock: FakeClock
 ) -> None:
     li, han, other = await _everything(store, clock)
-    await store.leaving.leave(li, None)
+    await store.offboarding.leave(li, None)
     assert await _left(store, li) == {}
     tasks = {task.title: task for task in await store.helping.tasks(other)}
     alone, departments = tasks["查仓库"], tasks["查件"]
@@ -153,9 +153,9 @@ async def test_improvements_of_the_last_one_need_a_name(store: Store, clock: Fak
     li = await makers.agent(store)
     await store.improvements.add(complaint, li, text="改包装", owner_id=li, due_at=9e9)
     with pytest.raises(Conflict):
-        await store.leaving.leave(li, None)
+        await store.offboarding.leave(li, None)
     boss = await store.agents.add("boss", "Boss", Role.ADMIN, "hash", {})
-    await store.leaving.leave(li, None)
+    await store.offboarding.leave(li, None)
     assert len(await store.improvements.open(boss)) == 1
 
 
@@ -166,7 +166,7 @@ async def test_who_helped_with_what_is_theirs_now_does_not_any_more(
     han = await makers.agent(store, "han")
     await store.helping.ask(ticket_id, li, han, 1)
     await store.helping.open(ticket_id, li, title="查仓库", assignee_id=han, due_at=9e9)
-    await store.leaving.leave(li, None, han)
+    await store.offboarding.leave(li, None, han)
     await follow(store)
     assert HELPERS.name == "helping"
     assert await store.helping.helpers(ticket_id) == []

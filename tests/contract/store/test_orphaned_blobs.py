@@ -9,9 +9,9 @@ from sqlalchemy import select
 from models.errors import NotFound
 from models.message import Attachment
 from models.store import Store
-from models.store.dialogue.erased import leave_files
 from models.store.dialogue.incoming import Incoming
-from models.store.privacy import leftovers
+from models.store.dialogue.tombstones import leave_files
+from models.store.privacy import orphaned_blobs
 from models.tables import blob_left
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import envelope, inbound, leased, thread
@@ -24,7 +24,7 @@ LATER = DAY + 1000.0
 
 
 async def sent_ahead(store: Store) -> None:
-    await store.leftovers.expect({HASH}, DAY)
+    await store.orphaned_blobs.expect({HASH}, DAY)
     await store.blobs.put({HASH: CONTENT})
 
 
@@ -43,10 +43,10 @@ async def noted(store: Store) -> int:
 async def test_what_no_message_names_goes_after_its_time(store: Store, clock: FakeClock) -> None:
     await sent_ahead(store)
     clock.pass_(DAY - 1.0)
-    assert await store.leftovers.delete() == 0
+    assert await store.orphaned_blobs.delete() == 0
     assert await there(store)
     clock.pass_(1001.0)
-    assert await store.leftovers.delete() == 1
+    assert await store.orphaned_blobs.delete() == 1
     assert not await there(store)
     assert await noted(store) == 0
 
@@ -58,7 +58,7 @@ async def test_what_a_message_names_stays_and_nobody_looks_for_its_owner(
     await thread(store, envelope("a"), attachments=(FILE,))
     assert await noted(store) == 0
     clock.pass_(LATER)
-    assert await store.leftovers.delete() == 0
+    assert await store.orphaned_blobs.delete() == 0
     assert await there(store)
 
 
@@ -74,7 +74,7 @@ async def test_a_message_that_is_not_read_yet_has_its_files(
             await store.envelopes.fail(await leased(store), "ours", 1, 0.0)
         assert len(await store.envelopes.parked()) == 1
     clock.pass_(LATER)
-    assert await store.leftovers.delete() == 0
+    assert await store.orphaned_blobs.delete() == 0
     assert await there(store)
 
 
@@ -84,19 +84,19 @@ async def test_a_message_that_comes_while_its_file_is_being_deleted(
     """It is named after the clock has looked for owners, and before it deletes."""
     await sent_ahead(store)
     clock.pass_(LATER)
-    look = leftovers._owned
+    look = orphaned_blobs._owned
 
     async def late(*given: Any) -> set[str]:
         found = await look(*given)
         assert await store.blobs.touch({HASH}) == {HASH}
         return found
 
-    monkeypatch.setattr(leftovers, "_owned", late)
-    assert await store.leftovers.delete() == 0
+    monkeypatch.setattr(orphaned_blobs, "_owned", late)
+    assert await store.orphaned_blobs.delete() == 0
     monkeypatch.undo()
     await thread(store, envelope("a"), attachments=(FILE,))
     clock.pass_(LATER)
-    assert await store.leftovers.delete() == 0
+    assert await store.orphaned_blobs.delete() == 0
     assert await there(store)
 
 
@@ -107,9 +107,9 @@ async def test_an_erased_customers_equal_file_does_not_hurry_it(
     async with store.db.write() as tx:
         await leave_files(tx, [HASH])
     clock.pass_(DAY - 1.0)
-    assert await store.leftovers.delete() == 0
+    assert await store.orphaned_blobs.delete() == 0
     clock.pass_(1001.0)
-    assert await store.leftovers.delete() == 1
+    assert await store.orphaned_blobs.delete() == 1
 
 
 async def test_a_message_that_is_withdrawn_at_once_leaves_the_file_noted(
@@ -125,7 +125,7 @@ async def test_a_message_that_is_withdrawn_at_once_leaves_the_file_noted(
     async with store.db.write() as tx:
         await store.threads.thread(tx, lease.token, [first.id, gone.id], items)
     clock.pass_(LATER)
-    assert await store.leftovers.delete() == 1
+    assert await store.orphaned_blobs.delete() == 1
 
 
 async def test_only_what_is_there_is_touched(store: Store) -> None:

@@ -41,7 +41,7 @@ async def write(store: Store, key: str, channel: str, **options: Any) -> Ticket:
 
 async def together(store: Store, ticket: Ticket) -> set[str]:
     """The channels of everything that is one person with a ticket's customer."""
-    person = await store.joins.person(ticket.customer_id)
+    person = await store.customer_links.person(ticket.customer_id)
     return {talk.channel for talk in person.talks}
 
 
@@ -52,7 +52,7 @@ async def test_proofs_join_and_show_their_evidence(store: Store) -> None:
     phone = await write(store, "p", "ingest", **PHONE)
     for ticket in (mail, chat, phone):
         assert await together(store, ticket) == {"email", "webchat", "ingest"}
-    person = await store.joins.person(phone.customer_id)
+    person = await store.customer_links.person(phone.customer_id)
     assert len(person.customers) == len(person.identities) == 3
     by_mail, by_phone = sorted(person.links, key=lambda link: link.kind)
     assert (by_mail.kind, by_mail.evidence["value"]) == ("email", "w***@example.com")
@@ -73,24 +73,24 @@ async def test_a_claim_joins_nobody(store: Store) -> None:
         claim = {"sender": Sender(external_id=f"x{n}", email="wang@example.com"), "trust": trust}
         await write(store, f"c{n}", "webchat", **claim)
     assert await together(store, mail) == {"email"}
-    assert (await store.joins.person(mail.customer_id)).links == []
+    assert (await store.customer_links.person(mail.customer_id)).links == []
 
 
 async def test_a_join_is_undone_for_good_and_written_down(store: Store) -> None:
     mail = await write(store, "m", "email", **MAIL)
     chat = await write(store, "c", "webchat", **CHAT)
-    person = await store.joins.person(chat.customer_id)
+    person = await store.customer_links.person(chat.customer_id)
     (link,) = person.links
     me = await agent(store)
-    await store.joins.undo(link.id, me)
+    await store.customer_links.undo(link.id, me)
     assert await together(store, mail) == {"email"}
     assert await together(store, chat) == {"webchat"}
     (line,) = await store.tickets.history(link.id)
     assert (line["action"], line["agent_id"]) == ("customer.unlink", me)
     with pytest.raises(Conflict):
-        await store.joins.undo(link.id, me)
+        await store.customer_links.undo(link.id, me)
     with pytest.raises(NotFound):
-        await store.joins.undo("nope", me)
+        await store.customer_links.undo("nope", me)
     again = envelope("c2", channel="webchat", account="a")
     await thread(store, again, conversation_key="talk-c", external_id="c2", **CHAT)
     assert await together(store, chat) == {"webchat"}

@@ -27,10 +27,10 @@ from sqlalchemy import (
 
 from models.follow_up import OPEN_STATES, FollowUpState
 from models.store.complaints.calling_back import put_down
-from models.store.dialogue.erased import PREFIX, Marks, empty, leave_files
 from models.store.dialogue.revisions import WITHOUT_WORDS, without_words
+from models.store.dialogue.tombstones import PREFIX, Tombstones, empty, leave_files
 from models.store.ground.database import Fields, Tx
-from models.store.privacy.leftovers import hashes_in
+from models.store.privacy.orphaned_blobs import hashes_in
 from models.store.tickets.search_index import forget
 from models.tables import (
     audit,
@@ -101,12 +101,12 @@ class Scope:
         return select(follow_up.c.id).where(follow_up.c.ticket_id.in_(self.tickets))
 
 
-async def erase_everything(tx: Tx, scope: Scope, marks: Marks, by: str | None) -> None:
+async def erase_everything(tx: Tx, scope: Scope, tombstones: Tombstones, by: str | None) -> None:
     """Everything but the customers' own rows; what is theirs is locked."""
     await _lose(tx, scope)
     await _hand_over_places(tx, scope)
     await _end_follow_ups(tx, scope)
-    await _erase_messages(tx, scope, marks)
+    await _erase_messages(tx, scope, tombstones)
     await _erase_answers(tx, scope)
     await _erase_tickets(tx, scope)
     await _erase_words(tx, scope)
@@ -168,7 +168,7 @@ async def _end_follow_ups(tx: Tx, scope: Scope) -> None:
     await tx.conn.execute(delete(timer).where(timer.c.id.in_(free)))
 
 
-async def _erase_messages(tx: Tx, scope: Scope, marks: Marks) -> None:
+async def _erase_messages(tx: Tx, scope: Scope, tombstones: Tombstones) -> None:
     m, w, d = message.c, withdrawal.c, file_due.c
     query = select(
         m.id, m.channel, m.account, m.external_id, m.attachments, m.versions, m.trust,
@@ -187,7 +187,7 @@ async def _erase_messages(tx: Tx, scope: Scope, marks: Marks) -> None:
     for early in (await tx.conn.execute(gone)).all():
         same = (w.channel == early.channel) & (w.account == early.account)
         await tx.conn.execute(delete(withdrawal).where(same, w.external_id == early.external_id))
-    changed = [_erased_message(tx, row, marks) for row in rows]
+    changed = [_erased_message(tx, row, tombstones) for row in rows]
     await tx.update_each(message, _OF_MESSAGES, changed)
     ours = select(m.envelope_id).where(scope.said)
     others = select(m.envelope_id).where(m.envelope_id == envelope.c.id, ~scope.said)
@@ -209,12 +209,12 @@ _OF_MESSAGES = (
 )
 
 
-def _erased_message(tx: Tx, row: Fields, marks: Marks) -> dict[str, Any]:
+def _erased_message(tx: Tx, row: Fields, tombstones: Tombstones) -> dict[str, Any]:
     name = row["channel"], row["account"], row["external_id"]
     trust = {part: row["trust"].get(part, "") for part in ("level", "method")}
     return WITHOUT_WORDS | {
         "id": row["id"],
-        "external_id": marks.of(name),
+        "external_id": tombstones.of(name),
         "known_as": None,
         "subject": "",
         "trust": trust,

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Text, cast, delete, or_, select, text, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.store.dialogue.erased import expect_files
+from models.store.dialogue.tombstones import expect_files
 from models.store.ground.blobs import Blobs
 from models.store.ground.database import Database
 from models.tables import blob_left, envelope, message, outbound, upload
@@ -26,7 +26,7 @@ _AT_ONCE = 50
 """Contents looked for at once: each look reads the files of all messages there ever were."""
 
 
-class Leftovers:
+class OrphanedBlobs:
     """Whose content is it, and is it anybody's."""
 
     def __init__(self, db: Database, blobs: Blobs) -> None:

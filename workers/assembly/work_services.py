@@ -1,4 +1,4 @@
-"""Who works in a process of the role ``work``: each made of the store and the settings."""
+"""The services of a process of the role ``work``, each made of the store and the settings."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from workers.assembly.wiring import (
     Base,
     declared,
     follow_up_plan,
+    make_active_rules,
     make_channels,
-    make_ruling,
     secrets,
 )
 from workers.dialogue.acknowledging import Acknowledging
@@ -32,15 +32,15 @@ from workers.messages.fetching import Fetcher
 from workers.messages.labelling import Labelling
 from workers.messages.parser import Parser
 from workers.messages.pipeline import Limits, Pipeline
-from workers.rules.ruling import Ruling
+from workers.rules.active_rules import ActiveRules
 
 
 @dataclass(frozen=True, slots=True)
-class InForce:
-    """What all of them go by; admins change it while they work, so it is looked up again."""
+class Reloadable:
+    """What admins change while the process runs: each is refreshed from the store."""
 
     taxonomy: Taxonomy
-    ruling: Ruling
+    active_rules: ActiveRules
     wording: Wording
     serving: Serving
     shadowing: Shadowing
@@ -48,10 +48,10 @@ class InForce:
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class WorkServices:
     """One of each; only ``parser`` (a process) and ``announcing`` (connections) must be closed."""
 
-    in_force: InForce
+    reloadable: Reloadable
     parser: Parser
     pipeline: Pipeline
     dispatcher: Dispatcher
@@ -62,30 +62,30 @@ class Crew:
     announcing: Announcing
 
 
-def make_crew(base: Base, stopping: Callable[[], bool]) -> Crew:
-    """They begin nothing new once ``stopping`` says so; refresh what is in force first.
+def make_work_services(base: Base, stopping: Callable[[], bool]) -> WorkServices:
+    """They begin nothing new once ``stopping`` says so. Refresh ``reloadable`` before first use.
 
     Raises:
         ConfigurationError: something in the settings is wrong.
     """
     settings, store = base.settings, base.store
-    in_force = _make_in_force(base)
+    reloadable = _make_reloadable(base)
     channels = make_channels(settings)
     parser = _make_parser(settings, channels)
-    dispatcher = Dispatcher(store, in_force.ruling)
+    dispatcher = Dispatcher(store, reloadable.active_rules)
     fetcher = Fetcher(store, channels, stopping)
-    return Crew(
-        in_force=in_force,
+    return WorkServices(
+        reloadable=reloadable,
         parser=parser,
-        pipeline=_make_pipeline(base, in_force, channels, parser, dispatcher, fetcher, stopping),
+        pipeline=_make_pipeline(base, reloadable, channels, parser, dispatcher, fetcher, stopping),
         dispatcher=dispatcher,
-        calling_back=CallingBack(store, in_force.ruling, follow_up_plan(settings)),
+        calling_back=CallingBack(store, reloadable.active_rules, follow_up_plan(settings)),
         deliverer=Deliverer(store, channels, stopping=stopping),
         fetcher=fetcher,
         retrainer=Retrainer(
             store,
             settings.data_dir,
-            in_force.taxonomy,
+            reloadable.taxonomy,
             Options(settings.retraining.least_recall, settings.retraining.memory_mb),
             stopping,
         ),
@@ -93,15 +93,15 @@ def make_crew(base: Base, stopping: Callable[[], bool]) -> Crew:
     )
 
 
-def _make_in_force(base: Base) -> InForce:
+def _make_reloadable(base: Base) -> Reloadable:
     settings, store = base.settings, base.store
     taxonomy, cache = load_taxonomy(settings), settings.data_dir / "bundles"
     seen, zone = settings.watching, ZoneInfo(settings.hours.time_zone)
     serving = Serving(store, cache, taxonomy)
     shadowing = Shadowing(store, cache, taxonomy, seen.shadow_share, seen.shadow_tickets)
-    return InForce(
+    return Reloadable(
         taxonomy,
-        make_ruling(settings, store),
+        make_active_rules(settings, store),
         Wording(load_texts(settings)),
         serving,
         shadowing,
@@ -120,7 +120,7 @@ def _make_parser(settings: Settings, channels: Mapping[str, Channel]) -> Parser:
 
 def _make_pipeline(
     base: Base,
-    in_force: InForce,
+    reloadable: Reloadable,
     channels: Mapping[str, Channel],
     parser: Parser,
     dispatcher: Dispatcher,
@@ -139,14 +139,14 @@ def _make_pipeline(
         base.store,
         channels,
         parser,
-        _make_labelling(base, in_force),
+        _make_labelling(base, reloadable),
         SelfService(
-            in_force.wording,
-            Rates(in_force.wording, settings.satisfaction),
+            reloadable.wording,
+            Rates(reloadable.wording, settings.satisfaction),
             settings.progress,
             ZoneInfo(settings.hours.time_zone),
         ),
-        in_force.ruling.stands,
+        reloadable.active_rules.stands,
         Limits(limits.batch, limits.lease_seconds, limits.attempts),
         after_routing,
         lambda: base.doorbell.ring("deliver"),
@@ -154,21 +154,21 @@ def _make_pipeline(
     )
 
 
-def _make_labelling(base: Base, in_force: InForce) -> Labelling:
-    settings, ruling = base.settings, in_force.ruling
+def _make_labelling(base: Base, reloadable: Reloadable) -> Labelling:
+    settings, active_rules = base.settings, reloadable.active_rules
     acknowledging = Acknowledging(
         base.store,
         settings.acknowledgement,
-        ruling.calendars,
-        in_force.taxonomy.facets.get("type"),
-        in_force.wording,
+        active_rules.calendars,
+        reloadable.taxonomy.facets.get("type"),
+        reloadable.wording,
     )
     return Labelling(
         base.store,
-        in_force.serving.classify,
-        ruling,
+        reloadable.serving.classify,
+        active_rules,
         acknowledging,
-        declared(settings, in_force.taxonomy),
-        in_force.watching.note,
-        Fingerprinting(in_force.serving.fingerprints, settings.incidents.compared),
+        declared(settings, reloadable.taxonomy),
+        reloadable.watching.note,
+        Fingerprinting(reloadable.serving.fingerprints, settings.incidents.compared),
     )

@@ -14,7 +14,7 @@ from models.tables import IS_WAITING, agent, follow_up, ticket
 from models.ticket import LOADED_STATES, TicketState
 
 
-class Upkeep:
+class Maintenance:
     """Everything here may run twice, and by whoever holds the clock."""
 
     def __init__(self, db: Database) -> None:

@@ -20,7 +20,7 @@ _log = structlog.stdlib.get_logger(__name__)
 _PAGE = 500
 
 
-class Ruling:
+class ActiveRules:
     """Every worker has one, and refreshes it at least every five seconds."""
 
     def __init__(self, store: Store, first: Rules, calendars: Calendars) -> None:

@@ -10,7 +10,7 @@ from models.tables import outbound, telling, ticket
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Notified:
     """What one ticket's customer was told last. Times are seconds since the epoch."""
 
     state: str | None = None
@@ -18,15 +18,16 @@ class Told:
     late_for: float | None = None
 
 
-async def told(tx: Tx, ticket_id: str) -> Told:
+async def last(tx: Tx, ticket_id: str) -> Notified:
+    """What was told last, or blank values where nothing was yet."""
     t = telling.c
     query = select(t.state, t.told_at, t.late_for).where(t.ticket_id == ticket_id)
     row = (await tx.conn.execute(query)).one_or_none()
-    return Told() if row is None else Told(row.state, row.told_at or 0.0, row.late_for)
+    return Notified() if row is None else Notified(row.state, row.told_at or 0.0, row.late_for)
 
 
-async def note(tx: Tx, ticket_id: str, now: Told) -> None:
-    """Keeps what was told now."""
+async def record(tx: Tx, ticket_id: str, now: Notified) -> None:
+    """Keeps what was told now, in the place of what was told before."""
     values = {"state": now.state, "told_at": now.told_at, "late_for": now.late_for}
     statement = tx.upsert(telling).values(ticket_id=ticket_id, **values)
     await tx.conn.execute(

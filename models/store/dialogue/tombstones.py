@@ -1,4 +1,4 @@
-"""What is left of what was erased, so that it does not come back: a keyed hash of each name.
+"""Tombstones of what was erased, so that it does not come back: a keyed hash of each name.
 
 A mail server or a platform may deliver an old message once more, by whatever road. Its name
 (channel, account, external id, revision) is known again by its hash, and nothing else is: whoever
@@ -33,8 +33,8 @@ def erased(customer_id: ColumnElement[str]) -> ColumnElement[bool]:
     return exists().where(customer.c.id == customer_id, customer.c.erased_at.is_not(None))
 
 
-class Marks:
-    """What stands for the names of erased messages, and what arrives under these again."""
+class Tombstones:
+    """What stands for the names of erased messages, and refuses what arrives under these again."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
@@ -139,7 +139,7 @@ async def empty(tx: Tx, which: ColumnElement[bool]) -> None:
 
 
 async def leave_files(tx: Tx, hashes: Iterable[str | None]) -> None:
-    """Notes contents that may be nobody's now: see ``privacy.leftovers``."""
+    """Notes contents that may be nobody's now: see ``privacy.orphaned_blobs``."""
     await expect_files(tx, filter(None, hashes), 0.0)
 
 

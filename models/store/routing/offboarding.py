@@ -53,7 +53,7 @@ async def until_nothing_is_left(db: Database, body: Callable[[Tx], Awaitable[T]]
             continue
 
 
-class Leaving:
+class Offboarding:
     """A person's last day."""
 
     def __init__(self, db: Database) -> None:

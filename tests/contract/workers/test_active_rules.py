@@ -12,7 +12,7 @@ from config.sections import Hours
 from models.errors import Temporary
 from models.routing import Line, Rules
 from models.store import Store
-from models.store.dialogue.erased import leave_files
+from models.store.dialogue.tombstones import leave_files
 from models.store.learning.bundles import Keep
 from models.store.routing.rules import Version
 from models.training import Taxonomy
@@ -25,8 +25,8 @@ from workers.learning.watch_report import Limits, WatchReport
 from workers.messages.deliver import Deliverer
 from workers.monitoring import metrics
 from workers.monitoring.metrics import metrics_handler
+from workers.rules.active_rules import ActiveRules
 from workers.rules.hours import gaps
-from workers.rules.ruling import Ruling
 
 KEEP = Keep(seconds=90 * 86400.0, challengers=3, steps=3)
 
@@ -47,9 +47,9 @@ async def test_the_clock_places_anew_at_once_and_again_for_laggards(
     store: Store, clock: FakeClock
 ) -> None:
     first = Rules.model_validate(content(600.0, version="file"))
-    ruling = Ruling(store, first, Calendars(ALWAYS))
+    active_rules = ActiveRules(store, first, Calendars(ALWAYS))
     bell = Bell()
-    ticker = Ticker(store, Deliverer(store, {}), bell, ruling, 3, {}, (), {}, (), KEEP)
+    ticker = Ticker(store, Deliverer(store, {}), bell, active_rules, 3, {}, (), {}, (), KEEP)
     await store.rules.first(content(), "file")
     early = await waiting(store, "a", target=900.0)
     await ticker.tick()
@@ -77,15 +77,15 @@ async def test_files_that_cannot_be_deleted_do_not_stop_the_clock(
     async def away(_hashes: Collection[str], _grace: float) -> None:
         raise Temporary("the folder is not there")
 
-    ruling = Ruling(store, Rules.model_validate(content()), Calendars(ALWAYS))
-    ticker = Ticker(store, Deliverer(store, {}), Bell(), ruling, 3, {}, (), {}, (), KEEP)
+    active_rules = ActiveRules(store, Rules.model_validate(content()), Calendars(ALWAYS))
+    ticker = Ticker(store, Deliverer(store, {}), Bell(), active_rules, 3, {}, (), {}, (), KEEP)
     async with store.db.write() as tx:
         await leave_files(tx, ["ab" * 32])
     clock.pass_(901)
     monkeypatch.setattr(store.blobs, "delete", away)
     assert await ticker.tick()
     monkeypatch.undo()
-    assert await store.leftovers.delete() == 1, "it is still noted"
+    assert await store.orphaned_blobs.delete() == 1, "it is still noted"
 
 
 async def test_the_clock_clears_what_was_left_half_written(
@@ -97,13 +97,13 @@ async def test_the_clock_clears_what_was_left_half_written(
         asked.append(seconds)
         raise Temporary("the folder is not there")
 
-    ruling = Ruling(store, Rules.model_validate(content()), Calendars(ALWAYS))
-    ticker = Ticker(store, Deliverer(store, {}), Bell(), ruling, 3, {}, (), {}, (), KEEP)
+    active_rules = ActiveRules(store, Rules.model_validate(content()), Calendars(ALWAYS))
+    ticker = Ticker(store, Deliverer(store, {}), Bell(), active_rules, 3, {}, (), {}, (), KEEP)
     monkeypatch.setattr(store.blobs, "clear", away)
     assert await ticker.tick()
     assert asked == [900.0]
     monkeypatch.undo()
-    assert await store.leftovers.clear() == 0
+    assert await store.orphaned_blobs.clear() == 0
 
 
 async def test_rules_that_could_not_be_read_at_once_are_taken_over_at_the_next_look(
@@ -114,13 +114,13 @@ async def test_rules_that_could_not_be_read_at_once_are_taken_over_at_the_next_l
 
     await store.rules.first(content(), "file")
     first = Rules.model_validate(content(600.0, version="file"))
-    ruling = Ruling(store, first, Calendars(ALWAYS))
+    active_rules = ActiveRules(store, first, Calendars(ALWAYS))
     with monkeypatch.context() as patch:
         patch.setattr(store.rules, "get", away)
         with pytest.raises(Temporary):
-            await ruling.refresh()
-    assert await ruling.refresh()
-    assert ruling.book.general.version == "1"
+            await active_rules.refresh()
+    assert await active_rules.refresh()
+    assert active_rules.book.general.version == "1"
 
 
 async def test_a_missing_year_is_a_figure(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -148,7 +148,7 @@ class Person:
     talks: Sequence[Talk]
 
 
-class Joins:
+class CustomerLinks:
     """Who is the same person, and why."""
 
     def __init__(self, db: Database) -> None:
