@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, TypedDict, Unpack
+from typing import NamedTuple
 
 from models.complaint import Filing, filing
 from models.routing import Department, Needs, Rulebook, Rules
@@ -11,39 +11,19 @@ from router.needs import department, needs, sent_to, target, targets_of
 from router.sla import Calendar, Calendars
 
 
-class Facts(TypedDict):
-    """What is known of a ticket besides its labels; ``queued_at`` in seconds."""
-
-    lang: str
-    channel: str
-    account: str
-    lane: str
-    tier: str
-    queued_at: float
-
-
 @dataclass(frozen=True, slots=True)
-class Case:
-    """What the rules look at. ``labels`` maps facets to values; times in seconds.
+class Facts:
+    """What is known of a ticket besides its labels.
 
-    ``accepted`` is False where the classifier abstained on what decides the queue.
+    ``queued_at``: since when it waits, in seconds since the epoch.
     """
 
-    labels: Mapping[str, str]
-    accepted: bool
     lang: str
     channel: str
     account: str
     lane: str
     tier: str
     queued_at: float
-
-    @classmethod
-    def of(cls, labels: Labels, rules: Rules, **facts: Unpack[Facts]) -> "Case":
-        """A case of labels; a facet that is required and abstained leaves it to people."""
-        values = {name: label.value for name, label in labels.facets.items()}
-        routable = [labels.facets[f] for f in rules.required_facets if f in labels.facets]
-        return cls(values, all(label.accepted for label in routable), **facts)
 
 
 class Place(NamedTuple):
@@ -63,39 +43,49 @@ class Place(NamedTuple):
     department: str
 
 
-def placed(labels: Labels, book: Rulebook, calendars: Calendars, **facts: Unpack[Facts]) -> Place:
-    """Where a ticket belongs by the rules of its line and the hours of its team."""
-    domain = labels.facets["domain"].value if "domain" in labels.facets else ""
-    line = facts["channel"], facts["account"], domain
+def placed(labels: Labels, facts: Facts, book: Rulebook, calendars: Calendars) -> Place:
+    """Where a ticket belongs by the rules of its line and the hours of its team.
+
+    Where the classifier abstained on a facet that decides the queue, people decide.
+    """
+    values = {name: label.value for name, label in labels.facets.items()}
+    line = facts.channel, facts.account, values.get("domain", "")
     rules = book.of(*line)
-    return place(Case.of(labels, rules, **facts), rules, calendars.of(*line))
+    accepted = all(
+        labels.facets[facet].accepted for facet in rules.required_facets if facet in labels.facets
+    )
+    return place(values, facts, rules, calendars.of(*line), accepted=accepted)
 
 
-def place(case: Case, rules: Rules, calendar: Calendar) -> Place:
-    """What the rules make of a case.
+def place(
+    labels: Mapping[str, str], facts: Facts, rules: Rules, calendar: Calendar, *, accepted: bool
+) -> Place:
+    """What the rules make of a ticket; ``labels`` maps facets to values.
+
+    ``accepted`` is False where the classifier abstained on what decides the queue.
 
     Business targets are counted in the hours of the ticket's team. Closed hours move the
     beginning of the clock instead of making the target longer: relaxation and lateness are
     fractions and multiples of it, and must not grow by a night or a holiday.
     """
-    urgency = case.labels.get("urgency", "")
-    laid_at = department(case.labels, rules)
-    takes = _taking(laid_at, case, rules)
-    seconds = target(urgency, case.lane, case.tier, rules, channel=case.channel)
+    urgency = labels.get("urgency", "")
+    laid_at = department(labels, rules)
+    takes = _taking(laid_at, rules) if accepted else None
+    seconds = target(urgency, facts.lane, facts.tier, rules, channel=facts.channel)
     seconds = takes.seconds if takes else seconds
-    due = case.queued_at + seconds
-    if not takes and targets_of(case.channel, case.lane, rules).hours == "business":
-        opened = calendar.add_business_seconds(case.queued_at, seconds)
+    due = facts.queued_at + seconds
+    if not takes and targets_of(facts.channel, facts.lane, rules).hours == "business":
+        opened = calendar.add_business_seconds(facts.queued_at, seconds)
         due = due if opened is None else opened
-    due = min(due, case.queued_at + _limit(case.labels, rules, due - case.queued_at))
-    asked = needs(case.labels, case.accepted, case.lang, rules)
+    due = min(due, facts.queued_at + _limit(labels, rules, due - facts.queued_at))
+    asked = needs(labels, accepted, facts.lang, rules)
     return Place(
         needs=sent_to(asked, laid_at) if takes else asked,
-        clock_at=max(due - seconds, case.queued_at),
-        target=min(seconds, due - case.queued_at),
-        units=rules.units[case.lane],
+        clock_at=max(due - seconds, facts.queued_at),
+        target=min(seconds, due - facts.queued_at),
+        units=rules.units[facts.lane],
         rules_version=rules.version,
-        first=rules.tier_first.get(case.tier, ()),
+        first=rules.tier_first.get(facts.tier, ()),
         interrupts=urgency in rules.interrupting,
         department=laid_at,
     )
@@ -107,10 +97,10 @@ def filed(labels: Labels, rules: Rules) -> Filing | None:
     return filing(labels, department(values, rules), rules.repeat_days)
 
 
-def _taking(name: str, case: Case, rules: Rules) -> Department | None:
+def _taking(name: str, rules: Rules) -> Department | None:
     """The department that a complaint goes straight to, if there is one that takes them."""
     found = rules.departments.get(name)
-    return found if found and found.takes and case.accepted else None
+    return found if found and found.takes else None
 
 
 def _limit(labels: Mapping[str, str], rules: Rules, otherwise: float) -> float:

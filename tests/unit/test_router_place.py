@@ -8,7 +8,8 @@ import pytest
 
 from models.routing import Department, Line, Rulebook, Rules, Targets
 from models.ticket import Label, Labels
-from router.place import Case, Place, filed, place
+from router import place as placing
+from router.place import Facts, Place, filed, place
 from router.sla import Calendar, Calendars
 
 WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday")
@@ -32,9 +33,9 @@ def at(text: str) -> float:
 
 
 def placed(when: str, rules: Rules = RULES, **options: Any) -> Place:
+    labels = options.pop("labels", {"domain": "物流", "type": "咨询", "urgency": "一般"})
+    accepted = options.pop("accepted", True)
     values: dict[str, Any] = {
-        "labels": {"domain": "物流", "type": "咨询", "urgency": "一般"},
-        "accepted": True,
         "lang": "zh",
         "channel": "webchat",
         "account": "site",
@@ -42,7 +43,7 @@ def placed(when: str, rules: Rules = RULES, **options: Any) -> Place:
         "tier": "standard",
         "queued_at": at(when),
     }
-    return place(Case(**values | options), rules, HOURS)
+    return place(labels, Facts(**values | options), rules, HOURS, accepted=accepted)
 
 
 def test_within_hours_the_clock_begins_at_once() -> None:
@@ -122,8 +123,9 @@ def test_urgency_tier_and_channel_make_the_target() -> None:
 
 def test_a_calendar_that_never_opens_counts_natural_time() -> None:
     never = Calendar.of("UTC", {})
-    case = Case({"domain": "物流"}, True, "zh", "webchat", "site", "live", "standard", 1000.0)
-    assert place(case, RULES, never)[1:3] == (1000.0, 600.0)
+    facts = Facts("zh", "webchat", "site", "live", "standard", 1000.0)
+    where = place({"domain": "物流"}, facts, RULES, never, accepted=True)
+    assert (where.clock_at, where.target) == (1000.0, 600.0)
 
 
 @pytest.mark.parametrize(
@@ -146,12 +148,13 @@ def test_what_the_classifier_left_open_goes_to_people(
         for name, one in accepted.items()
     }
     rules = RULES.model_copy(update={"required_facets": ("domain", "type")})
-    case = Case.of(
+    where = placing.placed(
         Labels(facets=facets, bundle="b"),
-        rules,
-        lang="zh", channel="webchat", account="", lane="live", tier="", queued_at=0.0,
-    )  # fmt: skip
-    assert place(case, rules, HOURS).needs.skill_class == skill_class
+        Facts("zh", "webchat", "", "live", "", 0.0),
+        Rulebook(rules),
+        Calendars(HOURS),
+    )
+    assert where.needs.skill_class == skill_class
 
 
 def test_the_first_team_and_the_newest_line_that_fit_count() -> None:

@@ -148,9 +148,9 @@ def _make_pipeline(
         ),
         reloadable.active_rules.stands,
         Limits(limits.batch, limits.lease_seconds, limits.attempts),
-        after_routing,
-        lambda: base.doorbell.ring("deliver"),
-        stopping,
+        after_routing=after_routing,
+        after_answering=lambda: base.doorbell.ring("deliver"),
+        stopping=stopping,
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import uuid4
 
 import structlog
@@ -50,6 +51,21 @@ _INDEX_AT_ONCE, _INDEX_BATCHES = 50, 5
 second's work, and the write lock for some milliseconds each time."""
 
 
+@dataclass(frozen=True, slots=True)
+class ClockOptions:
+    """What the clock is told by the settings.
+
+    ``attempts``: lone attempts before an envelope is parked. ``presence_seconds``: how long a
+    presence may last, by presence; after those of ``back_to_ready`` the person is ready again.
+    ``keep``: which classifier bundles are kept.
+    """
+
+    attempts: int
+    presence_seconds: Mapping[str, float]
+    back_to_ready: Collection[str]
+    keep: Keep
+
+
 class Ticker:
     """One clock ticks for all: the holder of an SQL lease; the others stand by."""
 
@@ -59,29 +75,19 @@ class Ticker:
         deliverer: Deliverer,
         doorbell: Doorbell,
         active_rules: ActiveRules,
-        attempts: int,
-        limits: Mapping[str, float],
-        back_to_ready: Collection[str],
+        options: ClockOptions,
         effects: Mapping[str, Effect],
         followers: Sequence[Follower],
-        keep: Keep,
     ) -> None:
-        """``limits``: seconds that a presence may last, by presence.
-
-        ``effects``: what each kind of timer brings about; ``followers`` act on events; ``keep``:
-        which classifier bundles are kept.
-        """
-        self._effects = effects
-        self._followers = followers
-        self._keep = keep
-        self._limits = limits
-        self._back_to_ready = back_to_ready
+        """``effects``: what each kind of timer brings about; ``followers`` act on events."""
         self._store = store
         self._deliverer = deliverer
         self._doorbell = doorbell
         self._active_rules = active_rules
+        self._options = options
+        self._effects = effects
+        self._followers = followers
         self._rekey_at: Sequence[int] = (0,)
-        self._attempts = attempts
         self._holder = str(uuid4())
         self._held: Held | None = None
         self._ticks = 0
@@ -135,7 +141,7 @@ class Ticker:
                 await self._store.leases.drop(self._held)
 
     async def _free_envelopes(self) -> None:
-        freed = await self._store.envelopes.expire(self._attempts)
+        freed = await self._store.envelopes.expire(self._options.attempts)
         if freed:
             _log.warning("leases expired", envelopes=freed)
             await self._doorbell.ring("drain.live")
@@ -168,7 +174,7 @@ class Ticker:
     async def _limit_presence(self) -> None:
         agents = self._store.agents
         ended = await agents.end_shifts()
-        back = await agents.overstay(self._limits, self._back_to_ready)
+        back = await agents.overstay(self._options.presence_seconds, self._options.back_to_ready)
         if ended or back:
             await self._doorbell.ring("dispatch")
 
@@ -214,7 +220,7 @@ class Ticker:
         await self._store.watching.forget(int(now // 86400.0) - _KEEP_COUNTS_DAYS)
         await self._store.agents.forget_credentials()
         await self._store.processes.forget()
-        for bundle_id in await self._store.bundles.drop(self._keep):
+        for bundle_id in await self._store.bundles.drop(self._options.keep):
             _log.info("bundle dropped", bundle=bundle_id)
 
     async def _delete_orphaned_blobs(self) -> None:

@@ -14,6 +14,7 @@ from models.store.routing.unlabelled import Unlabelled
 from models.ticket import Label, Labels, Reason, TicketState
 from router.keys import rekeyed
 from router.needs import needs
+from router.place import Facts
 from workers.dialogue.acknowledging import Acknowledging
 from workers.rules.active_rules import ActiveRules
 
@@ -114,8 +115,7 @@ class Labelling:
     async def _routed(
         self, ticket: Unlabelled, labels: Labels, lang: str, fingerprint: StoredFingerprint | None
     ) -> Routed:
-        place = self._active_rules.place(
-            labels,
+        facts = Facts(
             lang=lang,
             channel=ticket.channel,
             account=ticket.account,
@@ -123,6 +123,7 @@ class Labelling:
             tier=ticket.tier,
             queued_at=ticket.queued_at,
         )
+        place = self._active_rules.place(labels, facts)
         rules = self._active_rules.book.general
         wants = needs({}, False, lang, rules) if ticket.troubled else place.needs
         words = None

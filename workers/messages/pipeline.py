@@ -80,13 +80,15 @@ class Pipeline:
         self_service: SelfService,
         stands: Stands,
         limits: Limits,
+        *,
         after_routing: Callable[[], Awaitable[object]],
         after_answering: Callable[[], Awaitable[object]],
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         """When ``stopping`` says so, no other batch is begun.
 
-        ``after_answering``: what follows once an aside was answered.
+        ``after_routing`` is called once tickets were routed, ``after_answering`` once a message
+        was answered without an agent.
         """
         self._store = store
         self._channels = channels

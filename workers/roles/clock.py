@@ -5,12 +5,11 @@ import time
 
 import structlog
 
-from config.sections import Retraining
 from config.settings import Settings
 from models.store.learning.bundles import Keep
 from workers.assembly.automation import make_effects, make_followers
 from workers.assembly.wiring import make_active_rules, make_channels, opened
-from workers.effects.clock import Ticker
+from workers.effects.clock import ClockOptions, Ticker
 from workers.messages.deliver import Deliverer
 from workers.processes.heartbeat import heartbeat
 from workers.roles.door import until_told
@@ -28,12 +27,9 @@ async def run(settings: Settings) -> None:
             deliverer,
             base.doorbell,
             make_active_rules(settings, base.store),
-            settings.pipeline.attempts,
-            settings.desk.presence_seconds,
-            settings.desk.back_to_ready,
+            _options(settings),
             make_effects(settings),
             make_followers(settings),
-            _keep(settings.retraining),
         )
         ticking = asyncio.create_task(ticker.run())
         stopping = asyncio.create_task(until_told())
@@ -50,5 +46,11 @@ async def run(settings: Settings) -> None:
             task.result()
 
 
-def _keep(asked: Retraining) -> Keep:
-    return Keep(asked.kept_days * 86400.0, asked.kept_challengers, asked.kept_steps)
+def _options(settings: Settings) -> ClockOptions:
+    bundles = settings.retraining
+    return ClockOptions(
+        attempts=settings.pipeline.attempts,
+        presence_seconds=settings.desk.presence_seconds,
+        back_to_ready=settings.desk.back_to_ready,
+        keep=Keep(bundles.kept_days * 86400.0, bundles.kept_challengers, bundles.kept_steps),
+    )

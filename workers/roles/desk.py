@@ -18,7 +18,7 @@ from models.store import Store
 from models.store.tickets.handling import Ticket
 from models.ticket import Labels
 from router.keys import rekeyed
-from router.place import filed
+from router.place import Facts, filed
 from workers.assembly.automation import follower_names
 from workers.assembly.wiring import (
     Base,
@@ -106,8 +106,7 @@ async def _placing(
     tier = await store.people.tier(ticket.customer_id)
 
     def place(labels: Labels, queued_at: float) -> Route:
-        where = active_rules.place(
-            labels,
+        facts = Facts(
             lang=ticket.lang,
             channel=ticket.channel,
             account=account,
@@ -115,6 +114,7 @@ async def _placing(
             tier=tier,
             queued_at=queued_at,
         )
+        where = active_rules.place(labels, facts)
         rekey = partial(rekeyed, rules=active_rules.book.general)
         return Route(where.needs, where.target, where.clock_at, rekey)
 

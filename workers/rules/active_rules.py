@@ -1,8 +1,8 @@
 """The rules and hours that hold now: published versions, taken over between two rounds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Unpack
+from dataclasses import fields, replace
+from typing import Any
 
 import structlog
 from pydantic import ValidationError
@@ -18,6 +18,8 @@ from router.sla import Calendars
 _log = structlog.stdlib.get_logger(__name__)
 
 _PAGE = 500
+
+_FACTS = tuple(field.name for field in fields(Facts))
 
 
 class ActiveRules:
@@ -66,9 +68,9 @@ class ActiveRules:
         """Where a ticket stands that waits; one key orders the tickets of all lines."""
         return position(ticket, now, self.book.general)
 
-    def place(self, labels: Labels, **facts: Unpack[Facts]) -> Place:
+    def place(self, labels: Labels, facts: Facts) -> Place:
         """As ``router.place.placed`` has it, by the rules and hours in force."""
-        return placed(labels, self.book, self.calendars, **facts)
+        return placed(labels, facts, self.book, self.calendars)
 
     async def rekey(self) -> int:
         """Looks at every waiting ticket with the rules in force now; returns how many changed.
@@ -90,15 +92,8 @@ class ActiveRules:
     def _rekeyed(
         self, row: Mapping[str, Any], now: float, people: Mapping[str, str]
     ) -> dict[str, Any] | None:
-        where = self.place(
-            Labels.model_validate(row["labels"]),
-            lang=row["lang"],
-            channel=row["channel"],
-            account=row["account"],
-            lane=row["lane"],
-            tier=row["tier"],
-            queued_at=row["queued_at"],
-        )
+        facts = Facts(**{name: row[name] for name in _FACTS})
+        where = self.place(Labels.model_validate(row["labels"]), facts)
         if where.rules_version == row["rules_version"]:
             return None
         first = [people[login] for login in where.first if login in people]

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from models.routing import Needs, Rulebook, Waiting
 from router.figures import differences, figures
-from router.place import placed
+from router.place import Facts, placed
 from router.simulate import Job, Shift, play
 from router.sla import Calendars
 from workers.rules.bound import Group, bound
@@ -88,10 +88,7 @@ def _versions(book: Rulebook) -> list[str]:
 
 def _job(arrival: Arrival, book: Rulebook, calendars: Calendars) -> Job:
     """A ticket as the workers would place it."""
-    where = placed(
-        arrival.labels,
-        book,
-        calendars,
+    facts = Facts(
         lang=arrival.lang,
         channel=arrival.channel,
         account=arrival.account,
@@ -99,6 +96,7 @@ def _job(arrival: Arrival, book: Rulebook, calendars: Calendars) -> Job:
         tier=arrival.tier,
         queued_at=arrival.at,
     )
+    where = placed(arrival.labels, facts, book, calendars)
     waiting = Waiting(
         ticket_id=arrival.ticket_id,
         epoch=1,

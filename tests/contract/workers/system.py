@@ -191,8 +191,8 @@ class System:
             ),
             self.active_rules.stands,
             Limits(8, 30.0, 3),
-            self.dispatcher.run,
-            self.answered,
+            after_routing=self.dispatcher.run,
+            after_answering=self.answered,
         )
         self.answers = 0
         self.deliverer = Deliverer(store, channels)

@@ -20,7 +20,7 @@ from router.sla import Calendars
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import waiting
 from tests.contract.store.test_rules import ALWAYS, content
-from workers.effects.clock import Ticker
+from workers.effects.clock import ClockOptions, Ticker
 from workers.learning.watch_report import Limits, WatchReport
 from workers.messages.deliver import Deliverer
 from workers.monitoring import metrics
@@ -28,7 +28,7 @@ from workers.monitoring.metrics import metrics_handler
 from workers.rules.active_rules import ActiveRules
 from workers.rules.hours import gaps
 
-KEEP = Keep(seconds=90 * 86400.0, challengers=3, steps=3)
+OPTIONS = ClockOptions(3, {}, (), Keep(seconds=90 * 86400.0, challengers=3, steps=3))
 
 
 class Bell:
@@ -49,7 +49,7 @@ async def test_the_clock_places_anew_at_once_and_again_for_laggards(
     first = Rules.model_validate(content(600.0, version="file"))
     active_rules = ActiveRules(store, first, Calendars(ALWAYS))
     bell = Bell()
-    ticker = Ticker(store, Deliverer(store, {}), bell, active_rules, 3, {}, (), {}, (), KEEP)
+    ticker = Ticker(store, Deliverer(store, {}), bell, active_rules, OPTIONS, {}, ())
     await store.rules.first(content(), "file")
     early = await waiting(store, "a", target=900.0)
     await ticker.tick()
@@ -78,7 +78,7 @@ async def test_files_that_cannot_be_deleted_do_not_stop_the_clock(
         raise Temporary("the folder is not there")
 
     active_rules = ActiveRules(store, Rules.model_validate(content()), Calendars(ALWAYS))
-    ticker = Ticker(store, Deliverer(store, {}), Bell(), active_rules, 3, {}, (), {}, (), KEEP)
+    ticker = Ticker(store, Deliverer(store, {}), Bell(), active_rules, OPTIONS, {}, ())
     async with store.db.write() as tx:
         await leave_files(tx, ["ab" * 32])
     clock.pass_(901)
@@ -98,7 +98,7 @@ async def test_the_clock_clears_what_was_left_half_written(
         raise Temporary("the folder is not there")
 
     active_rules = ActiveRules(store, Rules.model_validate(content()), Calendars(ALWAYS))
-    ticker = Ticker(store, Deliverer(store, {}), Bell(), active_rules, 3, {}, (), {}, (), KEEP)
+    ticker = Ticker(store, Deliverer(store, {}), Bell(), active_rules, OPTIONS, {}, ())
     monkeypatch.setattr(store.blobs, "clear", away)
     assert await ticker.tick()
     assert asked == [900.0]

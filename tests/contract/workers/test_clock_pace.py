@@ -14,11 +14,11 @@ from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import envelope, waiting
 from tests.contract.store.test_rules import ALWAYS, content
 from tests.contract.workers.test_active_rules import Bell
-from workers.effects.clock import Ticker
+from workers.effects.clock import ClockOptions, Ticker
 from workers.messages.deliver import Deliverer
 from workers.rules.active_rules import ActiveRules
 
-KEEP = Keep(seconds=90 * 86400.0, challengers=3, steps=3)
+OPTIONS = ClockOptions(3, {}, (), Keep(seconds=90 * 86400.0, challengers=3, steps=3))
 
 FLOOD = 128
 PATIENCE = 10.0
@@ -35,9 +35,7 @@ class Listener:
 def _ticker(store: Store, listener: Listener) -> Ticker:
     active_rules = ActiveRules(store, Rules.model_validate(content()), Calendars(ALWAYS))
     follower = Follower("listener", frozenset({"said"}), listener)
-    return Ticker(
-        store, Deliverer(store, {}), Bell(), active_rules, 3, {}, (), {}, (follower,), KEEP
-    )
+    return Ticker(store, Deliverer(store, {}), Bell(), active_rules, OPTIONS, {}, (follower,))
 
 
 async def _say(store: Store) -> None:
