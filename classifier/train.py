@@ -73,7 +73,7 @@ def train(
             one whose examples are all of one conversation or near-duplicates.
     """
     with threadpool_limits(limits=1, user_api="blas"):
-        return _learnt(data, taxonomy, config or TrainConfig(), groups, now, progress)
+        return _train(data, taxonomy, config or TrainConfig(), groups, now, progress)
 
 
 _MANY, _FOLDS_OF_MANY = 20_000, 3
@@ -81,7 +81,7 @@ _MANY, _FOLDS_OF_MANY = 20_000, 3
 seen four fifths, and five of those would take half of the training."""
 
 
-def _learnt(
+def _train(
     data: Sequence[Example],
     taxonomy: Taxonomy,
     config: TrainConfig,
@@ -98,17 +98,10 @@ def _learnt(
     _check_held_out(fold_of, tasks)
     progress("features", 0.1)
     trial = _best(data, taxonomy, fold_of, tasks, config, progress)
-    config, tasks, scores = trial.config, trial.tasks, trial.scores
+    config, tasks = trial.config, trial.tasks
     curves = learning_curves(fold_of, trial.corpus, tasks, trial.raw, config, progress)
     vocabulary, matrix = trial.corpus.seen_in(np.ones(len(data), np.bool_))
-    fitted = [
-        _mixed(matrix, task, raw, counts, config)
-        for task, raw, counts in zip(tasks, trial.raw, trial.judged, strict=True)
-    ]
-    calibrations = [
-        calibrate.fit(found[counts], task.truth[counts])
-        for task, found, counts in zip(tasks, scores, trial.judged, strict=True)
-    ]
+    learnt = _fitted(trial, matrix)
     progress("fit", 0.95)
     figures = _figures(fold_of, trial.probabilities, tasks, taxonomy)
     for task, curve in zip(tasks, curves, strict=True):
@@ -132,13 +125,28 @@ def _learnt(
         taxonomy=taxonomy,
         config=config.features,
         vocabulary=vocabulary,
-        heads=_heads(tasks, scores, config),
-        weights=np.ascontiguousarray(np.concatenate([weights for weights, _ in fitted], axis=1)),
-        intercepts=np.concatenate([intercepts for _, intercepts in fitted]),
-        slopes=np.concatenate([np.full(len(each.offsets), each.slope) for each in calibrations]),
-        bends=np.concatenate([np.full(len(each.offsets), each.bend) for each in calibrations]),
-        offsets=np.concatenate([each.offsets for each in calibrations]),
+        heads=_heads(tasks, trial.scores, config),
+        **learnt,
     )
+
+
+def _fitted(trial: "_Trial", matrix: csr_matrix) -> dict[str, Floats]:
+    """The arrays of a bundle, the columns of all facets side by side: see ``Bundle``."""
+    machines = [
+        _mixed(matrix, task, raw, counts, trial.config)
+        for task, raw, counts in zip(trial.tasks, trial.raw, trial.judged, strict=True)
+    ]
+    calibrations = [
+        calibrate.fit(found[counts], task.truth[counts])
+        for task, found, counts in zip(trial.tasks, trial.scores, trial.judged, strict=True)
+    ]
+    return {
+        "weights": np.ascontiguousarray(np.concatenate([each for each, _ in machines], axis=1)),
+        "intercepts": np.concatenate([each for _, each in machines]),
+        "slopes": np.concatenate([np.full(len(c.offsets), c.slope) for c in calibrations]),
+        "bends": np.concatenate([np.full(len(c.offsets), c.bend) for c in calibrations]),
+        "offsets": np.concatenate([c.offsets for c in calibrations]),
+    }
 
 
 class _Trial(NamedTuple):

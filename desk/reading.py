@@ -159,11 +159,6 @@ async def show(request: web.Request) -> web.Response:
     senders = await store.people.senders([identity, *_identities(log)])
     waits = await services.waiting(ticket.id) if person.ranks(Role.SUPERVISOR) else None
     offer = (await store.transfers.of([ticket.id])).get(ticket.id)
-    decided = [
-        (row, await needs_of(services, row["decision"].get("skill_class") or ticket.skill_class))
-        for row in await store.tickets.decisions(ticket.id)
-    ]
-    related = await store.tickets.of_conversation(ticket.conversation_id)
     problem = why_unsent(request, ticket.channel)
     way = await store.conversations.way_back(ticket.conversation_id)
     late = await store.clocks.behind(ticket.id)
@@ -189,23 +184,41 @@ async def show(request: web.Request) -> web.Response:
             "delivery_problem": problem,
             "reply_doubt": reply_doubt(services, ticket.channel, way),
             "answers_to": _elsewhere(way.route.address, senders.get(identity)),
-            "decisions": [
-                decision_json(row, needs, names, services.explain) for row, needs in decided
-            ],
+            "decisions": await _decisions(services, ticket, names),
             "waits": None if waits is None else waits_json(waits),
             "history": history_json(
                 await store.events.of_ticket(ticket.id),
                 await store.tickets.history(ticket.id),
                 names,
             ),
-            "related": [
-                {"id": t.id, "number": t.number, "state": t.state}
-                for t in related
-                if t.id != ticket.id
-            ],
+            "related": await _related(services, ticket),
             "links": await links_json(request, ticket, names),
         }
     )
+
+
+async def _decisions(
+    services: DeskServices, ticket: Ticket, names: Mapping[str, str]
+) -> list[Json]:
+    """Why it was given to whoever had it, with the needs that it had then."""
+    return [
+        decision_json(
+            row,
+            await needs_of(services, row["decision"].get("skill_class") or ticket.skill_class),
+            names,
+            services.explain,
+        )
+        for row in await services.store.tickets.decisions(ticket.id)
+    ]
+
+
+async def _related(services: DeskServices, ticket: Ticket) -> list[Json]:
+    """The other tickets of its conversation."""
+    return [
+        {"id": other.id, "number": other.number, "state": other.state}
+        for other in await services.store.tickets.of_conversation(ticket.conversation_id)
+        if other.id != ticket.id
+    ]
 
 
 def standing_json(

@@ -253,10 +253,6 @@ def entry_json(
     """
     keys = keys_of(entry, find, revealed=revealed)
     entry = entry if revealed else shown(entry, find)
-    if entry.side == "us":
-        author = names.get(entry.agent_id or "")
-    else:
-        author = caller(senders.get(entry.identity_id or ""))
     return {
         "seq": entry.seq,
         "side": entry.side,
@@ -280,11 +276,18 @@ def entry_json(
         "encrypted": entry.encrypted,
         "earlier": [{"text": v["text"], "at": v["at"]} for v in entry.versions[:-1]],
         "withdrawn_at": entry.withdrawn_at,
-        "author": author or None,
+        "author": _author(entry, senders, names),
         "state": entry.state or None,
         "error": entry.error,
         "waits_because": waits_because if entry.state == "queued" else None,
     }
+
+
+def _author(entry: Entry, senders: Mapping[str, Sender], names: Mapping[str, str]) -> str | None:
+    """Who wrote a line of a conversation, as others may know them; None if nothing is known."""
+    if entry.side == "us":
+        return names.get(entry.agent_id or "") or None
+    return caller(senders.get(entry.identity_id or "")) or None
 
 
 def decision_json(

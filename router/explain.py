@@ -185,29 +185,29 @@ def why_not_yet(
         facts={
             "ticket_id": ticket.ticket_id,
             "reason": reason,
-            "needs": standing.needs.skill_class,
-            "relax_step": standing.step,
-            "key": standing.key,
-            "late": standing.late,
             "waited_seconds": waited,
             "due_in_seconds": due,
-            "matching": standing.online,
-            "free": standing.free,
-            "removed": dict(standing.removed),
-            "agents": {
-                outcome: list(agents)
-                for outcome, agents in (
-                    ("free", kept.free),
-                    *kept.removed.items(),
-                    ("offline", kept.offline),
-                )
-                if agents
-            },
-            "next_step_at": standing.next_step_at,
-            "next_matching": standing.next_online,
+            **_standing_facts(standing, kept),
         },
         text=_sentence(clauses),
     )
+
+
+def _standing_facts(standing: Standing, kept: Eligibility) -> dict[str, object]:
+    """What of a queue and its agents decides how long a ticket waits."""
+    agents = (("free", kept.free), *kept.removed.items(), ("offline", kept.offline))
+    return {
+        "needs": standing.needs.skill_class,
+        "relax_step": standing.step,
+        "key": standing.key,
+        "late": standing.late,
+        "matching": standing.online,
+        "free": standing.free,
+        "removed": dict(standing.removed),
+        "agents": {outcome: list(ids) for outcome, ids in agents if ids},
+        "next_step_at": standing.next_step_at,
+        "next_matching": standing.next_online,
+    }
 
 
 def _helped_by(reason: str, standing: Standing, kept: Eligibility) -> Text:

@@ -63,17 +63,7 @@ class TicketLabels:
                     updated_at=tx.now,
                 )
             )
-            kept = {
-                "id": tx.new_id(),
-                "ticket_id": ticket_id,
-                "agent_id": agent_id,
-                "at": tx.now,
-                "facet": facet,
-                "before": before,
-                "after": value,
-                "upto": await _last_seq(tx, row["conversation_id"]),
-            }
-            await tx.insert(correction, [kept])
+            await _keep_correction(tx, row, facet, before, label)
             if facet == FACET:
                 await file_by_hand(tx, row, file(labels), agent_id)
             tx.emit(
@@ -87,6 +77,21 @@ class TicketLabels:
             if place is not None and row["state"] == TicketState.WAITING:
                 await _reroute(tx, row, *place(labels, row["queued_at"]))
         return label
+
+
+async def _keep_correction(tx: Tx, row: Fields, facet: str, before: str, label: Label) -> None:
+    """What retraining learns from: both labels, and how much of the conversation was there."""
+    kept = {
+        "id": tx.new_id(),
+        "ticket_id": row["id"],
+        "agent_id": label.by,
+        "at": tx.now,
+        "facet": facet,
+        "before": before,
+        "after": label.value,
+        "upto": await _last_seq(tx, row["conversation_id"]),
+    }
+    await tx.insert(correction, [kept])
 
 
 async def _reroute(
