@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from models.errors import ShouliError
+from models.remedies import remedy
 
 _SECRET = re.compile(r"secret|token|passw|key|credential|signing|url\b", re.IGNORECASE)
 """Settings with such names are never echoed; an address may hold a password."""
@@ -118,55 +119,15 @@ def _siblings(model: type[BaseModel], path: Sequence[str]) -> list[str]:
     return list(model.model_fields)
 
 
-_REMEDIES: dict[str, tuple[str, str]] = {
-    "missing": ("必须填写。", "Must be given."),
-    "int_parsing": ("应为整数。", "Must be a whole number."),
-    "int_type": ("应为整数。", "Must be a whole number."),
-    "int_from_float": ("应为整数。", "Must be a whole number."),
-    "float_parsing": ("应为数字。", "Must be a number."),
-    "float_type": ("应为数字。", "Must be a number."),
-    "bool_parsing": ("应为 true 或 false。", "Must be true or false."),
-    "bool_type": ("应为 true 或 false。", "Must be true or false."),
-    "string_type": ("应为带引号的文字。", "Must be text in quotes."),
-    "path_type": ("应为带引号的路径。", "Must be a path in quotes."),
-    "greater_than": ("应大于 {gt}。", "Must be more than {gt}."),
-    "greater_than_equal": ("应不小于 {ge}。", "Must be at least {ge}."),
-    "less_than": ("应小于 {lt}。", "Must be less than {lt}."),
-    "less_than_equal": ("应不大于 {le}。", "Must be at most {le}."),
-    "dict_type": ("应为一节（[…]）。", "Must be a section ([…])."),
-    "model_type": ("应为一节（[…]）。", "Must be a section ([…])."),
-    "tuple_type": ("应为列表，例如 [\"…\"]。", "Must be a list, for example [\"…\"]."),
-    "too_short": ("至少要有 {min_length} 项。", "Must have at least {min_length} item(s)."),
-    "too_long": ("最多 {max_length} 项。", "May have {max_length} item(s) at most."),
-    "string_too_short": (
-        "至少要有 {min_length} 个字符。", "Must have at least {min_length} character(s)."
-    ),
-    "string_too_long": (
-        "最多 {max_length} 个字符。", "May have {max_length} character(s) at most."
-    ),
-    "string_pattern_mismatch": ("应符合 {pattern}。", "Must match {pattern}."),
-    "date_from_datetime_parsing": ("应为日期，例如 2026-10-01。", "Must be a date: 2026-10-01."),
-    "date_parsing": ("应为日期，例如 2026-10-01。", "Must be a date: 2026-10-01."),
-}  # fmt: skip
-
-
 def _remedy(detail: ErrorDetails, siblings: Sequence[str]) -> tuple[str, str]:
-    kind, context = detail["type"], detail.get("ctx", {})
+    kind = detail["type"]
     if kind == "extra_forbidden":
         meant = _meant(str(detail["loc"][-1]), siblings)
         hint = (f"是不是 {meant}？", f" Did you mean {meant}?") if meant else ("", "")
         return f"没有这个设置。{hint[0]}", f"No such setting.{hint[1]}"
-    if kind in ("literal_error", "enum"):
-        either = context["expected"]
-        listed = either.replace(", ", "、").replace(" or ", "、")
-        return f"只能是 {listed}。", f"Must be one of {either}."
-    if kind == "value_error":
-        zh, _, en = str(context["error"]).partition(" / ")
-        return f"{zh}。", f"{en or zh}."
-    if kind in _REMEDIES:
-        zh, en = _REMEDIES[kind]
-        return zh.format_map(context), en.format_map(context)
-    return f"不合要求：{detail['msg']}。", f"{detail['msg']}."
+    if kind in ("dict_type", "model_type"):
+        return "应为一节（[…]）。", "Must be a section ([…])."
+    return remedy(detail)
 
 
 def _meant(key: str, siblings: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """The people at the desk: who is there, and what an admin says of them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
@@ -25,6 +26,7 @@ async def list_agents(request: web.Request) -> web.Response:
 async def add(request: web.Request) -> web.Response:
     person = in_person(request, Role.ADMIN)
     asked = await bodies.read(request, bodies.NewAgent)
+    _check_skills(request, asked.skills)
     agents = request.app[SERVICES].store.agents
     hashed = await request.app[PASSWORDS].hash(asked.password)
     try:
@@ -63,6 +65,7 @@ async def change(request: web.Request) -> web.Response:
 
 async def _values(request: web.Request, asked: bodies.ChangeAgent) -> dict[str, Any]:
     given = asked.model_dump(exclude_none=True)
+    _check_skills(request, asked.skills or {})
     if not given:
         words = Words("没有要修改的字段。", "There is nothing to change.")
         raise Refusal(422, "missing_field", words)
@@ -73,6 +76,16 @@ async def _values(request: web.Request, asked: bodies.ChangeAgent) -> dict[str, 
     if given.pop("disabled", None) is not None:
         given["disabled_at"] = await _now(request) if asked.disabled else None
     return given
+
+
+def _check_skills(request: web.Request, skills: Mapping[str, int]) -> None:
+    """Raises ``Refusal`` 422 for what no ticket could ever ask for."""
+    taxonomy = request.app[SERVICES].taxonomy
+    for skill in skills:
+        if wrong := taxonomy.no_skill(skill):
+            raise Refusal(
+                422, "invalid_field", Words(f"{wrong[0]}。", f"{wrong[1]}."), field="skills"
+            )
 
 
 async def _now(request: web.Request) -> float:

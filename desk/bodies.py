@@ -9,7 +9,8 @@ from pydantic_core import ErrorDetails
 
 from desk.errors import Refusal
 from desk.services import Words
-from models.agent import Role
+from models.agent import LOGIN, SHORTEST_PASSWORD, Role
+from models.remedies import remedy
 from models.training import no_words
 
 MOST_BYTES = 256 * 1024
@@ -19,26 +20,28 @@ MOST_BYTES = 256 * 1024
 def _printable(text: str) -> str:
     # PostgreSQL stores no NUL in text.
     if "\0" in text:
-        raise ValueError("must not contain NUL characters")
+        raise ValueError("不能含 NUL 字符 / must not contain NUL characters")
     return text
 
 
 def _wordy(text: str) -> str:
     if not text.strip():
-        raise ValueError("must not be blank")
+        raise ValueError("不能为空白 / must not be blank")
     return text
 
 
 def _http_address(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
-        raise ValueError("must be an http(s) address without a user name")
+        raise ValueError(
+            "应为不带用户名的 http(s) 地址 / must be an http(s) address without a user name"
+        )
     return text
 
 
 def _word(text: str) -> str:
     if no_words([text]):
-        raise ValueError("must be 2 to 20 Chinese characters")
+        raise ValueError("应为 2 到 20 个汉字 / must be 2 to 20 Chinese characters")
     return text
 
 
@@ -55,7 +58,7 @@ Why = Annotated[Wordy, Field(min_length=1, max_length=500)]
 Skills = dict[
     Annotated[Line, Field(min_length=1, max_length=64)], Annotated[int, Field(ge=1, le=5)]
 ]
-Password = Annotated[str, Field(min_length=10, max_length=1024)]
+Password = Annotated[str, Field(min_length=SHORTEST_PASSWORD, max_length=1024)]
 Capacity = Annotated[int, Field(ge=0, le=100)]
 Seq = Annotated[int, Field(ge=0, lt=2**31)]
 """Of a message in its conversation."""
@@ -187,7 +190,7 @@ class Decide(Body):
 
 
 class NewAgent(Body):
-    login: Annotated[str, Field(pattern=r"^[0-9A-Za-z._@-]{1,64}$")]
+    login: Annotated[str, Field(pattern=f"^{LOGIN.pattern}$")]
     name: Name
     role: Role
     password: Password
@@ -423,4 +426,5 @@ def _words(detail: ErrorDetails, field: str) -> Words:
             return Words(f"未知字段 {field}，请删去。", f"Unknown field {field}; leave it out.")
         case "missing_field":
             return Words(f"缺少字段 {field}。", f"The field {field} is missing.")
-    return Words(f"字段 {field} 的值无效。", f"The field {field} is wrong: {detail['msg']}.")
+    zh, en = remedy(detail)
+    return Words(f"字段 {field}：{zh}", f"The field {field}: {en}")

@@ -30,7 +30,7 @@ class After(Body):
 
 def _file_name(text: str) -> str:
     if not text.isprintable() or text.strip(" .") == "" or set(text) & set('/\\:*?"<>|'):
-        raise ValueError("must be a file name without a path")
+        raise ValueError("应为不带路径的文件名 / must be a file name without a path")
     return text
 
 

@@ -24,7 +24,7 @@ class Rating(bodies.Body):
     @model_validator(mode="after")
     def _says_something(self) -> "Rating":
         if self.score is None and self.solved is None:
-            raise ValueError("score or solved is needed")
+            raise ValueError("score 和 solved 至少要有一个 / score or solved is needed")
         return self
 
 

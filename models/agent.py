@@ -1,7 +1,12 @@
 """The people who answer."""
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+LOGIN = re.compile(r"[0-9A-Za-z._@-]{1,64}")
+SHORTEST_PASSWORD = 10
+"""Characters, as at the desk so on the command line."""
 
 
 class Role(StrEnum):

@@ -111,6 +111,20 @@ class Taxonomy(BaseModel):
             )
         return words
 
+    def no_skill(self, skill: str) -> tuple[str, str] | None:
+        """Why no ticket could ever ask for this skill, in Chinese and English; None: it could."""
+        facet, _, value = skill.partition(":")
+        if facet in self.facets and value not in self.facets[facet].classes:
+            known = self.facets[facet].classes
+            return (
+                f"技能“{skill}”在分类体系里没有；有：{'、'.join(known)}",
+                f"The skill “{skill}” is not in the taxonomy; there are: {', '.join(known)}",
+            )
+        meant = [f"{each}:{skill}" for each in self.facets if skill in self.facets[each].classes]
+        if meant:
+            return f"技能“{skill}”要写全：{'、'.join(meant)}", f"Write {' or '.join(meant)}"
+        return None
+
     def with_words(self, words: Sequence[str]) -> Self:
         """The same with more words that are never cut apart."""
         return self.model_copy(update={"words": tuple(dict.fromkeys((*self.words, *words)))})

@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from models.errors import Rejected
+from models.remedies import remedy
 
 _Name = Annotated[str, Field(min_length=1, max_length=255)]
 _MAX_REVISION = 2**31 - 2
@@ -51,7 +52,7 @@ class File(_Part):
         try:
             _ = self.data
         except (binascii.Error, ValueError) as error:
-            raise ValueError("attachment is not base64") from error
+            raise ValueError("附件应为 base64 / attachment is not base64") from error
         return self
 
 
@@ -101,13 +102,22 @@ class Body(_Part):
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if (self.kind == "call") != (self.call is not None):
-            raise ValueError("“call” belongs to kind “call”, and must be there")
+            raise ValueError(
+                "kind 为 call 时要有 call，别的不能有"
+                " / “call” belongs to kind “call”, and must be there"
+            )
         if self.kind == "edit" and (self.id is None or self.revision < 1):
-            raise ValueError("an edit names “id” and a “revision” of 1 or more")
+            raise ValueError(
+                "修改要写 id 和不小于 1 的 revision"
+                " / an edit names “id” and a “revision” of 1 or more"
+            )
         if self.kind == "delete" and self.id is None:
-            raise ValueError("a delete names “id”")
+            raise ValueError("撤回要写 id / a delete names “id”")
         if self.kind == "message" and not (self.text.strip() or self.fields or self.attachments):
-            raise ValueError("a message has “text”, “fields” or “attachments”")
+            raise ValueError(
+                "要有 text、fields 或 attachments"
+                " / a message has “text”, “fields” or “attachments”"
+            )
         return self
 
 
@@ -124,4 +134,5 @@ def parse(raw: bytes) -> Body:
         if first["type"] == "json_invalid":
             raise Rejected(first["msg"], code="malformed") from None
         where = ".".join(str(part) for part in first["loc"]) or "body"
-        raise Rejected(f"{where}: {first['msg']}", code="invalid") from None
+        zh, en = remedy(first)
+        raise Rejected(f"{where}：{zh} / {where}: {en}", code="invalid") from None

@@ -201,6 +201,7 @@ def _envelope(
 def _problem(code: str, about: str = "", retry_after: float = 0.0) -> web.Response:
     status, zh, en = _SENTENCES[code]
     headers = {"Retry-After": whole_seconds(retry_after)} if retry_after else {}
-    body = {"code": code, "zh": zh.format(about), "en": en.format(about)}
+    told, _, meant = about.partition(" / ")  # what a body lacks is said in both languages
+    body = {"code": code, "zh": zh.format(told), "en": en.format(meant or told)}
     text = json.dumps(body, ensure_ascii=False)
     return web.json_response(text=text, status=status, headers=headers)

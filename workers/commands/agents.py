@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from config.settings import Settings, load, load_taxonomy
-from models.agent import PRESENCE_NAMES, ROLE_NAMES, Role
+from models.agent import LOGIN, PRESENCE_NAMES, ROLE_NAMES, SHORTEST_PASSWORD, Role
 from models.errors import Conflict, NotFound
 from models.store import Store
 from workers.commands.options import ConfigOption, Group
@@ -88,6 +88,16 @@ def add(
     # Taken out: it is no setting, and the settings refuse what they do not know.
     given = os.environ.pop("SHOULI_NEW_PASSWORD", "")
     skills = _skills(skill or (), config)
+    if not LOGIN.fullmatch(login):
+        raise typer.BadParameter(
+            f"账号 {login}：1 到 64 个字母、数字、. _ @ - / The login {login}: 1 to 64 letters, "
+            "digits, or any of . _ @ -"
+        )
+    if given and len(given) < SHORTEST_PASSWORD:
+        raise typer.BadParameter(
+            f"SHOULI_NEW_PASSWORD 至少要有 {SHORTEST_PASSWORD} 个字符"
+            f" / SHOULI_NEW_PASSWORD must have at least {SHORTEST_PASSWORD} characters"
+        )
     password = given or secrets.token_urlsafe(9)
     more = {key: text for key, text in (("alias", alias), ("team", team)) if text}
 
@@ -158,18 +168,13 @@ async def _id(store: Store, login: str) -> str:
 
 def _skills(texts: Sequence[str], config: Path | None) -> dict[str, int]:
     """Raises ``typer.BadParameter`` for what no ticket could ever ask for."""
-    facets = load_taxonomy(load(config, environ=os.environ)).facets
+    taxonomy = load_taxonomy(load(config, environ=os.environ))
     skills = {}
     for text in texts:
         name, _, level = text.rpartition("=")
         if not name or level not in {"1", "2", "3", "4", "5"}:
             raise typer.BadParameter(f"{text}: 写成 技能=等级(1-5) / write skill=level (1-5)")
-        facet, _, value = name.partition(":")
-        if facet in facets and value not in facets[facet].classes:
-            known = ", ".join(facets[facet].classes)
-            raise typer.BadParameter(f"{text}: 分类体系里没有 / not in the taxonomy: {known}")
-        meant = [f"{each}:{name}" for each in facets if name in facets[each].classes]
-        if meant:
-            raise typer.BadParameter(f"{text}: 写全 / write {' / '.join(meant)}={level}")
+        if wrong := taxonomy.no_skill(name):
+            raise typer.BadParameter(" / ".join(wrong))
         skills[name] = int(level)
     return skills

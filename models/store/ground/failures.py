@@ -20,7 +20,7 @@ def translated() -> Iterator[None]:
 
     Raises:
         StorageFull: the disk is full.
-        Temporary: it is locked or out of reach, or has no tables yet.
+        Temporary: it is locked, damaged or out of reach, or has no tables yet.
         Permanent: it refuses the connection.
     """
     try:
@@ -69,7 +69,8 @@ def _told(error: Exception) -> ShouliError | None:
     """What an error of the database means to callers; None for one that is a fault of ours."""
     if isinstance(error, PoolTimeout | OSError):
         return Temporary(f"the database cannot be reached: {error}")
-    if isinstance(error, sqlite3.OperationalError):  # ``insert_new`` goes past SQLAlchemy
+    # ``insert_new`` goes past SQLAlchemy.
+    if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
         error = OperationalError(None, None, error)
     if not isinstance(error, DBAPIError):
         return None
@@ -78,8 +79,9 @@ def _told(error: Exception) -> ShouliError | None:
         return StorageFull("the database's disk is full")
     if state == "42P01" or str(error.orig).startswith("no such table"):
         return Temporary(_NO_TABLES)
-    if any(phrase in str(error.orig) for phrase in _DISK):
-        return Temporary(_NO_FILE.format(error.orig))
+    for phrases, sentence in _FILE:
+        if any(phrase in str(error.orig) for phrase in phrases):
+            return Temporary(sentence.format(error.orig))
     lost = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
     if lost or state[:2] in _PASSING:
         return Temporary(f"the database is not available: {error.orig}")
@@ -102,6 +104,17 @@ _NO_FILE = (
     " / the database's file cannot be read or written ({0}): see whether the disk of the data "
     "folder is full or read-only, and whose the folder is"
 )
+
+_SPOILT = ("database disk image is malformed", "file is not a database")
+
+_SPOILT_FILE = (
+    "数据库文件坏了（{0}）：停掉全部进程，留一份坏的，从备份恢复"
+    " / the database's file is damaged ({0}): stop every process, keep a copy of it, and restore "
+    "the backup"
+)
+"""Senders are told to come again: what they bring is taken once the backup is there."""
+
+_FILE = ((_DISK, _NO_FILE), (_SPOILT, _SPOILT_FILE))
 
 _FULL = ("database or disk is full", "no space left", "disk full")
 

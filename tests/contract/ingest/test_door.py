@@ -130,6 +130,23 @@ async def test_refusals(door: House, raw: bytes, changes: Any, code: int, word: 
     assert door.accepted == []
 
 
+@pytest.mark.parametrize(
+    ("changes", "zh", "en"),
+    [
+        ({"kind": "cal"}, "kind：只能是 'message'、", "kind: Must be one of 'message', "),
+        ({"text": " "}, "body：要有 text、fields 或", "body: a message has “text”, “fields” or"),
+        ({"colour": "red"}, "colour：没有这一项，请删去。", "colour: There is no such field"),
+        ({"sender": {"id": ""}}, "sender.id：至少要有 1 个字符。", "Must have at least 1 char"),
+    ],
+)
+async def test_what_a_field_must_be_is_said_in_both_languages(
+    door: House, changes: Any, zh: str, en: str
+) -> None:
+    _, told = await post(door, body(**changes))
+    assert (zh in told["zh"], en in told["en"]) == (True, True), told
+    assert " / " not in told["zh"]
+
+
 async def test_a_body_that_is_not_packed_as_it_says(door: House) -> None:
     assert (await post(door, b"no gzip", Content_Encoding="gzip"))[0] == 400
 

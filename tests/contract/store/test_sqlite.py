@@ -473,3 +473,17 @@ async def test_a_database_file_that_cannot_be_written_says_where_to_look(
     with pytest.raises(Temporary, match=r"readonly.*数据目录的磁盘.* / .*the data folder"):
         await write()
     await db.close()
+
+
+@pytest.mark.parametrize("spoilt", [b"no database", b"SQLite format 3\0" + b"\xff" * 8176])
+async def test_a_database_file_that_is_damaged_says_so(tmp_path: Path, spoilt: bytes) -> None:
+    file = tmp_path / "x.db"
+    file.write_bytes(spoilt)
+    db = Database(f"sqlite+aiosqlite:///{file}")
+    with pytest.raises(Temporary, match=r"坏了.*从备份恢复 / .* is damaged .*the backup"):
+        async with db.write():
+            pass
+    with pytest.raises(Temporary, match="is damaged"):
+        async with db.read() as conn:
+            await conn.execute(text("SELECT * FROM sqlite_master"))
+    await db.close()

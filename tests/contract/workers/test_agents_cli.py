@@ -39,13 +39,25 @@ def test_everything_that_is_handed_over_has_a_name() -> None:
 
 @pytest.mark.parametrize(
     ("skill", "told"),
-    [("domain:物留=3", "物流"), ("物流=3", "domain:物流=3"), ("domain:物流", "1-5")],
+    [("domain:物留=3", "物流"), ("物流=3", "domain:物流"), ("domain:物流", "1-5")],
 )
 def test_a_skill_that_no_ticket_asks_for_is_refused(data: Path, skill: str, told: str) -> None:
     add = ["agents", "add", "li", "--name", "李雷", "--skill"]
     refused = CliRunner().invoke(app, [*add, skill])
     assert (refused.exit_code, told in refused.output) == (2, True)
     assert CliRunner().invoke(app, [*add, "group:支援=3", "--skill", "lang:ja=2"]).exit_code == 0
+
+
+def test_an_account_that_the_desk_would_not_make_is_refused(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = CliRunner().invoke(app, ["agents", "add", "li lei", "--name", "李雷"])
+    assert (odd.exit_code, "li lei" in odd.output) == (2, True)
+    monkeypatch.setenv("SHOULI_NEW_PASSWORD", "short")
+    weak = CliRunner().invoke(app, ["agents", "add", "li", "--name", "李雷"])
+    assert (weak.exit_code, "至少要有 10 个字符" in weak.output) == (2, True)
+    monkeypatch.setenv("SHOULI_NEW_PASSWORD", "long enough")
+    assert CliRunner().invoke(app, ["agents", "add", "li", "--name", "李雷"]).exit_code == 0
 
 
 def test_who_somebody_is_to_customers(data: Path) -> None:
