@@ -1,6 +1,6 @@
 """Follow-ups (回访): mine and those that wait, recording what was said, writing, reviewing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aiohttp import web
 
@@ -9,7 +9,7 @@ from desk.agents import colleague
 from desk.auth import API, ID, Person, who
 from desk.errors import Refusal
 from desk.masking import hidden
-from desk.reading import needs_of
+from desk.reading import needs_of, openings
 from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import Json
 from desk.visibility import why_unsent
@@ -34,13 +34,8 @@ async def listed(request: web.Request) -> web.Response:
         found = await store.page(states=states, ticket_id=asked.ticket)
     else:
         found = await store.page(states=[FollowUpState.WAITING], ticket_id=asked.ticket)
-    names = await services.store.agents.names()
-    return web.json_response(
-        {
-            "now": services.clock(),
-            "follow_ups": [_json(services, one, person, names) for one in found],
-        }
-    )
+    rows = await _rows(services, found, person)
+    return web.json_response({"now": services.clock(), "follow_ups": rows})
 
 
 async def _seen(request: web.Request) -> FollowUp:
@@ -58,9 +53,10 @@ async def show(request: web.Request) -> web.Response:
     person, services, found = who(request), request.app[SERVICES], await _seen(request)
     names = await services.store.agents.names()
     attempts = await services.store.follow_ups.attempts(found.id)
+    (row,) = await _rows(services, [found], person)
     return web.json_response(
         {
-            "follow_up": _json(services, found, person, names),
+            "follow_up": row,
             "why": await _why(services, found, names),
             "attempts": [_attempt_json(each, names) for each in attempts],
             "ways": await _ways(request, found),
@@ -148,11 +144,19 @@ async def _after(request: web.Request, follow_up_id: str) -> web.Response:
     services = request.app[SERVICES]
     await services.doorbell.ring("dispatch")
     found = await services.store.follow_ups.get(follow_up_id)
+    (row,) = await _rows(services, [found], who(request))
+    return web.json_response({"follow_up": row})
+
+
+async def _rows(services: DeskServices, found: Sequence[FollowUp], person: Person) -> list[Json]:
     names = await services.store.agents.names()
-    return web.json_response({"follow_up": _json(services, found, who(request), names)})
+    said = await openings(services, [one.ticket_id for one in found])
+    return [_json(services, one, person, names, said.get(one.ticket_id, "")) for one in found]
 
 
-def _json(services: DeskServices, one: FollowUp, person: Person, names: Mapping[str, str]) -> Json:
+def _json(
+    services: DeskServices, one: FollowUp, person: Person, names: Mapping[str, str], opening: str
+) -> Json:
     zh, en = STATE_NAMES[one.state]
     return {
         "id": one.id,
@@ -160,6 +164,7 @@ def _json(services: DeskServices, one: FollowUp, person: Person, names: Mapping[
             "id": one.ticket_id,
             "number": one.number,
             "subject": hidden(one.subject, services.spans),
+            "opening": opening,
             "channel": one.channel,
         },
         "state": one.state,

@@ -142,6 +142,12 @@ async def listed(services: DeskServices, tickets: Sequence[Ticket]) -> list[Json
     return [row(ticket) for ticket in tickets]
 
 
+async def openings(services: DeskServices, ticket_ids: Sequence[str]) -> dict[str, str]:
+    """What the customer of each ticket said first: what a chat, which has no subject, goes by."""
+    words = await services.store.conversations.words(ticket_ids, read_for(_PREVIEW))
+    return {one: beginning(word.first, services.spans, _PREVIEW) for one, word in words.items()}
+
+
 def _masked(services: DeskServices, ticket: Ticket) -> Ticket:
     return replace(ticket, subject=hidden(ticket.subject, services.spans))
 

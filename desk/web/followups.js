@@ -46,7 +46,7 @@ class FollowUps extends Panes {
     const may = (action) => one.actions.includes(action);
     const open = one.ended_at === null;
     anew(this.detail, [
-      h("div.row", null, h("h3", null, one.ticket.subject || t("untitled")), h("span.tag", null, say(one.state_name)), one.complaint && h("span.chip.urgent", null, t("followups.complaint"))),
+      h("div.row", null, h("h3", { dir: "auto" }, name(one)), h("span.tag", null, say(one.state_name)), one.complaint && h("span.chip.urgent", null, t("followups.complaint"))),
       h("p.small", null, t("number", { number: one.ticket.number }), " · ",
         h("button.link", { type: "button", onclick: () => this.visit(one.ticket.id) }, t("followups.ticket"))),
       h("div.row", null,
@@ -127,6 +127,10 @@ class FollowUps extends Panes {
   }
 }
 
+function name({ ticket: { subject, opening } }) {
+  return subject || opening || t("untitled");
+}
+
 function pair(name, value) {
   return h("div", null, h("dt", null, name), h("dd", null, value));
 }
@@ -135,7 +139,7 @@ function card(one) {
   return [
     h("span.card-top", null, h("span.tag", null, say(one.state_name)), one.complaint && h("span.chip.urgent", null, t("followups.complaint")), h("span.spread", null),
       one.ended_at === null ? countdown(one.due_at, { before: "due.in", after: "due.over", warn: 3600 }) : moment(one.ended_at)),
-    h("span.card-title", null, one.ticket.subject || t("untitled")),
+    h("span.card-title", { dir: "auto" }, name(one)),
     h("span.small", null, one.ticket.number, one.attempts > 0 && ` · ${t("followups.tried", { n: one.attempts })}`),
   ];
 }

@@ -7,11 +7,12 @@ export class Panes {
     this.list = h("ul.cards", null);
     this.detail = h("section.rules-detail", { "aria-live": "polite" });
     this.head = h("div.panes-head", { role: "group", "aria-label": title });
+    this.rooms = h("div.rules-rooms", null, h("nav", { "aria-label": title }, this.head, this.list), this.detail);
     this.dialog = h("dialog.rules", { "aria-labelledby": `${id}-title`, id },
       h("header.row", null,
         h("h2", { id: `${id}-title` }, title), h("span.spread", null), tools,
         h("button.quiet", { type: "button", onclick: () => this.dialog.close() }, t("panes.close"))),
-      h("div.rules-rooms", null, h("nav", { "aria-label": title }, this.head, this.list), this.detail));
+      this.rooms);
     this.dialog.addEventListener("close", () => this.dialog.remove());
     document.body.append(this.dialog);
   }
@@ -27,6 +28,7 @@ export class Panes {
       h(`button.card${item.id === this.chosen ? ".current" : ""}`,
         { type: "button", "aria-current": item.id === this.chosen ? "true" : null, "data-id": item.id, onclick: () => this.act(() => this.choose(item.id)) },
         card(item)));
+    this.rooms.classList.toggle("none", !items.length);
     anew(this.list, items.length ? items.map(one) : h("li.empty", null, none));
   }
 

@@ -59,7 +59,7 @@ async def test_a_text_is_drafted_approved_and_reaches_the_members(
 async def test_a_follow_up_is_taken_and_recorded(house: World, page: Page, url: str) -> None:
     li = await house.person("li", name="李雷")
     await house.person("han", name="韩梅梅")
-    ticket_id = await house.ticket(mail=True, subject="包裹没有收到")
+    ticket_id = await house.ticket(mail=True, text="包裹没有收到")
     await house.give(ticket_id, li)
     await house.store.tickets.move(ticket_id, li, TicketState.RESOLVED)
     await clock_turns(house)
@@ -68,6 +68,7 @@ async def test_a_follow_up_is_taken_and_recorded(house: World, page: Page, url: 
     await page.get_by_role("button", name="回访", exact=True).click()
     dialog = page.locator("dialog#followups")
     await dialog.get_by_role("button", name="未结").click()
+    await expect(dialog.get_by_role("heading", name="包裹没有收到")).to_be_visible()
     await dialog.get_by_role("button", name="接手").click()
     await dialog.get_by_role("button", name="记录结果").click()
     form = page.locator("dialog.ask")

@@ -176,7 +176,7 @@ async def _words(tx: Tx, ids: Sequence[str]) -> dict[str, str]:
         return {}
     m = message.c
     said = (m.kind == "message") & ~m.quarantined & m.withdrawn_at.is_(None)
-    query = select(m.ticket_id, m.text).where(m.ticket_id.in_(ids), said)
+    query = select(m.ticket_id, m.text).where(m.ticket_id.in_(ids), said, m.text != "")
     words: dict[str, list[str]] = {}
     for row in await tx.conn.execute(query.order_by(m.ticket_id, m.seq)):
         words.setdefault(row.ticket_id, []).append(row.text)

@@ -31,6 +31,7 @@ async def test_somebody_else_calls_and_a_low_result_is_reviewed(
     (waits,) = (await li.get("/follow-ups?which=open")).json["follow_ups"]
     assert (waits["complaint"], waits["handler"], waits["actions"]) == (True, "Li", [])
     assert waits["ticket"]["subject"] == "致电138****5678"
+    assert waits["ticket"]["opening"] == "包裹三天没动"
     refused = await li.post(f"/follow-ups/{follow_up}/take")
     assert (refused.status, refused.json["message"]["zh"]) == (409, "投诉须由经办人以外的人回访。")
     taken = await han.post(f"/follow-ups/{follow_up}/take")
