@@ -8,7 +8,7 @@ export const WORDS = {
   "board.longest": ["最久等待", "Longest wait"],
   "board.ready": ["就绪坐席", "Agents ready"],
   "board.free": ["空闲容量", "Free capacity"],
-  "board.new": ["新工单预计等待", "A new one will wait"],
+  "board.new": ["新工单预计等待", "Expected wait"],
   "board.empty": ["现在没有人排队。", "Nobody is waiting."],
   "board.anybody": ["不需要技能", "No skill needed"],
   "board.preferred": ["优先 {skills}", "{skills} preferred"],

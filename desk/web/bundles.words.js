@@ -24,7 +24,7 @@ export const WORDS = {
   "bundles.state.failed": ["失败", "Failed"],
   "bundles.state.cancelled": ["已取消", "Cancelled"],
   "bundles.rack": ["全部模型", "All models"],
-  "bundles.serves": ["现役", "Serves"],
+  "bundles.serves": ["现役", "In service"],
   "bundles.refused": ["关口未过", "Gate refused"],
   "bundles.promote": ["启用", "Promote"],
   "bundles.promote.title": ["启用模型 {id}？", "Promote model {id}?"],

@@ -13,7 +13,7 @@ export const WORDS = {
   "clock.state.missed": ["超时，用时 {time}", "Missed, took {time}"],
   "clock.state.ended": ["未用到", "Not needed"],
   "clock.state.void": ["无效", "Void"],
-  "pressed": ["催单 {times} 次", "Pressed {times}×"],
+  "pressed": ["催单 {times} 次", "Chased {times}×"],
   "clock.acknowledgement": ["受理回执", "Acknowledgement"],
   "clock.first_answer": ["首次人工答复", "First human answer"],
   "clock.next_answer": ["后续答复", "Next answer"],

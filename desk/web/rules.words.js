@@ -32,7 +32,7 @@ export const WORDS = {
   "rules.json": ["不是正确的 JSON：{problem}", "Not JSON: {problem}"],
   "rules.why": ["为什么（记入审计）", "Why (kept in the audit)"],
   "rules.line": ["只给一部分工单时勾选；全不选，即给全部。", "Pick what it is for; nothing picked is everything."],
-  "rules.line.domains": ["业务领域", "Domains"],
+  "rules.line.domains": ["业务域", "Domains"],
   "rules.line.channels": ["渠道", "Channels"],
   "rules.line.accounts": ["账号：邮箱、来源或站点，逗号隔开", "Accounts: mailboxes, sources or sites, with commas between"],
   "rules.line.which": ["退回给谁的规则", "The rules for"],

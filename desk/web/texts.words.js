@@ -15,6 +15,6 @@ export const WORDS = {
   "texts.drafted": ["第 {number} 版已起草，启用后才会发给客户。", "Version {number} is drafted; customers get it once it is published."],
   "texts.publish": ["启用", "Publish"],
   "texts.publish.title": ["启用第 {number} 版", "Publish version {number}"],
-  "texts.published": ["第 {number} 版已启用。", "Version {number} is said from now on."],
+  "texts.published": ["第 {number} 版已启用。", "Version {number} is in use from now on."],
   "texts.restore": ["恢复默认文案", "Back to the default"]
 };
