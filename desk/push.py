@@ -169,6 +169,7 @@ class Hub:
         self._position = 0
         self._following = asyncio.Event()
         self._stale = asyncio.Event()
+        self._arrived = asyncio.Event()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -176,7 +177,7 @@ class Hub:
             asyncio.create_task(self._again(self._tail, _AGAIN_SECONDS)),
             asyncio.create_task(self._again(self._count, _AGAIN_SECONDS)),
             asyncio.create_task(self._again(self._hear_typing, _AGAIN_SECONDS)),
-            asyncio.create_task(self._again(self._beat, self._services.options.beat_seconds)),
+            asyncio.create_task(self._again(self._beat, _AGAIN_SECONDS)),
         ]
         try:
             yield
@@ -188,6 +189,7 @@ class Hub:
     @contextmanager
     def joined(self, line: Line) -> Iterator[None]:
         self._lines.add(line)
+        self._arrived.set()
         try:
             yield
         finally:
@@ -239,9 +241,14 @@ class Hub:
                 line.tell_waiting(waiting)
 
     async def _beat(self) -> None:
+        """Within a second of whoever arrives: a desk that starts again finds them nearly lost."""
+        self._arrived.clear()
         # A program that only reads is nobody who could take work.
         connected = sorted({each.person.id for each in self._lines if not each.person.read_only})
         await self._services.store.agents.beat(connected)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._services.options.beat_seconds):
+                await self._arrived.wait()
 
 
 HUB = web.AppKey("hub", Hub)

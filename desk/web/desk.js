@@ -24,6 +24,9 @@ const app = document.getElementById("app");
 /** Pages beside the tickets, by their names in the address. */
 const PAGES = { board: makeBoard, figures: makeFigures, models: makeBundles, traffic: makeTraffic, audit: makeAudit, ledger: makeLedger };
 
+/** Presences that nobody is in for long by their own wish while the desk is open. */
+const AWAY = new Set(["offline", "not_responding"]);
+
 const PATIENCE_MS = 250; // doubled each time that the clocks are still behind
 const MOST_PATIENCE_MS = 16000;
 const RENEW_MS = 3000; // from a change in what was found until it is asked for again
@@ -232,6 +235,7 @@ class Desk {
     const before = state.waiting;
     const [queue, me] = await Promise.all([call("GET", "/queue"), call("GET", "/me")]);
     setNow(queue.now);
+    this.tellIfAway(me);
     Object.assign(state, { mine: queue.tickets, me });
     // What the live line said meanwhile is newer than this answer.
     if (state.waiting === before) state.waiting = queue.waiting;
@@ -239,6 +243,14 @@ class Desk {
     const list = await readList(state);
     if (state.tab === tab) Object.assign(state, list, { unread: false }); // else another one was asked for since
     this.announce();
+  }
+
+  /** Whom the system set aside while the line was cut, or an offer ran out, waits in vain: they are told. */
+  tellIfAway({ presence }) {
+    if (presence === this.presence.value || !AWAY.has(presence)) return;
+    const text = t("presence.away", { presence: say(this.state.names.presences[presence]) });
+    notice(text, "bad");
+    speak(text);
   }
 
   announce() {

@@ -32,6 +32,7 @@ export const WORDS = {
   "time.d.whole": ["{d} 天", "{d} d"],
   "time.d": ["{d} 天 {h} 小时", "{d} d {h} h"],
   "presence.overstayed": ["这个状态已经超时，请更新您的状态。", "You have been in this state for too long: please set your presence."],
+  "presence.away": ["您现在是“{presence}”，不会派来新工单；能接单时请设为“就绪”。", "You are now “{presence}” and get no tickets: set yourself ready when you can take one."],
   "loading": ["正在读取…", "Loading…"],
   "close": ["关闭", "Close"],
   "ways": ["其他页面", "Other pages"],

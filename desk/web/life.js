@@ -1,5 +1,5 @@
 // The ends of a ticket and the ways back, transfers on offer, and two tickets that are one.
-import { ask, countdown, h, moment, notice, say, t } from "./dom.js";
+import { ask, countdown, cut, h, moment, notice, say, t } from "./dom.js";
 import { call, newId, Refused } from "./door.js";
 import { channelName, title } from "./queue.js";
 import { readUpTo } from "./reply.js";
@@ -70,7 +70,7 @@ async function split(desk, ticket) {
     message.side === "customer" && message.kind === "message" && message.ticket_id === ticket.id && !message.withdrawn_at);
   const boxes = own.map((message) => h("label.check", null,
     h("input", { type: "checkbox", name: "messages", value: message.id }),
-    h("span", null, message.text.slice(0, LONGEST) || t("untitled"), " ", moment(message.at))));
+    h("span", null, cut(message.text, LONGEST) || t("untitled"), " ", moment(message.at))));
   await ask({
     title: t("ask.split"), text: t("ask.split.text"), fields: [h("div.choices", null, boxes)], submit: t("do.split"),
     send: async (said) => {

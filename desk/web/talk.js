@@ -1,5 +1,5 @@
 // The conversation: what both sides said, what became of our answers, and what one does with it.
-import { ask, h, keyed, moment, notice, once, say, show, sizeText, span, t } from "./dom.js";
+import { ask, cut, h, keyed, moment, notice, once, say, show, sizeText, span, t } from "./dom.js";
 import { LIFE, offerText } from "./life.js";
 import { call } from "./door.js";
 import { copied, hides, revealLink } from "./keys.js";
@@ -238,7 +238,7 @@ function more(desk, ticket, actions) {
 function drawHead(head, desk, view) {
   const { ticket, actions } = view;
   const first = view.messages.find((message) => message.ticket_id === ticket.id && message.side === "customer");
-  const name = title({ ...ticket, opening: first?.text.slice(0, LONGEST_NAME) });
+  const name = title({ ...ticket, opening: first && cut(first.text, LONGEST_NAME) });
   show(head, [ticket, actions, desk.state.names.states, name], () => [
     h("button.back.quiet", { type: "button", "aria-label": t("back"), onclick: () => desk.look("list") }, "‹"),
     h("div.head-text", null,

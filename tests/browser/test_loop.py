@@ -71,6 +71,25 @@ async def test_what_was_ended_today_is_found_again(page: Page, url: str, house: 
     await expect(page.locator(".queue")).to_contain_text("今天还没有办结的工单。")
 
 
+async def test_who_is_set_aside_is_told(page: Page, url: str, house: World) -> None:
+    me = await house.person("li", presence=Presence.READY)
+    await sign_in(page, url)
+    choice = page.get_by_label("我的状态")
+    notices = page.locator(".notice")
+    await expect(choice).to_have_value("ready")
+    for presence, name in ((Presence.OFFLINE, "离线"), (Presence.NOT_RESPONDING, "未响应")):
+        await house.store.agents.present(me, presence)
+        await expect(notices.last).to_contain_text(f"您现在是“{name}”，不会派来新工单")
+        await expect(choice).to_have_value(presence)
+    told = await notices.count()
+    await choice.select_option("ready")
+    await choice.select_option("offline")
+    await house.ticket()
+    await expect(page.get_by_role("button", name="等待中1")).to_be_visible()
+    assert (await house.store.agents.get(me)).presence == Presence.OFFLINE
+    assert await notices.count() <= told, "their own wish is no news"
+
+
 async def test_a_form_that_is_refused_keeps_its_words(page: Page, url: str, house: World) -> None:
     me = await house.person("li", presence=Presence.READY)
     ticket = await house.ticket("k1", subject="第一件")

@@ -116,7 +116,7 @@ def _unlabelled(row: Fields, said: Sequence[Row[*tuple[Any, ...]]]) -> Unlabelle
         lang=row["lang"],
         tier=row["tier"],
         subject=row["subject"],
-        text="\n".join(line.text for line in said)[-LONGEST_TEXT:],
+        text="\n".join(line.text for line in said if line.text)[-LONGEST_TEXT:],
         number=row["number"],
         queued_at=row["queued_at"],
         troubled=row["trouble"] is not None,

@@ -23,8 +23,16 @@ from tests.contract.store.conftest import FakeClock
 
 
 @pytest.fixture
-async def house(tmp_path: Path, clock: FakeClock) -> AsyncIterator[World]:
-    quick = DeskOptions(beat_seconds=0.02, ping_seconds=0.05)
+def beat() -> float:
+    return 0.02
+
+
+@pytest.fixture
+async def house(
+    tmp_path: Path, clock: FakeClock, beat: float, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[World]:
+    monkeypatch.setattr(push, "_AGAIN_SECONDS", 0.05)
+    quick = DeskOptions(beat_seconds=beat, ping_seconds=0.05)
     async with world(tmp_path, clock=clock, options=quick) as made:
         yield made
 
@@ -195,6 +203,21 @@ async def test_a_program_that_only_reads_is_nobody_who_could_work(
         while await heard_of(house, other) != clock.now:
             await asyncio.sleep(0.01)
     assert await house.store.maintenance.lose_contact(30.0, 60.0) == [me]
+
+
+@pytest.mark.parametrize("beat", [3600.0])
+async def test_who_comes_back_is_heard_of_at_once(
+    house: World, visit: Visit, clock: FakeClock
+) -> None:
+    me = await house.person("li")
+    await frame(await connect(await visit("li")), "snapshot")
+    async with asyncio.timeout(5):
+        while await heard_of(house, me) != clock.now:
+            await asyncio.sleep(0.01)
+        clock.pass_(29.0)
+        await frame(await connect(await visit("li")), "snapshot")
+        while await heard_of(house, me) != clock.now:
+            await asyncio.sleep(0.01)
 
 
 async def heard_of(house: World, agent_id: str) -> float:
