@@ -63,7 +63,8 @@ def attribution_at(lines: Sequence[tuple[int, str]], number: int) -> bool:
         return True
     following = lines[number + 1][1].lstrip("> ") if number + 1 < len(lines) else ""
     # Gmail in Chinese breaks the line behind the address.
-    if not _MAY_WRAP.match(line) and not (line.endswith(">") and following[:1] in _AT):
+    wraps = _MAY_WRAP.match(line) or _is_dated(line)
+    if not wraps and not (line.endswith(">") and following[:1] in _AT):
         return False
     joined = line
     for _, following in lines[number + 1 : number + 3]:
@@ -82,8 +83,7 @@ def is_attribution(line: str) -> bool:
         line = f"{line.strip('- :：')}:"
     if not line.endswith((":", "：")):
         return False
-    dated = _YEAR.search(line) is not None and _TIME.search(line) is not None
-    if dated and (_ADDRESS_LAST.search(line) or _SAID_LAST.search(line)):
+    if _is_dated(line) and (_ADDRESS_LAST.search(line) or _SAID_LAST.search(line)):
         return True
     return (
         _SAID.search(line) is not None
@@ -91,3 +91,7 @@ def is_attribution(line: str) -> bool:
         and _WHEN_OR_WHO.search(line) is not None
         and _ATTRIBUTION.fullmatch(line) is not None
     )
+
+
+def _is_dated(line: str) -> bool:
+    return _YEAR.search(line) is not None and _TIME.search(line) is not None

@@ -214,6 +214,8 @@ class Body:
                 decode(data, declared or (_charset_within(data) if markup_too else None))
             )
         text = cleaning.without_data(text) if markup_too else text
+        if markup_too and len(text) > self.room:
+            text = cleaning.without_idle_tags(text)
         if len(text) > self.room or part.size > 2 * _TEXT_BYTES or not self.room:
             self.shortened = True
             self.files.append((part, "body.html" if markup_too else "body.txt"))
@@ -406,19 +408,22 @@ def _looks_like_html(text: str) -> bool:
 
 
 def _unflowed(text: str, delsp: bool) -> str:
-    """Paragraphs of format=flowed on one line each (RFC 3676 §4)."""
+    """Paragraphs of format=flowed on one line each, and quoted ones as well (RFC 3676 §4)."""
     paragraphs: list[list[str]] = []
-    open_paragraph = False
+    flows_on: str | None = None
     for line in text.split("\n"):
-        line = line[1:] if line.startswith(" ") else line
-        soft = line.endswith(" ") and line != "-- "
+        signs = line[: len(line) - len(line.lstrip(">"))]
+        words = line[len(signs) :].removeprefix(" ")
+        soft = words.endswith(" ") and words != "-- "
+        # Where signs stand behind a space, too, programs have quoted what did not flow.
+        nested = bool(signs) and words.startswith(">")
         if soft and delsp:
-            line = line[:-1]
-        if open_paragraph and not line.startswith(">"):
-            paragraphs[-1].append(line)
+            words = words[:-1]
+        if signs == flows_on and not nested:
+            paragraphs[-1].append(words)
         else:
-            paragraphs.append([line])
-        open_paragraph = soft and not line.startswith(">")
+            paragraphs.append([signs, " " if signs and words else "", words])
+        flows_on = signs if soft and not nested else None
     return "\n".join(map("".join, paragraphs))
 
 

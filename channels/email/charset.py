@@ -84,9 +84,11 @@ _MOST_LINES = 20_000
 _DETECTOR_SAMPLE = 8_192
 """Bytes for the detector, which costs about 10 ms for each 4 KB."""
 
-_CHINESE = ("gb18030", "big5hkscs")
-_STRANGE, _FAMILIAR = 0.05, 0.2
-"""Shares of frequent characters: below the first nothing is Chinese, above the second all is."""
+_MEANT = {"gb18030": "big5hkscs", "big5hkscs": "gb18030", "cp949": "gb18030"}
+"""Charsets that accept nearly any bytes of another, which is sent under their names as well."""
+
+_FAMILIAR = 0.2
+"""Share of frequent characters above which all is Chinese."""
 
 _SAMPLE_TO_DOUBT = 1_024
 _STRAY = "channels.email.stray"
@@ -263,8 +265,8 @@ def _certain(data: bytes, declared: str | None) -> Iterator[str]:
 def _likely(data: bytes, declared: str | None) -> Iterator[str]:
     """The declared charset, unless it accepts everything, and what the bytes look like."""
     codec = known(declared)
-    if codec in _CHINESE:
-        yield from _mistaken(data[:_SAMPLE_TO_DOUBT], codec)
+    if codec in _MEANT and _is_mistaken(data[:_SAMPLE_TO_DOUBT], codec):
+        yield _MEANT[codec]
     if codec is not None and codec != _WESTERN:
         yield codec
     if codec == "big5hkscs":
@@ -272,14 +274,13 @@ def _likely(data: bytes, declared: str | None) -> Iterator[str]:
     yield from _guesses(data[:_SAMPLE])
 
 
-def _mistaken(sample: bytes, declared: str) -> Iterator[str]:
-    """The other Chinese charset, where one is declared and means nothing.
+def _is_mistaken(sample: bytes, declared: str) -> bool:
+    """Whether it is Chinese in the other charset, and means little in the declared one.
 
-    Both accept nearly any bytes of the other.
+    Korean and GB 2312 have the same signs of punctuation.
     """
-    other = next(charset for charset in _CHINESE if charset != declared)
-    if _common(sample, declared) < _STRANGE and _common(sample, other) > _FAMILIAR:
-        yield other
+    meant = _common(sample, _MEANT[declared])
+    return meant > _FAMILIAR and 3 * _common(sample, declared) < meant
 
 
 def _common(sample: bytes, charset: str) -> float:
@@ -289,11 +290,11 @@ def _common(sample: bytes, charset: str) -> float:
 def _familiar(text: str) -> float:
     """The share of what is not ASCII that is among the most frequent characters.
 
-    Of a few characters nothing can be said: something in the middle.
+    Of a few characters nothing can be said.
     """
     count = len(text) - len(text.encode("ascii", "ignore"))
     if count < _LEAST_TO_DOUBT:
-        return (_STRANGE + _FAMILIAR) / 2
+        return 0.0
     return sum(map(_COMMON.__contains__, text)) / count
 
 

@@ -12,6 +12,9 @@ from channels.email.headers import without_litter
 from channels.email.tags import BLOCK, LONGEST_ATTRIBUTES, OPTIONAL_END, VOID, Tag, Tags
 
 _DATA_URI = re.compile(r"data:[^\"'>\s]{1000,}")
+_OPENED_IN_A_ROW = re.compile(r"(?:<[a-z][^<>]{0,200}>\s{0,20})++", re.IGNORECASE)
+_LONGEST_ROW = 5_000
+"""Characters of tags before a word, beyond which no layout needs them."""
 
 _HIDDEN = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|max-height\s*:\s*0(?![.\d])|netease_mail_footer"
@@ -29,6 +32,11 @@ _TINY = re.compile(r"font-size\s*:\s*(?:0(?![.\d])|0?\.\d{1,3}p[xt]|1px)", re.IG
 def without_data(source: str) -> str:
     """The HTML without the pictures that are written into it (they would not be shown)."""
     return _DATA_URI.sub("data:,", source)
+
+
+def without_idle_tags(source: str) -> str:
+    """The HTML without what is opened a thousand times before a word stands in it."""
+    return _OPENED_IN_A_ROW.sub(lambda row: row[0] if len(row[0]) <= _LONGEST_ROW else "", source)
 
 
 def visible(source: str) -> str:
@@ -60,7 +68,6 @@ def _cleaner() -> nh3.Cleaner:
             "script",
             "style",
             "title",
-            "textarea",
             "template",
             "svg",
             "math",

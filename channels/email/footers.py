@@ -59,7 +59,7 @@ _PGP_SIGNATURE = "-----BEGIN PGP SIGNATURE-----"
 
 def is_sign_off(text: str) -> bool:
     """Whether this is one line that a program adds: “发自我的iPhone”."""
-    return _SIGN_OFF.fullmatch(text) is not None
+    return _SIGN_OFF.fullmatch(text.rstrip("-")) is not None
 
 
 def footer_start(lines: Sequence[tuple[int, str]], end: int) -> int:
@@ -78,7 +78,7 @@ def footer_start(lines: Sequence[tuple[int, str]], end: int) -> int:
         if _DISCLAIMER.match(line) and any(
             _FORBIDDING.search(text) for _, text in lines[number : number + _LONGEST_DISCLAIMER]
         ):
-            end, below = _drawn_above(lines, number), 0
+            end, below = drawn_above(lines, number), 0
         elif _LIST_RULE.fullmatch(line) and "mailing list" in "".join(
             text for _, text in lines[number + 1 : number + 3]
         ):
@@ -91,7 +91,7 @@ def is_drawn(line: str) -> bool:
     return len(line) >= 5 and not line.strip("_-=*—")
 
 
-def _drawn_above(lines: Sequence[tuple[int, str]], number: int) -> int:
+def drawn_above(lines: Sequence[tuple[int, str]], number: int) -> int:
     """Where a line begins, or the one drawn above it."""
     above = number - 1
     while above >= 0 and not lines[above][1]:

@@ -40,13 +40,18 @@ _AWAY = re.compile(
     r"|automatická odpov[eě]ď|automatikus válasz|otomatik yanıt|răspuns automat|balasan otomatis"
     r"|trả lời tự động|автоматична відповідь|αυτόματη απάντηση|การตอบกลับอัตโนมัติ|رد تلقائي"
     r"|תשובה אוטומטית)"
-    r"(?:[\]】)）]|\b|[:：\s]|$)",
+    r"(?:\s?(?:auto[- ]?)?(?:reply|response|message|notification))?"
+    r"\s?(?:[:：](?!\s*(?:怎|如何|为什么|为何|无法|不能|请问|请?关闭|取消|设置|how|why|can))"
+    r"|[\]】)）]|(?:re|fw|回复|答复)\s?[:：]|(?:until|till)\b|$)"
+    r"|(?:外出|出差|休假)通知\s?(?:[:：]\s?(?:re|回复|答复)\s?[:：]|$)"
+    r"|auto\s?:\s?(?:re\s?:|回复|答复|.{1,80}\b(?:is out of (?:the )?office|abwesend)\b)",
     re.IGNORECASE,
 )
-"""How programs begin the subject of an absence note that has no header of one."""
+"""How programs begin the subject of an absence note that has no header of one: a sign stands
+behind it, or what it answers. People who write about such notes go on with words, or ask."""
 
 _RETURNED = re.compile(
-    r"(?:系统)?退信|未送达|未传递|无法(?:送达|投递|传递)|(?:邮件)?(?:投递|传输)失败|無法傳遞|undeliver"
+    r"(?:系统|来自\S{1,40}的)?退信|未送达|未传递|无法(?:送达|投递|传递)|(?:邮件)?(?:投递|传输)失败|無法傳遞|undeliver"
     r"|returned mail|mail (?:delivery|failed|not delivered|could not be delivered)|delayed mail"
     r"|(?:permanent )?delivery (?:status|fail|has failed)|failure (?:notice|delivery)"
     r"|failed (?:delivery|mail)|warning: (?:message|could not send)",

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, islice
 from typing import NamedTuple
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from channels.email.charset import decode
 
@@ -294,12 +294,13 @@ def _keep_parameter(
 def _continued(parts: Iterable[tuple[int, bool, str]]) -> str:
     """A parameter in sections, each percent-encoded or not (RFC 2231 §3 and §4)."""
     charset: str | None = None
-    data = b""
+    written = []
     for place, (_, extended, value) in enumerate(sorted(parts, key=lambda part: part[0])):
         if extended and place == 0 and value.count("'") >= 2:
             charset, _, value = value.split("'", 2)
-        data += unquote_to_bytes(value) if extended else value.encode("utf-8", "replace")
-    text = decode(data, charset)
+        written.append(value if extended else quote(value.encode("utf-8", "replace")))
+    # At once: some programs cut a character in half, or even its “%E4”.
+    text = decode(unquote_to_bytes("".join(written)), charset)
     return _join_words(text) if "=?" in text else text
 
 

@@ -48,8 +48,8 @@ _FROM_HERE = re.compile(
 _SIGNATURE = re.compile(
     r"""=(?:"""
     r"""(?:(?<=class=)|(?<=class\s=))\s*["']?[^"'>]{0,200}\b(?:gmail_signature(?!_prefix)"""
-    r"""|moz-signature|xmail_footer_sign|protonmail_signature_block)\b"""
-    r"""|(?:(?<=id=)|(?<=id\s=))\s*["']?(?:Signature|QQMailSignature|ntes-pcmail-signature"""
+    r"""|moz-signature|xmail_footer_sign|xm_write_card|protonmail_signature_block)\b"""
+    r"""|(?:(?<=id=)|(?<=id\s=))\s*["']?(?:Signature|QQMailSignature|ntes-\w{2,10}-signature"""
     r"""|_FlashSignName)\b"""
     r"""|(?<=<sign signid=)|(?<=^ signid=))""",
     re.IGNORECASE,
@@ -64,6 +64,7 @@ _UNNUMBERED = re.compile(
     r"list-style(?:-type)?\s*:\s*(?:none|disc|circle|square)|type\s*=\s*[\"']?[aAiI]",
     re.IGNORECASE,
 )
+_SPACES_KEPT = re.compile(r"white-space\s*:\s*(?:(pre|break-spaces)|normal|nowrap)", re.IGNORECASE)
 _ALT = re.compile(r"""(?<![\w-])alt\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
 _START = re.compile(r"start\s*=\s*[\"']?(\d{1,6})", re.IGNORECASE)
 _VALUE = re.compile(r"value\s*=\s*[\"']?(\d{1,6})", re.IGNORECASE)
@@ -137,7 +138,9 @@ class _Reader:
     newlines: int = 2
     depth: int = 0
     deepest: int = 0
-    pre: int = 0
+    spaces: list[tuple[str, int, bool]] = field(default_factory=list)
+    """Elements that say whether line ends count, and how deep each lies."""
+
     quoted: list[tuple[int, int, list[tuple[int, int]]]] = field(default_factory=list)
     """Quotations, and the <blockquote> elements in them that are in no other."""
 
@@ -205,7 +208,7 @@ class _Reader:
             self._picture(tag, attributes)
             return
         self._mark_signature(tag, attributes)
-        self.pre += tag == "pre"
+        self._keep_spaces(tag, attributes)
         if tag not in OPTIONAL_END:
             self.depth += 1
             self.deepest = max(self.deepest, self.depth)
@@ -214,6 +217,17 @@ class _Reader:
         if tag == "blockquote" and self.quote_start is not None:
             self.inner_start = self.inner_start if self.inner_depth else self.length
             self.inner_depth += 1
+
+    def _keep_spaces(self, tag: str, attributes: str) -> None:
+        style = _SPACES_KEPT.search(attributes) if "white-space" in attributes else None
+        if (style or tag == "pre") and len(self.spaces) < _DEEPEST:
+            self.spaces.append((tag, self.depth, style is None or style[1] is not None))
+
+    def _end_spaces(self, tag: str) -> None:
+        while self.spaces and self.spaces[-1][1] > self.depth:
+            self.spaces.pop()
+        if self.spaces and self.spaces[-1][:2] == (tag, self.depth):
+            self.spaces.pop()
 
     def _picture(self, tag: str, attributes: str) -> None:
         if tag != "img":
@@ -225,11 +239,10 @@ class _Reader:
     def _close(self, tag: str) -> None:
         if tag in BLOCK:
             self._break(2 if tag in PARAGRAPH else 1)
-        if tag == "pre":
-            self.pre = max(0, self.pre - 1)
         if tag not in OPTIONAL_END:
             self.depth = max(0, self.depth - 1)
         self._end_line(tag)
+        self._end_spaces(tag)
         if tag == self.signature_tag and self.signature_start is not None:
             self.signature_depth -= 1
             if not self.signature_depth:
@@ -299,7 +312,7 @@ class _Reader:
         if "&" in text:
             # An entity may write what was taken out of the source.
             text = without_litter(_unescaped(text))
-        if not self.pre:
+        if not (self.spaces and self.spaces[-1][2]):
             text = _SPACE.sub(" ", text)
             if self.ends_with in "\n ":
                 text = text.lstrip(" ")

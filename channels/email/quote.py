@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from channels.email import banner
 from channels.email.attribution import attribution_at, is_attribution
-from channels.email.footers import footer_start, is_drawn, is_sign_off
+from channels.email.footers import drawn_above, footer_start, is_drawn, is_sign_off
 
 _LONGEST_LINE = 400
 """Characters of a line that are compared; no marker is longer."""
@@ -22,7 +22,7 @@ _MOST_LINES = 20_000
 _ORIGINAL = (
     r"原始邮件|原始信息|原始消息|原始信件|原邮件|邮件原文|邮件原件|回复的原邮件|回复邮件"
     r"|(?:回复|转发)的原始邮件|转发的?原?(?:邮件|消息)(?:信息)?|原始郵件|原始訊息|轉寄的?(?:郵件|訊息)"
-    r"|元のメッセージ|원본 메시지"
+    r"|元のメッセージ|원본 (?:메시지|메일)"
     r"|original (?:message|e?mail|appointment)|repl(?:y|ied) message|forwarded message"
     r"|ursprüngliche nachricht|original-nachricht|weitergeleitete nachricht|mensaje original"
     r"|message d['’]origine|message transféré|messaggio originale|mensagem original"
@@ -288,8 +288,9 @@ def _without_signature(lines: Sequence[tuple[int, str]], end: int) -> int:
     for position, line in reversed(lines[max(0, last - _LONGEST_SIGNATURE - 1) : last]):
         if line in ("--", "- --"):
             end = position
-    for position, line in reversed(lines):
+    for number in range(len(lines) - 1, -1, -1):
+        position, line = lines[number]
         if position >= end or not line:
             continue
-        return position if is_sign_off(line) else end
+        return drawn_above(lines, number) if is_sign_off(line) else end
     return end

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 _MOST = 100_000
-"""Tags after which the rest is taken as text."""
+"""Tags after which the rest is taken as text, and what looks like a tag as a space."""
+
+_LOOKS_LIKE_A_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 
 _NAME = re.compile(r"/?([a-zA-Z][a-zA-Z0-9:-]{0,30})")
 
@@ -20,14 +22,15 @@ def _names(text: str) -> frozenset[str]:
 
 BLOCK = _names(
     "address article aside blockquote body center dd div dl dt fieldset figure footer form h1 h2"
-    " h3 h4 h5 h6 header hr html li main nav ol p pre section table tbody tfoot thead tr ul"
+    " h3 h4 h5 h6 header hr html li main nav ol p pre section table tbody textarea tfoot thead tr"
+    " ul"
 )
 PARAGRAPH = _names("p h1 h2 h3 h4 h5 h6 blockquote ul ol table pre")
 VOID = _names("area base br col embed hr img input link meta param source track wbr")
 OPTIONAL_END = _names("p li td th tr dt dd option thead tbody tfoot colgroup html body")
 _SKIPPED = {
     name: re.compile(f"</{name}", re.IGNORECASE)
-    for name in _names("head script style title textarea select template svg xml")
+    for name in _names("head script style title select template svg xml")
 }
 """Elements whose content no reader sees, and where each ends."""
 
@@ -79,7 +82,8 @@ class Tags:
             else:
                 yield tag
                 position = tag.end
-        yield source[position:]
+        rest = source[position:]
+        yield rest if self.count < _MOST else _LOOKS_LIKE_A_TAG.sub(" ", rest)
 
     def _tag(self, opened: int) -> Tag | None:
         source = self.source

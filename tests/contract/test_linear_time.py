@@ -15,7 +15,7 @@ import pytest
 from channels.email import lost, markup
 from channels.email.body import Body
 from channels.email.charset import decode
-from channels.email.cleaning import visible
+from channels.email.cleaning import visible, without_idle_tags
 from channels.email.parts import Budget, parse
 from channels.email.quote import split
 from channels.email.uuencode import unpacked
@@ -107,6 +107,11 @@ READERS: dict[str, tuple[Reader, int, tuple[str, ...]]] = {
             '<div style="display:none">a',
             '<td style="display:none">a<td>b',
         ),
+    ),
+    "deep HTML": (
+        without_idle_tags,
+        40_000,
+        ("<b>", "<b", "<", "<b> ", "<b>" * 1_600 + "x", "<b>" * 99 + "x"),
     ),
     "style sheets": (
         lambda text: visible(f"<i style='opacity:0'>a</i>{text}"),

@@ -194,9 +194,12 @@ def test_chinese_may_stand_alone_beside_latin_letters(text: str, declared: str |
         (CHINESE, "gbk", "big5"),
         (TRADITIONAL, "big5", "gb2312"),
         ("请问我的发票什么时候可以开？谢谢。", "gbk", "x-x-big5"),
+        (CHINESE, "gbk", "euc-kr"),
+        ("환불！주문 상태를，알려 주세요。문의？", "cp949", "euc-kr"),
+        ("請求大會不說好的沒有", "cp949", "ks_c_5601-1987"),
     ],
 )
-def test_one_chinese_charset_declared_for_the_other(
+def test_one_charset_declared_for_another_that_is_chinese(
     text: str, encoding: str, declared: str
 ) -> None:
     assert decode(text.encode(encoding), declared) == text

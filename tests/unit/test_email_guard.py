@@ -70,8 +70,11 @@ def test_precedence(value: str, found: tuple[str, str]) -> None:
 @pytest.mark.parametrize(
     "subject",
     ["自动回复: 我在休假", "自动回复", "【自动回复】", "[自动答复] 退款", "（自动回复）退款",
-     "外出自动回复：我在外地", "休假自动答复: 退款", "自動回覆：退款", "自動回復 退款",
-     "Automatic reply: refund", "Auto-Reply: refund", "auto reply refund", "Autoreplied: x",
+     "外出自动回复：我在外地", "休假自动答复: 退款", "自動回覆：退款", "自動回復: 退款",
+     "Automatic reply: refund", "Auto-Reply: refund", "auto reply Re: refund", "Autoreplied: x",
+     "Out of Office AutoReply: refund", "自动回复: Re: 怎么退款？",
+     "外出通知", "休假通知: 回复: 退款", "Auto: Re: refund",
+     "AUTO: Li Lei is out of the office (returning 12/01)",
      "AUTO-RESPONSE: refund", "Autoreply", "Out of Office: back on Monday",
      "[Out of the office] refund", "out-of-office", "Absence du bureau : facture", "Autosvar: x",
      "Automatisk svar: faktura", "Automatická odpověď: dotaz", "Otomatik Yanıt: x"],
@@ -84,7 +87,11 @@ def test_absence_notes_without_a_header_are_known_by_their_subject(subject: str)
     "subject",
     ["退款", "", "回复：自动回复", "Re: Automatic reply: refund", "自动回复功能怎么关",
      "Your automatic reply is rude", "autoreplying does not work", "Out of order",
-     "Automatiska dörrar", "Otomatik kapı"],
+     "Automatiska dörrar", "Otomatik kapı", "自动回复 无法关闭", "自动回复？怎么回事",
+     "自动回复：怎么关闭", "自动回复：为什么每天都发", "Auto reply not working",
+     "Out of office hours: who answers?",
+     "Automatic reply: how can I stop it", "外出通知：明天不在家，请改约", "休假通知怎么设置",
+     "Auto: insurance"],
 )  # fmt: skip
 def test_what_people_write_about_them_is_no_absence_note(subject: str) -> None:
     assert kind(subject=subject) == ("none", "")

@@ -92,6 +92,7 @@ def test_first_mailbox(raw: bytes, expected: Address) -> None:
         (b"attachment; filename*=UTF-8''%E5%8F%91%E7%A5%A8.pdf", "发票.pdf"),
         (b"attachment; filename*=gb2312'zh'%B7%A2%C6%B1.pdf", "发票.pdf"),
         (b"a; filename*0*=UTF-8''%E5%8F; filename*1*=%91%E7%A5%A8; filename*2=.pdf", "发票.pdf"),
+        (b"a; filename*0*=UTF-8''%E5%8; filename*1*=F%91%E7%A5%A8; filename*2=%.pdf", "发票%.pdf"),
         (b"a; filename*1=b.txt; filename*0=a", "ab.txt"),
         (b'attachment; filename="=?gbk?B?t6LGsS5wZGY=?="', "发票.pdf"),
         ('attachment; filename="发票.pdf"'.encode("gbk"), "发票.pdf"),

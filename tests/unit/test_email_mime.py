@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.email import EmailChannel, create
+from channels.email.body import Body
+from channels.email.parts import Budget, parse
 from channels.email.thread import Threads
 from models.errors import Permanent
 from models.message import Envelope, InboundMessage, Lane, Normalized
@@ -321,9 +323,19 @@ def test_a_multipart_header_over_a_flat_body_is_shown() -> None:
     assert read(raw).text == "没有边界的正文"
 
 
+@pytest.mark.parametrize("tag", ["<div>", "<b> "])
+def test_what_lies_deep_in_html_is_read(tag: str) -> None:
+    """More tags than there is room for, though not before the first word."""
+    body = Body(Budget(), room=len(tag) * 1_300)
+    deep = f"{tag * 1_600}在底下{tag.replace('<', '</') * 1_600}".encode()
+    body.collect(parse(b"Content-Type: text/html\r\n\r\n" + deep))
+    assert body.text().text.startswith("在底下")
+
+
 def test_flowed_text_is_joined() -> None:
-    raw = b"Content-Type: text/plain; format=flowed\r\n\r\none \r\ntwo\r\n> q \r\n> r\r\n"
-    assert read(raw).text_full == "one two\n> q \n> r"
+    raw = b"Content-Type: text/plain; format=flowed\r\n\r\none \r\n"
+    raw += b"two\r\n> q \r\n> r\r\n>> s \r\n> > t\r\n"
+    assert read(raw).text_full == "one two\n> q r\n>> s \n> > t"
 
 
 @pytest.mark.parametrize(
@@ -366,6 +378,7 @@ def test_control_characters_and_line_ends_never_pass() -> None:
         ({"From": "no-reply@x.example"}, {"peer": "192.0.2.7"}, "none", "noreply"),
         ({"From": "noreply-dmarc@x.example"}, {"peer": "192.0.2.7"}, "none", "noreply"),
         ({"From": "postmaster@x.example", "Subject": "系统退信"}, {}, "bounce", "subject"),
+        ({"From": "PostMaster@qq.com", "Subject": "来自qq.com的退信"}, {}, "bounce", "subject"),
         ({"From": "postmaster@x.example", "Subject": "域名备案"}, {}, "none", "noreply"),
         ({"Subject": "自动回复：退款"}, {}, "auto_reply", "subject"),
         ({"Subject": "Automatische Antwort: Geld"}, {}, "auto_reply", "subject"),

@@ -21,6 +21,8 @@ QUOTED = {
     "收件人: 张三 <z@example.com>\n主题: 回复: 退款\n\n旧内容",
     "Outlook en": "________________________________\nFrom: Support <s@example.com>\n"
     "Sent: Monday, January 1, 2024 12:00 PM\nTo: Z <z@example.com>\nSubject: Re: refund\n\nold",
+    "Daum": '--------- 원본 메일 ---------\n보낸사람 : "고객센터" <s@example.com>\n확인 중입니다.',
+    "Gmail th": "ในวันที่ จ. 1 ม.ค. 2024 เวลา 12:00 Support\n<s@example.com> เขียนว่า:\n\n> old",
     "Outlook classic": "-----Original Message-----\nFrom: Support\nold",
     "Gmail zh": "客服 <s@example.com> 于2024年1月1日周一 12:00写道：\n\n> 旧内容\n> 旧内容",
     "Gmail en": "On Mon, Jan 1, 2024 at 12:00 PM Support <s@example.com> wrote:\n\n> old\n> old",
@@ -128,6 +130,7 @@ def test_the_quotation_is_cut(program: str) -> None:
         "Sent from Mail<https://go.microsoft.example/fwlink/?LinkId=550986> for Windows 10",
         "来自微信",
         "来自天翼189邮箱",
+        f"{'-' * 66}\n来自钉钉专属商务邮箱{'-' * 66}",
         "Sent via Superhuman",
         "P Please consider the environment before printing this email",
         "请考虑环境保护，非必要请勿打印本邮件。",
@@ -381,7 +384,9 @@ SIGNATURES = {
     "Thunderbird": '<div class="moz-signature">-- <br>物流公司 张三</div>',
     "QQ": '<sign signid="0"><div>------------------</div><div>物流公司 张三</div></sign>',
     "QQ phone": '<div id="QQMailSignature"><div>物流公司 张三</div></div>',
+    "QQ card": '<hr><a class="xm_write_card" href="#"><table><tr><td>张三</table></a>',
     "Foxmail": '<hr><div><span id="_FlashSignName"><div>物流公司 张三</div></span></div>',
+    "NetEase on a Mac": '<div id="ntes-pcmac-signature"><table><tr><td>张三</table></div>',
     "NetEase Mail Master": '<div id="ntes-pcmail-signature"><table><tr><td>张三</table></div>',
     "Outlook web": '<div id="Signature"><p>物流公司 张三</p></div>',
 }
