@@ -14,8 +14,8 @@ _SIGN_OFF = re.compile(
     r"(?:发自|發自|发送自|來自|来自)\s?我的(?!内心|心|肺腑).{0,60}"
     # Nobody ends a sentence so: “来自网易的订单没有收到” has 的 behind the name.
     rf"|(?:发自|發自|发送自|來自|来自)\s?{_PROGRAM}[^的，。！？,!?]{{0,30}}"
-    rf"|[从從]\s?(?:我的\s?)?{_PROGRAM}[^的，！？,!?]{{0,30}}(?:发送|傳送|发出|寄出)。?"
-    r"|(?:get outlook for|获取 ?outlook|取得 ?outlook).{0,60}"
+    rf"|[从從]\s?(?:我的\s?)?(?:ios|{_PROGRAM})[^的，！？,!?]{{0,30}}(?:发送|傳送|发出|寄出)。?"
+    r"|(?:get outlook for|(?:获取|取得) ?(?:适用于 ?\w{1,10} ?的 ?)?outlook).{0,60}"
     rf"|sent (?:from my|(?:from|via|with|using) (?:the |a )?\[?(?:mail\b|{_PROGRAM})).{{0,100}}"
     r"|[该此本]邮件是?从(?:我的)?移动设备上?发[送出]"
     r"|(?:p )?please consider (?:the|your) (?:environment|planet).{0,100}print.{0,60}"
@@ -24,7 +24,9 @@ _SIGN_OFF = re.compile(
     r"|отправлено с|gesendet mit der) ?.{0,60}|von meinem .{1,40} gesendet"
     rf"|{_PROGRAM}.{{0,20}}から送信|나의 .{{1,30}}에서 보냄"
     rf"|(?:sendt fra min|skickat från min|verstuurd vanaf mijn|wysłane z|odesláno z|dikirim dari"
-    rf"|надіслано з|trimis de pe|đã gửi từ|στάλθηκε από το|ส่งจาก) ?{_PROGRAM}.{{0,40}}"
+    rf"|надіслано з(?: мого)?|أُ?رسلت من(?: الـ)?|trimis de pe"
+    rf"|(?:đã )?gửi từ|(?:στάλθηκε|εστάλη) από το|ส่งจาก|נשלח מה-?)"
+    rf" ?{_PROGRAM}.{{0,40}}|az {_PROGRAM}.{{0,12}} küldve|मेरे {_PROGRAM} से भेजा गया"
     rf"|lähetetty {_PROGRAM}.{{0,20}}st[aä]|{_PROGRAM}.{{0,20}} gönderildi"
     r"|签名由.{0,12}网易邮箱大师.{0,60}定制",
     re.IGNORECASE,

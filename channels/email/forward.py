@@ -1,7 +1,7 @@
-"""Mails that are handed on with hardly a word: what they hand on is what somebody has to read.
+"""Mails that say hardly a word above what they quote: that is what somebody has to read.
 
 Below an answer stands what its reader wrote or has read. Below “FYI” stands what nobody at the
-centre has seen, and it is the matter.
+centre has seen, and it is the matter. Below “see my answers in red” stand the answers.
 """
 
 import re
@@ -17,6 +17,14 @@ _HEADING = re.compile(
     r"|(?:begin )?forwarded message|weitergeleitete nachricht|message transféré)[-_=*—>\s:：]*",
     re.IGNORECASE,
 )
+_POINTS_BELOW = re.compile(
+    r"[见見](?:以?下|后|後)(?!\w)|[见見看].{0,12}(?:下文|下方|下面|[红紅蓝藍]色?(?:字|部分|标)|批注|标[红蓝注])"
+    r"|\b(?:see|answer|repl|comment|respon)\w*\b.{0,30}"
+    r"\b(?:below|in-?line|in (?:red|blue|green))\b",
+    re.IGNORECASE,
+)
+"""How people say that they have written between the lines of what they quote."""
+
 _SHORT = 40
 """Columns of a comment that says little by itself: 20 Chinese characters, seven English words."""
 
@@ -24,10 +32,13 @@ _HEAD_LINE = 200
 
 
 def with_what_it_hands_on(text: str, cut: Cut, subject: str) -> Cut:
-    """The cut of a forwarded mail that has a short comment, moved to the end of the text."""
+    """The cut moved to the end of the text, where a short comment hands it on or points at it."""
     below = text[cut.end :].lstrip()
-    if not below or _columns(text[cut.start : cut.end].strip()) > _SHORT:
+    comment = text[cut.start : cut.end].strip()
+    if not below or _columns(comment) > _SHORT:
         return cut
+    if _POINTS_BELOW.search(comment):
+        return Cut(cut.start, len(text))
     first = below[:_HEAD_LINE].partition("\n")[0]
     if _SUBJECT.match(subject) or _HEADING.fullmatch(first.strip()):
         return Cut(cut.start, len(text))

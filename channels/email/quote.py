@@ -8,6 +8,7 @@ at once. On doubt everything is new: an agent can skip a quotation, but not miss
 
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from channels.email import banner
@@ -80,6 +81,13 @@ _MAIL_FIELD = re.compile(
     re.IGNORECASE,
 )
 """Fields that nothing but a mail has."""
+
+_FORM_FIELD = re.compile(
+    r"[*\s]*(?:\w{0,6}(?:内容|描述|说明|备注|需求|留言)|(?:电子)?邮箱|(?:联系)?电话|手机号?码?"
+    r"|message(?: body)?|comments?|phone|e-?mail)\*?\s?[:：]",
+    re.IGNORECASE,
+)
+"""What a form on a website asks beside sender and subject, and no mail has above its text."""
 
 _SENT = re.compile(r"(?:发送时间|发件时间|发送日期|\bsent)\s?[:：]", re.IGNORECASE)
 _TO = re.compile(r"(?:收件人|\bto)\s?[:：]", re.IGNORECASE)
@@ -213,10 +221,19 @@ def _begins_header(lines: Sequence[tuple[int, str]], number: int) -> bool:
     if sent and _TO.search(lines[number][1], sent.end()):
         return True
     window = [line for _, line in lines[number + 1 : number + 1 + _HEADER_WINDOW]]
+    if _is_introduced(lines, number) or any(map(_FORM_FIELD.match, takewhile(bool, window))):
+        return False
     fields = [line for line in window if _HEADER_OTHER.match(line)]
     # 发件人, 收件人 and 时间 alone are what customers say of a parcel.
     of_mail = (_MAIL_FIELD.match(line) or "@" in line for line in [lines[number][1], *fields])
     return len(fields) >= 2 and any(of_mail)
+
+
+def _is_introduced(lines: Sequence[tuple[int, str]], number: int) -> bool:
+    """Whether somebody shows a mail: “我收到这样的邮件：”. Programs leave a line empty."""
+    above = lines[number - 1][1] if number else ""
+    by_program = _heads(above) or _HEADER_OTHER.match(above)
+    return above.endswith((":", "：")) and not by_program
 
 
 def _rule_above(lines: Sequence[tuple[int, str]], number: int) -> int:

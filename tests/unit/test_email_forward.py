@@ -31,7 +31,24 @@ def test_what_is_handed_on_is_read(subject: str, body: str) -> None:
 
 @pytest.mark.parametrize(
     ("subject", "comment"),
-    [("Re: Fwd: 投诉", "FYI"), ("回复: 投诉", "好的"), ("Fwd: 投诉", LONG)],
+    [
+        ("Re: Fwd: 投诉", "FYI"),
+        ("回复: 投诉", "好的"),
+        ("Re: x", "Anything below?"),
+        ("Re: x", "麻烦看下"),
+        ("Fwd: 投诉", LONG),
+    ],
 )
 def test_answers_and_long_comments_are_read_alone(subject: str, comment: str) -> None:
     assert read(mail(f"{comment}\n\n{HEADER}{COMPLAINT}", Subject=subject)).text == comment
+
+
+@pytest.mark.parametrize(
+    "comment",
+    ["请见下文红字。", "答复见下", "您好，我的回复见下方红色字体，谢谢",
+     "Please see my answers in red.",
+     "My comments below.", "Replies inline"],
+)  # fmt: skip
+def test_answers_between_the_lines_are_read_where_a_comment_points_at_them(comment: str) -> None:
+    body = f"{comment}\n\n{HEADER}贵司有多少人？约 300 人"
+    assert read(mail(body, Subject="Re: 问卷")).text.endswith("约 300 人")
