@@ -196,6 +196,7 @@ def test_chinese_may_stand_alone_beside_latin_letters(text: str, declared: str |
         ("请问我的发票什么时候可以开？谢谢。", "gbk", "x-x-big5"),
         (CHINESE, "gbk", "euc-kr"),
         ("환불！주문 상태를，알려 주세요。문의？", "cp949", "euc-kr"),
+        ("주문 상태를 알려 주세요" + "的".encode("gbk").decode("cp949"), "cp949", "euc-kr"),
         ("請求大會不說好的沒有", "cp949", "ks_c_5601-1987"),
     ],
 )

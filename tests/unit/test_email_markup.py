@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from channels.email import tags
 from channels.email.cleaning import sanitised, visible, without_data
 from channels.email.markup import read
 
@@ -18,6 +19,7 @@ from channels.email.markup import read
         ("<pre>a  b\n c</pre>", "a  b\n c\n\n"),
         ("<div style='white-space: pre-wrap'>a\n  b</div>c\nd", "a\n  b\nc d"),
         ("<p style='white-space:pre-line'>a\nb<p style='white-space:normal'>c\nd", "a\nb\n\nc d"),
+        ("<div><div><span style='white-space:pre'>a\nb</div></div>c\nd", "a\nb\nc d"),
         ("<pre>a\nb<b style='white-space:normal'>c\nd</b>e\nf</pre>", "a\nbc de\nf\n\n"),
         ("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>", "a b\nc\n\n"),
         ("<style>p{}</style><script>x<y</script><title>t</title>seen", "seen"),
@@ -51,6 +53,13 @@ from channels.email.markup import read
 )
 def test_text_as_a_reader_sees_it(source: str, text: str) -> None:
     assert read(source).text == text
+
+
+def test_beyond_a_hundred_thousand_tags_only_text_is_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tags, "_MOST", 2)
+    assert read("<p>a<p>b<p>c</p>1 < 2").text == "a\n\nb c 1 < 2"
 
 
 @pytest.mark.parametrize(

@@ -334,8 +334,8 @@ def test_what_lies_deep_in_html_is_read(tag: str) -> None:
 
 def test_flowed_text_is_joined() -> None:
     raw = b"Content-Type: text/plain; format=flowed\r\n\r\none \r\n"
-    raw += b"two\r\n> q \r\n> r\r\n>> s \r\n> > t\r\n"
-    assert read(raw).text_full == "one two\n> q r\n>> s \n> > t"
+    raw += b"two\r\n> q \r\n> r\r\n> s \r\n> > t\r\n"
+    assert read(raw).text_full == "one two\n> q r\n> s \n> > t"
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ QUOTED = {
     "收件人: 张三 <z@example.com>\n主题: 回复: 退款\n\n旧内容",
     "Outlook en": "________________________________\nFrom: Support <s@example.com>\n"
     "Sent: Monday, January 1, 2024 12:00 PM\nTo: Z <z@example.com>\nSubject: Re: refund\n\nold",
+    "heading": "原始邮件：\n发件人：客服\n发送时间：2024-01-01\n主题：回复\n旧内容",
+    "empty field": "抄送：\n发件人：客服\n发送时间：2024-01-01\n主题：回复\n旧内容",
     "Daum": '--------- 원본 메일 ---------\n보낸사람 : "고객센터" <s@example.com>\n확인 중입니다.',
     "Gmail th": "ในวันที่ จ. 1 ม.ค. 2024 เวลา 12:00 Support\n<s@example.com> เขียนว่า:\n\n> old",
     "Outlook classic": "-----Original Message-----\nFrom: Support\nold",
