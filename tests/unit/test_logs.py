@@ -123,6 +123,22 @@ def test_the_console_form_is_for_people(stream: io.StringIO) -> None:
     assert "a@b.cn" not in stream.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("environ", "coloured"),
+    [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False), ({"NO_COLOR": "1"}, False)],
+)
+def test_a_terminal_that_knows_no_colours_gets_none(
+    stream: io.StringIO, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], coloured: bool
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(stream, "isatty", lambda: True)
+    configure("info", "auto", "run", stream)
+    structlog.get_logger().info("started")
+    assert ("\x1b[" in stream.getvalue()) is coloured
+
+
 def test_a_line_on_a_terminal_is_short_and_says_where_only_when_something_is_wrong(
     stream: io.StringIO,
 ) -> None:

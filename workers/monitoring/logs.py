@@ -6,6 +6,7 @@ exceptions and other libraries' lines included.
 """
 
 import logging
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -107,6 +108,11 @@ def _clean(value: Any) -> Any:
     return value
 
 
+def _coloured(stream: TextIO) -> bool:
+    plain = os.environ.get("TERM") == "dumb" or os.environ.get("NO_COLOR")
+    return stream.isatty() and not plain
+
+
 def configure(level: str, form: str, role: str, stream: TextIO = sys.stderr) -> None:
     """Sends structlog's and everybody else's records to ``stream``.
 
@@ -130,7 +136,7 @@ def configure(level: str, form: str, role: str, stream: TextIO = sys.stderr) -> 
     if console:
         last += [
             _briefly,
-            structlog.dev.ConsoleRenderer(0, colors=stream.isatty(), pad_level=False),
+            structlog.dev.ConsoleRenderer(0, colors=_coloured(stream), pad_level=False),
         ]
     else:
         last.append(structlog.processors.JSONRenderer(ensure_ascii=False, default=_shown))

@@ -1,5 +1,6 @@
 """What the processes of a deployment load when they start, which each user pays for."""
 
+import signal
 import subprocess
 import sys
 
@@ -9,3 +10,13 @@ def test_a_role_that_labels_nothing_loads_no_numpy() -> None:
     asked += "print(sorted({'numpy', 'scipy', 'sklearn'} & sys.modules.keys()))"
     told = subprocess.check_output([sys.executable, "-c", asked], text=True)
     assert told.strip() == "[]"
+
+
+def test_ctrl_c_while_it_loads_ends_it_without_a_traceback() -> None:
+    """On a busy machine that takes seconds, in which a person may think better of it."""
+    pressed = "import signal, sys, workers.__main__ as shouli;"
+    pressed += "sys.meta_path.insert(0, type('', (), {'find_spec': staticmethod("
+    pressed += "lambda *_: signal.raise_signal(signal.SIGINT))}));"
+    pressed += "shouli.main()"
+    ended = subprocess.run([sys.executable, "-c", pressed], capture_output=True, check=False)
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, b"")
