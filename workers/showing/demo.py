@@ -260,7 +260,8 @@ async def _accompany(customer: Customer, house: House, stage: Stage) -> End:
     name, crew = customer.name, house.staff
     if customer.channel not in house.settings.channels:
         raise DemoError(f"渠道 {customer.channel} 未启用 / Channel {customer.channel} is not open")
-    stage.tell(name, "sent", f"“{customer.text}”")
+    words = (customer.subject, customer.text)  # the labels' reasons may stand in either
+    stage.tell(name, "sent", " · ".join(f"“{each}”" for each in words if each))
     door = _by_mail if customer.channel == "email" else _by_chat
     async with door(customer, house) as stored:
         stage.tell(name, "acknowledged", stored.word, stored.at)
