@@ -55,6 +55,11 @@ class DingtalkChannel:
         if self._stream is not None:
             await self._stream.stop()
 
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing is heard, or None."""
+        return None if self._stream is None else self._stream.trouble
+
     async def send(self, outbound: OutboundMessage, /) -> SendResult:
         return await self._api.send(outbound)
 

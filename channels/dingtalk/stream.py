@@ -41,6 +41,12 @@ _LARGEST = 4 * 1024 * 1024
 """Bytes of a frame."""
 
 
+_DEAF = (
+    "连不上钉钉，收不到消息（{0}）：检查 channels.dingtalk 的设置和网络"
+    " / no line to DingTalk, nothing is heard ({0}): check channels.dingtalk and the network"
+)
+
+
 class NotOpened(Exception):
     """DingTalk gave no line."""
 
@@ -57,6 +63,8 @@ class Stream:
         self._task: asyncio.Task[None] | None = None
         self._lines: set[asyncio.Task[None]] = set()
         self._held: set[asyncio.Task[None]] = set()
+        self.trouble: str | None = None
+        """Why no line opens; one that breaks once is none."""
 
     def start(self) -> None:
         self._http = aiohttp.ClientSession()
@@ -86,10 +94,13 @@ class Stream:
         while not self._stopping.is_set():
             began = loop.time()
             try:
-                await self._until_left(await self._connected(http))
+                line = await self._connected(http)
+                self.trouble = None
+                await self._until_left(line)
             except (NotOpened, aiohttp.ClientError, OSError, ValueError) as error:
                 told = str(error) if isinstance(error, NotOpened) else type(error).__name__
                 _log.warning("dingtalk line not open", error=told)
+                self.trouble = _DEAF.format(told) if failures else self.trouble
             except Exception:  # noqa: BLE001  no fault may end the listening for good
                 _log.exception("dingtalk stream broke")
             if loop.time() - began >= _LIVED_SECONDS:

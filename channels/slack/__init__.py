@@ -71,6 +71,11 @@ class SlackChannel:
         if self._sockets is not None:
             await self._sockets.stop()
 
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing is heard, or None."""
+        return None if self._sockets is None else self._sockets.trouble
+
     async def send(self, outbound: OutboundMessage, /) -> SendResult:
         return await self._api.send(outbound)
 

@@ -24,6 +24,14 @@ _log = structlog.stdlib.get_logger(__name__)
 
 _AGAIN_SECONDS = 5.0
 
+_DEAF_SECONDS = 60.0
+"""Longer than the library takes to reconnect where nothing is wrong."""
+
+_DEAF = (
+    "连不上 Slack，收不到消息：检查 channels.slack 的 app_token 和网络"
+    " / no socket to Slack, nothing is heard: check app_token in channels.slack, and the network"
+)
+
 
 class Sockets:
     """One socket, reconnected by the library for as long as it is open."""
@@ -35,11 +43,20 @@ class Sockets:
         self._client: SocketModeClient | None = None
         self._web = api.client
         self._task: asyncio.Task[None] | None = None
+        self._heard_at = door.clock()
 
     @property
     def connected(self) -> bool:
         session = self._client.current_session if self._client is not None else None
         return session is not None and not session.closed
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing is heard, once that lasts: the library keeps to itself what it tries."""
+        now = self._door.clock()
+        if self.connected:
+            self._heard_at = now
+        return _DEAF if now - self._heard_at > _DEAF_SECONDS else None
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._connect(), name="slack socket")

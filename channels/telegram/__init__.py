@@ -67,6 +67,11 @@ class TelegramChannel:
         if self._made is not None:
             await asyncio.shield(self._made.close())
 
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing is heard, or None."""
+        return None if self._polling is None else self._polling.trouble
+
     async def send(self, outbound: OutboundMessage, /) -> SendResult:
         return await self._api.send(outbound)
 

@@ -23,6 +23,12 @@ _LEASE_SECONDS = 12.0
 _STOP_SECONDS = 5.0
 _PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
 
+_DEAF = (
+    "问不到 Telegram，收不到消息（{0}）：检查 channels.telegram 的 token 和网络"
+    " / Telegram does not answer, nothing is heard ({0}): check channels.telegram, and the"
+    " network"
+)
+
 
 class Polling:
     """getUpdates, while this process holds the bot's lease.
@@ -41,6 +47,8 @@ class Polling:
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._asking: asyncio.Task[list[dict[str, Any]]] | None = None
+        self.trouble: str | None = None
+        """Why nothing comes; a question that fails once is none."""
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._stay(), name="telegram polling")
@@ -67,6 +75,7 @@ class Polling:
         try:
             while not self._stopping.is_set():
                 try:
+                    self.trouble = None
                     if await self._take():
                         await self._poll_while_held()
                 except Exception:  # noqa: BLE001  no fault may end the polling for good
@@ -107,7 +116,7 @@ class Polling:
         while self._held is not None and not self._stopping.is_set():
             try:
                 await self._step()
-                failures = 0
+                failures, self.trouble = 0, None
             except (TelegramError, Temporary) as error:
                 pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
                 if isinstance(error, RetryAfter):
@@ -115,7 +124,10 @@ class Polling:
                 if isinstance(error, InvalidToken):
                     pause = _PAUSES[-1]
                 failures += 1
-                _log.warning("telegram poll failed", error=type(error).__name__, pause=pause)
+                what = type(error).__name__
+                _log.warning("telegram poll failed", error=what, pause=pause)
+                if failures > 1 or isinstance(error, InvalidToken):
+                    self.trouble = _DEAF.format(what)
                 await self._pause(pause)
 
     async def _step(self) -> None:

@@ -217,6 +217,18 @@ async def test_a_line_that_is_refused_is_asked_for_again(
     assert CLIENT_SECRET not in logged
 
 
+async def test_a_line_that_does_not_open_is_told_until_it_does(place: Start) -> None:
+    refused = {"code": "authFailed"}
+    made = await place(tuple(web.json_response(refused, status=401) for _ in range(4)))
+    channel = made.house.channel
+    await made.gateway.until(lambda: channel.trouble is not None)
+    assert channel.trouble.startswith(
+        "连不上钉钉，收不到消息（HTTP 401 authFailed: check client_id"
+    )
+    await made.gateway.until(lambda: channel.trouble is None)
+    await asyncio.wait_for((await made.gateway.push(text(1))).wait(), 10)
+
+
 async def test_a_ticket_is_not_sent_in_the_clear(
     place: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,7 @@ from slack_sdk.signature import SignatureVerifier
 from channels.slack import SlackChannel, create
 from models.errors import Permanent, Temporary
 from models.message import Attachment
-from tests.contract.channels.drivers.slack import BOT, SIGNING, SlackEvents
+from tests.contract.channels.drivers.slack import BOT, SIGNING, SlackEvents, SlackSockets
 from tests.contract.channels.house import House, house
 from tests.contract.channels.platform import Asked, Misdeed, Platform, platform
 
@@ -332,3 +332,18 @@ async def test_a_thread_that_began_with_a_mention_is_heard_on(place: Any) -> Non
     await step(made)
     await house.work()
     assert [text for _, text in await house.said()] == ["话0", "话10", "话600"]
+
+
+async def test_a_socket_that_is_not_there_for_long_is_told(tmp_path: Path) -> None:
+    driver = SlackSockets()
+    async with platform(driver) as fake, house(tmp_path, driver.create(fake.url)) as lent:
+        await driver.deliver(lent, fake, 1)
+        line = lent.channel._sockets
+        assert line.trouble is None
+        await line._client.close()
+        now = lent.clock()
+        line._door = replace(line._door, clock=lambda: now + 59.0)
+        assert line.trouble is None, "the library is connecting again"
+        line._door = replace(line._door, clock=lambda: now + 62.0)
+        assert line.trouble.startswith("连不上 Slack，收不到消息")
+        assert lent.channel.trouble == line.trouble

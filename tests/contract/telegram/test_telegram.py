@@ -83,6 +83,30 @@ async def test_no_fault_ends_the_polling(bot: Any, monkeypatch: pytest.MonkeyPat
     assert await asyncio.wait_for(driver.deliver(lent, fake, 1), 5) == "acknowledged"
 
 
+async def test_a_token_that_is_wrong_is_told_until_it_is_right(
+    bot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polling, "_PAUSES", (0.02,))
+
+    class Closed(Bot):
+        wrong = True
+
+        def answers(self, asked: Asked) -> Any:
+            if self.wrong and asked.path.endswith("/getUpdates"):
+                told = {"ok": False, "error_code": 401, "description": "Unauthorized"}
+                return web.json_response(told, status=401)
+            return super().answers(asked)
+
+    lent, _, driver = await bot(Closed())
+    async with asyncio.timeout(10):
+        while lent.channel.trouble is None:
+            await asyncio.sleep(0.01)
+        assert "收不到消息（InvalidToken）" in lent.channel.trouble
+        driver.wrong = False
+        while lent.channel.trouble is not None:
+            await asyncio.sleep(0.01)
+
+
 async def test_only_one_process_asks(bot: Any) -> None:
     lent, fake, driver = await bot(Bot())
     await driver.deliver(lent, fake, 1)
