@@ -6,7 +6,7 @@ from typing import Any
 from aiohttp import web
 
 from desk import bodies, queries
-from desk.auth import API, ID, PASSWORDS, Person, in_person, who
+from desk.auth import API, ID, PASSWORDS, Person, in_person, refuse_guessable, who
 from desk.errors import Refusal
 from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import colleague_json, person_json
@@ -27,6 +27,7 @@ async def add(request: web.Request) -> web.Response:
     person = in_person(request, Role.ADMIN)
     asked = await bodies.read(request, bodies.NewAgent)
     _check_skills(request, asked.skills)
+    refuse_guessable(asked.password, asked.login)
     agents = request.app[SERVICES].store.agents
     hashed = await request.app[PASSWORDS].hash(asked.password)
     try:
@@ -70,6 +71,7 @@ async def _values(request: web.Request, asked: bodies.ChangeAgent) -> dict[str, 
         words = Words("没有要修改的字段。", "There is nothing to change.")
         raise Refusal(422, "missing_field", words)
     if asked.password is not None:
+        refuse_guessable(asked.password, await _login(request))
         given["password"] = await request.app[PASSWORDS].hash(asked.password)
     if "shift_ends_at" in given:
         given["shift_ends_at"] = asked.shift_ends_at or None
@@ -86,6 +88,19 @@ def _check_skills(request: web.Request, skills: Mapping[str, int]) -> None:
             raise Refusal(
                 422, "invalid_field", Words(f"{wrong[0]}。", f"{wrong[1]}."), field="skills"
             )
+
+
+async def _login(request: web.Request) -> str:
+    """Of the person in the path, who may have left: a new password may come before their return.
+
+    Raises:
+        NotFound: there is no such person.
+    """
+    agents, wanted = request.app[SERVICES].store.agents, request.match_info["agent"]
+    for one in (*await agents.all(), *await agents.left()):
+        if one.id == wanted:
+            return one.login
+    raise NotFound("no such agent")
 
 
 async def _now(request: web.Request) -> float:

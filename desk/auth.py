@@ -18,7 +18,7 @@ from desk.errors import Refusal
 from desk.services import SERVICES, DeskOptions, DeskServices, Words
 from desk.shapes import person_json
 from models.addresses import client_address
-from models.agent import ROLE_NAMES, Agent, Presence, Role
+from models.agent import ROLE_NAMES, Agent, Presence, Role, guessable
 from models.ports import Clock
 from models.store.routing.agents import Kind
 
@@ -82,6 +82,17 @@ PERSON = web.RequestKey("person", Person)
 def hash_password(password: str) -> str:
     """argon2id with the parameters of RFC 9106 §4 (low memory). Takes ~50 ms of a core."""
     return PasswordHasher().hash(password)
+
+
+def refuse_guessable(password: str, login: str) -> None:
+    """Raises ``Refusal`` 422."""
+    if guessable(password, login):
+        words = Words(
+            "这个密码太容易猜：不能全是数字，不能含账号，至少有五种不同的字符。",
+            "This password is guessed too easily: not digits alone, not with the login in it,"
+            " and five different characters at least.",
+        )
+        raise Refusal(422, "invalid_field", words, field="password")
 
 
 class Passwords:
@@ -271,16 +282,29 @@ def who(request: web.Request, least: Role = Role.AGENT) -> Person:
 
 async def login(request: web.Request) -> web.Response:
     asked = await bodies.read(request, bodies.Login)
+    found = await _known(request, asked.login, asked.password)
+    if found is None:
+        words = Words("账号或密码不正确。", "The login or the password is wrong.")
+        raise Refusal(401, "wrong_credentials", words)
+    return await _signed_in(request.app[SERVICES], found)
+
+
+async def _known(request: web.Request, login: str, password: str) -> Agent | None:
+    """The person with this login and this password.
+
+    Raises:
+        Refusal: 429 too many attempts, 503 too many people at once.
+    """
     services, attempts = request.app[SERVICES], request.app[ATTEMPTS]
     forwarded = request.headers.getall("X-Forwarded-For", [])
     address = client_address(request.remote or "", forwarded, services.options.proxies)
-    attempts.charge(asked.login, address)
-    found = await services.store.agents.by_login(asked.login)
+    attempts.charge(login, address)
+    found = await services.store.agents.by_login(login)
     stored = found[1] if found else None
     try:
-        right = await request.app[PASSWORDS].check(stored, asked.password, address)
+        right = await request.app[PASSWORDS].check(stored, password, address)
     except Refusal:
-        attempts.refund(asked.login, address)
+        attempts.refund(login, address)
         raise
     if not right or found is None:
         # What was typed as a login may be the password: it is not written down.
@@ -288,10 +312,9 @@ async def login(request: web.Request) -> web.Response:
             _log.warning("wrong login", peer=address)
         else:
             _log.warning("wrong password", peer=address, agent=found[0].id)
-        words = Words("账号或密码不正确。", "The login or the password is wrong.")
-        raise Refusal(401, "wrong_credentials", words)
-    attempts.clear(asked.login, address)
-    return await _signed_in(services, found[0])
+        return None
+    attempts.clear(login, address)
+    return found[0]
 
 
 async def _signed_in(services: DeskServices, agent: Agent) -> web.Response:
@@ -314,11 +337,28 @@ async def _signed_in(services: DeskServices, agent: Agent) -> web.Response:
 async def logout(request: web.Request) -> web.Response:
     person, services = who(request), request.app[SERVICES]
     await services.store.agents.revoke(person.token)
+    return _without_cookie(services.options)
+
+
+def _without_cookie(options: DeskOptions) -> web.Response:
     response = web.Response(status=204)
-    response.del_cookie(
-        cookie_name(services.options), path="/", secure=services.options.secure_cookie
-    )
+    response.del_cookie(cookie_name(options), path="/", secure=options.secure_cookie)
     return response
+
+
+async def change_password(request: web.Request) -> web.Response:
+    """One's own. It ends all of the person's sessions and tokens, this one as well."""
+    person, services = in_person(request), request.app[SERVICES]
+    asked = await bodies.read(request, bodies.ChangePassword)
+    login = person.agent.login
+    # Whoever has got hold of a session must not get the account with it.
+    if await _known(request, login, asked.current) is None:
+        words = Words("现在的密码不正确。", "The password that you have now is wrong.")
+        raise Refusal(403, "wrong_credentials", words, field="current")
+    refuse_guessable(asked.password, login)
+    hashed = await request.app[PASSWORDS].hash(asked.password)
+    await services.store.agents.change(person.id, person.id, password=hashed)
+    return _without_cookie(services.options)
 
 
 async def me(request: web.Request) -> web.Response:
@@ -390,6 +430,7 @@ def routes() -> list[web.RouteDef]:
         web.post(f"{API}login", login),
         web.post(f"{API}logout", logout),
         web.get(f"{API}me", me),
+        web.put(f"{API}me/password", change_password),
         web.put(f"{API}me/presence", set_presence),
         web.put(f"{API}me/shift", set_shift),
         web.get(f"{API}tokens", tokens),

@@ -86,6 +86,11 @@ class Login(Body):
     password: Annotated[str, Field(min_length=1, max_length=1024)]
 
 
+class ChangePassword(Body):
+    current: Annotated[str, Field(min_length=1, max_length=1024)]
+    password: Password
+
+
 class SetPresence(Body):
     presence: Literal["ready", "busy", "break", "meal", "training", "wrap_up", "offline"]
 

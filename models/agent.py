@@ -75,3 +75,19 @@ class Agent:
     team: str = ""
     alias: str = ""
     shift_ends_at: float | None = None
+
+
+_FEWEST_SIGNS = 5
+_LONG_LOGIN = 4
+
+
+def guessable(password: str, login: str) -> bool:
+    """Whether a password is among the first that anybody would try.
+
+    Digits alone are telephone numbers and birthdays; a login counts that is long enough not to
+    stand in a password by chance.
+    """
+    plain = password.casefold()
+    few = len(set(plain)) < _FEWEST_SIGNS
+    named = len(login) >= _LONG_LOGIN and login.casefold() in plain
+    return few or named or plain.isdigit()

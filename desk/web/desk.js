@@ -11,6 +11,7 @@ import { countWords } from "./finding.js";
 import { unmask } from "./keys.js";
 import { makeLedger } from "./ledger.js";
 import { drawLogin } from "./login.js";
+import { changePassword } from "./password.js";
 import { goTo, leaveFor, place } from "./place.js";
 import { drawQueue, makeQueue, nextOf, readList, stepFrom, title } from "./queue.js";
 import { drawShift, makeShift } from "./shift.js";
@@ -95,7 +96,7 @@ class Desk {
         h("span.brand", null, h("img", { src: "/desk/icon.svg", alt: "", width: "24", height: "24" }), t("brand")),
         this.lamp, this.ways, h("span.spread", null), this.load, this.presence, this.shift, keysButton(),
         h("button.quiet.language", { type: "button", lang: lang() === "zh" ? "en" : "zh-CN", onclick: () => this.translate() }, t("language")),
-        h("span.me", null, me.name, h("small", null, say(names.roles[me.role]))),
+        h("button.quiet.me", { type: "button", title: t("password.title"), onclick: () => this.act(() => this.changePassword()) }, me.name, h("small", null, say(names.roles[me.role]))),
         h("button.quiet", { type: "button", onclick: () => this.leave() }, t("logout"))),
       this.rooms);
     this.seat();
@@ -453,6 +454,10 @@ class Desk {
     return found ? say(found.name) : value;
   }
 
+  async changePassword() {
+    if (await changePassword(this)) signedOut(this);
+  }
+
   async leave() {
     this.line.stop();
     await call("POST", "/logout").catch(() => {});
@@ -468,14 +473,14 @@ let desk = null;
 /** ``ended``: not by their own wish, so that what they had begun waits for them. */
 function signedOut(of, { ended = true } = {}) {
   if (of !== desk) return; // an answer that came late, of a session before this one
-  const { login } = desk.state.me;
+  const { state: { me: { login } }, endsBecause } = desk;
   desk.line.stop();
   clearTimeout(desk.clocks);
   desk.page?.leave();
   desk = null;
   document.querySelectorAll("dialog").forEach((dialog) => dialog.remove());
   if (!ended) forget();
-  drawLogin(app, enter, ended ? login : "");
+  drawLogin(app, enter, ended ? login : "", endsBecause);
 }
 
 async function enter() {

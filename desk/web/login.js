@@ -2,11 +2,11 @@
 import { h, lang, switchLanguage, t } from "./dom.js";
 import { call } from "./door.js";
 
-/** Draws the form; ``ended`` is the login of somebody whose session has ended, ``enter`` what follows. */
-export function drawLogin(app, enter, ended = "") {
+/** Draws the form; ``ended`` is the login of somebody whose session has ended, and ``why``; ``enter`` what follows. */
+export function drawLogin(app, enter, ended = "", why = "login.ended") {
   document.documentElement.lang = lang() === "zh" ? "zh-CN" : "en";
   document.title = t("title");
-  const problem = h("p.flag", { role: "alert", hidden: !ended }, ended && t("login.ended"));
+  const problem = h("p.flag", { role: "alert", hidden: !ended }, ended && t(why));
   const login = h("input", { name: "login", autocomplete: "username", required: true, maxlength: "64", autocapitalize: "none", value: ended });
   const password = h("input", { name: "password", type: "password", autocomplete: "current-password", required: true });
   const submit = h("button.primary", { type: "submit" }, t("login.submit"));
@@ -31,7 +31,7 @@ export function drawLogin(app, enter, ended = "") {
   h("p.small", null, t("login.hint")),
   h("button.link", { type: "button", onclick: () => {
     switchLanguage();
-    drawLogin(app, enter, ended);
+    drawLogin(app, enter, ended, why);
   } }, t("language")));
   app.replaceChildren(h("main.door", null, form));
   (ended ? password : login).focus();

@@ -4,7 +4,7 @@ from playwright.async_api import Page, expect
 
 from models.agent import Role
 from tests.browser.kit import pictured, sign_in
-from tests.contract.desk.world import World
+from tests.contract.desk.world import PASSWORD, World
 
 
 async def test_somebody_is_added_changed_and_leaves(page: Page, url: str, house: World) -> None:
@@ -44,6 +44,28 @@ async def test_somebody_is_added_changed_and_leaves(page: Page, url: str, house:
     await expect(people.locator(f"[data-id='{li}']")).to_have_count(0)
     owner = (await house.store.tickets.get(ticket)).owner_id
     assert owner == await people.locator(".card").last.get_attribute("data-id")
+
+
+async def test_ones_own_password_is_changed(page: Page, url: str, house: World) -> None:
+    await house.person("li", name="李雷")
+    await sign_in(page, url, "li")
+    await page.get_by_role("button", name="李雷").click()
+    form = page.get_by_role("dialog").last
+    await form.get_by_label("现在的密码").fill("wrong")
+    await form.get_by_label("新密码（").fill("another long one")
+    await form.get_by_label("再输一遍").fill("another long two")
+    await form.get_by_role("button", name="修改密码").click()
+    differ = await form.get_by_label("再输一遍").evaluate("box => box.validationMessage")
+    assert differ == "两次输入的新密码不一样。"
+    await form.get_by_label("再输一遍").fill("another long one")
+    await form.get_by_role("button", name="修改密码").click()
+    await expect(form.get_by_role("alert")).to_contain_text("现在的密码不正确")
+    await form.get_by_label("现在的密码").fill(PASSWORD)
+    await form.get_by_role("button", name="修改密码").click()
+    await expect(page.get_by_role("alert")).to_contain_text("请用新密码登录")
+    await page.get_by_label("密码").fill("another long one")
+    await page.get_by_role("button", name="登录").click()
+    await expect(page.get_by_role("button", name="李雷")).to_be_visible()
 
 
 async def test_who_left_is_brought_back_with_a_new_password_and_a_skill(

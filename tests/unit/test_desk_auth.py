@@ -22,7 +22,7 @@ from desk.auth import (
 )
 from desk.errors import Refusal
 from desk.services import SERVICES, DeskOptions
-from models.agent import Agent, Presence, Role
+from models.agent import Agent, Presence, Role, guessable
 
 
 class Clock:
@@ -167,6 +167,25 @@ async def test_even_who_knew_nobodys_password_is_nobody(monkeypatch: pytest.Monk
     monkeypatch.setattr(passwords, "_matches", lambda *_: True)
     assert not await passwords.check(None, "correct horse", "")
     assert await passwords.check("a hash", "correct horse", "")
+
+
+@pytest.mark.parametrize(
+    ("password", "so"),
+    [
+        ("13800138000", True),
+        ("aaaabbbbccccdddd", True),
+        ("wangfang-1990", True),
+        ("WangFang-1990", True),
+        ("correct horse battery", False),
+        ("受理中心的密码今天换了", False),
+    ],
+)
+def test_what_is_guessed_first_is_no_password(password: str, so: bool) -> None:
+    assert guessable(password, "wangfang") == so
+
+
+def test_a_short_login_may_stand_in_a_password() -> None:
+    assert not guessable("brilliant horse", "li")
 
 
 def test_a_secure_cookie_is_bound_to_its_host() -> None:

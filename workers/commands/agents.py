@@ -11,7 +11,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from config.settings import Settings, load, load_taxonomy
-from models.agent import LOGIN, PRESENCE_NAMES, ROLE_NAMES, SHORTEST_PASSWORD, Role
+from models.agent import (
+    LOGIN,
+    PRESENCE_NAMES,
+    ROLE_NAMES,
+    SHORTEST_PASSWORD,
+    Role,
+    guessable,
+)
 from models.errors import Conflict, NotFound
 from models.store import Store
 from workers.commands.options import ConfigOption, Group
@@ -97,6 +104,12 @@ def add(
         raise typer.BadParameter(
             f"SHOULI_NEW_PASSWORD 至少要有 {SHORTEST_PASSWORD} 个字符"
             f" / SHOULI_NEW_PASSWORD must have at least {SHORTEST_PASSWORD} characters"
+        )
+    if given and guessable(given, login):
+        raise typer.BadParameter(
+            "SHOULI_NEW_PASSWORD 不能全是数字，不能含账号，至少有五种不同的字符 / "
+            "SHOULI_NEW_PASSWORD must not be digits alone, nor hold the login, and needs five "
+            "different characters"
         )
     password = given or secrets.token_urlsafe(9)
     more = {key: text for key, text in (("alias", alias), ("team", team)) if text}

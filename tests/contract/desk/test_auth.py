@@ -383,6 +383,57 @@ async def test_a_new_password_and_disabling_end_sessions_and_tokens_for_good(
         assert (await program.get("/me")).status == 401
 
 
+async def test_ones_own_password_is_changed_by_who_knows_it(house: World, visit: Visit) -> None:
+    me = await house.person("li")
+    desk, elsewhere, program = await visit("li"), await visit("li"), await visit()
+    made = (await desk.post("/tokens", {"name": "n"})).json
+    program.headers = {"Authorization": f"Bearer {made['token']}"}
+    new = "another long one"
+    by_token = await program.call("PUT", "/me/password", {"current": PASSWORD, "password": new})
+    assert (by_token.status, by_token.json["code"]) == (403, "session_needed")
+    wrong = await desk.call("PUT", "/me/password", {"current": "x", "password": new})
+    assert (wrong.status, wrong.json["field"]) == (403, "current")
+    weak = await desk.call("PUT", "/me/password", {"current": PASSWORD, "password": "13800138000"})
+    assert (weak.status, weak.json["field"]) == (422, "password")
+    assert (await desk.get("/me")).status == 200
+    done = await desk.call("PUT", "/me/password", {"current": PASSWORD, "password": new})
+    assert (done.status, done.raw) == (204, b"")
+    for one in (desk, elsewhere, program):
+        assert (await one.get("/me")).status == 401
+    stranger = await visit()
+    assert (await stranger.post("/login", {"login": "li", "password": PASSWORD})).status == 401
+    assert (await stranger.post("/login", {"login": "li", "password": new})).status == 200
+    await house.person("root", Role.ADMIN)
+    told = (await (await visit("root")).get(f"/audit?action=agent.change&subject={me}")).json
+    assert [one["agent_id"] for one in told["entries"]] == [me]
+
+
+async def test_who_has_a_session_alone_does_not_guess_the_password(
+    house: World, visit: Visit
+) -> None:
+    await house.person("li")
+    desk = await visit("li")
+    guess = {"current": "x", "password": "another long one"}
+    answers = [(await desk.call("PUT", "/me/password", guess)).status for _ in range(9)]
+    assert answers == [403] * 8 + [429]
+
+
+async def test_nobody_gets_a_password_that_is_guessed_first(house: World, visit: Visit) -> None:
+    await house.person("root", Role.ADMIN)
+    root = await visit("root")
+    new = {"login": "zhangsan", "name": "张三", "role": "agent"}
+    refused = await root.post("/agents", new | {"password": "Zhangsan2026"})
+    assert (refused.status, refused.json["field"]) == (422, "password")
+    made = (await root.post("/agents", new | {"password": "a long password"})).json["id"]
+    for disabled in (False, True):
+        change = {"disabled": True} if disabled else {}
+        answer = await root.call("PATCH", f"/agents/{made}", change | {"capacity": 5})
+        assert answer.status in {200, 204}
+        again = await root.call("PATCH", f"/agents/{made}", {"password": "zhangsan-2027"})
+        assert (again.status, again.json["field"]) == (422, "password")
+    assert (await root.call("PATCH", "/agents/x", {"password": "a long password"})).status == 404
+
+
 async def test_a_token_makes_no_accounts(house: World, visit: Visit) -> None:
     li = await house.person("li")
     await house.person("root", Role.ADMIN)

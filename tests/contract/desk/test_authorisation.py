@@ -16,6 +16,7 @@ _BODIES: Mapping[str, dict[str, Any]] = {
     "CallBack": {"reached": True},
     "Canned": {"title": "x", "zh": "x"},
     "ChangeAgent": {"capacity": 100},
+    "ChangePassword": {"current": "x", "password": PASSWORD},
     "ChangeWebhook": {"disabled": True},
     "CloseIncident": {"summary": "x"},
     "Correct": {"facet": "domain", "value": "发票"},
@@ -70,8 +71,8 @@ _QUERIES = {
 
 _OF_EVERYBODY = frozenset(
     {
-        "GET /me", "PUT /me/presence", "PUT /me/shift", "POST /login", "POST /logout", "GET /ws",
-        "GET /tokens", "POST /tokens",
+        "GET /me", "PUT /me/password", "PUT /me/presence", "PUT /me/shift",
+        "POST /login", "POST /logout", "GET /ws", "GET /tokens", "POST /tokens",
         "GET /queue", "GET /queue/ended", "GET /tickets", "GET /board", "GET /agents",
         "GET /glossary", "GET /departments", "GET /canned", "GET /subtasks", "GET /improvements",
         "GET /follow-ups", "GET /incidents", "GET /incidents/{incident}",

@@ -60,6 +60,17 @@ def test_an_account_that_the_desk_would_not_make_is_refused(
     assert CliRunner().invoke(app, ["agents", "add", "li", "--name", "李雷"]).exit_code == 0
 
 
+def test_a_password_that_is_guessed_first_is_refused(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOULI_NEW_PASSWORD", "13800138000")
+    refused = CliRunner().invoke(app, ["agents", "add", "li", "--name", "李雷"])
+    assert (refused.exit_code, "SHOULI_NEW_PASSWORD" in refused.output) == (2, True)
+    monkeypatch.setenv("SHOULI_NEW_PASSWORD", "a long password")
+    added = CliRunner().invoke(app, ["agents", "add", "li", "--name", "李雷"])
+    assert added.exit_code == 0, added.output
+
+
 def test_who_somebody_is_to_customers(data: Path) -> None:
     added = CliRunner().invoke(app, ["agents", "add", "li", "--name", "李雷", "--alias", "小李"])
     assert added.exit_code == 0, added.output
