@@ -4,7 +4,6 @@ import html
 import re
 import ssl
 from datetime import UTC, datetime
-from email.errors import MessageError
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP, Policy
@@ -127,8 +126,8 @@ def _recipient(address: str) -> str:
             host = domain.encode("idna").decode()
             Address(addr_spec=f"{spelled if local.isascii() else 'x'}@{host}")
             return f"{spelled}@{host}"
-        except (MessageError, ValueError, IndexError):
-            pass  # “a@b..c”, an encoded word: the library's parser says so in these ways
+        except Exception:  # noqa: BLE001, S110 - MessageError, IndexError, AttributeError, …
+            pass  # “a@b..c”, an encoded word, “a@[”: the library's parser has many ways to say so
     raise Permanent(
         "收件地址无效，无法发送；请向客户确认地址"
         " / The recipient's address is not valid; ask the customer for another",

@@ -354,8 +354,8 @@ class _Connection(FastSMTP):
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
         try:
             address, rest = super()._getaddr(arg)
-        except (RecursionError, IndexError, ValueError):
-            # The standard library's parser gives up on hostile comments in its own ways.
+        except Exception:  # noqa: BLE001 - IndexError, RecursionError, UnboundLocalError, …
+            # The standard library's parser breaks on hostile addresses in ways of its own.
             return None, None
         return address, rest
 

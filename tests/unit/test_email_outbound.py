@@ -122,6 +122,7 @@ def test_a_subject_encoded_twice_is_the_customers_text() -> None:
         "é@b..example",
         "a@b..example",
         "a@b.example.",
+        "a@[",
         "=?utf-8?q?x?=@b.example",
         "=?utf-8?q?a=0D=0ABcc=3Ax?=é@b.example",
     ],

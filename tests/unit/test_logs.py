@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import structlog
 from aiohttp.http_exceptions import BadHttpMessage
+from aiohttp.web import RequestPayloadError
 
 from workers.monitoring.logs import QUIET, REPEATED, configure, masked_text
 
@@ -110,6 +111,7 @@ def test_strangers_who_speak_no_http_fill_no_log(stream: io.StringIO) -> None:
     configure("info", "json", "intake", stream)
     server = logging.getLogger("aiohttp.server")
     server.error("Error handling request", exc_info=BadHttpMessage("no HTTP"))
+    server.error("Unhandled exception", exc_info=RequestPayloadError("no gzip"))
     server.error("Unhandled exception", exc_info=ValueError("ours"))
     (line,) = _lines(stream)
     assert line["event"] == "Unhandled exception"

@@ -181,13 +181,19 @@ class _Sparing(logging.Filter):
         return True
 
 
+_STRANGERS = frozenset({"aiohttp.http_exceptions", "aiohttp.web_protocol"})
+"""Where exceptions are made of what was sent: no HTTP, or a body that is not what its headers say
+and that no handler has read.
+"""
+
+
 def _is_ours(record: logging.LogRecord) -> bool:
-    """False for requests that are no HTTP.
+    """False for requests that are garbled.
 
     aiohttp tells of each as of an error, with its traceback: strangers could fill the disk.
     """
     error = record.exc_info[1] if record.exc_info else None
-    return type(error).__module__ != "aiohttp.http_exceptions"
+    return type(error).__module__ not in _STRANGERS
 
 
 def _with_role(role: str) -> Processor:

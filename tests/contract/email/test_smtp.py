@@ -339,6 +339,16 @@ async def test_hostile_commands_do_no_harm(listen: Any) -> None:
     assert (await client.say("NOOP")).startswith("250")
 
 
+async def test_what_is_no_address_is_refused_for_good_and_fills_no_log(
+    listen: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    at = await listen()
+    client = await at.connect()
+    await client.say("EHLO c")
+    assert (await client.say("MAIL FROM:<x@[>")).startswith("553")
+    assert caplog.records == []
+
+
 async def test_stop_answers_the_mail_under_way(listen: Any) -> None:
     at = await listen()
     at.store.gate.clear()

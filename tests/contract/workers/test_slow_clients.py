@@ -4,11 +4,13 @@ On real sockets, with short times.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import web
 
+from workers.monitoring import logs
 from workers.roles import door
 
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
@@ -85,3 +87,20 @@ async def test_a_body_that_is_not_what_its_headers_say_is_refused(
     writer.write(HEAD + garbled)
     assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
     writer.close()
+
+
+async def test_a_garbled_body_that_no_handler_reads_fills_no_log(
+    port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = logging.getLogger("aiohttp.server")
+    server.addFilter(logs._is_ours)
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        gzip = b"Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nplain"
+        writer.write(HEAD.replace(b" / ", b" /nowhere ") + gzip)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 404 ")
+        await reader.read()
+        writer.close()
+    finally:
+        server.removeFilter(logs._is_ours)
+    assert caplog.records == []
