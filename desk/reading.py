@@ -125,6 +125,9 @@ async def listed(services: DeskServices, tickets: Sequence[Ticket]) -> list[Json
     offers = await store.transfers.of(ids)
     words = await store.conversations.words(ids, read_for(_PREVIEW))
     senders = await store.people.senders([word.identity_id for word in words.values()])
+    # Until the first answer its deadline says as much.
+    begun = [t.id for t in tickets if t.state == TicketState.ACTIVE and t.first_answer_at]
+    unanswered = await store.conversations.unanswered(begun) if begun else {}
 
     def row(ticket: Ticket) -> Json:
         word = words.get(ticket.id)
@@ -137,6 +140,7 @@ async def listed(services: DeskServices, tickets: Sequence[Ticket]) -> list[Json
             opening=beginning(word.first, services.spans, _PREVIEW) if word else "",
             preview=beginning(word.last, services.spans, _PREVIEW) if word else "",
             customer=caller(sender),
+            unanswered_since=unanswered.get(ticket.id),
         )
 
     return [row(ticket) for ticket in tickets]

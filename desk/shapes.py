@@ -95,11 +95,13 @@ def ticket_json(
     opening: str = "",
     preview: str = "",
     customer: str = "",
+    unanswered_since: float | None = None,
 ) -> Json:
     """A ticket in a list; ``offer``: to whom its owner would pass it on.
 
     ``opening`` begins what the customer said first, ``preview`` what they said last;
-    ``customer`` is who they are, masked.
+    ``customer`` is who they are, masked; ``unanswered_since`` is since when they wait for the
+    next answer.
     """
     labels = ticket.labels.facets if ticket.labels else {}
     return {
@@ -123,6 +125,7 @@ def ticket_json(
         "pressed": ticket.pressed,
         "queued_at": ticket.queued_at,
         "first_answer_at": ticket.first_answer_at,
+        "unanswered_since": unanswered_since,
         "resolved_at": ticket.resolved_at,
         "offer_until": ticket.offer_until,
         "wake_at": ticket.wake_at,

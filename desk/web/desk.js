@@ -278,7 +278,7 @@ class Desk {
   /** What was found says of this ticket what is so now; words of it that stand in a list stay as they are. */
   renew(ticket) {
     const { state } = this;
-    const { opening, preview, customer, ...now } = ticket;
+    const { opening, preview, customer, unanswered_since, ...now } = ticket;
     if (state.tab === "found") state.listed = state.listed.map((each) => (each.id === ticket.id ? { ...each, ...now } : each));
   }
 

@@ -279,7 +279,7 @@ function move(element) {
   const words = left >= 0 || !element.dataset.after ? element.dataset.before : element.dataset.after;
   const text = t(words, { time: span(Math.abs(Math.max(left, element.dataset.after ? left : 0))) });
   if (element.textContent !== text) element.textContent = text;
-  element.classList.toggle("late", left < 0);
+  element.classList.toggle("late", left < 0 && element.dataset.before !== element.dataset.after); // else it only counts
   element.classList.toggle("soon", left >= 0 && left < Number(element.dataset.warn));
 }
 

@@ -49,6 +49,7 @@ export function dueOf(ticket) {
   if (open && ticket.due_at && !ticket.first_answer_at) {
     return countdown(ticket.due_at, { before: "due.in", after: "due.over" });
   }
+  if (ticket.unanswered_since) return countdown(ticket.unanswered_since, { before: "due.waits", after: "due.waits" });
   return null;
 }
 
@@ -58,7 +59,7 @@ export function stateTag(ticket, names) {
 
 /** Whether an answer is owed: then it is before those where the customer has the word. */
 function owed(ticket, fresh) {
-  return ticket.state === "offered" || !ticket.first_answer_at || fresh.has(ticket.id);
+  return ticket.state === "offered" || !ticket.first_answer_at || ticket.unanswered_since || fresh.has(ticket.id);
 }
 
 /** What is to be answered: what is due first after ``done``; without it, what follows the open one. */

@@ -25,6 +25,7 @@ export const WORDS = {
   "junk": ["无效", "Junk"],
   "due.in": ["剩 {time}", "{time} left"],
   "due.over": ["超时 {time}", "{time} late"],
+  "due.waits": ["客户已等 {time}", "Waits {time}"],
   "channel.email": ["邮件", "Mail"],
   "channel.webchat": ["网页聊天", "Web chat"],
   "channel.ingest": ["接口", "API"],

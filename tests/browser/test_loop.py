@@ -6,7 +6,7 @@ from playwright.async_api import Page, expect
 from desk.push import HUB
 from models.agent import Presence
 from models.ticket import TicketState
-from tests.browser.kit import sign_in
+from tests.browser.kit import customer_says, sign_in
 from tests.contract.desk.world import World
 
 
@@ -69,6 +69,31 @@ async def test_what_was_ended_today_is_found_again(page: Page, url: str, house: 
     await page.keyboard.press("j")
     await page.locator(".bar").get_by_role("button", name="收回，继续处理").click()
     await expect(page.locator(".queue")).to_contain_text("今天还没有办结的工单。")
+
+
+async def test_who_waits_for_the_next_answer_comes_before_others(
+    page: Page, url: str, house: World
+) -> None:
+    me = await house.person("li", presence=Presence.READY)
+    tickets = [await house.ticket(f"k{n}", subject=f"第{n}件") for n in (1, 2, 3)]
+    for n, ticket in enumerate(tickets):
+        await house.give(ticket, me)
+        await house.store.tickets.reply(ticket, me, "您好", f"answer-{n}", TicketState.ACTIVE)
+    await sign_in(page, url)
+    await page.locator(f'[data-ticket="{tickets[2]}"]').click()
+    await customer_says(house, "k9", "还没好吗")
+    waits = page.locator(f'[data-ticket="{tickets[0]}"] .due')
+    await expect(waits).to_contain_text("客户已等")
+    await expect(page.locator(".card .due")).to_have_count(1)
+    # Looked at, it is not new any more, and is owed an answer all the same.
+    await page.locator(f'[data-ticket="{tickets[0]}"]').click()
+    await page.locator(f'[data-ticket="{tickets[1]}"]').click()
+    await expect(page.locator(".card .dot")).to_have_count(0)
+    await page.keyboard.press("n")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("第1件")
+    await page.get_by_label("答复客户").fill("马上就好")
+    await page.keyboard.press("Control+Enter")
+    await expect(waits).to_have_count(0)
 
 
 async def test_who_is_set_aside_is_told(page: Page, url: str, house: World) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import structlog
-from sqlalchemy import Select, func, select, union, update
+from sqlalchemy import Select, exists, func, select, union, update
 
 from models import storable
 from models.errors import Conflict, NotFound, Permanent
@@ -166,6 +166,22 @@ class Conversations:
         )
         async with self._db.read() as conn:
             return {id_: Words(*said) for id_, *said in await conn.execute(query)}
+
+    async def unanswered(self, ticket_ids: Sequence[str]) -> dict[str, float]:
+        """Since when the customer of each ticket waits for a person's word; not of the answered.
+
+        What machines wrote, what was withdrawn and what is not proven to be theirs waits for none.
+        """
+        m, o = message.c, outbound.c
+        later = exists().where(o.ticket_id == m.ticket_id, o.kind == "reply", o.seq > m.seq)
+        theirs = (m.kind == "message") & (m.auto == "none") & ~m.quarantined
+        query = (
+            select(m.ticket_id, func.min(m.received_at).label("since"))
+            .where(m.ticket_id.in_(ticket_ids), theirs, m.withdrawn_at.is_(None), ~later)
+            .group_by(m.ticket_id)
+        )
+        async with self._db.read() as conn:
+            return {row.ticket_id: row.since for row in await conn.execute(query)}
 
     async def account(self, conversation_id: str) -> str:
         """The account of ours (mailbox, site) that a conversation is on; “” if unknown."""

@@ -54,6 +54,38 @@ async def test_a_ticket_is_found_by_its_number(house: World, visit: Visit) -> No
     assert (await desk.get(f"/tickets/{number}")).json["ticket"]["id"] == ticket
 
 
+async def test_a_list_says_who_waits_for_the_next_answer(
+    house: World, visit: Visit, clock: FakeClock
+) -> None:
+    me = await house.person("li")
+    ticket = await house.ticket("k1")
+    await house.give(ticket, me)
+    desk = await visit("li")
+
+    async def since() -> float | None:
+        (mine,) = (await desk.get("/queue")).json["tickets"]
+        found: float | None = mine["unanswered_since"]
+        return found
+
+    async def write(key: str, **options: Any) -> None:
+        e = makers.envelope(key, now=clock.now)
+        await makers.thread(house.store, e, conversation_key="talk-k1", **options)
+
+    assert await since() is None, "until the first answer its deadline counts"
+    await say(desk, ticket)
+    assert await since() is None
+    clock.pass_(60.0)
+    await write("k2")
+    asked = clock.now
+    clock.pass_(5.0)
+    await write("k3")
+    assert await since() == asked
+    await say(desk, ticket, client_id="client-0002")
+    assert await since() is None
+    await write("k4", auto="auto_reply")
+    assert await since() is None, "nobody wrote that"
+
+
 async def test_what_i_have_ended_today(house: World, visit: Visit, clock: FakeClock) -> None:
     me = await house.person("li")
     before, first, second, open_ = [await house.ticket(f"k{n}") for n in range(4)]

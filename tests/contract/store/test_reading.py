@@ -52,6 +52,21 @@ async def test_pages_go_by_state_class_junk_and_place(store: Store) -> None:
     assert await store.tickets.counts() == {"waiting": 2, "invalid": 1}
 
 
+async def test_who_waits_for_a_persons_word(store: Store, clock: FakeClock) -> None:
+    ticket_id, person = await owned(store, "a", conversation_key="talk")
+    other = await waiting(store, "b")
+    asked = clock.now
+    unanswered = store.conversations.unanswered
+    assert await unanswered([ticket_id, other]) == {ticket_id: asked, other: asked}
+    await store.tickets.reply(ticket_id, person, "您好", "answer-1", TicketState.ACTIVE)
+    assert await unanswered([ticket_id, other]) == {other: asked}
+    clock.pass_(60.0)
+    await thread(store, envelope("c", now=clock.now), conversation_key="talk")
+    clock.pass_(5.0)
+    await thread(store, envelope("d", now=clock.now), conversation_key="talk")
+    assert await unanswered([ticket_id]) == {ticket_id: asked + 60.0}
+
+
 async def test_what_somebody_has_ended(store: Store, clock: FakeClock) -> None:
     early, person = await owned(store, "a")
     await store.tickets.move(early, person, TicketState.RESOLVED)
