@@ -1,6 +1,6 @@
 // Finding tickets. After the “=” this is plain JSON.
 export const WORDS = {
-  "search": ["工单号、客户、单号、原话，回车查找", "Number, person, words: Enter"],
+  "search": ["工单号、客户、单号、原话，回车查找", "Number, person or words"],
   "search.label": ["查找工单", "Find tickets"],
   "search.title": ["工单号、邮箱、电话、姓名、订单号或对话里的话；空格隔开的几样要同时有", "A ticket number, an e-mail address, a telephone number, a name, an order number, or what was said; of several, all"],
   "search.looks": ["正在查找……", "Looking …"],
