@@ -44,17 +44,17 @@ async def show(request: web.Request) -> web.Response:
             "links": [_link_json(link) for link in person.links],
             "conversations": [
                 {
-                    "id": talk.id,
-                    "channel": talk.channel,
-                    "identity": talk.identity_id,
-                    "subject": hidden(talk.subject, request.app[SERVICES].spans),
+                    "id": conversation.id,
+                    "channel": conversation.channel,
+                    "identity": conversation.identity_id,
+                    "subject": hidden(conversation.subject, request.app[SERVICES].spans),
                     "tickets": [
                         {"id": ticket_id, "number": number, "state": state}
-                        for ticket_id, number, state in talk.tickets
+                        for ticket_id, number, state in conversation.tickets
                     ],
                 }
-                for talk in person.talks
-                if talk.id != ticket.conversation_id
+                for conversation in person.conversations
+                if conversation.id != ticket.conversation_id
             ],
         }
     )
@@ -83,7 +83,7 @@ async def conversation(request: web.Request) -> web.Response:
     ticket, person = await _person(request)
     services, wanted = request.app[SERVICES], request.match_info["conversation"]
     asked = queries.read(request, queries.After)
-    if wanted not in {talk.id for talk in person.talks}:
+    if wanted not in {conversation.id for conversation in person.conversations}:
         raise NotFound("no such conversation of this customer")
     store = services.store
     async with store.db.write() as tx:

@@ -17,7 +17,7 @@ from models.agent import Presence, Role
 from models.errors import NotFound
 from models.follow_up import OPEN_STATES, STATE_NAMES, FollowUpState, Said
 from models.store.complaints.follow_ups import Attempt, FollowUp
-from models.store.dialogue.customer_links import Talk
+from models.store.dialogue.customer_links import LinkedConversation
 
 
 async def listed(request: web.Request) -> web.Response:
@@ -75,16 +75,16 @@ async def _why(services: DeskServices, found: FollowUp, names: Mapping[str, str]
 async def _ways(request: web.Request, found: FollowUp) -> list[Json]:
     """The customer's conversations, the newest of each channel: where they can be written to."""
     person = await request.app[SERVICES].store.customer_links.person(found.customer_id)
-    newest: dict[str, Talk] = {}
-    for talk in person.talks:
-        newest.setdefault(talk.channel, talk)
+    newest: dict[str, LinkedConversation] = {}
+    for conversation in person.conversations:
+        newest.setdefault(conversation.channel, conversation)
     return [
         {
-            "conversation": talk.id,
+            "conversation": conversation.id,
             "channel": channel,
             "problem": why_unsent(request, channel),
         }
-        for channel, talk in sorted(newest.items())
+        for channel, conversation in sorted(newest.items())
     ]
 
 
@@ -117,7 +117,7 @@ async def write(request: web.Request) -> web.Response:
     asked, found = await bodies.read(request, bodies.WriteFollowUp), await _seen(request)
     services = request.app[SERVICES]
     person = await services.store.customer_links.person(found.customer_id)
-    if asked.conversation not in {talk.id for talk in person.talks}:
+    if asked.conversation not in {conversation.id for conversation in person.conversations}:
         raise NotFound("no such conversation of this customer")
     await services.store.follow_ups.write(
         found.id,

@@ -91,7 +91,7 @@ async def review(request: web.Request) -> web.Response:
     """What would be said of content as a version, and what it changes; nothing is kept."""
     who(request, Role.SUPERVISOR)
     asked = await bodies.read(request, bodies.ReviewRules)
-    found = await request.app[SERVICES].rules.look(asked.content, _line(asked.line))
+    found = await request.app[SERVICES].rules.preview(asked.content, _line(asked.line))
     return web.json_response(
         {
             "content": found.content,

@@ -66,7 +66,7 @@ class Explain(Protocol):
     ) -> tuple[str, str]: ...
 
 
-class Told(Protocol):
+class RulesNote(Protocol):
     """Something said of rules: where in them, and in which words (zh, en)."""
 
     @property
@@ -76,14 +76,14 @@ class Told(Protocol):
     def text(self) -> tuple[str, str]: ...
 
 
-class Finding(Told, Protocol):
+class Finding(RulesNote, Protocol):
     """What a review found; an “error” keeps rules from being published."""
 
     @property
     def level(self) -> str: ...
 
 
-class Change(Told, Protocol):
+class Change(RulesNote, Protocol):
     """A setting that two versions differ in."""
 
     @property
@@ -93,7 +93,7 @@ class Change(Told, Protocol):
     def after(self) -> Any: ...
 
 
-class Looked(Protocol):
+class RulesPreview(Protocol):
     """Content that is not kept: whole, reviewed, and compared with what is in force.
 
     Where it is no rules at all, ``content`` is None and nothing is compared; ``against`` is the
@@ -113,7 +113,7 @@ class Looked(Protocol):
     def changes(self) -> Sequence[Change]: ...
 
 
-class RulesOffice(Protocol):
+class RulesAdmin(Protocol):
     """Who drafts, reviews, compares and publishes versions of the rules.
 
     ``draft`` and ``publish`` raise ``Rejected`` for what is unfit; its text says all that is
@@ -134,7 +134,7 @@ class RulesOffice(Protocol):
         seen: Seen | None = None,
     ) -> int: ...
 
-    async def look(self, content: Mapping[str, Any], line: Line) -> Looked: ...
+    async def preview(self, content: Mapping[str, Any], line: Line) -> RulesPreview: ...
 
     async def findings(self, content: Mapping[str, Any], line: Line) -> Sequence[Finding]: ...
 
@@ -165,7 +165,7 @@ class BundleWork(Protocol):
         """Lets a bundle that can serve label beside the champion; raises likewise."""
 
 
-class Watch(Protocol):
+class ClassifierMonitor(Protocol):
     """What is seen of the classifier at work, as JSON."""
 
     async def report(self, days: int = 30) -> dict[str, Any]:
@@ -249,12 +249,12 @@ class DeskServices:
     placing: Callable[[Ticket], Awaitable[Callable[[Labels, float], Route]]]
     explain: Explain
     waiting: Callable[[str], Awaitable["Waits | None"]]
-    rules: RulesOffice
+    rules: RulesAdmin
     bundle_work: BundleWork
     suggest: Suggest
     spans: FindSpans
     preview: Callable[[bytes, str], Awaitable[bytes | None]]
-    watch: Watch
+    watch: ClassifierMonitor
     delivery_problem: Callable[[str], str | None]
     doubt: Callable[[str, str], str | None]
     ending: Callable[[str], str]

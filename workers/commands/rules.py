@@ -77,7 +77,7 @@ _STATES = {"draft": "草案 draft", "published": "生效中 in force", "retired"
 
 
 @dataclass(frozen=True, slots=True)
-class _Office:
+class _Context:
     settings: Settings
     store: Store
     active_rules: ActiveRules
@@ -85,7 +85,7 @@ class _Office:
 
 
 @asynccontextmanager
-async def _office(config: Path | None) -> AsyncIterator[_Office]:
+async def _context(config: Path | None) -> AsyncIterator[_Context]:
     from workers.assembly.wiring import make_active_rules, make_publishing, make_store
 
     settings = load(config, environ=os.environ)
@@ -95,17 +95,17 @@ async def _office(config: Path | None) -> AsyncIterator[_Office]:
         active_rules = make_active_rules(settings, store)
         await active_rules.refresh()
         taxonomy = load_taxonomy(settings)
-        yield _Office(
+        yield _Context(
             settings, store, active_rules, make_publishing(settings, store, active_rules, taxonomy)
         )
     finally:
         await store.close()
 
 
-def _in_office(config: Path | None, act: Callable[[_Office], Awaitable[_T]]) -> _T:
+def _in_context(config: Path | None, act: Callable[[_Context], Awaitable[_T]]) -> _T:
     async def run() -> _T:
-        async with _office(config) as office:
-            return await act(office)
+        async with _context(config) as context:
+            return await act(context)
 
     return asyncio.run(run())
 
@@ -114,33 +114,33 @@ def _in_office(config: Path | None, act: Callable[[_Office], Awaitable[_T]]) -> 
 def list_(config: ConfigOption = None) -> None:
     """列出版本和生效范围 / List versions and where they are in force."""
 
-    async def act(office: _Office) -> None:
-        published = await office.store.rules.published()
+    async def act(context: _Context) -> None:
+        published = await context.store.rules.published()
         table = Table("版本 no.", "状态 state", "生效于 in force for", "时间 at", "原因 why")
-        for version in await office.store.rules.all():
+        for version in await context.store.rules.all():
             lines = [_line_name(p.line) for p in published if p.number == version.number]
             row = (
                 str(version.number),
                 _STATES[version.state],
                 "; ".join(lines),
-                _when(version.created_at, office),
+                _when(version.created_at, context),
                 version.why,
             )
             table.add_row(*(escape(cell) for cell in row))
         out.show(table, least=100)
 
-    _in_office(config, act)
+    _in_context(config, act)
 
 
 @rules_app.command("show")
 def show(number: int, config: ConfigOption = None) -> None:
     """以 JSON 打印一个版本，可改后再 draft / Print a version as JSON, to edit and draft again."""
 
-    async def act(office: _Office) -> None:
-        version = await office.store.rules.get(number)
+    async def act(context: _Context) -> None:
+        version = await context.store.rules.get(number)
         sys.stdout.write(json.dumps(version.content, ensure_ascii=False, indent=2) + "\n")
 
-    _in_office(config, act)
+    _in_context(config, act)
 
 
 @rules_app.command("draft")
@@ -153,11 +153,11 @@ def draft(
 ) -> None:
     """把文件（TOML、JSON）存为草案 / Keep a file (TOML, JSON) as a draft."""
 
-    async def act(office: _Office) -> int:
-        person = await _person(office, by)
-        return await office.publishing.draft(content_of(file), person, why, based_on)
+    async def act(context: _Context) -> int:
+        person = await _person(context, by)
+        return await context.publishing.draft(content_of(file), person, why, based_on)
 
-    number = _in_office(config, act)
+    number = _in_context(config, act)
     out.print(f"草案 {number} 已保存 / Draft {number} is kept")
 
 
@@ -172,15 +172,15 @@ def validate(
     """检查一个版本或文件，有错误时退出码为 1 / Check a version or a file."""
     line = _line(channel, account, domain)
 
-    async def act(office: _Office) -> list[Finding]:
+    async def act(context: _Context) -> list[Finding]:
         content = (
-            (await office.store.rules.get(int(what))).content
+            (await context.store.rules.get(int(what))).content
             if what.isdigit()
             else content_of(Path(what))
         )
-        return await office.publishing.findings(content, line)
+        return await context.publishing.findings(content, line)
 
-    findings = _in_office(config, act)
+    findings = _in_context(config, act)
     for f in findings:
         sign = {"error": "错误 error", "warning": "注意 warning"}[f.level]
         where = "" if f.where.startswith("class.") else f"{f.where}: "
@@ -193,7 +193,7 @@ def validate(
 @rules_app.command("diff")
 def diff(before: int, after: int, config: ConfigOption = None) -> None:
     """比较两个版本 / Compare two versions."""
-    found = _in_office(config, lambda office: office.publishing.changes(before, after))
+    found = _in_context(config, lambda context: context.publishing.changes(before, after))
     for change in found:
         out.print(f"{change.text.zh}\n  {change.text.en}", markup=False)
     if not found:
@@ -216,11 +216,11 @@ def publish(
     """发布给全部，或只给一条业务线 / Put a version in force, for all or one line of business."""
     line = _line(channel, account, domain)
 
-    async def act(office: _Office) -> None:
-        person = await _person(office, by)
-        await office.publishing.publish(number, line, person, why, despite=despite_errors)
+    async def act(context: _Context) -> None:
+        person = await _person(context, by)
+        await context.publishing.publish(number, line, person, why, despite=despite_errors)
 
-    _in_office(config, act)
+    _in_context(config, act)
     out.print(
         f"版本 {number} 已发布：{_line_name(line)} / Version {number} is in force;"
         " workers take it over within 5 s",
@@ -240,10 +240,10 @@ def rollback(
     """退回上一次发布 / Take the last publication back."""
     line = _line(channel, account, domain)
 
-    async def act(office: _Office) -> list[Publication]:
-        return await office.store.rules.rollback(line, await _person(office, by), why)
+    async def act(context: _Context) -> list[Publication]:
+        return await context.store.rules.rollback(line, await _person(context, by), why)
 
-    back = _in_office(config, act)
+    back = _in_context(config, act)
     named = "; ".join(f"{p.number} ({_line_name(p.line)})" for p in back)
     out.print(f"现在生效 in force again: {named or '全部规则 the general rules'}", markup=False)
 
@@ -267,20 +267,20 @@ def rehearse_version(
 
     asked = Asked(days, traffic, staff, taught(skill))
 
-    async def act(office: _Office) -> dict[str, Any]:
-        rules = rules_of((await office.store.rules.get(number)).content)
-        live = office.active_rules.book
+    async def act(context: _Context) -> dict[str, Any]:
+        rules = rules_of((await context.store.rules.get(number)).content)
+        live = context.active_rules.book
         drafted = Rulebook(rules)
         if not line.everything:
             drafted = Rulebook(live.general, ((line, rules), *live.lines))
-        played = await on_store(office.store, office.active_rules, drafted, asked)
-        await office.store.rules.rehearsed(number, played, None)
+        played = await on_store(context.store, context.active_rules, drafted, asked)
+        await context.store.rules.rehearsed(number, played, None)
         return played
 
-    tell(_in_office(config, act), as_json, picture)
+    tell(_in_context(config, act), as_json, picture)
 
 
-async def _person(office: _Office, login: str | None) -> str | None:
+async def _person(context: _Context, login: str | None) -> str | None:
     """The id of who acts; None is whoever may use the command line.
 
     Raises:
@@ -288,7 +288,7 @@ async def _person(office: _Office, login: str | None) -> str | None:
     """
     if login is None:
         return None
-    found = await office.store.agents.by_login(login)
+    found = await context.store.agents.by_login(login)
     if found is None:
         raise NotFound(f"没有账号 {login} / nobody has the login {login}")
     return found[0].id
@@ -309,6 +309,6 @@ def _line_name(line: Line) -> str:
     return " + ".join(parts) if parts else "全部 all"
 
 
-def _when(at: float, office: _Office) -> str:
-    zone = ZoneInfo(office.settings.hours.time_zone)
+def _when(at: float, context: _Context) -> str:
+    zone = ZoneInfo(context.settings.hours.time_zone)
     return f"{datetime.fromtimestamp(at, zone):%Y-%m-%d %H:%M}"

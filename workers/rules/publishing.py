@@ -38,7 +38,7 @@ class Unfit(Rejected):
         super().__init__(f"{zh}。 / {en}.")
 
 
-class Looked(NamedTuple):
+class RulesPreview(NamedTuple):
     """What is said of content that is not kept; without it, if it is no rules at all."""
 
     content: Mapping[str, Any] | None
@@ -87,13 +87,13 @@ class Publishing:
             rules.model_dump(mode="json"), by, why, based_on, key, seen
         )
 
-    async def look(self, content: Mapping[str, Any], line: Line) -> Looked:
+    async def preview(self, content: Mapping[str, Any], line: Line) -> RulesPreview:
         """Content that nobody keeps: what is wrong with it, and what it would change."""
         findings = await self.findings(content, line)
         try:
             rules = parsed(content)
         except Unfit:
-            return Looked(None, findings, None, [])
+            return RulesPreview(None, findings, None, [])
         against = await self._in_force(line)
         changed: list[Change] = []
         if against is not None:
@@ -102,7 +102,7 @@ class Publishing:
             except Unfit as error:
                 findings += [found._replace(level="warning") for found in error.findings]
                 against = None
-        return Looked(rules.model_dump(mode="json"), findings, against, changed)
+        return RulesPreview(rules.model_dump(mode="json"), findings, against, changed)
 
     async def _kept(self, number: int) -> Rules:
         """A stored version.

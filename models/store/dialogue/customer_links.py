@@ -128,7 +128,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Talk:
+class LinkedConversation:
     """One conversation of a person, and its tickets as (id, number, state), newest first."""
 
     id: str
@@ -145,7 +145,7 @@ class Person:
     customers: frozenset[str]
     identities: Sequence[tuple[str, str]]
     links: Sequence[Link]
-    talks: Sequence[Talk]
+    conversations: Sequence[LinkedConversation]
 
 
 class CustomerLinks:
@@ -170,7 +170,7 @@ class CustomerLinks:
                 .order_by(t.created_at.desc())
             )
             rows = (await conn.execute(query)).all()
-        return Person(customers, identities, links, _talks(rows))
+        return Person(customers, identities, links, _conversations(rows))
 
     async def undo(self, link_id: str, agent_id: str) -> None:
         """Takes a link back, for good: the same proof does not make it again.
@@ -219,10 +219,12 @@ def together(customer_id: str, links: Iterable[Link]) -> frozenset[str]:
     return frozenset({customer_id}.union(*((link.first_id, link.second_id) for link in links)))
 
 
-def _talks(rows: Sequence[Any]) -> list[Talk]:
-    found: dict[str, Talk] = {}
+def _conversations(rows: Sequence[Any]) -> list[LinkedConversation]:
+    found: dict[str, LinkedConversation] = {}
     tickets: dict[str, list[tuple[str, str, str]]] = {}
     for talk_id, channel, identity_id, subject, *of_ticket in rows:
         tickets.setdefault(talk_id, []).append(tuple(of_ticket))
-        found[talk_id] = Talk(talk_id, channel, identity_id, subject, tickets[talk_id])
+        found[talk_id] = LinkedConversation(
+            talk_id, channel, identity_id, subject, tickets[talk_id]
+        )
     return list(found.values())

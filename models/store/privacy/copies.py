@@ -183,7 +183,7 @@ async def _conversations(
     ours = select(o.conversation_id, o.seq, o.created_at, o.text, o.attachments, o.state).where(
         or_(
             o.ticket_id.in_(scope.tickets),
-            o.ticket_id.is_(None) & o.conversation_id.in_(scope.talks),
+            o.ticket_id.is_(None) & o.conversation_id.in_(scope.conversations),
         )
     )
     lines: dict[str, list[tuple[int, dict[str, Any]]]] = {}

@@ -203,5 +203,5 @@ async def _places(tx: Tx, scope: Scope) -> set[str]:
     m, t = message.c, ticket.c
     said = select(m.conversation_id).where(m.identity_id.in_(scope.identities))
     asked = select(t.conversation_id).where(t.customer_id.in_(scope.customers))
-    found = union(scope.talks, said, asked)
+    found = union(scope.conversations, said, asked)
     return {str(talk_id) for talk_id in (await tx.conn.execute(found)).scalars()}

@@ -76,7 +76,7 @@ class Scope:
         return select(identity.c.id).where(identity.c.customer_id.in_(self.customers))
 
     @cached_property
-    def talks(self) -> Select[tuple[str]]:
+    def conversations(self) -> Select[tuple[str]]:
         return select(conversation.c.id).where(conversation.c.identity_id.in_(self.identities))
 
     @cached_property
@@ -88,12 +88,14 @@ class Scope:
         """Messages: what they said anywhere, and what strangers said in their conversations."""
         m = message.c
         theirs = select(m.id).where(m.identity_id.in_(self.identities))
-        return m.id.in_(union(theirs, select(m.id).where(m.conversation_id.in_(self.talks))))
+        return m.id.in_(
+            union(theirs, select(m.id).where(m.conversation_id.in_(self.conversations)))
+        )
 
     @cached_property
     def answers(self) -> ColumnElement[bool]:
         o = outbound.c
-        there = select(o.id).where(o.conversation_id.in_(self.talks))
+        there = select(o.id).where(o.conversation_id.in_(self.conversations))
         return o.id.in_(union(there, select(o.id).where(o.ticket_id.in_(self.tickets))))
 
     @cached_property
@@ -137,7 +139,7 @@ async def _hand_over_places(tx: Tx, scope: Scope) -> None:
         select(m.conversation_id, func.max(m.id).label("last"))
         .join(identity, i.id == m.identity_id)
         .where(
-            m.conversation_id.in_(scope.talks),
+            m.conversation_id.in_(scope.conversations),
             m.identity_id.not_in(scope.identities),
             ~i.lookup.startswith(PREFIX),
             ~m.quarantined,
@@ -161,7 +163,7 @@ async def _end_follow_ups(tx: Tx, scope: Scope) -> None:
     waiting = select(follow_up).where(f.id.in_(scope.follow_ups), f.state.in_(sorted(OPEN_STATES)))
     for row in (await tx.conn.execute(waiting.with_for_update(key_share=True))).mappings().all():
         await put_down(tx, row, FollowUpState.CANCELLED, ended_at=tx.now)
-    subjects = union(scope.tickets, scope.follow_ups, scope.talks)
+    subjects = union(scope.tickets, scope.follow_ups, scope.conversations)
     # What fires just now looks for itself: see ``models.store.effects.timers.stop_timer``.
     due = select(timer.c.id).where(timer.c.subject.in_(subjects))
     free = due.with_for_update(skip_locked=True)
@@ -313,7 +315,7 @@ async def _erase_log(tx: Tx, scope: Scope) -> None:
     await tx.update_each(audit, ("detail",), told)
     # Of what events tell, only the reason of a failed delivery may name somebody.
     failed = e.kind == "outbound.state"
-    theirs = or_(e.ticket_id.in_(scope.tickets), e.conversation_id.in_(scope.talks))
+    theirs = or_(e.ticket_id.in_(scope.tickets), e.conversation_id.in_(scope.conversations))
     rows = (await tx.conn.execute(select(e.seq, e.data).where(failed, theirs))).all()
     named = {row.seq: _without_error(row.data) for row in rows if row.data.get("error")}
     for seq, data in named.items():
@@ -332,7 +334,7 @@ def _subjects(scope: Scope) -> CompoundSelect[Any]:
     return union(
         select(identity.c.customer_id).where(identity.c.id.in_(scope.identities)),
         scope.identities,
-        scope.talks,
+        scope.conversations,
         scope.tickets,
         scope.follow_ups,
         select(message.c.id).where(scope.said),
@@ -364,7 +366,7 @@ def _without_error(data: Mapping[str, Any]) -> dict[str, Any]:
 
 async def _erase_conversations(tx: Tx, scope: Scope) -> None:
     c = conversation.c
-    change = update(conversation).where(c.id.in_(scope.talks))
+    change = update(conversation).where(c.id.in_(scope.conversations))
     await tx.conn.execute(change.values(key=literal(PREFIX) + c.id, **_NOWHERE))
 
 

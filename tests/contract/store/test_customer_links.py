@@ -32,17 +32,17 @@ PHONE: dict[str, Any] = {
 async def write(store: Store, key: str, channel: str, **options: Any) -> Ticket:
     lane = Lane.MAIL if channel == "email" else Lane.LIVE
     e = envelope(key, channel=channel, account="a", lane=lane)
-    await thread(store, e, conversation_key=f"talk-{key}", external_id=key, **options)
-    talk = await store.conversations.find(channel, "a", f"talk-{key}")
-    assert talk is not None
-    (ticket,) = await store.tickets.of_conversation(talk.id)
+    await thread(store, e, conversation_key=f"conversation-{key}", external_id=key, **options)
+    conversation = await store.conversations.find(channel, "a", f"conversation-{key}")
+    assert conversation is not None
+    (ticket,) = await store.tickets.of_conversation(conversation.id)
     return ticket
 
 
 async def together(store: Store, ticket: Ticket) -> set[str]:
     """The channels of everything that is one person with a ticket's customer."""
     person = await store.customer_links.person(ticket.customer_id)
-    return {talk.channel for talk in person.talks}
+    return {conversation.channel for conversation in person.conversations}
 
 
 async def test_proofs_join_and_show_their_evidence(store: Store) -> None:
@@ -92,7 +92,7 @@ async def test_a_join_is_undone_for_good_and_written_down(store: Store) -> None:
     with pytest.raises(NotFound):
         await store.customer_links.undo("nope", me)
     again = envelope("c2", channel="webchat", account="a")
-    await thread(store, again, conversation_key="talk-c", external_id="c2", **CHAT)
+    await thread(store, again, conversation_key="conversation-c", external_id="c2", **CHAT)
     assert await together(store, chat) == {"webchat"}
     phone = await write(store, "p", "ingest", **PHONE)  # another proof, of the chat's customer
     assert await together(store, phone) == {"webchat", "ingest"}
