@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from workers.showing.demo import Stage, _routed
-from workers.showing.staff import DemoError, Staff
+from workers.demo.play import Stage, _routed
+from workers.demo.staff import DemoError, Staff
 
 
 class _Nobody:

@@ -250,7 +250,7 @@ def demo(
     desk_url: Annotated[str | None, typer.Option(help="坐席台地址 / Where the desk is.")] = None,
 ) -> None:
     """三位客户走一遍真实流程 / Three customers walk through the real doors of a running system."""
-    from workers.showing.demo import play
+    from workers.demo.play import play
 
     settings = load(config, environ=os.environ)
     sys.exit(0 if asyncio.run(play(settings, desk_url)) else 1)

@@ -31,7 +31,7 @@ _STOP_SECONDS = 25.0
 _LOG_LINES = 20
 
 
-class TrialError(ShouliError):
+class SandboxError(ShouliError):
     """The system of the demonstration did not come up; the sentence ends with its log."""
 
     code = "trial"
@@ -78,7 +78,7 @@ class Relay:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Sandbox:
     """A running system and the relay that its answers go to."""
 
     settings: Settings
@@ -86,11 +86,11 @@ class Trial:
 
 
 @asynccontextmanager
-async def trial() -> AsyncIterator[Trial]:
+async def sandbox() -> AsyncIterator[Sandbox]:
     """``shouli run`` in an empty folder; when the block ends nothing of it is left.
 
     Raises:
-        TrialError: it did not start.
+        SandboxError: it did not start.
     """
     relay = Relay()
     with tempfile.TemporaryDirectory(prefix="shouli-demo-") as name:
@@ -98,7 +98,7 @@ async def trial() -> AsyncIterator[Trial]:
         async with relay.open():
             environ = _environ(relay.port)
             async with _running(folder, environ):
-                yield Trial(load(environ=environ, folder=folder), relay)
+                yield Sandbox(load(environ=environ, folder=folder), relay)
 
 
 def _environ(relay_port: int) -> dict[str, str]:
@@ -153,7 +153,7 @@ async def _until_open(process: asyncio.subprocess.Process, log: Callable[[], str
     while not all(f"{role} open" in (said := log()) for role in ROLES):
         if process.returncode is not None or time.monotonic() > deadline:
             last = "\n".join(said.splitlines()[-_LOG_LINES:])
-            raise TrialError(
+            raise SandboxError(
                 "演示用的系统没有启动起来，日志末尾如下。"
                 f" / The system for the demonstration did not start; the end of its log:\n{last}"
             )

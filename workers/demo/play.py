@@ -31,8 +31,8 @@ from rich.text import Text
 
 from channels.email.options import Options as MailOptions
 from config.settings import Settings
-from workers.showing.staff import PATIENCE, DemoError, Json, Staff, heard, staff
-from workers.showing.trial import Relay, trial
+from workers.demo.sandbox import Relay, sandbox
+from workers.demo.staff import PATIENCE, DemoError, Json, Staff, heard, sign_in
 
 _REASONS = 3
 """Words that decided, shown for each label."""
@@ -92,7 +92,7 @@ End = Literal["delivered", "waits", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class DemoSystem:
     """The doors of the system that is played on. ``relay``: ours, where answers by mail arrive."""
 
     settings: Settings
@@ -108,7 +108,7 @@ async def play(settings: Settings, desk_url: str | None) -> bool:
 
     Raises:
         DemoError: there is no system to play on.
-        TrialError: a system of our own did not start.
+        SandboxError: a system of our own did not start.
     """
     console = Console(highlight=False, soft_wrap=True)
     async with AsyncExitStack() as stack:
@@ -123,12 +123,12 @@ async def play(settings: Settings, desk_url: str | None) -> bool:
             with _waiting(
                 console, "没有运行中的系统，临时启动一个… / Starting a system to play on …"
             ):
-                own = await stack.enter_async_context(trial())
+                own = await stack.enter_async_context(sandbox())
             settings, relay = own.settings, own.relay
             url = _url(settings.desk.host, settings.desk.port)
         mail = MailOptions.model_validate(settings.channels.get("email", {}))
-        crew = await stack.enter_async_context(staff(settings, url))
-        return await _play_all(House(settings, mail, crew, relay), console)
+        staff = await stack.enter_async_context(sign_in(settings, url))
+        return await _play_all(DemoSystem(settings, mail, staff, relay), console)
 
 
 async def _runs(url: str) -> bool:
@@ -221,12 +221,12 @@ def _wall_clock() -> str:
 # -- the acts --------------------------------------------------------------------------
 
 
-async def _play_all(house: House, console: Console) -> bool:
+async def _play_all(system: DemoSystem, console: Console) -> bool:
     results: list[End] = []
     with Stage(console) as stage:
         for customer in CUSTOMERS:
             try:
-                results.append(await _accompany(customer, house, stage))
+                results.append(await _accompany(customer, system, stage))
             except (DemoError, TimeoutError, OSError, aiosmtplib.SMTPException) as error:
                 stage.tell(customer.name, "failed", str(error) or type(error).__name__)
                 results.append("failed")
@@ -234,7 +234,7 @@ async def _play_all(house: House, console: Console) -> bool:
     return "failed" not in results
 
 
-class Fate(NamedTuple):
+class Delivery(NamedTuple):
     """What became of an answer, in a sentence."""
 
     end: End
@@ -243,43 +243,43 @@ class Fate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A message that the house has acknowledged.
+    """A message that the system has acknowledged.
 
-    ``at`` is when it was sent, on ``time.monotonic``. ``fate`` watches for the answer, given its
-    id and why it waits, where it does.
+    ``at`` is when it was sent, on ``time.monotonic``. ``settled`` watches for the answer,
+    given its id and why it waits, where it does.
     """
 
     envelope_id: str
     at: float
     word: str
-    fate: Callable[[str, str | None], Awaitable[Fate]]
+    settled: Callable[[str, str | None], Awaitable[Delivery]]
 
 
-async def _accompany(customer: Customer, house: House, stage: Stage) -> End:
+async def _accompany(customer: Customer, system: DemoSystem, stage: Stage) -> End:
     """One customer, from the first word to the answer."""
-    name, crew = customer.name, house.staff
-    if customer.channel not in house.settings.channels:
+    name, staff = customer.name, system.staff
+    if customer.channel not in system.settings.channels:
         raise DemoError(f"渠道 {customer.channel} 未启用 / Channel {customer.channel} is not open")
     words = (customer.subject, customer.text)  # the labels' reasons may stand in either
     stage.tell(name, "sent", " · ".join(f"“{each}”" for each in words if each))
     door = _by_mail if customer.channel == "email" else _by_chat
-    async with door(customer, house) as stored:
+    async with door(customer, system) as stored:
         stage.tell(name, "acknowledged", stored.word, stored.at)
-        came = await crew.line.until(
+        came = await staff.line.until(
             "message.in", lambda e: e["data"]["envelope"] == stored.envelope_id
         )
-        await _tagged(came["ticket_id"], name, crew, stage, stored.at)
-        agent_id = await _routed(came["ticket_id"], name, crew, stage, stored.at)
-        reply = await _answer(came["ticket_id"], agent_id, crew)
+        await _tagged(came["ticket_id"], name, staff, stage, stored.at)
+        agent_id = await _routed(came["ticket_id"], name, staff, stage, stored.at)
+        reply = await _answer(came["ticket_id"], agent_id, staff)
         stage.tell(name, "answered", reply["text"], stored.at)
-        fate = await stored.fate(reply["id"], reply["delivery_problem"])
-        stage.tell(name, fate.end, fate.word, stored.at)
-        return fate.end
+        delivery = await stored.settled(reply["id"], reply["delivery_problem"])
+        stage.tell(name, delivery.end, delivery.word, stored.at)
+        return delivery.end
 
 
-async def _tagged(ticket_id: str, name: str, crew: Staff, stage: Stage, since: float) -> None:
-    await crew.line.until("ticket.queued", lambda e: e["ticket_id"] == ticket_id)
-    seen = await crew.ticket(ticket_id)
+async def _tagged(ticket_id: str, name: str, staff: Staff, stage: Stage, since: float) -> None:
+    await staff.line.until("ticket.queued", lambda e: e["ticket_id"] == ticket_id)
+    seen = await staff.ticket(ticket_id)
     stage.tell(name, "tagged", f"工单 ticket {seen['ticket']['number']}", since)
     for label in seen["labels"]:
         stage.tell(name, "", _label(label))
@@ -301,34 +301,34 @@ def _label(label: Json) -> str:
     )
 
 
-async def _routed(ticket_id: str, name: str, crew: Staff, stage: Stage, since: float) -> str:
+async def _routed(ticket_id: str, name: str, staff: Staff, stage: Stage, since: float) -> str:
     """Waits until somebody has the ticket; returns their id.
 
     Raises:
         DemoError: nobody took it in time; with the desk's own word why it waits.
     """
     try:
-        event = await crew.line.until("ticket.assigned", lambda e: e["ticket_id"] == ticket_id)
+        event = await staff.line.until("ticket.assigned", lambda e: e["ticket_id"] == ticket_id)
     except DemoError as late:
-        waits = (await crew.ticket(ticket_id))["waits"]
+        waits = (await staff.ticket(ticket_id))["waits"]
         if waits is None:
             raise
         raise DemoError(f"{waits['text']['zh']} / {waits['text']['en']}") from late
     agent_id = str(event["agent_id"])
-    if agent_id not in crew.tokens:
+    if agent_id not in staff.tokens:
         raise DemoError("工单给了刚来的人 / The ticket went to somebody who has just come")
     if event["data"]["state"] == "offered":
-        await crew.ask(agent_id, "POST", f"tickets/{ticket_id}/accept")
-    why = (await crew.ticket(ticket_id))["decisions"][-1]
+        await staff.ask(agent_id, "POST", f"tickets/{ticket_id}/accept")
+    why = (await staff.ticket(ticket_id))["decisions"][-1]
     stage.tell(name, "routed", f"→ {why['agent']['name']}", since)
     stage.tell(name, "", why["text"]["zh"])
     stage.tell(name, "", why["text"]["en"])
     return agent_id
 
 
-async def _answer(ticket_id: str, agent_id: str, crew: Staff) -> Json:
+async def _answer(ticket_id: str, agent_id: str, staff: Staff) -> Json:
     """What the agent writes: made of the ticket, so that it shows what was understood."""
-    seen = await crew.ticket(ticket_id)
+    seen = await staff.ticket(ticket_id)
     lang = "en" if seen["ticket"]["lang"].startswith("en") else "zh"
     names = {label["facet"]: label["value_name"][lang] for label in seen["labels"]}
     about = " / ".join(names[facet] for facet in ("domain", "type") if facet in names)
@@ -338,38 +338,38 @@ async def _answer(ticket_id: str, agent_id: str, crew: Staff) -> Json:
         "en": f"Hello, this is {agent}. I take care of your message ({about}), ticket {number}.",
     }[lang]
     body = {"text": text, "client_id": f"demo-{uuid4()}", "then": "resolved"}
-    return await crew.ask(agent_id, "POST", f"tickets/{ticket_id}/reply", body) | {"text": text}
+    return await staff.ask(agent_id, "POST", f"tickets/{ticket_id}/reply", body) | {"text": text}
 
 
 # -- the doors -------------------------------------------------------------------------
 
 
 @asynccontextmanager
-async def _by_mail(customer: Customer, house: House) -> AsyncIterator[Stored]:
+async def _by_mail(customer: Customer, system: DemoSystem) -> AsyncIterator[Stored]:
     message = EmailMessage()
     message["From"] = Address(customer.name, addr_spec=customer.address)
-    message["To"] = house.mail.mailboxes[0].address
+    message["To"] = system.mail.mailboxes[0].address
     message["Subject"] = customer.subject
     message["Message-ID"] = make_msgid(domain=customer.address.partition("@")[2])
     message.set_content(customer.text)
     at = time.monotonic()
     _, reply = await aiosmtplib.send(
         message,
-        hostname=_reachable(house.mail.host),
-        port=house.mail.port,
+        hostname=_reachable(system.mail.host),
+        port=system.mail.port,
         start_tls=False,
         timeout=PATIENCE,
     )
 
-    async def fate(outbound_id: str, problem: str | None) -> Fate:
+    async def settled(outbound_id: str, problem: str | None) -> Delivery:
         if problem is not None:
-            return Fate("waits", problem)
-        if house.relay is None:
-            return await _settled(house.staff, outbound_id)
-        letter = await house.relay.answer_to(message["Message-ID"], PATIENCE)
-        return Fate("delivered", f"新邮件 new mail “{letter['Subject']}”: {_body(letter)}")
+            return Delivery("waits", problem)
+        if system.relay is None:
+            return await _settled(system.staff, outbound_id)
+        letter = await system.relay.answer_to(message["Message-ID"], PATIENCE)
+        return Delivery("delivered", f"新邮件 new mail “{letter['Subject']}”: {_body(letter)}")
 
-    yield Stored(reply.rpartition(" ")[2], at, f"SMTP 250 {reply}", fate)
+    yield Stored(reply.rpartition(" ")[2], at, f"SMTP 250 {reply}", settled)
 
 
 def _body(letter: EmailMessage) -> str:
@@ -377,22 +377,22 @@ def _body(letter: EmailMessage) -> str:
     return "" if text is None else str(text.get_content()).strip()
 
 
-async def _settled(crew: Staff, outbound_id: str) -> Fate:
+async def _settled(staff: Staff, outbound_id: str) -> Delivery:
     """What the system itself says became of an answer that left for a relay."""
     final = {"sent", "delivered", "failed", "unknown"}
-    event = await crew.line.until(
+    event = await staff.line.until(
         "outbound.state",
         lambda e: e["data"]["outbound"] == outbound_id and e["data"]["state"] in final,
     )
     state = event["data"]["state"]
     if state in {"sent", "delivered"}:
-        return Fate("delivered", "已交给发信服务器 / The relay has taken it")
-    return Fate("failed", f"{state}: {event['data'].get('error', '')}")
+        return Delivery("delivered", "已交给发信服务器 / The relay has taken it")
+    return Delivery("failed", f"{state}: {event['data'].get('error', '')}")
 
 
 @asynccontextmanager
-async def _by_chat(customer: Customer, house: House) -> AsyncIterator[Stored]:
-    url = _url(house.settings.intake.host, house.settings.intake.port)
+async def _by_chat(customer: Customer, system: DemoSystem) -> AsyncIterator[Stored]:
+    url = _url(system.settings.intake.host, system.settings.intake.port)
     async with (
         aiohttp.ClientSession(url) as http,
         # The page of our own server may chat: we come from there, as a browser would.
@@ -405,15 +405,15 @@ async def _by_chat(customer: Customer, house: House) -> AsyncIterator[Stored]:
         await ws.send_json(message)
         ack = await _frame(ws, lambda frame: frame["type"] == "ack")
 
-        async def fate(outbound_id: str, _problem: str | None) -> Fate:
+        async def settled(outbound_id: str, _problem: str | None) -> Delivery:
             shown = await _frame(ws, lambda frame: frame.get("kind") == "reply")
             await ws.send_json({"type": "read", "seq": shown["seq"]})
-            settled = await _settled(house.staff, outbound_id)
-            if settled.end == "failed":
-                return settled
-            return Fate("delivered", f"聊天窗口 in the chat: {shown['text']}")
+            delivery = await _settled(system.staff, outbound_id)
+            if delivery.end == "failed":
+                return delivery
+            return Delivery("delivered", f"聊天窗口 in the chat: {shown['text']}")
 
-        yield Stored(ack["envelope_id"], at, f"✓ {ack['envelope_id']}", fate)
+        yield Stored(ack["envelope_id"], at, f"✓ {ack['envelope_id']}", settled)
 
 
 async def _frame(ws: aiohttp.ClientWebSocketResponse, wanted: Callable[[Json], bool]) -> Json:

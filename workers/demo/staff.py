@@ -122,7 +122,7 @@ async def heard(ws: aiohttp.ClientWebSocketResponse) -> Json:
 
 
 @asynccontextmanager
-async def staff(settings: Settings, url: str) -> AsyncIterator[Staff]:
+async def sign_in(settings: Settings, url: str) -> AsyncIterator[Staff]:
     """Everybody who is offline comes to work at the desk at ``url``, and goes home at the end.
 
     Raises:
@@ -136,16 +136,16 @@ async def staff(settings: Settings, url: str) -> AsyncIterator[Staff]:
         people = await store.agents.all()
         tokens = await stack.enter_async_context(_tokens(store, people))
         http = await stack.enter_async_context(aiohttp.ClientSession(url))
-        crew = Staff(http, tokens, _overseer(people))
+        staff = Staff(http, tokens, _overseer(people))
         try:
-            await crew.ask(crew.overseer, "GET", "me")
+            await staff.ask(staff.overseer, "GET", "me")
         except DemoError:
             raise _foreign(url, settings) from None
         woken = [p.id for p in people if p.presence == Presence.OFFLINE and p.role != Role.ADMIN]
-        for agent_id in {crew.overseer, *woken}:
-            await stack.enter_async_context(_listening(crew, agent_id))
-        await stack.enter_async_context(_at_work(crew, woken))
-        yield crew
+        for agent_id in {staff.overseer, *woken}:
+            await stack.enter_async_context(_listening(staff, agent_id))
+        await stack.enter_async_context(_at_work(staff, woken))
+        yield staff
 
 
 def _overseer(people: Sequence[Agent]) -> str:
@@ -180,13 +180,13 @@ async def _tokens(store: Store, people: Sequence[Agent]) -> AsyncIterator[Mappin
 
 
 @asynccontextmanager
-async def _listening(crew: Staff, agent_id: str) -> AsyncIterator[None]:
+async def _listening(staff: Staff, agent_id: str) -> AsyncIterator[None]:
     """A person's open desk, which is also what keeps them online."""
-    headers = {"Authorization": f"Bearer {crew.tokens[agent_id]}"}
-    async with crew.http.ws_connect(_API + "ws", headers=headers) as ws:
+    headers = {"Authorization": f"Bearer {staff.tokens[agent_id]}"}
+    async with staff.http.ws_connect(_API + "ws", headers=headers) as ws:
         await ws.send_json({"type": "hello", "last_seq": 0})
         await heard(ws)
-        following = asyncio.create_task(crew.line.follow(ws))
+        following = asyncio.create_task(staff.line.follow(ws))
         try:
             yield
         finally:
@@ -195,16 +195,16 @@ async def _listening(crew: Staff, agent_id: str) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _at_work(crew: Staff, agent_ids: Sequence[str]) -> AsyncIterator[None]:
+async def _at_work(staff: Staff, agent_ids: Sequence[str]) -> AsyncIterator[None]:
     """Makes people ready, and sends them home without what came to them meanwhile."""
-    before = {agent_id: await crew.held(agent_id) for agent_id in agent_ids}
+    before = {agent_id: await staff.held(agent_id) for agent_id in agent_ids}
     try:
         for agent_id in agent_ids:
-            await crew.ask(agent_id, "PUT", "me/presence", {"presence": "ready"})
+            await staff.ask(agent_id, "PUT", "me/presence", {"presence": "ready"})
         yield
     finally:
         for agent_id in agent_ids:
-            await crew.ask(agent_id, "PUT", "me/presence", {"presence": "offline"})
+            await staff.ask(agent_id, "PUT", "me/presence", {"presence": "offline"})
         for agent_id in agent_ids:
-            for ticket_id in await crew.held(agent_id) - before[agent_id]:
-                await crew.ask(agent_id, "POST", f"tickets/{ticket_id}/transfer", {})
+            for ticket_id in await staff.held(agent_id) - before[agent_id]:
+                await staff.ask(agent_id, "POST", f"tickets/{ticket_id}/transfer", {})
