@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
@@ -10,7 +11,7 @@ import structlog
 
 from models.errors import Temporary
 from models.message import Lane
-from models.ports import WORK, Doorbell
+from models.ports import WORK, Clock, Doorbell
 from models.store import Store
 from models.store.effects.followers import Follower
 from models.store.effects.timers import Effect
@@ -27,6 +28,9 @@ _LEASE_SECONDS = 10.0
 _SILENT_SECONDS = 30.0
 _GRACE_SECONDS = 60.0
 """Heartbeat lost 30 s is offline; accepted live work has 60 s more."""
+
+_LEAP_SECONDS = 10.0
+"""Clocks drift and transactions wait; what moves so far from one tick to the next was set."""
 
 _LAGGARD_TICKS = 10
 _RECOUNT_TICKS = 5
@@ -78,8 +82,16 @@ class Ticker:
         options: ClockOptions,
         effects: Mapping[str, Effect],
         followers: Sequence[Follower],
+        *,
+        steady: Clock = time.monotonic,
     ) -> None:
-        """``effects``: what each kind of timer brings about; ``followers`` act on events."""
+        """``effects``: what each kind of timer brings about; ``followers`` act on events.
+
+        ``steady`` is a clock that nobody sets.
+        """
+        self._steady = steady
+        self._ahead: float | None = None
+        """Database time's lead on ``steady``, in seconds."""
         self._store = store
         self._deliverer = deliverer
         self._doorbell = doorbell
@@ -90,7 +102,7 @@ class Ticker:
         self._rekey_at: Sequence[int] = (0,)
         self._holder = str(uuid4())
         self._held: Held | None = None
-        self._ticks = 0
+        self._ticks = self._troubled = 0
         self._duties: Sequence[tuple[int, Callable[[], Awaitable[object]]]] = (
             (1, self._free_envelopes),
             (1, self._settle_answers),
@@ -125,14 +137,33 @@ class Ticker:
         Raises:
             Temporary: the database is out of reach.
         """
+        try:
+            return await self._tick()
+        except Temporary:
+            self._troubled = self._ticks
+            raise
+
+    async def _tick(self) -> bool:
         self._held = await self._store.leases.take("clock", self._holder, _LEASE_SECONDS)
         if self._held is None:
             return False
+        await self._mind_a_leap(self._held.at)
         for ticks, duty in self._duties:
             if self._ticks % ticks == 0:
                 await _alone(duty)
         self._ticks += 1
         return True
+
+    async def _mind_a_leap(self, now: float) -> None:
+        """Database time was set, or this machine slept: nobody was silent for so long."""
+        ahead = now - self._steady()
+        leap = 0.0 if self._ahead is None else ahead - self._ahead
+        if abs(leap) >= _LEAP_SECONDS:
+            _log.warning("the clock was set", seconds=round(leap))
+            self._troubled = self._ticks
+        if leap <= -_LEAP_SECONDS:
+            await self._store.maintenance.set_back(-leap, _LEAP_SECONDS)
+        self._ahead = ahead
 
     async def leave(self) -> None:
         """Lets the next clock begin at once."""
@@ -155,7 +186,7 @@ class Ticker:
         silent = await self._store.maintenance.expire_offers()
         lost: list[str] = []
         # After an outage of ours everybody has been silent: they get the time to come back.
-        if self._ticks * TICK_SECONDS >= _SILENT_SECONDS:
+        if (self._ticks - self._troubled) * TICK_SECONDS >= _SILENT_SECONDS:
             lost = await self._store.maintenance.lose_contact(_SILENT_SECONDS, _GRACE_SECONDS)
         if silent or lost:
             _log.info("agents away", not_responding=len(silent), offline=len(lost))

@@ -10,11 +10,12 @@ from models.tables import lease
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A lease that was won. ``fence`` grows with every new holder."""
+    """A lease that was won ``at`` (database time). ``fence`` grows with every new holder."""
 
     name: str
     holder: str
     fence: int
+    at: float
 
 
 class Leases:
@@ -48,7 +49,7 @@ class Leases:
                 .returning(lease.c.fence)
             )
             fence = (await tx.conn.execute(statement)).scalar_one_or_none()
-        return None if fence is None else Held(name, holder, int(fence))
+        return None if fence is None else Held(name, holder, int(fence), tx.now)
 
     async def drop(self, held: Held) -> None:
         """Gives it back, so that a successor need not wait for its end."""

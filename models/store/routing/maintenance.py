@@ -1,8 +1,8 @@
 """What the clock does for the queue: what is due moves, and what is wrong is found."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import func, literal_column, or_, select, update
+from sqlalchemy import Column, TextClause, func, literal_column, or_, select, text, update
 
 from models.follow_up import FollowUpState
 from models.routing import Needs, Position
@@ -10,7 +10,16 @@ from models.store.ground.database import Database, Fields, Tx
 from models.store.tickets.custody import lock_agents, requeue, set_presence, tell
 from models.store.tickets.helping import helping_load
 from models.store.tickets.waiting import Stands, afresh, as_waiting
-from models.tables import IS_WAITING, agent, follow_up, ticket
+from models.tables import (
+    IS_WAITING,
+    agent,
+    envelope,
+    file_due,
+    follow_up,
+    outbound,
+    ticket,
+    webhook_event,
+)
 from models.ticket import LOADED_STATES, TicketState
 
 
@@ -117,6 +126,22 @@ class Maintenance:
                     await requeue(tx, row, "disconnected", sticky=was_active)
         return lost
 
+    async def set_back(self, seconds: float, since: float) -> None:
+        """Database time was set back by ``seconds``, at most ``since`` seconds ago.
+
+        What was to wait or to be held for moments does not for as long again; nobody is believed
+        to be there because they were heard of in the future. Times of day stay as they are.
+        """
+        async with self._db.write() as tx:
+            for under_way, column in _MOMENTARY:
+                # What was set after the step is not that far in the future.
+                before = under_way & (column > tx.now + seconds - since)
+                change = update(column.table).where(before)
+                await tx.conn.execute(change.values({column: column - seconds}))
+            heard = agent.c.heartbeat_at
+            ahead = update(agent).where(heard > tx.now)
+            await tx.conn.execute(ahead.values({heard: heard - seconds}))
+
     async def recount(self) -> list[tuple[str, int, int]]:
         """Recomputes every agent's load from what they have, where they help, and whom they call.
 
@@ -146,6 +171,22 @@ class Maintenance:
                 fix = update(agent).where(a.id == row.id, a.used == row.used)
                 await tx.conn.execute(fix.values(used=row.load))
         return [(row.id, row.used, int(row.load)) for row in wrong]
+
+
+_MOMENTARY: Sequence[tuple[TextClause, Column[float]]] = [
+    (text("envelope.state = 'new'"), envelope.c.lease_until),
+    (text("envelope.state = 'new'"), envelope.c.not_before),
+    (text("outbound.state IN ('queued', 'sending')"), outbound.c.lease_until),
+    (text("outbound.state IN ('queued', 'sending')"), outbound.c.not_before),
+    (text("file_due.state = 'new'"), file_due.c.lease_until),
+    (text("file_due.state = 'new'"), file_due.c.not_before),
+    (text("webhook_event.state = 'due'"), webhook_event.c.lease_until),
+    (text("webhook_event.state = 'due'"), webhook_event.c.not_before),
+    (text("label_due"), ticket.c.held_until),
+    (text("ticket.state = 'offered'"), ticket.c.offer_until),
+]
+"""Until when something waits or is held for some seconds, and of which rows that still counts: in
+the words of partial indexes, where there are any."""
 
 
 async def _silent(tx: Tx, agent_ids: Collection[str], seconds: float) -> list[str]:
