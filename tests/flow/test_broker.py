@@ -1,9 +1,10 @@
 """The doorbell over a real Valkey that is flushed, killed and restarted."""
 
 import asyncio
+import contextlib
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import dramatiq
@@ -23,6 +24,7 @@ from workers.waking.broker import (
     WorkerPool,
     make_broker,
 )
+from workers.waking.bus import trouble_with
 
 
 class Runs:
@@ -238,6 +240,105 @@ async def test_a_killed_valkey_costs_nobody_anything_and_later_rings_work(runs: 
         finally:
             bell.close()
             pool.stop()
+
+
+@pytest.mark.parametrize(
+    ("fault", "mended"),
+    [
+        (("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0")),
+        (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE")),
+    ],
+    ids=["full", "read-only"],
+)
+async def test_a_server_that_takes_nothing_down_is_as_one_that_is_away(
+    runs: Runs, caplog: pytest.LogCaptureFixture, fault: Sequence[str], mended: Sequence[str]
+) -> None:
+    with valkey_server() as server:
+        admin = redis.Redis.from_url(server.url)
+        bell, pool = RedisDoorbell(server.url), WorkerPool(server.url, runs.opening)
+        pool.start()
+        try:
+            await bell.ring("drain")
+            await _until(lambda: len(runs.at) == 1)
+            assert trouble_with(server.url) is None
+            admin.execute_command(*fault)
+            await _until(lambda: "connection error" in caplog.text)
+            assert trouble_with(server.url)
+            assert "Traceback" not in caplog.text
+            admin.execute_command(*mended)
+            await _until(lambda: trouble_with(server.url) is None)
+            await bell.ring("drain")
+            await _until(lambda: len(runs.at) > 1, 8)
+        finally:
+            bell.close()
+            pool.stop()
+            admin.close()
+
+
+async def test_after_a_failover_nobody_stays_with_the_server_that_only_reads(runs: Runs) -> None:
+    """Behind one address: what is open leads on to the old primary, what is new to the new one."""
+    with valkey_server() as old, valkey_server() as new:
+        async with _address_of(old.port) as moving:
+            url = f"redis://127.0.0.1:{moving.port}/0"
+            bell, pool = RedisDoorbell(url), WorkerPool(url, runs.opening)
+            await asyncio.to_thread(pool.start)
+            try:
+                await bell.ring("drain")
+                await _until(lambda: len(runs.at) == 1)
+                moving.to = new.port
+                with redis.Redis.from_url(old.url) as admin:
+                    admin.replicaof("127.0.0.1", new.port)
+
+                async def rung() -> bool:
+                    await bell.ring("drain")
+                    return len(runs.at) > 1
+
+                async with asyncio.timeout(10):
+                    while not await rung():
+                        await asyncio.sleep(0.1)
+            finally:
+                bell.close()
+                await asyncio.to_thread(pool.stop)
+
+
+class _Moving:
+    """An address whose new connections go ``to`` a port of this machine."""
+
+    def __init__(self, to: int) -> None:
+        self.to = to
+        self.port = 0
+        self._lines: set[asyncio.StreamWriter] = set()
+
+    async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there = await asyncio.open_connection("127.0.0.1", self.to)
+        self._lines |= {writer, there[1]}
+        async with asyncio.TaskGroup() as both:
+            both.create_task(_pass_on(reader, there[1]))
+            both.create_task(_pass_on(there[0], writer))
+
+    def cut(self) -> None:
+        for line in self._lines:
+            line.close()
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+@asynccontextmanager
+async def _address_of(port: int) -> AsyncIterator[_Moving]:
+    moving = _Moving(port)
+    server = await asyncio.start_server(moving.connect, "127.0.0.1", 0)
+    moving.port = server.sockets[0].getsockname()[1]
+    try:
+        yield moving
+    finally:
+        server.close()
+        moving.cut()
 
 
 async def test_what_a_dead_worker_held_is_given_to_another_within_seconds(

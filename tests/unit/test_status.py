@@ -67,7 +67,7 @@ def test_what_waits_for_longer_than_its_limit_is_named(kind: str) -> None:
         ({"answers": {"failed": 1}}, "1 条答复 failed", "1 answers are failed"),
         ({"answers": {"unknown": 1}}, "--state unknown", "1 answers are unknown"),
         ({"alarms": [Alarm("owners", 1, "t", 1.0, 1.0)]}, "被破坏", "owners is broken"),
-        ({"redis": False}, "Redis 连不上", "Redis does not answer"),
+        ({"redis": "refused"}, "（refused）", "Redis cannot be reached"),
         ({"room_mb": 199.0}, "磁盘只剩 199 MB", "199 MB of disk are left"),
         (
             {"processes": [*WELL.processes, Process("work", "b", 9, "1.1", 1.0, 1.0)]},

@@ -11,7 +11,7 @@ from models.store.figures.overdue import Overdue
 from models.store.ground.processes import Process
 from workers.assembly.automation import follower_names
 from workers.processes.heartbeat import ROLES
-from workers.waking.bus import answers
+from workers.waking.bus import trouble_with
 
 LIMITS: Mapping[str, float] = {
     "live": 60.0,
@@ -71,8 +71,8 @@ class Standing:
     answers: Mapping[str, int]
     room_mb: float | None
     least_room_mb: float
-    redis: bool | None = None
-    """Whether Redis answers; None where it is the own one of ``shouli run``."""
+    redis: str | None = None
+    """What is wrong with Redis, where it is not the own one of ``shouli run``."""
 
     def alive(self, role: str) -> int:
         return sum(process.role == role and process.alive for process in self.processes)
@@ -98,7 +98,7 @@ async def standing(settings: Settings, store: Store) -> Standing:
         answers=await store.outbound.counts(),
         room_mb=shutil.disk_usage(settings.data_dir).free / 1_000_000 if sqlite else None,
         least_room_mb=settings.intake.disk_watermark_mb,
-        redis=None if url is None else answers(url.get_secret_value()),
+        redis=None if url is None else trouble_with(url.get_secret_value()),
     )
 
 
@@ -118,10 +118,10 @@ def _problems(found: Standing) -> Iterator[tuple[str, str]]:
         # With no room at all nobody can say that they live.
         if not found.alive(role) and (found.room_mb is None or found.room_mb >= _NO_ROOM_MB):
             yield _WITHOUT[role]
-    if found.redis is False:
+    if found.redis is not None:
         yield (
-            "Redis 连不上：什么都不丢，但聊天、分单和答复每步最多慢 5 秒",
-            "Redis does not answer: nothing is lost, but each step may be 5 s late",
+            f"Redis 连不上或不能写（{found.redis}）：什么都不丢，但每步最多慢 5 秒",
+            "Redis cannot be reached or written: nothing is lost, but each step may be 5 s late",
         )
     yield from _still_clock(found)
     waiting = {each.kind: each.oldest for each in found.overdue} | {"followers": found.lag}

@@ -8,9 +8,9 @@ import asyncio
 import concurrent.futures
 import threading
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any
 
 import dramatiq
@@ -18,6 +18,7 @@ import redis
 import structlog
 from dramatiq.asyncio import get_event_loop_thread
 from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
+from dramatiq.errors import ConnectionClosed
 from dramatiq.middleware import AsyncIO, Middleware
 from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.client import PubSub
@@ -63,12 +64,33 @@ class _Consumer(_RedisConsumer):
         self._rung.wait(LOOK_MS / 1000)
         # Before the look: a ring from now on must be looked at on its own.
         self._rung.clear()
-        found: dramatiq.broker.MessageProxy | None = super().__next__()  # type: ignore[no-untyped-call]
+        with _as_if_away(self.broker.client):
+            found: dramatiq.broker.MessageProxy | None = super().__next__()  # type: ignore[no-untyped-call]
         return found
 
     def ack(self, message: dramatiq.broker.MessageProxy) -> None:
-        super().ack(message)  # type: ignore[no-untyped-call]
+        with _as_if_away(self.broker.client):
+            super().ack(message)  # type: ignore[no-untyped-call]
         self._rung.set()  # there is room for another, which may have been rung for already
+
+
+@contextmanager
+def _as_if_away(client: redis.Redis) -> Iterator[None]:
+    """A server that is full, or only reads, is one that is away: dramatiq knows what to do then.
+
+    Of all else it tells with a traceback, every three seconds and for each queue.
+    """
+    try:
+        yield
+    except redis.RedisError as error:
+        _leave_replica(client, error)
+        raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
+
+
+def _leave_replica(client: redis.Redis, error: redis.RedisError) -> None:
+    """After a failover the address leads elsewhere, and open connections do not."""
+    if isinstance(error, redis.exceptions.ReadOnlyError):
+        client.connection_pool.disconnect(inuse_connections=False)
 
 
 class _Doorbells(RedisBroker):
@@ -143,8 +165,9 @@ class RedisDoorbell:
                 )
                 self._broker.client.publish(_RINGS + work, "")
         except redis.RedisError as error:
+            _leave_replica(self._broker.client, error)
             if not self._down:
-                _log.warning("doorbell is down, the sweep makes up", error=type(error).__name__)
+                _log.warning("doorbell is down, the sweep makes up", error=str(error))
             self._down = True
         else:
             if self._down:

@@ -130,7 +130,7 @@ class RedisBus:
                     return  # this came of closing
                 if not self._down:
                     expected = isinstance(error, (redis.RedisError, OSError))
-                    told = {"error": type(error).__name__, "exc_info": not expected}
+                    told = {"error": str(error), "exc_info": not expected}
                     _log.warning("bus is down, readers look into SQL", **told)
                 self._down = True
             await asyncio.sleep(RECONNECT_SECONDS)
@@ -158,9 +158,13 @@ class RedisBus:
             inbox.put(topic)
 
 
-def answers(url: str) -> bool:
-    """Whether the Redis at ``url`` answers, within two seconds."""
+def trouble_with(url: str) -> str | None:
+    """Why the Redis at ``url`` takes nothing down, asked for two seconds; None: it does."""
     client = redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2)
-    with contextlib.closing(client), contextlib.suppress(redis.RedisError):
-        return bool(client.ping())
-    return False
+    with contextlib.closing(client):
+        try:
+            # One that is full, or a replica, answers all the same.
+            client.set(PREFIX + "probe", "", px=1000)
+        except redis.RedisError as error:
+            return str(error)
+    return None
