@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import IO, Any, NamedTuple
 from urllib.parse import quote
 
+import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
 
@@ -26,6 +27,8 @@ from models.addresses import client_address
 from models.errors import NotFound, Temporary
 from models.rate_limit import whole_seconds
 from models.store.dialogue.conversations import Entry
+
+_log = structlog.stdlib.get_logger(__name__)
 
 STATUS = MappingProxyType(
     {
@@ -215,10 +218,14 @@ class Fallback:
         session, request = self._session(visit), visit.request
         self._reception.admit(session)
         async with self._service.uploading(session):
-            with SpooledTemporaryFile(_IN_MEMORY) as body:
-                await _content(request, self._service.most_bytes, body)
-                async with self._service.memory:
-                    kept = await self._kept(session, request, body)
+            try:
+                with SpooledTemporaryFile(_IN_MEMORY) as body:
+                    await _content(request, self._service.most_bytes, body)
+                    async with self._service.memory:
+                        kept = await self._kept(session, request, body)
+            except OSError as error:  # of the folder for temporary files, which may be full
+                _log.warning("webchat.file_not_taken", error=str(error))
+                raise Temporary("there is no room for what comes in") from error
         return _json({"type": "file"} | kept)
 
     async def _kept(

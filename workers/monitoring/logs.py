@@ -64,6 +64,7 @@ REPEATED = (
     ("desk.push", "the desk's line stumbled"),
     ("channels.webchat.hub", "webchat.tail_failed"),
     ("channels.webchat.hub", "webchat.page_failed"),
+    ("channels.webchat.http", "webchat.file_not_taken"),
     ("channels.email.imap", "is read later"),
     # Anybody on the Internet can be refused, as often as they like.
     ("desk.auth", "wrong login"),

@@ -5,13 +5,16 @@ import hmac
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
+from errno import ENOSPC
 from io import BytesIO
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from channels.webchat import http
 from channels.webchat.signed import Signer
 from models.agent import Presence
 from models.event_tail import typing_topic
@@ -227,6 +230,18 @@ async def test_fresh_sessions_fill_no_disk(tmp_path: Path) -> None:
 async def test_no_files_are_taken_while_the_disk_is_nearly_full(door: Site) -> None:
     door.full = True
     told = await upload(door, (await enter(door))[1], PNG)
+    assert (told["status"], told["code"]) == (503, "busy")
+
+
+async def test_a_full_folder_of_temporary_files_is_no_fault_of_the_visitors(
+    door: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(SpooledTemporaryFile[bytes]):
+        def rollover(self) -> None:
+            raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(http, "SpooledTemporaryFile", Full)
+    told = await upload(door, (await enter(door))[1], PNG + bytes(300_000))
     assert (told["status"], told["code"]) == (503, "busy")
 
 
