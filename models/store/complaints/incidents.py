@@ -370,17 +370,9 @@ class Incidents:
 
 def _overview() -> Select[tuple[object, ...]]:
     i, m = incident.c, incident_member.c
-    counted = (
-        select(
-            m.incident_id,
-            func.count().label("members"),
-            func.count(m.told_at).label("told"),
-        )
-        .where(m.removed_at.is_(None))
-        .group_by(m.incident_id)
-        .subquery()
-    )
-    counts = {"members", "told"}
+    theirs = (m.incident_id == i.id) & m.removed_at.is_(None)
+    counts = {"members": func.count(), "told": func.count(m.told_at)}
     columns = [i[name] for name in Incident.__dataclass_fields__ if name not in counts]
-    numbers = [func.coalesce(counted.c[name], 0).label(name) for name in sorted(counts)]
-    return select(*columns, *numbers).outerjoin(counted, counted.c.incident_id == i.id)
+    # Of each that is shown: together they would be those of all incidents that ever were.
+    numbers = [select(n).where(theirs).scalar_subquery().label(of) for of, n in counts.items()]
+    return select(*columns, *numbers)

@@ -42,6 +42,8 @@ class Transfer:
 
 _NAMES = tuple(Transfer.__dataclass_fields__)
 _LIVE = transfer.c.ended_at.is_(None)
+_OLDEST_FIRST = (transfer.c.at, transfer.c.id)
+"""Not by the id alone: for that order SQLite would walk down all that there ever were."""
 
 
 class Transfers:
@@ -67,7 +69,7 @@ class Transfers:
     async def _read(self, condition: Any) -> list[Transfer]:
         query = select(*(transfer.c[name] for name in _NAMES)).where(_LIVE, condition)
         async with self._db.read() as conn:
-            rows = (await conn.execute(query.order_by(transfer.c.id))).mappings()
+            rows = (await conn.execute(query.order_by(*_OLDEST_FIRST))).mappings()
             return [Transfer(**row) for row in rows]
 
     async def wanted(self, limit: int, lanes: Collection[str]) -> list[Waiting]:
@@ -80,7 +82,7 @@ class Transfers:
             select(ticket, p.needs, p.from_id)
             .join(transfer, p.ticket_id == t.id)
             .where(_LIVE, p.skill.is_not(None), t.lane.in_(sorted(lanes)), t.target.is_not(None))
-            .order_by(p.id)
+            .order_by(*_OLDEST_FIRST)
             .limit(limit)
         )
 

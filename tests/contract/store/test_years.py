@@ -1,10 +1,12 @@
 """What is kept for years is not read by what happens every second, minute or day."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from models.errors import NotFound
 from models.figures import DIMENSIONS
 from models.message import Lane
 from models.routing import Position
@@ -21,6 +23,11 @@ NOW = 1_800_000_000.0
 MONTH = (NOW - 30 * 86400.0, NOW)
 
 Act = Callable[[Store], Awaitable[object]]
+
+
+async def none_of(act: Awaitable[object]) -> None:
+    with suppress(NotFound):
+        await act
 
 
 def _stands(*_: object) -> Position:
@@ -41,6 +48,19 @@ async def _indexed(store: Store) -> None:
     assert await store.search_index.fill(10)
     async with store.db.write() as tx:
         await forget(tx, ["t"])
+
+
+async def _way_back(store: Store) -> None:
+    ticket_id = await makers.waiting(store, "k4")
+    await store.conversations.way_back((await store.tickets.get(ticket_id)).conversation_id)
+
+
+async def _webhook(store: Store) -> None:
+    by = await makers.agent(store, "admin")
+    made, _ = await store.webhooks.add("https://a.example/", ["ticket.created"], b"s" * 32, by)
+    for state in (None, "due", "failed"):
+        await store.webhooks.log(made, state=state)
+    await store.webhooks.spread()
 
 
 EVERY_MOMENT: Mapping[str, Act] = {
@@ -71,6 +91,16 @@ EVERY_MOMENT: Mapping[str, Act] = {
     "webhooks": lambda s: s.webhooks.forget(NOW),
     "calling back": lambda s: s.call_backs.heads(),
     "files": lambda s: s.files.lease(1, 1.0, ["webchat"]),
+    "transfers": lambda s: s.transfers.wanted(16, ["live", "mail"]),
+    "recent work": lambda s: s.boards.recent_classes(NOW - 86400.0),
+    "interruptible": lambda s: s.agents.interruptible(["mail"]),
+    "overdue": lambda s: s.overdue.all(),
+    "set back": lambda s: s.maintenance.set_back(3600.0, 10.0),
+    "to be placed anew": lambda s: s.rules.waiting("", 10),
+    "uploads": lambda s: s.uploads.forget(NOW),
+    "who asks": lambda s: s.agents.holder("token", "session"),
+    "leftovers": lambda s: s.orphaned_blobs.delete(),
+    "counts of labels": lambda s: s.watching.forget(1),
     "keys under way": lambda s: s.conversations.open_keys("slack", "T1"),
 }
 
@@ -105,6 +135,41 @@ LOOKED_AT: Mapping[str, Act] = {
     "corrections": lambda s: s.corrections.by_day(int(NOW // 86400) - 30, ZoneInfo("UTC")),
     "changes": lambda s: s.corrections.by_week(int(NOW // 86400) - 55, 8, ZoneInfo("UTC")),
     "calls": lambda s: s.calls.answer_rate(*MONTH),
+    "ended today": lambda s: s.tickets.ended_by("a", NOW, 10),
+    "some": lambda s: s.tickets.some(["t"]),
+    "of a conversation": lambda s: s.tickets.of_conversation("c"),
+    "what was said": lambda s: s.conversations.log("c"),
+    "words": lambda s: s.conversations.words(["t"], 50),
+    "way back": _way_back,
+    "outcome": lambda s: none_of(s.envelopes.outcome("e")),
+    "parked": lambda s: s.envelopes.parked(),
+    "attempts": lambda s: s.outbound.deliveries("o"),
+    "a complaint": lambda s: none_of(s.complaints.get("t")),
+    "handlers": lambda s: s.complaints.handlers("t"),
+    "repeated": lambda s: none_of(s.complaints.repeated("t")),
+    "its clocks": lambda s: s.clocks.of("t"),
+    "helpers": lambda s: s.helping.helpers("t"),
+    "sub-tasks": lambda s: s.helping.open_tasks("a", ["物流部"]),
+    "its sub-tasks": lambda s: s.helping.tasks("t"),
+    "improvements": lambda s: s.improvements.open("a"),
+    "its improvements": lambda s: s.improvements.of("t"),
+    "incidents": lambda s: s.incidents.page(),
+    "parts": lambda s: s.merging.parts("t"),
+    "notes": lambda s: s.notes.of("t"),
+    "offered": lambda s: s.transfers.offered_to("a", ["domain:物流"]),
+    "on offer": lambda s: s.transfers.of(["t"]),
+    "presence": lambda s: s.records.presence(*MONTH),
+    "satisfaction": lambda s: s.surveys.of_ticket("t"),
+    "questions": lambda s: s.examples.questions(["t"]),
+    "answered": lambda s: s.examples.answers(["t"]),
+    "senders": lambda s: s.people.senders(["i"]),
+    "webhook": _webhook,
+    "news of a ticket": lambda s: s.events.of_ticket("t"),
+    "a copy": lambda s: none_of(s.copies.of("c")),
+    "ending in": lambda s: s.search.ending_in("123", "20261126", 10),
+    "counted": lambda s: s.measures.counted("x"),
+    "by week": lambda s: s.corrections.by_week(int(NOW // 86400) - 28, 4, ZoneInfo("UTC")),
+    "ahead": lambda s: s.boards.ahead("t"),
     "figures": lambda s: s.kpi.figures(MONTH),
     **{f"figures by {by}": lambda s, by=by: s.kpi.figures(MONTH, by) for by in DIMENSIONS},
 }
