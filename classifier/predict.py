@@ -289,7 +289,7 @@ def _sums(rows: Rows, weights: Floats) -> Floats:
     return sums
 
 
-MOST_POWER = 50.0
+_MOST_POWER = 50.0
 """Keeps an exponential finite, however negative a score is."""
 
 
@@ -298,12 +298,16 @@ def bent(scores: Floats, bend: Floats | float) -> Floats:
 
     About the score itself near 0. ``bend`` is above 0.
     """
-    bowed: Floats = (1.0 - np.exp(np.minimum(-bend * scores, MOST_POWER))) / bend
+    bowed: Floats = -bend * scores
+    np.exp(np.minimum(bowed, _MOST_POWER, out=bowed), out=bowed)
+    np.subtract(1.0, bowed, out=bowed)
+    bowed /= bend
     return bowed
 
 
 def softmax(logits: Floats) -> Floats:
     """Probabilities by row, safe for any finite logits."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares: Floats = powers / powers.sum(axis=1, keepdims=True)
+    shares: Floats = logits - logits.max(axis=1, keepdims=True)
+    np.exp(shares, out=shares)
+    shares /= shares.sum(axis=1, keepdims=True)
     return shares

@@ -41,7 +41,7 @@ from classifier.text import default_cut
 from models.errors import Permanent
 from models.training import BundleCard, Taxonomy
 
-CODE_VERSION = "7"
+CODE_VERSION = "8"
 """Raised when the same data and configuration would give another bundle."""
 
 
