@@ -56,6 +56,11 @@ def remedy(detail: ErrorDetails) -> tuple[str, str]:
         either = context["expected"]
         listed = either.replace(", ", "、").replace(" or ", "、")
         return f"只能是 {listed}。", f"Must be one of {either}."
+    if kind == "string_pattern_mismatch" and context["pattern"].startswith("^https?://"):
+        return (
+            "应为 http:// 或 https:// 开头的地址，没有空格。",
+            "Must be an address that begins with http:// or https://, without spaces.",
+        )
     if kind == "value_error":
         zh, _, en = str(context["error"]).partition(" / ")
         return f"{zh}。", f"{en or zh}."

@@ -47,6 +47,7 @@ def test_what_waits_for_longer_than_its_limit_is_named(kind: str) -> None:
     else:
         (told,) = problems(replace(WELL, overdue=[Overdue(kind, 1, late)]))
     assert span(late) in told
+    assert ("shouli deliveries list --state queued" in told) is (kind == "answers")
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,8 @@ def _problems(found: Standing) -> Iterator[tuple[str, str]]:
     for kind, oldest in waiting.items():
         if oldest > LIMITS[kind]:
             zh, en = NAMES[kind]
-            yield f"{zh}已等了 {span(oldest)}", f"{en} have waited for {span(oldest)}"
+            look = "：shouli deliveries list --state queued" if kind == "answers" else ""
+            yield f"{zh}已等了 {span(oldest)}{look}", f"{en} have waited for {span(oldest)}"
     yield from _for_people(found)
     versions = sorted({process.version for process in found.processes if process.alive})
     if len(versions) > 1:

@@ -36,6 +36,15 @@ def test_everything_that_is_wrong_is_told_in_one_run(tmp_path: Path) -> None:
     assert webchat == {"channels.webchat.surely"}, "what refers to a wrong setting is not blamed"
 
 
+def test_an_address_that_is_none_is_told_in_words(tmp_path: Path) -> None:
+    file = tmp_path / "shouli.toml"
+    file.write_text('[channels.telegram]\ntoken = "1:a"\nbase_url = "api.telegram.org"\n')
+    with pytest.raises(ConfigurationError) as told:
+        checked(file, {})
+    (address,) = [one for one in told.value.problems if one.key == "channels.telegram.base_url"]
+    assert address.zh == "应为 http:// 或 https:// 开头的地址，没有空格。"
+
+
 @pytest.mark.parametrize(
     ("wrong", "key", "shown"),
     [
