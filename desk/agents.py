@@ -52,8 +52,8 @@ async def change(request: web.Request) -> web.Response:
     if asked.password is not None or asked.role is not None:
         in_person(request, Role.ADMIN)
     agent_id = request.match_info["agent"]
-    values = await _values(request, asked)
     _keep_a_way_in(person, agent_id, asked)
+    values = await _values(request, asked)
     if asked.disabled:
         # First, so that nothing is given to somebody on the way out.
         await services.store.agents.present(agent_id, Presence.OFFLINE)
@@ -114,6 +114,13 @@ def _keep_a_way_in(person: Person, agent_id: str, asked: bodies.ChangeAgent) -> 
         words = Words(
             "不能停用自己或降低自己的权限，请让另一位管理员来做。",
             "Nobody disables or demotes themselves; ask another admin.",
+        )
+        raise Refusal(409, "yourself", words)
+    if agent_id == person.id and asked.password is not None:
+        # Or whoever has got hold of an admin's session would have the account as well.
+        words = Words(
+            "自己的密码请点自己的名字修改：要先输现在的密码。",
+            "Change your own password by a click on your name: it asks for the one you have.",
         )
         raise Refusal(409, "yourself", words)
 

@@ -45,7 +45,7 @@ class People extends Panes {
       this.detail,
       h("div.row", null, h("h3", null, one.name), h("span.tag", null, say(names.roles[one.role])), h("span.spread", null),
         this.left ? this.action(t("people.back"), () => this.bringBack(one), "button.primary") : [
-          this.action(t("people.reset"), () => this.reset(one)),
+          !mine && this.action(t("people.reset"), () => this.reset(one)),
           this.action(t("people.change"), () => this.change(one), "button.primary"),
           !mine && this.action(t("people.leave"), () => this.leave(one), "button.danger"),
         ]),

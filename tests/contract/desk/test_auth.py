@@ -408,6 +408,16 @@ async def test_ones_own_password_is_changed_by_who_knows_it(house: World, visit:
     assert [one["agent_id"] for one in told["entries"]] == [me]
 
 
+async def test_admins_give_others_a_password_and_change_their_own_as_all_do(
+    house: World, visit: Visit
+) -> None:
+    me = await house.person("root", Role.ADMIN)
+    root = await visit("root")
+    refused = await root.call("PATCH", f"/agents/{me}", {"password": "another long one"})
+    assert (refused.status, refused.json["code"]) == (409, "yourself")
+    assert (await root.get("/me")).status == 200
+
+
 async def test_who_has_a_session_alone_does_not_guess_the_password(
     house: World, visit: Visit
 ) -> None:
