@@ -42,7 +42,10 @@ export function makeTraffic(desk) {
   page.append(heading(desk, tools), first);
   page.leave = () => { left = true; };
   page.hear = (events) => { if (events.some((event) => event.kind === "envelope.parked")) attempt(desk, read); };
-  attempt(desk, read).finally(() => { if (first.isConnected) first.textContent = t("traffic.unread"); });
+  attempt(desk, () => read().catch((refused) => {
+    first.textContent = refused.status === 403 ? refused.message : t("traffic.unread");
+    throw refused;
+  }));
   return page;
 }
 

@@ -52,7 +52,7 @@ _PALER_THAN = """
 """  # noqa: E501
 
 
-async def _nothing_pale(page: Page) -> None:
+async def nothing_pale(page: Page) -> None:
     assert await page.evaluate(_PALER_THAN, LEAST) == []
 
 
@@ -68,11 +68,11 @@ async def test_all_text_is_legible(page: Page, url: str, house: World, scheme: s
     await page.locator(f'[data-ticket="{ticket}"]').click()
     await expect(page.locator(".keys")).to_be_visible()
     await expect(page.get_by_placeholder("写给同事的备注")).to_be_visible()
-    await _nothing_pale(page)
+    await nothing_pale(page)
     for name in ("看板", "报表", "模型", "收发", "审计", "投诉台账"):
         await page.get_by_role("button", name=name, exact=True).click()
         await expect(page.locator("main .panel").first).to_be_visible()
-        await _nothing_pale(page)
+        await nothing_pale(page)
 
 
 async def test_a_menu_gives_the_focus_back(page: Page, url: str, house: World) -> None:

@@ -14,6 +14,7 @@ from models.satisfaction import SCORE_NAMES
 from models.store.dialogue.surveys import Terms, ask
 from models.ticket import TicketState
 from tests.browser.kit import key_of, pictured, write
+from tests.browser.test_looks import nothing_pale
 from tests.contract.desk.world import World
 from tests.contract.webchat.site import Site
 
@@ -63,6 +64,22 @@ async def test_the_page_behind_a_link(link: str, house: World, browser: Browser)
     (survey,) = await house.store.surveys.of_ticket(ticket.id)
     assert (survey.score, survey.solved, survey.words) == (4, False, "等太久")
     assert (survey.via, survey.changes) == ("link", 1)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_it_is_legible_by_day_and_by_night(link: str, browser: Browser, scheme: str) -> None:
+    context = await browser.new_context(color_scheme=scheme)  # type: ignore[arg-type]
+    page = await context.new_page()
+    await page.goto(link)
+    await page.get_by_role("button").click()
+    await expect(page.get_by_role("alert")).to_be_visible()
+    await page.locator(".choice input").first.check()
+    await pictured(page, f"rating-{scheme}")
+    await nothing_pale(page)
+    dark = "rgb(16, 22, 29)"
+    ground = await page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    assert (ground == dark) == (scheme == "dark")
+    await context.close()
 
 
 async def test_the_buttons_in_the_chat(visitor: Page, door: Site) -> None:
