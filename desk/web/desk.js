@@ -188,7 +188,7 @@ class Desk {
     const about = (event) => event.ticket_id === state.openId || (conversation && event.conversation_id === conversation);
     for (const event of events) {
       const foreign = event.ticket_id !== state.openId || document.hidden;
-      const mine = state.mine.some((ticket) => ticket.id === event.ticket_id);
+      const mine = state.mine.find((ticket) => ticket.id === event.ticket_id);
       if (event.kind === "message.in" && mine && foreign) {
         state.fresh.add(event.ticket_id);
         speak(t("new.message"));
@@ -197,6 +197,7 @@ class Desk {
         notice(t("parked.alert"), "bad");
         speak(t("parked.alert"));
       }
+      if (event.kind === "conversation.ended" && mine) notice(t(event.data.silent ? "chat.ended.silent" : "chat.ended", { title: title(mine) }));
       if (event.kind === "agent.overstayed" && event.agent_id === state.me.id) notice(t("presence.overstayed"));
       if (event.agent_id === state.me.id && ALERTS[event.kind]) {
         const [words, kind] = ALERTS[event.kind](event);

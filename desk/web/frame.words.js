@@ -47,6 +47,8 @@ export const WORDS = {
   "new.offer": ["新工单待接：{title}", "New offer: {title}"],
   "new.ticket": ["新工单：{title}", "New ticket: {title}"],
   "new.message": ["客户有新消息", "The customer wrote"],
+  "chat.ended": ["客户结束了对话：{title}", "The customer ended the chat: {title}"],
+  "chat.ended.silent": ["客户久无回音，对话已结束：{title}", "The chat has ended, for the customer was silent: {title}"],
   "make.other": ["先前那次其实已经存下；要另建一份，请再提交一次。", "What you sent before was stored after all. Submit again to make another."],
   "error.offline": ["连不上服务器，请检查网络后重试。", "The server cannot be reached; check the network and try again."]
 };

@@ -1,10 +1,12 @@
 """From one ticket to the next: by keys, without losing words or the place."""
 
+import pytest
 from aiohttp import web
 from playwright.async_api import Page, expect
 
 from desk.push import HUB
 from models.agent import Presence
+from models.store.dialogue.conversations import end
 from models.ticket import TicketState
 from tests.browser.kit import customer_says, sign_in
 from tests.contract.desk.world import World
@@ -94,6 +96,22 @@ async def test_who_waits_for_the_next_answer_comes_before_others(
     await page.get_by_label("答复客户").fill("马上就好")
     await page.keyboard.press("Control+Enter")
     await expect(waits).to_have_count(0)
+
+
+@pytest.mark.parametrize(("silent", "told"), [(False, "客户结束了对话"), (True, "客户久无回音")])
+async def test_a_chat_that_has_ended_is_told(
+    page: Page, url: str, house: World, silent: bool, told: str
+) -> None:
+    me = await house.person("li", presence=Presence.READY)
+    ticket = await house.ticket("k1", subject="第一件")
+    await house.give(ticket, me)
+    await sign_in(page, url)
+    await expect(page.locator(".card")).to_have_count(1)
+    talk = (await house.store.tickets.get(ticket)).conversation_id
+    async with house.store.db.write() as tx:
+        assert await end(tx, talk, silent=silent)
+    await expect(page.locator(".notice")).to_contain_text(told)
+    await expect(page.locator(".notice")).to_contain_text("第一件")
 
 
 async def test_who_is_set_aside_is_told(page: Page, url: str, house: World) -> None:

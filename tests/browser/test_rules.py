@@ -9,7 +9,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 from models.agent import Role
 from models.routing import Line, Rules
 from tests.browser.kit import pictured, sign_in
-from tests.browser.test_looks import _nothing_pale
+from tests.browser.test_looks import nothing_pale
 from tests.contract.desk.world import RULES, World
 
 EVERYTHING = {"triage": 3, "domain:物流": 3, "domain:发票": 3, "domain:支付": 3}
@@ -298,5 +298,5 @@ async def test_it_is_whole_and_legible_at_every_width(
           .map((each) => each.className)"""
     )
     assert wide == []
-    await _nothing_pale(page)
+    await nothing_pale(page)
     await context.close()
