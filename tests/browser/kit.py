@@ -44,3 +44,43 @@ async def customer_says(house: World, key: str, text: str, **options: Any) -> No
     e = makers.envelope(key, now=await house.store.db.now())
     values = {"conversation_key": "talk-k1", "text": text, "text_full": text} | options
     await makers.thread(house.store, e, **values)
+
+
+LEAST = 4.5
+"""WCAG 2.2, 1.4.3 (AA), for text of less than 24 px."""
+
+
+_PALER_THAN = """
+(least) => {
+  const parse = (css) => {
+    const [r, g, b, a = 1] = css.match(/[\\d.]+/g).map(Number);
+    return css.startsWith("color(") ? [r * 255, g * 255, b * 255, a] : [r, g, b, a];
+  };
+  const over = (top, ground) => [0, 1, 2].map((n) => top[n] * top[3] + ground[n] * (1 - top[3]));
+  const light = (colour) => {
+    const [r, g, b] = colour.map((n) => n / 255).map((n) => (n <= 0.03928 ? n / 12.92 : ((n + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (element) => {
+    const layers = [];
+    for (let at = element; at; at = at.parentElement) layers.unshift(parse(getComputedStyle(at).backgroundColor));
+    return layers.reduce((below, layer) => over(layer, below), [255, 255, 255]);
+  };
+  const pale = (element, colour) => {
+    const below = ground(element);
+    const [dark, bright] = [light(below), light(over(parse(colour), below))].sort((a, b) => a - b);
+    return (bright + 0.05) / (dark + 0.05) < least;
+  };
+  const seen = [...document.querySelectorAll("body *")].filter((element) =>
+    element.checkVisibility() && element.getClientRects().length && !element.closest(".unseen, .skip, :disabled, svg"));
+  const says = (element) => [...element.childNodes].some((child) => child.nodeType === Node.TEXT_NODE && child.textContent.trim());
+  return [
+    ...seen.filter((element) => says(element) && pale(element, getComputedStyle(element).color)).map((element) => element.textContent),
+    ...seen.filter((element) => element.placeholder && pale(element, getComputedStyle(element, "::placeholder").color)).map((element) => element.placeholder),
+  ];
+}
+"""  # noqa: E501
+
+
+async def nothing_pale(page: Page) -> None:
+    assert await page.evaluate(_PALER_THAN, LEAST) == []

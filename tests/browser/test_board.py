@@ -15,7 +15,6 @@ from tests.browser.kit import sign_in, write
 from tests.contract.desk.world import LABELS, World, world
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
-from tests.contract.webchat.site import FakeClock as ChatClock
 from tests.contract.webchat.site import Site, site
 
 PICTURES = os.environ.get("PICTURES")
@@ -79,7 +78,7 @@ async def test_the_board_shows_places_and_waits(
 
 @pytest.fixture
 async def door(tmp_path: Path) -> AsyncIterator[Site]:
-    async with site(tmp_path, ChatClock()) as made:
+    async with site(tmp_path, FakeClock()) as made:
         yield made
 
 

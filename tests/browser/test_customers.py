@@ -5,7 +5,7 @@ from playwright.async_api import Page, expect
 
 from desk import paging
 from tests.browser.kit import sign_in
-from tests.contract.desk.test_customers import PROVEN, by_mail
+from tests.contract.desk.makers import PROVEN, by_mail
 from tests.contract.desk.world import World
 
 

@@ -16,10 +16,9 @@ from models.store.learning.shadows import Verdict
 from models.store.learning.watching import Cell, day_of
 from models.ticket import Label, Labels, Reason
 from tests.browser.kit import EVIL, customer_says, sign_in
-from tests.contract.desk.test_clocks import ticks
-from tests.contract.desk.test_previews import picture
+from tests.contract.desk.makers import picture, ticks
 from tests.contract.desk.world import RULES, World, mail_with_file
-from tests.contract.workers.test_watching import CHAMPION, stored
+from tests.contract.workers.watching import CHAMPION, stored
 
 
 async def test_a_wrong_password_says_so(page: Page, url: str, house: World) -> None:

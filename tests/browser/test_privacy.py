@@ -22,7 +22,7 @@ async def _resolved(house: World, text: str) -> str:
 
 
 async def _sent(store: Store) -> None:
-    from tests.contract.store.test_erasure import sent
+    from tests.contract.store.personal import sent
 
     await sent(store)
 

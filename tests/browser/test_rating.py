@@ -13,8 +13,7 @@ from models.message import Choice
 from models.satisfaction import SCORE_NAMES
 from models.store.dialogue.surveys import Terms, ask
 from models.ticket import TicketState
-from tests.browser.kit import key_of, pictured, write
-from tests.browser.test_looks import nothing_pale
+from tests.browser.kit import key_of, nothing_pale, pictured, write
 from tests.contract.desk.world import World
 from tests.contract.webchat.site import Site
 

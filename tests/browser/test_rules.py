@@ -8,8 +8,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from models.agent import Role
 from models.routing import Line, Rules
-from tests.browser.kit import pictured, sign_in
-from tests.browser.test_looks import nothing_pale
+from tests.browser.kit import nothing_pale, pictured, sign_in
 from tests.contract.desk.world import RULES, World
 
 EVERYTHING = {"triage": 3, "domain:物流": 3, "domain:发票": 3, "domain:支付": 3}

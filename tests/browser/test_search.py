@@ -11,13 +11,8 @@ from models.store.tickets.search_index import INDEXING
 from models.ticket import TicketState
 from tests.browser.kit import EVIL, sign_in
 from tests.contract.desk.world import World
-
-
-async def index(house: World) -> None:
-    store = house.store
-    await store.followers.catch_up([INDEXING], await store.events.last())
-    while await store.search_index.fill(50):
-        pass
+from tests.contract.store.makers import follow
+from tests.contract.store.searching import index
 
 
 async def test_a_supervisor_finds_a_ticket(
@@ -29,7 +24,7 @@ async def test_a_supervisor_finds_a_ticket(
     ticket = await house.ticket("k1", text=said, sender=sender)
     for n in range(2, 5):
         await house.ticket(f"k{n}", text=f"{EVIL} 包裹三天没动，订单没有声音 {n}")
-    await index(house)
+    await index(house.store)
     await sign_in(page, url, "wang")
     box = page.get_by_role("searchbox", name="查找工单")
     await page.keyboard.press("/")
@@ -72,7 +67,7 @@ async def test_what_is_told_where_nothing_is_found(house: World, page: Page, url
     me = await house.person("li")
     ticket = await house.ticket("k1", text="退款没到")
     await house.give(ticket, me)
-    await index(house)
+    await index(house.store)
     number = (await house.store.tickets.get(ticket)).number
     await sign_in(page, url)
     box = page.get_by_role("searchbox", name="查找工单")
@@ -92,7 +87,7 @@ async def test_what_is_told_where_nothing_is_found(house: World, page: Page, url
     await expect(box).to_have_value(number)
     await house.ticket("k2", text="还没读到")
     store = house.store
-    await store.followers.catch_up([INDEXING], await store.events.last())
+    await follow(store, INDEXING)
     await box.fill("还没读到")
     await box.press("Enter")
     await expect(queue).to_contain_text("还有 1 张工单没读到最新内容")
@@ -106,7 +101,7 @@ async def test_earlier_ones_on_asking(house: World, page: Page, url: str, more: 
     await house.person("wang", Role.SUPERVISOR)
     for n in range(more):
         await house.ticket(f"k{n}", text="退款没到")
-    await index(house)
+    await index(house.store)
     await sign_in(page, url, "wang")
     await page.keyboard.press("/")
     await page.keyboard.type("退款")

@@ -8,8 +8,7 @@ from models.event_tail import EVENTS
 from models.message import SendResult
 from models.store.effects.webhooks import Attempt
 from tests.browser.kit import pictured, sign_in
-from tests.contract.desk.test_deliveries import answered
-from tests.contract.desk.test_house import many_parked, parked_envelope
+from tests.contract.desk.makers import answered, many_parked, parked_envelope
 from tests.contract.desk.world import World
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers.certificate import self_signed
+from tests.certificate import write_pair
 from tests.peers.conftest import Listening, listening
 
 ENVELOPE = b"MAIL FROM:<a@b.example>\r\nRCPT TO:<support@example.com>\r\n"
@@ -138,7 +138,7 @@ async def test_no_open_relay(door: Listening, recipient: str) -> None:
 
 async def test_what_is_injected_before_tls_never_counts(tmp_path: Path) -> None:
     injected = b"EHLO evil\r\n" + ENVELOPE + b"DATA\r\nSubject: evil\r\n\r\n.\r\n"
-    async with listening(tmp_path, **self_signed(tmp_path)) as at:
+    async with listening(tmp_path, **write_pair(tmp_path, "127.0.0.1")) as at:
         async with raw(at) as client:
             assert (await client.say(b"STARTTLS\r\n" + injected)).startswith(b"220")
             await client.upgrade()
@@ -150,7 +150,7 @@ async def test_what_is_injected_before_tls_never_counts(tmp_path: Path) -> None:
 
 
 async def test_an_envelope_given_before_tls_is_forgotten(tmp_path: Path) -> None:
-    async with listening(tmp_path, **self_signed(tmp_path)) as at, raw(at) as client:
+    async with listening(tmp_path, **write_pair(tmp_path, "127.0.0.1")) as at, raw(at) as client:
         assert (await client.say(ENVELOPE)).startswith(b"250")
         assert (await client.reply()).startswith(b"250")
         assert (await client.say(b"STARTTLS\r\n")).startswith(b"220")

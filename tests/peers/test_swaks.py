@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers.certificate import self_signed
+from tests.certificate import write_pair
 from tests.peers.conftest import Done, Listening, listening, run
 
 NO_RECIPIENT, REFUSED_AFTER_DATA, NO_TLS = 24, 26, 29
@@ -106,7 +106,7 @@ async def test_pipelined_to_nobody(door: Listening) -> None:
 
 
 async def test_starttls_with_the_certificate_verified(tmp_path: Path) -> None:
-    files = self_signed(tmp_path)
+    files = write_pair(tmp_path, "127.0.0.1")
     async with listening(tmp_path, **files) as at:
         verify = ("--tls", "--tls-verify", "--tls-ca-path", files["certificate"])
         done = await swaks(at, *TO_US, *verify)
@@ -116,7 +116,7 @@ async def test_starttls_with_the_certificate_verified(tmp_path: Path) -> None:
 
 
 async def test_old_tls_is_refused(tmp_path: Path) -> None:
-    async with listening(tmp_path, **self_signed(tmp_path)) as at:
+    async with listening(tmp_path, **write_pair(tmp_path, "127.0.0.1")) as at:
         done = await swaks(at, *TO_US, "--tls", "--tls-protocol", "tlsv1_1")
         assert done.code == NO_TLS, done.said
         assert await at.stored() == []

@@ -23,17 +23,11 @@ from desk.auth import (
 from desk.errors import Refusal
 from desk.services import SERVICES, DeskOptions
 from models.agent import Agent, Presence, Role, guessable
-
-
-class Clock:
-    now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.fakes import FakeClock
 
 
 def test_too_many_attempts_wait_for_the_window_to_pass() -> None:
-    clock = Clock()
+    clock = FakeClock()
     attempts = Attempts(clock)
     for _ in range(8):
         attempts.charge("li", "10.0.0.1")
@@ -47,7 +41,7 @@ def test_too_many_attempts_wait_for_the_window_to_pass() -> None:
 
 @pytest.mark.parametrize(("passed", "status"), [(0, 429), (299.9, 429), (300, None)])
 def test_a_window_is_five_minutes(passed: float, status: int | None) -> None:
-    clock = Clock()
+    clock = FakeClock()
     attempts = Attempts(clock)
     for _ in range(8):
         attempts.charge("li", "10.0.0.1")
@@ -67,7 +61,7 @@ def charged(attempts: Attempts) -> int | None:
 
 def test_what_nobody_looked_at_is_no_attempt() -> None:
     """Turned away by the queue before argon2: neither the window nor the count knows of it."""
-    clock = Clock()
+    clock = FakeClock()
     attempts = Attempts(clock)
     attempts.charge("li", "10.0.0.1")
     attempts.refund("li", "10.0.0.1")
@@ -84,7 +78,7 @@ def test_what_nobody_looked_at_is_no_attempt() -> None:
 
 
 def test_others_are_not_locked_out() -> None:
-    attempts = Attempts(Clock())
+    attempts = Attempts(FakeClock())
     for _ in range(8):
         attempts.charge("li", "10.0.0.1")
     attempts.charge("li", "10.0.0.2")
@@ -92,14 +86,14 @@ def test_others_are_not_locked_out() -> None:
 
 
 def test_a_right_password_clears_the_count() -> None:
-    attempts = Attempts(Clock())
+    attempts = Attempts(FakeClock())
     for _ in range(20):
         attempts.charge("li", "10.0.0.1")
         attempts.clear("li", "10.0.0.1")
 
 
 def test_the_count_forgets_what_is_past() -> None:
-    clock = Clock()
+    clock = FakeClock()
     attempts = Attempts(clock)
     for number in range(10_000):
         attempts.charge(f"guess{number}", "10.0.0.1")
@@ -109,7 +103,7 @@ def test_the_count_forgets_what_is_past() -> None:
 
 
 def test_a_flood_of_names_is_looked_through_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
-    attempts, looks = Attempts(Clock()), []
+    attempts, looks = Attempts(FakeClock()), []
     forget = attempts._forget
 
     def spy(now: float) -> None:

@@ -6,7 +6,7 @@ from email.policy import SMTP
 
 import pytest
 
-from tests.unit.test_email_mime import read
+from tests.unit.letters import read
 
 BODIES = (
     "问题还没有解决，请尽快处理。",

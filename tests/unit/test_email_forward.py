@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.test_email_mime import mail, read
+from tests.unit.letters import mail, read
 
 COMPLAINT = "空调一直滴水，要求换机。"
 HEADER = (

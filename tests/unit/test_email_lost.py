@@ -7,7 +7,7 @@ from quopri import encodestring
 import pytest
 
 from channels.email.headers import base64_bytes
-from tests.unit.test_email_mime import read
+from tests.unit.letters import read
 
 HEAD = b"From: z@customer.example\r\nSubject: parcel\r\n\r\n"
 WORDS = "您好，我的快递一直没有送到，请帮我查一下。单号是 88001，谢谢。"

@@ -4,7 +4,7 @@ import pytest
 
 from channels.email.thread import Threads
 from models.message import InboundMessage, OutboundMessage, ReplyRoute
-from tests.unit.test_email_mime import SECRET, mail, read
+from tests.unit.letters import SECRET, mail, read
 
 ANSWER = OutboundMessage(
     id="i", conversation_id="c", conversation_key="abcdefghijklmnop", channel="email",

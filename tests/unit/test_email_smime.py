@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.email.smime import signed_content
-from tests.unit.test_email_mime import normalize, read
+from tests.unit.letters import normalize, read
 
 INNER = (
     'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\n'

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.email.tnef import Words, files, words
-from tests.unit.test_email_mime import normalize
+from tests.unit.letters import normalize
 
 _BEGIN, _TITLE, _DATA, _PROPERTIES, _CODE_PAGE = 0x69002, 0x18010, 0x6800F, 0x69005, 0x69007
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from channels.email import create
-from tests.unit.test_email_mime import SECRET, mail, normalize
+from tests.unit.letters import SECRET, mail, normalize
 
 MTA = "mx.example.com"
 CHANNEL = create(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.email.uuencode import unpacked
-from tests.unit.test_email_mime import normalize, read
+from tests.unit.letters import normalize, read
 
 
 def encoded(content: bytes, name: bytes = b"log.txt", newline: bytes = b"\n") -> bytes:

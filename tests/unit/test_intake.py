@@ -12,6 +12,7 @@ import pytest
 from models.errors import StorageFull, Temporary
 from models.message import Envelope, Lane, Receipt
 from models.store.intake.envelopes import Envelopes
+from tests.fakes import FakeDoorbell
 from workers.messages.intake import Intake, disk_watermark
 
 
@@ -33,14 +34,6 @@ class FakeEnvelopes:
             raise TypeError("not JSON")
         self.commits.append([e.dedupe_key for e in envelopes])
         return [Receipt(e.id, "new") for e in envelopes]
-
-
-class FakeDoorbell:
-    def __init__(self) -> None:
-        self.rung: list[str] = []
-
-    async def ring(self, work: str) -> None:
-        self.rung.append(work)
 
 
 def envelope(key: str, lane: Lane = Lane.MAIL) -> Envelope:

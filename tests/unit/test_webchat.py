@@ -29,17 +29,10 @@ from models.ids import uuid7
 from models.message import Envelope, Lane
 from models.rate_limit import whole_seconds
 from models.store.dialogue.conversations import Entry
+from tests.fakes import FakeClock
 
 CLIENT_ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 KEY = "ab" * 32
-
-
-class FakeClock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def envelope(text: str = "你好", **transport: Any) -> Envelope:
@@ -147,7 +140,7 @@ def test_tokens_are_ours_or_refused() -> None:
 
 
 def test_buckets_refill_and_say_when() -> None:
-    clock = FakeClock()
+    clock = FakeClock(1000.0)
     buckets = Buckets(clock, per_minute=30, burst=2)
     buckets.take("a")
     buckets.take("a")
@@ -168,7 +161,7 @@ def test_buckets_refill_and_say_when() -> None:
 
 
 def test_full_buckets_are_forgotten() -> None:
-    clock = FakeClock()
+    clock = FakeClock(1000.0)
     buckets = Buckets(clock, per_minute=60, burst=10)
     for i in range(10_000):
         clock.now += 1.0
@@ -209,7 +202,9 @@ async def test_a_line_that_comes_while_the_log_is_shown_is_shown_too(when: str) 
         comes("shown")
 
     service: Any = SimpleNamespace(hub=SimpleNamespace(log=read), link=str)
-    connection = Connection(cast("Any", SimpleNamespace(send_str=show)), service, FakeClock())
+    connection = Connection(
+        cast("Any", SimpleNamespace(send_str=show)), service, FakeClock(1000.0)
+    )
     connection.room = Room(("web", KEY))
     connection.start(0, 1, None, 0)
     for _ in range(10):

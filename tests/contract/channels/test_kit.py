@@ -3,8 +3,8 @@
 import pytest
 
 from tests.contract.channels.drivers import DRIVERS
+from tests.contract.channels.drivers.pager import Pager
 from tests.contract.channels.kit import HERE, Driver, payloads
-from tests.contract.channels.test_outside import Pager
 
 ALL = [*DRIVERS, Pager()]
 

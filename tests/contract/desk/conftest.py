@@ -1,12 +1,13 @@
 """The desk's API over a real SQLite store; every answer is held against openapi.yaml."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientResponse
+from aiohttp import ClientResponse, ClientWebSocketResponse, WSMsgType
 from aiohttp.test_utils import TestClient, TestServer
 
 from desk.app import create_app
@@ -72,6 +73,29 @@ class Desk:
 
     async def post(self, path: str, body: object = None, **options: Any) -> Answer:
         return await self.call("POST", path, body, **options)
+
+
+async def connect(desk: Desk, last_seq: int = 0) -> ClientWebSocketResponse:
+    own = str(desk.client.make_url("/")).rstrip("/")
+    ws = await desk.client.ws_connect("/api/v1/ws", headers={"Origin": own})
+    await ws.send_json({"type": "hello", "last_seq": last_seq})
+    return ws
+
+
+async def frame(ws: ClientWebSocketResponse, *kinds: str) -> Any:
+    """The next frame of one of these kinds."""
+    async with asyncio.timeout(5):
+        while True:
+            message = await ws.receive()
+            assert message.type == WSMsgType.TEXT, message
+            found = json.loads(message.data)
+            if found["type"] in kinds:
+                return found
+
+
+async def say(desk: Desk, ticket: str, text: str = "您好", **options: Any) -> Any:
+    body = {"text": text, "client_id": "client-0001"} | options
+    return await desk.post(f"/tickets/{ticket}/reply", body)
 
 
 Visit = Callable[..., Awaitable[Desk]]

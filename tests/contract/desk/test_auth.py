@@ -260,7 +260,7 @@ async def test_presence_is_set_and_wakes_the_router(house: World, visit: Visit) 
     desk = await visit("li")
     answer = await desk.call("PUT", "/me/presence", {"presence": "ready"})
     assert answer.json["presence"] == "ready"
-    assert house.bell.work == ["dispatch"]
+    assert house.bell.rung == ["dispatch"]
     assert (await house.store.agents.get(me)).presence == Presence.READY
     refused = await desk.call("PUT", "/me/presence", {"presence": "not_responding"})
     assert (refused.status, refused.json["field"]) == (422, "presence")

@@ -32,7 +32,7 @@ async def test_a_run_is_asked_for_followed_and_cancelled(house: World, visit: Vi
     admin = await visit("root")
     answer = await admin.post("/retrainings", {"seed": 3})
     assert answer.status == 202
-    assert house.bell.work == ["retrain"]
+    assert house.bell.rung == ["retrain"]
     assert (await admin.post("/retrainings", {})).status == 409
     found = (await admin.get("/retrainings")).json
     (run,) = found["retrainings"]

@@ -2,20 +2,10 @@
 
 from pathlib import Path
 
-from config.settings import load
-from models.store import Store
 from tests.contract.desk.conftest import Visit
+from tests.contract.desk.makers import ticks
 from tests.contract.desk.world import World
 from tests.contract.store.conftest import FakeClock
-from workers.assembly.automation import make_effects, make_followers
-
-
-async def ticks(store: Store, folder: Path) -> None:
-    """What the clock role does, with the defaults that come along."""
-    settings = load(environ={}, folder=folder)
-    last = await store.events.last()
-    await store.followers.catch_up(make_followers(settings), last)
-    assert await store.timers.fire_due(make_effects(settings)) == []
 
 
 async def test_a_ticket_shows_its_clocks_and_who_is_told(

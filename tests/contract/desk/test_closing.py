@@ -143,7 +143,7 @@ async def test_a_part_is_split_off(house: World, visit: Visit) -> None:
     assert answer.status == 201
     made = (await view(desk, answer.json["id"]))["links"]["split_from"]
     assert made["id"] == ticket
-    assert house.bell.work == ["drain.live"]
+    assert house.bell.rung == ["drain.live"]
 
 
 async def test_an_admin_sees_somebody_off(house: World, visit: Visit) -> None:

@@ -4,28 +4,13 @@ import asyncio
 import io
 import json
 import zipfile
-from typing import Any
 
 from models.agent import Role
 from models.event_tail import typing_topic
-from models.message import Lane, Sender, Trust
 from models.ticket import TicketState
-from tests.contract.desk.conftest import Visit
-from tests.contract.desk.test_live import connect, frame
+from tests.contract.desk.conftest import Visit, connect, frame
+from tests.contract.desk.makers import PROVEN, by_mail
 from tests.contract.desk.world import World
-from tests.contract.store import makers
-
-PROVEN: dict[str, Any] = {
-    "sender": Sender(external_id="web:u1", name="王女士", email="wang@example.com"),
-    "trust": Trust(level="verified", method="visitor token", proves=("email",)),
-}
-
-
-async def by_mail(house: World, text: str = "上周的发票", key: str = "m") -> None:
-    options = {"channel": "email", "account": "help", "lane": Lane.MAIL}
-    e = makers.envelope(key, now=await house.store.db.now(), **options)
-    proven = PROVEN | {"trust": Trust(level="verified", method="dmarc", proves=("email",))}
-    await makers.thread(house.store, e, conversation_key="mail", text=text, **proven)
 
 
 async def test_the_same_customer_elsewhere_is_shown_with_the_evidence(

@@ -3,24 +3,10 @@
 from models.agent import Role
 from models.message import SendResult
 from models.tables import audit
-from models.ticket import TicketState
 from tests.contract.desk.conftest import Visit
+from tests.contract.desk.makers import answered
 from tests.contract.desk.world import World
 from tests.contract.store.conftest import FakeClock
-
-
-async def answered(house: World, key: str, result: SendResult) -> str:
-    """An answer that was tried once, and of which that became."""
-    person = await house.person(f"agent{key}")
-    ticket = await house.ticket(key)
-    await house.give(ticket, person)
-    outbound = house.store.outbound
-    answer = await house.store.tickets.reply(ticket, person, "好的", key, TicketState.ACTIVE)
-    leased = await outbound.lease(1, 30.0)
-    assert leased
-    assert [message.id for message in leased.messages] == [answer]
-    assert await outbound.finish(leased.token, answer, result)
-    return answer
 
 
 async def test_an_admin_reads_the_log_and_sends_again(
@@ -41,9 +27,9 @@ async def test_an_admin_reads_the_log_and_sends_again(
     assert [(a["attempt"], a["state"], a["error"]) for a in one["log"]] == [
         (1, "failed", "HTTP 410")
     ]
-    house.bell.work.clear()
+    house.bell.rung.clear()
     assert (await admin.post(f"/deliveries/{failed}/redeliver", {})).status == 204
-    assert house.bell.work == ["deliver"]
+    assert house.bell.rung == ["deliver"]
     assert (await admin.get(f"/deliveries/{failed}")).json["state"] == "queued"
     assert (await admin.post(f"/deliveries/{failed}/redeliver", {})).status == 204, "still due"
     # On its channel a second one would be read twice.

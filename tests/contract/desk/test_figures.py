@@ -15,6 +15,7 @@ from models.store.figures.steps import KEEPING
 from models.ticket import TicketState
 from tests.contract.desk.conftest import Visit
 from tests.contract.desk.world import World
+from tests.contract.store.makers import follow
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -26,7 +27,7 @@ async def one_ticket(house: World) -> str:
     ticket = await house.ticket()
     await house.give(ticket, me)
     await house.store.tickets.reply(ticket, me, "您好", "client-1", TicketState.RESOLVED)
-    await house.store.followers.catch_up([KEEPING], await house.store.events.last())
+    await follow(house.store, KEEPING)
     return me
 
 

@@ -6,6 +6,7 @@ from models.ticket import TicketState
 from tests.contract.desk.conftest import Visit
 from tests.contract.desk.world import PLAN, World
 from tests.contract.store.conftest import FakeClock
+from tests.contract.store.makers import follow
 
 
 async def _due(house: World, clock: FakeClock) -> str:
@@ -14,7 +15,7 @@ async def _due(house: World, clock: FakeClock) -> str:
     ticket_id = await house.ticket(subject="致电13812345678", mail=True)
     await house.give(ticket_id, li)
     await house.store.tickets.move(ticket_id, li, TicketState.RESOLVED)
-    await house.store.followers.catch_up([following_up(PLAN)], await house.store.events.last())
+    await follow(house.store, following_up(PLAN))
     clock.pass_(1.0)
     assert await house.store.timers.fire_due({BEGIN: beginning(PLAN)}) == []
     (found,) = await house.store.follow_ups.page()

@@ -1,14 +1,14 @@
 """People, queues, parked envelopes, names, the page and the probes."""
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from desk.parked import problem
 from models.agent import Role
-from models.message import Envelope, Lane
-from models.store.intake.envelopes import DIED, Leased, Parked
+from models.store.intake.envelopes import DIED, Parked
 from models.tables import audit
 from tests.contract.desk.conftest import Visit
+from tests.contract.desk.makers import many_parked, parked_envelope
 from tests.contract.desk.world import World
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
@@ -100,17 +100,6 @@ async def test_the_state_of_the_house(house: World, visit: Visit) -> None:
     assert found["envelopes"] == {"live": 0, "mail": 0, "parked": 0}
 
 
-async def parked_envelope(house: World, error: str) -> Envelope:
-    """One that failed alone, and is parked."""
-    e = makers.envelope("k1")
-    envelopes = house.store.envelopes
-    await envelopes.accept([e])
-    lease = await envelopes.lease(Lane.LIVE, 1, 30.0)
-    assert lease is not None
-    await envelopes.fail(Leased(lease.token, True, lease.envelopes), error, 1, 0.0)
-    return e
-
-
 async def test_parked_envelopes_are_looked_at_and_replayed(
     house: World, visit: Visit, clock: FakeClock
 ) -> None:
@@ -127,20 +116,12 @@ async def test_parked_envelopes_are_looked_at_and_replayed(
     assert whole.headers["Content-Disposition"].endswith(f"{e.id}.bin")
     clock.now += 1.0
     assert (await admin.post("/parked/replay", {"ids": [e.id, "nobody"]})).json == {"replayed": 1}
-    assert house.bell.work == ["drain.live", "drain.mail"]
+    assert house.bell.rung == ["drain.live", "drain.mail"]
     assert (await admin.get("/parked")).json["parked"] == []
     assert (await admin.get(f"/parked/{e.id}/raw")).status == 404, "it is parked no more"
     async with house.store.db.read() as conn:
         written = [tuple(row) for row in await conn.execute(AUDITED)]
     assert written[-2:] == [(root, "envelope.raw", e.id), (root, "envelope.replay", e.id)]
-
-
-async def many_parked(house: World, many: int) -> list[str]:
-    """So many that wait for a person; their ids, the oldest first."""
-    await house.store.envelopes.accept([makers.envelope(f"k{n}") for n in range(many)])
-    async with house.store.db.write() as tx:
-        await tx.conn.execute(text("UPDATE envelope SET state = 'parked', error = 'boom'"))
-    return [one.id for one in await house.store.envelopes.parked(many)]
 
 
 async def test_what_is_parked_is_told_page_by_page(house: World, visit: Visit) -> None:

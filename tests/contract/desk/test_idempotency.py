@@ -11,8 +11,7 @@ from models.agent import Role
 from models.routing import Line
 from models.tables import metadata
 from tests.contract.desk.conftest import Desk, Visit
-from tests.contract.desk.test_rules import CONTENT
-from tests.contract.desk.world import World
+from tests.contract.desk.world import RULES_CONTENT, World
 
 LINE = Line(domains=("物流",))
 KEY = "0123456789abcdef"
@@ -32,8 +31,8 @@ ASKED: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, Any]]] = {
     "NewCanned": ("/canned", {"title": "多久到", "zh": "三天"}, {"title": "多久到", "zh": "两天"}),
     "NewRules": (
         "/rules",
-        {"content": CONTENT, "why": "试一试"},
-        {"content": CONTENT, "why": "再试"},
+        {"content": RULES_CONTENT, "why": "试一试"},
+        {"content": RULES_CONTENT, "why": "再试"},
     ),
     "RollBackRules": (
         "/rules/rollback",
@@ -88,9 +87,9 @@ async def root(house: World, visit: Visit) -> Desk:
 
 async def _places(house: World) -> dict[str, str]:
     rules = house.store.rules
-    await rules.first(CONTENT, "file")
+    await rules.first(RULES_CONTENT, "file")
     for _ in range(3):
-        number = await rules.draft(CONTENT, None, "more")
+        number = await rules.draft(RULES_CONTENT, None, "more")
         await rules.publish(number, LINE, None, "on")
     return {
         "ticket": await house.ticket(),

@@ -23,7 +23,7 @@ async def _incident(house: World) -> str:
             sender=Sender(external_id=f"c{n}"),
             text=f"三号线停运了{'，一个小时' * n}，回电13812345678",
         )
-    await house.store.followers.catch_up([FOLLOWER], await house.store.events.last())
+    await makers.follow(house.store, FOLLOWER)
     (found,) = await house.store.incidents.page()
     return found.id
 

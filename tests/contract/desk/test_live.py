@@ -1,7 +1,6 @@
 """The live line: snapshot, resume, filtering, limits, heartbeat."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from desk.app import create_app
 from desk.services import DeskOptions
 from models.agent import Role
 from models.tables import agent
-from tests.contract.desk.conftest import Desk, Visit
+from tests.contract.desk.conftest import Desk, Visit, connect, frame
 from tests.contract.desk.spec import Spec
 from tests.contract.desk.world import PASSWORD, World, world
 from tests.contract.store.conftest import FakeClock
@@ -35,24 +34,6 @@ async def house(
     quick = DeskOptions(beat_seconds=beat, ping_seconds=0.05)
     async with world(tmp_path, clock=clock, options=quick) as made:
         yield made
-
-
-async def connect(desk: Desk, last_seq: int = 0) -> ClientWebSocketResponse:
-    own = str(desk.client.make_url("/")).rstrip("/")
-    ws = await desk.client.ws_connect("/api/v1/ws", headers={"Origin": own})
-    await ws.send_json({"type": "hello", "last_seq": last_seq})
-    return ws
-
-
-async def frame(ws: ClientWebSocketResponse, *kinds: str) -> Any:
-    """The next frame of one of these kinds."""
-    async with asyncio.timeout(5):
-        while True:
-            message = await ws.receive()
-            assert message.type == WSMsgType.TEXT, message
-            found = json.loads(message.data)
-            if found["type"] in kinds:
-                return found
 
 
 async def events(ws: ClientWebSocketResponse, count: int) -> list[Any]:

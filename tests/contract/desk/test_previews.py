@@ -4,20 +4,14 @@ import hashlib
 import io
 import struct
 import zlib
-from typing import Any
 
 import pytest
 from PIL import Image
 
 from models.message import Attachment
 from tests.contract.desk.conftest import Answer, Visit
+from tests.contract.desk.makers import picture
 from tests.contract.desk.world import World
-
-
-def picture(kind: str = "JPEG", size: tuple[int, int] = (1600, 900), **options: Any) -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", size, (200, 30, 30)).save(out, kind, **options)
-    return out.getvalue()
 
 
 def bomb() -> bytes:

@@ -4,22 +4,21 @@ from typing import Any
 
 from models.agent import Role
 from tests.contract.desk.conftest import Visit
-from tests.contract.desk.world import RULES, World
+from tests.contract.desk.world import RULES_CONTENT, World
 from tests.contract.store.conftest import FakeClock
 
 EVERYTHING = {"triage": 3, "domain:物流": 3, "domain:发票": 3, "domain:支付": 3}
-CONTENT = RULES.model_dump(mode="json")
 
 
 def body(**options: Any) -> dict[str, Any]:
-    return {"content": CONTENT | options, "why": "试一试"}
+    return {"content": RULES_CONTENT | options, "why": "试一试"}
 
 
 async def staffed(house: World) -> None:
     await house.person("root", Role.ADMIN, name="管理员")
     await house.person("chen", Role.SUPERVISOR, skills=EVERYTHING)
     await house.person("li")
-    await house.store.rules.first(CONTENT, "file")
+    await house.store.rules.first(RULES_CONTENT, "file")
 
 
 async def test_a_supervisor_drafts_and_compares_an_admin_publishes(
@@ -36,7 +35,7 @@ async def test_a_supervisor_drafts_and_compares_an_admin_publishes(
     clock.pass_(1)
     published = await root.post("/rules/2/publish", {"why": "好用"})
     assert (published.status, published.json["by"]["name"]) == (200, "管理员")
-    assert house.bell.work[-1] == "dispatch"
+    assert house.bell.rung[-1] == "dispatch"
     again = await root.post("/rules/2/publish", {"why": "好用"})
     assert (again.status, again.json["message"]["zh"]) == (409, "这一版已在那里生效。")
     clock.pass_(1)
@@ -72,7 +71,7 @@ async def test_an_error_is_told_and_keeps_it_back_unless_one_insists(
     house: World, visit: Visit
 ) -> None:
     await house.person("root", Role.ADMIN, skills={"domain:物流": 3})
-    await house.store.rules.first(CONTENT, "file")
+    await house.store.rules.first(RULES_CONTENT, "file")
     root = await visit("root")
     made = (await root.post("/rules", body())).json
     assert {f["where"] for f in made["findings"]} >= {"class.domain:支付:1", "class.triage:1"}
@@ -89,7 +88,7 @@ async def test_what_is_no_rules_is_refused_with_the_place(house: World, visit: V
     answer = await chen.post("/rules", body(scarcity=-1))
     assert (answer.status, answer.json["field"]) == (422, "content")
     assert "scarcity" in answer.json["message"]["zh"]
-    assert (await chen.post("/rules", {"content": CONTENT, "why": " "})).status == 422
+    assert (await chen.post("/rules", {"content": RULES_CONTENT, "why": " "})).status == 422
     assert (await chen.post("/rules", body() | {"based_on": 9})).status == 404
     assert (await chen.get("/rules/9")).status == 404
     assert (await chen.get("/rules/1/diff?against=x")).status == 422
@@ -98,7 +97,7 @@ async def test_what_is_no_rules_is_refused_with_the_place(house: World, visit: V
 async def test_content_is_looked_at_before_it_is_kept(house: World, visit: Visit) -> None:
     await staffed(house)
     chen = await visit("chen")
-    asked = {"content": {"targets": CONTENT["targets"], "units": CONTENT["units"],
+    asked = {"content": {"targets": RULES_CONTENT["targets"], "units": RULES_CONTENT["units"],
                          "required_facets": ["domain"], "late_factor": 3.0,
                          "natural_limit": {"type:表扬": 60.0}}}  # fmt: skip
     found = (await chen.post("/rules/review", asked)).json
@@ -109,7 +108,7 @@ async def test_content_is_looked_at_before_it_is_kept(house: World, visit: Visit
     assert "the factor of a late ticket's key: 4 → 3" in {
         c["text"]["en"] for c in found["changes"]
     }
-    broken = (await chen.post("/rules/review", {"content": CONTENT | {"scarcity": -1}})).json
+    broken = (await chen.post("/rules/review", {"content": RULES_CONTENT | {"scarcity": -1}})).json
     assert (broken["content"], broken["against"], broken["changes"]) == (None, None, [])
     assert [f["where"] for f in broken["findings"]] == ["scarcity"]
     assert (await chen.post("/rules/review", {"content": []})).status == 422
@@ -124,7 +123,7 @@ async def test_content_is_looked_at_for_the_line_it_is_meant_for(
     line = {"channels": [], "accounts": [], "domains": ["物流"]}
     await root.post("/rules", body(preferred_level=3))
     await root.post("/rules/2/publish", {"why": "物流先行", "line": line})
-    asked = {"content": CONTENT | {"late_factor": 3.0}}
+    asked = {"content": RULES_CONTENT | {"late_factor": 3.0}}
     for_all = (await root.post("/rules/review", asked)).json
     assert (for_all["against"], for_all["findings"]) == (1, [])
     for_one = (await root.post("/rules/review", asked | {"line": line})).json
@@ -168,9 +167,9 @@ async def test_a_version_that_this_release_cannot_read_is_said_to_be_one(
     house: World, visit: Visit
 ) -> None:
     await house.person("chen", Role.SUPERVISOR, skills=EVERYTHING)
-    await house.store.rules.first(CONTENT | {"of_a_later_release": 1}, "file")
+    await house.store.rules.first(RULES_CONTENT | {"of_a_later_release": 1}, "file")
     chen = await visit("chen")
-    looked = await chen.post("/rules/review", {"content": CONTENT})
+    looked = await chen.post("/rules/review", {"content": RULES_CONTENT})
     assert (looked.status, looked.json["against"], looked.json["changes"]) == (200, None, [])
     (told,) = looked.json["findings"]
     assert told["level"] == "warning"
@@ -188,7 +187,7 @@ async def test_agents_have_no_business_here(house: World, visit: Visit) -> None:
     for path in ("/rules", "/rules/1", "/rules/1/diff?against=1"):
         assert (await li.get(path)).status == 403
     assert (await li.post("/rules", body())).status == 403
-    assert (await li.post("/rules/review", {"content": CONTENT})).status == 403
+    assert (await li.post("/rules/review", {"content": RULES_CONTENT})).status == 403
     assert (await li.post("/rules/rollback", {"why": "x"})).status == 403
 
 

@@ -8,13 +8,8 @@ from models.store.tickets.search_index import INDEXING
 from tests.contract.desk.conftest import Desk, Visit
 from tests.contract.desk.world import World
 from tests.contract.store.conftest import FakeClock
-
-
-async def index(house: World) -> None:
-    store = house.store
-    await store.followers.catch_up([INDEXING], await store.events.last())
-    while await store.search_index.fill(50):
-        pass
+from tests.contract.store.makers import follow
+from tests.contract.store.searching import index
 
 
 async def found(desk: Desk, text: str, **more: object) -> list[str]:
@@ -27,7 +22,7 @@ async def test_what_is_shown_of_a_find(house: World, visit: Visit) -> None:
     await house.person("wang", Role.SUPERVISOR)
     said = "之前说过几次了，耳机左边没有声音，请打 13800138000 给我，谢谢"
     ticket = await house.ticket(text=said, sender=Sender(external_id="c1", phone="13912345678"))
-    await index(house)
+    await index(house.store)
     desk = await visit("wang")
     answer = (await desk.post("/search", {"text": "没有声音"})).json
     (one,) = answer["found"]
@@ -53,7 +48,7 @@ async def test_an_agent_finds_what_they_may_see(house: World, visit: Visit) -> N
     mine, theirs, free = [await house.ticket(f"k{n}", text="退款没到") for n in range(3)]
     await house.give(mine, li)
     await house.give(theirs, han)
-    await index(house)
+    await index(house.store)
     assert await found(await visit("li"), "退款") == [free, mine]
     assert await found(await visit("han"), "退款") == [free, theirs]
     assert await found(await visit("wang"), "退款") == [free, theirs, mine]
@@ -69,7 +64,7 @@ async def test_a_number_is_found_at_once_and_first(house: World, visit: Visit) -
     desk = await visit("wang")
     assert await found(desk, number) == [ticket], "nobody has read it yet"
     other = await house.ticket("k2", text=f"请问 {number} 处理了吗")
-    await index(house)
+    await index(house.store)
     assert await found(desk, f" {number} ") == [ticket, other]
 
 
@@ -114,7 +109,7 @@ async def test_a_number_that_was_misread(house: World, visit: Visit) -> None:
 async def test_page_by_page(house: World, visit: Visit, clock: FakeClock) -> None:
     await house.person("wang", Role.SUPERVISOR)
     made = [await house.ticket(f"k{n}", text="退款") for n in range(5)]
-    await index(house)
+    await index(house.store)
     desk = await visit("wang")
     first = (await desk.post("/search", {"text": "退款", "limit": 2})).json
     rest = await found(desk, "退款", before=first["before"])
@@ -125,7 +120,7 @@ async def test_what_is_not_read_yet_is_told(house: World, visit: Visit) -> None:
     await house.person("wang", Role.SUPERVISOR)
     await house.ticket(text="退款")
     store = house.store
-    await store.followers.catch_up([INDEXING], await store.events.last())
+    await follow(store, INDEXING)
     answer = (await (await visit("wang")).post("/search", {"text": "退款"})).json
     assert (answer["found"], answer["unread"]) == ([], 1)
 
@@ -153,7 +148,7 @@ async def test_what_is_no_question(
 async def test_a_token_that_only_reads_may_ask(house: World, visit: Visit) -> None:
     await house.person("wang", Role.SUPERVISOR)
     ticket = await house.ticket(text="退款")
-    await index(house)
+    await index(house.store)
     desk = await visit("wang")
     made = (await desk.post("/tokens", {"name": "crm", "days": 30, "read_only": True})).json
     reader = await visit()

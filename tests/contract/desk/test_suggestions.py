@@ -7,7 +7,7 @@ from models.ticket import TicketState
 from tests.contract.desk.conftest import Visit
 from tests.contract.desk.world import World
 from tests.contract.store.conftest import FakeClock
-from tests.contract.workers.test_watching import CHAMPION, stored
+from tests.contract.workers.watching import CHAMPION, stored
 
 
 async def resolved(house: World, key: str, agent_id: str, text: str, answer: str) -> str:

@@ -8,15 +8,10 @@ from models.agent import Presence, Role
 from models.message import ReplyRoute, Sender
 from models.store import Store
 from models.ticket import TicketState
-from tests.contract.desk.conftest import Desk, Visit
+from tests.contract.desk.conftest import Visit, say
 from tests.contract.desk.world import World, mail_with_file
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
-
-
-async def say(desk: Desk, ticket: str, text: str = "您好", **options: Any) -> Any:
-    body = {"text": text, "client_id": "client-0001"} | options
-    return await desk.post(f"/tickets/{ticket}/reply", body)
 
 
 async def state(store: Store, ticket: str) -> str:
@@ -146,7 +141,7 @@ async def test_an_offer_is_declined_and_dispatched_again(house: World, visit: Vi
     assert (await desk.post(f"/tickets/{ticket}/decline", {"reason": " "})).status == 422
     answer = await desk.post(f"/tickets/{ticket}/decline", {"reason": "不熟悉"})
     assert answer.json["ticket"]["state"] == "waiting"
-    assert house.bell.work == ["dispatch"]
+    assert house.bell.rung == ["dispatch"]
     assert (await desk.post(f"/tickets/{ticket}/accept")).status == 409
     view = (await desk.get(f"/tickets/{ticket}")).json
     (declined,) = view["decisions"]
@@ -225,7 +220,7 @@ async def test_an_answer_is_stored_once_and_sent(house: World, visit: Visit) -> 
     assert first.status == again.status == 201
     assert first.json["id"] == again.json["id"]
     assert await state(house.store, ticket) == "pending"
-    assert house.bell.work[:2] == ["deliver", "dispatch"]
+    assert house.bell.rung[:2] == ["deliver", "dispatch"]
     view = (await desk.get(f"/tickets/{ticket}")).json
     (answer,) = [m for m in view["messages"] if m["side"] == "us"]
     assert (answer["text"], answer["state"], answer["author"]) == ("您好", "queued", "Li")
@@ -255,7 +250,7 @@ async def test_an_answer_that_cannot_be_sent(
     await house.give(ticket, me)
     answer = await (await visit("li")).post(f"/tickets/{ticket}/reply", body)
     assert answer.status == 422
-    assert house.bell.work == []
+    assert house.bell.rung == []
 
 
 async def test_what_may_not_arrive_is_said_before_it_is_written(
@@ -314,7 +309,7 @@ async def test_resolving_frees_capacity(house: World, visit: Visit) -> None:
     moved = await (await visit("li")).post(f"/tickets/{ticket}/resolve")
     assert moved.json["ticket"]["state"] == "resolved"
     assert (await house.store.agents.get(me)).used == 0
-    assert house.bell.work == ["dispatch"]
+    assert house.bell.rung == ["dispatch"]
 
 
 @pytest.mark.parametrize(
@@ -432,7 +427,7 @@ async def test_transfer_to_a_skill_keeps_the_language(house: World, visit: Visit
     await house.person("wang", skills={"domain:发票": 2})
     moved = await desk.post(f"/tickets/{ticket}/transfer", {"skill": "domain:发票"})
     assert moved.json["ticket"]["state"] == "active"
-    assert house.bell.work == ["dispatch"]
+    assert house.bell.rung == ["dispatch"]
     taken = await (await visit("wang")).post(f"/tickets/{ticket}/transfer/accept")
     assert taken.json["ticket"]["skill_class"] == "domain:发票:1+lang:en:1!"
 
@@ -467,7 +462,7 @@ async def test_junk_uses_no_capacity_and_comes_back(house: World, visit: Visit) 
     assert (await house.store.agents.get(me)).used == 0
     back = (await desk.post(f"/tickets/{ticket}/unjunk")).json
     assert (back["ticket"]["state"], back["ticket"]["owner"]) == ("waiting", None)
-    assert "dispatch" in house.bell.work
+    assert "dispatch" in house.bell.rung
     assert (await desk.post(f"/tickets/{ticket}/unjunk")).status == 409
 
 
@@ -507,7 +502,7 @@ async def test_a_correction_reroutes_what_waits(house: World, visit: Visit) -> N
     assert (domain["value"], domain["by"], domain["by_name"]) == ("发票", me, "小李")
     found = await house.store.tickets.get(ticket)
     assert (found.skill_class, found.target) == ("domain:发票:1", 600.0)
-    assert house.bell.work == ["dispatch"]
+    assert house.bell.rung == ["dispatch"]
 
 
 async def test_a_correction_leaves_owned_tickets_where_they_are(
@@ -520,7 +515,7 @@ async def test_a_correction_leaves_owned_tickets_where_they_are(
     await desk.post(f"/tickets/{ticket}/labels", {"facet": "domain", "value": "发票"})
     found = await house.store.tickets.get(ticket)
     assert (found.state, found.owner_id) == (TicketState.ACTIVE, me)
-    assert house.bell.work == []
+    assert house.bell.rung == []
 
 
 @pytest.mark.parametrize(

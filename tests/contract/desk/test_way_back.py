@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from models.message import ReplyRoute, SendResult
-from tests.contract.desk.conftest import Visit
-from tests.contract.desk.test_tickets import say
+from tests.contract.desk.conftest import Visit, say
 from tests.contract.desk.world import World
 from tests.contract.store import makers
 

@@ -1,10 +1,8 @@
 """A desk over a real store, with a bus and a doorbell that live in this process."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,6 +30,7 @@ from router.place import filed
 from router.sla import Calendars
 from tests.contract.store import makers
 from tests.databases import migrated_sqlite
+from tests.fakes import FakeBus, FakeDoorbell
 from workers.learning.suggesting import Suggesting, SuggestOptions
 from workers.learning.watch_report import Limits, WatchReport
 from workers.messages.preview import Previews
@@ -128,49 +127,11 @@ RULES = Rules(
         "财务部": Department(en="Finance", seconds=3600.0),
     },
 )
+RULES_CONTENT = RULES.model_dump(mode="json")
 HOURS = Hours(
     time_zone="UTC", country="", periods={"monday": ("09:00-18:00",)}, holidays=(), workdays={},
     makeup_like="monday", teams={},
 )  # fmt: skip
-
-
-class LocalBus:
-    """The bus of one process."""
-
-    def __init__(self) -> None:
-        self._queues: list[tuple[tuple[str, ...], asyncio.Queue[str]]] = []
-
-    async def publish(self, topic: str) -> None:
-        for topics, queue in self._queues:
-            if any(fnmatchcase(topic, wanted) for wanted in topics):
-                queue.put_nowait(topic)
-
-    @asynccontextmanager
-    async def subscribe(self, *topics: str) -> AsyncIterator[AsyncIterator[str]]:
-        queue: asyncio.Queue[str] = asyncio.Queue()
-        entry = (topics, queue)
-        self._queues.append(entry)
-        for topic in topics:
-            queue.put_nowait(topic)
-
-        async def heard() -> AsyncIterator[str]:
-            while True:
-                yield await queue.get()
-
-        try:
-            yield heard()
-        finally:
-            self._queues.remove(entry)
-
-
-@dataclass
-class Rung:
-    """A doorbell that remembers."""
-
-    work: list[str] = field(default_factory=list)
-
-    async def ring(self, work: str) -> None:
-        self.work.append(work)
 
 
 async def in_force() -> Rules:
@@ -245,7 +206,7 @@ def password_hash() -> str:
 class World:
     store: Store
     services: DeskServices
-    bell: Rung
+    bell: FakeDoorbell
     problems: dict[str, str] = field(default_factory=dict)
 
     async def person(
@@ -309,7 +270,7 @@ async def world(
         zone=ZoneInfo("Asia/Shanghai"),
         clock=clock,
     )
-    bus, bell, problems = LocalBus(), Rung(), {}
+    bus, bell, problems = FakeBus(), FakeDoorbell(), {}
 
     async def told(_events: Sequence[Event]) -> None:
         await bus.publish(EVENTS)
@@ -366,4 +327,4 @@ def mail_with_file(content: bytes) -> dict[str, Any]:
     }
 
 
-__all__ = ["PASSWORD", "LocalBus", "Rung", "Sender", "World", "mail_with_file", "replace", "world"]
+__all__ = ["PASSWORD", "Sender", "World", "mail_with_file", "replace", "world"]

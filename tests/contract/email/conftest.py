@@ -10,6 +10,7 @@ from channels.email.options import Options
 from channels.email.smtp import Server
 from channels.email.throttle import Throttle
 from models.message import Envelope, Receipt
+from tests.fakes import FakeClock
 
 MAILBOXES = [
     {"address": "support@example.com", "account": "support"},
@@ -37,16 +38,6 @@ class Store:
     @property
     def bodies(self) -> list[bytes]:
         return [call[0].body for call in self.calls]
-
-
-class Clock:
-    """Time that the test moves."""
-
-    def __init__(self) -> None:
-        self.now = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Told:
@@ -93,7 +84,7 @@ class Client:
 class Listening:
     """One server and the clients connected to it."""
 
-    def __init__(self, server: Server, store: Store, clock: Clock, told: Told) -> None:
+    def __init__(self, server: Server, store: Store, clock: FakeClock, told: Told) -> None:
         self.server, self.store, self.clock, self.told = server, store, clock, told
         self.clients: list[Client] = []
 
@@ -112,7 +103,7 @@ async def listen() -> AsyncIterator[Callable[..., Any]]:
     async def start(**options: Any) -> Listening:
         store = Store()
         settings = Options.model_validate({"port": 0, "mailboxes": MAILBOXES, **options})
-        clock, told = Clock(), Told()
+        clock, told = FakeClock(), Told()
         server = Server(settings, store, clock, Throttle(settings, clock, told))
         await server.start()
         opened.append(Listening(server, store, clock, told))

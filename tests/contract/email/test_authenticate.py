@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 from channels.email import create
 from channels.email.authenticate import Authenticator, Verdict, aligned
 from tests.contract.email.nameserver import Nameserver
-from tests.unit.test_email_mime import SECRET, normalize
+from tests.unit.letters import SECRET, normalize
 
 PEER = "203.0.113.5"
 PUBLIC = "8.8.4.4"

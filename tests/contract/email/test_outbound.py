@@ -13,7 +13,7 @@ import pytest
 
 from channels.email import EmailChannel, create
 from models.message import OutboundMessage, ReplyRoute
-from tests.contract.email.test_starttls import write_pair
+from tests.certificate import write_pair
 
 SECRET = b"outbound secret"
 KEY = "abcdefghijklmnop"

@@ -14,7 +14,8 @@ from channels.email.smtp import Server
 from channels.email.thread import Threads
 from channels.email.throttle import Throttle
 from models.errors import Permanent, StorageFull, Temporary
-from tests.contract.email.conftest import Clock, Store, Told
+from tests.contract.email.conftest import Store, Told
+from tests.fakes import FakeClock
 
 MAIL = b"Subject: x\r\n\r\nhello\r\n"
 
@@ -313,7 +314,7 @@ async def test_too_many_connections_and_recipients(listen: Any) -> None:
 
 
 def test_a_host_with_many_addresses_is_one_peer() -> None:
-    options, clock = Options(max_connections=5, max_connections_per_peer=2), Clock()
+    options, clock = Options(max_connections=5, max_connections_per_peer=2), FakeClock()
     server = Server(options, Store(), clock, Throttle(options, clock, Told()))
     at: list[tuple[Any, str]] = [(object(), f"2001:db8:1:2::{number}") for number in range(3)]
     assert [server.admit(*each) for each in at] == [True, True, False]

@@ -1,50 +1,14 @@
 """STARTTLS: offered with a certificate, and nothing said before it counts after it."""
 
 import asyncio
-import datetime
 import ssl
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from tests.certificate import write_pair
 from tests.contract.email.conftest import Client
-
-
-def write_pair(folder: Path, name: str = "mx.example.com") -> dict[str, Path]:
-    """A new pair, in place of the one that is there."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    named = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(named)
-        .issuer_name(named)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pair = {"certificate": folder / "cert.pem", "key": folder / "key.pem"}
-    written = {
-        pair["certificate"]: built.public_bytes(serialization.Encoding.PEM),
-        pair["key"]: key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        ),
-    }
-    for path, content in written.items():
-        new = path.with_suffix(".new")  # a new file under the old name, as renewals do it
-        new.write_bytes(content)
-        new.replace(path)
-    return pair
 
 
 @pytest.fixture(scope="module")

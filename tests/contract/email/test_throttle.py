@@ -9,15 +9,16 @@ from channels.email import throttle
 from channels.email.options import Options
 from channels.email.throttle import Throttle
 from models.errors import Temporary
-from tests.contract.email.conftest import Clock, Told
+from tests.contract.email.conftest import Told
+from tests.fakes import FakeClock
 
 MAIL = b"Subject: x\r\n\r\nhello\r\n.\r\n"
 LIMITS = {"messages_per_minute": 6, "message_burst": 2}
 
 
-def made(told: Told | None = None, clock: Clock | None = None, **options: Any) -> Throttle:
+def made(told: Told | None = None, clock: FakeClock | None = None, **options: Any) -> Throttle:
     settings = Options.model_validate({**LIMITS, **options})
-    return Throttle(settings, clock or Clock(), told or Told())
+    return Throttle(settings, clock or FakeClock(), told or Told())
 
 
 async def test_beyond_its_burst_a_host_is_told_to_come_again_and_then_is_taken(

@@ -8,19 +8,7 @@ import pytest
 
 from models.store import Store, open_store
 from tests.databases import migrated_sqlite
-
-
-class FakeClock:
-    """Database time that the test moves."""
-
-    def __init__(self, now: float = 1_800_000_000.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-    def pass_(self, seconds: float) -> None:
-        self.now += seconds
+from tests.fakes import FakeClock
 
 
 @pytest.fixture

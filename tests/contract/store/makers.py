@@ -3,20 +3,32 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from models.agent import Presence, Role
+from models.complaint import filing
 from models.ids import uuid7
-from models.message import Envelope, InboundMessage, Lane, ReplyRoute, Sender
-from models.routing import Candidate, Decision, Needs
-from models.store import Store
+from models.message import Envelope, InboundMessage, Lane, ReplyRoute, Sender, SendResult
+from models.routing import Candidate, Decision, Needs, Rules, Targets
+from models.store import Store, open_store
 from models.store.dialogue.incoming import Incoming
+from models.store.effects.followers import Follower
 from models.store.intake.envelopes import Leased
 from models.store.routing.entering import Routed
 from models.store.routing.unlabelled import Unlabelled
 from models.store.tickets.waiting import Rekey
-from models.ticket import Label, Labels
+from models.ticket import Label, Labels, TicketState
+from router.sla import Calendar
 
+ALWAYS = Calendar.of("UTC", {day: ["00:00-24:00"] for day in (
+    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")})  # fmt: skip
 NEEDS = Needs(required=(("domain:物流", 1),))
+
+
+def opened(url: str, **options: Any) -> Store:
+    """The store of a database, without a folder for large bodies."""
+    values: dict[str, Any] = {"master_key": b"m" * 32, "blob_dir": None, "zone": ZoneInfo("UTC")}
+    return open_store(url, **values | options)
 
 
 def envelope(
@@ -90,6 +102,23 @@ async def waiting(store: Store, key: str = "k1", **options: Any) -> str:
     return ticket.ticket_id
 
 
+async def filed(store: Store, key: str = "k1", **options: Any) -> str:
+    """A complaint in its queue; returns its ticket's id."""
+    given: Labels = options.pop("labels", labels())
+    department = options.pop("department", "物流部")
+    options.setdefault("conversation_key", f"talk-{key}")
+    await thread(store, envelope(key, now=await store.db.now()), **options)
+    return await labelled(store, given, department)
+
+
+async def labelled(store: Store, given: Labels, department: str = "物流部") -> str:
+    """The complaint that came last is filed, and in its queue; its ticket's id."""
+    (new,) = await store.queue.unlabelled(10)
+    made = filing(given, department, 30, new.text)
+    await store.queue.route([routed(new, labels=given, filing=made)])
+    return new.ticket_id
+
+
 async def agent(
     store: Store, login: str = "li", skills: Mapping[str, int] | None = None, **options: Any
 ) -> str:
@@ -114,14 +143,33 @@ async def decision(store: Store, ticket_id: str, agent_id: str) -> Decision:
     )
 
 
+async def in_hands(store: Store, ticket_id: str, login: str = "li") -> str:
+    """An agent of this name takes it; the agent's id."""
+    person = await agent(store, login)
+    assert await store.queue.claim(await decision(store, ticket_id, person), None)
+    return person
+
+
 async def owned(
     store: Store, key: str = "k1", login: str = "li", **options: Any
 ) -> tuple[str, str]:
     """A ticket in an agent's hands; (ticket id, agent id)."""
     ticket_id = await waiting(store, key, **options)
-    agent_id = await agent(store, login)
-    assert await store.queue.claim(await decision(store, ticket_id, agent_id), None)
-    return ticket_id, agent_id
+    return ticket_id, await in_hands(store, ticket_id, login)
+
+
+async def replied(store: Store, state: TicketState = TicketState.ACTIVE, **options: Any) -> str:
+    """An answer to a ticket in an agent's hands, which nobody has sent yet; its id."""
+    ticket_id, agent_id = await owned(store, **options)
+    return await store.tickets.reply(ticket_id, agent_id, "您好", "c1", state)
+
+
+async def tried(store: Store, answer: str, result: SendResult) -> None:
+    """The one answer that is to be sent was tried once, and that became of it."""
+    sending = await store.outbound.lease(9, 30.0)
+    assert sending is not None
+    assert [message.id for message in sending.messages] == [answer]
+    assert await store.outbound.finish(sending.token, answer, result)
 
 
 async def passed_on(store: Store, ticket_id: str, giver: str, taker: str, note: str = "") -> None:
@@ -136,3 +184,19 @@ async def corrected_to(
     """A person's word on what a ticket is about, by which it belongs there."""
     place = needs, target, None, rekey
     await store.tickets.correct(ticket_id, by, "domain", "支付", place=lambda *_: place)
+
+
+async def follow(store: Store, *followers: Follower) -> None:
+    """They have read all that has happened."""
+    await store.followers.catch_up(followers, await store.events.last())
+
+
+def rules_content(seconds: float = 300.0, **more: Any) -> dict[str, Any]:
+    """Of a version of the rules, as it is drafted: whatever comes has ``seconds``."""
+    rules = Rules(
+        version="",
+        required_facets=("domain",),
+        targets={lane: Targets(by_urgency={}, default=seconds) for lane in ("live", "mail")},
+        units={"live": 2, "mail": 1},
+    )
+    return rules.model_dump(mode="json") | more

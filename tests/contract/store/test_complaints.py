@@ -1,7 +1,6 @@
 """Complaints: filed before anybody has them, linked when repeated, closed only when settled."""
 
 import json
-from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -17,27 +16,21 @@ from models.store.tickets.settling import closing_gaps
 from models.tables import complaint, customer_link, event
 from models.ticket import Label, Labels
 from tests.contract.store.conftest import FakeClock
-from tests.contract.store.makers import agent, decision, envelope, labels, routed, thread
+from tests.contract.store.makers import (
+    agent,
+    decision,
+    envelope,
+    filed,
+    in_hands,
+    labelled,
+    labels,
+    routed,
+    thread,
+)
 
 DAY = 86400.0
 PROVEN = {"lookup": "l", "kind": "phone", "evidence": {}}
 ALL = {"department": "物流部", "outcome": "已补发", "responsibility": "承运商"}
-
-
-async def filed(store: Store, key: str = "k1", **options: Any) -> str:
-    """A complaint in its queue; returns its ticket's id."""
-    given: Labels = options.pop("labels", labels())
-    department = options.pop("department", "物流部")
-    options.setdefault("conversation_key", f"talk-{key}")
-    await thread(store, envelope(key, now=await store.db.now()), **options)
-    return await labelled(store, given, department)
-
-
-async def labelled(store: Store, given: Labels, department: str = "物流部") -> str:
-    (new,) = await store.queue.unlabelled(10)
-    made = filing(given, department, 30, new.text)
-    await store.queue.route([routed(new, labels=given, filing=made)])
-    return new.ticket_id
 
 
 async def test_labels_from_before_a_complaint_was_filed_are_not_its_own(store: Store) -> None:
@@ -56,12 +49,6 @@ async def test_labels_from_before_a_complaint_was_filed_are_not_its_own(store: S
     (again,) = await store.queue.unlabelled(10)
     assert again.complaint
     assert await store.queue.route([routed(again)]) == [ticket_id]
-
-
-async def had(store: Store, ticket_id: str, login: str = "li") -> str:
-    person = await agent(store, login)
-    assert await store.queue.claim(await decision(store, ticket_id, person), None)
-    return person
 
 
 async def kinds(store: Store, start: str = "complaint.") -> list[str]:
@@ -245,7 +232,7 @@ async def test_a_person_links_and_unlinks(store: Store) -> None:
 
 async def test_it_is_closed_by_nothing_but_all_conditions(store: Store) -> None:
     ticket_id = await filed(store, department="")
-    handler = await had(store, ticket_id)
+    handler = await in_hands(store, ticket_id)
     boss = await store.agents.add("boss", "Boss", Role.SUPERVISOR, "h", {})
     colleague = await agent(store, "wang")
 
@@ -289,7 +276,7 @@ async def test_it_is_closed_by_nothing_but_all_conditions(store: Store) -> None:
 
 async def test_who_handed_it_on_does_not_call_back(store: Store) -> None:
     ticket_id = await filed(store)
-    first = await had(store, ticket_id)
+    first = await in_hands(store, ticket_id)
     second = await agent(store, "wang")
     await store.tickets.take(ticket_id, second, forced=True)
     assert await store.complaints.handlers(ticket_id) == {first, second}

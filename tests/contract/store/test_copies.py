@@ -16,7 +16,7 @@ from models.store import Store
 from models.store.privacy.copies import Copy
 from models.ticket import TicketState
 from tests.contract.store.makers import agent, decision, envelope, thread
-from tests.contract.store.test_erasure import (
+from tests.contract.store.personal import (
     ADDRESS,
     FILE,
     FILE_HASH,

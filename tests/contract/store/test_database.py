@@ -6,25 +6,21 @@ import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import make_url
 
 from models import migrations
 from models.errors import Permanent, StorageFull, Temporary
-from models.store import Store, open_store
+from models.store import Store
 from models.store.effects.events import Events
 from models.store.ground import database
 from models.store.ground.blobs import FileBlobs
 from models.store.ground.sealing import check_key
 from tests.contract.store.conftest import FakeClock
+from tests.contract.store.makers import opened
 from tests.mute import Proxy
 from tests.services import PostgresServer
-
-
-def other(url: str, master_key: bytes = b"m" * 32) -> Store:
-    return open_store(url, master_key=master_key, blob_dir=None, zone=ZoneInfo("UTC"))
 
 
 async def test_a_server_without_a_free_connection_is_tried_again(
@@ -34,7 +30,7 @@ async def test_a_server_without_a_free_connection_is_tried_again(
         limited = "CREATE ROLE full_house LOGIN PASSWORD 'x' CONNECTION LIMIT 0"
         outside.submit(postgres.execute, limited).result()
     try:
-        crowded = other(postgres_url.replace(f"postgres:{postgres.password}", "full_house:x"))
+        crowded = opened(postgres_url.replace(f"postgres:{postgres.password}", "full_house:x"))
         with pytest.raises(Temporary, match="too many connections"):
             await crowded.events.last()
         with pytest.raises(Temporary):
@@ -48,14 +44,14 @@ async def test_a_server_without_a_free_connection_is_tried_again(
 async def test_a_wrong_password_is_said_to_be_one(
     postgres: PostgresServer, postgres_url: str
 ) -> None:
-    nobody = other(postgres_url.replace(postgres.password, "wrong"))
+    nobody = opened(postgres_url.replace(postgres.password, "wrong"))
     with pytest.raises(Permanent, match="check its URL"):
         await nobody.events.last()
     await nobody.close()
 
 
 async def test_a_server_that_does_not_listen_is_tried_again() -> None:
-    nowhere = other("postgresql+asyncpg://u:p@127.0.0.1:1/d")
+    nowhere = opened("postgresql+asyncpg://u:p@127.0.0.1:1/d")
     with pytest.raises(Temporary):
         await nowhere.events.last()
     await nowhere.close()
@@ -74,7 +70,7 @@ async def test_after_a_failover_no_connection_stays_with_who_may_only_read(
     only_reads, may_write = _reading_only(migrated_postgres_url)
     with ThreadPoolExecutor(1) as outside:
         outside.submit(postgres.execute, only_reads).result()
-        store = other(migrated_postgres_url)
+        store = opened(migrated_postgres_url)
         try:
             with pytest.raises(Temporary, match="read-only"):
                 await store.leases.take("clock", "me", 10.0)
@@ -94,7 +90,7 @@ async def test_who_may_only_read_is_not_ready_and_once_more_who_may_write_is(
     only_reads, may_write = _reading_only(migrated_postgres_url)
     with ThreadPoolExecutor(1) as outside:
         outside.submit(postgres.execute, only_reads).result()
-        store = other(migrated_postgres_url)
+        store = opened(migrated_postgres_url)
         try:
             with pytest.raises(Temporary, match="read-only"):
                 await migrations.ready(store.db)
@@ -147,7 +143,7 @@ async def _interrupted(db: database.Database, proxy: Proxy) -> None:
 async def test_a_server_that_vanishes_is_given_up_within_half_a_minute(
     migrated_postgres_url: str,
 ) -> None:
-    store = other(migrated_postgres_url)
+    store = opened(migrated_postgres_url)
     try:
         async with store.db.read() as conn:
             driver = (await conn.get_raw_connection()).driver_connection
@@ -168,7 +164,7 @@ async def test_a_server_that_vanishes_is_given_up_within_half_a_minute(
 async def test_an_address_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "CONNECT_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        mute = other(f"postgresql+asyncpg://u:p@127.0.0.1:{silent.getsockname()[1]}/d")
+        mute = opened(f"postgresql+asyncpg://u:p@127.0.0.1:{silent.getsockname()[1]}/d")
         async with asyncio.timeout(10):
             with pytest.raises(Temporary, match="cannot be reached"):
                 await mute.events.last()
@@ -178,7 +174,7 @@ async def test_an_address_that_says_nothing_is_given_up(monkeypatch: pytest.Monk
 async def test_another_master_key_is_refused(store: Store, url: str) -> None:
     await check_key(store.db, store.vault)
     await check_key(store.db, store.vault)
-    stranger = other(url, b"s" * 32)
+    stranger = opened(url, master_key=b"s" * 32)
     with pytest.raises(Permanent, match="SHOULI_MASTER_KEY"):
         await check_key(stranger.db, stranger.vault)
     await stranger.close()

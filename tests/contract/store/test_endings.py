@@ -10,14 +10,23 @@ from models.store.tickets import ending
 from models.tables import complaint, message
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
-from tests.contract.store.makers import agent, envelope, labels, owned, routed, thread, waiting
+from tests.contract.store.makers import (
+    agent,
+    envelope,
+    follow,
+    labels,
+    owned,
+    routed,
+    thread,
+    waiting,
+)
 
 DAY = 86400.0
 FOLLOWER = ending.closing(7 * DAY)
 
 
 async def clock_ticks(store: Store) -> None:
-    await store.followers.catch_up([FOLLOWER], await store.events.last())
+    await follow(store, FOLLOWER)
     assert await store.timers.fire_due({ending.TIMER: ending.close_due}) == []
 
 

@@ -14,9 +14,8 @@ from models.store import Store
 from models.store.intake import envelopes
 from models.store.intake.envelopes import INLINE_BYTES, PATIENCE_SECONDS, finish
 from tests.contract.store.conftest import FakeClock
-from tests.contract.store.makers import envelope, leased, thread
+from tests.contract.store.makers import envelope, leased, opened, thread
 from tests.contract.store.plans import watched
-from tests.contract.store.test_database import other
 
 
 async def test_the_same_key_with_the_same_body_is_known_and_with_another_a_conflict(
@@ -300,7 +299,7 @@ async def test_a_plan_for_any_value_reads_what_waits_and_no_more(
     migrated_postgres_url: str,
 ) -> None:
     """PostgreSQL may plan a statement once for all values; a state it does not know fits none."""
-    store = other(migrated_postgres_url)
+    store = opened(migrated_postgres_url)
     await store.envelopes.accept([envelope("a")])
     async with watched(store.db) as asked:
         assert (await leased(store)).envelopes

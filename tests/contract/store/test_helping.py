@@ -9,11 +9,7 @@ from models.store.tickets.helping import DUE, HELPERS, subtask_due
 from models.tables import event
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
-from tests.contract.store.makers import agent, owned
-
-
-async def follow(store: Store) -> None:
-    await store.followers.catch_up([HELPERS], await store.events.last())
+from tests.contract.store.makers import agent, follow, owned
 
 
 async def state(store: Store, ticket_id: str) -> tuple[str, str | None]:
@@ -134,13 +130,13 @@ async def test_nobody_helps_with_a_ticket_that_has_ended(store: Store) -> None:
     helper = await agent(store, "wang")
     await store.helping.open(ticket_id, owner, title="查", assignee_id=helper, due_at=1.0, units=1)
     await store.tickets.mark_junk(ticket_id, owner)
-    await follow(store)
+    await follow(store, HELPERS)
     assert await store.helping.helpers(ticket_id) == []
     assert [task.state for task in await store.helping.tasks(ticket_id)] == ["cancelled"]
     assert await used(store, helper) == 0
     with pytest.raises(Conflict):
         await store.helping.ask(ticket_id, owner, helper, 0)
-    await follow(store)
+    await follow(store, HELPERS)
 
 
 async def test_taken_over_it_is_still_with_helpers(store: Store) -> None:
@@ -148,7 +144,7 @@ async def test_taken_over_it_is_still_with_helpers(store: Store) -> None:
     other = await agent(store, "wang")
     await store.helping.open(ticket_id, owner, title="查", department="物流部", due_at=1.0)
     await store.tickets.take(ticket_id, other, forced=True)
-    await follow(store)
+    await follow(store, HELPERS)
     assert await state(store, ticket_id) == ("helping", other)
 
 

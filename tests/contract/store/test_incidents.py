@@ -38,7 +38,7 @@ async def _complain(
 
 
 async def _notice(store: Store) -> None:
-    await store.followers.catch_up([FOLLOWER], await store.events.last())
+    await makers.follow(store, FOLLOWER)
 
 
 async def _events(store: Store, kind: str) -> list[Mapping[str, Any]]:

@@ -17,13 +17,13 @@ from models.store import Store
 from models.store.complaints import calling_back, follow_ups
 from models.store.routing import offboarding
 from models.store.tickets import helping
+from models.store.tickets.helping import HELPERS
 from models.tables import ticket
 from models.ticket import TicketState
-from tests.contract.store import makers, test_follow_ups
+from tests.contract.store import call_backs as calls
+from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.meeting import meeting
-from tests.contract.store.test_follow_ups import EFFECTS, HOUR, PLAN
-from tests.contract.store.test_helping import follow
 
 Move = Callable[[], Awaitable[object]]
 
@@ -96,12 +96,12 @@ async def test_who_goes_and_who_changes_what_they_have_wait_in_no_circle(
 async def test_who_goes_and_what_comes_of_their_call_wait_in_no_circle(
     store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    follow_up, han = await test_follow_ups._mine(store, clock)
+    follow_up, han = await calls.taken(store, clock)
     begun = beginning_after(
         monkeypatch,
         offboarding,
         "lock_agents",
-        lambda: store.follow_ups.record(follow_up, han, "try-0", Said(True), PLAN),
+        lambda: store.follow_ups.record(follow_up, han, "try-0", Said(True), calls.PLAN),
     )
     await store.offboarding.leave(han, None)
     await begun[0]
@@ -112,27 +112,27 @@ async def test_who_goes_and_what_comes_of_their_call_wait_in_no_circle(
 async def test_a_try_and_the_time_of_the_next_wait_in_no_circle(
     store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, by_phone: bool
 ) -> None:
-    follow_up, han = await test_follow_ups._mine(store, clock)
+    follow_up, han = await calls.taken(store, clock)
     found = await store.follow_ups.get(follow_up)
     talk = (await store.tickets.get(found.ticket_id)).conversation_id
-    await store.follow_ups.record(follow_up, han, "try-0", Said(False), PLAN)
-    clock.pass_(5 * HOUR)
+    await store.follow_ups.record(follow_up, han, "try-0", Said(False), calls.PLAN)
+    clock.pass_(5 * calls.HOUR)
     # At rest it is put off, while somebody takes it by hand: they have it, and it is still due.
-    monkeypatch.setattr(test_follow_ups, "QUIET_UNTIL", [clock.now + HOUR])
+    monkeypatch.setattr(calls, "QUIET_UNTIL", [clock.now + calls.HOUR])
     await meeting(
         store,
         monkeypatch,
-        lambda: store.timers.fire_due(EFFECTS),
+        lambda: store.timers.fire_due(calls.EFFECTS),
         lambda: store.follow_ups.take(follow_up, han, han, forced=False),
     )
-    clock.pass_(2 * HOUR)
+    clock.pass_(2 * calls.HOUR)
     begun = beginning_after(
-        monkeypatch, follow_ups, "_locked", lambda: store.timers.fire_due(EFFECTS)
+        monkeypatch, follow_ups, "_locked", lambda: store.timers.fire_due(calls.EFFECTS)
     )
     if by_phone:
-        await store.follow_ups.record(follow_up, han, "try-1", Said(False), PLAN)
+        await store.follow_ups.record(follow_up, han, "try-1", Said(False), calls.PLAN)
     else:
-        await store.follow_ups.write(follow_up, han, "try-1", talk, "好了吗？", PLAN)
+        await store.follow_ups.write(follow_up, han, "try-1", talk, "好了吗？", calls.PLAN)
     assert await begun[0] == []
     assert (await store.follow_ups.get(follow_up)).state == ("paused" if by_phone else "asked")
     assert len(await store.timers.of(follow_up)) == 1
@@ -152,7 +152,7 @@ async def test_the_ends_of_two_tickets_with_one_helper_and_a_move_wait_in_no_cir
     begun = beginning_after(
         monkeypatch, helping, "unload", lambda: store.helping.dismiss(last, wang, han)
     )
-    await follow(store)
+    await makers.follow(store, HELPERS)
     await begun[0]
     assert await store.maintenance.recount() == []
     assert (await store.agents.get(han)).used == 0
@@ -163,8 +163,8 @@ async def test_two_reopened_tickets_and_a_call_about_one_wait_in_no_circle(
 ) -> None:
     han = await makers.agent(store, "han")
     for key, login in (("k1", "li"), ("k2", "wang")):
-        await test_follow_ups._resolved(store, key, login)
-    await test_follow_ups._tick(store, clock, 1.5 * test_follow_ups.DAY)
+        await calls.resolved(store, key, login)
+    await calls.tick(store, clock, 1.5 * calls.DAY)
     for found in await store.follow_ups.page():
         await store.follow_ups.take(found.id, han, han, forced=False)
     last = max(found.id for found in await store.follow_ups.page())
@@ -174,9 +174,9 @@ async def test_two_reopened_tickets_and_a_call_about_one_wait_in_no_circle(
         monkeypatch,
         calling_back,
         "unload",
-        lambda: store.follow_ups.record(last, han, "try-0", Said(False), PLAN),
+        lambda: store.follow_ups.record(last, han, "try-0", Said(False), calls.PLAN),
     )
-    await test_follow_ups._tick(store)
+    await calls.tick(store)
     await begun[0]
     assert await store.maintenance.recount() == []
     assert (await store.agents.get(han)).used == 0

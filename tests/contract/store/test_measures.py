@@ -19,6 +19,7 @@ from tests.contract.store.makers import (
     agent,
     decision,
     envelope,
+    follow,
     owned,
     routed,
     thread,
@@ -27,7 +28,7 @@ from tests.contract.store.makers import (
 
 
 async def _stages(store: Store) -> dict[str, tuple[int, float]]:
-    await store.followers.catch_up([STAGES], await store.events.last())
+    await follow(store, STAGES)
     found: dict[str, tuple[int, float]] = {}
     for row in await store.measures.stage_times():
         assert row.queue == NEEDS.skill_class

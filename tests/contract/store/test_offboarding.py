@@ -5,6 +5,7 @@ from sqlalchemy import Column, ColumnElement, func, select
 
 from models.agent import Role
 from models.errors import Conflict
+from models.routing import Line
 from models.store import Store
 from models.store.tickets.helping import HELPERS
 from models.tables import (
@@ -21,9 +22,7 @@ from models.tables import (
 from models.ticket import OPEN_STATES
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
-from tests.contract.store.test_complaints import filed
-from tests.contract.store.test_helping import follow
-from tests.contract.store.test_rules import LOGISTICS, content
+from tests.contract.store.makers import filed, follow, rules_content
 
 _OPEN = ticket.c.state.in_(sorted(OPEN_STATES))
 ACTING: dict[Column, ColumnElement[bool]] = {
@@ -55,6 +54,8 @@ PAST = {
 }  # fmt: skip
 """Columns that only say who did something."""
 
+LOGISTICS = Line(domains=("物流",))
+
 
 def _people() -> dict[str, Column]:
     """Every column that names a person, by its name."""
@@ -84,8 +85,12 @@ def test_every_column_that_names_a_person_is_known_here() -> None:
 
 async def _everything(store: Store, clock: FakeClock) -> tuple[str, str, str]:
     """Somebody who has a part in everything there is, a colleague, and whose ticket it is."""
-    await store.rules.first(content(tier_first={"gold": ["li", "han"], "vip": ["li"]}), "file")
-    named = await store.rules.draft(content(tier_first={"gold": ["wu", "li"]}), None, "for", 1)
+    await store.rules.first(
+        rules_content(tier_first={"gold": ["li", "han"], "vip": ["li"]}), "file"
+    )
+    named = await store.rules.draft(
+        rules_content(tier_first={"gold": ["wu", "li"]}), None, "for", 1
+    )
     await store.rules.publish(named, LOGISTICS, None, "for logistics")
     _, li = await makers.owned(store)
     other, han = await makers.owned(store, "k2", login="han")
@@ -167,7 +172,7 @@ async def test_who_helped_with_what_is_theirs_now_does_not_any_more(
     await store.helping.ask(ticket_id, li, han, 1)
     await store.helping.open(ticket_id, li, title="查仓库", assignee_id=han, due_at=9e9)
     await store.offboarding.leave(li, None, han)
-    await follow(store)
+    await follow(store, HELPERS)
     assert HELPERS.name == "helping"
     assert await store.helping.helpers(ticket_id) == []
     (task,) = await store.helping.tasks(ticket_id)

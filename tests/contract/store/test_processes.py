@@ -12,8 +12,7 @@ from models.store.effects.timers import set_timer
 from models.store.ground.processes import FORGET_SECONDS, SILENT_SECONDS, Process
 from models.tables import ticket
 from tests.contract.store.conftest import FakeClock
-from tests.contract.store.makers import envelope, leased, thread
-from tests.contract.store.test_rest import answer
+from tests.contract.store.makers import envelope, leased, replied, thread
 from workers.processes import heartbeat as heartbeat_module
 from workers.processes.heartbeat import heartbeat
 
@@ -124,7 +123,7 @@ async def test_labels_wait_since_the_last_change_and_not_while_a_greeting_is_hel
 async def test_answers_wait_until_they_are_settled_and_events_while_their_webhook_is_on(
     store: Store, clock: FakeClock
 ) -> None:
-    await answer(store)
+    await replied(store)
     hook, _ = await store.webhooks.add(
         "http://crm.example/hook", ("ticket.a",), b"s" * 32, "admin"
     )

@@ -12,14 +12,13 @@ from models.agent import Presence, Role
 from models.errors import Conflict, NotFound, Permanent, Temporary
 from models.message import SendResult
 from models.migrations import check, migrate
-from models.store import Store, open_store
+from models.store import Store
 from models.store.ground.blobs import FileBlobs
 from models.store.ground.database import Database
 from models.store.ground.sealing import Vault, seal, unseal
 from models.tables import metadata
-from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
-from tests.contract.store.makers import owned
+from tests.contract.store.makers import opened, replied
 
 
 async def test_the_migrated_schema_is_the_one_in_the_tables(store: Store) -> None:
@@ -97,11 +96,6 @@ async def test_forgotten_events_move_the_first(store: Store, clock: FakeClock) -
     assert await store.events.first() == 2
 
 
-async def answer(store: Store) -> str:
-    ticket_id, person = await owned(store)
-    return await store.tickets.reply(ticket_id, person, "您好", "c1", TicketState.ACTIVE)
-
-
 async def state(store: Store, outbound_id: str) -> str:
     ticket_id = await store.tickets.outbound_ticket(outbound_id)
     found = await store.tickets.get(ticket_id)
@@ -110,7 +104,7 @@ async def state(store: Store, outbound_id: str) -> str:
 
 
 async def test_an_answer_is_sent_by_one(store: Store) -> None:
-    outbound_id = await answer(store)
+    outbound_id = await replied(store)
     leases = await asyncio.gather(*(store.outbound.lease(5, 30.0) for _ in range(3)))
     (mine,) = [lease for lease in leases if lease]
     assert [m.id for m in mine.messages] == [outbound_id]
@@ -120,7 +114,7 @@ async def test_an_answer_is_sent_by_one(store: Store) -> None:
 
 
 async def test_a_retry_waits_its_time(store: Store, clock: FakeClock) -> None:
-    outbound_id = await answer(store)
+    outbound_id = await replied(store)
     mine = await store.outbound.lease(5, 30.0)
     assert mine
     await store.outbound.finish(
@@ -135,7 +129,7 @@ async def test_a_retry_waits_its_time(store: Store, clock: FakeClock) -> None:
 async def test_what_a_dead_sender_held_is_never_resent_blindly(
     store: Store, clock: FakeClock, repeatable: list[str], expected: str
 ) -> None:
-    outbound_id = await answer(store)
+    outbound_id = await replied(store)
     await store.outbound.lease(5, 30.0)
     clock.pass_(31)
     assert await store.outbound.expire(repeatable) == 1
@@ -143,7 +137,7 @@ async def test_what_a_dead_sender_held_is_never_resent_blindly(
 
 
 async def test_a_person_decides_on_unknown_answers(store: Store, clock: FakeClock) -> None:
-    outbound_id = await answer(store)
+    outbound_id = await replied(store)
     with pytest.raises(Conflict):
         await store.outbound.decide(outbound_id, "a", resend=True)
     await store.outbound.lease(5, 30.0)
@@ -158,7 +152,7 @@ async def test_a_person_decides_on_unknown_answers(store: Store, clock: FakeCloc
 
 
 async def test_what_the_customer_has_seen_is_delivered(store: Store) -> None:
-    outbound_id = await answer(store)
+    outbound_id = await replied(store)
     found = await store.tickets.get(await store.tickets.outbound_ticket(outbound_id))
     await store.conversations.delivered(found.conversation_id, 99)  # never said: ignored
     assert await state(store, outbound_id) == "queued"
@@ -291,9 +285,7 @@ def test_sealed_data_opens_only_with_its_key() -> None:
 
 
 async def test_database_time_is_the_databases(url: str, tmp_path: Path) -> None:
-    from zoneinfo import ZoneInfo
-
-    made = open_store(url, master_key=b"m" * 32, blob_dir=None, zone=ZoneInfo("UTC"))
+    made = opened(url)
     first = await made.db.now()
     assert await made.db.now() >= first > 1_700_000_000
     await made.close()

@@ -18,8 +18,10 @@ from tests.contract.store.makers import (
     inbound,
     leased,
     owned,
+    replied,
     routed,
     thread,
+    tried,
     waiting,
 )
 
@@ -219,11 +221,8 @@ async def test_a_change_reopens_nothing_and_stays_with_its_ticket(
 
 
 async def answered(store: Store, provider_id: str) -> str:
-    ticket_id, person = await owned(store)
-    answer = await store.tickets.reply(ticket_id, person, "已寄出", "c1", TicketState.RESOLVED)
-    sending = await store.outbound.lease(1, 60.0)
-    assert sending is not None
-    await store.outbound.finish(sending.token, answer, SendResult("sent", provider_id))
+    answer = await replied(store, TicketState.RESOLVED)
+    await tried(store, answer, SendResult("sent", provider_id))
     return answer
 
 

@@ -1,32 +1,19 @@
 """Versions of the rules: published for whom, taken back, and what those who wait get of it."""
 
 from collections.abc import Awaitable
-from typing import Any
 
 import pytest
 
 from models.errors import Conflict, NotFound
-from models.routing import Line, Needs, Rules, Targets
+from models.routing import Line, Needs, Rules
 from models.store import Store
 from router.keys import sort_key
-from router.sla import Calendar, Calendars
+from router.sla import Calendars
 from tests.contract.store.conftest import FakeClock
-from tests.contract.store.makers import NEEDS, agent, waiting
+from tests.contract.store.makers import ALWAYS, NEEDS, agent, rules_content, waiting
 from workers.rules.active_rules import ActiveRules
 
-ALWAYS = Calendar.of("UTC", {day: ["00:00-24:00"] for day in (
-    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")})  # fmt: skip
 EVERYTHING, LOGISTICS, INVOICES = Line(), Line(domains=("物流",)), Line(domains=("发票",))
-
-
-def content(seconds: float = 300.0, **more: Any) -> dict[str, Any]:
-    rules = Rules(
-        version="",
-        required_facets=("domain",),
-        targets={lane: Targets(by_urgency={}, default=seconds) for lane in ("live", "mail")},
-        units={"live": 2, "mail": 1},
-    )
-    return rules.model_dump(mode="json") | more
 
 
 async def in_force(store: Store) -> set[tuple[int, Line]]:
@@ -34,14 +21,14 @@ async def in_force(store: Store) -> set[tuple[int, Line]]:
 
 
 async def three(store: Store) -> None:
-    assert await store.rules.first(content(), "file") == 1
-    assert await store.rules.draft(content(200.0), None, "quicker", 1) == 2
-    assert await store.rules.draft(content(100.0), None, "quickest", 2) == 3
+    assert await store.rules.first(rules_content(), "file") == 1
+    assert await store.rules.draft(rules_content(200.0), None, "quicker", 1) == 2
+    assert await store.rules.draft(rules_content(100.0), None, "quickest", 2) == 3
 
 
 async def test_the_first_version_is_published_to_all_once(store: Store) -> None:
-    assert await store.rules.first(content(), "file") == 1
-    assert await store.rules.first(content(), "file") is None
+    assert await store.rules.first(rules_content(), "file") == 1
+    assert await store.rules.first(rules_content(), "file") is None
     assert await in_force(store) == {(1, EVERYTHING)}
     assert (await store.rules.get(1)).content["version"] == "1"
 
@@ -90,7 +77,7 @@ async def test_what_cannot_be_done_is_refused(store: Store) -> None:
 
 
 def active_rules(store: Store) -> ActiveRules:
-    first = Rules.model_validate(content(600.0, version="file"))
+    first = Rules.model_validate(rules_content(600.0, version="file"))
     return ActiveRules(store, first, Calendars(ALWAYS))
 
 
@@ -161,7 +148,7 @@ async def test_a_ticket_that_somebody_took_meanwhile_is_left_alone(store: Store)
 async def test_a_tiers_own_agents_change_with_the_rules(store: Store) -> None:
     ticket_id = await waiting(store)
     li = await agent(store)
-    owners = content(tier_first={"standard": ["nobody", "li"]})
+    owners = rules_content(tier_first={"standard": ["nobody", "li"]})
     await store.rules.first(owners, "file")
     mine = active_rules(store)
     await mine.refresh()

@@ -17,7 +17,7 @@ from models.store.figures.satisfaction import (
     satisfaction_figures,
 )
 from models.tables import agent, conversation, customer, identity, survey, ticket
-from tests.contract.store.test_figures import BOUNDS, DAY, START, Month
+from tests.contract.store.month import BOUNDS, DAY, START, Month
 
 SURVEYS = 400
 

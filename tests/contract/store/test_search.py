@@ -16,24 +16,7 @@ from models.ticket import TicketState
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.plans import steps_of, watched
-
-
-async def follow(store: Store) -> None:
-    await store.followers.catch_up([INDEXING], await store.events.last())
-
-
-async def index(store: Store) -> None:
-    await follow(store)
-    while await store.search_index.fill(2):
-        pass
-
-
-async def find(store: Store, words: str, before: int | None = None, limit: int = 100) -> list[str]:
-    """What is found, newest first."""
-    asked = question(words)
-    assert asked.finds
-    candidates = await store.search.candidates(asked, before, limit)
-    return [found.ticket_id for found in await store.search.confirmed(asked, candidates)]
+from tests.contract.store.searching import find, index
 
 
 async def ways(store: Store, words: str) -> list[str]:
@@ -279,13 +262,13 @@ async def test_what_is_said_while_it_is_read_is_read_again(
 ) -> None:
     """Between reading a ticket and writing its terms, the customer takes the words back."""
     ticket = await makers.waiting(store, "k1", text=SAID, sender=WHO)
-    await follow(store)
+    await makers.follow(store, INDEXING)
     senders = People.senders
 
     async def meanwhile(self: People, ids: list[str]) -> dict[str, Sender]:
         monkeypatch.setattr(People, "senders", senders)
         await changed(store, "delete")
-        await follow(store)
+        await makers.follow(store, INDEXING)
         return await senders(self, ids)
 
     monkeypatch.setattr(People, "senders", meanwhile)

@@ -22,7 +22,7 @@ from models.store.tickets.search_index import INDEXING
 from models.tables import conversation, customer, envelope, event, identity, message
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
-from tests.contract.store.makers import owned, waiting
+from tests.contract.store.makers import follow, owned, waiting
 from workers.assembly.automation import make_followers
 
 FIRST = "0001"
@@ -215,7 +215,7 @@ async def test_tickets_of_before_are_found_by_and_by(store: Store) -> None:
 
 async def test_what_was_found_by_words_as_they_stood_is_read_anew(store: Store) -> None:
     await waiting(store)
-    await store.followers.catch_up([INDEXING], await store.events.last())
+    await follow(store, INDEXING)
     assert await store.search_index.fill(10) == 1
     assert await store.search_index.due() == 0
     async with store.db.write() as tx:

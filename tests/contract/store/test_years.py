@@ -44,7 +44,7 @@ async def _from_mail_to_answer(store: Store) -> None:
 
 async def _indexed(store: Store) -> None:
     await makers.waiting(store, "k3")
-    await store.followers.catch_up([INDEXING], await store.events.last())
+    await makers.follow(store, INDEXING)
     assert await store.search_index.fill(10)
     async with store.db.write() as tx:
         await forget(tx, ["t"])

@@ -1,11 +1,9 @@
 """A running webchat door over a real store, with the worker's part played in-process."""
 
-import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,46 +19,9 @@ from models.store import Store, open_store
 from models.store.dialogue.conversations import append
 from models.store.dialogue.incoming import Incoming
 from tests.databases import migrated_sqlite
+from tests.fakes import FakeBus, FakeClock
 
 SECRET = b"s" * 32
-
-
-class FakeClock:
-    """Time that the test moves."""
-
-    def __init__(self, now: float = 1_800_000_000.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class FakeBus:
-    """The bus of one process."""
-
-    def __init__(self) -> None:
-        self._queues: dict[asyncio.Queue[str], tuple[str, ...]] = {}
-
-    async def publish(self, topic: str, /) -> None:
-        for queue, topics in self._queues.items():
-            if any(fnmatchcase(topic, wanted) for wanted in topics):
-                queue.put_nowait(topic)
-
-    @asynccontextmanager
-    async def subscribe(self, *topics: str) -> AsyncIterator[AsyncIterator[str]]:
-        queue: asyncio.Queue[str] = asyncio.Queue()
-        for topic in topics:
-            queue.put_nowait(topic)
-        self._queues[queue] = topics
-
-        async def wakes() -> AsyncIterator[str]:
-            while True:
-                yield await queue.get()
-
-        try:
-            yield wakes()
-        finally:
-            del self._queues[queue]
 
 
 Accepting = Callable[[Sequence[Envelope]], Awaitable[list[Receipt]]]

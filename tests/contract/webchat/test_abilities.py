@@ -20,7 +20,8 @@ from models.agent import Presence
 from models.event_tail import typing_topic
 from models.message import Attachment
 from tests.contract.store import makers
-from tests.contract.webchat.site import FakeClock, Site, hear, hello, say, site
+from tests.contract.webchat.site import Site, hear, hello, say, site
+from tests.fakes import FakeClock
 
 SECRET = "of the site, shared with its server"
 SITES = {"shop": {"origins": ["https://shop.example"], "identity_secret": "s" * 32}}

@@ -12,7 +12,8 @@ from models.event_tail import EVENTS
 from models.store import Store
 from models.wait_estimates import FEWEST
 from tests.contract.store import makers
-from tests.contract.webchat.site import FakeClock, Site, hear, hello, say, site
+from tests.contract.webchat.site import Site, hear, hello, say, site
+from tests.fakes import FakeClock
 
 
 @pytest.fixture

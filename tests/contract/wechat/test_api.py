@@ -21,6 +21,7 @@ from tests.contract.channels.drivers.wechat import (
     said_no,
 )
 from tests.contract.channels.platform import DROP, Asked, Misdeed, Platform, platform
+from tests.fakes import FakeClock
 
 
 class Account(WechatSealed):
@@ -49,16 +50,9 @@ class Account(WechatSealed):
         return {"access_token": self.valid, "expires_in": 7200}
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 class Line:
     def __init__(self, account: Account, fake: Platform) -> None:
-        self.account, self.fake, self.clock = account, fake, Clock()
+        self.account, self.fake, self.clock = account, fake, FakeClock(0.0)
         channel: Any = account.create(fake.url)
         self.api = Api(channel._options, self.clock)
         account.url = fake.url

@@ -27,7 +27,7 @@ from models.texts import LANGUAGES
 from models.ticket import Label, Labels
 from models.training import ClassSpec, FacetSpec
 from router.sla import Calendar, Calendars
-from tests.contract.store.makers import inbound
+from tests.contract.store.makers import ALWAYS, inbound
 from workers.dialogue.acknowledging import Acknowledging
 from workers.dialogue.rating import Rates
 from workers.dialogue.self_service import SelfService
@@ -49,6 +49,8 @@ RULES = Rules(
 
 
 SETTINGS = load(environ={}, folder=Path("/nowhere"))
+MAIL = {"channel": "email", "lane": Lane.MAIL}
+SILENT = {"webchat": False, "email": False}
 
 
 class FakeChannel:
@@ -120,10 +122,6 @@ def acknowledgement(**options: Any) -> Acknowledgement:
         "cap_per_address_a_day": 2,
     }
     return Acknowledgement(**values | options)
-
-
-ALWAYS = Calendar.of("UTC", {day: ["00:00-24:00"] for day in (
-    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")})  # fmt: skip
 
 
 TYPES = FacetSpec(
@@ -208,3 +206,8 @@ class System:
 
 def said(**options: Any) -> bytes:
     return json.dumps(options).encode()
+
+
+def says(text: str, talk: str = "t", **options: Any) -> bytes:
+    options = {"sender": "wang", "trust": "platform"} | options
+    return said(text=text, text_full=text, conversation_key=talk, **options)

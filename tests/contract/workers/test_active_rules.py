@@ -18,8 +18,8 @@ from models.store.routing.rules import Version
 from models.training import Taxonomy
 from router.sla import Calendars
 from tests.contract.store.conftest import FakeClock
-from tests.contract.store.makers import waiting
-from tests.contract.store.test_rules import ALWAYS, content
+from tests.contract.store.makers import ALWAYS, rules_content, waiting
+from tests.fakes import FakeDoorbell
 from workers.effects.clock import ClockOptions, Ticker
 from workers.learning.watch_report import Limits, WatchReport
 from workers.messages.deliver import Deliverer
@@ -31,14 +31,6 @@ from workers.rules.hours import gaps
 OPTIONS = ClockOptions(3, {}, (), Keep(seconds=90 * 86400.0, challengers=3, steps=3))
 
 
-class Bell:
-    def __init__(self) -> None:
-        self.work: list[str] = []
-
-    async def ring(self, work: str) -> None:
-        self.work.append(work)
-
-
 async def target_of(store: Store, ticket_id: str) -> float | None:
     return (await store.tickets.get(ticket_id)).target
 
@@ -46,20 +38,20 @@ async def target_of(store: Store, ticket_id: str) -> float | None:
 async def test_the_clock_places_anew_at_once_and_again_for_laggards(
     store: Store, clock: FakeClock
 ) -> None:
-    first = Rules.model_validate(content(600.0, version="file"))
+    first = Rules.model_validate(rules_content(600.0, version="file"))
     active_rules = ActiveRules(store, first, Calendars(ALWAYS))
-    bell = Bell()
+    bell = FakeDoorbell()
     ticker = Ticker(store, Deliverer(store, {}), bell, active_rules, OPTIONS, {}, ())
-    await store.rules.first(content(), "file")
+    await store.rules.first(rules_content(), "file")
     early = await waiting(store, "a", target=900.0)
     await ticker.tick()
     assert await target_of(store, early) == 300.0
-    await store.rules.draft(content(100.0), None, "quicker", 1)
+    await store.rules.draft(rules_content(100.0), None, "quicker", 1)
     await store.rules.publish(2, Line(), None, "now")
     clock.pass_(1)
     await ticker.tick()
     assert await target_of(store, early) == 100.0
-    assert "dispatch" in bell.work
+    assert "dispatch" in bell.rung
     late = await waiting(store, "b", target=900.0)
     """Queued by a worker that had not heard of the new version yet."""
     for _ in range(9):
@@ -77,8 +69,8 @@ async def test_files_that_cannot_be_deleted_do_not_stop_the_clock(
     async def away(_hashes: Collection[str], _grace: float) -> None:
         raise Temporary("the folder is not there")
 
-    active_rules = ActiveRules(store, Rules.model_validate(content()), Calendars(ALWAYS))
-    ticker = Ticker(store, Deliverer(store, {}), Bell(), active_rules, OPTIONS, {}, ())
+    active_rules = ActiveRules(store, Rules.model_validate(rules_content()), Calendars(ALWAYS))
+    ticker = Ticker(store, Deliverer(store, {}), FakeDoorbell(), active_rules, OPTIONS, {}, ())
     async with store.db.write() as tx:
         await leave_files(tx, ["ab" * 32])
     clock.pass_(901)
@@ -97,8 +89,8 @@ async def test_the_clock_clears_what_was_left_half_written(
         asked.append(seconds)
         raise Temporary("the folder is not there")
 
-    active_rules = ActiveRules(store, Rules.model_validate(content()), Calendars(ALWAYS))
-    ticker = Ticker(store, Deliverer(store, {}), Bell(), active_rules, OPTIONS, {}, ())
+    active_rules = ActiveRules(store, Rules.model_validate(rules_content()), Calendars(ALWAYS))
+    ticker = Ticker(store, Deliverer(store, {}), FakeDoorbell(), active_rules, OPTIONS, {}, ())
     monkeypatch.setattr(store.blobs, "clear", away)
     assert await ticker.tick()
     assert asked == [900.0]
@@ -112,8 +104,8 @@ async def test_rules_that_could_not_be_read_at_once_are_taken_over_at_the_next_l
     async def away(_number: int) -> Version:
         raise Temporary("the database is not available")
 
-    await store.rules.first(content(), "file")
-    first = Rules.model_validate(content(600.0, version="file"))
+    await store.rules.first(rules_content(), "file")
+    first = Rules.model_validate(rules_content(600.0, version="file"))
     active_rules = ActiveRules(store, first, Calendars(ALWAYS))
     with monkeypatch.context() as patch:
         patch.setattr(store.rules, "get", away)

@@ -13,7 +13,7 @@ from models.message import Lane
 from models.store import Store
 from models.store.effects.webhooks import WebhookState
 from tests.contract.store.makers import waiting
-from tests.contract.workers.test_invariants import _metrics
+from tests.contract.workers.metrics import metrics
 from workers.monitoring.status import LIMITS
 
 RULES = Path(__file__).resolve().parents[3] / "deploy/prometheus.rules.yaml"
@@ -40,7 +40,7 @@ def _rules() -> list[dict[str, Any]]:
 
 async def test_every_rule_asks_for_what_is_there(store: Store) -> None:
     await waiting(store)
-    families = list(text_string_to_metric_families("\n".join(await _metrics(store)) + "\n"))
+    families = list(text_string_to_metric_families("\n".join(await metrics(store)) + "\n"))
     names = {family.name for family in families}
     names |= {f"{family.name}_bucket" for family in families if family.type == "histogram"}
     for rule in _rules():
@@ -54,7 +54,7 @@ async def test_every_rule_asks_for_what_is_there(store: Store) -> None:
 
 async def test_every_kind_that_may_wait_too_long_has_an_alarm(store: Store) -> None:
     """And what /metrics tells without anything waiting is 0, not absent: rules compare numbers."""
-    told = await _metrics(store)
+    told = await metrics(store)
     asked = " ".join(rule["expr"] for rule in _rules())
     watched = set(re.findall(r"\w+", " ".join(re.findall(r'kind=~?"([^"]*)"', asked))))
     for kind in set(LIMITS) - {"followers"}:
@@ -63,7 +63,7 @@ async def test_every_kind_that_may_wait_too_long_has_an_alarm(store: Store) -> N
     for role in ("intake", "work", "desk", "clock"):
         assert f'shouli_processes{{role="{role}"}} 0.0' in told
     await store.processes.beat("a", "clock", "host", 7, "0.1.0")
-    assert 'shouli_processes{role="clock"} 1.0' in await _metrics(store)
+    assert 'shouli_processes{role="clock"} 1.0' in await metrics(store)
 
 
 def test_every_rule_says_what_it_is_in_both_languages_and_how_grave() -> None:

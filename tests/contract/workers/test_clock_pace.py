@@ -11,9 +11,8 @@ from models.store.learning.bundles import Keep
 from models.store.tickets.search_index import INDEXING
 from router.sla import Calendars
 from tests.contract.store.conftest import FakeClock
-from tests.contract.store.makers import envelope, waiting
-from tests.contract.store.test_rules import ALWAYS, content
-from tests.contract.workers.test_active_rules import Bell
+from tests.contract.store.makers import ALWAYS, envelope, follow, rules_content, waiting
+from tests.fakes import FakeDoorbell
 from workers.effects.clock import ClockOptions, Ticker
 from workers.messages.deliver import Deliverer
 from workers.rules.active_rules import ActiveRules
@@ -33,9 +32,11 @@ class Listener:
 
 
 def _ticker(store: Store, listener: Listener) -> Ticker:
-    active_rules = ActiveRules(store, Rules.model_validate(content()), Calendars(ALWAYS))
+    active_rules = ActiveRules(store, Rules.model_validate(rules_content()), Calendars(ALWAYS))
     follower = Follower("listener", frozenset({"said"}), listener)
-    return Ticker(store, Deliverer(store, {}), Bell(), active_rules, OPTIONS, {}, (follower,))
+    return Ticker(
+        store, Deliverer(store, {}), FakeDoorbell(), active_rules, OPTIONS, {}, (follower,)
+    )
 
 
 async def _say(store: Store) -> None:
@@ -98,7 +99,7 @@ async def test_what_is_found_is_worked_out_when_there_is_time(
 
     async def said(key: str) -> None:
         await waiting(store, key, text="电视机坏了")
-        await store.followers.catch_up([INDEXING], await store.events.last())
+        await follow(store, INDEXING)
 
     await said("k1")
     await ticker.tick()

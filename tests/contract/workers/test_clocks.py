@@ -21,6 +21,7 @@ from tests.contract.store.makers import (
     agent,
     corrected_to,
     envelope,
+    follow,
     owned,
     routed,
     thread,
@@ -61,7 +62,7 @@ class House:
     async def tick(self) -> None:
         """A new process each time: nothing is kept in memory."""
         keeping = Timekeeping(Timekeeper(POLICY, self._always))
-        await self.store.followers.catch_up([keeping.follower()], await self.store.events.last())
+        await follow(self.store, keeping.follower())
         assert await self.store.timers.fire_due({TIMER: keeping.fire}) == []
 
     async def runs(self, ticket_id: str, kind: ClockKind) -> list[Run]:
@@ -220,7 +221,7 @@ async def test_an_escalated_ticket_may_be_taken_by_more_people(
     policy = replace(POLICY, widen_to="group:升级")
     keeping = Timekeeping(Timekeeper(policy, Calendars(Calendar.of("UTC", {}))))
     for _ in range(2):
-        await house.store.followers.catch_up([keeping.follower()], await house.store.events.last())
+        await follow(house.store, keeping.follower())
         assert await house.store.timers.fire_due({TIMER: keeping.fire}) == []
     found = await house.store.queue.waiting(waits)
     assert found is not None
@@ -238,7 +239,7 @@ async def test_an_escalated_ticket_that_is_routed_anew_may_still_be_taken_by_mor
     )
 
     async def tick() -> None:
-        await house.store.followers.catch_up([keeping.follower()], await house.store.events.last())
+        await follow(house.store, keeping.follower())
         assert await house.store.timers.fire_due({TIMER: keeping.fire}) == []
 
     await tick()

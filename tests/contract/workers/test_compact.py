@@ -12,7 +12,7 @@ from models.search_terms import question
 from models.store import Store
 from models.store.tickets.search_index import INDEXING
 from models.tables import envelope as envelopes
-from tests.contract.store.makers import envelope, owned
+from tests.contract.store.makers import envelope, follow, owned
 from tests.contract.workers.data_folder import within
 from workers.commands import compact
 from workers.commands.app import app
@@ -27,7 +27,7 @@ async def _filled_and_emptied(store: Store) -> str:
     async with store.db.write() as tx:
         gone = envelopes.c.id.in_([one.id for one in many])
         await tx.conn.execute(delete(envelopes).where(gone))
-    await store.followers.catch_up([INDEXING], await store.events.last())
+    await follow(store, INDEXING)
     await store.search_index.fill(10)
     return ticket_id
 

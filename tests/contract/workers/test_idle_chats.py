@@ -12,8 +12,7 @@ from models.tables import conversation, outbound
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope
-from tests.contract.workers.system import System, wording
-from tests.contract.workers.test_self_service import says
+from tests.contract.workers.system import System, says, wording
 from workers.assembly.automation import silences
 from workers.dialogue.idle_chats import END, IdleChats
 

@@ -1,44 +1,23 @@
 """The clock sees a ticket that waits beside somebody free, and /metrics tells of it."""
 
-from zoneinfo import ZoneInfo
-
-from aiohttp.test_utils import make_mocked_request
-
-from config.sections import Hours
 from models.agent import Presence
 from models.store import Store
 from models.store.figures.measures import MAILS_PUT_OFF, STAGES
-from models.training import Taxonomy
 from router.sla import Calendars
 from tests.contract.store.conftest import FakeClock
-from tests.contract.store.makers import NEEDS, agent, decision, waiting
+from tests.contract.store.makers import NEEDS, agent, decision, follow, waiting
+from tests.contract.workers.metrics import metrics
 from tests.contract.workers.system import ALWAYS, RULES
 from workers.effects.invariants import InvariantMonitor
-from workers.learning.watch_report import Limits, WatchReport
 from workers.messages.dispatch import Dispatcher
-from workers.monitoring.metrics import metrics_handler
 from workers.rules.active_rules import ActiveRules
-
-HOURS = Hours(
-    time_zone="UTC", country="", periods={}, holidays=(), workdays={}, makeup_like="monday",
-    teams={},
-)  # fmt: skip
-
-NOTHING = Taxonomy(version="t", facets={})
-
-
-async def _metrics(store: Store) -> list[str]:
-    watch = WatchReport(store, NOTHING, ZoneInfo("UTC"), Limits(0.25, 0.8))
-    handle = metrics_handler(store, HOURS, watch, [STAGES.name])
-    response = await handle(make_mocked_request("GET", "/metrics"))
-    return bytes(response.body).decode().splitlines()  # type: ignore[attr-defined]
 
 
 async def test_mails_that_were_put_off_are_counted_over_all_processes(store: Store) -> None:
-    assert "shouli_mails_put_off 0.0" in await _metrics(store)
+    assert "shouli_mails_put_off 0.0" in await metrics(store)
     for count in (3, 4):
         await store.measures.count(MAILS_PUT_OFF, count)
-    assert "shouli_mails_put_off 7.0" in await _metrics(store)
+    assert "shouli_mails_put_off 7.0" in await metrics(store)
 
 
 async def _beside(store: Store) -> int:
@@ -57,7 +36,7 @@ async def test_waiting_beside_somebody_free_is_seen_at_the_second_look(
     clock.pass_(10)
     await watch.look()
     assert await _beside(store) == 1
-    told = await _metrics(store)
+    told = await metrics(store)
     assert 'shouli_invariant_broken{invariant="idle_beside"} 1.0' in told
     assert 'shouli_invariant_broken{invariant="owners"} 0.0' in told
     (alarm,) = [a for a in await store.measures.alarms() if a.broken]
@@ -95,14 +74,14 @@ async def test_who_declined_or_cannot_is_not_beside(store: Store, clock: FakeClo
 async def test_stages_are_a_histogram(store: Store, clock: FakeClock) -> None:
     ticket_id = await waiting(store)
     clock.pass_(40)
-    told = await _metrics(store)
+    told = await metrics(store)
     queue = NEEDS.skill_class
     assert f'shouli_queue_waiting_by_urgency{{queue="{queue}",urgency="重要"}} 1.0' in told
     assert not any(line.startswith("shouli_queue_expected_wait_seconds{") for line in told)
     assert await store.queue.claim(await decision(store, ticket_id, await agent(store)), None)
-    assert "shouli_followers_lag_seconds 40.0" in await _metrics(store)
-    await store.followers.catch_up([STAGES], await store.events.last())
-    told = await _metrics(store)
+    assert "shouli_followers_lag_seconds 40.0" in await metrics(store)
+    await follow(store, STAGES)
+    told = await metrics(store)
     assert "shouli_followers_lag_seconds 0.0" in told
     offered = f'queue="{queue}",stage="offered"'
     assert f'shouli_stage_seconds_bucket{{le="30.0",{offered}}} 0.0' in told

@@ -13,18 +13,17 @@ import signal
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import update
 
 from models.agent import Presence
 from models.routing import Needs
-from models.store import Store, open_store
+from models.store import Store
 from models.tables import ticket
 from models.ticket import OPEN_STATES, TicketState
 from tests.contract.store.conftest import FakeClock
-from tests.contract.store.makers import agent, decision, waiting
+from tests.contract.store.makers import agent, decision, opened, waiting
 from tests.contract.workers import doomed
 from tests.contract.workers.doomed import HOURS, RULES, Await, Place, Rivals, awaits_of
 from tests.databases import migrated_sqlite
@@ -183,9 +182,7 @@ async def test_every_await_of_a_round_is_met(
 
 
 async def _places_of_one_round(url: str, clock: FakeClock, folder: Path) -> list[Place]:
-    store = open_store(
-        url, master_key=b"m" * 32, blob_dir=folder, zone=ZoneInfo("UTC"), clock=clock
-    )
+    store = opened(url, blob_dir=folder, clock=clock)
     try:
         scene = await set_scene(store, clock, await people(store), 0)
     finally:

@@ -12,8 +12,7 @@ from models.tables import outbound
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope
-from tests.contract.workers.system import SETTINGS, System, acknowledgement, wording
-from tests.contract.workers.test_self_service import MAIL, says
+from tests.contract.workers.system import MAIL, SETTINGS, System, acknowledgement, says, wording
 from workers.dialogue.notifying import LATE, STATE, Notifying
 from workers.dialogue.surveying import When
 

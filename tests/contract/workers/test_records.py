@@ -8,8 +8,7 @@ from typer.testing import CliRunner
 from models.message import SendResult
 from models.store import Store
 from models.tables import call
-from models.ticket import TicketState
-from tests.contract.store.makers import owned
+from tests.contract.store.makers import replied, tried
 from tests.contract.workers.data_folder import within
 from workers.commands.app import app
 
@@ -21,11 +20,8 @@ def told(*words: str) -> str:
 
 
 async def answered(store: Store) -> str:
-    ticket, agent = await owned(store, channel="ingest", account="form")
-    answer = await store.tickets.reply(ticket, agent, "好的", "c1", TicketState.ACTIVE)
-    leased = await store.outbound.lease(9, 30.0)
-    assert leased is not None
-    await store.outbound.finish(leased.token, answer, SendResult("failed", error="HTTP 410"))
+    answer = await replied(store, channel="ingest", account="form")
+    await tried(store, answer, SendResult("failed", error="HTTP 410"))
     return answer
 
 

@@ -14,17 +14,16 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from classifier import bundles
-from classifier.bundle import Bundle
 from classifier.examples import Example
 from classifier.text import Text
 from classifier.train import train
-from config.settings import load, load_taxonomy
 from models.migrations import migrate
 from models.store import Store, open_store
 from models.store.learning.retrainings import Retrainings, Work
 from models.training import Taxonomy
 from tests import smaller
 from tests.contract.store import makers
+from tests.contract.workers.small_bundle import SENTENCES, TAXONOMY, small_bundle
 from workers.learning import retrain
 from workers.learning.retrain import Options, Retrainer
 from workers.learning.serving import Serving, opened
@@ -32,22 +31,6 @@ from workers.learning.serving import Serving, opened
 FEW = 3
 KILLS = int(os.environ.get("RETRAIN_KILLS", FEW))
 DATABASES = ["sqlite"] if KILLS == FEW else ["sqlite", "postgresql"]
-TAXONOMY: Taxonomy = load_taxonomy(load(environ={}))
-SENTENCES = {"咨询": "请问{}怎么办理", "投诉": "{}太差了我要投诉", "求助": "{}坏了快帮帮我"}
-
-
-def small_bundle() -> Bundle:
-    """A champion that serves the full taxonomy but is trained in a moment."""
-    data = [
-        Example(
-            Text(sentence.format(f"{domain}{number}")),
-            {"type": kind, "domain": domain, "urgency": ("一般", "重要", "紧急")[number % 3]},
-        )
-        for kind, sentence in SENTENCES.items()
-        for domain in TAXONOMY.facets["domain"].classes
-        for number in range(3)
-    ]
-    return train(data, TAXONOMY, now=0.0)
 
 
 class House:

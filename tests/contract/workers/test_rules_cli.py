@@ -16,9 +16,8 @@ from config.settings import load, load_taxonomy
 from models.migrations import migrate
 from models.store import Store
 from models.ticket import TicketState
-from router.sla import Calendar
 from tests.contract.store.conftest import FakeClock
-from tests.contract.store.makers import agent, decision, waiting
+from tests.contract.store.makers import ALWAYS, agent, decision, waiting
 from workers.assembly.wiring import make_store
 from workers.commands.app import app
 from workers.commands.setup import first_rules
@@ -163,10 +162,6 @@ def test_nothing_recorded_is_said(house: Path) -> None:
     result = shouli("simulate", "--days", "1")
     assert result.exit_code == 1
     assert "--traffic" in str(result.exception)
-
-
-ALWAYS = Calendar.of("UTC", {day: ["00:00-24:00"] for day in (
-    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")})  # fmt: skip
 
 
 async def test_what_happened_is_read_back(store: Store, clock: FakeClock) -> None:

@@ -5,26 +5,17 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from models.message import Lane
 from models.store import Store
 from models.tables import message, outbound
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope
-from tests.contract.workers.system import System, acknowledgement, said
-
-MAIL = {"channel": "email", "lane": Lane.MAIL}
-SILENT = {"webchat": False, "email": False}
+from tests.contract.workers.system import MAIL, SILENT, System, acknowledgement, says
 
 
 @pytest.fixture
 async def system(store: Store) -> System:
     return System(store, settings=acknowledgement(channels=SILENT))
-
-
-def says(text: str, talk: str = "t", **options: Any) -> bytes:
-    options = {"sender": "wang", "trust": "platform"} | options
-    return said(text=text, text_full=text, conversation_key=talk, **options)
 
 
 async def told(store: Store) -> list[str]:

@@ -14,8 +14,8 @@ from models.errors import Conflict, Temporary
 from models.store import Store
 from models.store.learning.bundles import Keep
 from models.training import Taxonomy
-from tests.contract.workers.test_watching import CHAMPION, OPPOSITE, TAXONOMY, House, questions
-from tests.contract.workers.test_watching import stored as stored_
+from tests.contract.workers.watching import CHAMPION, OPPOSITE, TAXONOMY, House, questions
+from tests.contract.workers.watching import stored as stored_
 from workers.learning import serving
 from workers.learning.bundle_work import BundleWork, CannotServe
 from workers.learning.suggesting import Suggesting, SuggestOptions

@@ -16,8 +16,8 @@ from models.errors import Permanent
 from models.routing import TRIAGE
 from models.store import Store
 from models.store.ground.sealing import check_key
-from tests.contract.classifier.test_bundle_files import packed_as_before
-from tests.contract.workers.test_retrain import TAXONOMY, small_bundle
+from tests.contract.classifier.packing import packed_as_before
+from tests.contract.workers.small_bundle import TAXONOMY, small_bundle
 from tests.databases import migrated_sqlite
 from workers.assembly.wiring import make_store
 from workers.commands import setup

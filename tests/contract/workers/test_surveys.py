@@ -17,8 +17,15 @@ from models.tables import conversation, outbound
 from models.ticket import TicketState
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope
-from tests.contract.workers.system import SETTINGS, System, acknowledgement, wording
-from tests.contract.workers.test_self_service import MAIL, SILENT, says
+from tests.contract.workers.system import (
+    MAIL,
+    SETTINGS,
+    SILENT,
+    System,
+    acknowledgement,
+    says,
+    wording,
+)
 from workers.dialogue.surveying import ASK, Surveying, When, scores
 from workers.messages.deliver import Deliverer
 

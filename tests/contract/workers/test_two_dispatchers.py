@@ -2,14 +2,13 @@
 
 import asyncio
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from models.routing import Decision
-from models.store import Store, open_store
+from models.store import Store
 from tests.contract.store.conftest import FakeClock
-from tests.contract.store.makers import agent, waiting
+from tests.contract.store.makers import agent, opened, waiting
 from tests.machines.house import HOURS, RULES
 from workers.messages.dispatch import Dispatcher
 from workers.rules.active_rules import ActiveRules
@@ -39,9 +38,7 @@ async def test_they_share_the_work(
         await agent(store, f"a{n}", capacity=2)
     ids = [await waiting(store, f"k{n}") for n in range(TICKETS)]
     claims = Claims(store, monkeypatch)
-    other = open_store(
-        url, master_key=b"m" * 32, blob_dir=tmp_path / "b", zone=ZoneInfo("UTC"), clock=clock
-    )
+    other = opened(url, blob_dir=tmp_path / "b", clock=clock)
     workers = [Dispatcher(one, ActiveRules(one, RULES, HOURS), clock) for one in (store, other)]
     given = await asyncio.gather(*(worker.run() for worker in workers))
     await other.close()

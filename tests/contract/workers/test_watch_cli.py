@@ -12,7 +12,7 @@ from models.store.learning.bundles import Keep
 from models.store.learning.shadows import Verdict
 from models.store.learning.watching import Cell, day_of
 from tests.contract.store import makers
-from tests.contract.workers.test_watching import ZONE
+from tests.contract.workers.watching import ZONE
 from tests.databases import migrated_house
 from workers.assembly.wiring import make_store
 from workers.commands.app import app

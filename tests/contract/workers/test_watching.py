@@ -1,16 +1,13 @@
 """What the classifier says is counted by day, and a challenger is compared; labels stay."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
 from prometheus_client.parser import text_string_to_metric_families
 
 from classifier import bundles
-from classifier.bundle import Bundle
 from classifier.examples import Example
 from classifier.features import FeatureConfig
 from classifier.fitting import TrainConfig
@@ -21,83 +18,21 @@ from config.settings import load
 from models.errors import Temporary
 from models.store import Store
 from models.store.learning.watching import Cell, date_of, day_of
-from models.store.routing.unlabelled import Unlabelled
-from models.training import ClassSpec, FacetSpec, Taxonomy
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
-from workers.learning.bundle_work import BundleWork
-from workers.learning.serving import Serving
-from workers.learning.shadowing import Shadowing
-from workers.learning.watch_report import Limits, WatchReport, trained_on
-from workers.learning.watching import Watching
-from workers.monitoring.metrics import metrics_handler
-
-ZONE = ZoneInfo("Asia/Shanghai")
-KINDS = {"咨询": "请问{}怎么办理", "投诉": "{}太差了我要投诉"}
-THINGS = ("发票", "物流", "退款", "账户", "会员", "套餐", "积分", "地址", "订单", "支付")
-TAXONOMY = Taxonomy(
-    version="t",
-    facets={
-        "type": FacetSpec(
-            zh="类型",
-            en="Type",
-            classes={name: ClassSpec(zh=name, en=name) for name in KINDS},
-        )
-    },
+from tests.contract.workers.watching import (
+    CHAMPION,
+    KINDS,
+    OPPOSITE,
+    TAXONOMY,
+    THINGS,
+    ZONE,
+    House,
+    questions,
+    stored,
 )
-
-
-def made(*, swapped: bool = False) -> Bundle:
-    """Tells a question from a complaint; or each for the other."""
-    names = list(KINDS)
-    data = [
-        Example(
-            Text(sentence.format(thing)),
-            {"type": names[1 - names.index(kind)] if swapped else kind},
-        )
-        for kind, sentence in KINDS.items()
-        for thing in THINGS
-    ]
-    return train(data, TAXONOMY, TrainConfig(features=FeatureConfig(min_count=1)), now=0.0)
-
-
-CHAMPION, OPPOSITE = made(), made(swapped=True)
-
-
-class House:
-    """One worker's classifier with its watch, over a real store."""
-
-    def __init__(self, store: Store, cache: Path, share: float = 1.0, most: int = 100) -> None:
-        self.store = store
-        self.serving = Serving(store, cache, TAXONOMY)
-        self.shadowing = Shadowing(store, cache, TAXONOMY, share, most)
-        self.watching = Watching(store, self.serving, self.shadowing, ZONE, texts=50)
-        self.work = BundleWork(store, cache, TAXONOMY)
-        self.report = WatchReport(store, TAXONOMY, ZONE, Limits(0.25, 0.8))
-
-    async def bring(self, texts: Sequence[str], start: int = 0, channel: str = "webchat") -> None:
-        """Tickets through the classifier, the watch and the queue."""
-        for number, text in enumerate(texts, start):
-            key = f"k{number}"
-            e = makers.envelope(key, now=await self.store.db.now(), channel=channel)
-            await makers.thread(self.store, e, conversation_key=f"talk-{key}", text=text)
-        await self.label()
-
-    async def label(self) -> None:
-        due: Sequence[Unlabelled] = await self.store.queue.unlabelled(500)
-        found = self.serving.classify(due)
-        routed = [
-            makers.routed(ticket, labels=labels)
-            for ticket, (labels, _) in zip(due, found, strict=True)
-        ]
-        await self.store.queue.route(routed)
-        self.watching.note(due, found)
-
-
-async def stored(store: Store, bundle: Bundle, folder: Path) -> str:
-    path = bundles.save(bundle, folder)
-    await store.bundles.add(path.name, {"metrics": bundle.card.metrics}, bundles.pack(path))
-    return path.name
+from workers.learning.watch_report import trained_on
+from workers.monitoring.metrics import metrics_handler
 
 
 @pytest.fixture
@@ -106,10 +41,6 @@ async def house(store: Store, tmp_path: Path) -> House:
     await store.bundles.promote(await stored(store, CHAMPION, tmp_path / "made"), None)
     await made_house.serving.refresh()
     return made_house
-
-
-def questions(count: int) -> list[str]:
-    return [KINDS["咨询"].format(THINGS[n % len(THINGS)]) for n in range(count)]
 
 
 def complaints(count: int) -> list[str]:
