@@ -15,6 +15,7 @@ from models.platform_api import (
     OutcomeUnknown,
     Refused,
     TokenUnavailable,
+    TooLarge,
     read_at_most,
     retry_after,
 )
@@ -33,6 +34,9 @@ _BROKEN = frozenset({1500, 2200})
 
 _LONGEST = 200
 """Characters of Feishu's own words that are kept."""
+
+_MOST_TOLD = 64 * 1024
+"""Bytes of an answer that is no file."""
 
 _BEING_SENT = 230049
 """An earlier request of the same number is under way."""
@@ -113,7 +117,7 @@ class Client:
             async with http.post(
                 url, allow_redirects=False, **{**arguments, "headers": headers}
             ) as response:
-                return _answer(response, await response.read())
+                return await _answer(response)
         except aiohttp.ClientConnectorError as error:
             raise NotReached(type(error).__name__) from error
         except (aiohttp.ClientError, OSError) as error:
@@ -123,15 +127,18 @@ class Client:
 
 async def _downloaded(response: aiohttp.ClientResponse, most: int) -> File:
     if response.status != 200:
-        _answer(response, await response.read())
+        await _answer(response)
         raise OutcomeUnknown(f"HTTP {response.status}")
     content = await read_at_most(most, response.content.iter_any())
     return File(content, response.content_type)
 
 
-def _answer(response: aiohttp.ClientResponse, raw: bytes) -> dict[str, Any]:
+async def _answer(response: aiohttp.ClientResponse) -> dict[str, Any]:
     """The answer, where it says that it was done."""
-    told = _read(raw)
+    try:
+        told = _read(await read_at_most(_MOST_TOLD, response.content.iter_any()))
+    except TooLarge as error:
+        raise OutcomeUnknown(type(error).__name__) from error
     code, said = told.get("code"), str(told.get("msg") or "")[:_LONGEST]
     headers = response.headers
     wait = retry_after(headers.get("x-ogw-ratelimit-reset") or headers.get("Retry-After") or "")

@@ -13,7 +13,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 from channels.slack.options import Options
 from models.errors import Permanent, Temporary
 from models.message import Attachment, Choice, File, OutboundMessage, SendResult
-from models.platform_api import not_sent, perhaps_sent, retry_after, too_fast
+from models.platform_api import (
+    TooLarge,
+    not_sent,
+    perhaps_sent,
+    read_at_most,
+    retry_after,
+    too_fast,
+)
 from models.sending import Pacer, characters, in_turn, split
 
 MAX_CHARACTERS = 4000
@@ -178,12 +185,11 @@ async def _file(response: aiohttp.ClientResponse) -> File:
         raise Permanent("文件已不存在 / The file is gone")
     if response.status != 200:
         raise Temporary(f"Slack: HTTP {response.status}")
-    content = bytearray()
-    async for chunk in response.content.iter_any():
-        content += chunk
-        if len(content) > MAX_FILE_BYTES:
-            raise Permanent("文件超过 50 MB / The file is larger than 50 MB")
-    return File(bytes(content), response.content_type)
+    try:
+        content = await read_at_most(MAX_FILE_BYTES, response.content.iter_any())
+    except TooLarge as error:
+        raise Permanent("文件超过 50 MB / The file is larger than 50 MB") from error
+    return File(content, response.content_type)
 
 
 async def _attempt(step: Callable[[], Awaitable[Any]]) -> SendResult:

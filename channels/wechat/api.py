@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from channels.wechat.client import Client, Reply, TokenUnavailable, TooLarge
+from channels.wechat.client import NO_ANSWER, Client, Reply, TokenUnavailable
 from channels.wechat.options import Options
 from channels.wechat.outcomes import GONE, Refused, refusal, send_failure
 from models.errors import Permanent, Temporary
 from models.message import Attachment, File, OutboundMessage, SendResult
-from models.platform_api import not_sent, perhaps_sent, retry_after, too_fast
+from models.platform_api import TooLarge, not_sent, perhaps_sent, retry_after, too_fast
 from models.sending import in_turn, split, utf8_bytes
 
 MAX_TEXT_BYTES = 2048
@@ -64,7 +64,7 @@ class Api:
             return error.result
         except Refused as error:
             return send_failure(error)
-        except (aiohttp.ClientError, OSError) as error:
+        except NO_ANSWER as error:
             return not_sent(type(error).__name__)
         whom = outbound.route.address
         return await in_turn([partial(self._say, {"touser": whom, **one}) for one in said])
@@ -78,14 +78,14 @@ class Api:
             return error.result
         except aiohttp.ClientConnectorError as error:
             return not_sent(type(error).__name__)
-        except (aiohttp.ClientError, OSError) as error:
+        except NO_ANSWER as error:
             return perhaps_sent(type(error).__name__)
 
     async def _uploaded(self, file: Attachment, contents: Mapping[str, bytes]) -> dict[str, Any]:
         """A file on WeChat's server, as the message that shows it.
 
         Raises:
-            TokenUnavailable, Refused, aiohttp.ClientError, OSError: it is not there.
+            TokenUnavailable, Refused, one of ``NO_ANSWER``: it is not there.
         """
         kind, name, _ = _SENDABLE[file.mime]
         content = contents.get(file.sha256 or "", b"")
@@ -117,7 +117,7 @@ class Api:
             raise Temporary(error.result.error) from error
         except TooLarge as error:
             raise Permanent("文件超过 20 MB / The file is larger than 20 MB") from error
-        except (aiohttp.ClientError, OSError) as error:
+        except NO_ANSWER as error:
             raise Temporary(f"WeChat: {type(error).__name__}") from error
         if reply.code() in GONE:
             raise Permanent("文件没有了，微信只保存三天 / It is gone: files are kept three days")

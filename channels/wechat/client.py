@@ -16,7 +16,7 @@ from channels.wechat.outcomes import (
     token_failure,
 )
 from models.message import SendResult
-from models.platform_api import AccessToken, not_sent
+from models.platform_api import AccessToken, TooLarge, not_sent, read_at_most
 
 MAX_TOLD_BYTES = 64 * 1024
 """Of an answer that is no file."""
@@ -30,6 +30,9 @@ Processes do not disturb each other: ``stable_token`` gives all of them the same
 _SLOWEST = 20_000
 """Bytes a second of a file on its way, at the least."""
 
+NO_ANSWER = (aiohttp.ClientError, OSError, TooLarge)
+"""What a call raises that was not answered, or at greater length than anything WeChat says."""
+
 
 class TokenUnavailable(Exception):
     """No access token was to be had, so that nothing else was asked for. ``result`` says why."""
@@ -37,10 +40,6 @@ class TokenUnavailable(Exception):
     def __init__(self, result: SendResult) -> None:
         super().__init__(result.error)
         self.result = result
-
-
-class TooLarge(aiohttp.ClientError):
-    """An answer that is longer than was wanted."""
 
 
 class Reply(NamedTuple):
@@ -67,7 +66,7 @@ class Reply(NamedTuple):
 class Client:
     """An account's calls.
 
-    Each raises ``TokenUnavailable``, or what aiohttp does, which includes OSError.
+    Each raises ``TokenUnavailable``, or one of ``NO_ANSWER``.
     """
 
     def __init__(self, options: Options, clock: Callable[[], float] = time.monotonic) -> None:
@@ -120,7 +119,7 @@ class Client:
             return await self._access_token.get(refused)
         except Refused as error:
             raise TokenUnavailable(token_failure(error)) from error
-        except (aiohttp.ClientError, OSError) as error:
+        except NO_ANSWER as error:
             raise TokenUnavailable(not_sent(type(error).__name__)) from error
 
     async def _new_token(self) -> tuple[str, float]:
@@ -167,9 +166,5 @@ class Client:
                 method, url, params=query, data=data, headers=headers, allow_redirects=False
             ) as reply,
         ):
-            body = bytearray()
-            async for chunk in reply.content.iter_any():
-                body += chunk
-                if len(body) > most:
-                    raise TooLarge
-            return Reply(reply.status, reply.headers, bytes(body))
+            body = await read_at_most(most, reply.content.iter_any())
+            return Reply(reply.status, reply.headers, body)

@@ -14,6 +14,7 @@ from channels.wechat.reading import post
 from models.errors import Permanent, Rejected, Temporary
 from models.ids import uuid7
 from models.message import Envelope, Lane
+from models.platform_api import TooLarge, read_at_most
 from models.ports import Door
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -112,12 +113,9 @@ def _key(message: bytes) -> str:
 
 
 async def _body(request: web.Request) -> bytes:
-    raw = bytearray()
     try:
-        async for chunk in request.content.iter_any():
-            raw += chunk
-            if len(raw) > MAX_BYTES:
-                raise Rejected("larger than any message of WeChat")
+        return await read_at_most(MAX_BYTES, request.content.iter_any())
+    except TooLarge as error:
+        raise Rejected("larger than any message of WeChat") from error
     except (BadHttpMessage, web.RequestPayloadError) as error:
         raise Rejected("not what its headers say") from error
-    return bytes(raw)

@@ -281,9 +281,15 @@ async def test_one_answer_is_shown_once_though_the_line_breaks(place: Start) -> 
     assert len(made.company.shown) == 1
 
 
-async def test_what_stays_unclear_is_left_to_a_person(place: Start) -> None:
+ENDLESS = Misdeed(
+    body=json.dumps({"code": 0, "msg": "x" * 70_000, "data": {"message_id": "om_1"}})
+)
+
+
+@pytest.mark.parametrize("misdeed", [DROP, ENDLESS], ids=["dropped", "endless"])
+async def test_what_stays_unclear_is_left_to_a_person(place: Start, misdeed: Misdeed) -> None:
     made = await place()
-    made.fake.misdeeds = [DROP] * 3
+    made.fake.misdeeds = [misdeed] * 3
     result = await made.answer()
     assert result.state == "unknown"
     sent = made.messages()

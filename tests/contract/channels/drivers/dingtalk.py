@@ -148,6 +148,7 @@ class _Dingtalk(Driver):
             "dropped": Expected(DROP, unknown),
             "slow": Expected(SLOW, unknown),
             "no JSON": Expected(Misdeed(200, body="<html>"), unknown),
+            "endless": Expected(done(processQueryKey="key", more="x" * 70_000), unknown),
             "no key": Expected(done(requestId="x"), unknown),
             "token": Expected(said_no("InvalidAuthentication"), frozenset({"sent"})),
             "permission": Expected(said_no(denied, 403), retry, 300.0),

@@ -123,6 +123,7 @@ class _Wechat(Driver):
             "500": Expected(Misdeed(500, body="oops"), unknown),
             "502": Expected(Misdeed(502, body="<html>"), unknown),
             "nonsense": Expected(Misdeed(200, body="<html>"), unknown),
+            "endless": Expected(said_no(0, "x" * 70_000), unknown),
             "dropped": Expected(DROP, unknown),
             "slow": Expected(SLOW, unknown),
             "moved": Expected(Misdeed(302, {"Location": "/else"}), failed),
