@@ -114,6 +114,21 @@ async def test_after_logout_the_session_is_dead(house: World, visit: Visit) -> N
     assert (await desk.get("/me", cookies={"shouli": token})).status == 401
 
 
+async def test_who_signs_in_gets_a_session_that_nobody_knew_before(
+    house: World, visit: Visit
+) -> None:
+    """Whoever planted a cookie in somebody's browser must not be signed in with them."""
+    planted = "p" * 43
+    await house.person("li")
+    desk = await visit()
+    desk.client.session.cookie_jar.update_cookies({"shouli": planted}, desk.client.make_url("/"))
+    body = {"login": "li", "password": PASSWORD}
+    given = [(await desk.post("/login", body)).headers["Set-Cookie"] for _ in range(2)]
+    tokens = {one.partition(";")[0].partition("=")[2] for one in given}
+    assert len(tokens - {planted}) == 2, "each has a token of its own"
+    assert (await (await visit()).get("/me", cookies={"shouli": planted})).status == 401
+
+
 async def test_a_session_ends_by_itself(house: World, visit: Visit, clock: FakeClock) -> None:
     await house.person("li")
     desk = await visit("li")

@@ -516,6 +516,7 @@ async def test_a_file_that_is_not_given(
     made.fake.misdeeds = [misdeed] * 2  # aiohttp asks again once, by itself
     with pytest.raises(error):
         await made.channel.fetch("feishu", _ref("img_1", "image"))
+    assert made.fake.of("/login") == [], "the token goes nowhere else"
 
 
 async def test_a_file_that_is_too_large(place: Start, monkeypatch: pytest.MonkeyPatch) -> None:
