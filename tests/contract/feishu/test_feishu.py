@@ -286,7 +286,11 @@ ENDLESS = Misdeed(
 )
 
 
-@pytest.mark.parametrize("misdeed", [DROP, ENDLESS], ids=["dropped", "endless"])
+@pytest.mark.parametrize(
+    "misdeed",
+    [DROP, ENDLESS, Misdeed(302, {"Location": "/login"})],
+    ids=["dropped", "endless", "moved"],
+)
 async def test_what_stays_unclear_is_left_to_a_person(place: Start, misdeed: Misdeed) -> None:
     made = await place()
     made.fake.misdeeds = [misdeed] * 3
@@ -295,6 +299,7 @@ async def test_what_stays_unclear_is_left_to_a_person(place: Start, misdeed: Mis
     sent = made.messages()
     assert len(sent) == 3, "not for ever"
     assert len({one.fields["uuid"] for one in sent}) == 1
+    assert made.fake.of("/login") == [], "the token goes nowhere else"
 
 
 @pytest.mark.parametrize(
