@@ -18,7 +18,7 @@ from models.ticket import Label, Labels, Reason
 from tests.browser.kit import EVIL, customer_says, sign_in
 from tests.contract.desk.makers import picture, ticks
 from tests.contract.desk.world import RULES, World, mail_with_file
-from tests.contract.workers.watching import CHAMPION, stored
+from tests.contract.workers.watching import champion, stored
 
 
 async def test_a_wrong_password_says_so(page: Page, url: str, house: World) -> None:
@@ -447,7 +447,9 @@ async def test_an_admin_sees_the_shadow_and_the_drift_by_day(
 async def test_an_answer_by_example_is_inserted_into_the_reply(
     house: World, page: Page, url: str, tmp_path: Path
 ) -> None:
-    await house.store.bundles.promote(await stored(house.store, CHAMPION, tmp_path / "made"), None)
+    await house.store.bundles.promote(
+        await stored(house.store, champion(), tmp_path / "made"), None
+    )
     li = await house.person("li")
     await house.store.canned.add("发票怎么办理", "请在订单页申请。", "", li)
     ticket_id = await house.ticket(text="请问发票怎么办理")

@@ -7,7 +7,7 @@ from models.ticket import TicketState
 from tests.contract.desk.conftest import Visit
 from tests.contract.desk.world import World
 from tests.contract.store.conftest import FakeClock
-from tests.contract.workers.watching import CHAMPION, stored
+from tests.contract.workers.watching import champion, stored
 
 
 async def resolved(house: World, key: str, agent_id: str, text: str, answer: str) -> str:
@@ -22,7 +22,9 @@ async def resolved(house: World, key: str, agent_id: str, text: str, answer: str
 async def test_agents_are_offered_what_they_may_see(
     house: World, visit: Visit, clock: FakeClock, tmp_path: Path
 ) -> None:
-    await house.store.bundles.promote(await stored(house.store, CHAMPION, tmp_path / "made"), None)
+    await house.store.bundles.promote(
+        await stored(house.store, champion(), tmp_path / "made"), None
+    )
     li, wang = await house.person("li"), await house.person("wang")
     await house.person("boss", Role.SUPERVISOR)
     mine = await resolved(house, "k1", li, "请问发票怎么办理", "在订单页申请，或致电13812345678。")
@@ -53,7 +55,9 @@ async def test_agents_are_offered_what_they_may_see(
 async def test_canned_answers_are_admins_and_offered_to_all(
     house: World, visit: Visit, tmp_path: Path
 ) -> None:
-    await house.store.bundles.promote(await stored(house.store, CHAMPION, tmp_path / "made"), None)
+    await house.store.bundles.promote(
+        await stored(house.store, champion(), tmp_path / "made"), None
+    )
     await house.person("li")
     await house.person("root", Role.ADMIN)
     admin, agent = await visit("root"), await visit("li")

@@ -14,7 +14,7 @@ from models.errors import Conflict, Temporary
 from models.store import Store
 from models.store.learning.bundles import Keep
 from models.training import Taxonomy
-from tests.contract.workers.watching import CHAMPION, OPPOSITE, TAXONOMY, House, questions
+from tests.contract.workers.watching import TAXONOMY, House, champion, opposite, questions
 from tests.contract.workers.watching import stored as stored_
 from workers.learning import serving
 from workers.learning.bundle_work import BundleWork, CannotServe
@@ -24,7 +24,7 @@ from workers.learning.suggesting import Suggesting, SuggestOptions
 @pytest.fixture
 async def house(store: Store, tmp_path: Path) -> House:
     made = House(store, tmp_path / "cache")
-    await store.bundles.promote(await stored_(store, CHAMPION, tmp_path / "made"), None)
+    await store.bundles.promote(await stored_(store, champion(), tmp_path / "made"), None)
     await made.serving.refresh()
     return made
 
@@ -68,7 +68,7 @@ async def test_what_is_dropped_leaves_the_disk_under_whoever_reads_it(
     first, cache = house.serving.bundle, tmp_path / "cache"
     assert first is not None
     await house.store.bundles.promote(
-        await stored_(house.store, OPPOSITE, tmp_path / "made"), None
+        await stored_(house.store, opposite(), tmp_path / "made"), None
     )
     assert await house.store.bundles.drop(Keep(-1.0, 0, 0)) == [first]
     other = serving.Serving(house.store, cache, TAXONOMY)
@@ -86,7 +86,7 @@ async def test_a_rollback_while_a_worker_loads_is_followed(
 ) -> None:
     """It takes up what it began with; its next look, within two seconds, leads it back."""
     first = house.serving.bundle
-    challenger = await stored_(house.store, OPPOSITE, tmp_path / "made")
+    challenger = await stored_(house.store, opposite(), tmp_path / "made")
     await house.store.bundles.promote(challenger, None)
     ready, loading, go_on = serving.ready, asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -112,7 +112,7 @@ async def test_a_full_disk_holds_up_a_promotion_and_no_longer(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = house.serving.bundle
-    challenger = await stored_(house.store, OPPOSITE, tmp_path / "made")
+    challenger = await stored_(house.store, opposite(), tmp_path / "made")
     await house.store.bundles.promote(challenger, None)
     options = SuggestOptions(tickets=9, offered=3, least=0.1)
     suggesting = Suggesting(house.store, tmp_path / "cache", lambda: 1.0, options)
@@ -148,7 +148,7 @@ async def test_a_challenger_of_the_taxonomy_before_is_refused_and_the_champion_s
     edited = TAXONOMY.model_copy(
         update={"facets": {"type": kinds.model_copy(update={"classes": classes})}}
     )
-    name = await stored_(store, replace(CHAMPION, taxonomy=TAXONOMY), tmp_path / "made")
+    name = await stored_(store, replace(champion(), taxonomy=TAXONOMY), tmp_path / "made")
     work = BundleWork(store, tmp_path / "cache", edited)
     with pytest.raises(CannotServe, match="train again"):
         await work.promote(name, None, "")

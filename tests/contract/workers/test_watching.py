@@ -21,13 +21,13 @@ from models.store.learning.watching import Cell, date_of, day_of
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
 from tests.contract.workers.watching import (
-    CHAMPION,
     KINDS,
-    OPPOSITE,
     TAXONOMY,
     THINGS,
     ZONE,
     House,
+    champion,
+    opposite,
     questions,
     stored,
 )
@@ -38,7 +38,7 @@ from workers.monitoring.metrics import metrics_handler
 @pytest.fixture
 async def house(store: Store, tmp_path: Path) -> House:
     made_house = House(store, tmp_path / "cache")
-    await store.bundles.promote(await stored(store, CHAMPION, tmp_path / "made"), None)
+    await store.bundles.promote(await stored(store, champion(), tmp_path / "made"), None)
     await made_house.serving.refresh()
     return made_house
 
@@ -68,7 +68,7 @@ async def test_labels_confidence_and_unknown_words_are_counted_by_day_and_channe
 async def test_while_the_database_is_away_nothing_is_lost_that_was_seen(
     house: House, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, away: str
 ) -> None:
-    other = await stored(house.store, OPPOSITE, tmp_path / "made")
+    other = await stored(house.store, opposite(), tmp_path / "made")
     await house.work.shadow(other, None)
     await house.shadowing.refresh()
     await house.bring(questions(3))
@@ -111,7 +111,7 @@ async def test_a_ticket_is_counted_once_however_often_its_text_grows(
 async def test_a_challenger_in_shadow_is_compared_and_changes_nothing(
     house: House, tmp_path: Path
 ) -> None:
-    other = await stored(house.store, OPPOSITE, tmp_path / "made")
+    other = await stored(house.store, opposite(), tmp_path / "made")
     await house.work.shadow(other, None)
     await house.shadowing.refresh()
     await house.bring(questions(4))
@@ -141,7 +141,7 @@ async def test_a_challenger_sees_its_share_and_no_more(
 ) -> None:
     some = House(store, tmp_path / "cache", share=0.3, most=8)
     await some.serving.refresh()
-    await some.work.shadow(await stored(store, OPPOSITE, tmp_path / "made"), None)
+    await some.work.shadow(await stored(store, opposite(), tmp_path / "made"), None)
     await some.shadowing.refresh()
     await some.bring(questions(15))
     await some.watching.flush()
@@ -158,7 +158,7 @@ async def test_a_challenger_sees_its_share_and_no_more(
 async def test_a_challenger_that_breaks_harms_nobody(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await house.work.shadow(await stored(house.store, OPPOSITE, tmp_path / "made"), None)
+    await house.work.shadow(await stored(house.store, opposite(), tmp_path / "made"), None)
     await house.shadowing.refresh()
 
     def fail(_items: object) -> Any:
@@ -244,7 +244,9 @@ async def test_after_a_promotion_corrections_of_what_the_last_bundle_labelled_al
     await house.watching.flush()
     old, today = house.serving.bundle or "", day_of(clock.now, ZONE)
     await house.store.watching.add({Cell(old, today, "email", "type", "label", "投诉"): 185})
-    await house.store.bundles.promote(await stored(house.store, OPPOSITE, tmp_path / "new"), None)
+    await house.store.bundles.promote(
+        await stored(house.store, opposite(), tmp_path / "new"), None
+    )
     new = await house.store.bundles.champion() or ""
     clock.pass_(86400)
     await house.store.watching.add({Cell(new, today + 1, "email", "type", "label", "投诉"): 60})
@@ -330,7 +332,7 @@ async def test_few_labels_are_held_against_nothing(house: House, clock: FakeCloc
 
 
 def test_what_a_bundle_was_trained_on_is_on_its_card() -> None:
-    known = trained_on({"metrics": CHAMPION.card.metrics}, ["email"])
+    known = trained_on({"metrics": champion().card.metrics}, ["email"])
     assert sum(known["label", "type", "email"].values()) == 2 * len(THINGS)
     assert sum(known["confidence", "type", ""].values()) == 2 * len(THINGS)
 

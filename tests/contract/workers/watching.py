@@ -1,15 +1,15 @@
 """One worker's classifier with its watch, and two bundles that contradict each other."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
-
-from classifier.machines import TrainConfig
 
 from classifier import bundles
 from classifier.bundle import Bundle
 from classifier.examples import Example
 from classifier.features import FeatureConfig
+from classifier.fitting import TrainConfig
 from classifier.text import Text
 from classifier.train import train
 from models.store import Store
@@ -37,21 +37,25 @@ TAXONOMY = Taxonomy(
 )
 
 
-def made(*, swapped: bool = False) -> Bundle:
-    """Tells a question from a complaint; or each for the other."""
-    names = list(KINDS)
+@cache
+def champion() -> Bundle:
+    """Tells a question from a complaint."""
+    return _trained(list(KINDS))
+
+
+@cache
+def opposite() -> Bundle:
+    """Takes each for the other."""
+    return _trained([*reversed(KINDS)])
+
+
+def _trained(kinds: Sequence[str]) -> Bundle:
     data = [
-        Example(
-            Text(sentence.format(thing)),
-            {"type": names[1 - names.index(kind)] if swapped else kind},
-        )
-        for kind, sentence in KINDS.items()
+        Example(Text(sentence.format(thing)), {"type": kind})
+        for kind, sentence in zip(kinds, KINDS.values(), strict=True)
         for thing in THINGS
     ]
     return train(data, TAXONOMY, TrainConfig(features=FeatureConfig(min_count=1)), now=0.0)
-
-
-CHAMPION, OPPOSITE = made(), made(swapped=True)
 
 
 class House:
