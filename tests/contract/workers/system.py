@@ -22,6 +22,7 @@ from models.message import (
 from models.ports import Door
 from models.routing import Department, Rules, Targets
 from models.store import Store
+from models.store.learning.bundles import Keep
 from models.store.routing.unlabelled import Unlabelled
 from models.texts import LANGUAGES
 from models.ticket import Label, Labels
@@ -32,6 +33,7 @@ from workers.dialogue.acknowledging import Acknowledging
 from workers.dialogue.rating import Rates
 from workers.dialogue.self_service import SelfService
 from workers.dialogue.wording import Wording
+from workers.effects.clock import ClockOptions
 from workers.messages.deliver import Deliverer
 from workers.messages.dispatch import Dispatcher
 from workers.messages.labelling import Labelling
@@ -48,6 +50,7 @@ RULES = Rules(
 )
 
 
+CLOCK = ClockOptions(3, {}, (), Keep(seconds=90 * 86400.0, challengers=3, steps=3))
 SETTINGS = load(environ={}, folder=Path("/nowhere"))
 MAIL = {"channel": "email", "lane": Lane.MAIL}
 SILENT = {"webchat": False, "email": False}

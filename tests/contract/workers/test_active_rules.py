@@ -13,22 +13,20 @@ from models.errors import Temporary
 from models.routing import Line, Rules
 from models.store import Store
 from models.store.dialogue.tombstones import leave_files
-from models.store.learning.bundles import Keep
 from models.store.routing.rules import Version
 from models.training import Taxonomy
 from router.sla import Calendars
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import ALWAYS, rules_content, waiting
+from tests.contract.workers.system import CLOCK
 from tests.fakes import FakeDoorbell
-from workers.effects.clock import ClockOptions, Ticker
+from workers.effects.clock import Ticker
 from workers.learning.watch_report import Limits, WatchReport
 from workers.messages.deliver import Deliverer
 from workers.monitoring import metrics
 from workers.monitoring.metrics import metrics_handler
 from workers.rules.active_rules import ActiveRules
 from workers.rules.hours import gaps
-
-OPTIONS = ClockOptions(3, {}, (), Keep(seconds=90 * 86400.0, challengers=3, steps=3))
 
 
 async def target_of(store: Store, ticket_id: str) -> float | None:
@@ -41,7 +39,7 @@ async def test_the_clock_places_anew_at_once_and_again_for_laggards(
     first = Rules.model_validate(rules_content(600.0, version="file"))
     active_rules = ActiveRules(store, first, Calendars(ALWAYS))
     bell = FakeDoorbell()
-    ticker = Ticker(store, Deliverer(store, {}), bell, active_rules, OPTIONS, {}, ())
+    ticker = Ticker(store, Deliverer(store, {}), bell, active_rules, CLOCK, {}, ())
     await store.rules.first(rules_content(), "file")
     early = await waiting(store, "a", target=900.0)
     await ticker.tick()
@@ -70,7 +68,7 @@ async def test_files_that_cannot_be_deleted_do_not_stop_the_clock(
         raise Temporary("the folder is not there")
 
     active_rules = ActiveRules(store, Rules.model_validate(rules_content()), Calendars(ALWAYS))
-    ticker = Ticker(store, Deliverer(store, {}), FakeDoorbell(), active_rules, OPTIONS, {}, ())
+    ticker = Ticker(store, Deliverer(store, {}), FakeDoorbell(), active_rules, CLOCK, {}, ())
     async with store.db.write() as tx:
         await leave_files(tx, ["ab" * 32])
     clock.pass_(901)
@@ -90,7 +88,7 @@ async def test_the_clock_clears_what_was_left_half_written(
         raise Temporary("the folder is not there")
 
     active_rules = ActiveRules(store, Rules.model_validate(rules_content()), Calendars(ALWAYS))
-    ticker = Ticker(store, Deliverer(store, {}), FakeDoorbell(), active_rules, OPTIONS, {}, ())
+    ticker = Ticker(store, Deliverer(store, {}), FakeDoorbell(), active_rules, CLOCK, {}, ())
     monkeypatch.setattr(store.blobs, "clear", away)
     assert await ticker.tick()
     assert asked == [900.0]

@@ -7,17 +7,15 @@ from models.routing import Rules
 from models.store import Store
 from models.store.effects.followers import Follower
 from models.store.ground.database import Event, Tx
-from models.store.learning.bundles import Keep
 from models.store.tickets.search_index import INDEXING
 from router.sla import Calendars
 from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import ALWAYS, envelope, follow, rules_content, waiting
+from tests.contract.workers.system import CLOCK
 from tests.fakes import FakeDoorbell
-from workers.effects.clock import ClockOptions, Ticker
+from workers.effects.clock import Ticker
 from workers.messages.deliver import Deliverer
 from workers.rules.active_rules import ActiveRules
-
-OPTIONS = ClockOptions(3, {}, (), Keep(seconds=90 * 86400.0, challengers=3, steps=3))
 
 FLOOD = 128
 PATIENCE = 10.0
@@ -35,7 +33,7 @@ def _ticker(store: Store, listener: Listener) -> Ticker:
     active_rules = ActiveRules(store, Rules.model_validate(rules_content()), Calendars(ALWAYS))
     follower = Follower("listener", frozenset({"said"}), listener)
     return Ticker(
-        store, Deliverer(store, {}), FakeDoorbell(), active_rules, OPTIONS, {}, (follower,)
+        store, Deliverer(store, {}), FakeDoorbell(), active_rules, CLOCK, {}, (follower,)
     )
 
 

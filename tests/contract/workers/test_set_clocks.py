@@ -14,8 +14,9 @@ from models.ticket import TicketState
 from router.sla import Calendars
 from tests.contract.store import makers
 from tests.contract.store.conftest import FakeClock
-from tests.contract.store.test_rules import ALWAYS, content
-from tests.contract.workers.test_active_rules import OPTIONS, Bell
+from tests.contract.store.makers import ALWAYS, rules_content
+from tests.contract.workers.system import CLOCK
+from tests.fakes import FakeDoorbell
 from workers.effects.clock import Ticker
 from workers.messages.deliver import Deliverer
 from workers.rules.active_rules import ActiveRules
@@ -34,9 +35,9 @@ class Wall:
     def __init__(self, store: Store, clock: FakeClock) -> None:
         self._clock = clock
         self._steady = 0.0
-        rules = ActiveRules(store, Rules.model_validate(content()), Calendars(ALWAYS))
+        rules = ActiveRules(store, Rules.model_validate(rules_content()), Calendars(ALWAYS))
         self.ticker = Ticker(
-            store, Deliverer(store, {}), Bell(), rules, OPTIONS, {}, (),
+            store, Deliverer(store, {}), FakeDoorbell(), rules, CLOCK, {}, (),
             steady=lambda: self._steady,
         )  # fmt: skip
 
