@@ -57,11 +57,13 @@ coverage: $(VENV)/dev.stamp
 
 # The long tests are not run here, but each must find what it imports: changes that cross leave
 # names behind that have moved.
+# What tests share stands in modules of its own: no test takes something from another's file.
 check: $(VENV)/dev.stamp
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@! grep -rnE --include='*.py' 'from tests\.[a-z_.]*\btest_[a-z_]+ import' tests
 	@told="$$($(PYTEST) -qq --collect-only tests/contract tests/flow tests/peers tests/browser)" \
 	  || { echo "$$told"; exit 1; }
 	@$(PYTEST) -n 2 tests/unit

@@ -14,8 +14,8 @@ from models.wait_estimates import FEWEST
 from tests.browser.kit import sign_in, write
 from tests.contract.desk.world import LABELS, World, world
 from tests.contract.store import makers
-from tests.contract.store.conftest import FakeClock
 from tests.contract.webchat.site import Site, site
+from tests.fakes import FakeClock
 
 PICTURES = os.environ.get("PICTURES")
 """A folder, for whoever wants to look at what was tested."""

@@ -28,7 +28,7 @@ from models.ticket import OPEN_STATES, TicketState
 from router.keys import position, rekeyed
 from router.sla import Calendar, Calendars
 from tests.contract.store import makers
-from tests.contract.store.conftest import FakeClock
+from tests.fakes import FakeClock
 from tests.machines.invariants import Books, Relaxing, check_rest, check_served, read_books
 from tests.machines.waits import at_each_wait
 from workers.messages.dispatch import Dispatcher

@@ -28,7 +28,7 @@ from models.tables import agent as agents
 from models.tables import assignment, complaint, event, message, ticket, transfer
 from models.ticket import LOADED_STATES, OPEN_STATES, WAYS, TicketState
 from tests.contract.store import makers
-from tests.contract.store.conftest import FakeClock
+from tests.fakes import FakeClock
 from tests.machines.waits import at_each_wait
 
 DAY = 86400.0

@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from desk.app import create_app
 from tests.contract.desk.spec import Spec
 from tests.contract.desk.world import PASSWORD, World, world
-from tests.contract.store.conftest import FakeClock
+from tests.fakes import FakeClock
 
 
 @pytest.fixture

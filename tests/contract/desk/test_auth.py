@@ -17,7 +17,7 @@ from models.agent import Presence, Role
 from tests.contract.desk.conftest import Desk, Visit
 from tests.contract.desk.spec import Spec
 from tests.contract.desk.world import PASSWORD, World, world
-from tests.contract.store.conftest import FakeClock
+from tests.fakes import FakeClock
 
 
 async def test_a_wrong_password_and_an_unknown_login_look_the_same(

@@ -11,7 +11,7 @@ from models.store.learning.watching import Cell, day_of
 from models.tables import audit
 from tests.contract.desk.conftest import Visit
 from tests.contract.desk.world import World
-from tests.contract.store.conftest import FakeClock
+from tests.fakes import FakeClock
 
 SUSPECT = {"agent": "?", "facet": "type", "before": "投诉", "after": "咨询"}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.contract.desk.conftest import Visit
 from tests.contract.desk.makers import ticks
 from tests.contract.desk.world import World
-from tests.contract.store.conftest import FakeClock
+from tests.fakes import FakeClock
 
 
 async def test_a_ticket_shows_its_clocks_and_who_is_told(

@@ -7,7 +7,7 @@ from models.tables import complaint
 from tests.contract.desk.conftest import Desk, Visit
 from tests.contract.desk.world import World
 from tests.contract.store import makers
-from tests.contract.store.conftest import FakeClock
+from tests.fakes import FakeClock
 
 CALM = makers.labels(type="咨询")
 

@@ -6,7 +6,7 @@ from models.tables import audit
 from tests.contract.desk.conftest import Visit
 from tests.contract.desk.makers import answered
 from tests.contract.desk.world import World
-from tests.contract.store.conftest import FakeClock
+from tests.fakes import FakeClock
 
 
 async def test_an_admin_reads_the_log_and_sends_again(

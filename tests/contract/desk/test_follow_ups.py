@@ -5,8 +5,8 @@ from models.store.complaints.calling_back import BEGIN, beginning, following_up
 from models.ticket import TicketState
 from tests.contract.desk.conftest import Visit
 from tests.contract.desk.world import PLAN, World
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import follow
+from tests.fakes import FakeClock
 
 
 async def _due(house: World, clock: FakeClock) -> str:

@@ -11,7 +11,7 @@ from tests.contract.desk.conftest import Visit
 from tests.contract.desk.makers import many_parked, parked_envelope
 from tests.contract.desk.world import World
 from tests.contract.store import makers
-from tests.contract.store.conftest import FakeClock
+from tests.fakes import FakeClock
 
 AUDITED = select(audit.c.agent_id, audit.c.action, audit.c.subject).order_by(audit.c.id)
 

@@ -18,7 +18,7 @@ from models.tables import agent
 from tests.contract.desk.conftest import Desk, Visit, connect, frame
 from tests.contract.desk.spec import Spec
 from tests.contract.desk.world import PASSWORD, World, world
-from tests.contract.store.conftest import FakeClock
+from tests.fakes import FakeClock
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Any
 from models.agent import Role
 from tests.contract.desk.conftest import Visit
 from tests.contract.desk.world import RULES_CONTENT, World
-from tests.contract.store.conftest import FakeClock
+from tests.fakes import FakeClock
 
 EVERYTHING = {"triage": 3, "domain:物流": 3, "domain:发票": 3, "domain:支付": 3}
 

@@ -7,9 +7,9 @@ from models.message import Sender
 from models.store.tickets.search_index import INDEXING
 from tests.contract.desk.conftest import Desk, Visit
 from tests.contract.desk.world import World
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import follow
 from tests.contract.store.searching import index
+from tests.fakes import FakeClock
 
 
 async def found(desk: Desk, text: str, **more: object) -> list[str]:

@@ -6,8 +6,8 @@ from models.agent import Role
 from models.ticket import TicketState
 from tests.contract.desk.conftest import Visit
 from tests.contract.desk.world import World
-from tests.contract.store.conftest import FakeClock
 from tests.contract.workers.watching import champion, stored
+from tests.fakes import FakeClock
 
 
 async def resolved(house: World, key: str, agent_id: str, text: str, answer: str) -> str:

@@ -11,7 +11,7 @@ from models.ticket import TicketState
 from tests.contract.desk.conftest import Visit, say
 from tests.contract.desk.world import World, mail_with_file
 from tests.contract.store import makers
-from tests.contract.store.conftest import FakeClock
+from tests.fakes import FakeClock
 
 
 async def state(store: Store, ticket: str) -> str:

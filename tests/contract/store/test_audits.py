@@ -4,7 +4,7 @@ from models.agent import Role
 from models.store import Store
 from models.store.figures.audits import Asked, Audits, Deed, Named
 from tests.contract.store import makers
-from tests.contract.store.conftest import FakeClock
+from tests.fakes import FakeClock
 
 
 async def _wrote(

@@ -6,7 +6,6 @@ from models.routing import Needs
 from models.store import Store
 from models.ticket import TicketState
 from models.wait_estimates import FEWEST
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import (
     NEEDS,
     agent,
@@ -17,6 +16,7 @@ from tests.contract.store.makers import (
     thread,
     waiting,
 )
+from tests.fakes import FakeClock
 
 OTHER = Needs(required=(("domain:支付", 1),))
 

@@ -15,7 +15,6 @@ from models.store.complaints.improvements import DUE, improvement_due
 from models.store.tickets.settling import closing_gaps
 from models.tables import complaint, customer_link, event
 from models.ticket import Label, Labels
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import (
     agent,
     decision,
@@ -27,6 +26,7 @@ from tests.contract.store.makers import (
     routed,
     thread,
 )
+from tests.fakes import FakeClock
 
 DAY = 86400.0
 PROVEN = {"lookup": "l", "kind": "phone", "evidence": {}}

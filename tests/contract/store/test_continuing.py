@@ -13,10 +13,10 @@ from models.store.intake import continuing
 from models.store.intake.envelopes import Leased
 from models.tables import message, ticket
 from models.ticket import TicketState
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope, inbound, leased, routed, thread
 from tests.contract.store.meeting import Move, meeting
 from tests.contract.store.plans import read_whole, watched
+from tests.fakes import FakeClock
 
 VERIFIED = Trust(level="verified", method="dmarc", proves=("email",))
 CLAIMED = Trust(level="claimed")

@@ -4,7 +4,7 @@ import pytest
 
 from models.errors import Conflict
 from models.store import Store
-from tests.contract.store.conftest import FakeClock
+from tests.fakes import FakeClock
 
 
 async def test_a_cursor_is_what_was_written_last(store: Store) -> None:

@@ -17,8 +17,8 @@ from models.store.effects.events import Events
 from models.store.ground import database
 from models.store.ground.blobs import FileBlobs
 from models.store.ground.sealing import check_key
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import opened
+from tests.fakes import FakeClock
 from tests.mute import Proxy
 from tests.services import PostgresServer
 

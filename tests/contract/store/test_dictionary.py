@@ -6,7 +6,7 @@ from models.errors import NotFound, Rejected
 from models.store import Store
 from models.store.learning import dictionary
 from tests.contract.store import makers
-from tests.contract.store.conftest import FakeClock
+from tests.fakes import FakeClock
 
 
 async def test_words_are_added_once_and_removed(store: Store, clock: FakeClock) -> None:

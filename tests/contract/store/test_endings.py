@@ -9,7 +9,6 @@ from models.store.dialogue.conversations import Entry
 from models.store.tickets import ending
 from models.tables import complaint, message
 from models.ticket import TicketState
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import (
     agent,
     envelope,
@@ -20,6 +19,7 @@ from tests.contract.store.makers import (
     thread,
     waiting,
 )
+from tests.fakes import FakeClock
 
 DAY = 86400.0
 FOLLOWER = ending.closing(7 * DAY)

@@ -13,9 +13,9 @@ from models.message import Lane
 from models.store import Store
 from models.store.intake import envelopes
 from models.store.intake.envelopes import INLINE_BYTES, PATIENCE_SECONDS, finish
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import envelope, leased, opened, thread
 from tests.contract.store.plans import watched
+from tests.fakes import FakeClock
 
 
 async def test_the_same_key_with_the_same_body_is_known_and_with_another_a_conflict(

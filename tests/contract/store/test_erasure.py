@@ -36,7 +36,6 @@ from models.tables import (
     envelope as envelopes,
 )
 from models.ticket import TicketState
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.internal import SECRET, secretive
 from tests.contract.store.makers import agent, decision, envelope, inbound, leased, thread
 from tests.contract.store.personal import (
@@ -55,6 +54,7 @@ from tests.contract.store.personal import (
     write,
 )
 from tests.contract.store.searching import find, index
+from tests.fakes import FakeClock
 
 PERSONAL = (NAME, ADDRESS, PHONE, WORDS, SECRET, "original-name", "raw-bytes", "given-name.pdf")
 

@@ -6,7 +6,7 @@ from models.errors import NotFound
 from models.store import Store
 from models.ticket import TicketState
 from tests.contract.store import makers
-from tests.contract.store.conftest import FakeClock
+from tests.fakes import FakeClock
 
 
 async def resolved(store: Store, key: str, agent_id: str, answer: str, text: str) -> str:

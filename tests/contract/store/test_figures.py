@@ -24,8 +24,8 @@ from models.tables import (
 )
 from models.ticket import OPEN_STATES, TicketState
 from tests.contract.store import makers
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.month import BOUNDS, DAY, MINUTE, START, Month, Rows
+from tests.fakes import FakeClock
 
 TICKETS = int(os.environ.get("FIGURE_TICKETS", "250"))
 MONTHS = int(os.environ.get("FIGURE_MONTHS", "1"))

@@ -25,7 +25,7 @@ from tests.contract.store.call_backs import (
     taken,
     tick,
 )
-from tests.contract.store.conftest import FakeClock
+from tests.fakes import FakeClock
 
 
 @pytest.fixture(autouse=True)

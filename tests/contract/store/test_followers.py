@@ -9,7 +9,7 @@ from models.store import Store
 from models.store.effects import followers
 from models.store.effects.followers import Follower
 from models.store.ground.database import Event, Tx
-from tests.contract.store.conftest import FakeClock
+from tests.fakes import FakeClock
 
 
 async def _say(store: Store, *kinds: str) -> None:

@@ -8,8 +8,8 @@ from models.store import Store
 from models.store.tickets.helping import DUE, HELPERS, subtask_due
 from models.tables import event
 from models.ticket import TicketState
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, follow, owned
+from tests.fakes import FakeClock
 
 
 async def state(store: Store, ticket_id: str) -> tuple[str, str | None]:

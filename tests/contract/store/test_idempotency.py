@@ -10,8 +10,8 @@ from models.errors import Conflict
 from models.store import Store
 from models.store.ground.idempotency import Key, earlier
 from models.tables import note, request_key
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import owned
+from tests.fakes import FakeClock
 
 
 def key(agent_id: str) -> Key:

@@ -14,7 +14,7 @@ from models.store import Store
 from models.store.complaints.incident_detection import StoredFingerprint, incident_follower
 from models.store.complaints.incidents import TELL, Incident, tell
 from tests.contract.store import makers
-from tests.contract.store.conftest import FakeClock
+from tests.fakes import FakeClock
 
 ALARM = Alarm(at_least=3, window=1800.0, similarity=0.3)
 FOLLOWER = incident_follower(ALARM, ("type:投诉",), ("supervisor", "admin"))

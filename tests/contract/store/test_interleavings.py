@@ -13,9 +13,9 @@ from models.store import Store
 from models.store.tickets import handling, offering, transfers
 from models.ticket import TicketState
 from tests.contract.store import makers
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope, owned, thread, waiting
 from tests.contract.store.meeting import meeting
+from tests.fakes import FakeClock
 
 
 async def test_nothing_is_given_to_who_leaves_just_now(

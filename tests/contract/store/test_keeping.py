@@ -10,7 +10,7 @@ from models.errors import Conflict, NotFound
 from models.store import Store
 from models.store.learning.bundles import Keep
 from models.tables import bundle
-from tests.contract.store.conftest import FakeClock
+from tests.fakes import FakeClock
 
 DAY = 86400.0
 KEEP = Keep(seconds=90 * DAY, challengers=2, steps=2)

@@ -22,8 +22,8 @@ from models.tables import ticket
 from models.ticket import TicketState
 from tests.contract.store import call_backs as calls
 from tests.contract.store import makers
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.meeting import meeting
+from tests.fakes import FakeClock
 
 Move = Callable[[], Awaitable[object]]
 

@@ -13,7 +13,6 @@ from models.tables import agent as agents
 from models.tables import assignment
 from models.tables import ticket as tickets
 from models.ticket import TicketState
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import (
     NEEDS,
     agent,
@@ -25,6 +24,7 @@ from tests.contract.store.makers import (
     thread,
     waiting,
 )
+from tests.fakes import FakeClock
 
 
 async def _stages(store: Store) -> dict[str, tuple[int, float]]:

@@ -21,8 +21,8 @@ from models.tables import (
 )
 from models.ticket import OPEN_STATES
 from tests.contract.store import makers
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import filed, follow, rules_content
+from tests.fakes import FakeClock
 
 _OPEN = ticket.c.state.in_(sorted(OPEN_STATES))
 ACTING: dict[Column, ColumnElement[bool]] = {

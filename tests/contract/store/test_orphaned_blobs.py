@@ -13,8 +13,8 @@ from models.store.dialogue.incoming import Incoming
 from models.store.dialogue.tombstones import leave_files
 from models.store.privacy import orphaned_blobs
 from models.tables import blob_left
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import envelope, inbound, leased, thread
+from tests.fakes import FakeClock
 
 CONTENT = b"a photograph"
 HASH = hashlib.sha256(CONTENT).hexdigest()

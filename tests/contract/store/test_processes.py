@@ -11,8 +11,8 @@ from models.store import Store
 from models.store.effects.timers import set_timer
 from models.store.ground.processes import FORGET_SECONDS, SILENT_SECONDS, Process
 from models.tables import ticket
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import envelope, leased, replied, thread
+from tests.fakes import FakeClock
 from workers.processes import heartbeat as heartbeat_module
 from workers.processes.heartbeat import heartbeat
 

@@ -17,7 +17,6 @@ from models.tables import assignment
 from models.texts import Said
 from models.ticket import Labels, TicketState
 from router.keys import position, rekeyed
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import (
     NEEDS,
     agent,
@@ -31,6 +30,7 @@ from tests.contract.store.makers import (
     thread,
     waiting,
 )  # fmt: skip
+from tests.fakes import FakeClock
 
 
 async def used(store: Store, agent_id: str) -> int:

@@ -11,8 +11,8 @@ from models.errors import Conflict, Temporary
 from models.store import Store
 from models.store.intake import plan as plan_module
 from models.ticket import TicketState
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, decision, envelope, owned, thread, waiting
+from tests.fakes import FakeClock
 
 Move = Callable[[], Awaitable[object]]
 

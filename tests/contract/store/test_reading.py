@@ -18,7 +18,6 @@ from models.store import Store
 from models.store.ground.blobs import FileBlobs
 from models.store.ground.database import Event
 from models.ticket import TicketState
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import (
     NEEDS,
     agent,
@@ -32,6 +31,7 @@ from tests.contract.store.makers import (
     thread,
     waiting,
 )
+from tests.fakes import FakeClock
 from tests.machines.waits import at_each_wait
 
 OTHER = Needs(required=(("domain:支付", 1),))

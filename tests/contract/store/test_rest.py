@@ -17,8 +17,8 @@ from models.store.ground.blobs import FileBlobs
 from models.store.ground.database import Database
 from models.store.ground.sealing import Vault, seal, unseal
 from models.tables import metadata
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import opened, replied
+from tests.fakes import FakeClock
 
 
 async def test_the_migrated_schema_is_the_one_in_the_tables(store: Store) -> None:

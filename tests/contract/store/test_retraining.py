@@ -10,7 +10,7 @@ from models.store import Store
 from models.store.learning.retrainings import INTERRUPTED, Work
 from models.store.learning.watching import day_of
 from tests.contract.store import makers
-from tests.contract.store.conftest import FakeClock
+from tests.fakes import FakeClock
 
 # -- corrections -----------------------------------------------------------------------
 

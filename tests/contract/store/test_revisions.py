@@ -11,7 +11,6 @@ from models.store import Store
 from models.store.dialogue.conversations import Entry
 from models.store.dialogue.incoming import Incoming
 from models.ticket import Label, Labels, Reason, TicketState
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import (
     agent,
     envelope,
@@ -24,6 +23,7 @@ from tests.contract.store.makers import (
     tried,
     waiting,
 )
+from tests.fakes import FakeClock
 
 EDIT: dict[str, Any] = {"kind": "edit", "external_id": "k1", "conversation_key": "talk-k1"}
 DELETE = EDIT | {"kind": "delete"}

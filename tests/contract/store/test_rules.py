@@ -9,8 +9,8 @@ from models.routing import Line, Needs, Rules
 from models.store import Store
 from router.keys import sort_key
 from router.sla import Calendars
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import ALWAYS, NEEDS, agent, rules_content, waiting
+from tests.fakes import FakeClock
 from workers.rules.active_rules import ActiveRules
 
 EVERYTHING, LOGISTICS, INVOICES = Line(), Line(domains=("物流",)), Line(domains=("发票",))

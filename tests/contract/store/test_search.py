@@ -14,9 +14,9 @@ from models.store.tickets.search_index import INDEXING, forget, place_of
 from models.tables import search_entry
 from models.ticket import TicketState
 from tests.contract.store import makers
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.plans import steps_of, watched
 from tests.contract.store.searching import find, index
+from tests.fakes import FakeClock
 
 
 async def ways(store: Store, words: str) -> list[str]:

@@ -12,9 +12,9 @@ from models.routing import Needs
 from models.store import Store
 from models.tables import audit
 from models.ticket import TicketState
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, decision, owned, routed, thread, waiting
 from tests.contract.store.makers import envelope as an_envelope
+from tests.fakes import FakeClock
 
 
 async def used(store: Store, agent_id: str) -> int:

@@ -12,7 +12,6 @@ from models.store import Store
 from models.store.dialogue.incoming import Incoming
 from models.tables import identity, ticket
 from models.ticket import TicketState
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import (
     envelope,
     inbound,
@@ -22,6 +21,7 @@ from tests.contract.store.makers import (
     thread,
     waiting,
 )  # fmt: skip
+from tests.fakes import FakeClock
 
 
 async def tickets(store: Store) -> list[str]:

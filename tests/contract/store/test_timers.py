@@ -5,7 +5,7 @@ import pytest
 from models.store import Store
 from models.store.effects.timers import Timer, set_timer, stop_timer
 from models.store.ground.database import Tx
-from tests.contract.store.conftest import FakeClock
+from tests.fakes import FakeClock
 
 
 class Effects:

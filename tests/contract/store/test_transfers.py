@@ -8,9 +8,9 @@ from models.routing import Needs
 from models.store import Store
 from models.store.tickets import offering, transfers
 from models.ticket import TicketState
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, decision, owned, passed_on
 from tests.contract.store.meeting import meeting
+from tests.fakes import FakeClock
 
 EFFECTS = {offering.TIMER: transfers.expire}
 PAYMENT = Needs(required=(("domain:支付", 1),))

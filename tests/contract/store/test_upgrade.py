@@ -21,8 +21,8 @@ from models.store.ground.database import Database, Tx
 from models.store.tickets.search_index import INDEXING
 from models.tables import conversation, customer, envelope, event, identity, message
 from models.ticket import TicketState
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import follow, owned, waiting
+from tests.fakes import FakeClock
 from workers.assembly.automation import make_followers
 
 FIRST = "0001"

@@ -11,9 +11,9 @@ from models.store.dialogue import uploads
 from models.store.dialogue.uploads import LARGEST_ANSWER, MOST_FILES
 from models.tables import blob_left
 from models.ticket import TicketState
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, owned
 from tests.contract.store.plans import read_whole, watched
+from tests.fakes import FakeClock
 
 DAY = 86_400.0
 CONTENT = b"%PDF-1.4 invoice"

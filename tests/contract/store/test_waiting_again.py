@@ -16,8 +16,8 @@ from models.store import Store
 from models.tables import ticket
 from models.ticket import TicketState
 from router.keys import position
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope, labels, owned, thread, waiting
+from tests.fakes import FakeClock
 
 RULES = Rules(version="t", required_facets=(), targets={}, units={})
 STANDS = partial(position, rules=RULES)

@@ -7,7 +7,7 @@ from models.store import Store
 from models.store.learning.shadows import Verdict
 from models.store.learning.watching import Cell
 from tests.contract.store import makers
-from tests.contract.store.conftest import FakeClock
+from tests.fakes import FakeClock
 
 
 def cell(bucket: str, day: int = 100, channel: str = "email") -> Cell:

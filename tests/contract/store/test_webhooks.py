@@ -8,7 +8,7 @@ import pytest
 from models.errors import NotFound
 from models.store import Store
 from models.store.effects.webhooks import Attempt
-from tests.contract.store.conftest import FakeClock
+from tests.fakes import FakeClock
 
 SECRET = b"s" * 32
 

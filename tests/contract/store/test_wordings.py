@@ -9,8 +9,8 @@ from models.errors import NotFound, Rejected
 from models.store import Store
 from models.store.dialogue.wordings import published
 from models.tables import audit, event
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent
+from tests.fakes import FakeClock
 
 NAME, TEXT = "ack.away", "您的{type}已收到，工单号{number}，{due}前联系您"
 

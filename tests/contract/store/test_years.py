@@ -16,8 +16,8 @@ from models.store.tickets.search import Candidate
 from models.store.tickets.search_index import INDEXING, forget
 from models.ticket import OPEN_STATES, TicketState
 from tests.contract.store import makers
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.plans import read_whole, steps_of, watched
+from tests.fakes import FakeClock
 
 NOW = 1_800_000_000.0
 MONTH = (NOW - 30 * 86400.0, NOW)

@@ -11,10 +11,11 @@ import pytest
 from models.routing import Decision, Rules, Waiting
 from models.store import Store, open_store
 from router.roster import Roster
-from tests.contract.store.conftest import FakeClock, clock, store, url
+from tests.contract.store.conftest import clock, store, url
 from tests.contract.workers.data_folder import data
 from tests.contract.workers.system import System
 from tests.databases import leave_disk_behind
+from tests.fakes import FakeClock
 from tests.machines.house import House
 from tests.machines.invariants import judged
 from workers.messages import dispatch

@@ -7,9 +7,9 @@ import pytest
 from models.message import Lane
 from models.store import Store
 from router.sla import Calendar
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope
 from tests.contract.workers.system import System, acknowledgement, said
+from tests.fakes import FakeClock
 
 
 async def acks(store: Store) -> list[str]:

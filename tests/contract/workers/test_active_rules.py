@@ -16,10 +16,9 @@ from models.store.dialogue.tombstones import leave_files
 from models.store.routing.rules import Version
 from models.training import Taxonomy
 from router.sla import Calendars
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import ALWAYS, rules_content, waiting
 from tests.contract.workers.system import CLOCK
-from tests.fakes import FakeDoorbell
+from tests.fakes import FakeClock, FakeDoorbell
 from workers.effects.clock import Ticker
 from workers.learning.watch_report import Limits, WatchReport
 from workers.messages.deliver import Deliverer

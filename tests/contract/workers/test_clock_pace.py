@@ -9,10 +9,9 @@ from models.store.effects.followers import Follower
 from models.store.ground.database import Event, Tx
 from models.store.tickets.search_index import INDEXING
 from router.sla import Calendars
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import ALWAYS, envelope, follow, rules_content, waiting
 from tests.contract.workers.system import CLOCK
-from tests.fakes import FakeDoorbell
+from tests.fakes import FakeClock, FakeDoorbell
 from workers.effects.clock import Ticker
 from workers.messages.deliver import Deliverer
 from workers.rules.active_rules import ActiveRules

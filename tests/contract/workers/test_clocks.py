@@ -15,7 +15,6 @@ from models.texts import Said
 from models.ticket import TicketState
 from router.clocks import Timekeeper
 from router.sla import Calendar, Calendars
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import (
     NEEDS,
     agent,
@@ -27,6 +26,7 @@ from tests.contract.store.makers import (
     thread,
     waiting,
 )
+from tests.fakes import FakeClock
 from workers.effects.timekeeping import Timekeeping
 
 K = ClockKind

@@ -12,13 +12,13 @@ from models.message import OutboundMessage, SendResult
 from models.store import Store
 from models.tables import conversation as conversations
 from models.ticket import TicketState
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope
 from tests.contract.workers.system import (
     FakeChannel,
     System,
     acknowledgement,
 )
+from tests.fakes import FakeClock
 from workers.messages import deliver
 from workers.messages.deliver import Deliverer
 

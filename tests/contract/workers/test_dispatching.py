@@ -12,9 +12,9 @@ from models.store import Store
 from models.ticket import TicketState
 from router.keys import position
 from router.sla import Calendars
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope
 from tests.contract.workers.system import ALWAYS, RULES, System
+from tests.fakes import FakeClock
 from workers.commands.route import explain_ticket
 from workers.commands.terminal import Terminal
 from workers.messages.dispatch import Dispatcher

@@ -10,9 +10,9 @@ from models.message import File
 from models.store import Store
 from models.tables import message as messages
 from models.ticket import TicketState
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import envelope
 from tests.contract.workers.system import FakeChannel, System, said
+from tests.fakes import FakeClock
 from workers.messages.fetching import Fetcher
 
 

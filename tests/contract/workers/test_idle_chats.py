@@ -10,9 +10,9 @@ from models.store import Store
 from models.store.effects.timers import Effect
 from models.tables import conversation, outbound
 from models.ticket import TicketState
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope
 from tests.contract.workers.system import System, says, wording
+from tests.fakes import FakeClock
 from workers.assembly.automation import silences
 from workers.dialogue.idle_chats import END, IdleChats
 

@@ -4,10 +4,10 @@ from models.agent import Presence
 from models.store import Store
 from models.store.figures.measures import MAILS_PUT_OFF, STAGES
 from router.sla import Calendars
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import NEEDS, agent, decision, follow, waiting
 from tests.contract.workers.metrics import metrics
 from tests.contract.workers.system import ALWAYS, RULES
+from tests.fakes import FakeClock
 from workers.effects.invariants import InvariantMonitor
 from workers.messages.dispatch import Dispatcher
 from workers.rules.active_rules import ActiveRules

@@ -22,11 +22,11 @@ from models.routing import Needs
 from models.store import Store
 from models.tables import ticket
 from models.ticket import OPEN_STATES, TicketState
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, decision, opened, waiting
 from tests.contract.workers import doomed
 from tests.contract.workers.doomed import HOURS, RULES, Await, Place, Rivals, awaits_of
 from tests.databases import migrated_sqlite
+from tests.fakes import FakeClock
 from tests.machines.invariants import Books, Relaxing, judged, read_books
 from workers.messages import dispatch
 from workers.messages.dispatch import Dispatcher

@@ -21,7 +21,7 @@ from models.store.routing import offboarding
 from models.store.tickets import ending, moves, transfers
 from models.tables import assignment
 from models.ticket import WAYS, TicketState
-from tests.contract.store.conftest import FakeClock
+from tests.fakes import FakeClock
 from tests.machines.life import STEPS, Life
 from tests.machines.playing import play
 

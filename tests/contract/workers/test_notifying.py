@@ -10,9 +10,9 @@ from models.agent import Presence
 from models.store import Store
 from models.tables import outbound
 from models.ticket import TicketState
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope
 from tests.contract.workers.system import MAIL, SETTINGS, System, acknowledgement, says, wording
+from tests.fakes import FakeClock
 from workers.dialogue.notifying import LATE, STATE, Notifying
 from workers.dialogue.surveying import When
 

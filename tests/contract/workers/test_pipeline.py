@@ -15,13 +15,13 @@ from models.routing import TRIAGE
 from models.store import Store
 from models.store.intake.envelopes import Leased
 from models.ticket import TicketState
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope
 from tests.contract.workers.system import (
     FakeChannel,
     System,
     said,
 )
+from tests.fakes import FakeClock
 from workers.messages import labelling
 from workers.messages.parser import Outcome
 from workers.messages.pipeline import _GATHER_SECONDS, Limits

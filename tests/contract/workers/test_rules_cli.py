@@ -16,8 +16,8 @@ from config.settings import load, load_taxonomy
 from models.migrations import migrate
 from models.store import Store
 from models.ticket import TicketState
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import ALWAYS, agent, decision, waiting
+from tests.fakes import FakeClock
 from workers.assembly.wiring import make_store
 from workers.commands.app import app
 from workers.commands.setup import first_rules

@@ -8,9 +8,9 @@ from sqlalchemy import select
 from models.store import Store
 from models.tables import message, outbound
 from models.ticket import TicketState
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope
 from tests.contract.workers.system import MAIL, SILENT, System, acknowledgement, says
+from tests.fakes import FakeClock
 
 
 @pytest.fixture

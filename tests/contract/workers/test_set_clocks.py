@@ -13,10 +13,9 @@ from models.store.intake.envelopes import finish
 from models.ticket import TicketState
 from router.sla import Calendars
 from tests.contract.store import makers
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import ALWAYS, rules_content
 from tests.contract.workers.system import CLOCK
-from tests.fakes import FakeDoorbell
+from tests.fakes import FakeClock, FakeDoorbell
 from workers.effects.clock import Ticker
 from workers.messages.deliver import Deliverer
 from workers.rules.active_rules import ActiveRules

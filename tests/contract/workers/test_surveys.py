@@ -15,7 +15,6 @@ from models.store import Store
 from models.store.dialogue.surveys import Survey
 from models.tables import conversation, outbound
 from models.ticket import TicketState
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, envelope
 from tests.contract.workers.system import (
     MAIL,
@@ -26,6 +25,7 @@ from tests.contract.workers.system import (
     says,
     wording,
 )
+from tests.fakes import FakeClock
 from workers.dialogue.surveying import ASK, Surveying, When, scores
 from workers.messages.deliver import Deliverer
 

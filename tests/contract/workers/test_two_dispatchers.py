@@ -7,8 +7,8 @@ import pytest
 
 from models.routing import Decision
 from models.store import Store
-from tests.contract.store.conftest import FakeClock
 from tests.contract.store.makers import agent, opened, waiting
+from tests.fakes import FakeClock
 from tests.machines.house import HOURS, RULES
 from workers.messages.dispatch import Dispatcher
 from workers.rules.active_rules import ActiveRules

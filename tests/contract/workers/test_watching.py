@@ -19,7 +19,6 @@ from models.errors import Temporary
 from models.store import Store
 from models.store.learning.watching import Cell, date_of, day_of
 from tests.contract.store import makers
-from tests.contract.store.conftest import FakeClock
 from tests.contract.workers.watching import (
     KINDS,
     TAXONOMY,
@@ -31,6 +30,7 @@ from tests.contract.workers.watching import (
     questions,
     stored,
 )
+from tests.fakes import FakeClock
 from workers.learning.watch_report import trained_on
 from workers.monitoring.metrics import metrics_handler
 

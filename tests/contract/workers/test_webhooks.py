@@ -12,7 +12,7 @@ import pytest
 from models.errors import Temporary
 from models.store import Store
 from models.store.effects.webhooks import Attempt
-from tests.contract.store.conftest import FakeClock
+from tests.fakes import FakeClock
 from tests.receiver import Receiver
 from workers.effects.webhooks import Announcing
 
