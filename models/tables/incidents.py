@@ -25,7 +25,8 @@ incident = Table(
     ),
     Column("domain", Line(64), nullable=False, server_default=""),
     identifier("typical_id", ForeignKey("ticket.id")),
-    Column("middle", LargeBinary, nullable=False, comment="models.similarity: who else joins it."),
+    # In the comments of these tables “models.likeness” is models.similarity: they are as migrated.
+    Column("middle", LargeBinary, nullable=False, comment="models.likeness: who else joins it."),
     Column("opened_at", Double, nullable=False),
     identifier("opened_by", ForeignKey("agent.id")),
     Column("closed_at", Double),
@@ -71,7 +72,7 @@ complaint_likeness = Table(
     identifier("ticket_id", ForeignKey("ticket.id"), primary_key=True),
     identifier("customer_id", ForeignKey("customer.id"), nullable=False),
     Column("at", Double, nullable=False, comment="When it was said."),
-    Column("features", LargeBinary, nullable=False, comment="models.similarity; no words in it."),
+    Column("features", LargeBinary, nullable=False, comment="models.likeness; no words in it."),
     flag("counts"),  # its labels say today that it is compared
     identifier("incident_id", ForeignKey("incident.id")),
     Index(
