@@ -78,7 +78,7 @@ async def test_the_end_of_a_number_is_enough_today(
     desk = await visit("li")
     said = await house.ticket("k2", text=f"买了 {end} 件")
     assert await found(desk, end) == [ticket], "nobody has read it yet"
-    await index(house)
+    await index(house.store)
     answer = (await desk.post("/search", {"text": end})).json
     assert [(one["ticket"]["id"], one["by"]) for one in answer["found"]] == [
         (ticket, "number"),
