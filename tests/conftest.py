@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # What an example takes says more of what else the machine does than of the code. Few examples on
 # each day; the campaign asks for many (--hypothesis-profile=campaign).
-settings.register_profile("daily", deadline=None, max_examples=60)
+settings.register_profile("daily", deadline=None, max_examples=40)
 settings.register_profile("campaign", deadline=None, max_examples=5_000)
 settings.load_profile("daily")
 

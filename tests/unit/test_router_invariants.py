@@ -12,7 +12,7 @@ def test_the_invariants_hold_over_histories() -> None:
     run_state_machine_as_test(
         Centre,
         settings=settings(
-            max_examples=settings().max_examples // 5,
+            max_examples=settings().max_examples // 3,
             stateful_step_count=25,
             deadline=None,
             phases=[Phase.generate],
