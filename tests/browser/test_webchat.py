@@ -47,6 +47,19 @@ async def test_type_acknowledged_answered_reloaded(page: Page, door: Site) -> No
     await until_delivered(door, 2)
 
 
+async def test_a_chat_is_ended_once_and_by_writing_it_goes_on(page: Page, door: Site) -> None:
+    await page.goto(door.url)
+    await write(page, "谢谢，问题解决了")
+    await door.work()
+    end = page.get_by_role("button", name="结束对话")
+    await end.click()
+    await expect(page.locator(".note").last).to_have_text("对话已结束，再发消息即可继续。")
+    await expect(end).to_be_hidden()
+    await write(page, "还有一件事")
+    await door.work()
+    await expect(end).to_be_visible()
+
+
 async def until_delivered(door: Site, seq: int) -> None:
     key = await key_of(door)
     async with asyncio.timeout(5):

@@ -212,6 +212,7 @@ class View {
   }
 
   ended() {
+    this.finish.hidden = true;
     this.tell(t.ended);
     if (!this.mails) return;
     this.ask(t.mail, [["email", "email", t.email]], ({ email }) => {
