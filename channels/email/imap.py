@@ -316,7 +316,8 @@ class Reader:
                 f" / The mailbox {asked.username} cannot be read ({why}): check the settings in"
                 f" channels.email.imap, and {asked.host}"
             )
-        return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**self._failed)
+        # After days the power itself would overflow, and end the reading for good.
+        return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(self._failed, 10))
 
     def _well(self) -> None:
         self._failed, self.trouble = 0, None

@@ -61,6 +61,8 @@ async def test_a_mailbox_that_cannot_be_read_is_told_until_it_can(
         )
         assert "The mailbox support@example.com cannot be read" in channel.trouble
         assert PASSWORD not in channel.trouble
+        channel._readers[0]._failed = 2_000  # for a week
+        await asyncio.sleep(0.2)
         async with await asyncio.start_server(FakeImap().serve, "127.0.0.1", port):
             while channel.trouble is not None:
                 await asyncio.sleep(0.01)
