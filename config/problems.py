@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from config.origins import Origins
 from models.errors import ShouliError
 from models.remedies import remedy
 
@@ -51,18 +52,19 @@ def explain(
     values: Mapping[str, Any],
     *,
     at: Sequence[str] = (),
-    sources: Mapping[tuple[str, ...], str] | None = None,
+    origins: Origins | None = None,
 ) -> Iterator[Problem]:
     """The complaints of ``model`` about ``values``, each with key, value and remedy.
 
-    ``at`` is where the values stand in the settings: ("channels", "email"). ``sources`` tells
+    ``at`` is where the values stand in the settings: ("channels", "email"). ``origins`` tells
     which file or environment variable a key was read from.
     """
     for detail in _first_hand(error.errors(include_url=False)):
         path = tuple(str(part) for part in detail["loc"] if part != "[key]")
         zh, en = _remedy(detail, _siblings(model, path))
-        source = _source(path, sources or {})
-        yield Problem(".".join((*at, *path)), _shown(path, values), zh, en, source)
+        whole = (*at, *path)
+        source = origins.source(whole) if origins else ""
+        yield Problem(".".join(whole), _shown(path, values), zh, en, source)
 
 
 def _first_hand(details: Sequence[ErrorDetails]) -> Iterator[ErrorDetails]:
@@ -76,13 +78,6 @@ def _first_hand(details: Sequence[ErrorDetails]) -> Iterator[ErrorDetails]:
 
 _LONGEST = 120
 """Characters of a value that are shown; a whole table would hide the remedy."""
-
-
-def _source(path: tuple[str, ...], sources: Mapping[tuple[str, ...], str]) -> str:
-    for length in range(len(path), 0, -1):
-        if name := sources.get(path[:length]):
-            return name
-    return ""
 
 
 def _shown(path: tuple[str, ...], values: Mapping[str, Any]) -> str:

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
-from config.settings import PREFIX, Settings
+from config.origins import PREFIX
+from config.settings import Settings
 
 _HEAD = """\
 # 设置 / Configuration

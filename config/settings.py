@@ -14,10 +14,18 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from config.clocks import Clocks
 from config.contact import Progress, Quiet, Satisfaction
+from config.origins import PREFIX, Origins
 from config.problems import ConfigurationError as ConfigurationError
 from config.problems import Problem, explain
 from config.sections import (
@@ -41,7 +49,6 @@ from models.routing import Rules
 from models.texts import Language, unfit
 from models.training import Taxonomy
 
-PREFIX = "SHOULI_"
 CONFIG_VARIABLE = "SHOULI_CONFIG"
 FILE_NAME = "shouli.toml"
 
@@ -123,6 +130,12 @@ class Settings(Section):
     privacy: Privacy
     log: Log
     metrics: Metrics
+    _origins: Origins = PrivateAttr(default_factory=Origins)
+
+    @property
+    def origins(self) -> Origins:
+        """Where each of these was read."""
+        return self._origins
 
     @field_validator("channels")
     @classmethod
@@ -183,7 +196,7 @@ class Settings(Section):
     @classmethod
     def _two_doors(cls, desk: Desk, info: ValidationInfo) -> Desk:
         intake: Intake | None = info.data.get("intake")
-        if intake and (intake.host, intake.port) == (desk.host, desk.port):
+        if intake and collide((intake.host, intake.port), (desk.host, desk.port)):
             raise ValueError(
                 f"intake.port 也是 {desk.port}，两者要各用一个端口"
                 f" / intake.port is {desk.port} as well; each needs one of its own"
@@ -196,12 +209,21 @@ class Settings(Section):
         return _decoded(self.master_key) if self.master_key else None
 
 
+_ALL_HOSTS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  compared, not listened on
+
+
+def collide(one: tuple[str, int], other: tuple[str, int]) -> bool:
+    """Whether two doors (host, port) cannot both be opened; port 0 is any free one."""
+    hosts = {one[0], other[0]}
+    return one[1] == other[1] != 0 and (len(hosts) == 1 or bool(hosts & _ALL_HOSTS))
+
+
 _SWITCH = "enabled"
 _SWITCHED = {True: True, False: False, "true": True, "false": False}
 """What may stand for whether a channel is open; in the environment all is text."""
 
 
-def _leave_on(channels: object, sources: Mapping[tuple[str, ...], str]) -> Iterator[Problem]:
+def _leave_on(channels: object, origins: Origins) -> Iterator[Problem]:
     """Takes out switches of channels that say neither true nor false, and tells of each.
 
     What else is wrong with the channel, or with others, can then be told as well.
@@ -218,7 +240,7 @@ def _leave_on(channels: object, sources: Mapping[tuple[str, ...], str]) -> Itera
         path = ("channels", name, _SWITCH)
         yield Problem(
             ".".join(path), repr(said), "应为 true 或 false。", "Must be true or false.",
-            sources.get(path, ""),
+            origins.source(path),
         )  # fmt: skip
 
 
@@ -267,7 +289,9 @@ def look(
     for name, base, values in _layers(path, environ, folder, problems):
         _anchor_paths(values, base)
         _merge(merged, values, (), name, sources)
-    problems.extend(_leave_on(merged.get("channels"), sources))
+    references = dict(_references(merged.get("channels"), ("channels",)))
+    origins = Origins(folder, sources, references)
+    problems.extend(_leave_on(merged.get("channels"), origins))
     settings = None
     told: set[tuple[str, ...]] = set()
     while settings is None:
@@ -277,14 +301,16 @@ def look(
             settings = Settings.model_validate(referred)
         except ValidationError as error:
             if not told:
-                problems.extend(explain(error, Settings, referred, sources=sources))
+                problems.extend(explain(error, Settings, referred, origins=origins))
             wrong = {_part(detail["loc"]) for detail in error.errors()} - told
             if not wrong:
                 raise  # the defaults themselves are wrong
             told |= wrong
             for part in wrong:
                 _put_back(merged, part)
-    return settings.model_copy(update={"data_dir": folder / settings.data_dir}), problems
+    found = settings.model_copy(update={"data_dir": folder / settings.data_dir})
+    found._origins = origins
+    return found, problems
 
 
 def _part(path: Sequence[int | str]) -> tuple[str, ...]:
@@ -453,6 +479,17 @@ def _anchor_paths(values: dict[str, Any], base: Path) -> None:
 
 _REFERENCE = re.compile(r"\{((?:[a-z_]+\.)+[a-z_]+)\}")
 """“{desk.port}”: another setting. Always with a full stop, so that templates keep their {text}."""
+
+
+def _references(
+    node: object, at: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], frozenset[str]]]:
+    """Which settings refer to which others, before they are replaced."""
+    if isinstance(node, str) and (keys := _REFERENCE.findall(node)):
+        yield at, frozenset(keys)
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            yield from _references(value, (*at, key))
 
 
 def _refer(node: Any, settings: Mapping[str, Any]) -> Any:

@@ -247,6 +247,11 @@ class Options(_Settings):
         return self
 
     @property
+    def door(self) -> tuple[str, int]:
+        """Where it listens by itself, so that nobody else is given the same port."""
+        return self.host, self.port
+
+    @property
     def own_domain(self) -> str:
         return self.domain or self.mailboxes[0].address.rpartition("@")[2]
 

@@ -16,7 +16,8 @@ from models.store.figures.steps import KEEPING
 from models.store.tickets import clocks, ending, helping, offering, transfers
 from models.store.tickets.search_index import INDEXING
 from router.clocks import Timekeeper
-from workers.assembly.wiring import channel_options, follow_up_plan, survey_secret
+from workers.assembly.channel_options import channel_options
+from workers.assembly.wiring import follow_up_plan, survey_secret
 from workers.dialogue.idle_chats import END, IdleChats
 from workers.dialogue.notifying import LATE, STATE, Notifying
 from workers.dialogue.surveying import ASK, Surveying, When

@@ -9,12 +9,10 @@ from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ValidationError
-
 from channels import registry
-from config.problems import ConfigurationError, Problem, explain, keys_of
+from config.origins import Origins
+from config.problems import ConfigurationError, Problem, keys_of
 from config.settings import Settings, load_rules
-from models.errors import NotFound
 from models.event_tail import EVENTS
 from models.follow_up import Plan
 from models.message import Lane
@@ -24,6 +22,7 @@ from models.store import Store, open_store
 from models.store.ground.database import Event
 from models.store.ground.sealing import Vault, check_key
 from models.training import Taxonomy
+from workers.assembly.channel_options import anchored, wrong_options
 from workers.dialogue.quiet_hours import after_quiet
 from workers.learning.watch_report import Limits, WatchReport
 from workers.processes.home import DATABASE, SetupError, home, master_key
@@ -145,40 +144,9 @@ def make_channels(settings: Settings, *, keep: bool = True) -> dict[str, Channel
     if problems := wrong_options(settings):
         raise ConfigurationError(problems)
     return {
-        name: registry.create(name, section, keys[name])
-        for name, section in settings.channels.items()
+        name: registry.create(name, anchored(name, settings), keys[name])
+        for name in settings.channels
     }
-
-
-def channel_options(name: str, settings: Settings) -> BaseModel:
-    """What is set for an open channel, without making the channel itself.
-
-    Raises:
-        NotFound, pydantic.ValidationError: as ``make_channels`` tells of.
-    """
-    return registry.options_model(name).model_validate(settings.channels[name])
-
-
-def wrong_options(settings: Settings) -> list[Problem]:
-    """What is wrong with the sections of the open channels."""
-    return [p for name in settings.channels for p in _problems(name, settings)]
-
-
-def _problems(name: str, settings: Settings) -> Iterator[Problem]:
-    section = settings.channels[name]
-    try:
-        model = registry.options_model(name)
-        model.model_validate(section)
-    except ValidationError as error:
-        yield from explain(error, model, section, at=("channels", name))
-    except NotFound:
-        known = ", ".join(registry.names())
-        yield Problem(
-            f"channels.{name}",
-            keys_of(section),
-            f"没有这个渠道；可用：{known}。",
-            f"There is no such channel; known: {known}.",
-        )
 
 
 def declared(settings: Settings, taxonomy: Taxonomy) -> Mapping[str, Mapping[str, str]]:
@@ -190,14 +158,16 @@ def declared(settings: Settings, taxonomy: Taxonomy) -> Mapping[str, Mapping[str
     problems = [
         problem
         for source, labels in settings.declared.items()
-        for problem in _undeclarable(source, labels, taxonomy)
+        for problem in _undeclarable(source, labels, taxonomy, settings.origins)
     ]
     if problems:
         raise ConfigurationError(problems)
     return settings.declared
 
 
-def _undeclarable(source: str, labels: Mapping[str, str], taxonomy: Taxonomy) -> Iterator[Problem]:
+def _undeclarable(
+    source: str, labels: Mapping[str, str], taxonomy: Taxonomy, origins: Origins
+) -> Iterator[Problem]:
     if source.partition("/")[0] not in registry.names() or "/" not in source:
         known = ", ".join(registry.names())
         yield Problem(
@@ -205,6 +175,7 @@ def _undeclarable(source: str, labels: Mapping[str, str], taxonomy: Taxonomy) ->
             keys_of(labels),
             f"应写成 渠道/账号，渠道为：{known}。",
             f"Write channel/account; channels are: {known}.",
+            origins.source(("declared", source)),
         )
     for facet, value in labels.items():
         classes = taxonomy.facets[facet].classes if facet in taxonomy.facets else {}
@@ -215,6 +186,7 @@ def _undeclarable(source: str, labels: Mapping[str, str], taxonomy: Taxonomy) ->
                 value,
                 f"分类体系里没有；可用：{known}。",
                 f"Not in the taxonomy; known: {known}.",
+                origins.source(("declared", source, facet)),
             )
 
 

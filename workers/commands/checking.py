@@ -6,7 +6,8 @@ from typing import TypeVar
 
 from config.problems import ConfigurationError, Problem
 from config.settings import Settings, load_rules, load_taxonomy, look
-from workers.assembly.wiring import declared, wrong_options
+from workers.assembly.channel_options import wrong_options
+from workers.assembly.wiring import declared
 
 _Found = TypeVar("_Found")
 

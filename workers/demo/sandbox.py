@@ -18,7 +18,8 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP
 
-from config.settings import PREFIX, Settings, load
+from config.origins import PREFIX
+from config.settings import Settings, load
 from models.errors import ShouliError
 from workers.processes import tether
 from workers.processes.environ import without_settings

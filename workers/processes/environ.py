@@ -6,6 +6,6 @@ from collections.abc import Mapping
 
 def without_settings() -> Mapping[str, str]:
     """Ours without the operator's settings, among which are keys and passwords."""
-    from config.settings import PREFIX  # the children import this module, and have no settings
+    from config.origins import PREFIX  # the children import this module, and have no settings
 
     return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from config.problems import ConfigurationError
+from config.settings import load
+from workers.assembly.channel_options import anchored
 from workers.commands.checking import checked
 
 _WRONG = """
@@ -83,3 +85,69 @@ def test_what_is_right_is_given_back(tmp_path: Path) -> None:
     file = tmp_path / "shouli.toml"
     file.write_text("[intake]\nport = 9000\n[desk]\nport = 9001\n")
     assert checked(file, {}).desk.port == 9001
+
+
+def test_a_port_that_mail_and_another_door_would_need_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "shouli.toml"
+    file.write_text('[intake]\nhost = "0.0.0.0"\nport = 9025\n[channels.email]\nport = 9025\n')
+    with pytest.raises(ConfigurationError) as told:
+        checked(file, {})
+    (problem,) = told.value.problems
+    assert (problem.key, problem.value, problem.source) == (
+        "channels.email.port", "9025", str(file),
+    )  # fmt: skip
+    assert problem.zh == "intake.port 也是 9025，两者要各用一个端口。"
+
+
+def test_the_same_port_of_another_address_or_none_is_no_harm(tmp_path: Path) -> None:
+    file = tmp_path / "shouli.toml"
+    file.write_text(
+        '[desk]\nhost = "127.0.0.1"\nport = 9025\n'
+        '[channels.email]\nhost = "192.0.2.1"\nport = 9025\n'
+    )
+    assert checked(file, {}).desk.port == 9025
+
+
+def test_what_is_wrong_with_a_channel_names_the_file_or_variable_it_stands_in(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "shouli.toml"
+    file.write_text('[channels.webchat]\nsurely = 1\n[channels.fax]\nnumber = 1\n'
+                    '[declared."email/complaints"]\ntype = "抱怨"\n')  # fmt: skip
+    with pytest.raises(ConfigurationError) as told:
+        checked(file, {"SHOULI_CHANNELS__EMAIL__MAX_BYTES": "few"})
+    assert {problem.key: problem.source for problem in told.value.problems} == {
+        "channels.webchat.surely": str(file),
+        "channels.fax": str(file),
+        "channels.email.max_bytes": "SHOULI_CHANNELS__EMAIL__MAX_BYTES",
+        "declared.email/complaints.type": str(file),
+    }
+
+
+def test_what_only_repeats_a_wrong_setting_is_not_blamed(tmp_path: Path) -> None:
+    file = tmp_path / "shouli.toml"
+    file.write_text('[channels.email]\nport = "many"\n')
+    with pytest.raises(ConfigurationError) as told:
+        checked(file, {})
+    assert [problem.key for problem in told.value.problems] == ["channels.email.port"]
+
+
+def test_the_files_of_a_channel_are_those_beside_the_settings(tmp_path: Path) -> None:
+    etc, here = tmp_path / "etc", tmp_path / "here"
+    etc.mkdir()
+    here.mkdir()
+    (etc / "shouli.toml").write_text(
+        '[channels.email]\ncertificate = "tls/chain.pem"\nkey = "/srv/key.pem"\n'
+        '[channels.email.relay]\nhost = "smtp.example.com"\nca_file = "ca.pem"\n'
+        '[[channels.email.imap]]\nhost = "imap.example.com"\nusername = "u"\n'
+        'password = "p"\nca_file = "ca.pem"\n'
+    )
+    read = load(etc / "shouli.toml", environ={}, folder=here)
+    email = anchored("email", read)
+    assert email["certificate"] == str(etc / "tls" / "chain.pem")
+    assert email["key"] == "/srv/key.pem"
+    assert email["relay"]["ca_file"] == str(etc / "ca.pem")
+    assert email["imap"][0]["ca_file"] == str(etc / "ca.pem")
+    said = {"SHOULI_CHANNELS__EMAIL__KEY": "k.pem"}
+    told = anchored("email", load(etc / "shouli.toml", environ=said, folder=here))
+    assert told["key"] == str(here / "k.pem")
