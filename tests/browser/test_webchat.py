@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import FilePayload, Page, Route, expect
 
 from models.errors import Temporary
 from models.message import Envelope, Receipt
@@ -176,6 +176,39 @@ async def test_too_long_a_text_is_not_swallowed(page: Page, door: Site) -> None:
     await write(page, "长" * 4001)
     await expect(page.get_by_role("alert")).to_have_text("最多 4000 字，请分几条发送")
     assert len(await page.locator("textarea").input_value()) == 4001
+
+
+async def test_files_that_cannot_go_along_say_why(page: Page, door: Site) -> None:
+    await page.goto(door.url)
+    await expect(page.locator(".state")).to_have_text("已连接")
+    files: list[FilePayload] = [
+        {"name": f"{number}.txt", "mimeType": "text/plain", "buffer": b"x" * min(number, 1)}
+        for number in range(7)
+    ]
+    picker = page.locator("input[type=file]")
+    alert = page.get_by_role("alert")
+    await picker.set_input_files(files[:1])
+    await expect(alert).to_have_text("0.txt 是空文件")
+    await picker.set_input_files(files[1:])
+    await expect(alert).to_have_text("一次最多 5 个文件")
+    await expect(page.get_by_role("button", name="去掉")).to_have_count(5)
+    await page.get_by_role("button", name="去掉 5.txt").click()
+
+    arrives = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await arrives.wait()
+        await route.continue_()
+
+    await page.route("**/files?*", hold)
+    await picker.set_input_files(files[6])
+    await write(page, "见附件")
+    await expect(alert).to_have_text("文件还在上传，请稍候再发送")
+    arrives.set()
+    await expect(page.get_by_role("button", name="去掉 6.txt")).to_be_visible()
+    await page.locator(".write textarea").press("Enter")
+    await expect(page.locator(".mine .mark")).to_have_text("✓ 已收到")
+    await expect(alert).to_be_hidden()
 
 
 async def test_a_file_is_sent_and_seen(page: Page, door: Site) -> None:

@@ -1,4 +1,5 @@
 const TYPED_MS = 5_000; // how long we believe that the other side does
+const MOST_FILES = 5; // what the server takes with one message
 
 function element(name, attributes, ...children) {
   const made = document.createElement(name);
@@ -134,8 +135,10 @@ class View {
   // -- files ----------------------------------------------------------------------
 
   async attach(files) {
-    for (const file of files) {
-      if (!this.chat.most || this.files.length >= 5) return;
+    // A browser empties its own list when the field is cleared or the event is over.
+    for (const file of [...files]) {
+      if (!this.chat.most) return;
+      if (this.files.length >= MOST_FILES) return this.warn(t.many(MOST_FILES));
       if (file.size > this.chat.most) {
         this.warn(t.big(Math.floor(this.chat.most / 1048576)));
         continue;
@@ -149,9 +152,9 @@ class View {
         Object.assign(entry, await this.chat.upload(file));
         const drop = element("button", { type: "button", "aria-label": t.drop(entry.name), onclick: () => this.unattach(entry, chip) }, icon(CROSS));
         chip.replaceChildren(element("span", {}, entry.name), drop);
-      } catch {
+      } catch (refusal) {
         this.unattach(entry, chip);
-        this.warn(t.lost_file(file.name));
+        this.warn(refusal.message === "file_empty" ? t.empty_file(file.name) : t.lost_file(file.name));
       }
     }
     this.field.focus({ preventScroll: true });
@@ -285,7 +288,8 @@ class View {
     const long = [...text].length > this.chat.maxText;
     this.warn(long ? t.too_long(this.chat.maxText) : "");
     const ready = this.files.every((file) => file.id);
-    if ((!text && !this.files.length) || long || !ready) return;
+    if ((!text && !this.files.length) || long) return;
+    if (!ready) return this.warn(t.unready);
     this.unwrite();
     const files = this.files.map(({ id, name, size }) => ({ id, name, size }));
     this.files = [];
