@@ -187,7 +187,7 @@ class Transfers:
                 row = await locked(tx, decision.ticket_id)
                 if row["epoch"] != decision.epoch:
                     return False
-                offer = await _offered(tx, row["id"], lambda o: o["skill"] is not None)
+                offer = await _offered(tx, row["id"], lambda o: _wants(o, decision.skill_class))
                 why = {"by": "transfer", "rules_version": decision.rules_version}
                 await _hand(tx, row, offer, decision.agent_id, why)
         except Conflict:
@@ -233,6 +233,14 @@ async def _offered(tx: Tx, ticket_id: str, theirs: Callable[[Fields], bool]) -> 
     if offer is None or not theirs(offer):
         raise Conflict("this ticket is not offered any more; look at it again")
     return offer
+
+
+def _wants(offer: Fields, skill_class: str) -> bool:
+    """Whether an offer is to those whom the router looked for.
+
+    The ticket's epoch does not tell: it is its owner's as before, whatever they offer of it.
+    """
+    return offer["skill"] is not None and load_needs(offer["needs"]).skill_class == skill_class
 
 
 async def _able(tx: Tx, agent_id: str, to: str | None, skill: str | None) -> Sequence[str]:

@@ -128,7 +128,9 @@ async def agent(
     return agent_id
 
 
-async def decision(store: Store, ticket_id: str, agent_id: str) -> Decision:
+async def decision(
+    store: Store, ticket_id: str, agent_id: str, skill_class: str = ""
+) -> Decision:
     ticket = await store.tickets.get(ticket_id)
     return Decision(
         ticket_id=ticket_id,
@@ -140,6 +142,7 @@ async def decision(store: Store, ticket_id: str, agent_id: str) -> Decision:
         rules_version="1",
         sticky=False,
         candidates=(Candidate(agent_id, "chosen"),),
+        skill_class=skill_class,
     )
 
 

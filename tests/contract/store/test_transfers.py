@@ -14,6 +14,7 @@ from tests.fakes import FakeClock
 
 EFFECTS = {offering.TIMER: transfers.expire}
 PAYMENT = Needs(required=(("domain:支付", 1),))
+INVOICES = Needs(required=(("domain:发票", 1),))
 
 
 async def used(store: Store, *people: str) -> list[int]:
@@ -133,10 +134,22 @@ async def test_the_router_finds_who_has_the_skill_and_the_sender_has_it_until_th
     (asked,) = await store.transfers.wanted(5, ["live"])
     assert (asked.needs, asked.excluded) == (PAYMENT, {giver})
     assert await store.transfers.wanted(5, ["mail"]) == []
-    stale = await decision(store, ticket_id, expert)
-    assert await store.transfers.give(stale)
+    found = await decision(store, ticket_id, expert, asked.skill_class)
+    assert await store.transfers.give(found)
     assert await owner(store, ticket_id) == expert
-    assert not await store.transfers.give(stale)
+    assert not await store.transfers.give(found)
+
+
+async def test_who_was_found_for_another_skill_is_not_given_it(store: Store) -> None:
+    ticket_id, giver = await owned(store)
+    expert = await agent(store, "han", {"domain:支付": 3})
+    await agent(store, "lu", {"domain:发票": 3})
+    await store.transfers.offer(ticket_id, giver, 600.0, skill="domain:支付", needs=PAYMENT)
+    found = await decision(store, ticket_id, expert, PAYMENT.skill_class)
+    await store.transfers.withdraw(ticket_id, giver)
+    await store.transfers.offer(ticket_id, giver, 600.0, skill="domain:发票", needs=INVOICES)
+    assert not await store.transfers.give(found)
+    assert await owner(store, ticket_id) == giver
 
 
 async def test_what_leaves_its_owners_hands_is_on_offer_no_longer(store: Store) -> None:
