@@ -11,7 +11,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from models.errors import Permanent, ShouliError, StorageFull, Temporary
+from models.errors import ShouliError, StorageFull, Temporary
 
 
 @contextmanager
@@ -20,8 +20,8 @@ def translated() -> Iterator[None]:
 
     Raises:
         StorageFull: the disk is full.
-        Temporary: it is locked, damaged or out of reach, or has no tables yet.
-        Permanent: it refuses the connection.
+        Temporary: it is locked, damaged or out of reach, has no tables yet, or refuses us. That
+            is mended at the server, and nothing that came in must be given up for it.
     """
     try:
         yield
@@ -67,7 +67,7 @@ def give_up_silent_peers(engine: Engine) -> None:
 
 def _told(error: Exception) -> ShouliError | None:
     """What an error of the database means to callers; None for one that is a fault of ours."""
-    if isinstance(error, PoolTimeout | OSError):
+    if isinstance(error, PoolTimeout | OSError) or _is_of_asyncpg(error):
         return Temporary(f"the database cannot be reached: {error}")
     # ``insert_new`` goes past SQLAlchemy.
     if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
@@ -85,9 +85,17 @@ def _told(error: Exception) -> ShouliError | None:
     lost = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
     if lost or state[:2] in _PASSING:
         return Temporary(f"the database is not available: {error.orig}")
-    if state[:2] in _REFUSED:
-        return Permanent(f"the database refuses the connection, check its URL: {error.orig}")
+    if state.startswith(_REFUSED):
+        return Temporary(f"the database refuses us, check its URL and rights: {error.orig}")
     return None
+
+
+def _is_of_asyncpg(error: Exception) -> bool:
+    """Whether a connection ended while it was being set up, of which SQLAlchemy wraps nothing.
+
+    Known by its name: whoever has SQLite need not load the driver.
+    """
+    return type(error).__module__.startswith("asyncpg.")
 
 
 _NO_TABLES = (
@@ -118,9 +126,10 @@ _FILE = ((_DISK, _NO_FILE), (_SPOILT, _SPOILT_FILE))
 
 _FULL = ("database or disk is full", "no space left", "disk full")
 
-_PASSING = frozenset({"08", "40", "53", "57"})
+_PASSING = frozenset({"08", "40", "53", "55", "57", "58"})
 """Classes of SQLSTATE that pass by themselves: lost connections, deadlocks and serialisation
-failures, too many connections or too little memory, a server that starts or stops."""
+failures, too many connections or too little memory, a database that is closed for a while, a
+server that starts or stops, a disk that fails."""
 
 _WATCH = {
     "TCP_KEEPIDLE": 10,
@@ -134,5 +143,5 @@ sent may stay unacknowledged."""
 _READ_ONLY = "25006"
 """A statement that writes met a standby, or a primary that has become one."""
 
-_REFUSED = frozenset({"28", "3D"})
-"""A wrong password, a database that does not exist."""
+_REFUSED = ("28", "3D", "42501")
+"""A wrong password, a database that does not exist, rights that are not granted."""

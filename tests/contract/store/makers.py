@@ -128,9 +128,7 @@ async def agent(
     return agent_id
 
 
-async def decision(
-    store: Store, ticket_id: str, agent_id: str, skill_class: str = ""
-) -> Decision:
+async def decision(store: Store, ticket_id: str, agent_id: str, skill_class: str = "") -> Decision:
     ticket = await store.tickets.get(ticket_id)
     return Decision(
         ticket_id=ticket_id,

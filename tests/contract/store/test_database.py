@@ -7,6 +7,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import asyncpg
 import pytest
 from sqlalchemy import make_url
 
@@ -45,9 +46,51 @@ async def test_a_wrong_password_is_said_to_be_one(
     postgres: PostgresServer, postgres_url: str
 ) -> None:
     nobody = opened(postgres_url.replace(postgres.password, "wrong"))
-    with pytest.raises(Permanent, match="check its URL"):
+    with pytest.raises(Temporary, match="check its URL"):
         await nobody.events.last()
     await nobody.close()
+
+
+@pytest.mark.parametrize(
+    "refuse",
+    [
+        "ALTER ROLE guest NOLOGIN",
+        'ALTER DATABASE "{}" ALLOW_CONNECTIONS false',
+        'REVOKE CONNECT ON DATABASE "{}" FROM PUBLIC',
+    ],
+)
+async def test_who_is_not_let_in_tries_again(
+    postgres: PostgresServer, postgres_url: str, refuse: str
+) -> None:
+    """For an error that stays, a message would be parked and the clock would end."""
+    name = postgres_url.rpartition("/")[2]
+    async with postgres.connected() as admin:
+        await admin.execute("CREATE ROLE guest LOGIN PASSWORD 'x'")
+        try:
+            await admin.execute(refuse.format(name))
+            guest = opened(postgres_url.replace(f"postgres:{postgres.password}", "guest:x"))
+            with pytest.raises(Temporary, match=r"not available|check its URL and rights"):
+                await guest.events.last()
+            await guest.close()
+        finally:
+            await admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+            await admin.execute("DROP ROLE guest")
+
+
+async def test_a_connection_that_ends_while_it_is_made_is_made_again(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_up = asyncpg.Connection.set_type_codec
+
+    async def ended(line: asyncpg.Connection, *told: object, **more: object) -> None:
+        line.terminate()  # as the server does when an administrator ends every session
+        await set_up(line, *told, **more)
+
+    monkeypatch.setattr(asyncpg.Connection, "set_type_codec", ended)
+    store = opened(postgres_url)
+    with pytest.raises(Temporary, match="connection is closed"):
+        await store.events.last()
+    await store.close()
 
 
 async def test_a_server_that_does_not_listen_is_tried_again() -> None:
