@@ -48,7 +48,6 @@ class Api:
         seconds, url = options.timeout_seconds, options.base_url
         self.token = token
         self._own = _place(url)
-        self._timeout = aiohttp.ClientTimeout(total=seconds)
         # Without the library's own retries: one after a dropped socket may say it twice.
         self.client = AsyncWebClient(token, base_url=url, timeout=seconds, retry_handlers=[])
         patient = [AsyncRateLimitErrorRetryHandler(max_retry_count=5)]
@@ -139,8 +138,12 @@ class Api:
             self._reader.conversations_replies,
             channel=place, ts=thread, oldest=f"{since:.6f}", limit=200,
         )  # fmt: skip
-        async for message in _pages(call, "messages"):
-            yield message
+        try:
+            async for message in _pages(call, "messages"):
+                yield message
+        except SlackApiError as error:
+            if _word(error.response) != "thread_not_found":  # what opened it was deleted since
+                raise
 
 
 def _place(url: str) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from channels.slack.receiving import from_history
 from models.errors import Conflict, Temporary
 from models.message import Envelope
 from models.ports import Door
+from models.store.ground.leases import Held
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -70,18 +71,20 @@ class Backfill:
         Raises:
             Temporary, Conflict, SlackClientError: not this time.
         """
-        name = f"slack:{self._options.account}"
-        store, seconds = self._door.store, self._options.backfill_seconds
-        held = await store.leases.take(name, self._holder, seconds * 3)
+        held = await self._lease()
         if held is None or not self._hears():
             self._whole = False  # somebody else notes it, or there is a gap just now
             return
-        now = self._door.clock()
-        heard = await store.cursors.get("slack", self._options.account)
+        now, cursors = self._door.clock(), self._door.store.cursors
+        heard = await cursors.get("slack", self._options.account)
         if heard is not None and not self._whole:
             await self._read(float(heard) - _OVERLAP_SECONDS)
         self._whole = True
-        await store.cursors.move("slack", self._options.account, now, held)
+        await cursors.move("slack", self._options.account, now, held)
+
+    async def _lease(self) -> Held | None:
+        name, seconds = f"slack:{self._options.account}", 3 * self._options.backfill_seconds
+        return await self._door.store.leases.take(name, self._holder, seconds)
 
     async def _read(self, since: float) -> None:
         count, together = 0, list[Envelope]()
@@ -101,12 +104,15 @@ class Backfill:
         now = self._door.clock()
         keys = await self._door.store.conversations.open_keys("slack", self._options.account)
         async for place in self._api.places():
+            # Many channels take minutes: another process would begin anew, and neither get done.
+            await self._lease()
             threads = {ts for key in keys if (ts := _thread(key, str(place["id"])))}
             async for message in self._api.history(str(place["id"]), since):
                 yield from_history(self._options, who, place, message, now)
                 if message.get("reply_count"):
                     threads.add(str(message["ts"]))
             for ts in sorted(threads):
+                await self._lease()
                 async for message in self._api.replies(str(place["id"]), ts, since):
                     yield from_history(self._options, who, place, message, now)
 

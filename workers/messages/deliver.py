@@ -25,11 +25,11 @@ _ATTEMPT_SECONDS = 90.0
 _LOOK_SECONDS = 1.0
 """How often new answers are looked for while slow ones are still being sent."""
 
-_AGAIN_SECONDS, _LONGEST_PAUSE = 60.0, 900.0
+_AGAIN_SECONDS, _LONGEST_PAUSE = 5.0, 900.0
 """Before what certainly was not sent is tried for the second time, twice as long each time, and
-at most."""
+at most; longer where the channel says so."""
 
-_MAX_ATTEMPTS = 20
+_MAX_ATTEMPTS = 24
 """Then it has failed, which its agent sees: after four hours, of what is out of reach."""
 
 NO_ADDRESS = "没有可回复的地址 / There is no address to answer"
@@ -49,7 +49,7 @@ def _spelled(message: OutboundMessage, channel: Channel) -> OutboundMessage:
 
 def _pause(message: OutboundMessage) -> float:
     """Seconds until an answer is tried again that has been tried so often."""
-    return min(_AGAIN_SECONDS * 2.0 ** max(message.attempts - 1, 0), _LONGEST_PAUSE)
+    return min(_AGAIN_SECONDS * 2.0 ** (message.attempts - 1), _LONGEST_PAUSE)
 
 
 class Deliverer:
@@ -157,14 +157,14 @@ class Deliverer:
         except NotFound as error:
             return SendResult("failed", error=f"附件已不存在 / A file is gone: {error}")
         except Temporary as error:
-            result = SendResult("retry", error=str(error), retry_after=_pause(message))
+            result = SendResult("retry", error=str(error))
         except Exception as error:  # noqa: BLE001  whatever broke, it may have been sent before it broke
             _log.exception("sending broke", outbound=message.id, channel=message.channel)
             name = type(error).__name__
             told = f"发送时出错，详见日志（{name}） / Sending broke, see the log ({name})"
-            result = SendResult("unknown", error=told)
-            if channel.repeatable:
-                result = SendResult("retry", error=result.error, retry_after=_pause(message))
-        if result.state == "retry" and message.attempts >= _MAX_ATTEMPTS:
+            result = SendResult("retry" if channel.repeatable else "unknown", error=told)
+        if result.state != "retry":
+            return result
+        if message.attempts >= _MAX_ATTEMPTS:
             return SendResult("failed", error=result.error)
-        return result
+        return replace(result, retry_after=max(result.retry_after, _pause(message)))

@@ -30,6 +30,7 @@ class Workspace(SlackEvents):
     def __init__(self) -> None:
         self.history: list[dict[str, Any]] = []
         self.replies: list[dict[str, Any]] = []
+        self.deleted: set[str] = set()
         self.file: web.Response | None = None
 
     def answers(self, asked: Asked) -> Any:
@@ -48,8 +49,7 @@ class Workspace(SlackEvents):
                 found = [m for m in here if float(m["ts"]) > oldest]
                 return {"ok": True, "messages": found}
             case "conversations.replies":
-                thread = [m for m in self.replies if m["thread_ts"] == asked.fields["ts"]]
-                return {"ok": True, "messages": [m for m in thread if float(m["ts"]) > oldest]}
+                return self._thread(asked.fields["ts"], oldest)
             case "photo.jpg":
                 assert asked.headers["Authorization"] == f"Bearer {BOT}"
                 return web.Response(body=b"jpeg", content_type="image/jpeg")
@@ -61,6 +61,12 @@ class Workspace(SlackEvents):
             case "files.completeUploadExternal":
                 return {"ok": True, "files": [{"id": "F9"}]}
         return super().answers(asked)
+
+    def _thread(self, ts: str, oldest: float) -> Any:
+        if ts in self.deleted:
+            return {"ok": False, "error": "thread_not_found"}
+        thread = [m for m in self.replies if m["thread_ts"] == ts]
+        return {"ok": True, "messages": [m for m in thread if float(m["ts"]) > oldest]}
 
 
 class Place:
@@ -279,6 +285,50 @@ async def test_a_limit_on_reading_history_is_honoured(place: Any) -> None:
     await step(made)
     await made.house.work()
     assert [text for _, text in await made.house.said()] == ["话1"]
+
+
+async def test_a_thread_whose_first_word_was_deleted_keeps_nobody_else_unheard(
+    place: Any,
+) -> None:
+    made = await place()
+    house, workspace = made.house, made.workspace
+    await house.store.cursors.move("slack", "slack", T0)
+    opened = {"type": "event_callback", "team_id": "T1", "event_id": "E1"}
+    event = {**message(0), "channel": "C1", "channel_type": "channel"}
+    assert (await sent(house, {**opened, "event": event}))[0] == 200
+    await house.work()
+    workspace.deleted = {f"{T0}.000000"}
+    workspace.history = [message(600, reply_count=1)]
+    workspace.replies = [message(610, thread_ts=f"{T0 + 600}.000000")]
+    house.clock.ahead = T0 + 900 - time.time()
+    await step(made)
+    await house.work()
+    assert [text for _, text in await house.said()] == ["话0", "话600", "话610"]
+    assert await house.store.cursors.get("slack", "slack") > T0
+
+
+async def test_who_reads_for_long_keeps_the_right_to_note_it(
+    place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await place()
+    house, other = made.house, "another process"
+    await house.store.cursors.move("slack", "slack", T0)
+    made.workspace.history = [message(1)]
+    house.clock.ahead = T0 + 900 - time.time()
+    began = time.time()
+    ahead = 0.0
+
+    async def slowly(asked: Any) -> Any:
+        """Each question takes longer than a third of the lease, and somebody waits for it."""
+        nonlocal ahead
+        ahead += 400.0
+        await house.store.leases.take("slack:slack", other, 900.0)
+        return Workspace.answers(made.workspace, asked)
+
+    monkeypatch.setattr(house.store.db, "_clock", lambda: began + ahead, raising=True)
+    monkeypatch.setattr(made.workspace, "answers", slowly)
+    await step(made)
+    assert await house.store.cursors.get("slack", "slack") > T0
 
 
 async def test_only_one_process_notes_how_far_was_heard(place: Any) -> None:
