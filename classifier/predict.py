@@ -242,11 +242,7 @@ class Classifier:
             least = floor.spec.sets.get(facet)
             if least is None:
                 continue
-            reason = Reason(
-                kind="floor",
-                text=f"{floor.spec.zh}：{floor.phrase} / {floor.spec.en}: {floor.phrase}",
-                weight=1.0,
-            )
+            reason = Reason(kind="floor", text=floor.spec.says(floor.phrase), weight=1.0)
             changes: dict[str, object] = {"reasons": (reason, *label.reasons), "accepted": True}
             if not at_least(spec, label.value, least):
                 changes |= {

@@ -293,13 +293,58 @@ def code_points(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
+_FOREIGN = re.compile(
+    "[\u3040-\u30ff\uac00-\ud7af\u0370-\u052f\u0590-\u05ff\u0620-\u064a\u0900-\u097f\u0e00-\u0e7f]"
+)
+"""Letters of who does not write Chinese: kana, Hangul, Greek, Cyrillic, Hebrew, Arabic, Thai,
+Devanagari. Tibetan, Mongolian and Yi are none: who writes them in China reads Chinese as well."""
+
+_UYGHUR = re.compile("[\u06c6-\u06c8\u06cb\u06d0\u06d5]")
+"""Arabic letters that Arabic itself does not have."""
+
+_ANY_LATIN = re.compile("[a-z\u00c0-\u024f\u1e00-\u1eff]")
+
+_PINYIN = re.compile(
+    r"(?:(?:zh|ch|sh|[bpmfdtnlgkhjqxrzcsyw])?"
+    r"(?:[iu]ang|iong|[aeio]ng|i[ae]n|iao|ua[in]|[ae][in]|[ao]o|ou|[iu]n|i[aeu]|u[aeio]|er|[aeiouv]))+"
+)
+_PINYIN_WORDS = 3
+_SENTENCE = 12
+"""Letters: fewer may be a name or the number of something."""
+
+
 def language(text: str) -> str:
-    """A cheap guess: “zh”, “en”, or “und” where it is neither or cannot be told."""
-    return language_of(_compatible(text[:_SAMPLE]).lower())
+    """A cheap guess: “zh”, also in pinyin, “en”, or “und” where it cannot be told.
+
+    A language that is none of both is “und-Latn” or, in other letters, “und-Zzzz” (BCP 47).
+    """
+    normal = _compatible(text[:_SAMPLE]).lower()
+    guess = language_of(normal)
+    if guess != "zh" and _is_pinyin(normal):
+        return "zh"
+    return _foreign(normal) if guess == "und" else guess
+
+
+def _is_pinyin(sample: str) -> bool:
+    """Chinese without Chinese keys: “wo de kuaidi hai mei dao”."""
+    written = re.findall("[a-z]+", sample)
+    english = len(_ENGLISH.findall(sample))
+    return (
+        len(written) >= _PINYIN_WORDS
+        and english * 2 < len(written)
+        and all(_PINYIN.fullmatch(word) for word in written)
+    )
+
+
+def _foreign(sample: str) -> str:
+    han = len("".join(_IDEOGRAPHS.findall(sample)))
+    if len(_FOREIGN.findall(sample)) > han and not _UYGHUR.search(sample):
+        return "und-Zzzz"
+    return "und-Latn" if len(_ANY_LATIN.findall(sample)) >= max(_SENTENCE, 4 * han) else "und"
 
 
 def language_of(normal: str) -> str:
-    """As ``language``, of a text that is normalised already."""
+    """“zh”, “en” or “und”, of a text that is normalised already: what the classifier learns by."""
     sample = normal[:_SAMPLE]
     latin = len("".join(_LATIN.findall(sample)))
     han = other = 0

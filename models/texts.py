@@ -68,8 +68,11 @@ class Said(NamedTuple):
 
 
 def language_of(lang: str) -> Language:
-    """Chinese for who writes Chinese or nothing that can be told; else English."""
-    return "zh" if lang.partition("-")[0].lower() in {"zh", "und", ""} else "en"
+    """Chinese for who writes Chinese or nothing that can be told; else English.
+
+    “und-Latn” is told: it is some language in Latin letters.
+    """
+    return "zh" if lang.lower() in {"und", ""} or lang.partition("-")[0].lower() == "zh" else "en"
 
 
 _Format = Callable[[datetime, str], str]

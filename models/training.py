@@ -78,6 +78,17 @@ class FloorSpec(BaseModel):
         (), description="Phrases that have one of the words in them and mean something else."
     )
     sets: dict[str, str] = Field(description="Facet to the class it is at least.")
+    asked: bool = Field(
+        True, description="Whether such a customer is asked afterwards how satisfied they are."
+    )
+
+    def says(self, phrase: str) -> str:
+        """As a label's reason: what it is, and the phrase that set it off."""
+        return f"{self.zh}：{phrase} / {self.en}: {phrase}"
+
+    def spoke(self, reason: str) -> bool:
+        """Whether a label's reason is one that this floor gave."""
+        return reason.startswith(f"{self.zh}：")
 
 
 _WORD = re.compile("[\u4e00-\u9fd5]{2,20}")

@@ -11,7 +11,7 @@ from classifier.text import Text
 from models.errors import Permanent, Temporary
 from models.ticket import Label, Labels
 from models.training import ClassSpec, FacetSpec, Taxonomy
-from workers.learning.serving import Serving
+from workers.learning.serving import Serving, text_of
 
 TAXONOMY = Taxonomy(
     version="t",
@@ -85,6 +85,21 @@ async def test_a_text_that_breaks_the_classifier_goes_to_people_alone(serving: S
     found = serving.classify([ticket("发票"), ticket("☠"), ticket("退款")])
     assert [labels.abstained for labels, _ in found] == [False, True, False]
     assert next(language for _, language in found) == "zh"
+
+
+@pytest.mark.parametrize(
+    ("shown", "said"),
+    [
+        ("[表情 / Sticker]", ""),
+        ("[位置 / Location] 天安门 39.9, 116.4", "天安门 39.9, 116.4"),
+        ("包裹没到\n[语音，请在钉钉里查看 / see it in DingTalk]", "包裹没到"),
+        ("[微笑] 订单 [A / B", "[微笑] 订单 [A / B"),
+    ],
+)
+def test_what_a_channel_wrote_for_what_has_no_words_is_not_the_customers(
+    shown: str, said: str
+) -> None:
+    assert text_of(ticket(shown)).text == said
 
 
 async def test_without_a_bundle_everything_goes_to_people(serving: Serving) -> None:

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from models.texts import Language, spoken
+from models.texts import Language, language_of, spoken
 
 
 def at(text: str, zone: str) -> float:
@@ -40,3 +40,12 @@ def test_today_is_today_where_the_centre_is() -> None:
     later = now + 3600.0
     assert spoken(later, now, ZoneInfo("Asia/Shanghai"), "en") == "00:30 on 28 Nov (Beijing time)"
     assert spoken(later, now, ZoneInfo("UTC"), "en") == "16:30 today (UTC)"
+
+
+@pytest.mark.parametrize(
+    ("lang", "told"),
+    [("zh-Hant-HK", "zh"), ("und", "zh"), ("", "zh"), ("en-GB", "en"), ("fr", "en"),
+     ("und-Latn", "en"), ("und-Zzzz", "en")],
+)  # fmt: skip
+def test_who_reads_no_chinese_is_told_in_english(lang: str, told: str) -> None:
+    assert language_of(lang) == told

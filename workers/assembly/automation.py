@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
-from config.settings import Settings, load_texts
+from config.settings import Settings, load_taxonomy, load_texts
 from desk.rating import Links
 from models.ports import EndsInSilence
 from models.store.complaints import calling_back, improvements, incidents
@@ -82,8 +82,9 @@ def _voices(settings: Settings) -> tuple[Surveying, Notifying, IdleChats]:
     when = When(settings.quiet.period, ZoneInfo(settings.hours.time_zone))
     base = settings.satisfaction.link_base
     link = Links(survey_secret(settings), base).address if base else None
+    grave = [floor for floor in load_taxonomy(settings).floors.values() if not floor.asked]
     return (
-        Surveying(settings.satisfaction, when, wording, link),
+        Surveying(settings.satisfaction, when, wording, link, grave),
         Notifying(settings.progress, when, wording),
         IdleChats(silences(settings), wording),
     )

@@ -13,10 +13,11 @@ from models.store.dialogue.conversations import append
 from models.store.dialogue.surveys import Asked, Survey, Terms, ask
 from models.store.effects.followers import Follower
 from models.store.effects.timers import Timer, set_timer
-from models.store.ground.database import Event, Tx
+from models.store.ground.database import Event, Fields, Tx
 from models.tables import ticket
 from models.texts import Language, Said
-from models.ticket import TicketState
+from models.ticket import Labels, TicketState
+from models.training import FloorSpec
 from workers.dialogue.quiet_hours import after_quiet
 from workers.dialogue.wording import Wording
 
@@ -50,12 +51,17 @@ class Surveying:
         when: When,
         wording: Wording,
         link: Callable[[str], str] | None,
+        grave: Sequence[FloorSpec] = (),
     ) -> None:
-        """``link``: the address of a survey's page, where there is one."""
+        """``link``: the address of a survey's page, where there is one.
+
+        ``grave``: floors after which nobody is asked by themselves.
+        """
         self._settings = settings
         self._when = when
         self._wording = wording
         self._link = link
+        self._grave = grave
         self._terms = Terms(
             settings.every_days * _DAY, settings.valid_days * _DAY, dict(settings.keys)
         )
@@ -85,12 +91,20 @@ class Surveying:
         if later > tx.now:
             await set_timer(tx, ASK, timer.subject, later)
             return
-        lane = select(ticket.c.lane).where(ticket.c.id == timer.subject)
-        by_mail = (await tx.conn.execute(lane)).scalar_one_or_none() == Lane.MAIL
+        about = select(ticket.c.lane, ticket.c.labels).where(ticket.c.id == timer.subject)
+        found = (await tx.conn.execute(about)).one_or_none()
+        if found is None or self._is_grave(found.labels):
+            return
+        by_mail = found.lane == Lane.MAIL
         asked = await ask(tx, timer.subject, self._terms, by_mail=by_mail)
         if asked is not None:
             await self._wording.refresh_within(tx.conn)
             await self._say(tx, asked)
+
+    def _is_grave(self, labels: Fields | None) -> bool:
+        facets = Labels.model_validate(labels).facets if labels else {}
+        reasons = [reason.text for label in facets.values() for reason in label.reasons]
+        return any(floor.spoke(reason) for floor in self._grave for reason in reasons)
 
     async def _say(self, tx: Tx, asked: Asked) -> None:
         survey = asked.survey

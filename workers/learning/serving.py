@@ -1,6 +1,7 @@
 """The classifier that serves: the champion of the bundle table, reloaded when it changes."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -73,7 +74,7 @@ class Serving:
     def classify(self, tickets: Sequence[Unlabelled]) -> list[tuple[Labels, str]]:
         """Labels and language of each ticket. Without a bundle, everything goes to people."""
         found = self._labels([text_of(ticket) for ticket in tickets])
-        languages = [language(f"{t.subject} {t.text}") for t in tickets]
+        languages = [language(f"{t.subject} {said_in(t)}") for t in tickets]
         return list(zip(found, languages, strict=True))
 
     def unknown(self, texts: Sequence[Text]) -> tuple[str, list[float | None]]:
@@ -116,7 +117,16 @@ def text_of(ticket: Unlabelled) -> Text:
     """What the classifier is given of a ticket."""
     if ticket.troubled:
         return Text("")
-    return Text(ticket.text, ticket.subject, CHANNEL_OF_LANE.get(ticket.lane, ""))
+    return Text(said_in(ticket), ticket.subject, CHANNEL_OF_LANE.get(ticket.lane, ""))
+
+
+_NOTED = re.compile(r"^\[[^\[\]\n]{1,60} / [^\[\]\n]{1,60}\]", re.MULTILINE)
+"""“[表情 / Sticker]”: what a channel writes for what has no words, in both languages."""
+
+
+def said_in(ticket: Unlabelled) -> str:
+    """What the customer wrote, without what a channel wrote for them."""
+    return _NOTED.sub("", ticket.text).strip()
 
 
 def ready(bundle: Bundle, taxonomy: Taxonomy) -> Classifier:

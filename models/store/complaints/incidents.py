@@ -17,6 +17,7 @@ from models.store.effects.timers import Timer, set_timer
 from models.store.ground.database import Database, Fields, Tx
 from models.store.ground.idempotency import Key, earlier, keep
 from models.tables import agent, incident, incident_member, incident_text, ticket
+from models.texts import language_of
 
 TELL = "incident.tell"
 """The kind of timer by which an incident's members are written to."""
@@ -170,7 +171,8 @@ async def tell(tx: Tx, fired: Timer) -> None:
 
 async def _write_to(tx: Tx, row: Fields, words: Fields) -> str:
     """People wrote and approved it, but for everybody: it answers nobody's own question."""
-    own, other = ("zh", "en") if row["lang"] in {"zh", "und"} else ("en", "zh")
+    own = language_of(row["lang"])
+    other = "en" if own == "zh" else "zh"
     outbound_id, _ = await append(
         tx,
         conversation_id=row["conversation_id"],

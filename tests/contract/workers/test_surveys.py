@@ -8,13 +8,14 @@ import pytest
 from aiohttp import ClientSession, web
 from sqlalchemy import select, update
 
+from config.settings import load_taxonomy
 from desk.rating import Links, RatingPage
 from models.message import Lane
 from models.satisfaction import Answer, Score
 from models.store import Store
 from models.store.dialogue.surveys import Survey
-from models.tables import conversation, outbound
-from models.ticket import TicketState
+from models.tables import conversation, outbound, ticket
+from models.ticket import Label, Labels, Reason, TicketState
 from tests.contract.store.makers import agent, envelope
 from tests.contract.workers.system import (
     MAIL,
@@ -30,6 +31,7 @@ from workers.dialogue.surveying import ASK, Surveying, When, scores
 from workers.messages.deliver import Deliverer
 
 HOUR = 3600.0
+SAFETY = load_taxonomy(SETTINGS).floors["safety"]
 
 
 class Centre:
@@ -42,7 +44,7 @@ class Centre:
         settings = SETTINGS.satisfaction.model_copy(update=both | options)
         when = When("21:00-08:00", ZoneInfo("Asia/Shanghai"))
         links = Links(b"s" * 32, "https://chat.example.com")
-        self.surveying = Surveying(settings, when, wording(), links.address)
+        self.surveying = Surveying(settings, when, wording(), links.address, [SAFETY])
         self.links = links
 
     async def tick(self, seconds: float = 0.0) -> None:
@@ -97,6 +99,22 @@ async def test_a_customer_is_asked_after_a_while_and_once(centre: Centre) -> Non
     assert "https://chat.example.com/s/" in text
     await centre.tick(HOUR)
     assert len(await centre.told()) == 1
+
+
+async def test_nobody_who_was_hurt_is_asked_how_satisfied_they_are(centre: Centre) -> None:
+    assert not SAFETY.asked
+    for talk, floor in (("hurt", SAFETY), ("robbed", load_taxonomy(SETTINGS).floors["theft"])):
+        centre.clock.pass_(1)
+        found = await centre.resolved(talk=talk)
+        reason = Reason(kind="floor", text=floor.says("…"), weight=1.0)
+        label = Label(value="紧急", confidence=1, accepted=True, by="floor", reasons=(reason,))
+        labels = Labels(facets={"urgency": label}, bundle="b").model_dump(mode="json")
+        async with centre.store.db.write() as tx:
+            here = ticket.c.id == found.id
+            await tx.conn.execute(update(ticket).where(here).values(labels=labels))
+    await centre.tick(121)
+    (text,) = await centre.told()
+    assert found.number in text
 
 
 async def test_nobody_is_asked_at_night(centre: Centre, clock: FakeClock) -> None:
