@@ -4,7 +4,15 @@ from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from aiohttp import web
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
 
 from desk.errors import Refusal
@@ -118,17 +126,24 @@ class Take(Body):
 
 
 class Reply(Body):
-    text: Annotated[Wordy, Field(min_length=1, max_length=20_000)]
-    client_id: ClientId
-    then: Literal["active", "pending", "resolved"] = "active"
+    """Words, files, or both."""
+
     files: Annotated[tuple[Id, ...], Field(max_length=10)] = ()
     """Ids of uploads for this ticket."""
 
+    text: Annotated[Line, Field(max_length=20_000)]
+    client_id: ClientId
+    then: Literal["active", "pending", "resolved"] = "active"
     part: Id | None = None
     """In the conversation of this ticket, which was merged into it."""
 
     seen: Seq | None = None
     """As for ``SetDown``, where ``then`` sets it down."""
+
+    @field_validator("text")
+    @classmethod
+    def _says_something(cls, text: str, info: ValidationInfo) -> str:
+        return text if info.data.get("files") else _wordy(text)
 
 
 class SetDown(Body):

@@ -1,5 +1,6 @@
 """Answers out: one signed POST, and what became of it."""
 
+import base64
 import json
 import time
 from typing import Any
@@ -8,12 +9,18 @@ import aiohttp
 
 from channels.ingest.options import Source
 from channels.ingest.signing import KEY, SIGNATURE, TIMESTAMP, sign
-from models.message import OutboundMessage, SendResult
+from models.message import Attachment, OutboundMessage, SendResult
 from models.platform_api import retry_after
 from models.sending import characters, split
 
 FIRST_RETRY_SECONDS = 30.0
 LONGEST_RETRY_SECONDS = 3600.0
+
+MAX_FILES_BYTES = 15 * 1024 * 1024
+"""Of all files of one answer, before base64 makes them a third longer: they go in one body."""
+
+_SLOWEST = 100_000
+"""Bytes a second that a body with files may take longer by than one without."""
 
 _PASSING = frozenset({408, 425, 429})
 """Refusals that pass by themselves, beside all of 5xx."""
@@ -21,7 +28,7 @@ _PASSING = frozenset({408, 425, 429})
 
 def payload(outbound: OutboundMessage, source: Source) -> bytes:
     """The body of the webhook; the same answer always gives the same bytes."""
-    text = source.template.replace("{text}", outbound.text)
+    text = source.template.replace("{text}", outbound.text) if outbound.text else ""
     said: dict[str, Any] = {
         "id": outbound.id,
         "source": outbound.account,
@@ -34,7 +41,34 @@ def payload(outbound: OutboundMessage, source: Source) -> bytes:
     }
     if source.part_chars is not None:
         said["parts"] = split(text, source.part_chars, characters)
+    if outbound.attachments:
+        said["attachments"] = [_file(file, outbound) for file in outbound.attachments]
     return json.dumps(said, ensure_ascii=False).encode()
+
+
+def _file(file: Attachment, outbound: OutboundMessage) -> dict[str, str]:
+    """A file as what comes in has it (``channels.ingest.body.File``)."""
+    content = base64.b64encode(outbound.files.get(file.sha256 or "", b"")).decode()
+    return {"name": file.name or "file", "type": file.mime, "content": content}
+
+
+def _unfit(outbound: OutboundMessage, source: Source) -> str:
+    """Why an answer cannot go as it is (a sentence), or “”."""
+    if not outbound.attachments:
+        return ""
+    if source.part_chars is not None:
+        return (
+            f"来源“{outbound.account}”发的是短信，带不了文件，什么都没有发"
+            f" / Source “{outbound.account}” sends text messages, which carry no files:"
+            " nothing was sent"
+        )
+    if sum(map(len, outbound.files.values())) > MAX_FILES_BYTES:
+        most = MAX_FILES_BYTES >> 20
+        return (
+            f"文件合计超过 {most} MB，什么都没有发，请分几次发"
+            f" / The files are over {most} MB together: nothing was sent, send them one by one"
+        )
+    return ""
 
 
 async def post(outbound: OutboundMessage, source: Source, seconds: float) -> SendResult:
@@ -44,6 +78,8 @@ async def post(outbound: OutboundMessage, source: Source, seconds: float) -> Sen
     sent again.
     """
     assert source.webhook is not None
+    if problem := _unfit(outbound, source):
+        return SendResult("failed", error=problem)
     body, timestamp = payload(outbound, source), str(int(time.time()))
     headers = {
         "Content-Type": "application/json",
@@ -52,7 +88,7 @@ async def post(outbound: OutboundMessage, source: Source, seconds: float) -> Sen
         SIGNATURE: sign(source.keys[0], timestamp, outbound.id, body),
     }
     pause = min(FIRST_RETRY_SECONDS * 2 ** (outbound.attempts - 1), LONGEST_RETRY_SECONDS)
-    timeout = aiohttp.ClientTimeout(total=seconds)
+    timeout = aiohttp.ClientTimeout(total=seconds + len(body) / _SLOWEST)
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout) as http,

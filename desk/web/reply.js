@@ -110,8 +110,8 @@ export function makeReply(desk, ticketId, follow) {
   });
   /** Sends what is written; ``after`` is what becomes of the ticket with it. */
   const submit = once(async (after) => {
-    if (!text.value.trim()) return text.focus();
     if (files.busy()) return notice(t("reply.busy"), "bad");
+    if (!text.value.trim() && !draft.files.length) return text.focus();
     send.disabled = finish.disabled = true;
     // The same client_id until it is stored: trying again never sends twice.
     await desk.act(async () => {

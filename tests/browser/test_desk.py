@@ -422,6 +422,14 @@ async def test_files_both_ways(page: Page, url: str, house: World) -> None:
     entry = (await house.store.conversations.log(conversation_id, 0))[-1]
     assert [file["name"] for file in entry.attachments] == ["退货单.pdf"]
 
+    alone = {"name": "回单.png", "mimeType": "image/png", "buffer": sent}
+    await page.locator("input[type=file]").set_input_files(alone)
+    await expect(page.get_by_role("button", name="去掉 回单.png")).to_be_visible()
+    await page.get_by_label("答复客户").press("Control+Enter")
+    await expect(ours).to_have_count(2)
+    await expect(ours.last.locator("img.preview")).to_be_visible()
+    await expect(ours.last.locator(".bubble")).to_have_count(0)
+
 
 async def test_an_admin_sees_the_shadow_and_the_drift_by_day(
     house: World, page: Page, url: str

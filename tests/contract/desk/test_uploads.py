@@ -24,6 +24,9 @@ async def test_a_file_goes_out_with_the_answer_and_can_be_fetched(
     assert (file["name"], file["mime"], file["size"]) == ("收据.png", "image/png", len(PNG))
     body = {"text": "请看附件", "client_id": "client-0001", "files": [file["id"]]}
     assert (await desk.post(f"/tickets/{ticket}/reply", body)).status == 201
+    blank = {"text": " ", "client_id": "client-0002", "files": []}
+    refused = await desk.post(f"/tickets/{ticket}/reply", blank)
+    assert (refused.status, refused.json["field"]) == (422, "text")
     message = (await desk.get(f"/tickets/{ticket}")).json["messages"][-1]
     assert [shown["name"] for shown in message["attachments"]] == ["收据.png"]
     at = f"/tickets/{ticket}/messages/{message['id']}/attachments/{file['id']}"
@@ -31,6 +34,19 @@ async def test_a_file_goes_out_with_the_answer_and_can_be_fetched(
     assert got.raw == PNG
     assert got.headers["X-Content-Type-Options"] == "nosniff"
     assert got.headers["Content-Disposition"].startswith("attachment;")
+
+
+async def test_a_file_is_answer_enough(house: World, visit: Visit) -> None:
+    me = await house.person("li")
+    ticket = await house.ticket()
+    await house.give(ticket, me)
+    desk = await visit("li")
+    file = (await put(desk, ticket, "收据.png", PNG)).json
+    body = {"text": "", "client_id": "client-0001", "files": [file["id"]], "then": "resolved"}
+    assert (await desk.post(f"/tickets/{ticket}/reply", body)).status == 201
+    told = (await desk.get(f"/tickets/{ticket}")).json
+    assert told["ticket"]["state"] == "resolved"
+    assert (told["messages"][-1]["text"], len(told["messages"][-1]["attachments"])) == ("", 1)
 
 
 @pytest.mark.parametrize("name", ["../x", "a\\b", "a\nb", "..", ""])

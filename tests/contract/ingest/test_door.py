@@ -1,6 +1,7 @@
 """The signed HTTP door: what it takes, what it refuses and in which words, what it tells later."""
 
 import asyncio
+import base64
 import hashlib
 import hmac
 import importlib.util
@@ -20,9 +21,12 @@ from aiohttp import ClientResponse, ClientSession
 from sqlalchemy import select
 
 from channels import ingest
-from models.message import Lane, OutboundMessage, ReplyRoute
+from channels.ingest.hook import MAX_FILES_BYTES
+from models.message import Attachment, Lane, OutboundMessage, ReplyRoute
 from models.tables import conversation, ticket
+from tests.contract.channels.drivers.ingest import KEY, Ingest
 from tests.contract.channels.house import House, house
+from tests.contract.channels.platform import platform
 
 OLD, NEW = "an old secret of the form", "the new secret of the form"
 PHONE = "the secret of the telephones"
@@ -324,6 +328,38 @@ def answer(**changes: Any) -> OutboundMessage:
 async def test_a_source_without_a_webhook_cannot_be_answered(door: House) -> None:
     result = await door.channel.send(answer(account="phone"))
     assert (result.state, "webhook" in result.error) == ("failed", True)
+
+
+def with_file(size: int, **changes: Any) -> OutboundMessage:
+    file = Attachment(id="f", name="发票.pdf", mime="application/pdf", size=size, sha256="a" * 64)
+    return answer(attachments=[file], files={"a" * 64: b"x" * size}, **changes)
+
+
+def of_source(url: str, **options: Any) -> Any:
+    source = {"secrets": [KEY], "webhook": f"{url}/hook", "template": "【受理】{text}", **options}
+    return ingest.create({"sources": {"form": source}}, b"")
+
+
+@pytest.mark.parametrize(("words", "said"), [("见附件", "【受理】见附件"), ("", "")])
+async def test_an_answer_takes_its_files_along(words: str, said: str) -> None:
+    async with platform(Ingest()) as fake:
+        result = await of_source(fake.url).send(with_file(3, text=words))
+        (sent,) = fake.of("/hook")
+    assert result.state == "sent"
+    assert sent.fields["text"] == said
+    (file,) = sent.fields["attachments"]
+    content = base64.b64encode(b"xxx").decode()
+    assert file == {"name": "发票.pdf", "type": "application/pdf", "content": content}
+
+
+async def test_files_that_cannot_go_along_are_told_of_and_nothing_is_sent() -> None:
+    async with platform(Ingest()) as fake:
+        by_text = await of_source(fake.url, part_chars=70).send(with_file(3))
+        large = await of_source(fake.url).send(with_file(MAX_FILES_BYTES + 1))
+        assert fake.asked == []
+    assert (by_text.state, large.state) == ("failed", "failed")
+    assert "短信" in by_text.error
+    assert "15 MB" in large.error
 
 
 async def test_back_off_doubles_up_to_an_hour(door: House) -> None:

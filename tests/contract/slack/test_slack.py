@@ -179,13 +179,15 @@ async def test_files_are_fetched_with_the_token_from_slack_alone(place: Any) -> 
             await made.channel.fetch("slack", {"url": f"{made.fake.url}/files/photo.jpg"})
 
 
-async def test_an_answer_takes_its_files_along(place: Any) -> None:
+@pytest.mark.parametrize("words", ["见附件", ""])
+async def test_an_answer_takes_its_files_along(place: Any, words: str) -> None:
     made = await place()
     sha = "a" * 64
     file = Attachment(id="f", name="发票.pdf", mime="application/pdf", size=3, sha256=sha)
-    answer = made.workspace.answer("见附件")
+    answer = made.workspace.answer(words)
     result = await made.channel.send(replace(answer, attachments=(file,), files={sha: b"pdf"}))
     assert result.state == "sent"
+    assert len(made.fake.of("/chat.postMessage")) == bool(words)
     assert made.fake.of("/upload")
     (done,) = made.fake.of("files.completeUploadExternal")
     assert done.fields["channel_id"] == "C1"

@@ -168,6 +168,9 @@ async def test_an_answer_takes_its_files_along(bot: Any) -> None:
     assert b"%PDF" in sent.raw
     (said,) = fake.of("/sendMessage")
     assert '"message_id": 55' in said.fields["reply_parameters"]
+    assert (await lent.channel.send(replace(answer, text=""))).state == "sent"
+    assert len(fake.of("/sendMessage")) == 1
+    assert b'"message_id": 55' in fake.of("/sendDocument")[1].raw
 
 
 async def test_a_webhook_of_nonsense_is_refused(bot: Any) -> None:
