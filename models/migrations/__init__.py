@@ -80,15 +80,14 @@ async def ready(db: Database) -> None:
 
     Raises:
         Permanent: as ``check``.
-        Temporary: as ``check``, or it only reads: a standby, or a primary that has become one.
+        Temporary: as ``check``, or it only reads: a standby, a primary that has become one, or a
+            file on a disk that is read-only.
     """
     await check(db)
-    if db.dialect == "sqlite":
-        return
-    async with _answering(), db.read() as conn:
+    async with _answering(), db.write() as tx:
         # Writes nothing, and is refused where nothing can be written: the way by which a lost
         # primary is noticed, so that the next probe comes with other connections.
-        await conn.execute(update(counter).where(false()).values(value=0))
+        await tx.conn.execute(update(counter).where(false()).values(value=0))
 
 
 @asynccontextmanager

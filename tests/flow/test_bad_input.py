@@ -183,6 +183,16 @@ async def test_a_full_disk_is_452_and_503_and_a_retry(
     code, reply = await post(full.smtp_port, CUSTOMER, raw)
     assert (code, reply) == (452, "4.3.1 No room to store mail, try again later")
     await _chat_is_put_off(full, http)
+    async with http.get(f"{full.intake}/readyz") as ready:
+        assert (ready.status, (await ready.json())["code"]) == (503, "storage_full")
+
+    store = make_store(load_settings(environ=strict.environ))
+
+    async def told() -> bool:
+        return any("1000000000 MB" in (one.trouble or "") for one in await store.processes.all())
+
+    await until("the process says so", told)
+    await store.close()
 
 
 async def test_a_database_that_is_down_is_451_and_503_and_then_all_goes_on(

@@ -112,6 +112,17 @@ async def test_a_database_that_is_away_is_told_to_everybody_in_the_group(
     assert await intake.accept([envelope("later")])
 
 
+async def test_a_database_that_does_not_answer_is_not_waited_for(
+    envelopes: FakeEnvelopes, doorbell: FakeDoorbell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.messages.intake.PATIENCE_SECONDS", 0.0)
+    intake = make(envelopes, doorbell)
+    envelopes.gate.clear()
+    with pytest.raises(Temporary, match="does not answer"):
+        await intake.accept([envelope("a")])
+    assert doorbell.rung == []
+
+
 async def test_one_callers_fault_reaches_that_caller_alone(
     envelopes: FakeEnvelopes, doorbell: FakeDoorbell
 ) -> None:

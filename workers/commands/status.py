@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from config.settings import Settings
-from models.migrations import check
+from models.migrations import ready
 from models.store import Store
 from workers.commands.json_lines import print_json
 from workers.commands.terminal import Terminal
@@ -24,11 +24,11 @@ def show(config: Path | None, *, as_json: bool) -> bool:
     """Prints how the system stands; whether all is well.
 
     Raises:
-        ShouliError: the database is out of reach, or not of this program.
+        ShouliError: the database is out of reach, takes no writes, or is not of this program.
     """
 
     async def look(settings: Settings, store: Store) -> Standing:
-        await check(store.db)
+        await ready(store.db)
         return await standing(settings, store)
 
     found = with_store(config, look)

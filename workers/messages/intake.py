@@ -12,6 +12,10 @@ from models.message import Envelope, Receipt
 from models.ports import Doorbell
 from models.store.intake.envelopes import Envelopes
 
+PATIENCE_SECONDS = 30.0
+"""A commit that takes longer is told of as one that failed: whoever waits for our answer gives up
+soon after. If it was stored all the same, the message is known when it comes again."""
+
 _log = structlog.stdlib.get_logger(__name__)
 
 _Call = tuple[Sequence[Envelope], "asyncio.Future[list[Receipt]]"]
@@ -65,7 +69,11 @@ class Intake:
     async def _commit(self, calls: Sequence[_Call]) -> None:
         self._check_room()
         together = [envelope for envelopes, _ in calls for envelope in envelopes]
-        receipts = await self._envelopes.accept(together)
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                receipts = await self._envelopes.accept(together)
+        except TimeoutError as error:
+            raise Temporary("the database does not answer") from error
         for envelopes, future in calls:
             mine, receipts = receipts[: len(envelopes)], receipts[len(envelopes) :]
             if not future.done():  # its caller may have gone; what it brought is stored

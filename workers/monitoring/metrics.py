@@ -48,14 +48,18 @@ def metrics_handler(
     return handle
 
 
-def health_routes(store: Store) -> list[web.RouteDef]:
-    """/healthz: the process answers. /readyz: it can also work."""
+def health_routes(store: Store, check_room: Callable[[], None]) -> list[web.RouteDef]:
+    """/healthz: the process answers. /readyz: it can also work.
+
+    ``check_room`` raises StorageFull where nothing is accepted for want of room.
+    """
 
     async def healthz(_request: web.Request) -> web.StreamResponse:
         return web.json_response({"status": "ok"})
 
     async def readyz(_request: web.Request) -> web.StreamResponse:
         try:
+            check_room()
             await ready(store.db)
         except ShouliError as error:
             # Anybody may ask: why is for the log, and for shouli status.

@@ -1,12 +1,15 @@
 """Role: receives on every open channel."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 
 import structlog
 from aiohttp import web
 
 from config.settings import Settings, load_taxonomy
 from desk.rating import Links, RatingPage
+from models.errors import StorageFull
 from models.ports import Door
 from workers.assembly.automation import follower_names
 from workers.assembly.openings import Openings
@@ -37,7 +40,7 @@ async def run(settings: Settings) -> None:
         app = web.Application(client_max_size=1024 * 1024)
         door = Door(accepting.accept, app, base.store, base.bus, time.time, check_room)
         openings = Openings(make_channels(settings), door)
-        app.add_routes(health_routes(base.store))
+        app.add_routes(health_routes(base.store, check_room))
         links = Links(survey_secret(settings), settings.satisfaction.link_base)
         change = 3600.0 * settings.satisfaction.change_hours
         app.add_routes(RatingPage(base.store, links, time.time, change).routes())
@@ -49,10 +52,19 @@ async def run(settings: Settings) -> None:
             opened_now = await openings.open()
             async with (
                 serving(app, "intake", settings.intake.host, settings.intake.port),
-                heartbeat(base.store.processes, "intake", lambda: openings.trouble),
+                heartbeat(base.store.processes, "intake", partial(_trouble, openings, check_room)),
             ):
                 heap.settle()
                 _log.info("intake open", channels=opened_now, port=settings.intake.port)
                 await until_told()
         finally:
             await openings.close()
+
+
+def _trouble(openings: Openings, check_room: Callable[[], None]) -> str | None:
+    """What it cannot do now: its own disk is seen by nobody else."""
+    try:
+        check_room()
+    except StorageFull as error:
+        return str(error)
+    return openings.trouble

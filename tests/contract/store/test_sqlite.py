@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import Temporary
 from models.message import Lane
+from models.migrations import ready
 from models.routing import Position
 from models.store import Store
 from models.store.ground.database import Database, Event, Tx
@@ -472,6 +473,16 @@ async def test_a_database_file_that_cannot_be_written_says_where_to_look(
 
     with pytest.raises(Temporary, match=r"readonly.*数据目录的磁盘.* / .*the data folder"):
         await write()
+    await db.close()
+
+
+async def test_a_database_file_that_cannot_be_written_is_not_ready(tmp_path: Path) -> None:
+    db = Database(migrated_sqlite(tmp_path))
+    await ready(db)
+    async with db.write() as tx:  # of the one connection that writes, as of a read-only disk
+        await tx.conn.exec_driver_sql("PRAGMA query_only = ON")
+    with pytest.raises(Temporary, match="readonly"):
+        await ready(db)
     await db.close()
 
 

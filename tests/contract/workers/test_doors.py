@@ -44,7 +44,7 @@ async def test_strangers_do_not_learn_why_a_door_is_not_ready(tmp_path: Path) ->
         zone=ZoneInfo("UTC"),
     )
     app = web.Application()
-    app.add_routes(health_routes(store))
+    app.add_routes(health_routes(store, lambda: None))
     try:
         async with TestClient(TestServer(app)) as client:
             answer = await client.get("/readyz")
