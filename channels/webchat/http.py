@@ -51,6 +51,11 @@ STATUS = MappingProxyType(
 )
 """422 where nothing else is said."""
 
+PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+"""Files that a page may show: browsers run nothing in them, whatever they hold."""
+
+_ANY_BYTES = "application/octet-stream"
+
 _BODY_SECONDS = 10.0
 _FILE_SECONDS = 120.0
 _IN_MEMORY = 256 * 1024
@@ -237,12 +242,12 @@ class Fallback:
         return await self._service.store_file(self._reception, session, name, declared, content)
 
     async def download(self, visit: Visit) -> web.StreamResponse:
-        """A file of the conversation, as nothing but a download."""
+        """A file of the conversation, as a download; a page may show a picture."""
         facts, content = await self._service.open_link(visit.request.match_info["link"])
         # RFC 6266 §5: filename* carries any name, percent-encoded, so none can break the header.
         disposition = f"attachment; filename*=UTF-8''{quote(facts['name'], safe='')}"
         headers = {
-            "Content-Type": "application/octet-stream",
+            "Content-Type": facts["mime"] if facts["mime"] in PICTURES else _ANY_BYTES,
             "Content-Disposition": disposition,
             "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
             "Cross-Origin-Resource-Policy": "cross-origin",

@@ -1,6 +1,7 @@
 """The widget in a real browser, against a real server and store."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 
 import pytest
@@ -9,6 +10,7 @@ from playwright.async_api import FilePayload, Page, Route, expect
 from models.errors import Temporary
 from models.message import Envelope, Receipt
 from tests.browser.kit import key_of, write
+from tests.contract.desk.makers import picture
 from tests.contract.webchat.site import Site
 
 
@@ -214,18 +216,20 @@ async def test_files_that_cannot_go_along_say_why(page: Page, door: Site) -> Non
 async def test_a_file_is_sent_and_seen(page: Page, door: Site) -> None:
     await page.goto(door.url)
     await expect(page.locator(".state")).to_have_text("已连接")
-    picture = {
-        "name": "发票.png",
-        "mimeType": "image/png",
-        "buffer": b"\x89PNG\r\n\x1a\n" + b"0" * 64,
-    }
-    await page.locator("input[type=file]").set_input_files(picture)
+    content = picture("PNG", (600, 400))
+    await page.locator("input[type=file]").set_input_files(
+        {"name": "发票.png", "mimeType": "image/png", "buffer": content}
+    )
     await expect(page.get_by_role("button", name="去掉 发票.png")).to_be_visible()
     await page.locator(".write textarea").press("Enter")
     await expect(page.locator(".mine .mark")).to_have_text("✓ 已收到")
     await door.work()
+    shown = page.get_by_role("img", name="发票.png")
+    await expect(shown).to_have_js_property("naturalWidth", 600)
+    at_end = "log => log.scrollHeight - log.scrollTop - log.clientHeight < 2"
+    assert await page.get_by_role("log").evaluate(at_end)
     async with page.expect_download() as download:
-        await page.get_by_role("link", name="发票.png").click()
+        await shown.click()
     assert (await download.value).suggested_filename == "发票.png"
     talk = await door.store.conversations.find("webchat", "web", await key_of(door))
     assert talk is not None
@@ -234,6 +238,14 @@ async def test_a_file_is_sent_and_seen(page: Page, door: Site) -> None:
     await door.bus.publish("events")
     await expect(page.locator(".mine .mark")).to_have_text("✓ 已读")
     await expect(page.locator(".away")).to_be_hidden()  # somebody is there, and has read it
+
+    async def forbid(route: Route) -> None:
+        await route.abort()
+
+    await page.route("**/webchat/files/*", forbid)
+    await page.reload()
+    await expect(page.get_by_role("link", name="发票.png")).to_have_text(re.compile("KB$"))
+    await expect(page.get_by_role("img", name="发票.png")).to_have_count(0)
 
 
 async def test_a_number_is_left_where_nobody_is_there(page: Page, door: Site) -> None:

@@ -1,5 +1,7 @@
 const TYPED_MS = 5_000; // how long we believe that the other side does
 const MOST_FILES = 5; // what the server takes with one message
+const PICTURES = ["image/png", "image/jpeg", "image/gif", "image/webp"]; // as the server serves them
+const MOST_SHOWN = 5 * 1048576; // bytes of a picture that is loaded unasked
 
 function element(name, attributes, ...children) {
   const made = document.createElement(name);
@@ -61,9 +63,9 @@ class View {
     this.list = element("ol", {}, element("li", { class: "note" }, LOOKS.greeting || t.greeting));
     this.log = element("div", { class: "log", role: "log", "aria-live": "polite", "aria-label": this.title, tabindex: "0" }, this.list);
     // What comes to stand below takes room from the log: its end stays in sight if it was.
-    let atEnd = true;
-    this.log.addEventListener("scroll", () => { atEnd = this.nearEnd(); });
-    new ResizeObserver(() => atEnd && this.scroll()).observe(this.log);
+    this.atEnd = true;
+    this.log.addEventListener("scroll", () => { this.atEnd = this.nearEnd(); });
+    new ResizeObserver(() => this.atEnd && this.scroll()).observe(this.log);
     this.field = element("textarea", { id: "text", rows: "1", placeholder: t.placeholder, "aria-label": t.placeholder, "aria-describedby": "hint", enterkeyhint: "send" });
     this.field.addEventListener("keydown", (event) => this.key(event));
     this.field.value = this.chat.memory.tab("draft") ?? "";
@@ -420,12 +422,25 @@ class View {
     );
   }
 
-  file({ name, size, url }) {
+  file({ name, size, mime, url }) {
     const kb = `${size < 1048576 ? Math.max(1, Math.round(size / 1024)) + " KB" : (size / 1048576).toFixed(1) + " MB"}`;
-    const content = [icon(CLIP), element("span", {}, name), element("small", {}, kb)];
-    return url
-      ? element("a", { class: "file", href: root + url, download: name, rel: "noreferrer" }, ...content)
-      : element("span", { class: "file" }, ...content);
+    const named = [icon(CLIP), element("span", {}, name), element("small", {}, kb)];
+    if (!url) return element("span", { class: "file" }, ...named);
+    const link = element("a", { class: "file", href: root + url, download: name, rel: "noreferrer" }, ...named);
+    if (PICTURES.includes(mime) && size <= MOST_SHOWN) this.picture(link, name, named);
+    return link;
+  }
+
+  /** Shows what a link leads to; where the page around us forbids pictures, its name stays. */
+  picture(link, name, named) {
+    const shown = element("img", { src: link.href, alt: name, title: name });
+    shown.addEventListener("load", () => this.atEnd && this.scroll());
+    shown.addEventListener("error", () => {
+      link.classList.remove("picture");
+      link.replaceChildren(...named);
+    });
+    link.classList.add("picture");
+    link.replaceChildren(shown);
   }
 
   /** Who is next while nobody is there would take it for soon. */

@@ -178,6 +178,20 @@ async def upload(
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 64
 
 
+@pytest.mark.parametrize("content", [b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"<html>x"])
+async def test_what_a_browser_could_run_is_a_download(door: Site, content: bytes) -> None:
+    token, headers = await enter(door)
+    kept = await upload(door, headers, content)
+    async with door.socket() as ws:
+        await hello(ws, token=token)
+        await ws.send_json(say("") | {"files": [kept["id"]]})
+        await hear(ws)
+        await door.work()
+        (file,) = (await hear(ws))["files"]
+    async with door.http.get(f"{door.url}/webchat/{file['url']}") as answer:
+        assert answer.headers["Content-Type"] == "application/octet-stream"
+
+
 async def test_a_visitors_file_reaches_the_agent(door: Site) -> None:
     token, headers = await enter(door)
     kept = await upload(door, headers, PNG)
@@ -196,7 +210,7 @@ async def test_a_visitors_file_reaches_the_agent(door: Site) -> None:
     assert await door.store.blobs.get(entry.attachments[0]["sha256"]) == PNG
     async with door.http.get(f"{door.url}/webchat/{file['url']}") as answer:
         assert await answer.read() == PNG
-        assert answer.headers["Content-Type"] == "application/octet-stream"
+        assert answer.headers["Content-Type"] == "image/png"
         assert answer.headers["Content-Disposition"].startswith("attachment;")
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
     door.clock.now += 8 * 86_400
