@@ -11,6 +11,7 @@ from models.ports import Door
 if TYPE_CHECKING:
     from channels.telegram.api import Api
     from channels.telegram.polling import Polling
+    from channels.telegram.webhook import Webhook
 
 __all__ = ["Options", "TelegramChannel", "create"]
 
@@ -32,7 +33,7 @@ class TelegramChannel:
         self._options = options
         self._secret = secret
         self._made: Api | None = None
-        self._polling: Polling | None = None
+        self._ear: Polling | Webhook | None = None
 
     @property
     def _api(self) -> "Api":
@@ -52,25 +53,24 @@ class TelegramChannel:
         if self._options.webhook is None:
             from channels.telegram.polling import Polling
 
-            self._polling = Polling(self._options, self._api, door)
-            self._polling.start()
-            return
-        from channels.telegram.webhook import Webhook
+            self._ear = Polling(self._options, self._api, door)
+        else:
+            from channels.telegram.webhook import Webhook
 
-        hook = Webhook(self._options, self._secret, self._api, door)
-        hook.mount()
-        await hook.announce()
+            self._ear = hook = Webhook(self._options, self._secret, self._api, door)
+            hook.mount()
+        self._ear.start()
 
     async def close(self) -> None:
-        if self._polling is not None:
-            await self._polling.stop()
+        if self._ear is not None:
+            await self._ear.stop()
         if self._made is not None:
             await asyncio.shield(self._made.close())
 
     @property
     def trouble(self) -> str | None:
         """Why nothing is heard, or None."""
-        return None if self._polling is None else self._polling.trouble
+        return None if self._ear is None else self._ear.trouble
 
     async def send(self, outbound: OutboundMessage, /) -> SendResult:
         return await self._api.send(outbound)

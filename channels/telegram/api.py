@@ -120,6 +120,11 @@ class Api:
         """
         await self._bot.set_webhook(url, secret_token=secret, allowed_updates=json.loads(_WANTED))
 
+    async def forget_webhook(self) -> None:
+        """Updates are asked for again; while Telegram posts them, it gives none to who asks."""
+        with contextlib.suppress(TelegramError):  # the next question will tell
+            await self._bot.delete_webhook()
+
     async def send(self, outbound: OutboundMessage) -> SendResult:
         """An answer, in as many messages as its length and its files need."""
         chat, _, message = outbound.route.address.partition("/")

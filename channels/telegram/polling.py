@@ -7,11 +7,11 @@ import uuid
 from typing import Any
 
 import structlog
-from telegram.error import InvalidToken, RetryAfter, TelegramError
+from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
 from channels.telegram.api import Api, told
 from channels.telegram.options import Options
-from channels.telegram.receiving import envelope, store
+from channels.telegram.receiving import DEAF, PAUSES, envelope, store
 from models.errors import Temporary
 from models.ports import Door
 from models.store.ground.leases import Held
@@ -21,13 +21,6 @@ _log = structlog.stdlib.get_logger(__name__)
 _RENEW_SECONDS = 3.0
 _LEASE_SECONDS = 12.0
 _STOP_SECONDS = 5.0
-_PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
-
-_DEAF = (
-    "问不到 Telegram，收不到消息（{0}）：检查 channels.telegram 的 token 和网络"
-    " / Telegram does not answer, nothing is heard ({0}): check channels.telegram, and the"
-    " network"
-)
 
 
 class Polling:
@@ -118,16 +111,18 @@ class Polling:
                 await self._step()
                 failures, self.trouble = 0, None
             except (TelegramError, Temporary) as error:
-                pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
+                pause = PAUSES[min(failures, len(PAUSES) - 1)]
                 if isinstance(error, RetryAfter):
                     pause = max(pause, told(error))
                 if isinstance(error, InvalidToken):
-                    pause = _PAUSES[-1]
+                    pause = PAUSES[-1]
                 failures += 1
                 what = type(error).__name__
                 _log.warning("telegram poll failed", error=what, pause=pause)
                 if failures > 1 or isinstance(error, InvalidToken):
-                    self.trouble = _DEAF.format(what)
+                    self.trouble = DEAF.format(what)
+                if isinstance(error, Conflict):
+                    await self._api.forget_webhook()
                 await self._pause(pause)
 
     async def _step(self) -> None:

@@ -11,6 +11,15 @@ from models.ids import uuid7
 from models.message import Envelope, Lane
 from models.ports import Door
 
+PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds before the next attempt to reach Telegram; the last one again and again."""
+
+DEAF = (
+    "问不到 Telegram，收不到消息（{0}）：检查 channels.telegram 的设置和网络"
+    " / Telegram does not answer, nothing is heard ({0}): check channels.telegram, and the"
+    " network"
+)
+
 
 def envelope(options: Options, raw: bytes, now: float) -> Envelope:
     """Reads nothing but the update's number, by which Telegram tells updates apart.

@@ -1,7 +1,9 @@
 """Updates posted to us: stored raw, and only then answered."""
 
+import asyncio
 import hashlib
 import hmac
+import itertools
 import json
 
 import structlog
@@ -10,7 +12,7 @@ from telegram.error import TelegramError
 
 from channels.telegram.api import Api
 from channels.telegram.options import Options
-from channels.telegram.receiving import envelope, store
+from channels.telegram.receiving import DEAF, PAUSES, envelope, store
 from models.errors import Rejected, Temporary
 from models.ports import Door
 
@@ -28,17 +30,35 @@ class Webhook:
         self._door = door
         own = f"webhook.{options.token.get_secret_value()}".encode()
         self.secret = hmac.new(secret, own, hashlib.sha256).hexdigest()
+        self._task: asyncio.Task[None] | None = None
+        self.trouble: str | None = None
+        """Why Telegram may not know where to post."""
 
     def mount(self) -> None:
         self._door.http.router.add_post("/telegram/webhook", self.receive)
 
-    async def announce(self) -> None:
-        """Tells Telegram our address; it keeps updates for a day where that fails."""
+    def start(self) -> None:
+        """Tells Telegram our address, until it has heard: it keeps updates for a day."""
+        self._task = asyncio.create_task(self._announce(), name="telegram webhook")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _announce(self) -> None:
         assert self._options.webhook is not None
-        try:
-            await self._api.set_webhook(self._options.webhook, self.secret)
-        except TelegramError as error:
-            _log.error("telegram webhook not set", error=type(error).__name__)
+        for pause in itertools.chain(PAUSES, itertools.repeat(PAUSES[-1])):
+            try:
+                await self._api.set_webhook(self._options.webhook, self.secret)
+            except TelegramError as error:
+                what = type(error).__name__
+                _log.warning("telegram webhook not set", error=what, pause=pause)
+                self.trouble = DEAF.format(what)
+            else:
+                self.trouble = None
+                return
+            await asyncio.sleep(pause)
 
     async def receive(self, request: web.Request) -> web.Response:
         given = request.headers.get(_HEADER, "")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from channels.telegram import polling
+from channels.telegram import polling, webhook
 from models.errors import Permanent, Temporary
 from models.message import Attachment
 from tests.contract.channels.drivers.telegram import (
@@ -86,7 +86,7 @@ async def test_no_fault_ends_the_polling(bot: Any, monkeypatch: pytest.MonkeyPat
 async def test_a_token_that_is_wrong_is_told_until_it_is_right(
     bot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(polling, "_PAUSES", (0.02,))
+    monkeypatch.setattr(polling, "PAUSES", (0.02,))
 
     class Closed(Bot):
         wrong = True
@@ -117,8 +117,8 @@ async def test_only_one_process_asks(bot: Any) -> None:
     await other.open(Door(lent.accept, web.Application(), lent.store, SilentBus(), lent.clock))
     await asyncio.sleep(0.2)
     try:
-        assert other._polling._held is None
-        assert lent.channel._polling._held is not None
+        assert other._ear._held is None
+        assert lent.channel._ear._held is not None
     finally:
         await other.close()
 
@@ -175,6 +175,8 @@ async def test_an_answer_takes_its_files_along(bot: Any) -> None:
 
 async def test_a_webhook_of_nonsense_is_refused(bot: Any) -> None:
     lent, fake, _ = await bot(TelegramWebhook())
+    while not fake.of("/setWebhook"):
+        await asyncio.sleep(0.01)
     (told,) = fake.of("/setWebhook")
     headers = {"X-Telegram-Bot-Api-Secret-Token": told.fields["secret_token"]}
     for body in (b"", b"[]", b"\xff", b'{"update_id": "x"}'):
@@ -189,3 +191,53 @@ async def test_a_webhooks_secret_of_any_bytes_is_refused(bot: Any) -> None:
     headers = {"X-Telegram-Bot-Api-Secret-Token": "\udcff\u00e9"}
     async with lent.http.post(f"{lent.url}/telegram/webhook", headers=headers) as response:
         assert response.status == 401
+
+
+async def test_the_address_is_told_until_telegram_has_heard_it(
+    bot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "PAUSES", (0.02,))
+
+    class Away(TelegramWebhook):
+        away = True
+
+        def answers(self, asked: Asked) -> Any:
+            if self.away:
+                return web.Response(status=502)
+            return super().answers(asked)
+
+    lent, fake, driver = await bot(Away())
+    async with asyncio.timeout(10):
+        while lent.channel.trouble is None:
+            await asyncio.sleep(0.01)
+        assert "收不到消息（NetworkError）" in lent.channel.trouble
+        driver.away = False
+        while lent.channel.trouble is not None:
+            await asyncio.sleep(0.01)
+    heard = len(fake.of("/setWebhook"))
+    await asyncio.sleep(0.1)
+    assert len(fake.of("/setWebhook")) == heard, "told once"
+
+
+async def test_who_polls_after_a_webhook_is_given_updates_again(
+    bot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polling, "PAUSES", (0.02,))
+
+    class Posted(Bot):
+        """It posts to an address that it was told once."""
+
+        webhook_set = True
+
+        def answers(self, asked: Asked) -> Any:
+            if asked.path.endswith("/deleteWebhook"):
+                assert asked.fields.get("drop_pending_updates") in {None, False}
+                self.webhook_set = False
+            if self.webhook_set and asked.path.endswith("/getUpdates"):
+                why = "Conflict: can't use getUpdates method while webhook is active"
+                told = {"ok": False, "error_code": 409, "description": why}
+                return web.json_response(told, status=409)
+            return super().answers(asked)
+
+    lent, fake, driver = await bot(Posted())
+    assert await asyncio.wait_for(driver.deliver(lent, fake, 1), 10) == "acknowledged"

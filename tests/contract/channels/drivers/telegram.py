@@ -69,7 +69,7 @@ class _Telegram(Driver):
         method = asked.path.rpartition("/")[2]
         if method == "getUpdates":
             return self.updates(int(asked.query.get("offset", 0)))
-        if method == "setWebhook":
+        if method in {"setWebhook", "deleteWebhook"}:
             return {"ok": True, "result": True}
         chat = {"id": int(asked.fields.get("chat_id", 1)), "type": "private"}
         return {"ok": True, "result": {"message_id": 900, "date": 1764036000, "chat": chat}}
@@ -113,6 +113,8 @@ class TelegramWebhook(_Telegram):
     async def deliver(
         self, house: House, platform: Platform, number: int, tampering: Tampering = ""
     ) -> Heard:
+        while not platform.of("/setWebhook"):
+            await asyncio.sleep(0.005)
         secret = platform.of("/setWebhook")[-1].fields["secret_token"]
         headers = {"X-Telegram-Bot-Api-Secret-Token": secret}
         if tampering == "absent":
