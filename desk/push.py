@@ -236,7 +236,11 @@ class Hub:
         await self._stale.wait()
         self._stale.clear()
         if self._lines:
-            waiting = await waiting_json(self._services)
+            try:
+                waiting = await waiting_json(self._services)
+            except BaseException:
+                self._stale.set()  # it is still to be told
+                raise
             for line in self._lines:
                 line.tell_waiting(waiting)
 

@@ -197,6 +197,8 @@ class Stream:
                 await self._door.accept([made])
             except Temporary as error:
                 _log.warning("dingtalk message not stored", error=str(error))
+            except Exception:  # noqa: BLE001  whatever it is, DingTalk does not come again
+                _log.exception("dingtalk message not stored")
             else:
                 return True
             if not await self._pause(pause):

@@ -281,9 +281,7 @@ class Reader:
         while not self._over.is_set():
             pause = _FIRST_PAUSE
             try:
-                held = self._held = await self._door.store.leases.take(
-                    self._lease, self._holder, self._options.lease_seconds
-                )
+                held = self._held = await self._take()
                 if held is None:
                     self._well()  # for another process reads it
                     await self._sleep(self._look_again)
@@ -342,9 +340,7 @@ class Reader:
                     await self._sleep(seconds)
                 if self._over.is_set():
                     return
-                again = await self._door.store.leases.take(
-                    self._lease, self._holder, self._options.lease_seconds
-                )
+                again = await self._take()
                 if again is None or again.fence != held.fence:
                     return
         finally:
@@ -352,8 +348,25 @@ class Reader:
             with suppress(RuntimeError):  # the thread was shut down before
                 self._thread.submit(box.close)
 
+    async def _take(self) -> Held | None:
+        """Takes the lease, or renews it."""
+        return await self._door.store.leases.take(
+            self._lease, self._holder, self._options.lease_seconds
+        )
+
     async def _do(self, work: Callable[..., _T], *values: Any) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *values)
+        """What blocks, in the thread; the lease is kept meanwhile.
+
+        A large mail on a slow line takes longer than one lasts: another process would begin with
+        the same mails, and neither come to those behind them.
+        """
+        working = asyncio.get_running_loop().run_in_executor(self._thread, work, *values)
+        try:
+            while not (await asyncio.wait({working}, timeout=self._look_again))[0]:
+                await self._take()
+            return working.result()
+        finally:
+            working.cancel()
 
     async def _begin(self, box: Box, held: Held) -> Cursor:
         """Where to go on.
@@ -390,9 +403,7 @@ class Reader:
                 await self._do(box.settle, [mail.uid for mail in mails])
             cursor = cursor._replace(uid=chunk[-1][0])
             await self._move(cursor, held)
-            await self._door.store.leases.take(
-                self._lease, self._holder, self._options.lease_seconds
-            )
+            await self._take()
         return cursor
 
     def _envelope(self, mail: Mail) -> Envelope:

@@ -80,6 +80,9 @@ INTERNATIONAL = (
     " SMTPUTF8, else it is marked as failed"
 )
 
+_LOGIN_WANTED = 530
+"""RFC 4954 §6: said of any command, by a relay that wants to know who we are."""
+
 _SMTPUTF8 = ("SMTPUTF8", "BODY=8BITMIME")
 """RFC 6531 §3.4; who offers the first must offer the second."""
 
@@ -290,6 +293,6 @@ def _reason(error: Exception) -> str:
 def _refused(step: str, code: int, message: str, pause: float) -> SendResult:
     """What a reply of the relay means: 5xx is for good, unless it is about our own login."""
     sentence = clean_line(f"{code} {message}", 300)
-    if step != "connect" and 500 <= code < 600:
+    if step != "connect" and 500 <= code < 600 and code != _LOGIN_WANTED:
         return SendResult("failed", None, sentence)
     return SendResult("retry", None, sentence, pause)

@@ -97,3 +97,22 @@ async def test_a_fault_of_ours_is_not_taken_for_a_taken_port() -> None:
 
     with pytest.raises(ValueError):  # noqa: PT011
         await _openings(mail=Broken()).open()
+
+
+async def test_one_that_does_not_close_keeps_no_other_one_from_it() -> None:
+    class Stuck(_Channel):
+        async def close(self) -> None:
+            await other.ended.wait()
+            raise ValueError("odd")
+
+    class Orderly(_Channel):
+        ended = asyncio.Event()
+
+        async def close(self) -> None:
+            self.ended.set()
+
+    other = Orderly()
+    doors = _openings(mail=Stuck(), chat=other)
+    await doors.open()
+    await asyncio.wait_for(doors.close(), 5)
+    assert other.ended.is_set()

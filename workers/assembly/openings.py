@@ -45,12 +45,15 @@ class Openings:
         return sorted(self._channels.keys() - self._troubles.keys())
 
     async def close(self) -> None:
-        """Tries no more, and closes every channel."""
+        """Tries no more, and closes every channel: at once, for a process has seconds to end."""
         for task in self._again:
             task.cancel()
         await asyncio.gather(*self._again, return_exceptions=True)
-        for channel in self._channels.values():
-            await channel.close()
+        closing = (channel.close() for channel in self._channels.values())
+        ended = await asyncio.gather(*closing, return_exceptions=True)
+        for name, error in zip(self._channels, ended, strict=True):
+            if isinstance(error, Exception):
+                _log.error("channel not closed in order", channel=name, exc_info=error)
 
     async def _try(self, name: str) -> bool:
         channel = self._channels[name]

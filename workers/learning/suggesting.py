@@ -57,7 +57,7 @@ class Suggesting:
         self._vectors: Vectors | None = None
         self._index: Index | None = None
         self._looked = float("-inf")
-        self._canned: tuple[tuple[CannedAnswer, ...], Index] | None = None
+        self._canned: tuple[Vectors, tuple[CannedAnswer, ...], Index] | None = None
 
     async def suggest(self, ticket_id: str, for_agent: str | None) -> dict[str, Any]:
         """Canned answers and resolved tickets that are like a ticket, best first, with scores.
@@ -100,11 +100,14 @@ class Suggesting:
 
     async def _of_canned(self, vectors: Vectors, query: Rows, lang: str) -> list[dict[str, Any]]:
         answers = tuple(await self._store.canned.all())
-        if self._canned is None or self._canned[0] != answers:
-            self._canned = answers, await asyncio.to_thread(_canned_index, vectors, answers)
+        made = self._canned
+        # Another question may have met another champion meanwhile.
+        if made is None or made[0] is not vectors or made[1] != answers:
+            index = await asyncio.to_thread(_canned_index, vectors, answers)
+            self._canned = made = vectors, answers, index
         by_id = {answer.id: answer for answer in answers}
         options = self._options
-        found: list[Found] = self._canned[1].search(query, options.offered, options.least)
+        found: list[Found] = made[2].search(query, options.offered, options.least)
         return [
             {
                 "id": each.key,
@@ -125,7 +128,7 @@ class Suggesting:
             except Permanent as error:
                 _log.error("bundle refused", bundle=champion, error=str(error))
             else:
-                self._index, self._canned = None, None
+                self._index = None
                 self._looked = float("-inf")
             self._bundle = champion  # refused for good, or taken up; a full disk is tried again
         if self._vectors is not None and self._clock() - self._looked >= _LOOK_SECONDS:

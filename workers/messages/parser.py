@@ -141,16 +141,19 @@ class Parser:
     async def _child(self) -> asyncio.subprocess.Process:
         if self._process is not None and self._process.returncode is None:
             return self._process
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "workers.messages.parser",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            cwd=Path(__file__).parents[2],
-            env=without_settings(),  # what hostile mail could take over knows no more than it must
-            limit=_LINE_BYTES,
-        )
+        try:
+            child = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "workers.messages.parser",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                cwd=Path(__file__).parents[2],
+                env=without_settings(),  # hostile mail may take it over
+                limit=_LINE_BYTES,
+            )
+        except OSError as error:  # no memory, no file or no process is left, for now
+            raise Temporary("the parser cannot be started") from error
         assert child.stdin is not None
         assert child.stdout is not None
         self._process = child

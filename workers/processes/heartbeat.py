@@ -9,8 +9,12 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from uuid import uuid4
 
+import structlog
+
 from models.errors import Temporary
 from models.store.ground.processes import Processes
+
+_log = structlog.stdlib.get_logger(__name__)
 
 ROLES = ("intake", "work", "desk", "clock")
 """What ``shouli run`` keeps alive, and what a deployment starts as often as it wants."""
@@ -47,7 +51,10 @@ async def _beat(
 ) -> None:
     host, ours = socket.gethostname(), version("shouli")
     while True:
-        # Whoever works tells of a database that is away; silence is what this has to say.
-        with contextlib.suppress(Temporary):
+        try:
             await processes.beat(name, role, host, os.getpid(), ours, trouble())
+        except Temporary:
+            pass  # whoever works tells of a database that is away; silence is what this has to say
+        except Exception:  # noqa: BLE001  silent for good, this process would count as dead
+            _log.exception("heart missed a beat")
         await asyncio.sleep(BEAT_SECONDS)

@@ -14,6 +14,7 @@ from desk import push
 from desk.app import create_app
 from desk.services import DeskOptions
 from models.agent import Role
+from models.errors import Temporary
 from models.tables import agent
 from tests.contract.desk.conftest import Desk, Visit, connect, frame
 from tests.contract.desk.spec import Spec
@@ -328,3 +329,23 @@ async def test_the_database_away_for_a_moment_loses_nothing(
     await house.give(ticket, me)
     await house.store.db.on_commit([])
     assert (await events(ws, 1))[0]["ticket_id"] == ticket
+
+
+async def test_how_much_waits_is_told_though_the_database_is_away_when_it_is_counted(
+    house: World, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.person("li")
+    ws = await connect(await visit("li"))
+    await frame(ws, "snapshot")
+    boards, asked = type(house.store.boards), []
+    depth = boards.depth
+
+    async def away_at_first(self: Any) -> Any:
+        asked.append(self)
+        if len(asked) == 1:
+            raise Temporary("away")
+        return await depth(self)
+
+    monkeypatch.setattr(boards, "depth", away_at_first)
+    await house.ticket()
+    assert (await frame(ws, "waiting"))["waiting"]["total"] == 1

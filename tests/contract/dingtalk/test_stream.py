@@ -286,3 +286,22 @@ async def test_closing_does_not_wait_for_a_store_that_is_away(
     await asyncio.wait_for(made.house.entered.wait(), 10)
     await asyncio.wait_for(made.house.channel.close(), 3)
     assert not acked.is_set()
+
+
+async def test_a_fault_in_storing_loses_nothing(
+    place: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await place()
+    envelopes, tries = made.house.store.envelopes, []
+    accept = type(envelopes).accept
+
+    async def odd(self: Any, *given: Any) -> Any:
+        tries.append(given)
+        if len(tries) == 1:
+            raise OSError("the folder of the data is away")
+        return await accept(self, *given)
+
+    monkeypatch.setattr(type(envelopes), "accept", odd)
+    acked = await made.gateway.push(text(1))
+    await asyncio.wait_for(acked.wait(), 10)
+    assert len(made.house.accepted) == 1

@@ -1,8 +1,10 @@
 """Mailboxes elsewhere: what only they have. The rest is in the contract of all channels."""
 
 import asyncio
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,3 +69,52 @@ async def test_a_mailbox_that_cannot_be_read_is_told_until_it_can(
             while channel.trouble is not None:
                 await asyncio.sleep(0.01)
             assert channel._readers[0]._failed == 0, "the next pause is a short one again"
+
+
+async def test_a_mailbox_that_takes_long_to_read_stays_in_one_pair_of_hands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process would begin with the same mails, and neither come to the next ones."""
+    monkeypatch.setattr(imap, "_FIRST_PAUSE", 0.05)
+
+    class Slow(FakeImap):
+        asked, go_on = threading.Event(), threading.Event()
+
+    server = Slow()
+    new = server.put(b"Subject: a large one\r\n\r\n")
+    mails = imap.Box.mails
+
+    def slowly(self: imap.Box, chunk: Any) -> list[imap.Mail]:
+        server.asked.set()
+        server.go_on.wait(10)
+        return mails(self, chunk)
+
+    monkeypatch.setattr(imap.Box, "mails", slowly)
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+    box = {
+        "host": "127.0.0.1", "port": listening.sockets[0].getsockname()[1], "security": "none",
+        "username": "support@example.com", "password": PASSWORD, "lease_seconds": 1.0,
+        "history": True,
+    }  # fmt: skip
+    boxes = [{"address": "support@example.com"}]
+    channel = email.create({"port": 0, "mailboxes": boxes, "imap": [box]}, SECRET)
+    async with listening, house(tmp_path, channel) as lent:
+        taken: list[str] = []
+        take = type(lent.store.leases).take
+
+        async def counted(self: Any, name: str, holder: str, seconds: float) -> Any:
+            taken.append(holder)
+            return await take(self, name, holder, seconds)
+
+        await asyncio.to_thread(server.asked.wait, 5)
+        monkeypatch.setattr(type(lent.store.leases), "take", counted)
+        try:
+            async with asyncio.timeout(5):
+                while len(taken) < 2:
+                    await asyncio.sleep(0.02)
+        finally:
+            server.go_on.set()
+        async with asyncio.timeout(5):
+            while not new.seen:
+                await server.changed.wait()
+        assert [envelope.body for envelope in lent.accepted] == [new.raw]

@@ -161,6 +161,7 @@ async def test_elsewhere_it_is_failed_at_once_and_says_why(relay: Any) -> None:
     ("answers", "state"),
     [
         ({"MAIL": "451 later"}, "retry"),
+        ({"MAIL": "530 5.7.0 Authentication required"}, "retry"),
         ({"RCPT": "450 busy"}, "retry"),
         ({"RCPT": "550 no such user"}, "failed"),
         ({"DATA": "554 no"}, "failed"),

@@ -141,3 +141,19 @@ async def test_answers_wait_until_they_are_settled_and_events_while_their_webhoo
     found = await _waiting(store)
     assert "answers" not in found
     assert "webhooks" not in found
+
+
+async def test_a_channel_that_cannot_even_say_what_is_wrong_with_it_silences_nobody(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat_module, "BEAT_SECONDS", 0.01)
+    asked: list[str] = []
+
+    def trouble() -> None:
+        asked.append("trouble")
+        if len(asked) == 1:
+            raise AttributeError
+
+    async with heartbeat(store.processes, "intake", trouble), asyncio.timeout(5):
+        while await _roles(store) != [("intake", True)]:
+            await asyncio.sleep(0.01)

@@ -188,3 +188,14 @@ def test_the_parser_child_does_not_load_servers_and_clients() -> None:
         [sys.executable, "-c", script], capture_output=True, check=True, text=True
     )
     assert done.stdout.strip() == "[]"
+
+
+async def test_a_system_without_room_for_a_child_is_no_fault_of_the_mail(
+    parser: Parser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_line: object, **_options: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", full)
+    with pytest.raises(Temporary):
+        await parser.parse([mail()], LONG)

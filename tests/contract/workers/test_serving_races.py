@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from models.training import Taxonomy
 from tests.contract.workers.watching import TAXONOMY, House, champion, opposite, questions
 from tests.contract.workers.watching import stored as stored_
 from workers.learning import serving
+from workers.learning import suggesting as suggesting_module
 from workers.learning.bundle_work import BundleWork, CannotServe
 from workers.learning.suggesting import Suggesting, SuggestOptions
 
@@ -131,6 +133,42 @@ async def test_a_full_disk_holds_up_a_promotion_and_no_longer(
     assert house.serving.bundle == challenger
     await suggesting.suggest("t", None)
     assert suggesting._vectors is not None
+
+
+async def test_a_promotion_in_the_middle_of_a_question_leaves_no_other_bundles_index(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.bring(questions(1))
+    (ticket,) = await house.store.tickets.page()
+    options = SuggestOptions(tickets=9, offered=3, least=0.1)
+    suggesting = Suggesting(house.store, tmp_path / "cache", lambda: 1.0, options)
+    indexed: list[object] = []
+    index, asked = suggesting_module._canned_index, type(house.store.examples).questions
+
+    def noted(vectors: Any, answers: Any) -> Any:
+        indexed.append(vectors)
+        return index(vectors, answers)
+
+    waits, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly(self: Any, ids: Any) -> Any:
+        found = await asked(self, ids)
+        if not waits.is_set():
+            waits.set()
+            await go_on.wait()
+        return found
+
+    monkeypatch.setattr(suggesting_module, "_canned_index", noted)
+    monkeypatch.setattr(type(house.store.examples), "questions", slowly)
+    before = asyncio.create_task(suggesting.suggest(ticket.id, None))
+    await waits.wait()
+    challenger = await stored_(house.store, opposite(), tmp_path / "made")
+    await house.store.bundles.promote(challenger, None)
+    await suggesting.suggest(ticket.id, None)
+    go_on.set()
+    await before
+    await suggesting.suggest(ticket.id, None)
+    assert [each is suggesting._vectors for each in indexed] == [True, False, True]
 
 
 @pytest.mark.parametrize("edit", ["renamed", "retired", "merged"])
