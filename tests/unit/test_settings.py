@@ -15,7 +15,6 @@ from config.reference import document
 from config.settings import ConfigurationError, Settings, load, load_taxonomy
 from models.message import Lane
 from workers.assembly.wiring import declared as declared_labels
-from workers.assembly.wiring import make_channels
 
 PACKAGED = resources.files("config").joinpath("default.toml").read_text("utf-8")
 
@@ -195,16 +194,6 @@ def test_a_list_is_not_called_too_short_for_what_is_wrong_in_it() -> None:
     (empty,) = told([])
     assert "至少要有 1 项。" in empty
     assert "Must have at least 1 item(s)." in empty
-
-
-def test_a_channel_that_there_is_not_is_told_once_in_each_language(tmp_path: Path) -> None:
-    settings = load(environ={"SHOULI_CHANNELS": "{fax = {number = 1}}"}, folder=tmp_path)
-    with pytest.raises(ConfigurationError) as caught:
-        make_channels(settings)
-    (problem,) = caught.value.problems
-    assert (problem.key, problem.value) == ("channels.fax", "{number}")
-    assert problem.zh.startswith("没有这个渠道；可用：")
-    assert problem.en.startswith("There is no such channel; known: ")
 
 
 def test_a_postgres_address_becomes_an_asyncpg_one_and_a_key_its_bytes(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from config.problems import ConfigurationError
 from config.settings import load
 from workers.assembly.channel_options import anchored
+from workers.assembly.wiring import make_channels
 from workers.commands.checking import checked
 
 _WRONG = """
@@ -151,3 +152,13 @@ def test_the_files_of_a_channel_are_those_beside_the_settings(tmp_path: Path) ->
     said = {"SHOULI_CHANNELS__EMAIL__KEY": "k.pem"}
     told = anchored("email", load(etc / "shouli.toml", environ=said, folder=here))
     assert told["key"] == str(here / "k.pem")
+
+
+def test_a_channel_that_there_is_not_is_told_once_in_each_language(tmp_path: Path) -> None:
+    settings = load(environ={"SHOULI_CHANNELS": "{fax = {number = 1}}"}, folder=tmp_path)
+    with pytest.raises(ConfigurationError) as caught:
+        make_channels(settings)
+    (problem,) = caught.value.problems
+    assert (problem.key, problem.value) == ("channels.fax", "{number}")
+    assert problem.zh.startswith("没有这个渠道；可用：")
+    assert problem.en.startswith("There is no such channel; known: ")
