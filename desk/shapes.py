@@ -275,6 +275,7 @@ def entry_json(
         "trust": (entry.trust or {}).get("level"),
         "auto": entry.auto,
         "quarantined": entry.quarantined,
+        "also_to": list(entry.also_to),
         "answers_elsewhere": entry.answers_elsewhere,
         "encrypted": entry.encrypted,
         "earlier": [{"text": v["text"], "at": v["at"]} for v in entry.versions[:-1]],

@@ -43,6 +43,9 @@ LARGEST_RAW = 64 * 1024 * 1024
 _REFERRED = 10
 """Earlier mails that a mail may go on from, nearest first."""
 
+_RECIPIENTS = 20
+"""Of each header, that are read."""
+
 _ADDRESS_LIKE = re.compile("\\S[@\uff20\ufe6b]\\S")
 
 
@@ -102,6 +105,8 @@ class Reader:
         )
         reply_to, elsewhere = self._way_back(headers, sender.email, trust)
         meta = _meta(headers, own_id, proof, no_auto, cut, body.shortened) | elsewhere
+        if also_to := self._also_to(headers, sender.email, envelope.transport):
+            meta["also_to"] = also_to
         if body.is_encrypted(full):
             meta["encrypted"] = True
         if not proof and auto in ("none", "list"):
@@ -161,6 +166,27 @@ class Reader:
         others = (one for one in wanted if not {one.lower(), plain_mailbox(one)} & self._own)
         return next(filter(None, others), "")
 
+    def _also_to(self, headers: Headers, sender: str, transport: Mapping[str, Any]) -> list[str]:
+        """Who else has the mail, as an agent may know them: by name, or by a masked address.
+
+        Where none of ours is named it came by an alias that nobody told us of, as a rule the one
+        in To: then only Cc is read.
+        """
+        to, cc = (addresses(headers, name, _RECIPIENTS) for name in ("to", "cc"))
+        ours = {*self._own, *map(str.lower, transport.get("rcpt_tos", ())), sender.lower()}
+        for name in ("delivered-to", "x-original-to"):
+            ours |= {address.email.lower() for address in addresses(headers, name)}
+
+        def is_ours(one: Address) -> bool:
+            return bool({one.email.lower(), plain_mailbox(one.email)} & ours)
+
+        named = [*to, *cc] if any(map(is_ours, [*to, *cc])) else cc
+        others = {one.email.lower(): one for one in named if one.email and not is_ours(one)}
+        return [
+            masked(one.email) if not one.name or _ADDRESS_LIKE.search(one.name) else one.name
+            for one in others.values()
+        ]
+
     def _as_report(self, root: Part, message: InboundMessage) -> Normalized | None:
         """A bounce of one of our answers: news of that answer, and no message of anybody's."""
         found = report.read(root, self._threads) if message.auto == "bounce" else None
@@ -201,8 +227,6 @@ def _meta(
     facts: dict[str, Any] = {
         "message_id": own_id,
         "references": message_ids(headers, "references", 20),
-        "to": [address.email for address in addresses(headers, "to", 20) if address.email],
-        "cc": [address.email for address in addresses(headers, "cc", 20) if address.email],
         "threaded_by": proof,
         "no_auto": no_auto,
         "text_shortened": shortened,

@@ -101,6 +101,7 @@ function bubble(desk, { ticket, erased_at: erased }, message) {
   return h(`li.message.${ours ? "ours" : "theirs"}${message.quarantined ? ".quarantined" : ""}${ours && message.kind !== "reply" ? ".automatic" : ""}`,
     { "data-message": message.id },
     h("div.byline", null, h("strong", null, author), tags.map((tag) => h("span.tag", null, tag)), moment(message.at)),
+    message.also_to.length > 0 && h("p.small", null, t("also.to", { names: message.also_to.join(t("also.and")) })),
     flags.map((flag) => h("p.flag", { role: "note" }, flag)),
     erased !== null && !message.text
       ? h("div.bubble.withdrawn", null, t("message.erased"), " ", moment(erased))

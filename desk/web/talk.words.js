@@ -16,6 +16,8 @@ export const WORDS = {
   "auto.list": ["群发", "Mailing list"],
   "auto.self": ["本系统所发", "Sent by us"],
   "trust.failed": ["发件人身份验证失败", "The sender's identity failed its check"],
+  "also.to": ["还发给了 {names}；答复只发给写信的人", "Also sent to {names}; your answer goes to the writer only"],
+  "also.and": ["、", ", "],
   "encrypted": ["这封邮件是加密的，这里没有密钥，读不了。请回复客户，请对方不加密再发一次", "This mail is encrypted and there is no key for it here. Answer and ask for it again without encryption"],
   "answers.elsewhere": ["身份没有证实，却要求把答复发到 {address}，请核实", "Not proven, yet wants answers at {address}: verify before you rely on it"],
   "answers.to": ["答复会发往 {address}，不是来信地址。", "Answers go to {address}, not to the address that wrote."],

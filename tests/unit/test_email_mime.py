@@ -62,6 +62,19 @@ def test_the_same_message_id_over_another_body_is_another_message() -> None:
     assert one.conversation_key != two.conversation_key
 
 
+def test_who_else_has_the_mail_is_known_by_name_or_masked() -> None:
+    """Ours, the writer's own, and an alias that we do not know of are nobody else's."""
+    everybody = "support@example.com, z@customer.example, 李四 <li@firm.example>"
+    named = read(mail(To=everybody, Cc='boss@firm.example, "boss@firm.example" <b@firm.example>'))
+    assert named.meta["also_to"] == ["李四", "b***@firm.example", "b***@firm.example"]
+    signed = "support+k.0123456789abcdef@example.com"
+    assert "also_to" not in read(mail(To=signed, Cc="support@example.com"), rcpt_tos=[signed]).meta
+    alias = read(mail(To="service@alias.example", Cc="li@firm.example"))
+    assert alias.meta["also_to"] == ["l***@firm.example"]
+    forwarded = mail(To="a@alias.example, li@firm.example", **{"Delivered-To": "a@alias.example"})
+    assert read(forwarded).meta["also_to"] == ["l***@firm.example"]
+
+
 def test_reply_to_decides_where_an_answer_goes_but_not_who_wrote() -> None:
     message = read(mail(**{"Reply-To": "other@customer.example"}))
     assert message.meta["answers_elsewhere"] == "o***@customer.example"

@@ -22,8 +22,9 @@ _log = structlog.stdlib.get_logger(__name__)
 class Entry:
     """One line of the log. ``state`` tells what became of ours (queued … delivered).
 
-    ``answers_elsewhere``: the masked address at which somebody unproven wants answers, though
-    they write as another. ``encrypted``: it cannot be read without a key that is not ours.
+    ``also_to``: who else has it, by name or masked. ``answers_elsewhere``: the masked address at
+    which somebody unproven wants answers, though they write as another. ``encrypted``: it cannot
+    be read without a key that is not ours.
     ``versions`` are those of an edited message, oldest first, the shown one last: each with
     ``revision``, ``text``, ``attachments`` and ``at``. A withdrawn one has no words left. A line
     with ``changes_id`` only notes that the message of this id was edited or withdrawn.
@@ -42,6 +43,7 @@ class Entry:
     trust: Mapping[str, Any] | None = None
     auto: str = "none"
     quarantined: bool = False
+    also_to: Sequence[str] = ()
     answers_elsewhere: str | None = None
     encrypted: bool = False
     envelope_id: str | None = None
@@ -341,6 +343,7 @@ def _theirs(row: Fields) -> Entry:
         trust=row["trust"],
         auto=row["auto"],
         quarantined=row["quarantined"],
+        also_to=row["meta"].get("also_to", ()),
         answers_elsewhere=row["meta"].get("answers_elsewhere"),
         encrypted=row["meta"].get("encrypted", False),
         envelope_id=row["envelope_id"],

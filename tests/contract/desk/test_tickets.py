@@ -613,6 +613,13 @@ async def test_a_message_that_only_a_key_can_read_is_shown_as_that(
     assert [view["messages"][0]["encrypted"] for view in views] == [True, False]
 
 
+async def test_who_else_has_a_mail_is_told(house: World, visit: Visit) -> None:
+    await house.person("li")
+    ticket = await house.ticket("k1", meta={"also_to": ["李四", "b***@firm.example"]})
+    view = (await (await visit("li")).get(f"/tickets/{ticket}")).json
+    assert view["messages"][0]["also_to"] == ["李四", "b***@firm.example"]
+
+
 async def test_what_was_edited_and_withdrawn_is_shown_as_that(house: World, visit: Visit) -> None:
     await house.person("li")
     file = mail_with_file(b"file")
