@@ -12,6 +12,7 @@ from models.errors import Conflict, NotFound, Rejected
 from models.routing import Needs
 from models.store.ground.database import Database, Fields, Tx
 from models.store.ground.sealing import Vault, seal, unseal
+from models.store.tickets.custody import lock
 from models.store.tickets.helping import NewTask, open_task
 from models.store.tickets.labels import reclassed
 from models.store.tickets.moves import locked
@@ -174,14 +175,20 @@ class Complaints:
     async def link(self, ticket_id: str, by: str, first_id: str | None) -> None:
         """A person's word that it repeats another complaint, or (None) that it repeats none.
 
+        What repeats it goes along: all that are about one matter repeat the first of them.
+
         Raises:
             NotFound: one of them is no complaint.
             Rejected: they are the same, or the other one is of somebody else.
         """
+        c = complaint.c
         async with self._db.write() as tx:
+            await lock(tx, ticket, [ticket_id, *([first_id] if first_id else [])])
             row = await _locked(tx, ticket_id)
             if first_id is not None:
                 first_id = await _first_of(tx, row, first_id)
+                theirs = update(complaint).where(c.repeat_of == ticket_id)
+                await tx.conn.execute(theirs.values(repeat_of=first_id))
             change = {"repeat_of": first_id, "repeat_by": by}
             await _write(
                 tx, row, by, "complaint.linked", change, ["repeat_of"], repeat_of=first_id

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import structlog
-from sqlalchemy import Select, exists, func, select, union, update
+from sqlalchemy import Select, case, exists, func, or_, select, union, update
 
 from models import storable
 from models.errors import Conflict, NotFound, Permanent
@@ -152,22 +152,26 @@ class Conversations:
         What was withdrawn is not among them, nor what only notes an edit: a ticket of which
         nothing is left has none.
         """
-        m, first = message.c, message.alias().c
-        ends = (
-            select(m.ticket_id, func.min(m.seq).label("first"), func.max(m.seq).label("last"))
-            .where(m.ticket_id.in_(ticket_ids), m.kind == "message", m.withdrawn_at.is_(None))
-            .group_by(m.ticket_id)
-            .subquery()
+        m = message.c
+        order = m.received_at, m.seq  # a ticket may have lines of two conversations: see Merging
+        first, last = (
+            func.row_number().over(partition_by=m.ticket_id, order_by=by).label(name)
+            for name, by in (("first", order), ("last", [one.desc() for one in order]))
         )
-        began, ended = (func.substr(text, 1, length) for text in (first.text, m.text))
-        query = select(m.ticket_id, m.identity_id, began, ended).where(
-            m.ticket_id == ends.c.ticket_id,
-            m.seq == ends.c.last,
-            first.ticket_id == ends.c.ticket_id,
-            first.seq == ends.c.first,
+        said = (m.kind == "message") & m.withdrawn_at.is_(None)
+        ranked = select(m.id, first, last).where(m.ticket_id.in_(ticket_ids), said).subquery()
+        query = (
+            select(m.ticket_id, m.identity_id, func.substr(m.text, 1, length).label("text"))
+            .join(ranked, ranked.c.id == m.id)
+            .where(or_(ranked.c.first == 1, ranked.c.last == 1))
+            .order_by(ranked.c.first)
         )
+        found: dict[str, Words] = {}
         async with self._db.read() as conn:
-            return {id_: Words(*said) for id_, *said in await conn.execute(query)}
+            for row in await conn.execute(query):
+                began = found[row.ticket_id].first if row.ticket_id in found else row.text
+                found[row.ticket_id] = Words(row.identity_id, began, row.text)
+        return found
 
     async def unanswered(self, ticket_ids: Sequence[str]) -> dict[str, float]:
         """Since when the customer of each ticket waits for a person's word; not of the answered.
@@ -175,7 +179,10 @@ class Conversations:
         What machines wrote, what was withdrawn and what is not proven to be theirs waits for none.
         """
         m, o = message.c, outbound.c
-        later = exists().where(o.ticket_id == m.ticket_id, o.kind == "reply", o.seq > m.seq)
+        # Each conversation counts its own lines, and a ticket may have those of two: see Merging.
+        here = o.conversation_id == m.conversation_id
+        after = case((here, o.seq > m.seq), else_=o.created_at > m.received_at)
+        later = exists().where(o.ticket_id == m.ticket_id, o.kind == "reply", after)
         theirs = (m.kind == "message") & (m.auto == "none") & ~m.quarantined
         query = (
             select(m.ticket_id, func.min(m.received_at).label("since"))

@@ -153,7 +153,9 @@ async def _stored(
 async def _originals(tx: Tx, ids: Sequence[str]) -> dict[Name, dict[str, Any]]:
     if not ids:
         return {}
-    query = select(message).where(message.c.id.in_(ids))
+    # Locked: whoever stores a fetched file writes into its message as well.
+    query = select(message).where(message.c.id.in_(ids)).order_by(message.c.id)
+    query = query.with_for_update(key_share=True)
     rows = [dict(row) for row in (await tx.conn.execute(query)).mappings()]
     return {(row["channel"], row["account"], row["external_id"]): row for row in rows}
 

@@ -86,6 +86,9 @@ class Transcripts:
 
     @staticmethod
     async def _check_rate(tx: Tx, conversation_id: str) -> None:
+        # Locked: two who ask at once see each other.
+        talk = select(conversation.c.id).where(conversation.c.id == conversation_id)
+        await tx.conn.execute(talk.with_for_update(key_share=True))
         o, day_ago = outbound.c, tx.now - _A_DAY
         recent = select(func.count()).where(
             # Ids tell when they were made, and have an index: the others are not looked through.

@@ -33,6 +33,7 @@ from models.store.ground.database import Fields, Tx
 from models.store.privacy.orphaned_blobs import hashes_in
 from models.store.tickets.search_index import forget
 from models.tables import (
+    assignment,
     audit,
     complaint,
     complaint_likeness,
@@ -277,13 +278,21 @@ async def _erase_words(tx: Tx, scope: Scope) -> None:
     for table, words in _WORDS.items():
         change = update(table).where(table.c.ticket_id.in_(scope.tickets))
         await tx.conn.execute(change.values(dict.fromkeys(words, "")))
-    c, s, x = complaint.c, survey.c, follow_up_attempt.c
+    a, c, s, x = assignment.c, complaint.c, survey.c, follow_up_attempt.c
     nobody = update(complaint).where(c.ticket_id.in_(scope.tickets))
     await tx.conn.execute(nobody.values(complainant=None))
     over = update(survey).where(s.ticket_id.in_(scope.tickets), s.expires_at > tx.now)
     await tx.conn.execute(over.values(expires_at=tx.now))
     called = update(follow_up_attempt).where(x.follow_up_id.in_(scope.follow_ups))
     await tx.conn.execute(called.values(content=""))
+    # Why somebody has a ticket says with which words it was passed on.
+    given = select(a.id, a.decision).where(a.ticket_id.in_(scope.tickets))
+    wordless = [
+        {"id": row.id, "decision": {**row.decision, "note": ""}}
+        for row in (await tx.conn.execute(given)).all()
+        if row.decision.get("note")
+    ]
+    await tx.update_each(assignment, ("decision",), wordless)
 
 
 _WORDS = {
@@ -317,14 +326,22 @@ async def _erase_log(tx: Tx, scope: Scope) -> None:
     failed = e.kind == "outbound.state"
     theirs = or_(e.ticket_id.in_(scope.tickets), e.conversation_id.in_(scope.conversations))
     rows = (await tx.conn.execute(select(e.seq, e.data).where(failed, theirs))).all()
-    named = {row.seq: _without_error(row.data) for row in rows if row.data.get("error")}
-    for seq, data in named.items():
-        await tx.conn.execute(update(event).where(e.seq == seq).values(data=data))
-    bodies = select(w.webhook_id, w.seq, w.body).where(w.seq.in_(named))
-    for row in (await tx.conn.execute(bodies)).all() if named else ():
-        body = json.dumps(json.loads(row.body) | {"data": named[row.seq]}, ensure_ascii=False)
-        owed = update(webhook_event).where(w.webhook_id == row.webhook_id, w.seq == row.seq)
-        await tx.conn.execute(owed.values(body=body))
+    named = [row for row in rows if row.data.get("error")]
+    for row in named:
+        change = update(event).where(e.seq == row.seq)
+        await tx.conn.execute(change.values(data=_without_error(row.data)))
+    # What a webhook is owed of their tickets may be older than all events that are kept.
+    owed = union(
+        select(w.webhook_id, w.seq, w.body).where(w.seq.in_([row.seq for row in named])),
+        select(w.webhook_id, w.seq, w.body).where(
+            w.kind == "outbound.state", w.ticket_id.in_(scope.tickets)
+        ),
+    )
+    for row in (await tx.conn.execute(owed)).all():
+        told = json.loads(row.body)
+        body = json.dumps(told | {"data": _without_error(told["data"])}, ensure_ascii=False)
+        change = update(webhook_event).where(w.webhook_id == row.webhook_id, w.seq == row.seq)
+        await tx.conn.execute(change.values(body=body))
     errors = update(webhook_event).where(w.ticket_id.in_(scope.tickets))
     await tx.conn.execute(errors.values(error=None))
 

@@ -66,7 +66,8 @@ class Maintenance:
     async def expire_offers(self) -> list[str]:
         """Takes back offers that nobody accepted in time; returns the agents' ids.
 
-        The ticket keeps its key and excludes the agent, who is not responding.
+        The ticket keeps its key and excludes the agent. Who was ready is not responding; who has
+        said that they are away stays so.
         """
         t = ticket.c
         async with self._db.write() as tx:
@@ -81,7 +82,7 @@ class Maintenance:
             await lock_agents(tx, silent)
             for row in rows:
                 await requeue(tx, row, "timeout", exclude=True)
-            for agent_id in silent:
+            for agent_id in await _who_are(tx, "ready", silent):
                 await set_presence(tx, agent_id, "not_responding")
         return silent
 
@@ -118,7 +119,7 @@ class Maintenance:
             lost = await _silent(tx, lost, silent)
             for agent_id in lost:
                 await set_presence(tx, agent_id, "offline")
-            gone = await _offline(tx, owners)
+            gone = await _who_are(tx, "offline", owners)
             away = await _silent(tx, owners, silent + grace)
             for row in rows:
                 was_active = row["state"] == TicketState.ACTIVE
@@ -196,10 +197,11 @@ async def _silent(tx: Tx, agent_ids: Collection[str], seconds: float) -> list[st
     return list((await tx.conn.execute(query.order_by(a.id))).scalars())
 
 
-async def _offline(tx: Tx, agent_ids: Collection[str]) -> set[str]:
+async def _who_are(tx: Tx, presence: str, agent_ids: Collection[str]) -> list[str]:
+    """Those of these people whose presence it is, by id."""
     a = agent.c
-    query = select(a.id).where(a.id.in_(set(agent_ids)), a.presence == "offline")
-    return set((await tx.conn.execute(query)).scalars())
+    query = select(a.id).where(a.id.in_(set(agent_ids)), a.presence == presence)
+    return list((await tx.conn.execute(query.order_by(a.id))).scalars())
 
 
 async def _woken(tx: Tx, row: Fields, stands: Stands | None) -> None:

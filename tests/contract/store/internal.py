@@ -4,7 +4,7 @@ from models.agent import Role
 from models.complaint import Filing, Word
 from models.message import Sender
 from models.store import Store
-from tests.contract.store.makers import agent, decision, envelope, routed, thread
+from tests.contract.store.makers import agent, decision, envelope, passed_on, routed, thread
 
 SECRET = "仅限内部7f3a"
 
@@ -20,7 +20,9 @@ async def secretive(store: Store, channel: str) -> tuple[str, str]:
     owner = await agent(store, f"owner-{channel}")
     helper = await agent(store, f"helper-{channel}")
     boss = await store.agents.add(f"boss-{channel}", "Boss", Role.SUPERVISOR, "h", {})
-    assert await store.queue.claim(await decision(store, ticket_id, owner), None)
+    giver = await agent(store, f"giver-{channel}")
+    assert await store.queue.claim(await decision(store, ticket_id, giver), None)
+    await passed_on(store, ticket_id, giver, owner, note=f"转派 {SECRET}")
     await store.notes.write(ticket_id, owner, f"备注 {SECRET}")
     task = await store.helping.open(
         ticket_id, owner, title=f"任务 {SECRET}", assignee_id=helper, due_at=2e9

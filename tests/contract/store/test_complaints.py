@@ -230,6 +230,22 @@ async def test_a_person_links_and_unlinks(store: Store) -> None:
     assert (await store.complaints.get(second)).repeat_of is None
 
 
+async def test_what_repeats_one_that_is_linked_goes_along(store: Store) -> None:
+    """All about one matter repeat its first: no chain, and no circle without a first."""
+    first, second, third = [
+        await filed(store, f"k{n}", labels=labels(domain=domain), text=text)
+        for n, (domain, text) in enumerate(
+            (("物流", "包裹没到"), ("支付", "多扣了钱"), ("售后", "屏幕坏了"))
+        )
+    ]
+    person = await agent(store)
+    await store.complaints.link(third, person, second)
+    await store.complaints.link(second, person, first)
+    assert [t for t, *_ in await store.complaints.repeated(third)] == [first, second]
+    with pytest.raises(Rejected):
+        await store.complaints.link(first, person, third)
+
+
 async def test_it_is_closed_by_nothing_but_all_conditions(store: Store) -> None:
     ticket_id = await filed(store, department="")
     handler = await in_hands(store, ticket_id)

@@ -115,7 +115,8 @@ async def test_what_was_written_of_them_among_ourselves_goes(
     store: Store, clock: FakeClock
 ) -> None:
     ticket_id = await everything(store, clock)
-    assert {"note", "subtask", "complaint", "audit"} <= set(await standing(store, SECRET))
+    told = {"note", "subtask", "complaint", "audit", "transfer", "assignment"}
+    assert told <= set(await standing(store, SECRET))
     await erase(store, ticket_id, despite="法院判决")
     # What is counted, and a measure, which is about the house (docs/privacy.md).
     assert set(await standing(store, SECRET)) == {"improvement", "complaint"}
@@ -569,3 +570,21 @@ async def test_what_webhooks_are_owed_names_them_no_more(store: Store) -> None:
     assert await standing(store) == {}
     due = await store.webhooks.lease(hook, 100, 60.0)
     assert all(json.loads(one.body)["kind"] for one in due)
+
+
+async def test_what_a_webhook_that_is_stopped_is_owed_names_them_no_more(
+    store: Store, clock: FakeClock
+) -> None:
+    """What it is owed outlives the events that it is made of."""
+    admin = await agent(store, "admin")
+    hook, _ = await store.webhooks.add("https://example.com/", [], b"secret", admin)
+    ticket_id = await write(store, "1")
+    await resolved(store, ticket_id)
+    await store.webhooks.spread()
+    await store.webhooks.enable(hook, admin, enabled=False)
+    clock.pass_(40 * 86400.0)
+    await store.events.forget(clock.now)
+    await store.webhooks.forget(clock.now)
+    assert ADDRESS in str((await standing(store))["webhook_event"])
+    await erase(store, ticket_id)
+    assert await standing(store) == {}

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from models.errors import Conflict, NotFound
+from models.errors import Conflict, NotFound, Rejected
 from models.follow_up import Said
 from models.store import Store
-from models.store.complaints import calling_back, follow_ups
+from models.store.complaints import calling_back, follow_ups, handling
 from models.store.routing import offboarding
-from models.store.tickets import helping
+from models.store.tickets import helping, search_index
 from models.store.tickets.helping import HELPERS
+from models.store.tickets.search_index import INDEXING
 from models.tables import ticket
 from models.ticket import TicketState
 from tests.contract.store import call_backs as calls
@@ -180,3 +181,37 @@ async def test_two_reopened_tickets_and_a_call_about_one_wait_in_no_circle(
     await begun[0]
     assert await store.maintenance.recount() == []
     assert (await store.agents.get(han)).used == 0
+
+
+async def test_two_complaints_that_are_linked_both_ways_wait_in_no_circle(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment = makers.labels(domain="支付")
+    found = [await makers.filed(store), await makers.filed(store, "k2", labels=payment, text="钱")]
+    one, other = sorted(found)
+    han = await makers.agent(store, "han")
+    begun = beginning_after(
+        monkeypatch, handling, "_locked", lambda: _linked(store, one, han, other)
+    )
+    await store.complaints.link(other, han, one)
+    assert isinstance(await begun[0], Rejected), "that one repeats this one already"
+
+
+async def _linked(store: Store, ticket_id: str, by: str, first: str) -> object:
+    try:
+        await store.complaints.link(ticket_id, by, first)
+    except Rejected as error:
+        return error
+    return None
+
+
+async def test_what_is_indexed_and_what_is_forgotten_wait_in_no_circle(store: Store) -> None:
+    first, last = [await makers.waiting(store, key) for key in ("k1", "k2")]
+    await makers.follow(store, INDEXING)
+    async with store.db.write() as tx:
+        await search_index.forget(tx, [first])
+        filling = asyncio.ensure_future(store.search_index.fill(10))
+        await asyncio.wait([filling], timeout=0.3)
+        await search_index.forget(tx, [last])
+    await filling
+    assert await store.search_index.due() == 2, "what was forgotten meanwhile is to be read anew"

@@ -116,6 +116,20 @@ async def test_an_offer_that_passes_marks_the_agent_not_responding(
     assert head.excluded == {person}
 
 
+@pytest.mark.parametrize("presence", [Presence.OFFLINE, Presence.BREAK])
+async def test_who_has_said_that_they_are_away_stays_so_when_their_offer_passes(
+    store: Store, clock: FakeClock, presence: Presence
+) -> None:
+    person = await agent(store)
+    claim = await decision(store, await waiting(store), person)
+    await store.queue.claim(claim, 20.0)
+    await store.agents.present(person, presence)
+    clock.pass_(21)
+    assert await store.maintenance.expire_offers() == [person]
+    assert (await store.agents.get(person)).presence == presence
+    assert await used(store, person) == 0
+
+
 async def test_exclusions_are_forgiven_after_a_pause(store: Store, clock: FakeClock) -> None:
     ticket_id = await waiting(store)
     person = await agent(store)

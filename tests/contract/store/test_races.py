@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 
 from models.agent import Presence
-from models.errors import Conflict, Temporary
+from models.errors import Conflict, Rejected, Temporary
+from models.message import Attachment, File
 from models.store import Store
+from models.store.dialogue.transcripts import Mailbox
 from models.store.intake import plan as plan_module
 from models.ticket import TicketState
 from tests.contract.store.makers import agent, decision, envelope, owned, thread, waiting
+from tests.contract.store.meeting import meeting
 from tests.fakes import FakeClock
 
 Move = Callable[[], Awaitable[object]]
@@ -114,3 +117,41 @@ async def test_a_pardon_and_a_new_message_open_one_ticket(
     open_tickets = [t for t in await store.tickets.page() if t.state != TicketState.INVALID]
     assert len(open_tickets) == 1
     assert len(pardon) == 1
+
+
+async def test_a_file_that_is_stored_while_its_message_is_edited_stays_stored(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pending = Attachment(id="f", name="a.pdf", mime="application/pdf", size=4, state="pending")
+    meta = {"files": {"f": {"id": "f"}}}
+    await waiting(store, attachments=(pending,), meta=meta)
+    (due,) = await store.files.lease(1, 60.0, ["webchat"])
+    await while_threading(
+        store, monkeypatch, lambda: store.files.store(due, File(b"scan")),
+        kind="edit", external_id="k1", revision=1, text="改了", text_full="改了",
+        attachments=(pending,), meta=meta,
+    )  # fmt: skip
+    talk = await store.conversations.find("webchat", "site", "talk-k1")
+    assert talk is not None
+    (shown, *_) = await store.conversations.log(talk.id)
+    assert (shown.text, shown.attachments[0]["state"]) == ("改了", "stored")
+
+
+async def test_two_who_ask_for_transcripts_at_once_get_no_more_than_a_day_allows(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket_id, person = await owned(store)
+    await store.tickets.reply(ticket_id, person, "您好", "answer", TicketState.ACTIVE)
+    talk = await store.conversations.find("webchat", "site", "talk-k1")
+    assert talk is not None
+
+    async def send(address: str) -> object:
+        try:
+            box = Mailbox("email", "a", f"{address}@example.com")
+            return await store.transcripts.send(talk.id, box, "", lambda _: "您好")
+        except Rejected as error:
+            return error.code
+
+    assert [await send("one"), await send("two")] == [True, True]
+    outcomes = await meeting(store, monkeypatch, lambda: send("three"), lambda: send("four"))
+    assert outcomes == [True, "rate"]

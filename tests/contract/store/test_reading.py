@@ -67,6 +67,25 @@ async def test_who_waits_for_a_persons_word(store: Store, clock: FakeClock) -> N
     assert await unanswered([ticket_id]) == {ticket_id: asked + 60.0}
 
 
+async def test_a_word_in_what_was_merged_waits_too(store: Store, clock: FakeClock) -> None:
+    """Each conversation counts its own lines: they tell nothing of which of two came first."""
+    ticket_id, person = await owned(store, "a", text="第一句", conversation_key="talk-a")
+    part = await waiting(store, "b")
+    await store.merging.merge(part, ticket_id, person)
+    for n in range(3):
+        await store.tickets.reply(ticket_id, person, "您好", f"answer-{n}", TicketState.ACTIVE)
+    clock.pass_(60.0)
+    await thread(
+        store, envelope("c", now=clock.now), conversation_key="talk-b", text="还没到"
+    )  # fmt: skip
+    assert await store.conversations.unanswered([ticket_id]) == {ticket_id: clock.now}
+    said = (await store.conversations.words([ticket_id], 50))[ticket_id]
+    assert (said.first, said.last) == ("第一句", "还没到")
+    clock.pass_(5.0)
+    await store.tickets.reply(ticket_id, person, "今天到", "answer", TicketState.ACTIVE)
+    assert await store.conversations.unanswered([ticket_id]) == {}
+
+
 async def test_what_somebody_has_ended(store: Store, clock: FakeClock) -> None:
     early, person = await owned(store, "a")
     await store.tickets.move(early, person, TicketState.RESOLVED)
