@@ -270,8 +270,7 @@ class CallBacks:
             .outerjoin(skill_class, s.name == ranked.c.skill_class)
             .where(ranked.c.place <= _DEPTH)
         )
-        async with self._db.read() as conn:
-            return [_waiting(row) for row in (await conn.execute(query)).mappings()]
+        return [_waiting(row) for row in await self._db.rows(query)]
 
     async def claim(self, decision: Decision) -> bool:
         """Gives one to an agent, at once; False when either has changed since the decision."""

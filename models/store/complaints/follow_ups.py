@@ -79,10 +79,7 @@ class FollowUps:
     async def get(self, follow_up_id: str) -> FollowUp:
         """Raises ``NotFound``."""
         query = _all().where(follow_up.c.id == follow_up_id)
-        async with self._db.read() as conn:
-            row = (await conn.execute(query)).mappings().one_or_none()
-        if row is None:
-            raise NotFound("no such follow-up")
+        row = await self._db.one(query, "no such follow-up")
         return _follow_up(row)
 
     async def page(
@@ -102,24 +99,21 @@ class FollowUps:
         for column, value in ((f.owner_id, owner), (f.ticket_id, ticket_id), (f.review, review)):
             if value is not None:
                 query = query.where(column == value)
-        async with self._db.read() as conn:
-            return [_follow_up(row) for row in (await conn.execute(query)).mappings()]
+        return [_follow_up(row) for row in await self._db.rows(query)]
 
     async def attempts(self, follow_up_id: str) -> list[Attempt]:
         """What was tried, oldest first."""
         x = follow_up_attempt.c
         columns = [x[name] for name in Attempt.__dataclass_fields__]
         query = select(*columns).where(x.follow_up_id == follow_up_id).order_by(x.at, x.id)
-        async with self._db.read() as conn:
-            return [Attempt(**row) for row in (await conn.execute(query)).mappings()]
+        return [Attempt(**row) for row in await self._db.rows(query)]
 
     async def concerning(self, ticket_ids: Collection[str], agent_id: str) -> set[str]:
         """Those of these tickets that a person calls back about, and so may see."""
         f = follow_up.c
         mine = f.ticket_id.in_(sorted(ticket_ids)) & (f.owner_id == agent_id)
         query = select(f.ticket_id).where(mine, f.state == FollowUpState.ACTIVE)
-        async with self._db.read() as conn:
-            return set((await conn.execute(query)).scalars())
+        return set(await self._db.column(query))
 
     # -- doing -------------------------------------------------------------------------
 

@@ -92,18 +92,14 @@ class Complaints:
         query = _with_key().where(
             complaint.c.ticket_id == ticket_id, complaint.c.withdrawn_at.is_(None)
         )
-        async with self._db.read() as conn:
-            row = (await conn.execute(query)).mappings().one_or_none()
-        if row is None:
-            raise NotFound("this ticket is no complaint")
+        row = await self._db.one(query, "this ticket is no complaint")
         return self._complaint(row)
 
     async def filed(self, ticket_id: str) -> bool:
         """Whether a ticket is a complaint."""
         mine = complaint.c.ticket_id == ticket_id
         query = select(exists().where(mine, complaint.c.withdrawn_at.is_(None)))
-        async with self._db.read() as conn:
-            return bool((await conn.execute(query)).scalar_one())
+        return bool(await self._db.value(query))
 
     async def gaps(self, ticket_id: str) -> tuple[Gap, ...]:
         """What it still lacks before it may be closed (``models.complaint.gaps``)."""

@@ -76,8 +76,7 @@ class Improvements:
         i = improvement.c
         query = select(*_COLUMNS).join(ticket, ticket.c.id == i.ticket_id)
         query = query.where(condition).order_by(i.id)  # type: ignore[arg-type]
-        async with self._db.read() as conn:
-            return [Improvement(**row) for row in (await conn.execute(query)).mappings()]
+        return [Improvement(**row) for row in await self._db.rows(query)]
 
     async def add(
         self,

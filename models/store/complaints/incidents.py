@@ -218,16 +218,12 @@ class Incidents:
         query = _overview().order_by(incident.c.state.desc(), incident.c.id.desc()).limit(limit)
         if state is not None:
             query = query.where(incident.c.state == state)
-        async with self._db.read() as conn:
-            return [Incident(**row) for row in (await conn.execute(query)).mappings()]
+        return [Incident(**row) for row in await self._db.rows(query)]
 
     async def get(self, incident_id: str) -> Incident:
         """Raises ``NotFound``."""
         query = _overview().where(incident.c.id == incident_id)
-        async with self._db.read() as conn:
-            row = (await conn.execute(query)).mappings().one_or_none()
-        if row is None:
-            raise NotFound("no such incident")
+        row = await self._db.one(query, "no such incident")
         return Incident(**row)
 
     async def members(self, incident_id: str, limit: int = 1000) -> list[Member]:
@@ -243,16 +239,14 @@ class Incidents:
             .order_by(m.joined_at, t.number, m.name, m.id)
             .limit(limit)
         )  # fmt: skip
-        async with self._db.read() as conn:
-            return [Member(**row) for row in (await conn.execute(query)).mappings()]
+        return [Member(**row) for row in await self._db.rows(query)]
 
     async def texts(self, incident_id: str) -> list[IncidentText]:
         """Drafts and approved ones, oldest first."""
         x = incident_text.c
         columns = [x[name] for name in IncidentText.__dataclass_fields__]
         query = select(*columns).where(x.incident_id == incident_id).order_by(x.id)
-        async with self._db.read() as conn:
-            return [IncidentText(**row) for row in (await conn.execute(query)).mappings()]
+        return [IncidentText(**row) for row in await self._db.rows(query)]
 
     async def draft(
         self, incident_id: str, author_id: str, zh: str, en: str, key: Key | None = None

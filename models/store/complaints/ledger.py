@@ -90,8 +90,7 @@ class Ledger:
         for name, value in filters.items():
             if value is not None:
                 query = query.where(c[name] == value)
-        async with self._db.read() as conn:
-            return [_entry(row) for row in (await conn.execute(query)).mappings()]
+        return [_entry(row) for row in await self._db.rows(query)]
 
 
 def _entry(row: Mapping[Any, Any]) -> Entry:

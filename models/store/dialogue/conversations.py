@@ -195,8 +195,7 @@ class Conversations:
     async def account(self, conversation_id: str) -> str:
         """The account of ours (mailbox, site) that a conversation is on; “” if unknown."""
         query = select(conversation.c.account).where(conversation.c.id == conversation_id)
-        async with self._db.read() as conn:
-            return (await conn.execute(query)).scalar_one_or_none() or ""
+        return await self._db.value(query) or ""
 
     async def open_keys(self, channel: str, account: str) -> list[str]:
         """The keys of an account's conversations whose next word belongs to an open ticket.
@@ -211,8 +210,7 @@ class Conversations:
         query = select(c.key).where(
             c.id.in_(union(own, merged)), c.channel == channel, c.account == account
         )
-        async with self._db.read() as conn:
-            return list((await conn.execute(query)).scalars())
+        return await self._db.column(query)
 
     async def delivered(self, conversation_id: str, seq: int) -> None:
         """The customer's own client has shown everything up to ``seq``."""
@@ -245,10 +243,7 @@ class Conversations:
     async def get(self, conversation_id: str) -> Conversation:
         """Raises ``NotFound``."""
         query = select(conversation).where(conversation.c.id == conversation_id)
-        async with self._db.read() as conn:
-            row = (await conn.execute(query)).mappings().one_or_none()
-        if row is None:
-            raise NotFound("no such conversation")
+        row = await self._db.one(query, "no such conversation")
         return Conversation(**{name: row[name] for name in Conversation.__dataclass_fields__})
 
     async def seen(self, conversation_id: str, seq: int) -> None:

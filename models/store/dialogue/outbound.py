@@ -240,17 +240,13 @@ class Outbound:
         d = delivery.c
         names = [d[name] for name in Delivery.__dataclass_fields__]
         query = select(*names).where(d.outbound_id == outbound_id).order_by(d.at, d.attempt)
-        async with self._db.read() as conn:
-            return [Delivery(**row) for row in (await conn.execute(query)).mappings()]
+        return [Delivery(**row) for row in await self._db.rows(query)]
 
     async def one(self, outbound_id: str) -> Sent:
         """Raises ``NotFound``."""
         o = outbound.c
         query = select(*(o[name] for name in Sent.__dataclass_fields__)).where(o.id == outbound_id)
-        async with self._db.read() as conn:
-            row = (await conn.execute(query)).mappings().one_or_none()
-        if row is None:
-            raise NotFound("no such answer")
+        row = await self._db.one(query, "no such answer")
         return Sent(**row)
 
     async def page(
@@ -273,8 +269,7 @@ class Outbound:
                 query = query.where(_UNSETTLED)
         if before is not None:
             query = query.where(o.id < before)
-        async with self._db.read() as conn:
-            return [Sent(**row) for row in (await conn.execute(query)).mappings()]
+        return [Sent(**row) for row in await self._db.rows(query)]
 
     async def again(
         self, outbound_id: str, repeatable: Collection[str], agent_id: str | None = None

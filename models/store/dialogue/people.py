@@ -106,8 +106,7 @@ class People:
     async def tier(self, customer_id: str) -> str:
         """A customer's service level; “standard” for one that is unknown."""
         query = select(customer.c.tier).where(customer.c.id == customer_id)
-        async with self._db.read() as conn:
-            return (await conn.execute(query)).scalar_one_or_none() or "standard"
+        return await self._db.value(query) or "standard"
 
     async def senders(self, identity_ids: Sequence[str]) -> dict[str, Sender]:
         """The unsealed senders, for display: mask them unless a reveal was audited.

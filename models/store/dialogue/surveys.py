@@ -87,9 +87,7 @@ class Surveys:
     async def of_ticket(self, ticket_id: str) -> list[Survey]:
         """Those about a ticket, the newest first."""
         query = select(*_COLUMNS).where(survey.c.ticket_id == ticket_id)
-        async with self._db.read() as conn:
-            rows = (await conn.execute(query.order_by(survey.c.id.desc()))).mappings()
-            return [Survey(**row) for row in rows]
+        return [Survey(**row) for row in await self._db.rows(query.order_by(survey.c.id.desc()))]
 
     async def answer(
         self, survey_id: str, answer: Answer, via: Via, change_seconds: float

@@ -109,8 +109,7 @@ class Wordings:
         """All of them, the newest of each first."""
         names = [wording.c[name] for name in Version.__dataclass_fields__]
         query = select(*names).order_by(wording.c.name, wording.c.lang, wording.c.number.desc())
-        async with self._db.read() as conn:
-            return [Version(**row) for row in (await conn.execute(query)).mappings()]
+        return [Version(**row) for row in await self._db.rows(query)]
 
 
 def in_force(versions: Sequence[Version]) -> Version | None:

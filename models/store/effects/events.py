@@ -27,14 +27,12 @@ class Events:
     async def of_ticket(self, ticket_id: str) -> Sequence[Event]:
         """A ticket's history, oldest first."""
         query = select(event).where(event.c.ticket_id == ticket_id).order_by(event.c.seq)
-        async with self._db.read() as conn:
-            return [Event(**row) for row in (await conn.execute(query)).mappings()]
+        return [Event(**row) for row in await self._db.rows(query)]
 
     async def last(self) -> int:
         """The newest committed number; 0 when there is none."""
         query = select(counter.c.value).where(counter.c.name == "event")
-        async with self._db.read() as conn:
-            return int((await conn.execute(query)).scalar_one_or_none() or 0)
+        return int(await self._db.value(query) or 0)
 
     async def first(self) -> int:
         """The oldest number still kept; a reader from before it needs a fresh snapshot."""

@@ -114,8 +114,7 @@ class Timers:
         t = timer.c
         query = select(t.id, t.kind, t.subject, t.due_at, t.data)
         query = query.where(t.subject == subject).order_by(t.due_at, t.id)
-        async with self._db.read() as conn:
-            return [Timer(**row) for row in (await conn.execute(query)).mappings()]
+        return [Timer(**row) for row in await self._db.rows(query)]
 
     async def due(self, kinds: Mapping[str, Effect], limit: int) -> list[str]:
         """The ids of what is due now, of kinds that have an effect, oldest first."""
@@ -127,8 +126,7 @@ class Timers:
             .order_by(t.due_at, t.id)
             .limit(limit)
         )
-        async with self._db.read() as conn:
-            return list((await conn.execute(query)).scalars())
+        return await self._db.column(query)
 
     async def fire(self, timer_id: str, effects: Mapping[str, Effect]) -> bool:
         """Brings about what one timer is for; False when it was stopped, set anew or has fired.

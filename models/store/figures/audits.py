@@ -74,8 +74,7 @@ class Audits:
         if before is not None:
             then = select(u.at).where(u.id == before).scalar_subquery()
             query = query.where(or_(u.at < then, and_(u.at == then, u.id < before)))
-        async with self._db.read() as conn:
-            return [Deed(**row) for row in (await conn.execute(query)).mappings()]
+        return [Deed(**row) for row in await self._db.rows(query)]
 
     async def names(self, deeds: list[Deed]) -> dict[str, Named]:
         """Whatever in these lines is the id of a ticket or a person, with its name."""

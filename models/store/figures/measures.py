@@ -71,8 +71,7 @@ class Measures:
     async def counted(self, name: str) -> int:
         """How many of these there have been, ever."""
         query = select(counter.c.value).where(counter.c.name == name)
-        async with self._db.read() as conn:
-            return (await conn.execute(query)).scalar_one_or_none() or 0
+        return await self._db.value(query) or 0
 
     async def found(self, broken: Mapping[str, Broken]) -> list[str]:
         """Keeps what a look at the invariants found; returns those that it found newly broken."""

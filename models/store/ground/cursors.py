@@ -20,8 +20,7 @@ class Cursors:
         """The value that was written last; None when none was."""
         c = cursor.c
         query = select(c.value).where(c.channel == channel, c.account == account)
-        async with self._db.read() as conn:
-            return (await conn.execute(query)).scalar_one_or_none()
+        return await self._db.value(query)
 
     async def move(self, channel: str, account: str, value: Any, held: Held | None = None) -> None:
         """Writes the value. With ``held``, only while that lease is still the caller's.

@@ -17,6 +17,7 @@ from sqlalchemy import (
     BigInteger,
     CursorResult,
     Double,
+    Executable,
     String,
     bindparam,
     func,
@@ -30,6 +31,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.sql.schema import Table
 
+from models.errors import NotFound
 from models.ids import uuid7
 from models.ports import Clock
 from models.storable import dump
@@ -388,6 +390,32 @@ class Database:
         with translated():
             async with self._reading(steady).begin() as conn:
                 yield conn
+
+    async def rows(self, query: Executable) -> list[dict[str, Any]]:
+        """What a statement finds, by column name. Raises as ``read``."""
+        async with self.read() as conn:
+            return dicts(await conn.execute(query))
+
+    async def one(self, query: Executable, missing: str) -> dict[str, Any]:
+        """The one row that a statement finds, by column name; raises as ``read``, too.
+
+        Raises:
+            NotFound: there is none; ``missing`` is its sentence.
+        """
+        found = await self.rows(query)
+        if not found:
+            raise NotFound(missing)
+        return found[0]
+
+    async def column(self, query: Executable) -> list[Any]:
+        """The first column of what a statement finds. Raises as ``read``."""
+        async with self.read() as conn:
+            return list((await conn.execute(query)).scalars())
+
+    async def value(self, query: Executable) -> Any:
+        """The one value that a statement finds; None where it finds no row. Raises as ``read``."""
+        async with self.read() as conn:
+            return (await conn.execute(query)).scalar_one_or_none()
 
     def _reading(self, steady: bool) -> AsyncEngine:
         return self._steady if steady else self._reader

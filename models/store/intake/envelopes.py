@@ -323,14 +323,12 @@ class Envelopes:
             .order_by(c.id)
             .limit(limit)
         )
-        async with self._db.read() as conn:
-            return [Parked(**row) for row in (await conn.execute(query)).mappings()]
+        return [Parked(**row) for row in await self._db.rows(query)]
 
     async def parked_count(self) -> int:
         """How many wait for a person."""
         query = select(func.count()).where(envelope.c.state == "parked")
-        async with self._db.read() as conn:
-            return int((await conn.execute(query)).scalar_one())
+        return int(await self._db.value(query))
 
     async def replay(
         self, envelope_ids: Sequence[str] | None = None, by: str | None = None

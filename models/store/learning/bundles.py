@@ -96,16 +96,15 @@ class Bundles:
 
     async def champion(self) -> str | None:
         """The id of the bundle that serves, or None before the first promotion."""
-        async with self._db.read() as conn:
-            return (await conn.execute(_CHAMPION)).scalar_one_or_none()
+        found: str | None = await self._db.value(_CHAMPION)
+        return found
 
     async def promoted(self) -> list[str]:
         """Every bundle that has served and is kept, the champion first."""
         b = bundle.c
         query = select(b.id).where(b.promoted_at.is_not(None), b.dropped_at.is_(None))
         query = query.order_by(b.promoted_at.desc(), b.id.desc())
-        async with self._db.read() as conn:
-            return list((await conn.execute(query)).scalars())
+        return await self._db.column(query)
 
     async def content(self, bundle_id: str) -> bytes:
         """The packed bundle.
@@ -129,8 +128,7 @@ class Bundles:
         b = bundle.c
         columns = (b.id, b.card, b.created_at, b.promoted_at, b.pinned_at, b.dropped_at)
         query = select(*columns).order_by(b.created_at.desc())
-        async with self._db.read() as conn:
-            return [dict(row) for row in (await conn.execute(query)).mappings()]
+        return await self._db.rows(query)
 
     async def pin(self, bundle_id: str, by: str | None, *, pinned: bool) -> None:
         """Keeps a bundle whatever its age, or no longer.
@@ -170,8 +168,7 @@ class Bundles:
     async def dropped(self) -> list[str]:
         """The ids of those that are not kept: no host needs their files."""
         query = select(bundle.c.id).where(bundle.c.dropped_at.is_not(None))
-        async with self._db.read() as conn:
-            return list((await conn.execute(query)).scalars())
+        return await self._db.column(query)
 
 
 _CHAMPION = (

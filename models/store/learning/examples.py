@@ -46,8 +46,7 @@ class Examples:
         t, o = ticket.c, outbound.c
         answered = exists().where(o.ticket_id == t.id, o.agent_id.is_not(None))
         query = select(t.id).where(~t.junk, t.resolved_at.is_not(None), answered)
-        async with self._db.read() as conn:
-            return list((await conn.execute(newest(query, _ENDED, most))).scalars())
+        return await self._db.column(newest(query, _ENDED, most))
 
     async def questions(self, ids: Sequence[str]) -> list[Question]:
         """What was asked in these tickets."""

@@ -158,8 +158,7 @@ class Retrainings:
         """Runs, newest first."""
         r = retraining.c
         query = select(*_FIELDS).order_by(r.created_at.desc(), r.id.desc()).limit(limit)
-        async with self._db.read() as conn:
-            return [Retraining(**row) for row in (await conn.execute(query)).mappings()]
+        return [Retraining(**row) for row in await self._db.rows(query)]
 
     async def of_bundle(self, bundle_id: str) -> Retraining | None:
         """The last run that made this bundle; None for the one of the seed."""
@@ -173,8 +172,7 @@ class Retrainings:
         """The time of the newest correction that a bundle may have learnt from; 0: none."""
         r = retraining.c
         query = select(r.upto).where(r.bundle_id == bundle_id).order_by(r.upto.desc()).limit(1)
-        async with self._db.read() as conn:
-            return float((await conn.execute(query)).scalar_one_or_none() or 0.0)
+        return float(await self._db.value(query) or 0.0)
 
 
 async def _get(tx: Tx, run_id: str) -> None:

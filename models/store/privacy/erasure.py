@@ -65,11 +65,8 @@ class Erasure:
             NotFound: no such customer.
         """
         query = select(customer.c.erased_at).where(customer.c.id == customer_id)
-        async with self._db.read() as conn:
-            row = (await conn.execute(query)).one_or_none()
-        if row is None:
-            raise NotFound("no such customer")
-        return None if row.erased_at is None else float(row.erased_at)
+        at: float | None = (await self._db.one(query, "no such customer"))["erased_at"]
+        return at
 
     async def erase(self, customer_id: str, by: str | None, why: str, despite: str = "") -> Erased:
         """Erases the person that a customer is, in all channels in which they are proven.

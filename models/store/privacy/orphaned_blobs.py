@@ -72,8 +72,7 @@ class OrphanedBlobs:
         now = await self._db.now()
         c = blob_left.c
         query = select(c.sha256).where(c.at <= now - _GRACE_SECONDS).order_by(c.at, c.sha256)
-        async with self._db.read() as conn:
-            return set((await conn.execute(query.limit(_AT_ONCE))).scalars())
+        return set(await self._db.column(query.limit(_AT_ONCE)))
 
 
 async def _owned(conn: AsyncConnection, hashes: Collection[str]) -> set[str]:

@@ -78,8 +78,7 @@ class Boards:
             .select_from(ticket.join(other, same))
             .where(t.id == ticket_id, tuple_(o.sort_key, o.id) < tuple_(t.sort_key, t.id))
         )
-        async with self._db.read() as conn:
-            return int((await conn.execute(query)).scalar_one())
+        return int(await self._db.value(query))
 
     async def depth(self) -> list[dict[str, Any]]:
         """Waiting tickets by skill class: count and the oldest's start of waiting."""
@@ -92,8 +91,7 @@ class Boards:
             .group_by(t.skill_class)
             .order_by(t.skill_class)
         )
-        async with self._db.read() as conn:
-            return [dict(row) for row in (await conn.execute(query)).mappings()]
+        return await self._db.rows(query)
 
     async def recent_classes(self, since: float) -> list[tuple[Needs, int]]:
         """What came since a time: needs and how many tickets had them."""

@@ -111,17 +111,13 @@ class RuleVersions:
             NotFound: no such version.
         """
         query = select(rules_version).where(rules_version.c.number == number)
-        async with self._db.read() as conn:
-            row = (await conn.execute(query)).mappings().one_or_none()
-        if row is None:
-            raise NotFound(f"no rules version {number}")
+        row = await self._db.one(query, f"no rules version {number}")
         return Version(**row)
 
     async def all(self) -> list[Version]:
         """Every version, newest first."""
         query = select(rules_version).order_by(rules_version.c.number.desc())
-        async with self._db.read() as conn:
-            return [Version(**row) for row in (await conn.execute(query)).mappings()]
+        return [Version(**row) for row in await self._db.rows(query)]
 
     async def published(self) -> list[Publication]:
         """What is in force now, the newest first."""
@@ -224,8 +220,7 @@ class RuleVersions:
             .order_by(t.id)
             .limit(limit)
         )
-        async with self._db.read() as conn:
-            return [dict(row) for row in (await conn.execute(query)).mappings()]
+        return await self._db.rows(query)
 
     async def rekey(self, changes: Sequence[Mapping[str, Any]]) -> int:
         """Writes what new rules make of waiting tickets, where their epoch is still ``was``.

@@ -81,8 +81,7 @@ class Clocks:
         """Every run of a ticket's clocks, in the order in which they began."""
         c = clock.c
         query = select(clock).where(c.ticket_id == ticket_id).order_by(c.started_at, c.id)
-        async with self._db.read() as conn:
-            return [_run(row) for row in (await conn.execute(query)).mappings()]
+        return [_run(row) for row in await self._db.rows(query)]
 
     async def behind(self, ticket_id: str) -> bool:
         """Whether they have still to be moved by what has happened; asked before they are read."""

@@ -109,9 +109,9 @@ class Helping:
         self, condition: ColumnElement[bool], *order: ColumnElement[Any]
     ) -> list[Subtask]:
         query = select(*_COLUMNS).join(ticket, ticket.c.id == subtask.c.ticket_id)
-        async with self._db.read() as conn:
-            rows = (await conn.execute(query.where(condition).order_by(*order))).mappings()
-            return [Subtask(**row) for row in rows]
+        return [
+            Subtask(**row) for row in await self._db.rows(query.where(condition).order_by(*order))
+        ]
 
     async def seen_by(
         self, ticket_ids: Collection[str], agent_id: str, departments: Collection[str]
@@ -122,8 +122,7 @@ class Helping:
         asked = select(s.ticket_id).where(
             s.ticket_id.in_(ids), s.department.in_(sorted(departments)), s.state == "open"
         )
-        async with self._db.read() as conn:
-            return set((await conn.execute(union(helps, asked))).scalars())
+        return set(await self._db.column(union(helps, asked)))
 
     # -- helpers -----------------------------------------------------------------------
 

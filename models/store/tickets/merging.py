@@ -49,8 +49,7 @@ class Merging:
         t = ticket.c
         names = [t[name] for name in Part.__dataclass_fields__]
         query = select(*names).where(t.merged_into == ticket_id).order_by(t.id)
-        async with self._db.read() as conn:
-            return [Part(**row) for row in (await conn.execute(query)).mappings()]
+        return [Part(**row) for row in await self._db.rows(query)]
 
     async def merge(
         self, ticket_id: str, into: str, agent_id: str, *, hands_off: bool = False

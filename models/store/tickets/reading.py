@@ -108,21 +108,13 @@ class TicketReading:
             NotFound: no such ticket.
         """
         by = ticket.c.number if ticket_id.isdigit() else ticket.c.id
-        async with self._db.read() as conn:
-            row = (
-                (await conn.execute(select(*_COLUMNS).where(by == ticket_id)))
-                .mappings()
-                .one_or_none()
-            )
-        if row is None:
-            raise NotFound("no such ticket")
-        return _ticket(row)
+        query = select(*_COLUMNS).where(by == ticket_id)
+        return _ticket(await self._db.one(query, "no such ticket"))
 
     async def some(self, ticket_ids: Collection[str]) -> list[Ticket]:
         """Those of these ids that there are, in no order."""
         query = select(*_COLUMNS).where(ticket.c.id.in_(sorted(ticket_ids)))
-        async with self._db.read() as conn:
-            return [_ticket(row) for row in (await conn.execute(query)).mappings()]
+        return [_ticket(row) for row in await self._db.rows(query)]
 
     async def had_by(self, agent_id: str, ticket_ids: Collection[str]) -> set[str]:
         """Those of these tickets that are or were in a person's hands, or offered to them."""
@@ -130,17 +122,14 @@ class TicketReading:
         query = select(s.ticket_id).where(
             s.ticket_id.in_(sorted(ticket_ids)), s.agent_id == agent_id
         )
-        async with self._db.read() as conn:
-            return set((await conn.execute(query)).scalars())
+        return set(await self._db.column(query))
 
     async def of_owner(self, agent_id: str) -> list[Ticket]:
         """What a person has to do: offers first, then by due time."""
         t = ticket.c
         mine = t.owner_id == agent_id
         query = select(*_COLUMNS).where(mine, t.state.in_(sorted(OPEN_STATES)))
-        async with self._db.read() as conn:
-            rows = (await conn.execute(query)).mappings().all()
-        found = [_ticket(row) for row in rows]
+        found = [_ticket(row) for row in await self._db.rows(query)]
         return sorted(found, key=lambda x: (x.state != "offered", x.due_at or 0.0, x.id))
 
     async def ended_by(self, agent_id: str, since: float, limit: int) -> list[Ticket]:
@@ -152,8 +141,7 @@ class TicketReading:
             .order_by(t.ended_at.desc(), t.id.desc())
             .limit(limit)
         )
-        async with self._db.read() as conn:
-            return [_ticket(row) for row in (await conn.execute(query)).mappings()]
+        return [_ticket(row) for row in await self._db.rows(query)]
 
     async def page(
         self,
@@ -174,8 +162,7 @@ class TicketReading:
         if before is not None:
             query = query.where(t.id < before)
         query = newest(query, states, limit)
-        async with self._db.read() as conn:
-            return [_ticket(row) for row in (await conn.execute(query)).mappings()]
+        return [_ticket(row) for row in await self._db.rows(query)]
 
     async def waiting(
         self, *, skill_class: str | None = None, after: str | None = None, limit: int = 50
@@ -209,16 +196,14 @@ class TicketReading:
         s, u = assignment.c, audit.c
         query = select(assignment).where(s.ticket_id == ticket_id).order_by(s.at, s.id)
         by_people = select(audit).where(u.subject == ticket_id, u.action.in_(_BY_HAND))
-        async with self._db.read() as conn:
-            rows = (await conn.execute(query)).mappings().all()
-            said = (await conn.execute(by_people)).mappings().all()
+        rows, said = await self._db.rows(query), await self._db.rows(by_people)
         return [{**row, **_people_of(row, said)} for row in rows]
 
     async def needs(self, name: str) -> Mapping[str, Any] | None:
         """The needs of a skill class, as stored."""
         query = select(skill_class.c.needs).where(skill_class.c.name == name)
-        async with self._db.read() as conn:
-            return (await conn.execute(query)).scalar_one_or_none()
+        found: Mapping[str, Any] | None = await self._db.value(query)
+        return found
 
     async def counts(self) -> dict[str, int]:
         """How many tickets are in each state."""
@@ -229,8 +214,7 @@ class TicketReading:
     async def history(self, ticket_id: str) -> list[dict[str, Any]]:
         """Who changed what by hand, oldest first."""
         query = select(audit).where(audit.c.subject == ticket_id).order_by(audit.c.id)
-        async with self._db.read() as conn:
-            return [dict(row) for row in (await conn.execute(query)).mappings()]
+        return await self._db.rows(query)
 
     async def of_conversation(self, conversation_id: str) -> list[Ticket]:
         """Its tickets, oldest first."""
@@ -240,8 +224,7 @@ class TicketReading:
             .where(t.conversation_id == conversation_id)
             .order_by(t.created_at, t.id)
         )
-        async with self._db.read() as conn:
-            return [_ticket(row) for row in (await conn.execute(query)).mappings()]
+        return [_ticket(row) for row in await self._db.rows(query)]
 
     async def identity_of(self, ticket_id: str) -> str:
         """The identity behind a ticket's conversation.
@@ -254,8 +237,7 @@ class TicketReading:
             .join(ticket, ticket.c.conversation_id == conversation.c.id)
             .where(ticket.c.id == ticket_id)
         )
-        async with self._db.read() as conn:
-            found = (await conn.execute(query)).scalar_one_or_none()
+        found = await self._db.value(query)
         if found is None:
             raise NotFound("no such ticket")
         return str(found)
@@ -267,8 +249,7 @@ class TicketReading:
             NotFound: no such message.
         """
         query = select(outbound.c.ticket_id).where(outbound.c.id == outbound_id)
-        async with self._db.read() as conn:
-            found = (await conn.execute(query)).scalar_one_or_none()
+        found = await self._db.value(query)
         if found is None:
             raise NotFound("no such answer")
         return str(found)

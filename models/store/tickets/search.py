@@ -132,8 +132,7 @@ class Search:
             .order_by(number.desc())
             .limit(limit)
         )
-        async with self._db.read() as conn:
-            return list((await conn.execute(query)).scalars())
+        return await self._db.column(query)
 
     # -- each database's own index -----------------------------------------------------
 

@@ -70,8 +70,7 @@ class SearchIndex:
     async def due(self) -> int:
         """How many tickets are not found yet by what was said last, or at all."""
         query = select(func.count()).where(search_entry.c.due.is_not(None))
-        async with self._db.read() as conn:
-            return int((await conn.execute(query)).scalar_one())
+        return int(await self._db.value(query))
 
     async def fill(self, limit: int) -> int:
         """Writes the terms of up to ``limit`` tickets that are due, newest first; how many.

@@ -68,9 +68,7 @@ class Transfers:
 
     async def _read(self, condition: Any) -> list[Transfer]:
         query = select(*(transfer.c[name] for name in _NAMES)).where(_LIVE, condition)
-        async with self._db.read() as conn:
-            rows = (await conn.execute(query.order_by(*_OLDEST_FIRST))).mappings()
-            return [Transfer(**row) for row in rows]
+        return [Transfer(**row) for row in await self._db.rows(query.order_by(*_OLDEST_FIRST))]
 
     async def wanted(self, limit: int, lanes: Collection[str]) -> list[Waiting]:
         """Tickets of these lanes offered to a skill or team, as the router sees what waits.
