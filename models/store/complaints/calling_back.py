@@ -18,12 +18,14 @@ from models.store.dialogue.tombstones import is_erased
 from models.store.effects.followers import Follower
 from models.store.effects.timers import Effect, Timer, set_timer, stop_timer
 from models.store.ground.database import Database, Event, Fields, Tx
-from models.store.tickets.custody import load, lock_agents, unload
+from models.store.ground.locks import lock, lock_row
 from models.store.tickets.filing import filed
 from models.store.tickets.moves import locked
+from models.store.tickets.ownership import load, unload
 from models.store.tickets.settling import handlers
 from models.store.tickets.waiting import load_needs
 from models.tables import (
+    agent,
     follow_up,
     follow_up_attempt,
     message,
@@ -94,7 +96,7 @@ async def _lock(tx: Tx, conversations: Collection[str], ticket_ids: Collection[s
     wanted = f.state.in_(sorted(OPEN_STATES)) & (f.ticket_id.in_(ticket_ids) | f.id.in_(asked))
     query = select(f.owner_id).where(wanted).order_by(f.id).with_for_update(key_share=True)
     owners = (await tx.conn.execute(query)).scalars().all()
-    await lock_agents(tx, [owner for owner in owners if owner is not None])
+    await lock(tx, agent, [owner for owner in owners if owner is not None])
 
 
 async def _planned(tx: Tx, ticket_ids: Collection[str]) -> set[str]:
@@ -210,12 +212,7 @@ def trying_again(plan: Plan) -> Effect:
         if plan.spare(tx.now) > tx.now:
             await set_timer(tx, AGAIN, fired.subject, plan.spare(tx.now))
             return
-        query = (
-            select(follow_up)
-            .where(follow_up.c.id == fired.subject)
-            .with_for_update(key_share=True)
-        )
-        row = (await tx.conn.execute(query)).mappings().one()
+        row = await lock_row(tx, follow_up, fired.subject, "no such follow-up")
         if row["state"] == FollowUpState.ASKED:
             x = follow_up_attempt.c
             silent = (x.follow_up_id == row["id"]) & x.reached.is_(None)

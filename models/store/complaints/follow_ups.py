@@ -14,9 +14,10 @@ from models.store.complaints.handling import record_call_back
 from models.store.dialogue.conversations import append
 from models.store.effects.timers import hold_timer, set_timer, stop_timer
 from models.store.ground.database import Database, Fields, Tx
-from models.store.tickets.custody import load, lock_agents, unload
-from models.store.tickets.moves import back_in_queue, lock_talks, locked
-from models.tables import conversation, follow_up, follow_up_attempt, ticket
+from models.store.ground.locks import lock, lock_row
+from models.store.tickets.moves import back_in_queue, lock_conversations, locked
+from models.store.tickets.ownership import load, unload
+from models.tables import agent, conversation, follow_up, follow_up_attempt, ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ class FollowUps:
                 raise Conflict("this follow-up is not waiting; look at it again")
             if agent_id in row["excluded"]:
                 raise Conflict("whoever handled this complaint does not call back about it")
-            await lock_agents(tx, [agent_id, *([row["owner_id"]] if held else [])])
+            await lock(tx, agent, [agent_id, *([row["owner_id"]] if held else [])])
             if held:
                 await unload(tx, row["owner_id"], row["units"])
             await load(tx, agent_id, row["units"], forced=forced)
@@ -251,7 +252,7 @@ class FollowUps:
         async with self._db.write() as tx:
             if reopen:
                 query = select(follow_up.c.ticket_id).where(follow_up.c.id == follow_up_id)
-                await lock_talks(tx, *(await tx.conn.execute(query)).scalars())
+                await lock_conversations(tx, *(await tx.conn.execute(query)).scalars())
             row = await _locked(tx, follow_up_id)
             if row["review"] != "open":
                 raise Conflict("this follow-up waits for no review")
@@ -279,11 +280,7 @@ def _follow_up(row: Fields) -> FollowUp:
 
 
 async def _locked(tx: Tx, follow_up_id: str) -> Fields:
-    query = select(follow_up).where(follow_up.c.id == follow_up_id).with_for_update(key_share=True)
-    row = (await tx.conn.execute(query)).mappings().one_or_none()
-    if row is None:
-        raise NotFound("no such follow-up")
-    return row
+    return await lock_row(tx, follow_up, follow_up_id, "no such follow-up")
 
 
 def _owned(row: Fields, agent_id: str) -> None:

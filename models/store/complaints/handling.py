@@ -11,8 +11,8 @@ from models.complaint import Gap, Word
 from models.errors import Conflict, NotFound, Rejected
 from models.routing import Needs
 from models.store.ground.database import Database, Fields, Tx
+from models.store.ground.locks import lock
 from models.store.ground.sealing import Vault, seal, unseal
-from models.store.tickets.custody import lock
 from models.store.tickets.helping import NewTask, open_task
 from models.store.tickets.labels import reclassed
 from models.store.tickets.moves import locked
@@ -319,9 +319,7 @@ async def _locked(tx: Tx, ticket_id: str) -> Fields:
         NotFound: the ticket is no complaint.
         Conflict: its customer was erased.
     """
-    await tx.conn.execute(
-        select(ticket.c.id).where(ticket.c.id == ticket_id).with_for_update(key_share=True)
-    )
+    await lock(tx, ticket, [ticket_id])
     c = complaint.c
     query = _with_key().where(c.ticket_id == ticket_id, c.withdrawn_at.is_(None))
     row = (await tx.conn.execute(query)).mappings().one_or_none()

@@ -9,6 +9,7 @@ from models.errors import Conflict, NotFound
 from models.store.effects.timers import Timer, set_timer, stop_timer
 from models.store.ground.database import Database, Fields, Tx
 from models.store.ground.idempotency import Key, earlier, keep
+from models.store.ground.locks import lock_row
 from models.tables import agent, complaint, improvement, ticket
 
 DUE = "improvement"
@@ -175,15 +176,7 @@ async def improvement_due(tx: Tx, fired: Timer) -> None:
 
 
 async def _locked(tx: Tx, improvement_id: str) -> Fields:
-    query = (
-        select(improvement)
-        .where(improvement.c.id == improvement_id)
-        .with_for_update(key_share=True)
-    )
-    row = (await tx.conn.execute(query)).mappings().one_or_none()
-    if row is None:
-        raise NotFound("no such improvement")
-    return row
+    return await lock_row(tx, improvement, improvement_id, "no such improvement")
 
 
 def _tell(tx: Tx, kind: str, row: Fields, **data: object) -> None:

@@ -16,6 +16,7 @@ from models.store.dialogue.tombstones import erased
 from models.store.effects.timers import Timer, set_timer
 from models.store.ground.database import Database, Fields, Tx
 from models.store.ground.idempotency import Key, earlier, keep
+from models.store.ground.locks import lock_row
 from models.tables import agent, incident, incident_member, incident_text, ticket
 from models.texts import language_of
 
@@ -198,10 +199,7 @@ async def _approved(tx: Tx, incident_id: str) -> Fields | None:
 
 
 async def _locked(tx: Tx, incident_id: str, *, active: bool = False) -> Fields:
-    query = select(incident).where(incident.c.id == incident_id).with_for_update(key_share=True)
-    row = (await tx.conn.execute(query)).mappings().one_or_none()
-    if row is None:
-        raise NotFound("no such incident")
+    row = await lock_row(tx, incident, incident_id, "no such incident")
     if active and row["state"] != "open":
         raise Conflict("this incident is closed")
     return row

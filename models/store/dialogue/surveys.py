@@ -12,6 +12,7 @@ from models.satisfaction import LOW, Answer, Keys
 from models.store.dialogue.incoming import Slot
 from models.store.dialogue.revisions import any_of
 from models.store.ground.database import Database, Fields, Tx
+from models.store.ground.locks import lock_row
 from models.tables import conversation, customer, identity, message, survey, ticket
 from models.texts import language_of
 from models.ticket import OPEN_STATES, TicketState
@@ -222,10 +223,7 @@ async def record(
         Rejected: ``survey_over``.
     """
     s = survey.c
-    query = select(survey).where(s.id == survey_id).with_for_update(key_share=True)
-    row = (await tx.conn.execute(query)).mappings().one_or_none()
-    if row is None:
-        raise NotFound("no such survey")
+    row = await lock_row(tx, survey, survey_id, "no such survey")
     before = Survey(**{name: row[name] for name in Survey.__dataclass_fields__})
     if not before.open(tx.now, change_seconds):
         raise Rejected("it is too late to rate this one", code="survey_over")

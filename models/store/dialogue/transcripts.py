@@ -12,6 +12,7 @@ from models.message import ReplyRoute, Sender
 from models.store.dialogue.conversations import Conversations, Entry, append
 from models.store.dialogue.people import People
 from models.store.ground.database import Database, Tx
+from models.store.ground.locks import lock
 from models.store.ground.sealing import seal
 from models.tables import conversation, identity, outbound
 
@@ -87,8 +88,7 @@ class Transcripts:
     @staticmethod
     async def _check_rate(tx: Tx, conversation_id: str) -> None:
         # Locked: two who ask at once see each other.
-        talk = select(conversation.c.id).where(conversation.c.id == conversation_id)
-        await tx.conn.execute(talk.with_for_update(key_share=True))
+        await lock(tx, conversation, [conversation_id])
         o, day_ago = outbound.c, tx.now - _A_DAY
         recent = select(func.count()).where(
             # Ids tell when they were made, and have an index: the others are not looked through.

@@ -27,8 +27,8 @@ from models.store.ground.sealing import seal
 from models.store.intake.continuing import known_as
 from models.store.intake.files import due_files, unfetched
 from models.store.intake.reopening import REOPENED, bring_back, next_word, reopened
-from models.store.tickets.custody import tell
 from models.store.tickets.filing import forget_words
+from models.store.tickets.ownership import tell
 from models.store.tickets.search_index import forget
 from models.store.tickets.waiting import Stands, afresh, again
 from models.tables import audit, conversation, file_due, message, ticket

@@ -5,7 +5,9 @@ from typing import Any
 
 from models.errors import Conflict
 from models.store.ground.database import Fields, Tx
-from models.store.tickets.custody import load, lock_agents, start_assignment, tell
+from models.store.ground.locks import lock
+from models.store.tickets.ownership import load, start_assignment, tell
+from models.tables import agent
 from models.ticket import OPEN_STATES, TicketState
 
 REOPENED = frozenset({TicketState.RESOLVED, TicketState.RETURNED})
@@ -42,8 +44,7 @@ async def bring_back(
     ``befores`` are the tickets before, ``cases`` what will be stored of them.
     """
     had = {before["owner_id"] for before in befores.values()} - {None}
-    if had:
-        await lock_agents(tx, sorted(had))
+    await lock(tx, agent, had)
     for ticket_id, before in befores.items():
         if await _taken_up(tx, cases[ticket_id], before["owner_id"]):
             tell(tx, "ticket.assigned", before, TicketState.ACTIVE, before["owner_id"])

@@ -16,9 +16,9 @@ from models.store.dialogue.customer_links import links_of, together
 from models.store.dialogue.tombstones import Tombstones
 from models.store.dialogue.transcripts import copies_of
 from models.store.ground.database import Database, Fields, Tx
+from models.store.ground.locks import lock, lock_rows
 from models.store.ground.sealing import Vault
 from models.store.privacy.erasure_tables import Scope, erase_everything
-from models.store.tickets.custody import lock, lock_rows
 from models.store.tickets.moves import moved
 from models.store.tickets.settling import closing_gaps
 from models.tables import (

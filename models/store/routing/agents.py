@@ -12,8 +12,9 @@ from models.agent import Agent, Presence, Role, at_most
 from models.errors import Conflict, NotFound
 from models.routing import AgentView
 from models.store.ground.database import Database, Fields, Tx
+from models.store.ground.locks import lock
 from models.store.routing.offboarding import hand_over_all, until_nothing_is_left
-from models.store.tickets.custody import lock_agents, set_presence
+from models.store.tickets.ownership import set_presence
 from models.tables import agent, credential, ticket
 from models.ticket import LOADED_STATES
 
@@ -270,7 +271,7 @@ class Agents:
         if not agent_ids:
             return
         async with self._db.write() as tx:
-            await lock_agents(tx, agent_ids)
+            await lock(tx, agent, agent_ids)
             beat = update(agent).where(agent.c.id.in_(agent_ids))
             await tx.conn.execute(beat.values(heartbeat_at=tx.now))
 

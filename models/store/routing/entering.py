@@ -13,9 +13,10 @@ from models.storable import Encoded
 from models.store.complaints.incident_detection import StoredFingerprint, store_fingerprints
 from models.store.dialogue.conversations import append
 from models.store.ground.database import Fields, Tx
+from models.store.ground.locks import lock, lock_rows
 from models.store.routing.unlabelled import Unlabelled, corrected_facets
-from models.store.tickets.custody import lock, lock_rows, tell
 from models.store.tickets.filing import file_complaints, filed
+from models.store.tickets.ownership import tell
 from models.store.tickets.waiting import Rekey, dump_needs, retargeted
 from models.tables import conversation, identity, outbound, skill_class, ticket
 from models.texts import Said

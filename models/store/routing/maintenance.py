@@ -7,8 +7,9 @@ from sqlalchemy import Column, TextClause, func, literal_column, or_, select, te
 from models.follow_up import FollowUpState
 from models.routing import Needs, Position
 from models.store.ground.database import Database, Fields, Tx
-from models.store.tickets.custody import lock_agents, requeue, set_presence, tell
+from models.store.ground.locks import lock
 from models.store.tickets.helping import helping_load
+from models.store.tickets.ownership import requeue, set_presence, tell
 from models.store.tickets.waiting import Stands, afresh, as_waiting
 from models.tables import (
     IS_WAITING,
@@ -79,7 +80,7 @@ class Maintenance:
             )
             rows = (await tx.conn.execute(due)).mappings().all()
             silent = sorted({row["owner_id"] for row in rows})
-            await lock_agents(tx, silent)
+            await lock(tx, agent, silent)
             for row in rows:
                 await requeue(tx, row, "timeout", exclude=True)
             for agent_id in await _who_are(tx, "ready", silent):
@@ -114,7 +115,7 @@ class Maintenance:
             )
             rows = (await tx.conn.execute(query)).mappings().all()
             owners = [row["owner_id"] for row in rows]
-            await lock_agents(tx, [*lost, *owners])
+            await lock(tx, agent, [*lost, *owners])
             # Who was heard of while we waited for the locks is there.
             lost = await _silent(tx, lost, silent)
             for agent_id in lost:

@@ -12,19 +12,18 @@ from models.agent import Presence
 from models.errors import Conflict, NotFound
 from models.store.complaints import calling_back, improvements
 from models.store.ground.database import Database, Fields, Tx
+from models.store.ground.locks import lock
 from models.store.routing import rules
 from models.store.tickets import helping
-from models.store.tickets.custody import (
+from models.store.tickets.moves import back_in_queue, given
+from models.store.tickets.ownership import (
     end_assignment,
     load,
-    lock,
-    lock_agents,
     requeue,
     set_presence,
     tell,
     unload,
 )
-from models.store.tickets.moves import back_in_queue, given
 from models.store.tickets.transfers import recall
 from models.tables import agent, credential, follow_up, ticket, transfer
 from models.ticket import LOADED_STATES, OPEN_STATES, TicketState
@@ -42,7 +41,7 @@ class GivenMeanwhile(Exception):
 async def until_nothing_is_left(db: Database, body: Callable[[Tx], Awaitable[T]]) -> T:
     """``body``, which hands over what a person has, in a transaction; anew where it must be.
 
-    Tickets are locked before the person (``models.store.tickets.custody``), so that somebody
+    Tickets are locked before the person (``models.store.ground.locks``), so that somebody
     may give them one more in between: then all is let go, and done again with that one.
     """
     while True:
@@ -110,7 +109,7 @@ async def _hold(tx: Tx, agent_id: str, to: str | None) -> None:
     talked, worked = await calling_back.had_by(tx, agent_id), await _tickets_of(tx, agent_id)
     await lock(tx, follow_up, talked)
     await lock(tx, ticket, worked)
-    await lock_agents(tx, [agent_id, *([to] if to else [])])
+    await lock(tx, agent, [agent_id, *([to] if to else [])])
     # From here on whoever would give them something waits for us, and finds them gone.
     more = {*await calling_back.had_by(tx, agent_id), *await _tickets_of(tx, agent_id)}
     if more - {*talked, *worked}:

@@ -22,7 +22,7 @@ from models.routing import Decision, Needs, Waiting
 from models.store.ground.database import Database, Fields
 from models.store.routing.entering import Routed, enter
 from models.store.routing.unlabelled import Unlabelled, read_unlabelled
-from models.store.tickets.custody import take
+from models.store.tickets.ownership import take
 from models.store.tickets.waiting import STEPS, Rekey, as_waiting, load_needs
 from models.tables import IS_WAITING, agent, skill_class, ticket
 from models.ticket import TicketState

@@ -11,7 +11,7 @@ from models.clocks import LEVEL_NAMES, Case, ClockKind, Facts, Mark, Run
 from models.routing import LATE_TWICE_STEP
 from models.store.effects.timers import set_timers, stop_timers
 from models.store.ground.database import Database, Fields, Tx
-from models.store.tickets.custody import lock
+from models.store.ground.locks import lock
 from models.store.tickets.labels import reclassed
 from models.store.tickets.moves import locked
 from models.store.tickets.waiting import load_needs

@@ -8,18 +8,18 @@ from models.events import STATE_CHANGES
 from models.store.effects.followers import Follower
 from models.store.effects.timers import Timer, set_timer, stop_timer
 from models.store.ground.database import Database, Event, Tx
-from models.store.tickets.custody import load
 from models.store.tickets.moves import (
     back_in_queue,
     given,
     leave,
-    lock_talks,
+    lock_conversations,
     locked,
     moved,
     no_other_open,
     nothing_new,
     owned,
 )
+from models.store.tickets.ownership import load
 from models.store.tickets.settling import closing_gaps
 from models.ticket import MOVES, OPEN_STATES, TicketState
 
@@ -118,7 +118,7 @@ class Ending:
             Conflict: it has not ended, or its conversation has another open ticket.
         """
         async with self._db.write() as tx:
-            await lock_talks(tx, ticket_id)
+            await lock_conversations(tx, ticket_id)
             row = await locked(tx, ticket_id)
             if row["state"] not in ENDED:
                 raise Conflict(f"a ticket that is {row['state']} is not reopened")
@@ -137,7 +137,7 @@ class Ending:
             Conflict: they did not end it, or its conversation has another open ticket.
         """
         async with self._db.write() as tx:
-            await lock_talks(tx, ticket_id)
+            await lock_conversations(tx, ticket_id)
             row = await owned(tx, ticket_id, agent_id, _RETAKEN)
             await no_other_open(tx, row)
             await load(tx, agent_id, row["units"], forced=True)

@@ -9,21 +9,22 @@ from models.routing import Needs
 from models.store.dialogue.conversations import append
 from models.store.dialogue.uploads import uploaded
 from models.store.ground.database import Database, Tx
-from models.store.tickets.custody import end_assignment, load, lock_agents, requeue, unload
+from models.store.ground.locks import lock
 from models.store.tickets.labels import TicketLabels, reclassed
 from models.store.tickets.moves import (
     back_in_queue,
     given,
     in_reach,
     leave,
-    lock_talks,
+    lock_conversations,
     locked,
     moved,
     nothing_new,
     owned,
 )
+from models.store.tickets.ownership import end_assignment, load, requeue, unload
 from models.store.tickets.reading import Ticket, TicketReading
-from models.tables import assignment, ticket
+from models.tables import agent, assignment, ticket
 from models.ticket import LOADED_STATES, OPEN_STATES, TicketState
 
 __all__ = ["Ticket", "Tickets"]
@@ -86,7 +87,7 @@ class Tickets(TicketReading, TicketLabels):
             if held:
                 if row["owner_id"] == agent_id:
                     raise Conflict("this ticket is theirs already")
-                await lock_agents(tx, [agent_id, row["owner_id"]])
+                await lock(tx, agent, [agent_id, row["owner_id"]])
                 await end_assignment(tx, row, "taken")
                 await unload(tx, row["owner_id"], row["units"])
             await load(tx, agent_id, row["units"], forced=forced)
@@ -235,7 +236,7 @@ class Tickets(TicketReading, TicketLabels):
             Conflict: it is not junk, or its conversation has another open ticket.
         """
         async with self._db.write() as tx:
-            await lock_talks(tx, ticket_id)
+            await lock_conversations(tx, ticket_id)
             row = await locked(tx, ticket_id)
             if not row["junk"]:
                 raise Conflict("this ticket is not junk")

@@ -12,9 +12,10 @@ from models.store.effects.followers import Follower
 from models.store.effects.timers import Timer, set_timer, stop_timer
 from models.store.ground.database import Database, Event, Fields, Tx
 from models.store.ground.idempotency import Key, earlier, keep
-from models.store.tickets.custody import load, lock_agents, lock_rows, unload
+from models.store.ground.locks import lock, lock_rows
 from models.store.tickets.moves import in_reach, locked, moved
-from models.tables import helper, subtask, ticket
+from models.store.tickets.ownership import load, unload
+from models.tables import agent, helper, subtask, ticket
 from models.ticket import TicketState
 
 DUE = "subtask"
@@ -350,8 +351,7 @@ async def _lock_helpers(tx: Tx, ticket_ids: Collection[str]) -> None:
     h = helper.c
     live = h.ticket_id.in_(ticket_ids) & h.ended_at.is_(None)
     people = (await tx.conn.execute(select(h.agent_id).where(live))).scalars().all()
-    if people:
-        await lock_agents(tx, people)
+    await lock(tx, agent, people)
 
 
 async def _settle(tx: Tx, row: Fields) -> None:

@@ -18,9 +18,9 @@ from models.errors import Conflict, NotFound
 from models.ids import ticket_number
 from models.store.dialogue.tombstones import is_erased
 from models.store.ground.database import Database, Fields, Tx
-from models.store.tickets.custody import lock_rows
+from models.store.ground.locks import lock_rows
 from models.store.tickets.filing import filed
-from models.store.tickets.moves import back_in_queue, in_reach, leave, lock_talks, moved
+from models.store.tickets.moves import back_in_queue, in_reach, leave, lock_conversations, moved
 from models.tables import customer_link, message, outbound, ticket
 from models.ticket import MOVES, OPEN_STATES, TicketState
 
@@ -62,7 +62,7 @@ class Merging:
         """
         async with self._db.write() as tx:
             # What is being said in either goes to the one or the other, not to a third ticket.
-            await lock_talks(tx, ticket_id, into)
+            await lock_conversations(tx, ticket_id, into)
             rows = await _both(tx, ticket_id, into, agent_id, hands_off=hands_off)
             gone, kept = rows[ticket_id], rows[into]
             await _may_merge(tx, gone, kept)
@@ -88,7 +88,7 @@ class Merging:
                 another open ticket.
         """
         async with self._db.write() as tx:
-            await lock_talks(tx, ticket_id)
+            await lock_conversations(tx, ticket_id)
             row, survivor = await _merged(tx, ticket_id)
             if await is_erased(tx.conn, row["customer_id"]):
                 raise Conflict("this customer's data was erased")
@@ -127,7 +127,7 @@ class Merging:
                 (``hands_off``) another person has it.
         """
         async with self._db.write() as tx:
-            await lock_talks(tx, ticket_id)
+            await lock_conversations(tx, ticket_id)
             row = await in_reach(tx, ticket_id, agent_id, hands_off=hands_off)
             if row["state"] not in OPEN_STATES - {TicketState.NEW}:
                 raise Conflict("only a ticket that is being worked on is split")

@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from models.errors import Conflict, NotFound
+from models.errors import Conflict
 from models.store.ground.database import Fields, Tx
-from models.store.tickets.custody import end_assignment, lock, start_assignment, tell, unload
+from models.store.ground.locks import lock, lock_row
+from models.store.tickets.ownership import end_assignment, start_assignment, tell, unload
 from models.tables import conversation, message, ticket
 from models.ticket import LOADED_STATES, MOVES, OPEN_STATES, TicketState
 
@@ -21,15 +22,11 @@ async def locked(tx: Tx, ticket_id: str) -> Fields:
     Raises:
         NotFound: no such ticket.
     """
-    query = select(ticket).where(ticket.c.id == ticket_id).with_for_update(key_share=True)
-    row = (await tx.conn.execute(query)).mappings().one_or_none()
-    if row is None:
-        raise NotFound("no such ticket")
-    return row
+    return await lock_row(tx, ticket, ticket_id, "no such ticket")
 
 
-async def lock_talks(tx: Tx, *ticket_ids: str) -> None:
-    """The conversations of tickets, before the tickets: see ``models.store.tickets.custody``.
+async def lock_conversations(tx: Tx, *ticket_ids: str) -> None:
+    """The conversations of tickets, before the tickets: see ``models.store.ground.locks``.
 
     Nobody says anything in them, opens a ticket there or brings one back until the commit.
     """
@@ -147,7 +144,7 @@ async def back_in_queue(tx: Tx, row: Fields, **values: Any) -> None:
     """A locked ticket that nobody works on waits again, with its age kept.
 
     It is labelled afresh where it has never been; who had it is asked first. One that has ended
-    comes back only with its conversation locked (``lock_talks``).
+    comes back only with its conversation locked (``lock_conversations``).
 
     Raises:
         Conflict: as ``moved``, or its conversation has another open ticket.

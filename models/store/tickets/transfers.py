@@ -15,10 +15,11 @@ from models.errors import Conflict, NotFound
 from models.routing import Decision, Needs, Waiting
 from models.store.effects.timers import Timer, set_timer
 from models.store.ground.database import Database, Fields, Tx
+from models.store.ground.locks import lock
 from models.store.tickets import offering
-from models.store.tickets.custody import end_assignment, load, lock_agents, unload
 from models.store.tickets.labels import reclassed
 from models.store.tickets.moves import given, locked, owned
+from models.store.tickets.ownership import end_assignment, load, unload
 from models.store.tickets.waiting import as_waiting, dump_needs, load_needs
 from models.tables import agent, ticket, transfer
 from models.ticket import TicketState
@@ -215,7 +216,7 @@ async def _hand(tx: Tx, row: Fields, offer: Fields, agent_id: str, why: Mapping[
     sender = row["owner_id"]
     if agent_id == sender:
         raise Conflict("this ticket is yours already")
-    await lock_agents(tx, [agent_id, sender])
+    await lock(tx, agent, [agent_id, sender])
     await load(tx, agent_id, row["units"])
     await unload(tx, sender, row["units"])
     await offering.accepted(tx, offer)
@@ -245,7 +246,7 @@ async def _able(tx: Tx, agent_id: str, to: str | None, skill: str | None) -> Seq
     """The people who could accept; raises ``Conflict`` when there is none."""
     a = agent.c
     if to is not None:
-        await lock_agents(tx, [to])  # who is just leaving has left when this goes on
+        await lock(tx, agent, [to])  # who is just leaving has left when this goes on
     query: Select[Any] = select(a.id, a.skills).where(a.disabled_at.is_(None), a.id != agent_id)
     rows = (await tx.conn.execute(query.order_by(a.id))).all()
     people = [row.id for row in rows if row.id == to or skill in row.skills]

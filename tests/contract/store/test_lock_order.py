@@ -84,7 +84,7 @@ async def test_who_goes_and_who_changes_what_they_have_wait_in_no_circle(
 ) -> None:
     _, li = await makers.owned(store)
     second = await part(store, li)
-    begun = beginning_after(monkeypatch, offboarding, "lock_agents", second)
+    begun = beginning_after(monkeypatch, offboarding, "_hold", second)
     if how == "leaves":
         await store.offboarding.leave(li, None)
     else:
@@ -101,7 +101,7 @@ async def test_who_goes_and_what_comes_of_their_call_wait_in_no_circle(
     begun = beginning_after(
         monkeypatch,
         offboarding,
-        "lock_agents",
+        "_hold",
         lambda: store.follow_ups.record(follow_up, han, "try-0", Said(True), calls.PLAN),
     )
     await store.offboarding.leave(han, None)

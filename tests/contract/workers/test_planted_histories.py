@@ -17,8 +17,8 @@ from models.routing import Decision, Position
 from models.store.routing import queue
 from models.store.routing.maintenance import Maintenance
 from models.store.routing.queue import Queue
-from models.store.tickets import custody, handling, moves
-from models.store.tickets.custody import load
+from models.store.tickets import handling, moves, ownership
+from models.store.tickets.ownership import load
 from tests.machines.house import House
 from tests.machines.playing import play
 from workers.messages.dispatch import Dispatcher
@@ -30,7 +30,7 @@ def no_limit(patch: Patch) -> None:
     async def greedy(tx, agent_id, units, **_options):
         await load(tx, agent_id, units, forced=True)
 
-    patch.setattr(custody, "load", greedy)
+    patch.setattr(ownership, "load", greedy)
     kept = Dispatcher._agents
 
     async def roomy(self: Dispatcher):
@@ -42,7 +42,7 @@ def no_limit(patch: Patch) -> None:
 def never_freed(patch: Patch) -> None:
     async def forgetful(*_args: object) -> None: ...
 
-    patch.setattr(custody, "unload", forgetful)
+    patch.setattr(ownership, "unload", forgetful)
     patch.setattr(moves, "unload", forgetful)
     patch.setattr(handling, "unload", forgetful)
 
@@ -50,7 +50,7 @@ def never_freed(patch: Patch) -> None:
 def two_entries(patch: Patch) -> None:
     async def forgetful(*_args: object) -> None: ...
 
-    patch.setattr(custody, "end_assignment", forgetful)
+    patch.setattr(ownership, "end_assignment", forgetful)
     patch.setattr(moves, "end_assignment", forgetful)
     patch.setattr(handling, "end_assignment", forgetful)
 
@@ -94,7 +94,7 @@ def tightened_again(patch: Patch) -> None:
 def in_two_halves(patch: Patch) -> None:
     """Whoever dies between the two transactions of a claim leaves one of them."""
     kept = Queue.claim
-    both = custody.take
+    both = ownership.take
 
     async def claim(self: Queue, decision: Decision, *rest) -> bool:
         who, units = decision.agent_id, decision.units
@@ -104,14 +104,14 @@ def in_two_halves(patch: Patch) -> None:
             return False
         won = await kept(self, decision, *rest)
         if not won:
-            await self._db.transact(lambda tx: custody.unload(tx, who, units))
+            await self._db.transact(lambda tx: ownership.unload(tx, who, units))
         return won
 
     async def loaded(*_args: object) -> None: ...
 
     async def take(*args) -> None:
         with pytest.MonkeyPatch.context() as within:
-            within.setattr(custody, "load", loaded)
+            within.setattr(ownership, "load", loaded)
             await both(*args)
 
     patch.setattr(queue, "take", take)

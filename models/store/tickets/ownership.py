@@ -1,47 +1,17 @@
-"""Who holds a ticket, and what it takes of their capacity.
+"""Who has a ticket, and what it takes of their capacity."""
 
-Locks are taken in one order everywhere (a timer that fires, conversation, follow-up, ticket,
-identity, agent, counter), each sorted by id, so that transactions wait for each other but never
-in a circle. Who changes several tickets in one transaction locks all of them first, and then all
-of their people.
-What belongs to a ticket alone (its complaint, sub-tasks, helpers, transfer) is kept by its lock.
-"""
-
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Select, Table, select, update
+from sqlalchemy import select, update
 
 from models.errors import Conflict
 from models.routing import Decision
-from models.store.ground.database import Fields, Tx, dicts
+from models.store.ground.database import Fields, Tx
 from models.store.tickets import offering
 from models.tables import agent, assignment, ticket
 from models.ticket import LOADED_STATES, TicketState
-
-
-async def lock_rows(tx: Tx, table: Table, ids: Collection[str]) -> dict[str, dict[str, Any]]:
-    """The rows with these ids, by id; nobody else changes them until the commit."""
-    rows = dicts(await tx.conn.execute(_locking(select(table), table, ids)))
-    return {row["id"]: row for row in rows}
-
-
-async def lock(tx: Tx, table: Table, ids: Collection[str]) -> None:
-    """As ``lock_rows``, where nobody reads the rows."""
-    if tx.dialect != "sqlite":  # there, the transaction itself keeps others out
-        await tx.conn.execute(_locking(select(table.c.id), table, ids))
-
-
-def _locking(query: Select[Any], table: Table, ids: Collection[str]) -> Select[Any]:
-    query = query.where(table.c.id.in_(set(ids))).order_by(table.c.id)
-    # As an update locks: rows that refer to these may still be inserted.
-    return query.with_for_update(key_share=True)
-
-
-async def lock_agents(tx: Tx, ids: Sequence[str]) -> None:
-    """Before several agents are changed in one transaction, in whatever order."""
-    await lock(tx, agent, ids)
 
 
 async def take(
