@@ -241,7 +241,7 @@ async def send(request: web.Request) -> web.Response:
     required = tuple(sorted({(department_skill(asked.department), 1), *kept}))
     needs = Needs(required=required, never_drop=before.never_drop)
     await services.store.complaints.send(
-        ticket.id, who(request).id, asked.department, needs, one.seconds, services.stands
+        ticket.id, who(request).id, asked.department, needs, one.seconds, services.position_of
     )
     await services.doorbell.ring("dispatch")
     return await _shown(request, ticket.id)

@@ -18,7 +18,7 @@ from models.store import Store
 from models.store.ground.idempotency import Key
 from models.store.routing.rules import Publication, Seen
 from models.store.tickets.handling import Ticket
-from models.store.tickets.waiting import Rekey, Stands
+from models.store.tickets.waiting import PositionOf, Rekey
 from models.texts import Language
 from models.ticket import Labels
 from models.training import Taxonomy
@@ -227,7 +227,7 @@ class DeskServices:
     and the number of its files.
     ``repeatable``: the channels that show an answer once however often it is sent.
     ``bundle_work``: what only those can do with bundles who know the classifier.
-    ``stands``: where a waiting ticket stands now.
+    ``position_of``: where a waiting ticket stands now.
     ``in_force``: the general rules that hold now. ``filing``: what is filed of a complaint with
     these labels under these rules, None where they call it none.
     ``zone``: the time zone of the house, in which a month begins.
@@ -262,7 +262,7 @@ class DeskServices:
     repeatable: Collection[str]
     plan: Plan
     texts: Mapping[tuple[str, Language], str]
-    stands: Stands
+    position_of: PositionOf
     in_force: Callable[[], Awaitable[Rules]]
     filing: Callable[[Labels, Rules], Filing | None]
     zone: tzinfo

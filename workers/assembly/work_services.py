@@ -146,7 +146,7 @@ def _make_pipeline(
             settings.progress,
             ZoneInfo(settings.hours.time_zone),
         ),
-        reloadable.active_rules.stands,
+        reloadable.active_rules.position_of,
         Limits(limits.batch, limits.lease_seconds, limits.attempts),
         after_routing=after_routing,
         after_answering=lambda: base.doorbell.ring("deliver"),

@@ -210,7 +210,7 @@ class Ticker:
             await self._doorbell.ring("dispatch")
 
     async def _wake(self) -> None:
-        if await self._store.maintenance.wake(self._active_rules.stands):
+        if await self._store.maintenance.wake(self._active_rules.position_of):
             await self._doorbell.ring("dispatch")
 
     async def _fire(self) -> None:
@@ -235,7 +235,7 @@ class Ticker:
                 return
 
     async def _step(self) -> None:
-        await self._store.maintenance.step(self._active_rules.stands)
+        await self._store.maintenance.step(self._active_rules.position_of)
 
     async def _recount(self) -> None:
         for agent_id, was, is_ in await self._store.maintenance.recount():

@@ -29,7 +29,7 @@ from models.store import Store
 from models.store.dialogue.incoming import Incoming
 from models.store.ground.database import Tx
 from models.store.intake.envelopes import Leased
-from models.store.tickets.waiting import Stands
+from models.store.tickets.waiting import PositionOf
 from workers.dialogue.self_service import SelfService
 from workers.messages.labelling import Labelling
 from workers.messages.parser import Outcome, Parser
@@ -78,7 +78,7 @@ class Pipeline:
         parser: Parser,
         labelling: Labelling,
         self_service: SelfService,
-        stands: Stands,
+        position_of: PositionOf,
         limits: Limits,
         *,
         after_routing: Callable[[], Awaitable[object]],
@@ -95,7 +95,7 @@ class Pipeline:
         self._parser = parser
         self._labelling = labelling
         self._self_service = self_service
-        self._stands = stands
+        self._position_of = position_of
         self._limits = limits
         self._after_routing = after_routing
         self._after_answering = after_answering
@@ -229,7 +229,9 @@ class Pipeline:
         self, tx: Tx, token: str, envelope_ids: Sequence[str], incoming: Sequence[Incoming]
     ) -> tuple[list[str], bool]:
         found, ratings = await self._self_service.sort(tx, incoming)
-        ticket_ids = await self._store.threads.thread(tx, token, envelope_ids, found, self._stands)
+        ticket_ids = await self._store.threads.thread(
+            tx, token, envelope_ids, found, self._position_of
+        )
         return ticket_ids, await self._self_service.act(tx, found, ratings)
 
     async def _normalized(self, envelopes: Sequence[Envelope]) -> list[Outcome]:

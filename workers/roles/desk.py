@@ -88,7 +88,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         ending=lambda name: _ending(channels, name),
         takes=lambda name, text, files: _takes(channels, name, text, files),
         repeatable=frozenset(name for name, channel in channels.items() if channel.repeatable),
-        stands=active_rules.stands,
+        position_of=active_rules.position_of,
         in_force=in_force,
         filing=filed,
         zone=ZoneInfo(settings.hours.time_zone),

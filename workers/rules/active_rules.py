@@ -64,7 +64,7 @@ class ActiveRules:
         lines = tuple((p.line, rules[p.number]) for p in published if not p.line.everything)
         return Rulebook(general[0] if general else self._first, lines)
 
-    def stands(self, ticket: Waiting, now: float) -> Position:
+    def position_of(self, ticket: Waiting, now: float) -> Position:
         """Where a ticket stands that waits; one key orders the tickets of all lines."""
         return position(ticket, now, self.book.general)
 

@@ -17,7 +17,7 @@ from models.store.tickets.helping import NewTask, open_task
 from models.store.tickets.labels import reclassed
 from models.store.tickets.moves import locked
 from models.store.tickets.settling import gaps_of, handlers
-from models.store.tickets.waiting import Stands, afresh
+from models.store.tickets.waiting import PositionOf, afresh
 from models.tables import complaint, customer, ticket
 from models.ticket import TicketState
 
@@ -245,12 +245,12 @@ class Complaints:
         department: str,
         needs: Needs,
         seconds: float,
-        stands: Stands | None = None,
+        position_of: PositionOf | None = None,
     ) -> None:
         """Lays a waiting one at a department and puts it into its queue, due in ``seconds``.
 
-        They count from when it was sent, as if it had come then: ``stands`` finds its place. How
-        long the customer has waited is kept.
+        They count from when it was sent, as if it had come then: ``position_of`` finds its place.
+        How long the customer has waited is kept.
 
         Raises:
             NotFound: it is no complaint.
@@ -261,7 +261,7 @@ class Complaints:
             if row["state"] != TicketState.WAITING:
                 raise Conflict("it is in somebody's hands: they transfer it")
             sent = {**await locked(tx, ticket_id), "target": seconds}
-            place = {"target": seconds} | afresh(sent, tx.now, tx.now, stands)
+            place = {"target": seconds} | afresh(sent, tx.now, tx.now, position_of)
             await reclassed(tx, ticket_id, needs, by_hand=True, place=place)
             change = {"department": department, "department_by": by}
             await _write(

@@ -30,7 +30,7 @@ from models.store.intake.reopening import REOPENED, bring_back, next_word, reope
 from models.store.tickets.filing import forget_words
 from models.store.tickets.ownership import tell
 from models.store.tickets.search_index import forget
-from models.store.tickets.waiting import Stands, afresh, again
+from models.store.tickets.waiting import PositionOf, afresh, again
 from models.tables import audit, conversation, file_due, message, ticket
 from models.ticket import OPEN_STATES, TicketState
 
@@ -41,9 +41,9 @@ _REFERENCES = 20
 class Plan:
     """What one transaction will write, worked out in memory, written set by set."""
 
-    def __init__(self, tx: Tx, hold: float, reopen: float, stands: Stands | None) -> None:
+    def __init__(self, tx: Tx, hold: float, reopen: float, position_of: PositionOf | None) -> None:
         self._tx = tx
-        self._stands = stands
+        self._position_of = position_of
         self._hold = hold
         self._window = reopen
         self._conversations: dict[Slot, dict[str, Any]] = {}
@@ -285,7 +285,7 @@ class Plan:
                 change |= self._return_to_queue(item, case)
             elif case["state"] in REOPENED:
                 self._reopened[case["id"]] = dict(case)
-                change |= reopened(case) | again(case, self._tx.now, self._stands)
+                change |= reopened(case) | again(case, self._tx.now, self._position_of)
         case.update(change)
         if case["id"] not in self._new:
             self._changed[case["id"]] = case
@@ -294,7 +294,7 @@ class Plan:
         """Back to the queue: coming back needs a claim, first that of the former owner."""
         since = item.message.received_at.timestamp()
         tell(self._tx, "ticket.returned", case, TicketState.WAITING, None)
-        place = afresh(case, since, self._tx.now, self._stands)
+        place = afresh(case, since, self._tx.now, self._position_of)
         return reopened(case) | {"queued_at": since} | place
 
     def _answerable(self, m: InboundMessage, talk: dict[str, Any], known: Known) -> None:

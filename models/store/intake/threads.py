@@ -26,7 +26,7 @@ from models.store.intake.calls import record_calls
 from models.store.intake.continuing import continued, too_early
 from models.store.intake.envelopes import finish, put_off
 from models.store.intake.plan import Plan
-from models.store.tickets.waiting import Stands
+from models.store.tickets.waiting import PositionOf
 from models.tables import conversation, ticket
 from models.ticket import OPEN_STATES, TicketState
 
@@ -54,11 +54,11 @@ class Threads:
         token: str,
         envelope_ids: Sequence[str],
         incoming: Sequence[Incoming],
-        stands: Stands | None = None,
+        position_of: PositionOf | None = None,
     ) -> list[str]:
         """Stores the messages and finishes their envelopes, in the caller's transaction.
 
-        ``stands`` finds where the tickets stand that come back by a message.
+        ``position_of`` finds where the tickets stand that come back by a message.
         Mails whose turn it is not yet are put off (``continuing.too_early``).
         Returns the ids of the tickets that the others went to.
 
@@ -86,7 +86,7 @@ class Threads:
             tx, [(i.message.channel, i.message.sender) for i in kept]
         )
         kept = await continued(tx, kept, people)
-        plan = Plan(tx, self._hold, self._reopen, stands)
+        plan = Plan(tx, self._hold, self._reopen, position_of)
         await plan.load(kept, people)
         await self._tombstones.check(tx, kept, people)
         plan.keys = await self._people.keys(tx, plan.hosts(kept, people))

@@ -10,7 +10,7 @@ from models.store.ground.database import Database, Fields, Tx
 from models.store.ground.locks import lock
 from models.store.tickets.helping import helping_load
 from models.store.tickets.ownership import requeue, set_presence, tell
-from models.store.tickets.waiting import Stands, afresh, as_waiting
+from models.store.tickets.waiting import PositionOf, afresh, as_waiting
 from models.tables import (
     IS_WAITING,
     agent,
@@ -30,7 +30,7 @@ class Maintenance:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def step(self, stands: Stands, limit: int = 500) -> int:
+    async def step(self, position_of: PositionOf, limit: int = 500) -> int:
         """Relaxes and re-keys waiting tickets whose time has come; returns how many."""
         t = ticket.c
         async with self._db.write() as tx:
@@ -44,11 +44,11 @@ class Maintenance:
             )
             rows = [dict(row) for row in (await tx.conn.execute(due)).mappings()]
             for row in rows:
-                row |= stands(as_waiting(row, Needs()), tx.now)._asdict()
+                row |= position_of(as_waiting(row, Needs()), tx.now)._asdict()
             await tx.update_each(ticket, Position._fields, rows)
         return len(rows)
 
-    async def wake(self, stands: Stands | None = None, limit: int = 500) -> int:
+    async def wake(self, position_of: PositionOf | None = None, limit: int = 500) -> int:
         """Snoozed tickets whose time has come wait again, first for whoever snoozed them."""
         t = ticket.c
         async with self._db.write() as tx:
@@ -61,7 +61,7 @@ class Maintenance:
             )
             rows = (await tx.conn.execute(due)).mappings().all()
             for row in rows:
-                await _woken(tx, row, stands)
+                await _woken(tx, row, position_of)
         return len(rows)
 
     async def expire_offers(self) -> list[str]:
@@ -205,7 +205,7 @@ async def _who_are(tx: Tx, presence: str, agent_ids: Collection[str]) -> list[st
     return list((await tx.conn.execute(query.order_by(a.id))).scalars())
 
 
-async def _woken(tx: Tx, row: Fields, stands: Stands | None) -> None:
+async def _woken(tx: Tx, row: Fields, position_of: PositionOf | None) -> None:
     """Its waiting counts from now; without a target (it has no labels) the labels give one."""
     change = {
         "state": TicketState.WAITING,
@@ -214,7 +214,7 @@ async def _woken(tx: Tx, row: Fields, stands: Stands | None) -> None:
         "epoch": row["epoch"] + 1,
         "label_due": row["label_due"] or row["target"] is None,
         "queued_at": tx.now,
-        **afresh(row, tx.now, tx.now, stands),
+        **afresh(row, tx.now, tx.now, position_of),
         "excluded": [],
         "wake_at": None,
         "updated_at": tx.now,

@@ -19,24 +19,26 @@ class Rekey(Protocol):
     ) -> tuple[float, Position]: ...
 
 
-class Stands(Protocol):
+class PositionOf(Protocol):
     """Where a ticket stands that waits as ``ticket`` says."""
 
     def __call__(self, ticket: Waiting, now: float, /) -> Position: ...
 
 
-def again(row: Fields, now: float, stands: Stands | None) -> dict[str, Any]:
+def again(row: Fields, now: float, position_of: PositionOf | None) -> dict[str, Any]:
     """Where a ticket stands that waits again, with its age.
 
-    One without a target stands nowhere until its labels give it one; without ``stands`` it
+    One without a target stands nowhere until its labels give it one; without ``position_of`` it
     keeps its place until the clock looks, at once.
     """
-    if row["target"] is None or stands is None:
+    if row["target"] is None or position_of is None:
         return {"next_step_at": now}
-    return stands(as_waiting(row, Needs()), now)._asdict()
+    return position_of(as_waiting(row, Needs()), now)._asdict()
 
 
-def afresh(row: Fields, since: float, now: float, stands: Stands | None) -> dict[str, Any]:
+def afresh(
+    row: Fields, since: float, now: float, position_of: PositionOf | None
+) -> dict[str, Any]:
     """What is stored of a ticket whose waiting counts from ``since``; as ``again``.
 
     Its key is that of all others: by its bare deadline it would go before who came first.
@@ -47,7 +49,7 @@ def afresh(row: Fields, since: float, now: float, stands: Stands | None) -> dict
         "late": False,
         "relax_step": 0,
     }
-    return begun | again({**row, **begun}, now, stands)
+    return begun | again({**row, **begun}, now, position_of)
 
 
 def retargeted(

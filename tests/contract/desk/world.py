@@ -300,7 +300,7 @@ async def world(
         ending=lambda channel: {"email": "eml"}.get(channel, "bin"),
         takes=lambda _channel, text, files: 1 + text.count("\n") + files,
         repeatable={"ingest"},
-        stands=partial(position, rules=RULES),
+        position_of=partial(position, rules=RULES),
         in_force=in_force,
         filing=filed,
         zone=ZoneInfo("Asia/Shanghai"),

@@ -66,12 +66,12 @@ async def thread(store: Store, e: Envelope, **options: Any) -> None:
     """One envelope through the front half of the pipeline."""
     told = ("hollow", "pressing", "trouble", "private", "overheard")
     extra = {n: options.pop(n) for n in told if n in options}
-    stands = options.pop("stands", None)
+    position_of = options.pop("position_of", None)
     await store.envelopes.accept([e])
     lease = await leased(store, e.lane)
     item = Incoming(e.id, inbound(e, **options), e.lane, **extra)
     async with store.db.write() as tx:
-        await store.threads.thread(tx, lease.token, [e.id], [item], stands)
+        await store.threads.thread(tx, lease.token, [e.id], [item], position_of)
 
 
 def labels(**facets: str) -> Labels:

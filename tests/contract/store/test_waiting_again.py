@@ -32,7 +32,7 @@ async def _written_to_again(store: Store, clock: FakeClock, to: TicketState) -> 
     await store.agents.present(person, Presence.BREAK)
     clock.pass_(600)
     e = envelope("k2", now=clock())
-    await thread(store, e, conversation_key="talk-k1", text="还没好", stands=STANDS)
+    await thread(store, e, conversation_key="talk-k1", text="还没好", position_of=STANDS)
     return ticket_id
 
 

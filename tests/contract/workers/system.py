@@ -190,7 +190,7 @@ class System:
                 progress(),
                 ZoneInfo("Asia/Shanghai"),
             ),
-            self.active_rules.stands,
+            self.active_rules.position_of,
             Limits(8, 30.0, 3),
             after_routing=self.dispatcher.run,
             after_answering=self.answered,
