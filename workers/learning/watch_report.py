@@ -98,7 +98,7 @@ class WatchReport:
         shadows, bundle_id = self._store.shadows, sitting.bundle_id
         pairs = await shadows.pairs(bundle_id)
         judged = await shadows.judged(bundle_id)
-        newest = await shadows.disagreements(bundle_id, limit=limit)
+        newest = await shadows.disagreements(bundle_id, limit)
         facets = [
             facet for facet in self._taxonomy.facets if any(key[0] == facet for key in pairs)
         ]

@@ -420,7 +420,7 @@ async def append(
         Conflict: the same ``client_id`` was used for another text, ticket or files.
         NotFound: no such conversation.
     """
-    c, o = conversation.c, outbound.c
+    c = conversation.c
     text = storable.text(text)  # as it is stored, for the comparison with what is there
     # The lock keeps everybody else from appending the same client_id meanwhile.
     lock = select(c.channel).where(c.id == conversation_id).with_for_update(key_share=True)
@@ -428,12 +428,8 @@ async def append(
     if channel is None:
         raise NotFound("no such conversation")
     files = [file.model_dump(mode="json") for file in attachments]
-    query = select(o.id, o.text, o.ticket_id, o.attachments).where(o.client_id == client_id)
-    before = (await tx.conn.execute(query)).one_or_none()
-    if before is not None:
-        if (before.text, before.ticket_id, before.attachments) != (text, ticket_id, files):
-            raise Conflict("this client_id was used for another answer; make a new one")
-        return before.id, False
+    if (before := await _said_before(tx, client_id, text, ticket_id, files)) is not None:
+        return before, False
     bump = update(conversation).where(c.id == conversation_id).values(last_seq=c.last_seq + 1)
     seq = (await tx.conn.execute(bump.returning(c.last_seq))).scalar_one()
     row = {
@@ -462,3 +458,17 @@ async def append(
         kind=kind,
     )
     return str(row["id"]), True
+
+
+async def _said_before(
+    tx: Tx, client_id: str, text: str, ticket_id: str | None, files: Sequence[Fields]
+) -> str | None:
+    """The id of the answer that this client made of the same before, if it did."""
+    o = outbound.c
+    query = select(o.id, o.text, o.ticket_id, o.attachments).where(o.client_id == client_id)
+    before = (await tx.conn.execute(query)).one_or_none()
+    if before is None:
+        return None
+    if (before.text, before.ticket_id, before.attachments) != (text, ticket_id, files):
+        raise Conflict("this client_id was used for another answer; make a new one")
+    return str(before.id)

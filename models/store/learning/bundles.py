@@ -96,7 +96,7 @@ class Bundles:
 
     async def champion(self) -> str | None:
         """The id of the bundle that serves, or None before the first promotion."""
-        found: str | None = await self._db.value(_CHAMPION)
+        found: str | None = await self._db.value(CHAMPION)
         return found
 
     async def promoted(self) -> list[str]:
@@ -171,12 +171,13 @@ class Bundles:
         return await self._db.column(query)
 
 
-_CHAMPION = (
+CHAMPION = (
     select(bundle.c.id)
     .where(bundle.c.promoted_at.is_not(None))
     .order_by(bundle.c.promoted_at.desc(), bundle.c.id.desc())
     .limit(1)
 )
+"""The id of the bundle that serves: the one that was promoted last."""
 
 
 async def add_bundle(tx: Tx, bundle_id: str, card: Mapping[str, Any], content: bytes) -> None:
@@ -201,7 +202,7 @@ async def _champion(tx: Tx) -> str | None:
     """
     champion: str | None = None
     while True:
-        found = (await tx.conn.execute(_CHAMPION)).scalar_one_or_none()
+        found = (await tx.conn.execute(CHAMPION)).scalar_one_or_none()
         if found == champion:
             return champion
         champion = found

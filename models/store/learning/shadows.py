@@ -9,7 +9,7 @@ from sqlalchemy import Row, Select, delete, distinct, func, select, update
 
 from models.errors import Conflict
 from models.store.ground.database import Database
-from models.store.learning.bundles import change_bundle
+from models.store.learning.bundles import CHAMPION, change_bundle
 from models.tables import bundle, correction, shadow, ticket
 
 _KEY = ("bundle_id", "ticket_id", "facet")
@@ -68,9 +68,7 @@ class Shadows:
         """
         b = bundle.c
         async with self._db.write() as tx:
-            latest = select(b.id).where(b.promoted_at.is_not(None))
-            latest = latest.order_by(b.promoted_at.desc(), b.id.desc()).limit(1)
-            if (await tx.conn.execute(latest)).scalar_one_or_none() == bundle_id:
+            if (await tx.conn.execute(CHAMPION)).scalar_one_or_none() == bundle_id:
                 raise Conflict("the champion cannot be in its own shadow")
             others = update(bundle).where(b.shadow_since.is_not(None)).values(shadow_since=None)
             await tx.conn.execute(others)
@@ -147,14 +145,10 @@ class Shadows:
             rows = await conn.execute(_with_truth(bundle_id).where(_TRUTH.is_not(None)))
             return [(row.facet, row.champion, row.challenger, row.truth) for row in rows]
 
-    async def disagreements(
-        self, bundle_id: str, *, facet: str | None = None, limit: int = 50
-    ) -> list[Disagreement]:
+    async def disagreements(self, bundle_id: str, limit: int) -> list[Disagreement]:
         """What both decided differently, newest first."""
         s = shadow.c
         query = _with_truth(bundle_id).where(s.champion != s.challenger)
-        if facet is not None:
-            query = query.where(s.facet == facet)
         query = query.order_by(s.at.desc(), s.ticket_id.desc(), s.facet).limit(limit)
         async with self._db.read() as conn:
             return [_disagreement(row) for row in await conn.execute(query)]

@@ -22,7 +22,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.search_terms import Hashing, facts_of, terms_of
+from models.message import Sender
+from models.search_terms import Fact, Hashing, facts_of, terms_of
 from models.store.dialogue.people import People
 from models.store.effects.followers import Follower
 from models.store.ground.database import Database, Event, Tx
@@ -93,29 +94,30 @@ class SearchIndex:
         if not rows:
             return 0
         senders = await self._people.senders([one for of in who.values() for one in of])
-        entries = []
-        for row in rows:
-            terms = terms_of(f"{row.number} {row.subject}").union(
-                *(terms_of(each.text) for each in texts.get(row.id, ()))
+        entries = [
+            {"_place": row.place, "_due": row.due}
+            | self._terms(
+                [f"{row.number} {row.subject}", *(each.text for each in texts.get(row.id, ()))],
+                [senders[one] for one in who.get(row.id, ()) if one in senders],
             )
-            facts = {
-                fact
-                for one in who.get(row.id, ())
-                if one in senders
-                for fact in facts_of(senders[one])
-            }
-            hashed = [*self._hashing.terms(terms), *sorted(map(self._hashing.fact, facts))]
-            entries.append({"_place": row.place, "_due": row.due, "terms": " ".join(hashed)})
+            # In the order in which they are marked and forgotten: so nobody waits for each other.
+            for row in sorted(rows, key=lambda row: row.place)
+        ]
         change = (
             update(search_entry)
             .where(e.place == bindparam("_place"), e.due == bindparam("_due"))
             .values(terms=bindparam("terms"), due=None)
         )
-        # In the order in which they are marked and forgotten: so nobody waits for each other.
-        entries.sort(key=lambda entry: entry["_place"])
         async with self._db.write() as tx:
             await tx.conn.execute(change, entries)
         return len(entries)
+
+    def _terms(self, texts: Iterable[str], who: Iterable[Sender]) -> dict[str, str]:
+        """By what a ticket is found in which this was said, by these."""
+        terms = set[str]().union(*map(terms_of, texts))
+        facts = set[Fact]().union(*map(facts_of, who))
+        hashed = (*self._hashing.terms(terms), *sorted(map(self._hashing.fact, facts)))
+        return {"terms": " ".join(hashed)}
 
 
 async def said(conn: AsyncConnection, ticket_ids: Sequence[str]) -> dict[str, list[Said]]:

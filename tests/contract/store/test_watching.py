@@ -120,12 +120,11 @@ async def test_what_both_say_is_kept_once_a_ticket_and_held_against_people(
     clock.pass_(1)
     await store.tickets.correct(first, agent_id, "type", "建议")
     assert await store.shadows.judged("new") == [("type", "投诉", "建议", "建议")]
-    found = await store.shadows.disagreements("new")
+    found = await store.shadows.disagreements("new", 50)
     assert {(each.ticket_id, each.challenger, each.truth) for each in found} == {
         (first, "建议", "建议"),
         (second, "咨询", None),
     }
-    assert len(await store.shadows.disagreements("new", limit=1)) == 1
-    assert await store.shadows.disagreements("new", facet="domain") == []
+    assert len(await store.shadows.disagreements("new", 1)) == 1
     await store.shadows.begin("new", None)
     assert await store.shadows.pairs("new") == {}
