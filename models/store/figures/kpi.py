@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.figures import REPEAT_SECONDS, Dimension, Figures
+from models.store.figures.counting import count_of, period_of, within
 from models.store.figures.occupancy import occupancy
 from models.store.figures.satisfaction import satisfaction_figures
 from models.store.ground.database import Database
@@ -98,15 +99,6 @@ def _queries(bounds: Sequence[float], by: Dimension | None) -> Iterable[Select[A
 # -- where and whose -------------------------------------------------------------------
 
 
-def _period(at: ColumnElement[float], bounds: Sequence[float]) -> ColumnElement[Any]:
-    steps = [(at < bound, number) for number, bound in enumerate(bounds[1:])]
-    return case(*steps, else_=literal(len(bounds))).label("period")
-
-
-def _within(at: ColumnElement[float], bounds: Sequence[float]) -> ColumnElement[bool]:
-    return (at >= bounds[0]) & (at < bounds[-1])
-
-
 def domain_of(row: Any) -> ColumnElement[str]:
     """The domain in a ticket's labels of today; “” before it has any."""
     return _value_of(row, "domain")
@@ -155,10 +147,10 @@ def _arrivals(bounds: Sequence[float], by: Dimension | None) -> Select[Any]:
     else:
         source, at, person = ticket, t.created_at, null()
     base = (
-        select(_period(at, bounds), _group(by, person), t.id.label("ticket_id"))
+        select(period_of(at, bounds), _group(by, person), t.id.label("ticket_id"))
         .distinct()
         .select_from(source)
-        .where(_within(at, bounds), _counts(ticket))
+        .where(within(at, bounds), _counts(ticket))
         .subquery()
     )
     mine = ticket.alias("mine")
@@ -168,9 +160,11 @@ def _arrivals(bounds: Sequence[float], by: Dimension | None) -> Select[Any]:
             base.c.period,
             base.c.group,
             func.count().label("volume"),
-            _count(_came_before(mine)).label("repeats"),
-            _count(is_complaint).label("complaints"),
-            _count(is_complaint & complaint.c.repeat_of.is_not(None)).label("repeated_complaints"),
+            count_of(_came_before(mine)).label("repeats"),
+            count_of(is_complaint).label("complaints"),
+            count_of(is_complaint & complaint.c.repeat_of.is_not(None)).label(
+                "repeated_complaints"
+            ),
         )
         .select_from(
             base.join(mine, mine.c.id == base.c.ticket_id).outerjoin(
@@ -194,10 +188,6 @@ def _came_before(mine: Any) -> ColumnElement[bool]:
     )
 
 
-def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
-
-
 # -- the first answer ------------------------------------------------------------------
 
 
@@ -213,8 +203,8 @@ def _first_answers(bounds: Sequence[float], by: Dimension | None) -> Select[Any]
     )
     seconds = t.first_answer_at - t.created_at
     base = (
-        select(_period(t.first_answer_at, bounds), _group(by, writer), seconds.label("seconds"))
-        .where(_within(t.first_answer_at, bounds), _counts(ticket))
+        select(period_of(t.first_answer_at, bounds), _group(by, writer), seconds.label("seconds"))
+        .where(within(t.first_answer_at, bounds), _counts(ticket))
         .subquery()
     )
     return _with_p90(base)
@@ -243,13 +233,13 @@ def _handling(bounds: Sequence[float], by: Dimension | None) -> Select[Any]:
     s, t = assignment.c, ticket.c
     base = (
         select(
-            _period(s.ended_at, bounds),
+            period_of(s.ended_at, bounds),
             _group(by, s.agent_id),
             s.ticket_id,
             (s.ended_at - s.accepted_at).label("seconds"),
         )
         .select_from(assignment.join(ticket, t.id == s.ticket_id))
-        .where(_within(s.ended_at, bounds), s.accepted_at.is_not(None), _counts(ticket))
+        .where(within(s.ended_at, bounds), s.accepted_at.is_not(None), _counts(ticket))
         .subquery()
     )
     b = base.c
@@ -266,7 +256,7 @@ def _resolutions(bounds: Sequence[float], by: Dimension | None) -> Select[Any]:
     p, t = ticket_step.c, ticket.c
     base = (
         select(
-            _period(p.at, bounds),
+            period_of(p.at, bounds),
             _group(by, p.agent_id),
             p.ticket_id,
             p.at,
@@ -274,7 +264,7 @@ def _resolutions(bounds: Sequence[float], by: Dimension | None) -> Select[Any]:
         )
         .select_from(ticket_step.join(ticket, t.id == p.ticket_id))
         .where(
-            _within(p.at, bounds),
+            within(p.at, bounds),
             p.state == TicketState.RESOLVED,
             p.before.not_in((TicketState.RESOLVED, TicketState.MERGED)),
             _counts(ticket),
@@ -304,11 +294,11 @@ def _resolutions(bounds: Sequence[float], by: Dimension | None) -> Select[Any]:
 def _reopenings(bounds: Sequence[float], by: Dimension | None) -> Select[Any]:
     p, t = ticket_step.c, ticket.c
     base = (
-        select(_period(p.at, bounds), _group(by, p.agent_id), p.ticket_id)
+        select(period_of(p.at, bounds), _group(by, p.agent_id), p.ticket_id)
         .distinct()
         .select_from(ticket_step.join(ticket, t.id == p.ticket_id))
         .where(
-            _within(p.at, bounds),
+            within(p.at, bounds),
             p.before.in_(_ENDED),
             p.state.in_(sorted(OPEN_STATES)),
             _counts(ticket),
@@ -328,17 +318,17 @@ def _clocks(bounds: Sequence[float], by: Dimension | None) -> Select[Any]:
     group: ColumnElement[Any] = _group(by, k.agent_id)
     if by in {"domain", "tier"}:
         group = k[by].label("group")  # as it was then
-    period = _period(k.started_at, bounds)
+    period = period_of(k.started_at, bounds)
     return (
         select(
             period,
             group,
             k.kind,
-            _count(k.outcome == "met").label("met"),
-            _count(k.outcome == "missed").label("missed"),
+            count_of(k.outcome == "met").label("met"),
+            count_of(k.outcome == "missed").label("missed"),
         )
         .select_from(clock.join(ticket, t.id == k.ticket_id))
-        .where(_within(k.started_at, bounds), k.outcome.in_(("met", "missed")), _counts(ticket))
+        .where(within(k.started_at, bounds), k.outcome.in_(("met", "missed")), _counts(ticket))
         .group_by(period, group, k.kind)
     )
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from sqlalchemy import ColumnElement, case, func, literal, or_, select
+from sqlalchemy import func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.satisfaction import CONTENT
+from models.store.figures.counting import count_of, period_of, within
 from models.tables import survey
 
 Dimension = Literal["channel", "agent", "domain", "tier", "region"]
@@ -47,37 +48,28 @@ async def satisfaction_figures(
     """
     s = survey.c
     at = func.coalesce(s.asked_at, s.answered_at)
-    steps = [(at < bound, number) for number, bound in enumerate(bounds[1:])]
-    period = case(*steps, else_=literal(len(bounds))).label("period")
+    period = period_of(at, bounds)
     group = (literal("") if by is None else func.coalesce(_COLUMN[by], "")).label("group")
     query = (
         select(
             period,
             group,
             func.count(s.asked_at).label("asked"),
-            _count(s.asked_at.is_not(None) & s.score.is_not(None)).label("replied"),
+            count_of(s.asked_at.is_not(None) & s.score.is_not(None)).label("replied"),
             func.count(s.score).label("answers"),
-            _count(s.score >= int(CONTENT)).label("content"),
+            count_of(s.score >= int(CONTENT)).label("content"),
             func.coalesce(func.sum(s.score), 0).label("total"),
-            _count(s.solved.is_(True)).label("solved"),
-            _count(s.solved.is_(False)).label("unsolved"),
+            count_of(s.solved.is_(True)).label("solved"),
+            count_of(s.solved.is_(False)).label("unsolved"),
         )
         # Each by its own index: by “the one or else the other” all there ever were are read.
         .where(
             or_(
-                _within(s.asked_at, bounds),
-                s.asked_at.is_(None) & _within(s.answered_at, bounds),
+                within(s.asked_at, bounds),
+                s.asked_at.is_(None) & within(s.answered_at, bounds),
             )
         )
         .group_by(period, group)
         .order_by(period, group)
     )
     return [SatisfactionFigures(**row) for row in (await conn.execute(query)).mappings()]
-
-
-def _within(at: ColumnElement[Any], bounds: Sequence[float]) -> ColumnElement[bool]:
-    return (at >= bounds[0]) & (at < bounds[-1])
-
-
-def _count(condition: Any) -> Any:
-    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
