@@ -17,6 +17,7 @@ from desk.visibility import seen
 from models.errors import NotFound
 from models.filetypes import sniffed
 from models.message import Envelope
+from models.platform_api import TooLarge, read_at_most
 from models.store.dialogue.conversations import Entry
 from models.store.dialogue.uploads import LARGEST_FILE
 
@@ -169,16 +170,15 @@ async def _limited(request: web.Request) -> bytes:
     Raises:
         Refusal: 413 too large, 422 empty.
     """
-    content = bytearray()
-    async for chunk in request.content.iter_any():
-        content += chunk
-        if len(content) > LARGEST_FILE:
-            limit = LARGEST_FILE >> 20
-            words = Words(f"文件最大 {limit} MB。", f"A file is {limit} MB at most.")
-            raise Refusal(413, "file_too_large", words)
+    try:
+        content = await read_at_most(LARGEST_FILE, request.content.iter_any())
+    except TooLarge:
+        limit = LARGEST_FILE >> 20
+        words = Words(f"文件最大 {limit} MB。", f"A file is {limit} MB at most.")
+        raise Refusal(413, "file_too_large", words) from None
     if not content:
         raise Refusal(422, "empty_file", Words("文件是空的。", "The file is empty."))
-    return bytes(content)
+    return content
 
 
 def routes() -> list[web.RouteDef]:

@@ -2,12 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable
-from typing import NamedTuple, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
+
+from pydantic import AfterValidator, Field
 
 from models.errors import Permanent, Temporary
 from models.message import SendResult
 
 _T = TypeVar("_T")
+
+ApiUrl = Annotated[
+    str, Field(pattern=r"^https?://[^\s]+$"), AfterValidator(lambda url: url.rstrip("/"))
+]
+"""Where a platform's API is, as an option of its channel; without a slash at its end."""
 
 _AGAIN_SECONDS = 30.0
 _RATE_LIMIT_SECONDS = 5.0
@@ -131,6 +138,14 @@ def upload_failure(error: RequestFailed, texts: ErrorTexts) -> SendResult:
     if isinstance(error, OutcomeUnknown):
         return not_sent(str(error))
     return send_failure(error, texts)
+
+
+def token_failure(error: RequestFailed) -> RequestFailed:
+    """What to raise where asking for an access token fails."""
+    if isinstance(error, Refused) and error.fixable:
+        return error  # its own sentence says more than that there is no token
+    refused = isinstance(error, Refused) and not error.rate_limited
+    return TokenUnavailable(str(error), bad_credentials=refused)
 
 
 def fetch_failure(error: RequestFailed, texts: ErrorTexts) -> Temporary | Permanent:

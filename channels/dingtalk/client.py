@@ -15,10 +15,12 @@ from models.platform_api import (
     NotReached,
     OutcomeUnknown,
     Refused,
+    RequestFailed,
     TokenUnavailable,
     TooLarge,
     read_at_most,
     retry_after,
+    token_failure,
 )
 
 _EARLY_SECONDS = 300.0
@@ -133,14 +135,8 @@ class Client:
         try:
             async with aiohttp.ClientSession(timeout=self._patience) as http:
                 told = await _posted(http, url, {"json": self._login})
-        except (NotReached, OutcomeUnknown) as error:
-            raise TokenUnavailable(str(error), bad_credentials=False) from error
-        except Refused as refused:
-            if refused.fixable:
-                raise  # its own sentence says more than that there is no token
-            raise TokenUnavailable(
-                str(refused), bad_credentials=not refused.rate_limited
-            ) from refused
+        except RequestFailed as error:
+            raise token_failure(error) from error
         token, seconds = told.get("accessToken"), told.get("expireIn")
         if not isinstance(token, str) or not token or not isinstance(seconds, int | float):
             raise TokenUnavailable("no token in it", bad_credentials=False)

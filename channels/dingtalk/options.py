@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from models.platform_api import ApiUrl
+
 
 class Options(BaseModel):
     """Settings of the DingTalk channel."""
@@ -45,15 +47,13 @@ class Options(BaseModel):
         description="机器人在钉钉里的名字；消息里叫它的“@名字”不进工单"
         " / The robot's name in DingTalk: the “@name” that calls it is left out.",
     )
-    base_url: str = Field(
+    base_url: ApiUrl = Field(
         "https://api.dingtalk.com",
-        pattern=r"^https?://[^\s]+$",
         description="接口的地址；国际站用 https://api.dingtalk.io"
         " / Address of the API; of DingTalk's international site https://api.dingtalk.io.",
     )
-    upload_url: str = Field(
+    upload_url: ApiUrl = Field(
         "https://oapi.dingtalk.com",
-        pattern=r"^https?://[^\s]+$",
         description="旧版接口的地址，上传图片和文件用；国际站用 https://oapi.dingtalk.io"
         " / Address of the older API, which takes pictures and files; of the international site"
         " https://oapi.dingtalk.io.",
@@ -89,11 +89,6 @@ class Options(BaseModel):
                 " / It must not be empty; copy it from the app's credentials page"
             )
         return secret
-
-    @field_validator("base_url", "upload_url")
-    @classmethod
-    def _no_slash(cls, url: str) -> str:
-        return url.rstrip("/")
 
     @property
     def robot(self) -> str:

@@ -14,10 +14,11 @@ from models.platform_api import (
     NotReached,
     OutcomeUnknown,
     Refused,
-    TokenUnavailable,
+    RequestFailed,
     TooLarge,
     read_at_most,
     retry_after,
+    token_failure,
 )
 
 _EARLY_SECONDS = 600.0
@@ -95,12 +96,8 @@ class Client:
         try:
             async with aiohttp.ClientSession(timeout=self._patience) as http:
                 told = await self._posted(http, path, "", {"json": self._login})
-        except (NotReached, OutcomeUnknown) as error:
-            raise TokenUnavailable(str(error), bad_credentials=False) from error
-        except Refused as refused:
-            raise TokenUnavailable(
-                str(refused), bad_credentials=not refused.rate_limited
-            ) from refused
+        except RequestFailed as error:
+            raise token_failure(error) from error
         return str(told.get("tenant_access_token") or ""), float(told.get("expire") or 0)
 
     async def _posted(

@@ -4,6 +4,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from models.platform_api import ApiUrl
+
 
 class Options(BaseModel):
     """Settings of the Feishu channel."""
@@ -36,9 +38,8 @@ class Options(BaseModel):
         description="机器人在飞书里的名字；群里提到它的“@名字”不进工单"
         " / The bot's name in Feishu: the “@name” that calls it in a group is left out.",
     )
-    base_url: str = Field(
+    base_url: ApiUrl = Field(
         "https://open.feishu.cn",
-        pattern=r"^https?://[^\s]+$",
         description="开放平台的地址；国际版 Lark 用 https://open.larksuite.com"
         " / Address of the open platform; of Lark it is https://open.larksuite.com.",
     )
@@ -81,11 +82,6 @@ class Options(BaseModel):
                 " / It must not be empty; copy it from Feishu's developer console"
             )
         return secret
-
-    @field_validator("base_url")
-    @classmethod
-    def _no_slash(cls, url: str) -> str:
-        return url.rstrip("/")
 
     @model_validator(mode="after")
     def _knows_feishu(self) -> Self:

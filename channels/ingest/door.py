@@ -17,6 +17,7 @@ from channels.ingest.signing import KEY, SIGNATURE, TIMESTAMP, verified
 from models.errors import NotFound, Rejected, Temporary
 from models.ids import uuid7
 from models.message import Envelope
+from models.platform_api import TooLarge, read_at_most
 from models.ports import Door
 from models.rate_limit import Buckets, whole_seconds
 
@@ -126,19 +127,16 @@ class HttpDoor:
 
     async def _body(self, request: web.Request) -> bytes:
         most = self._options.max_bytes
-        raw = bytearray()
         try:
             async with asyncio.timeout(self._options.body_seconds):
-                async for chunk in request.content.iter_any():
-                    raw += chunk
-                    if len(raw) > most:
-                        raise Rejected(str(most), code="too_large")
+                return await read_at_most(most, request.content.iter_any())
+        except TooLarge:
+            raise Rejected(str(most), code="too_large") from None
         except TimeoutError:
             raise Rejected("", code="slow") from None
         except (BadHttpMessage, web.RequestPayloadError) as error:
             # Not what its Content-Encoding or Transfer-Encoding says.
             raise Rejected(type(error).__name__, code="malformed") from None
-        return bytes(raw)
 
     async def status(self, request: web.Request) -> web.Response:
         """What became of a message; only who was given the address can ask."""

@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from models.platform_api import ApiUrl
+
 
 class Options(BaseModel):
     """Settings of the Telegram channel."""
@@ -30,9 +32,8 @@ class Options(BaseModel):
         description="本服务 /telegram/webhook 的公网地址；不写则轮询（getUpdates）"
         " / Public address of this server's /telegram/webhook; without it updates are polled.",
     )
-    base_url: str = Field(
+    base_url: ApiUrl = Field(
         "https://api.telegram.org",
-        pattern=r"^https?://[^\s]+$",
         description="Bot API 的地址；自建 Bot API 服务时改 / Address of the Bot API.",
     )
     poll_seconds: int = Field(
@@ -61,8 +62,3 @@ class Options(BaseModel):
                 " / A token looks like 123456:ABC…; copy it from @BotFather"
             )
         return token
-
-    @field_validator("base_url")
-    @classmethod
-    def _no_slash(cls, url: str) -> str:
-        return url.rstrip("/")

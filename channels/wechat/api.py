@@ -9,12 +9,19 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from channels.wechat.client import NO_ANSWER, Client, Reply, TokenUnavailable
+from channels.wechat.client import Client, Reply
 from channels.wechat.options import Options
-from channels.wechat.outcomes import GONE, Refused, refusal, send_failure
+from channels.wechat.refusals import ERROR_TEXTS, GONE
 from models.errors import Permanent, Temporary
 from models.message import Attachment, File, OutboundMessage, SendResult
-from models.platform_api import TooLarge, not_sent, perhaps_sent, retry_after, too_fast
+from models.platform_api import (
+    OutcomeUnknown,
+    Refused,
+    RequestFailed,
+    TooLarge,
+    send_failure,
+    upload_failure,
+)
 from models.sending import in_turn, split, utf8_bytes
 
 MAX_TEXT_BYTES = 2048
@@ -60,12 +67,8 @@ class Api:
         ]
         try:
             said += [await self._uploaded(file, outbound.files) for file in outbound.attachments]
-        except TokenUnavailable as error:
-            return error.result
-        except Refused as error:
-            return send_failure(error)
-        except NO_ANSWER as error:
-            return not_sent(type(error).__name__)
+        except RequestFailed as error:
+            return upload_failure(error, ERROR_TEXTS)
         whom = outbound.route.address
         return await in_turn([partial(self._say, {"touser": whom, **one}) for one in said])
 
@@ -73,19 +76,18 @@ class Api:
         # WeChat shows what is escaped as it was escaped: it wants the characters themselves.
         body = json.dumps(said, ensure_ascii=False).encode()
         try:
-            return _result(await self._client.post("message/custom/send", lambda: body))
-        except TokenUnavailable as error:
-            return error.result
-        except aiohttp.ClientConnectorError as error:
-            return not_sent(type(error).__name__)
-        except NO_ANSWER as error:
-            return perhaps_sent(type(error).__name__)
+            told = await self._client.post("message/custom/send", lambda: body)
+            if "errcode" not in told:
+                raise OutcomeUnknown("no errcode")
+        except RequestFailed as error:
+            return send_failure(error, ERROR_TEXTS)
+        return SendResult("sent", str(told["msgid"]) if told.get("msgid") else None)
 
     async def _uploaded(self, file: Attachment, contents: Mapping[str, bytes]) -> dict[str, Any]:
         """A file on WeChat's server, as the message that shows it.
 
         Raises:
-            TokenUnavailable, Refused, one of ``NO_ANSWER``: it is not there.
+            RequestFailed: it is not there.
         """
         kind, name, _ = _SENDABLE[file.mime]
         content = contents.get(file.sha256 or "", b"")
@@ -96,12 +98,9 @@ class Api:
             made.add_field("media", content, filename=name, content_type=file.mime)
             return made
 
-        reply = await self._client.post("media/upload", form, {"type": kind}, len(content))
-        told = reply.told() or {}
-        if told.get("errcode"):
-            raise refusal(told)
+        told = await self._client.post("media/upload", form, {"type": kind}, len(content))
         if not told.get("media_id"):
-            raise aiohttp.ClientPayloadError("no media_id in it")
+            raise OutcomeUnknown("no media_id")
         return {"msgtype": kind, kind: {"media_id": str(told["media_id"])}}
 
     # -- files -------------------------------------------------------------------------
@@ -109,20 +108,19 @@ class Api:
     async def fetch(self, media_id: str) -> File:
         """A file that a customer sent; a video's answer names the address where it is."""
         try:
-            reply = await self._client.get("media/get", {"media_id": media_id}, MAX_FILE_BYTES)
+            reply = await self._client.media(media_id, MAX_FILE_BYTES)
             told = reply.told()
             if told and told.get("video_url"):
                 reply, told = await self._video(str(told["video_url"])), None
-        except TokenUnavailable as error:
-            raise Temporary(error.result.error) from error
         except TooLarge as error:
             raise Permanent("文件超过 20 MB / The file is larger than 20 MB") from error
-        except NO_ANSWER as error:
-            raise Temporary(f"WeChat: {type(error).__name__}") from error
-        if reply.code() in GONE:
-            raise Permanent("文件没有了，微信只保存三天 / It is gone: files are kept three days")
+        except RequestFailed as error:
+            if isinstance(error, Refused) and error.code in GONE:
+                gone = "文件没有了，微信只保存三天 / It is gone: files are kept three days"
+                raise Permanent(gone) from error
+            raise Temporary(f"WeChat: {error}") from error
         if told is not None or reply.status != 200 or not reply.body:
-            raise Temporary(f"WeChat: {reply.code() or f'HTTP {reply.status}'}")
+            raise Temporary(f"WeChat: HTTP {reply.status}")
         return File(reply.body, reply.headers.get("Content-Type", "").partition(";")[0].strip())
 
     async def _video(self, url: str) -> Reply:
@@ -167,20 +165,3 @@ def _wechats(url: str, own: str) -> bool:
     if (parts.scheme, parts.netloc) == (api.scheme, api.netloc):
         return True
     return parts.scheme in {"http", "https"} and (parts.hostname or "").endswith(".qq.com")
-
-
-def _result(reply: Reply) -> SendResult:
-    """What the answer to a message means."""
-    told = reply.told()
-    if reply.status == 429:
-        return too_fast("HTTP 429", retry_after(reply.headers.get("Retry-After", "")))
-    if reply.status >= 500 or told is None or "errcode" not in told:
-        said = f"HTTP {reply.status}"
-        if 300 <= reply.status < 500:
-            return SendResult(
-                "failed", error=f"微信没有接受（{said}） / WeChat refuses it ({said})"
-            )
-        return perhaps_sent(said)
-    if told["errcode"] == 0:
-        return SendResult("sent", str(told["msgid"]) if told.get("msgid") else None)
-    return send_failure(refusal(told))

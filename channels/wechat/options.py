@@ -4,6 +4,8 @@ import re
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from models.platform_api import ApiUrl
+
 MUTE = (
     "没有 app_secret：能收消息，不能答复，也取不到图片和语音；请填 [channels.wechat] app_secret"
     " / No app_secret: messages come in, but cannot be answered, and files not fetched;"
@@ -38,9 +40,8 @@ class Options(BaseModel):
         description="AppSecret，答复和取文件要用；不写则只收不答"
         " / The AppSecret, for answers and files; without it messages only come in.",
     )
-    base_url: str = Field(
+    base_url: ApiUrl = Field(
         "https://api.weixin.qq.com",
-        pattern=r"^https?://[^\s]+$",
         description="接口的地址；经代理访问时改 / Address of the API; change it for a proxy.",
     )
     timeout_seconds: float = Field(
@@ -72,8 +73,3 @@ class Options(BaseModel):
         if secret is not None and not secret.get_secret_value().strip():
             raise ValueError("AppSecret 是空的 / The AppSecret is empty")
         return secret
-
-    @field_validator("base_url")
-    @classmethod
-    def _no_slash(cls, url: str) -> str:
-        return url.rstrip("/")

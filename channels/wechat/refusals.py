@@ -1,30 +1,21 @@
-"""What WeChat's error codes mean for an answer, and how it is said to the agent."""
+"""What WeChat's codes mean, for who has to read why an answer was not sent."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from models.message import SendResult
+from models.platform_api import ErrorTexts, Refused
 
-STALE = frozenset({40001, 40014, 42001})
+_STALE = frozenset({40001, 40014, 42001})
 """The access token is not, or no longer, a good one."""
 
 GONE = frozenset({40007})
 """No file has this id, or its three days are over."""
 
-AGAIN_SECONDS = 30.0
-LOGIN_SECONDS = 300.0
+_AGAIN_SECONDS = 30.0
+_LOGIN_SECONDS = 300.0
 _QUOTA_SECONDS = 1800.0
 
 _MOST_WORDS = 160
-
-
-class Refused(Exception):
-    """WeChat understood the call and did not do it."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(code)
-        self.code = code
-        self.message = message
 
 
 class _Meaning(NamedTuple):
@@ -37,8 +28,8 @@ class _Meaning(NamedTuple):
 _WAIT = "客户再发来消息后可以重发", "once the customer writes, send it again"
 _SETTINGS = "公众号后台", "in the account's settings"
 
-_MEANINGS: Mapping[int, _Meaning] = {
-    -1: _Meaning("微信系统繁忙，稍后再试", "WeChat is busy; tried again", AGAIN_SECONDS),
+_MEANINGS: Mapping[int | str, _Meaning] = {
+    -1: _Meaning("微信系统繁忙，稍后再试", "WeChat is busy; tried again", _AGAIN_SECONDS),
     45011: _Meaning("调用太频繁，稍后再试", "Too many calls; tried again", 60.0),
     45009: _Meaning(
         "公众号今天的接口次数用完了，过后再试",
@@ -48,10 +39,10 @@ _MEANINGS: Mapping[int, _Meaning] = {
     40164: _Meaning(
         f"本机的 IP 不在 IP 白名单里，请在{_SETTINGS[0]}添加",
         f"This server's IP is not on the list of allowed ones: add it {_SETTINGS[1]}",
-        LOGIN_SECONDS,
+        _LOGIN_SECONDS,
     ),
-    40125: _Meaning("AppSecret 不对，请检查", "The AppSecret is wrong; check it", LOGIN_SECONDS),
-    40013: _Meaning("AppID 不对，请检查", "The AppID is wrong; check it", LOGIN_SECONDS),
+    40125: _Meaning("AppSecret 不对，请检查", "The AppSecret is wrong; check it", _LOGIN_SECONDS),
+    40013: _Meaning("AppID 不对，请检查", "The AppID is wrong; check it", _LOGIN_SECONDS),
     45015: _Meaning(
         f"客户上次说话已超过 48 小时，或取消了关注；{_WAIT[0]}",
         f"The customer's last word is more than 48 hours ago, or they left; {_WAIT[1]}",
@@ -83,26 +74,32 @@ _MEANINGS: Mapping[int, _Meaning] = {
 }
 
 
-def refusal(told: Mapping[str, Any]) -> Refused:
-    """An answer with an error code as what it is."""
-    code = told.get("errcode")
-    return Refused(code if isinstance(code, int) else 0, str(told.get("errmsg", "")))
+def refused(code: int | str, words: str) -> Refused:
+    """What a code means for what was asked."""
+    known = _MEANINGS.get(code)
+    again = known.again if known is not None else 0.0
+    return Refused(
+        code,
+        words[:_MOST_WORDS],
+        retry_after=again,
+        stale_token=code in _STALE,
+        fixable=again > 0,
+    )
 
 
-def send_failure(error: Refused) -> SendResult:
-    """What a refusal means: nothing was sent, and whether it makes sense to try again."""
-    if error.code in STALE:
-        text = f"微信拒绝访问令牌，请检查 app_secret / WeChat refuses our token ({error.code})"
-        return SendResult("retry", error=text, retry_after=LOGIN_SECONDS)
+def _sentence(error: Refused) -> str:
+    """A sentence in both languages, with WeChat's own code and words behind it."""
     known = _MEANINGS.get(error.code)
-    if known is None:
-        told = error.message[:_MOST_WORDS]
-        return SendResult("failed", error=f"微信没有接受 / WeChat refuses: {error.code} {told}")
-    text = f"{known.zh} / {known.en} ({error.code})"
-    return SendResult("retry" if known.again else "failed", error=text, retry_after=known.again)
+    told = f"{known.zh} / {known.en}" if known is not None else "微信没有接受 / WeChat refuses it"
+    return f"{told} [{error}]"
 
 
-def token_failure(error: Refused) -> SendResult:
-    """The same of asking for a token: nothing was sent yet, and somebody mends what is wrong."""
-    found = send_failure(error)
-    return SendResult("retry", error=found.error, retry_after=found.retry_after or LOGIN_SECONDS)
+ERROR_TEXTS = ErrorTexts(
+    bad_credentials=(
+        "微信不给访问令牌，或不认它：请检查 appid 和 app_secret"
+        " / WeChat gives no access token, or does not take it: check appid and app_secret"
+    ),
+    login_unavailable="暂时拿不到微信的访问令牌 / WeChat gives no access token just now",
+    rate_limited="微信嫌太快 / Too fast for WeChat",
+    refused=_sentence,
+)
