@@ -26,6 +26,12 @@ class Mailbox(_Settings):
         description="所属账号；多个地址可共用，留空即地址本身"
         " / Account it belongs to; addresses may share one; empty: the address itself.",
     )
+    signature: str = Field(
+        "",
+        max_length=2000,
+        description="落款，接在坐席的每封答复后面；自动邮件不加"
+        " / What stands below each answer of an agent's; automatic mails go without.",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -161,7 +161,7 @@ def _letter(
         mail["Auto-Submitted"] = "auto-replied"
         mail["X-Auto-Response-Suppress"] = "All"
         mail[LOOP_HEADER] = threads.loop_mark()
-    text = clean_text(outbound.text)
+    text = clean_text(outbound.text if outbound.automatic else _signed(outbound.text, mailbox))
     mail.set_content(text, charset="utf-8", cte="base64")
     mail.add_alternative(as_html(text), subtype="html", charset="utf-8", cte="base64")
     for file in outbound.attachments:
@@ -169,6 +169,10 @@ def _letter(
     # A bounce of an agent's answer comes back into its conversation by the signed address.
     sender = "" if outbound.automatic else reply_to
     return Letter(sender, recipient, message_id, mail.as_bytes())
+
+
+def _signed(text: str, mailbox: Mailbox) -> str:
+    return "\n\n".join(filter(None, (text.rstrip(), mailbox.signature.strip())))
 
 
 def as_html(text: str) -> str:

@@ -234,6 +234,25 @@ def test_an_answer_is_text_html_and_its_files() -> None:
     assert attached.get_content_type() == "application/pdf"
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"),
+    [
+        ("reply", "已为您退款。\n", "已为您退款。\n\n示例商城\n400-000-0000\n"),
+        ("reply", "", "示例商城\n400-000-0000\n"),
+        ("ack", "已受理", "已受理\n"),
+    ],
+)
+def test_an_agents_answer_is_signed_by_its_mailbox(kind: str, text: str, expected: str) -> None:
+    mailbox = OPTIONS.mailboxes[0].model_copy(update={"signature": "\n示例商城\n400-000-0000\n"})
+    options = OPTIONS.model_copy(update={"mailboxes": [mailbox]})
+    letter = write(answer(kind=kind, text=text), options, THREADS)
+    body = email.message_from_bytes(letter.content, policy=email.policy.default).get_body(
+        ("plain",)
+    )
+    assert body is not None
+    assert body.get_content().replace("\r", "") == expected
+
+
 @pytest.mark.parametrize("mime", ["message/rfc822", "multipart/mixed", "text/html; x=\r\ny", ""])
 def test_a_file_of_an_awkward_type_is_bytes(mime: str) -> None:
     file = Attachment(id="1", name="a", mime=mime, size=1, sha256="aa")
