@@ -81,10 +81,9 @@ class Api:
     async def _say(
         self, text: str, where: Mapping[str, Any], choices: Sequence[Choice] = ()
     ) -> Any:
-        escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        shown = {**where, "blocks": _blocks(escaped, choices)} if choices else where
+        shown = {**where, "blocks": _blocks(text, choices)} if choices else where
         return await self.client.chat_postMessage(
-            text=escaped, unfurl_links=False, unfurl_media=False, **shown
+            text=_escaped(text), unfurl_links=False, unfurl_media=False, **shown
         )
 
     async def _upload(self, file: Attachment, content: bytes, where: Mapping[str, Any]) -> Any:
@@ -152,11 +151,15 @@ def _place(url: str) -> tuple[str, str]:
     return parts.scheme, parts.hostname or ""
 
 
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 def _blocks(text: str, choices: Sequence[Choice]) -> list[dict[str, Any]]:
     """The words, and a button for each choice (Block Kit: at most 3000 characters a section)."""
     sections = [
-        {"type": "section", "text": {"type": "mrkdwn", "text": part, "verbatim": True}}
-        for part in split(text, 3000, characters)
+        {"type": "section", "text": {"type": "mrkdwn", "text": _escaped(part), "verbatim": True}}
+        for part in split(text, 3000, lambda part: len(_escaped(part)))
     ]
     buttons = [
         {

@@ -107,8 +107,8 @@ def _named(message: Message) -> Iterator[str]:
 def _normalized(envelope: Envelope, message: Message, revision: int) -> Normalized:
     chat, writer = message.chat, message.from_user
     assert writer is not None
-    text = _text(message)
     files = dict(_files(message))
+    text = _text(message) or ("" if files else _shown(message))
     group = chat.type != "private"
     # In a group each person has a conversation of their own with the bot.
     key = f"{chat.id}:{writer.id}" if group else str(chat.id)
@@ -159,6 +159,14 @@ def _text(message: Message) -> str:
         known = message.contact
         return f"名片 / Contact: {known.first_name} {known.phone_number}"
     return ""
+
+
+def _shown(message: Message) -> str:
+    """A line that says what it is: a poll, a story, a game. Joining and the like show nothing."""
+    kind = message.effective_attachment
+    if kind is None:
+        return ""
+    return f"[{type(kind).__name__}，请在 Telegram 里查看 / see it in Telegram]"
 
 
 def _files(message: Message) -> Iterator[tuple[str, Attachment]]:

@@ -18,7 +18,6 @@ from models.store.effects.timers import Effect
 from models.store.ground.leases import Held
 from models.store.learning.bundles import Keep
 from workers.effects.invariants import InvariantMonitor
-from workers.messages.deliver import Deliverer
 from workers.rules.active_rules import ActiveRules
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -61,12 +60,14 @@ class ClockOptions:
 
     ``attempts``: lone attempts before an envelope is parked. ``presence_seconds``: how long a
     presence may last, by presence; after those of ``back_to_ready`` the person is ready again.
-    ``keep``: which classifier bundles are kept.
+    ``repeatable``: channels on which what a dead worker was sending is sent again. ``keep``:
+    which classifier bundles are kept.
     """
 
     attempts: int
     presence_seconds: Mapping[str, float]
     back_to_ready: Collection[str]
+    repeatable: Sequence[str]
     keep: Keep
 
 
@@ -76,7 +77,6 @@ class Ticker:
     def __init__(
         self,
         store: Store,
-        deliverer: Deliverer,
         doorbell: Doorbell,
         active_rules: ActiveRules,
         options: ClockOptions,
@@ -93,7 +93,6 @@ class Ticker:
         self._ahead: float | None = None
         """Database time's lead on ``steady``, in seconds."""
         self._store = store
-        self._deliverer = deliverer
         self._doorbell = doorbell
         self._active_rules = active_rules
         self._options = options
@@ -179,7 +178,7 @@ class Ticker:
             await self._doorbell.ring("drain.mail")
 
     async def _settle_answers(self) -> None:
-        if await self._deliverer.expire():
+        if await self._store.outbound.expire(self._options.repeatable):
             await self._doorbell.ring("deliver")
 
     async def _miss_agents(self) -> None:

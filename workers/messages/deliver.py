@@ -123,11 +123,6 @@ class Deliverer:
             async with asyncio.timeout(seconds), self._turn:
                 pass
 
-    async def expire(self) -> int:
-        """Settles what a dead sender left behind; returns how many answers that were."""
-        repeatable = [name for name, channel in self._channels.items() if channel.repeatable]
-        return await self._store.outbound.expire(repeatable)
-
     async def _deliver(self, token: str, message: OutboundMessage) -> None:
         """One attempt, and what became of it: written down even if the database is away."""
         result = await self._attempt(message)

@@ -10,7 +10,6 @@ from models.store.learning.bundles import Keep
 from workers.assembly.automation import make_effects, make_followers
 from workers.assembly.wiring import make_active_rules, make_channels, opened
 from workers.effects.clock import ClockOptions, Ticker
-from workers.messages.deliver import Deliverer
 from workers.processes.heartbeat import heartbeat
 from workers.roles.door import until_told
 from workers.rules.hours import warn
@@ -21,10 +20,8 @@ _log = structlog.stdlib.get_logger(__name__)
 async def run(settings: Settings) -> None:
     """Ticks until it is told to stop; of several clocks one ticks."""
     async with opened(settings) as base, heartbeat(base.store.processes, "clock"):
-        deliverer = Deliverer(base.store, make_channels(settings))
         ticker = Ticker(
             base.store,
-            deliverer,
             base.doorbell,
             make_active_rules(settings, base.store),
             _options(settings),
@@ -52,5 +49,6 @@ def _options(settings: Settings) -> ClockOptions:
         attempts=settings.pipeline.attempts,
         presence_seconds=settings.desk.presence_seconds,
         back_to_ready=settings.desk.back_to_ready,
+        repeatable=[name for name, ch in make_channels(settings).items() if ch.repeatable],
         keep=Keep(bundles.kept_days * 86400.0, bundles.kept_challengers, bundles.kept_steps),
     )

@@ -1,6 +1,7 @@
 """What Slack alone has: its handshake, files behind a token, gaps that history makes up for."""
 
 import asyncio
+import html
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -16,7 +17,7 @@ from slack_sdk.signature import SignatureVerifier
 
 from channels.slack import SlackChannel, create
 from models.errors import Permanent, Temporary
-from models.message import Attachment
+from models.message import Attachment, Choice
 from tests.contract.channels.drivers.slack import BOT, SIGNING, SlackEvents, SlackSockets
 from tests.contract.channels.house import House, house
 from tests.contract.channels.platform import Asked, Misdeed, Platform, platform
@@ -192,6 +193,17 @@ async def test_an_answer_takes_its_files_along(place: Any, words: str) -> None:
     (done,) = made.fake.of("files.completeUploadExternal")
     assert done.fields["channel_id"] == "C1"
     assert done.fields["thread_ts"] == "1764036000.000100"
+
+
+async def test_a_sign_that_slack_wants_escaped_is_not_cut_in_two(place: Any) -> None:
+    made = await place()
+    answer = made.workspace.answer("x" + "&" * 1999, choices=(Choice(value="y", label="是"),))
+    assert (await made.channel.send(answer)).state == "sent"
+    (posted,) = made.fake.of("/chat.postMessage")
+    sections = [one["text"]["text"] for one in posted.fields["blocks"] if one["type"] == "section"]
+    assert max(map(len, sections)) <= 3000
+    assert "".join(map(html.unescape, sections)) == answer.text
+    assert {part.replace("&amp;", "") for part in sections} == {"x", ""}
 
 
 def message(number: int, **more: Any) -> dict[str, Any]:

@@ -50,7 +50,7 @@ RULES = Rules(
 )
 
 
-CLOCK = ClockOptions(3, {}, (), Keep(seconds=90 * 86400.0, challengers=3, steps=3))
+CLOCK = ClockOptions(3, {}, (), (), Keep(seconds=90 * 86400.0, challengers=3, steps=3))
 SETTINGS = load(environ={}, folder=Path("/nowhere"))
 MAIL = {"channel": "email", "lane": Lane.MAIL}
 SILENT = {"webchat": False, "email": False}

@@ -21,7 +21,6 @@ from tests.contract.workers.system import CLOCK
 from tests.fakes import FakeClock, FakeDoorbell
 from workers.effects.clock import Ticker
 from workers.learning.watch_report import Limits, WatchReport
-from workers.messages.deliver import Deliverer
 from workers.monitoring import metrics
 from workers.monitoring.metrics import metrics_handler
 from workers.rules.active_rules import ActiveRules
@@ -38,7 +37,7 @@ async def test_the_clock_places_anew_at_once_and_again_for_laggards(
     first = Rules.model_validate(rules_content(600.0, version="file"))
     active_rules = ActiveRules(store, first, Calendars(ALWAYS))
     bell = FakeDoorbell()
-    ticker = Ticker(store, Deliverer(store, {}), bell, active_rules, CLOCK, {}, ())
+    ticker = Ticker(store, bell, active_rules, CLOCK, {}, ())
     await store.rules.first(rules_content(), "file")
     early = await waiting(store, "a", target=900.0)
     await ticker.tick()
@@ -67,7 +66,7 @@ async def test_files_that_cannot_be_deleted_do_not_stop_the_clock(
         raise Temporary("the folder is not there")
 
     active_rules = ActiveRules(store, Rules.model_validate(rules_content()), Calendars(ALWAYS))
-    ticker = Ticker(store, Deliverer(store, {}), FakeDoorbell(), active_rules, CLOCK, {}, ())
+    ticker = Ticker(store, FakeDoorbell(), active_rules, CLOCK, {}, ())
     async with store.db.write() as tx:
         await leave_files(tx, ["ab" * 32])
     clock.pass_(901)
@@ -87,7 +86,7 @@ async def test_the_clock_clears_what_was_left_half_written(
         raise Temporary("the folder is not there")
 
     active_rules = ActiveRules(store, Rules.model_validate(rules_content()), Calendars(ALWAYS))
-    ticker = Ticker(store, Deliverer(store, {}), FakeDoorbell(), active_rules, CLOCK, {}, ())
+    ticker = Ticker(store, FakeDoorbell(), active_rules, CLOCK, {}, ())
     monkeypatch.setattr(store.blobs, "clear", away)
     assert await ticker.tick()
     assert asked == [900.0]

@@ -13,7 +13,6 @@ from tests.contract.store.makers import ALWAYS, envelope, follow, rules_content,
 from tests.contract.workers.system import CLOCK
 from tests.fakes import FakeClock, FakeDoorbell
 from workers.effects.clock import Ticker
-from workers.messages.deliver import Deliverer
 from workers.rules.active_rules import ActiveRules
 
 FLOOD = 128
@@ -31,9 +30,7 @@ class Listener:
 def _ticker(store: Store, listener: Listener) -> Ticker:
     active_rules = ActiveRules(store, Rules.model_validate(rules_content()), Calendars(ALWAYS))
     follower = Follower("listener", frozenset({"said"}), listener)
-    return Ticker(
-        store, Deliverer(store, {}), FakeDoorbell(), active_rules, CLOCK, {}, (follower,)
-    )
+    return Ticker(store, FakeDoorbell(), active_rules, CLOCK, {}, (follower,))
 
 
 async def _say(store: Store) -> None:

@@ -17,7 +17,6 @@ from tests.contract.store.makers import ALWAYS, rules_content
 from tests.contract.workers.system import CLOCK
 from tests.fakes import FakeClock, FakeDoorbell
 from workers.effects.clock import Ticker
-from workers.messages.deliver import Deliverer
 from workers.rules.active_rules import ActiveRules
 
 HOUR = 3600.0
@@ -36,7 +35,7 @@ class Wall:
         self._steady = 0.0
         rules = ActiveRules(store, Rules.model_validate(rules_content()), Calendars(ALWAYS))
         self.ticker = Ticker(
-            store, Deliverer(store, {}), FakeDoorbell(), rules, CLOCK, {}, (),
+            store, FakeDoorbell(), rules, CLOCK, {}, (),
             steady=lambda: self._steady,
         )  # fmt: skip
 
