@@ -214,26 +214,27 @@ def _write(files: Mapping[str, bytes], root: Path) -> Path:
     if not _ID.fullmatch(bundle_id):
         raise BundleRefused("The bundle's id is not one of ours.")
     target = root / bundle_id
-    if target.exists():
-        try:
-            load(target)
-        except BundleRefused:
-            os.replace(target, tempfile.mkdtemp(prefix=f".{bundle_id}-damaged-", dir=root))
-        else:
-            return target
-    root.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{bundle_id}-", dir=root))
     try:
-        for name, content in files.items():
-            _write_durably(partial / name, content)
-        load(partial)
-        _sync(partial)
-        _rename_unless_there(partial, target)
-        _sync(root)
+        if target.exists():
+            try:
+                load(target)
+            except BundleRefused:
+                os.replace(target, tempfile.mkdtemp(prefix=f".{bundle_id}-damaged-", dir=root))
+            else:
+                return target
+        root.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{bundle_id}-", dir=root))
+        try:
+            for name, content in files.items():
+                _write_durably(partial / name, content)
+            load(partial)
+            _sync(partial)
+            _rename_unless_there(partial, target)
+            _sync(root)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
         raise Temporary(f"The bundle could not be written to {root}: {error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return target
 
 

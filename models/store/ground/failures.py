@@ -68,7 +68,7 @@ def give_up_silent_peers(engine: Engine) -> None:
 def _told(error: Exception) -> ShouliError | None:
     """What an error of the database means to callers; None for one that is a fault of ours."""
     if isinstance(error, PoolTimeout | OSError) or _is_of_asyncpg(error):
-        return Temporary(f"the database cannot be reached: {error or 'no answer'}")
+        return Temporary(f"the database cannot be reached: {str(error) or 'no answer'}")
     # ``insert_new`` goes past SQLAlchemy.
     if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
         error = OperationalError(None, None, error)

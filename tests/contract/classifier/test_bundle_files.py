@@ -145,3 +145,14 @@ def test_a_full_disk_leaves_nothing(
     with pytest.raises(Temporary, match="No space left"):
         bundles.save(bundle, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_is_read_only_is_said_to_be_one(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("os.mkdir", read_only)
+    with pytest.raises(Temporary, match="Read-only"):
+        bundles.save(bundle, tmp_path / "bundles")
