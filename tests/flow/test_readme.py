@@ -99,7 +99,12 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         if process.poll() is None:
             # Ctrl-C goes to everything in the foreground of the terminal.
             os.killpg(process.pid, signal.SIGINT)
-            process.wait(40)
+            try:
+                process.wait(40)
+            finally:  # else it would be told of in whichever test comes next
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
         left = [p for p in psutil.process_iter() if _works_in(p, folder)]
         assert not left
 
