@@ -30,7 +30,7 @@ class Receiver:
         """How often it did what."""
         self.wrong: list[str] = []
         self.answers: list[str] = []
-        """What to do next, before chance decides: “500”, “hang”, “drop” or “ok”."""
+        """What to do next, before chance decides: “500”, “hang”, “drop”, “redirect” or “ok”."""
         self.url = ""
         self.trouble = trouble
         self._dice = dice or random.Random(0)
@@ -84,6 +84,8 @@ class Receiver:
         match act.removeprefix("late "):
             case "500":
                 return web.Response(status=500)
+            case "redirect":
+                return web.Response(status=307, headers={"Location": self.url})
             case "hang":
                 await asyncio.sleep(30)
             case "drop":

@@ -3,7 +3,7 @@
 import pytest
 
 from models.store import Store
-from models.store.effects.timers import Timer, set_timer, stop_timer
+from models.store.effects.timers import Timer, set_timer, set_timers, stop_timer
 from models.store.ground.database import Tx
 from tests.fakes import FakeClock
 
@@ -82,6 +82,25 @@ async def test_one_that_fails_changes_nothing_and_stops_no_other(
     assert await store.timers.fire_due({"warn": effect}) == []  # not at once again
     effect.failing.clear()
     clock.pass_(60)
+    await store.timers.fire_due({"warn": effect})
+    assert await _happened(store, "a") == ["fired.warn a"]
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_set_anew_what_has_failed_waits_for_its_time_alone(
+    store: Store, clock: FakeClock, together: bool
+) -> None:
+    effect = Effects()
+    effect.failing.add("a")
+    await _set(store, "warn", "a", clock.now)
+    assert len(await store.timers.fire_due({"warn": effect})) == 1
+    effect.failing.clear()
+    if together:
+        async with store.db.write() as tx:
+            await set_timers(tx, "warn", {"a": clock.now + 10})
+    else:
+        await _set(store, "warn", "a", clock.now + 10)
+    clock.pass_(10)
     await store.timers.fire_due({"warn": effect})
     assert await _happened(store, "a") == ["fired.warn a"]
 

@@ -128,7 +128,12 @@ def acknowledgement(**options: Any) -> Acknowledgement:
 
 
 TYPES = FacetSpec(
-    zh="类型", en="type", classes={"投诉": ClassSpec(zh="投诉", en="Complaint", acknowledged=True)}
+    zh="类型",
+    en="type",
+    classes={
+        "投诉": ClassSpec(zh="投诉", en="Complaint", acknowledged=True),
+        "其他": ClassSpec(zh="其他", en="Other"),
+    },
 )
 
 

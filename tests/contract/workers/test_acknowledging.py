@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from models.agent import Presence
 from models.message import Lane
 from models.store import Store
 from router.sla import Calendar
@@ -29,7 +30,12 @@ async def test_the_customer_is_told_the_number_and_the_time(
     assert await acks(system.store) == [f"投诉 {found.number} 今天 08:05（UTC）"]
 
 
-async def test_with_nobody_there_the_customer_is_told_so(system: System) -> None:
+@pytest.mark.parametrize("presence", [None, Presence.BREAK])
+async def test_with_nobody_there_the_customer_is_told_so(
+    system: System, presence: Presence | None
+) -> None:
+    if presence is not None:
+        await system.store.agents.present(await agent(system.store), presence)
     await system.bring(envelope("a"))
     (found,) = await system.store.tickets.page()
     assert await acks(system.store) == [f"无人 {found.number}"]
@@ -41,9 +47,12 @@ async def test_out_of_hours_the_customer_is_told_when(store: Store) -> None:
     assert await acks(store) == ["下班 1月18日 09:00（UTC）"]  # 2027-01-15 is a Friday
 
 
-async def test_an_uncertain_type_is_called_feedback(system: System) -> None:
+@pytest.mark.parametrize(("type_", "accepted"), [("投诉", False), ("其他", True), ("没有", True)])
+async def test_a_type_that_is_uncertain_or_not_to_be_named_is_called_feedback(
+    system: System, type_: str, accepted: bool
+) -> None:
     await agent(system.store)
-    system.classifier.accepted = False
+    system.classifier.type, system.classifier.accepted = type_, accepted
     await system.bring(envelope("a"))
     (text,) = await acks(system.store)
     assert text.startswith("反馈")

@@ -94,6 +94,13 @@ async def test_who_waits_for_the_first_answer_is_not_hung_up_on(centre: Centre) 
     assert (await centre.ended(), await centre.notices()) == (False, [])
 
 
+async def test_what_was_said_long_ago_ends_nothing(centre: Centre) -> None:
+    await centre.says("a", "包裹没到")
+    await centre.answered()
+    await centre.tick(24 * 60 + 1)
+    assert (await centre.ended(), await centre.notices()) == (False, [])
+
+
 async def test_after_the_end_the_next_word_opens_it_again(centre: Centre) -> None:
     await centre.says("a", "包裹没到")
     await centre.answered()

@@ -89,6 +89,17 @@ async def test_two_of_them_keep_a_distance(centre: Centre) -> None:
     assert (await centre.told())[1].startswith(f"您好，工单{found.number}：已受理，将在今天 18:0")
 
 
+async def test_the_state_that_was_told_last_is_not_told_again(centre: Centre) -> None:
+    found = await centre.arrives()
+    person = await centre.taken()
+    await centre.tick(61)
+    await centre.store.tickets.ask_help(found.id, person, "?")
+    await centre.store.tickets.resume(found.id, person)
+    await centre.tick(61)
+    await centre.tick(3600)
+    assert len(await centre.told()) == 1
+
+
 async def test_it_waits_for_the_morning(centre: Centre, clock: FakeClock) -> None:
     clock.pass_(5 * 3600)  # 21:00
     await centre.arrives()

@@ -64,6 +64,29 @@ async def test_labels_confidence_and_unknown_words_are_counted_by_day_and_channe
     assert webchat[Cell(bundle, day, "webchat", "", "unknown", "0")] == 3
 
 
+async def test_without_a_bundle_nothing_is_counted(
+    store: Store, clock: FakeClock, tmp_path: Path
+) -> None:
+    house = House(store, tmp_path / "cache")
+    await house.bring(questions(2))
+    await house.watching.flush()
+    day = day_of(clock.now, ZONE)
+    assert await store.watching.counts("", [(day, day)]) == {}
+
+
+async def test_what_one_bundle_labelled_is_not_counted_as_strange_to_the_next(
+    house: House, clock: FakeClock, tmp_path: Path
+) -> None:
+    await house.bring(questions(3))
+    other = await stored(house.store, opposite(), tmp_path / "made")
+    await house.store.bundles.promote(other, None)
+    await house.serving.refresh()
+    assert house.serving.bundle == other
+    await house.watching.flush()
+    day = day_of(clock.now, ZONE)
+    assert await house.store.watching.counts(other, [(day, day)]) == {}
+
+
 @pytest.mark.parametrize("away", ["now", "add", "shadows"])
 async def test_while_the_database_is_away_nothing_is_lost_that_was_seen(
     house: House, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, away: str

@@ -56,7 +56,7 @@ async def test_every_event_arrives_signed_in_order_and_under_one_id(
         assert receiver.wrong == []
 
 
-@pytest.mark.parametrize("act", ["500", "hang", "drop"])
+@pytest.mark.parametrize("act", ["500", "hang", "drop", "redirect"])
 async def test_trouble_is_written_down_and_passes(
     store: Store, clock: FakeClock, act: str
 ) -> None:
