@@ -446,5 +446,4 @@ def _words(detail: ErrorDetails, field: str) -> Words:
             return Words(f"未知字段 {field}，请删去。", f"Unknown field {field}; leave it out.")
         case "missing_field":
             return Words(f"缺少字段 {field}。", f"The field {field} is missing.")
-    zh, en = remedy(detail)
-    return Words(f"字段 {field}：{zh}", f"The field {field}: {en}")
+    return Words(*remedy(detail))

@@ -1,5 +1,6 @@
 """Looking at tickets: one's own queue, lists, and one with all that belongs to it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -41,6 +42,9 @@ from models.ticket import TicketState
 _MOST_ENDED = 200
 """Of a day, and of one person."""
 
+_NEVER = math.inf
+"""When what is not snoozed comes back by itself."""
+
 _PREVIEW = 80
 """Characters of the last words that a list shows."""
 
@@ -52,15 +56,29 @@ async def my_queue(request: web.Request) -> web.Response:
     person, services = who(request), request.app[SERVICES]
     store = services.store
     offered = await store.transfers.offered_to(person.id, person.agent.skills)
-    mine = [await store.tickets.get(offer.ticket_id) for offer in offered]
-    mine += await store.tickets.of_owner(person.id)
+    passed_on = [await store.tickets.get(offer.ticket_id) for offer in offered]
+    mine = await listed(services, await store.tickets.of_owner(person.id))
     return web.json_response(
         {
             "now": services.clock(),
-            "tickets": await listed(services, mine),
+            "tickets": await listed(services, passed_on) + sorted(mine, key=_owed_first),
             "waiting": await waiting_json(services),
         }
     )
+
+
+def _owed_first(ticket: Json) -> tuple[int, float]:
+    """Offers, then answers that are owed by when they are due, then what nobody waits for."""
+    state = ticket["state"]
+    if state == TicketState.OFFERED:
+        return 0, ticket["offer_until"] or 0.0
+    if state not in {TicketState.ACTIVE, TicketState.HELPING}:
+        return 3, ticket["wake_at"] or _NEVER
+    if not ticket["first_answer_at"]:
+        return 1, ticket["due_at"] or 0.0
+    if since := ticket["unanswered_since"]:
+        return 1, ticket["next_answer_due_at"] or since
+    return 2, 0.0
 
 
 async def ended_today(request: web.Request) -> web.Response:
@@ -128,6 +146,7 @@ async def listed(services: DeskServices, tickets: Sequence[Ticket]) -> list[Json
     # Until the first answer its deadline says as much.
     begun = [t.id for t in tickets if t.state == TicketState.ACTIVE and t.first_answer_at]
     unanswered = await store.conversations.unanswered(begun) if begun else {}
+    due = await store.clocks.next_answers_due(unanswered) if unanswered else {}
 
     def row(ticket: Ticket) -> Json:
         word = words.get(ticket.id)
@@ -141,6 +160,7 @@ async def listed(services: DeskServices, tickets: Sequence[Ticket]) -> list[Json
             preview=beginning(word.last, services.spans, _PREVIEW) if word else "",
             customer=caller(sender),
             unanswered_since=unanswered.get(ticket.id),
+            next_answer_due_at=due.get(ticket.id),
         )
 
     return [row(ticket) for ticket in tickets]

@@ -147,7 +147,13 @@ def _refused(error: Rejected, field: str | None) -> Exception:
 
 def _findings_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     return [
-        {"level": f.level, "where": f.where, "text": Words(*f.text)._asdict()} for f in findings
+        {
+            "level": f.level,
+            "where": f.where,
+            "setting": Words(*f.setting)._asdict(),
+            "text": Words(*f.text)._asdict(),
+        }
+        for f in findings
     ]
 
 

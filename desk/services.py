@@ -82,6 +82,9 @@ class Finding(RulesNote, Protocol):
     @property
     def level(self) -> str: ...
 
+    @property
+    def setting(self) -> tuple[str, str]: ...
+
 
 class Change(RulesNote, Protocol):
     """A setting that two versions differ in."""

@@ -96,12 +96,13 @@ def ticket_json(
     preview: str = "",
     customer: str = "",
     unanswered_since: float | None = None,
+    next_answer_due_at: float | None = None,
 ) -> Json:
     """A ticket in a list; ``offer``: to whom its owner would pass it on.
 
     ``opening`` begins what the customer said first, ``preview`` what they said last;
     ``customer`` is who they are, masked; ``unanswered_since`` is since when they wait for the
-    next answer.
+    next answer, and ``next_answer_due_at`` until when they should at most.
     """
     labels = ticket.labels.facets if ticket.labels else {}
     return {
@@ -126,6 +127,7 @@ def ticket_json(
         "queued_at": ticket.queued_at,
         "first_answer_at": ticket.first_answer_at,
         "unanswered_since": unanswered_since,
+        "next_answer_due_at": next_answer_due_at,
         "resolved_at": ticket.resolved_at,
         "offer_until": ticket.offer_until,
         "wake_at": ticket.wake_at,

@@ -83,6 +83,14 @@ def changes(before: Rules, after: Rules, called: Called = _UNCALLED) -> list[Cha
     ]
 
 
+def setting_name(where: str, called: Called = _UNCALLED) -> Text:
+    """What people call the setting at a path (“targets.live.default”); empty for what is none."""
+    path = tuple(where.split("."))
+    if path[0] not in NAMES:
+        return Text("", "")
+    return _named(path, called)
+
+
 def _flat(rules: Rules) -> dict[_Path, Any]:
     found: dict[_Path, Any] = {}
 
@@ -100,12 +108,14 @@ def _flat(rules: Rules) -> dict[_Path, Any]:
 def _changed(
     path: _Path, old: Mapping[_Path, Any], new: Mapping[_Path, Any], called: Called
 ) -> Text:
-    names = [_name(path[: n + 1], called) for n in range(len(path))]
+    name = _named(path, called)
     before, after = (_shown(side.get(path), path, called) for side in (old, new))
-    return Text(
-        f"{'·'.join(n.zh for n in names)}：{before.zh} → {after.zh}",
-        f"{', '.join(n.en for n in names)}: {before.en} → {after.en}",
-    )
+    return Text(f"{name.zh}：{before.zh} → {after.zh}", f"{name.en}: {before.en} → {after.en}")
+
+
+def _named(path: _Path, called: Called) -> Text:
+    names = [_name(path[: n + 1], called) for n in range(len(path))]
+    return Text("·".join(n.zh for n in names), ", ".join(n.en for n in names))
 
 
 def _name(path: _Path, called: Called) -> Text:

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from models.complaint import department_skill
 from models.routing import ORDERING, Line, Needs, Rules
-from router.changes import NAMES
+from router.changes import NAMES, setting_name
 from router.explain import Called, Text, skill_names
 from router.needs import ladder, needs, target
 
@@ -20,11 +20,15 @@ _LANES = ("live", "mail")
 
 
 class Finding(NamedTuple):
-    """One thing about rules; an “error” keeps them from being published."""
+    """One thing about rules; an “error” keeps them from being published.
+
+    ``setting`` is what people call the setting at ``where``; empty where ``text`` names all.
+    """
 
     level: Literal["error", "warning"]
     where: str
     text: Text
+    setting: Text = Text("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,8 @@ def review(
         *(_alone(rules, general) if line and not line.everything and general else ()),
         *(_no_line(line, around) if line else ()),
     ]
-    return sorted(found, key=lambda finding: finding.level != "error")
+    named = [f._replace(setting=setting_name(f.where, around.called)) for f in found]
+    return sorted(named, key=lambda finding: finding.level != "error")
 
 
 def _unknown(rules: Rules, around: Surroundings) -> Iterator[Finding]:

@@ -177,7 +177,7 @@ function challenger(run, known, tools) {
         h("h2", null, t(`bundles.gate.${passed ? "passed" : "refused"}`), " ", h("code", null, run.bundle_id.slice(0, SHORT))), h("span.spread", null),
         passed && waits && h("button.primary", { type: "button", "data-promote": bundle.id, onclick: () => promote(bundle, doubtOf(bundle, known), tools.act) }, t("bundles.promote"))),
       run.bundle_id === outcome.promoted ? h("p.flag", null, t("bundles.gate.same")) : run.bundle_id === known.champion && h("p.settled", null, t("bundles.gate.serves")),
-      h("p.small", null, t("bundles.counts", outcome.counts)),
+      h("p.small", null, t("bundles.counts", outcome.counts), " ", t("bundles.f1")),
       h("ul.checks", null, outcome.verdict.reasons.map((reason) =>
         h(`li.${reason.ok ? "good" : "bad"}`, null, h("b", { "aria-hidden": "true" }, reason.ok ? "✓" : "✗"),
           h("span", null, h("b", null, facetName(tools.desk, reason.facet)), " ", say(reason)))))),

@@ -4,7 +4,7 @@ import { lang } from "./dom.js";
 const NS = "http://www.w3.org/2000/svg";
 const WIDTH = 320;
 const HEIGHT = 92;
-const LEFT = 36; // for the scale
+const LEFT = 44; // for the scale
 const FOOT = 16; // for the dates
 
 function svg(tag, attributes, ...children) {

@@ -4,18 +4,16 @@ import { makeBoard } from "./board.js";
 import { makeBundles } from "./bundles.js";
 import { h, has, lang, languageName, notice, say, setNow, show, speak, switchLanguage, t, tick } from "./dom.js";
 import { call, Line, whole } from "./door.js";
-import { draftsOf, forget } from "./drafts.js";
 import { makeFacts } from "./facts.js";
 import { makeFigures } from "./figures.js";
 import { countWords } from "./finding.js";
 import { unmask } from "./keys.js";
 import { makeLedger } from "./ledger.js";
-import { drawLogin } from "./login.js";
 import { changePassword } from "./password.js";
 import { goTo, leaveFor, place } from "./place.js";
 import { drawQueue, makeQueue, nextOf, readList, stepFrom, title } from "./queue.js";
 import { drawShift, makeShift } from "./shift.js";
-import { keysButton, listenForKeys } from "./shortcuts.js";
+import { keysButton } from "./shortcuts.js";
 import { makeTalk } from "./talk.js";
 import { makeTraffic } from "./traffic.js";
 import { drawWays, makeWays } from "./ways.js";
@@ -39,8 +37,10 @@ const ALERTS = {
   "follow_up.assigned": () => ["followups.assigned", "good"],
 };
 
-class Desk {
-  constructor(me, names) {
+export class Desk {
+  /** ``signedOut`` is told when the session has ended; ``{ended: false}``: by their own wish. */
+  constructor(me, names, signedOut) {
+    this.signedOut = (how) => signedOut(this, how);
     this.state = {
       me, names, mine: [], listed: [], waiting: { total: 0, oldest: null },
       tab: "mine", found: null, pages: 1, more: false, unread: true, openId: null, view: null, fresh: new Set(), live: false,
@@ -63,7 +63,7 @@ class Desk {
         this.state.live = live;
         this.draw();
       },
-      onSignedOut: () => signedOut(this),
+      onSignedOut: () => this.signedOut(),
     });
     this.build();
     this.line.start();
@@ -279,7 +279,7 @@ class Desk {
   /** What was found says of this ticket what is so now; words of it that stand in a list stay as they are. */
   renew(ticket) {
     const { state } = this;
-    const { opening, preview, customer, unanswered_since, ...now } = ticket;
+    const { opening, preview, customer, unanswered_since, next_answer_due_at, ...now } = ticket;
     if (state.tab === "found") state.listed = state.listed.map((each) => (each.id === ticket.id ? { ...each, ...now } : each));
   }
 
@@ -419,7 +419,7 @@ class Desk {
   }
 
   complain(error) {
-    if (error.status === 401) signedOut(this);
+    if (error.status === 401) this.signedOut();
     else if (error.status === 404 && error.code === "not_found" && this.state.openId) this.close(error);
     else notice(error.message, "bad");
     if (error.status === undefined) throw error;
@@ -456,47 +456,20 @@ class Desk {
   }
 
   async changePassword() {
-    if (await changePassword(this)) signedOut(this);
+    if (await changePassword(this)) this.signedOut();
+  }
+
+  /** Nothing of it goes on by itself. */
+  stop() {
+    this.line.stop();
+    clearTimeout(this.clocks);
+    this.page?.leave();
   }
 
   async leave() {
     this.line.stop();
     await call("POST", "/logout").catch(() => {});
     leaveFor();
-    signedOut(this, { ended: false });
+    this.signedOut({ ended: false });
   }
 }
-
-// -- signing in ---------------------------------------------------------------------
-
-let desk = null;
-
-/** ``ended``: not by their own wish, so that what they had begun waits for them. */
-function signedOut(of, { ended = true } = {}) {
-  if (of !== desk) return; // an answer that came late, of a session before this one
-  const { state: { me: { login } }, endsBecause } = desk;
-  desk.line.stop();
-  clearTimeout(desk.clocks);
-  desk.page?.leave();
-  desk = null;
-  document.querySelectorAll("dialog").forEach((dialog) => dialog.remove());
-  if (!ended) forget();
-  drawLogin(app, enter, ended ? login : "", endsBecause);
-}
-
-async function enter() {
-  const me = await call("GET", "/me"); // a stranger is asked once
-  const [names, { departments }] = await Promise.all([call("GET", "/glossary"), call("GET", "/departments")]);
-  draftsOf(me.id);
-  desk = new Desk(me, { ...names, departments });
-  desk.arrive();
-}
-
-setInterval(tick, 1000);
-listenForKeys(() => desk);
-window.addEventListener("popstate", () => desk?.arrive());
-document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && desk?.cameBack());
-enter().catch((error) => {
-  drawLogin(app, enter);
-  if (error.status !== 401) notice(error.message, "bad");
-});

@@ -60,14 +60,28 @@ function sign(control) {
   return [control.tagName, ...(named.length ? named.map(({ name, value }) => `${name}=${value}`) : [control.textContent])].join(" ");
 }
 
+const HEADING = "h2, h3, h4";
+
+/** The words, without counts, that stand over the section a control is in. */
+function over(heading) {
+  return heading?.firstChild?.textContent;
+}
+
 /**
  * Puts other children into an element. The focus goes to the one that does the same, and to no other:
- * a second press of Enter must not do something else.
+ * a second press of Enter must not do something else. What was pressed may be gone, with what it was
+ * about: then one goes on from the heading it stood under, not from the top of the page.
  */
 export function anew(element, ...children) {
-  const held = element.contains(document.activeElement) && element !== document.activeElement && sign(document.activeElement);
+  const from = element.contains(document.activeElement) && element !== document.activeElement && document.activeElement;
+  const held = from && sign(from);
+  const under = from && over(from.closest("section")?.querySelector(HEADING));
   element.replaceChildren(...children.flat(Infinity).filter(Boolean));
-  if (held) [...element.querySelectorAll(FOCUSABLE)].find((one) => sign(one) === held)?.focus({ preventScroll: true });
+  if (!from) return;
+  const same = [...element.querySelectorAll(FOCUSABLE)].find((one) => sign(one) === held && !one.disabled);
+  const heading = under && [...element.querySelectorAll(HEADING)].find((one) => over(one) === under);
+  if (!same && heading) heading.tabIndex = -1;
+  (same ?? heading)?.focus({ preventScroll: true });
 }
 
 /** Replaces the children of an element only when what they show has changed. */
@@ -160,13 +174,15 @@ export async function attempt(desk, work) {
  * A modal form. Resolves to its FormData, or null when it was left. With ``send`` it stays open, with
  * what was written in it, until that went through, and says what was wrong. What was neither sent nor
  * cancelled (a press of Escape, a session that ended) stands in it when it is asked again here.
+ * ``told``: it only tells something, and goes by its button alone.
  */
-export function ask({ title, text, fields = [], submit, danger = false, send }) {
+export function ask({ title, text, fields = [], submit, danger = false, send, told = false }) {
   return new Promise((resolve, reject) => {
     const begun = h("p.flag", { role: "note", hidden: true }, t("ask.begun"));
-    const problem = h("p.flag.bad", { role: "alert", hidden: true });
+    const problem = h("p.flag.bad", { role: "alert", id: "ask-problem", hidden: true });
     const sending = once(async () => {
       problem.hidden = true;
+      button.setAttribute("aria-busy", "true");
       try {
         await send(new FormData(form));
         dialog.close("yes");
@@ -175,8 +191,19 @@ export function ask({ title, text, fields = [], submit, danger = false, send }) 
         if (error.status === 401) return reject(error);
         problem.textContent = error.message;
         problem.hidden = false;
+        accuse(form.elements.namedItem(error.field ?? ""));
+      } finally {
+        button.removeAttribute("aria-busy");
       }
     });
+    const button = h(danger ? "button.danger" : "button.primary", { type: "submit", value: "yes" }, submit);
+    const accuse = (control) => {
+      if (!control?.matches?.("input, textarea, select")) return problem.scrollIntoView({ block: "nearest" });
+      control.setAttribute("aria-invalid", "true");
+      control.setAttribute("aria-describedby", problem.id);
+      control.addEventListener("input", () => control.removeAttribute("aria-invalid"), { once: true });
+      control.focus();
+    };
     const form = h(
       "form", { method: "dialog", onsubmit: (event) => {
         if (!send) return;
@@ -189,12 +216,13 @@ export function ask({ title, text, fields = [], submit, danger = false, send }) 
       fields,
       problem,
       h("div.row.end", null,
-        h("button.quiet", { type: "button", onclick: () => dialog.close("no") }, t("ask.cancel")),
-        h(danger ? "button.danger" : "button.primary", { type: "submit", value: "yes" }, submit)),
+        !told && h("button.quiet", { type: "button", onclick: () => dialog.close("no") }, t("ask.cancel")),
+        button),
     );
     const kept = keepForm(form, `form/${location.hash}/${title}`);
     begun.hidden = !kept.found;
     const dialog = h("dialog.ask", { "aria-labelledby": "ask-title" }, form);
+    if (told) dialog.addEventListener("cancel", (event) => event.preventDefault());
     dialog.addEventListener("close", () => {
       if (dialog.returnValue) kept.drop();
       resolve(dialog.returnValue === "yes" ? new FormData(form) : null);

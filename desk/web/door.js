@@ -6,6 +6,7 @@ export class Refused extends Error {
     super(say(problem.message));
     this.status = status;
     this.code = problem.code;
+    this.field = problem.field;
   }
 }
 

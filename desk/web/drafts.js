@@ -105,10 +105,13 @@ const TYPED = "textarea, select, input:not([type=password], [type=checkbox], [au
 export function keepForm(form, name) {
   const draft = draftOf(name, () => ({}));
   const controls = [...form.querySelectorAll(TYPED)];
+  const typed = () => Object.fromEntries(controls.map((control) => [control.name, control.value]));
+  const untouched = JSON.stringify(typed());
   const found = Boolean(draft.typed);
   for (const control of controls) putBack(control, draft.typed?.[control.name]);
   form.addEventListener("input", () => {
-    draft.typed = Object.fromEntries(controls.map((control) => [control.name, control.value]));
+    draft.typed = typed();
+    if (JSON.stringify(draft.typed) === untouched) delete draft.typed; // nothing to put back: a password is not kept
     keep();
   });
   return { found, drop: () => {

@@ -12,7 +12,7 @@ export const WORDS = {
   "password.title": ["修改密码", "Change password"],
   "password.text": ["改完要重新登录；您在别处的登录和 API 令牌一并失效。", "You sign in again afterwards; your sessions elsewhere and your API tokens end with it."],
   "password.current": ["现在的密码", "Password now"],
-  "password.new": ["新密码（至少 10 位，不能全是数字）", "New password (10 characters or more, not digits alone)"],
+  "password.new": ["新密码（至少 10 位、5 种字符，不能全是数字，不能含账号）", "New password (10 characters or more, 5 of them different; not digits alone, not with your login in it)"],
   "password.again": ["再输一遍新密码", "New password again"],
   "password.differ": ["两次输入的新密码不一样。", "The new passwords differ."],
   "logout": ["退出", "Sign out"],

@@ -2,12 +2,12 @@
 import { h, lang, switchLanguage, t } from "./dom.js";
 import { call } from "./door.js";
 
-/** Draws the form; ``ended`` is the login of somebody whose session has ended, and ``why``; ``enter`` what follows. */
-export function drawLogin(app, enter, ended = "", why = "login.ended") {
+/** Draws the form; ``enter`` is what follows, ``login`` who it is, and ``why`` they are asked again: words, by their key. */
+export function drawLogin(app, enter, { login: known = "", why } = {}) {
   document.documentElement.lang = lang() === "zh" ? "zh-CN" : "en";
   document.title = t("title");
-  const problem = h("p.flag", { role: "alert", hidden: !ended }, ended && t(why));
-  const login = h("input", { name: "login", autocomplete: "username", required: true, maxlength: "64", autocapitalize: "none", value: ended });
+  const problem = h("p.flag", { role: "alert", hidden: !why }, why && t(why));
+  const login = h("input", { name: "login", autocomplete: "username", required: true, maxlength: "64", autocapitalize: "none", value: known });
   const password = h("input", { name: "password", type: "password", autocomplete: "current-password", required: true });
   const submit = h("button.primary", { type: "submit" }, t("login.submit"));
   const form = h("form.login", { onsubmit: async (event) => {
@@ -31,8 +31,8 @@ export function drawLogin(app, enter, ended = "", why = "login.ended") {
   h("p.small", null, t("login.hint")),
   h("button.link", { type: "button", onclick: () => {
     switchLanguage();
-    drawLogin(app, enter, ended, why);
+    drawLogin(app, enter, { login: login.value, why });
   } }, t("language")));
   app.replaceChildren(h("main.door", null, form));
-  (ended ? password : login).focus();
+  (known ? password : login).focus();
 }

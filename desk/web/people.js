@@ -97,7 +97,7 @@ class People extends Panes {
     const said = await ask({
       title: t("people.add"), submit: t("people.add"),
       fields: [
-        h("label.field", null, t("people.login"), h("input", { name: "login", required: true, pattern: "[0-9A-Za-z._@\\-]{1,64}", autocomplete: "off" })),
+        h("label.field", null, t("people.login"), h("input", { name: "login", required: true, pattern: "[0-9A-Za-z._@\\-]{1,64}", title: t("people.login.form"), autocomplete: "off" })),
         h("label.field", null, t("people.password"), h("input", { name: "password", type: "password", required: true, minlength: "10", autocomplete: "new-password" })),
         this.fields(blank),
       ],

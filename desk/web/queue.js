@@ -49,6 +49,7 @@ export function dueOf(ticket) {
   if (open && ticket.due_at && !ticket.first_answer_at) {
     return countdown(ticket.due_at, { before: "due.in", after: "due.over" });
   }
+  if (ticket.next_answer_due_at) return countdown(ticket.next_answer_due_at, { before: "due.in", after: "due.over" });
   if (ticket.unanswered_since) return countdown(ticket.unanswered_since, { before: "due.waits", after: "due.waits" });
   return null;
 }

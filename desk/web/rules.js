@@ -69,7 +69,7 @@ class Rules {
         this.mayPublish && h("button.primary", { type: "button", onclick: () => this.act(() => this.publish(version)) }, t("rules.publish")),
         this.mayPublish && this.withBefore().length > 0 && h("button.danger", { type: "button", onclick: () => this.act(() => this.rollBack()) }, t("rules.rollback"))),
       h("p.small", null, version.why, " · ", version.created_by?.name ?? t("rules.system")),
-      section(t("rules.findings"), version.findings.map((found) => h(`li.flag${found.level === "error" ? ".bad" : ""}`, null, say(found.text))), t("rules.fine")),
+      section(t("rules.findings"), version.findings.map((found) => h(`li.flag${found.level === "error" ? ".bad" : ""}`, null, say(found.setting) && h("b", null, say(found.setting), t("mark.colon")), say(found.text))), t("rules.fine")),
       this.general !== version.number && section(t("rules.changes", { number: this.general ?? "–" }), changes.map((change) => h("li", null, say(change.text))), t("rules.same")),
       version.rehearsal && h("section", null, h("h4", null, t("rules.rehearsal")), rehearsal(version.rehearsal, this.desk)),
       section(t("rules.history"), made.map((publication) => h("li", null, moment(publication.at), ` ${lineName(this.desk, publication.line)} · ${publication.by?.name ?? t("rules.system")} · ${publication.why}`, publication.ended_at === null ? "" : ` (${t("rules.ended")})`)), t("rules.never")),
@@ -97,12 +97,21 @@ class Rules {
   async rollBack() {
     const lines = this.withBefore();
     const key = {};
-    const answer = await ask({
+    let back;
+    let line;
+    await ask({
       title: t("rules.rollback.title"), text: t("rules.rollback.text"), submit: t("rules.rollback"), danger: true,
       fields: [why(), lineChoice(this.desk, lines)],
-      send: (said) => make("/rules/rollback", { why: said.get("why"), line: lines[Number(said.get("line"))] }, key),
+      send: async (said) => {
+        line = lines[Number(said.get("line"))];
+        back = await make("/rules/rollback", { why: said.get("why"), line }, key);
+      },
     });
-    if (answer) await this.read();
+    if (!back) return;
+    // Without an earlier version of its own a line of business goes by the general one.
+    const number = back.publications[0]?.number ?? this.general;
+    notice(t("rules.rolled", { number, line: lineName(this.desk, line) }));
+    await this.read(number);
   }
 
   draft(version) {

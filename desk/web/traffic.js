@@ -31,11 +31,8 @@ export function makeTraffic(desk) {
   const tools = { desk, act, look, opened };
 
   function draw(known) {
-    const panel = document.activeElement.closest("section.panel")?.getAttribute("aria-labelledby");
     anew(page, heading(desk, tools), h("div.figures", null,
       parkedPanel(known.parked, tools), deliveriesPanel(known.deliveries, tools), webhooksPanel(known, tools)));
-    // What was pressed may be gone, with what it was about: go on from the heading, not from the top of the page.
-    if (panel && document.activeElement === document.body) document.getElementById(panel).focus();
   }
 
   const first = h("p.empty", { role: "status" }, t("loading"));
@@ -81,7 +78,7 @@ function parkedPanel({ parked, total }, { act, look }) {
   // Those that are there now: what fails again meanwhile is not tried without end.
   const all = async () => replay((await readParked(Infinity)).parked.map(({ id }) => id));
   return h("section.panel", { "aria-labelledby": "parked-title" },
-    h("div.row", null, h("h2", { id: "parked-title", tabindex: "-1" }, t("parked.title"), " ", h("small", null, String(total))), h("span.spread", null),
+    h("div.row", null, h("h2", { id: "parked-title" }, t("parked.title"), " ", h("small", null, String(total))), h("span.spread", null),
       total > 1 && h("button.quiet", { type: "button", onclick: once(() => act(all)) }, t("parked.replay.all"))),
     h("p.small", null, t("parked.text")),
     parked.length
@@ -119,7 +116,7 @@ function deliveriesPanel(deliveries, { desk, act, look, opened }) {
       one.ticket_id && h("button.link", { type: "button", "data-open": one.id, onclick: () => desk.open(one.ticket_id) }, t("deliveries.ticket")),
       attemptsOf(one, { desk, opened })]);
   return h("section.panel", { "aria-labelledby": "deliveries-title" },
-    h("div.row", null, h("h2", { id: "deliveries-title", tabindex: "-1" }, t("deliveries.title")), h("span.spread", null), select),
+    h("div.row", null, h("h2", { id: "deliveries-title" }, t("deliveries.title")), h("span.spread", null), select),
     h("p.small", null, t("deliveries.text")),
     deliveries.length ? h("ul.traffic", null, deliveries.slice(0, look.shown).map(item)) : h("p.empty", null, t(look.state === "trouble" ? "deliveries.none" : "deliveries.none.such")),
     deliveries.length > look.shown && h("button.quiet", { type: "button", onclick: () => { look.shown += AT_ONCE; act(() => {}); } }, t("traffic.more")));

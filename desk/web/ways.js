@@ -24,7 +24,9 @@ export function makeWays(desk) {
     role === "admin" && over("people", openPeople),
     role === "admin" && page("bundles.open", "models"),
     role === "admin" && page("traffic.open", "traffic"),
-    role === "admin" && page("audit.open", "audit"));
+    role === "admin" && page("audit.open", "audit"),
+    // Where there is no room for one's name, which is the button of it elsewhere.
+    h("button.way.own", { type: "button", onclick: () => desk.act(() => desk.changePassword()) }, t("password.title")));
 }
 
 /** Shows which page is open; null for none. */

@@ -8,7 +8,7 @@ const AT_ONCE = 30;
 
 export function webhooksPanel({ webhooks, kinds, events }, tools) {
   return h("section.panel", { "aria-labelledby": "webhooks-title" },
-    h("div.row", null, h("h2", { id: "webhooks-title", tabindex: "-1" }, t("webhooks.title"), " ", h("small", null, String(webhooks.length))), h("span.spread", null),
+    h("div.row", null, h("h2", { id: "webhooks-title" }, t("webhooks.title"), " ", h("small", null, String(webhooks.length))), h("span.spread", null),
       h("button.quiet", { type: "button", onclick: once(() => tools.act(() => add(kinds))) }, t("webhooks.add"))),
     h("p.small", null, t("webhooks.text")),
     webhooks.length
@@ -99,8 +99,9 @@ async function add(kinds) {
 
 /** The secret, this once. */
 function tell(secret) {
-  const box = h("input", { readonly: true, value: secret, onfocus: () => box.select() });
+  const box = h("textarea.code", { readonly: true, rows: "2", value: secret, onfocus: () => box.select() });
   return ask({
+    told: true,
     title: t("webhooks.secret"), text: t("webhooks.secret.text"), submit: t("webhooks.secret.kept"),
     fields: [h("label.field", null, t("webhooks.secret.name"), box)],
   });

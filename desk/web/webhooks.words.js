@@ -18,7 +18,7 @@ export const WORDS = {
   "webhooks.rests": ["{time}后再试", "again in {time}"],
   "webhooks.counts": ["未送达 {due} 个，失败 {failed} 个", "{due} due, {failed} failed"],
   "webhooks.failures": ["连续 {failures} 次无人应答", "no answer {failures} times in a row"],
-  "webhooks.since": ["建于", "since"],
+  "webhooks.since": ["建于", "made"],
   "webhooks.log": ["推送记录", "Log"],
   "webhooks.again": ["重发", "Send again"],
   "webhooks.again.all": ["失败的全部重发", "Send all failed again"],

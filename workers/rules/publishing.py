@@ -16,7 +16,7 @@ from models.store import Store
 from models.store.ground.idempotency import Key
 from models.store.routing.rules import Publication, Seen
 from models.training import Taxonomy
-from router.changes import Change, changes
+from router.changes import Change, changes, setting_name
 from router.explain import Text
 from router.needs import NO_SKILL_LANGUAGES
 from router.review import Finding, Surroundings, review
@@ -33,8 +33,8 @@ class Unfit(Rejected):
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         self.findings = tuple(findings)
-        zh = "；".join(f"{_at(f, '：')}{f.text.zh.rstrip('。')}" for f in self.findings)
-        en = "; ".join(f"{_at(f, ': ')}{f.text.en.rstrip('.')}" for f in self.findings)
+        zh = "；".join(_said(f.setting.zh, "：", f.text.zh.rstrip("。")) for f in self.findings)
+        en = "; ".join(_said(f.setting.en, ": ", f.text.en.rstrip(".")) for f in self.findings)
         super().__init__(f"{zh}。 / {en}.")
 
 
@@ -219,13 +219,15 @@ def content_of(path: Path) -> dict[str, Any]:
     return found
 
 
-def _at(finding: Finding, sign: str) -> str:
-    """Which setting it is about; a class of tickets is named by the sentence itself."""
-    return "" if finding.where.startswith("class.") else f"{finding.where}{sign}"
+def _said(setting: str, sign: str, text: str) -> str:
+    return f"{setting}{sign}{text}" if setting else text
 
 
 def _finding(problem: Problem) -> Finding:
-    return Finding("error", problem.key, Text(problem.zh, problem.en))
+    name = setting_name(problem.key)
+    # A key that there is not has no name but its own.
+    setting = name if name.zh else Text(problem.key, problem.key)
+    return Finding("error", problem.key, Text(problem.zh, problem.en), setting)
 
 
 def _named(line: Line) -> str:

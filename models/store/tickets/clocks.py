@@ -88,6 +88,18 @@ class Clocks:
         async with self._db.read() as conn:
             return await _unread(conn, ticket_id)
 
+    async def next_answers_due(self, ticket_ids: Collection[str]) -> dict[str, float]:
+        """When the next answer to each of these is due; not of those that are owed none."""
+        c = clock.c
+        query = select(c.ticket_id, c.due_at).where(
+            c.ticket_id.in_(sorted(ticket_ids)),
+            c.kind == ClockKind.NEXT_ANSWER,
+            c.stopped_at.is_(None),
+            c.due_at.is_not(None),
+        )
+        async with self._db.read() as conn:
+            return {row.ticket_id: row.due_at for row in await conn.execute(query)}
+
     async def history(self, ticket_id: str) -> list[Passage]:
         """What came about, oldest first. That a clock started is its own row."""
         e, c = clock_event.c, clock.c

@@ -125,12 +125,11 @@ class TicketReading:
         return set(await self._db.column(query))
 
     async def of_owner(self, agent_id: str) -> list[Ticket]:
-        """What a person has to do: offers first, then by due time."""
+        """What a person has in their hands or is offered, oldest first."""
         t = ticket.c
         mine = t.owner_id == agent_id
-        query = select(*_COLUMNS).where(mine, t.state.in_(sorted(OPEN_STATES)))
-        found = [_ticket(row) for row in await self._db.rows(query)]
-        return sorted(found, key=lambda x: (x.state != "offered", x.due_at or 0.0, x.id))
+        query = select(*_COLUMNS).where(mine, t.state.in_(sorted(OPEN_STATES))).order_by(t.id)
+        return [_ticket(row) for row in await self._db.rows(query)]
 
     async def ended_by(self, agent_id: str, since: float, limit: int) -> list[Ticket]:
         """What a person has ended since, the last one first; not what has been closed for good."""

@@ -65,8 +65,8 @@ async def test_weak_or_odd_accounts_are_refused(house: World, visit: Visit) -> N
         assert answer.json["field"].split(".")[0] == next(iter(bad))
     short = (await admin.post("/agents", NEW | {"password": "short"})).json["message"]
     assert short == {
-        "zh": "字段 password：至少要有 10 个字符。",
-        "en": "The field password: Must have at least 10 character(s).",
+        "zh": "至少要有 10 个字符。",
+        "en": "Must have at least 10 character(s).",
     }
     made = await admin.post("/agents", NEW | {"skills": {"domain:物流": 3, "group:支援": 1}})
     odd = await admin.call("PATCH", f"/agents/{made.json['id']}", {"skills": {"domain:物留": 3}})

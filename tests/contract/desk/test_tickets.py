@@ -1,5 +1,6 @@
 """A person's work with tickets, through the API."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from models.message import ReplyRoute, Sender
 from models.store import Store
 from models.ticket import TicketState
 from tests.contract.desk.conftest import Visit, say
+from tests.contract.desk.makers import ticks
 from tests.contract.desk.world import World, mail_with_file
 from tests.contract.store import makers
 from tests.fakes import FakeClock
@@ -79,6 +81,39 @@ async def test_a_list_says_who_waits_for_the_next_answer(
     assert await since() is None
     await write("k4", auto="auto_reply")
     assert await since() is None, "nobody wrote that"
+
+
+async def test_what_is_owed_next_comes_first(
+    house: World, visit: Visit, clock: FakeClock, tmp_path: Path
+) -> None:
+    me = await house.person("li")
+    put_by, quiet, asked, first = [await house.ticket(f"k{n}") for n in range(4)]
+    desk = await visit("li")
+    for n, ticket in enumerate((put_by, quiet, asked)):
+        await house.give(ticket, me)
+        await say(desk, ticket, client_id=f"client-{n:04}")
+        if ticket == put_by:
+            await house.store.tickets.snooze(ticket, me, 3600.0)
+    await house.give(first, me)
+    until = (await house.store.tickets.get(first)).due_at
+    assert until is not None
+    clock.pass_(until - clock.now - 10.0)
+    await makers.thread(
+        house.store, makers.envelope("k9", now=clock.now), conversation_key="talk-k2"
+    )
+
+    async def mine() -> list[Any]:
+        found: list[Any] = (await desk.get("/queue")).json["tickets"]
+        return found
+
+    assert [t["id"] for t in await mine()] == [asked, first, quiet, put_by]
+    # Its clock is known a moment later, and gives the next answer more time than the first has.
+    await ticks(house.store, tmp_path)
+    found = await mine()
+    assert [t["id"] for t in found] == [first, asked, quiet, put_by]
+    due = found[1]["next_answer_due_at"]
+    assert due > found[0]["due_at"] > clock.now
+    assert [t["next_answer_due_at"] for t in found] == [None, due, None, None]
 
 
 async def test_what_i_have_ended_today(house: World, visit: Visit, clock: FakeClock) -> None:

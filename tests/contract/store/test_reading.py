@@ -134,13 +134,6 @@ async def test_history_decisions_and_needs(store: Store) -> None:
     assert kinds[-1] == "ticket.moved"
 
 
-async def test_what_an_agent_has_to_do_comes_with_offers_first(store: Store) -> None:
-    mine, person = await owned(store, "a")
-    offer = await waiting(store, "b")
-    await store.queue.claim(await decision(store, offer, person), 20.0)
-    assert [t.id for t in await store.tickets.of_owner(person)] == [offer, mine]
-
-
 async def test_lookups_from_one_thing_to_another(store: Store) -> None:
     ticket_id, person = await owned(store)
     found = await store.tickets.get(ticket_id)
