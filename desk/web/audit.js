@@ -1,6 +1,7 @@
 // The admins' page of the audit: who did what, when, to what and why. To be read; nothing here changes anything.
 import { anew, h, has, moment, once, say, t } from "./dom.js";
 import { call } from "./door.js";
+import { lineName } from "./lines.js";
 import { monthChoice, thisMonth } from "./months.js";
 
 const AT_ONCE = 50;
@@ -89,7 +90,7 @@ async function filters(asked, read) {
 function line(entry, names, desk) {
   const [family, name] = entry.action.split(/\.(.*)/s);
   const told = has(`audit.${entry.action}`) ? t(`audit.${entry.action}`) : family === "alarm" ? t("audit.alarm", { name }) : entry.action;
-  const detail = Object.entries(entry.detail).filter(([, value]) => value !== null && value !== "" && !(Array.isArray(value) && !value.length));
+  const detail = Object.entries(entry.detail).filter(([name, value]) => name !== "publication" && value !== null && value !== "" && !(Array.isArray(value) && !value.length));
   return h("li.entry", { tabindex: "-1" },
     h("p.card-top", null, moment(entry.at), h("b", null, names[entry.agent_id]?.name ?? t(entry.agent_id ? "audit.gone" : "audit.system")),
       h("span", { title: entry.action }, told), about(entry.subject, family, names, desk)),
@@ -100,7 +101,17 @@ function particular(action, name, value, names, desk) {
   const { roles, states } = desk.state.names;
   const named = (key, words) => h("div", null, h("dt", null, has(key) ? t(key) : name), h("dd", null, words));
   if (action === "ticket.move" && name === "to") return named("audit.detail.state", say(states[value]));
+  if (name === "line") return named("audit.detail.line", lineName(desk, value));
+  if (action === "agent.change") return named(`audit.detail.${name}`, changedWords(value, names, desk));
   return named(`audit.detail.${name}`, name === "role" ? say(roles[value]) : worded(value, names));
+}
+
+/** What was changed of a person, or into what, as their own page calls it. */
+function changedWords(value, names, desk) {
+  const called = (name) => (has(`people.${name}`) ? t(`people.${name}`) : name);
+  if (Array.isArray(value)) return value.map(called).join(t("mark.and"));
+  const shown = { role: (role) => say(desk.state.names.roles[role]), skills: (skills) => Object.entries(skills).map(([skill, level]) => `${desk.skillName(skill)} ${level}`).join(t("mark.and")) };
+  return Object.entries(value).map(([name, each]) => `${called(name)}${t("mark.colon")}${(shown[name] ?? worded)(each, names)}`).join(t("mark.and"));
 }
 
 /** What it was done to: a ticket to be opened, a person, or whatever it is called. */

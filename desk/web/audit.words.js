@@ -179,6 +179,7 @@ export const WORDS = {
   "audit.detail.number": ["版本", "Version"],
   "audit.detail.based_on": ["基于版本", "Based on version"],
   "audit.detail.line": ["适用于", "For"],
+  "audit.detail.gate": ["关口通过", "Gate passed"],
   "audit.detail.before": ["原先", "Before"],
   "audit.detail.format": ["格式", "Format"],
   "audit.detail.url": ["地址", "Address"],

@@ -14,7 +14,7 @@ export function makeBoard(desk) {
       h("button.quiet", { type: "button", onclick: () => document.documentElement.requestFullscreen?.().catch(() => {}) }, t("board.wall")),
       h("button.quiet", { type: "button", onclick: () => desk.closePage() }, t("bundles.back"))),
     h("dl.board-sums", null),
-    h("div.board-queues", null));
+    h("div.board-queues", null, h("p.empty", { role: "status" }, t("loading"))));
   let timer = null;
   let left = false;
   let failed = false;
@@ -29,6 +29,7 @@ export function makeBoard(desk) {
     } catch (error) {
       if (error.status === 401) desk.complain(error);
       else if (!failed) notice(error.message, "bad"); // once an outage: a wall must not fill with it
+      page.querySelector(".empty[role=status]")?.replaceChildren(error.message);
       failed = true;
     }
     if (!left) timer = setTimeout(read, EVERY_MS);

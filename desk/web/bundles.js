@@ -180,7 +180,7 @@ function challenger(run, known, tools) {
       h("p.small", null, t("bundles.counts", outcome.counts), " ", t("bundles.f1")),
       h("ul.checks", null, outcome.verdict.reasons.map((reason) =>
         h(`li.${reason.ok ? "good" : "bad"}`, null, h("b", { "aria-hidden": "true" }, reason.ok ? "✓" : "✗"),
-          h("span", null, h("b", null, facetName(tools.desk, reason.facet)), " ", say(reason)))))),
+          h("span", null, h("b", null, facetName(tools.desk, reason.facet)), " ", reasonText(tools.desk, reason)))))),
     outcome.suspects.length > 0 && suspects(outcome.suspects, tools),
     Object.entries(outcome.golden).map(([facet, figures]) => comparison(facet, figures, tools.desk)),
   ];
@@ -189,6 +189,11 @@ function challenger(run, known, tools) {
 function facetName(desk, facet) {
   const spec = desk.state.names.facets.find((each) => each.facet === facet);
   return spec ? say(spec.name) : facet;
+}
+
+/** What the gate found; classes, which it quotes by their keys, as people call them. */
+function reasonText(desk, reason) {
+  return say(reason).replace(/“([^”]+)”/g, (_, value) => `“${desk.className(reason.facet, value)}”`);
 }
 
 function comparison(facet, figures, desk) {

@@ -107,7 +107,7 @@ export const WORDS = {
   "watch.all": ["全部渠道", "All channels"],
   "watch.none": ["现役模型还没有标过工单。", "The champion has labelled no ticket yet."],
   "watch.reference.first_week": ["与现役模型的第一周（{from} 至 {to}）相比。PSI 说分布变了多少，0 是没变，超过 {limit} 报警。不足 50 条的日子颜色较浅。", "Compared with the champion's first week ({from} to {to}). PSI says how far the shares have moved: 0 is not at all, above {limit} is an alarm. Days of fewer than 50 are paler."],
-  "watch.reference.training": ["第一周没过完，暂与训练数据相比，只显示、不报警。", "Its first week is not over: compared with its training data meanwhile, without alarms."],
+  "watch.reference.training": ["第一周没过完，暂与训练数据相比，只显示、不报警。PSI 说分布变了多少，0 是没变。", "Its first week is not over: compared with its training data meanwhile, without alarms. PSI says how far the shares have moved, 0 is not at all."],
   "watch.alarm.drift": ["漂移：{what}，PSI {value}，报警线 {limit}", "Drift: {what}, PSI {value}, limit {limit}"],
   "watch.alarm.agreement": ["坐席更正多了：{what}，一周内未被更正的只有 {value}，报警线 {limit}", "Many corrections: {what}, only {value} of a week left alone, limit {limit}"],
   "watch.label": ["标签占比", "shares of labels"],

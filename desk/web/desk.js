@@ -26,6 +26,9 @@ const PAGES = { board: makeBoard, figures: makeFigures, models: makeBundles, tra
 /** Presences that nobody is in for long by their own wish while the desk is open. */
 const AWAY = new Set(["offline", "not_responding"]);
 
+/** Where a page says that it is reading, or could not: it has nothing else to show. */
+const UNREAD = ":scope > .empty[role=status], .panel > .empty[role=status]:only-child";
+
 const PATIENCE_MS = 250; // doubled each time that the clocks are still behind
 const MOST_PATIENCE_MS = 16000;
 const RENEW_MS = 3000; // from a change in what was found until it is asked for again
@@ -60,6 +63,7 @@ export class Desk {
       },
       onState: (live) => {
         if (live && !this.state.live && this.state.unread) this.refresh({ queue: true });
+        if (live && !this.state.live && this.page?.querySelector(UNREAD)) this.openPage(this.page.shouliName);
         this.state.live = live;
         this.draw();
       },

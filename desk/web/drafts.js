@@ -95,8 +95,8 @@ window.addEventListener("storage", ({ key, newValue }) => {
   if (key?.startsWith(PLACE)) hear(key.slice(PLACE.length), newValue);
 });
 
-// What is typed to confirm something is typed anew: such fields say autocomplete="off".
-const TYPED = "textarea, select, input:not([type=password], [type=checkbox], [autocomplete=off])";
+// What is typed or ticked to confirm something is so anew each time: such fields say data-anew.
+const TYPED = "textarea, select, input:not([type=password], [data-anew])";
 
 /**
  * Keeps what is typed into a form under a name until drop(), and puts back what was left there before;
@@ -105,10 +105,10 @@ const TYPED = "textarea, select, input:not([type=password], [type=checkbox], [au
 export function keepForm(form, name) {
   const draft = draftOf(name, () => ({}));
   const controls = [...form.querySelectorAll(TYPED)];
-  const typed = () => Object.fromEntries(controls.map((control) => [control.name, control.value]));
+  const typed = () => Object.fromEntries(controls.map((control) => [keyOf(control), control.type === "checkbox" ? control.checked : control.value]));
   const untouched = JSON.stringify(typed());
   const found = Boolean(draft.typed);
-  for (const control of controls) putBack(control, draft.typed?.[control.name]);
+  for (const control of controls) putBack(control, draft.typed?.[keyOf(control)]);
   form.addEventListener("input", () => {
     draft.typed = typed();
     if (JSON.stringify(draft.typed) === untouched) delete draft.typed; // nothing to put back: a password is not kept
@@ -120,8 +120,17 @@ export function keepForm(form, name) {
   } };
 }
 
+/** Boxes to tick share a name, and are told apart by their values. */
+function keyOf({ type, name, value }) {
+  return type === "checkbox" ? `${name}=${value}` : name;
+}
+
 function putBack(control, value) {
   if (value === undefined) return;
+  if (control.type === "checkbox") {
+    control.checked = value;
+    return;
+  }
   if (control.options && ![...control.options].some((option) => option.value === value && !option.disabled)) return;
   control.value = value;
   control.dispatchEvent(new Event("input")); // to who looks at what is typed in it

@@ -116,7 +116,7 @@ function customerRows(customer) {
 }
 
 async function erase(ticket) {
-  const field = (name, options) => h("label.field", null, t(`who.erase.${name}`, { number: ticket.number }), h("input", { name, autocomplete: "off", ...options }));
+  const field = (name, options) => h("label.field", null, t(`who.erase.${name}`, { number: ticket.number }), h("input", { name, autocomplete: "off", "data-anew": true, ...options }));
   const said = await ask({
     title: t("who.erase"), text: t("who.erase.text"), submit: t("who.erase"), danger: true,
     fields: [field("why", { required: true, maxlength: "500" }), field("despite", { maxlength: "500" }), field("confirm", { required: true, inputmode: "numeric" })],
@@ -218,6 +218,7 @@ function section(id, heading, content) {
 function makeBeside(desk, places) {
   const box = { ticket: null, isComplaint: false, view: null, help: null, surveys: null, path: "" };
   let seen = "";
+  let turn = 0;
   const draw = () => {
     if (!box.help) return;
     show(places.complaint, [box.view, box.ticket.owner], () => box.view && section("complaint", t("complaint"), complaintCard(desk, box)));
@@ -229,8 +230,11 @@ function makeBeside(desk, places) {
   box.read = async () => {
     const { id, state } = box.ticket;
     const of = (topic) => call("GET", `/tickets/${id}/${topic}`);
-    [box.view, box.help, box.surveys] = await Promise.all([
-      box.isComplaint && of("complaint"), of("helping"), isRated(state) ? of("satisfaction").then((found) => found.surveys) : null]);
+    const mine = ++turn;
+    const found = await Promise.all([
+      box.isComplaint && of("complaint"), of("helping"), isRated(state) ? of("satisfaction").then(({ surveys }) => surveys) : null]);
+    if (mine !== turn) return; // something has happened since, and this answer is older than what it led to
+    [box.view, box.help, box.surveys] = found;
     draw();
   };
   return (view) => {

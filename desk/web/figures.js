@@ -63,7 +63,9 @@ function draw(page, known, { desk, asked, read }) {
       h("section.panel", null,
         h("div.row", null, h("h2", null, t("figures.groups")), h("span.spread", null),
           choose("by", known.whole.dimensions, (by) => t(`figures.by.${by}`))),
-        table(known.groups, asked.by, desk))));
+        table(known.groups, asked.by, desk)),
+      h("details.panel", null, h("summary", null, t("figures.meaning")),
+        h("dl.meanings", null, Object.values(known.whole.figures).map((figure) => [h("dt", null, title(figure)), h("dd", null, definition(figure))])))));
 }
 
 /** A month's figures as a file. */

@@ -6,6 +6,7 @@ export const WORDS = {
   "figures.last": ["最近 {days} 天", "Last {days} days"],
   "figures.month": ["月份", "Month"],
   "figures.file": ["下载月报", "Month's file"],
+  "figures.meaning": ["这些数怎么算", "What the figures count"],
   "figures.trend": ["走势", "Trend"],
   "figures.groups": ["分组", "Groups"],
   "figures.by": ["按", "By"],

@@ -80,7 +80,7 @@ class Rules {
     const answer = await ask({
       title: t("rules.publish.title", { number: version.number }), text: t("rules.publish.text"), submit: t("rules.publish"),
       fields: [why(), ...lineFields(this.desk, this.channels),
-        version.findings.some((found) => found.level === "error") && h("label.row", null, h("input", { type: "checkbox", name: "despite" }), t("rules.despite"))].filter(Boolean),
+        version.findings.some((found) => found.level === "error") && h("label.row", null, h("input", { type: "checkbox", name: "despite", "data-anew": true }), t("rules.despite"))].filter(Boolean),
       send: (said) => call("POST", `/rules/${version.number}/publish`, { why: said.get("why"), line: lineOf(said), despite: said.has("despite") }),
     });
     if (!answer) return;

@@ -94,7 +94,9 @@ async function add(kinds) {
     ],
     send: async (said) => { made = await make("/webhooks", { url: said.get("url"), kinds: said.getAll("kinds") }, key); },
   });
-  if (made) await tell(made.secret);
+  if (!made) return false;
+  await tell(made.secret);
+  return true;
 }
 
 /** The secret, this once. */

@@ -379,7 +379,9 @@ async def test_rules_are_drafted_compared_published_and_taken_back(
     await form.get_by_label("为什么").fill("不合适")
     await form.get_by_label("退回给谁的规则").select_option("网页聊天 + site + shop + 物流")
     await form.get_by_role("button", name="退回").click()
+    await expect(page.locator(".notice").last).to_contain_text("物流改按第 1 版")
     await expect(view.locator("[data-version='2']")).to_contain_text("已停用")
+    await expect(view.locator(".rules-detail h3")).to_have_text("第 1 版")
     assert [p.number for p in await house.store.rules.published()] == [1]
 
 

@@ -94,6 +94,8 @@ async def test_a_phone_without_a_line_keeps_its_header_and_names_no_keys(
         await page.get_by_role("button", name="English").click()
     await page.locator(".card").click()
     assert "Ctrl" not in str(await page.locator("#reply-text").get_attribute("placeholder"))
+    # One's name has no room, and is the way to a new password elsewhere.
+    await expect(page.locator(".ways .own")).to_be_visible()
     header, lamp = page.locator(".top"), page.locator(".lamp")
     before = await header.bounding_box()
     await context.set_offline(True)
@@ -138,7 +140,11 @@ async def test_a_list_that_was_not_read_is_not_said_to_be_empty(
     await expect(page.locator(".lamp")).to_have_text("重新连接中…")
     await page.get_by_role("button", name="全部").click()
     await expect(page.locator(".queue .empty")).to_contain_text("列表暂时读不到")
+    await page.get_by_role("button", name="报表").click()
+    await expect(page.locator("main .empty")).to_contain_text("连不上服务器")
     await page.context.set_offline(False)
+    await expect(page.locator("main .figures")).to_be_visible()
+    await page.get_by_role("button", name="回到工单").click()
     await expect(page.locator(".queue .card")).to_have_count(1)
 
 

@@ -64,6 +64,10 @@ async def test_a_training_that_learnt_nothing_says_so(page: Page, url: str, hous
     gate = page.locator(".verdict")
     await expect(gate).to_contain_text("训练出来的就是现役的那一个")
     await expect(gate.get_by_role("button", name="启用")).to_have_count(0)
+    # While one is on its way there is nothing to press: one goes on from where one was.
+    await page.get_by_role("button", name="重新训练").press("Enter")
+    await expect(page.get_by_role("button", name="重新训练")).to_be_disabled()
+    await expect(page.get_by_role("heading", name="训练", exact=True)).to_be_focused()
 
 
 async def test_what_got_worse_is_said_by_class(page: Page, url: str, house: World) -> None:

@@ -52,6 +52,12 @@ async def test_ones_own_password_is_changed(page: Page, url: str, house: World) 
     await page.get_by_role("button", name="李雷").click()
     form = page.get_by_role("dialog").last
     await form.get_by_label("现在的密码").fill("wrong")
+    await page.keyboard.press("Escape")
+    # A password is not kept: nothing is said to have been put back.
+    await page.get_by_role("button", name="李雷").click()
+    await expect(form.get_by_label("现在的密码")).to_have_value("")
+    await expect(form.get_by_role("note")).to_have_count(0)
+    await form.get_by_label("现在的密码").fill("wrong")
     await form.get_by_label("新密码（").fill("another long one")
     await form.get_by_label("再输一遍").fill("another long two")
     await form.get_by_role("button", name="修改密码").click()

@@ -116,6 +116,27 @@ async def test_what_is_wrong_stands_at_its_field_and_is_found_from_the_review(
     await expect(page.locator("dialog.ask")).to_contain_text("还有 1 处错误")
 
 
+async def test_what_keeps_a_version_back_is_named_as_people_call_it(
+    page: Page, url: str, house: World
+) -> None:
+    await house.person("root", Role.ADMIN, name="周管理", skills=EVERYTHING)
+    content = RULES.model_dump(mode="json")
+    await house.store.rules.first(content, "routing.toml")
+    content["targets"]["live"]["by_urgency"]["紧急"] = 1.0
+    await house.store.rules.draft(content, None, "太急", 1)
+    await sign_in(page, url, "root")
+    await page.locator("nav.ways").get_by_role("button", name="分单规则").click()
+    view = page.get_by_role("dialog", name="分单规则")
+    named = "时限·在线会话·按紧急程度·紧急："
+    await expect(view.locator(".flag.bad")).to_contain_text(named)
+    await view.get_by_role("button", name="发布", exact=True).click()
+    asked = page.locator("dialog.ask")
+    await asked.get_by_label("为什么").fill("试一试")
+    await asked.get_by_role("button", name="发布").click()
+    await expect(asked.get_by_role("alert")).to_contain_text(named)
+    await expect(asked.get_by_role("alert")).not_to_contain_text("targets")
+
+
 async def test_the_form_and_the_source_are_in_step(page: Page, url: str, house: World) -> None:
     editor = await drafting(page, url, house)
     await at(editor, "helper_units").locator("input").fill("1")
