@@ -115,7 +115,11 @@ class People extends Panes {
   async change(one) {
     const said = await ask({
       title: one.name, submit: t("people.save"), fields: this.fields(one),
-      send: (said) => call("PATCH", `/agents/${one.id}`, valuesOf(said)),
+      // Only what was changed: what another admin has changed meanwhile stays.
+      send: async (said) => {
+        const changed = changedIn(valuesOf(said), one);
+        if (Object.keys(changed).length) await call("PATCH", `/agents/${one.id}`, changed);
+      },
     });
     if (!said) return;
     notice(t("people.saved"));
@@ -165,6 +169,10 @@ function valuesOf(said) {
   const levels = linesOf(said.get("skills")).map((line) => line.match(SKILL));
   const skills = Object.fromEntries(levels.map(([, skill, level]) => [skill, Number(level)]));
   return { name: said.get("name"), alias: said.get("alias"), team: said.get("team"), role: said.get("role"), capacity: Number(said.get("capacity")), skills };
+}
+
+function changedIn(values, before) {
+  return Object.fromEntries(Object.entries(values).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name])));
 }
 
 function pair(key, value) {

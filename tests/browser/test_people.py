@@ -17,7 +17,7 @@ async def test_somebody_is_added_changed_and_leaves(page: Page, url: str, house:
     people = page.locator("#people")
     await people.get_by_role("button", name="新建坐席").click()
     form = page.get_by_role("dialog").last
-    await form.get_by_label("账号").fill("wang")
+    await form.get_by_label("账号", exact=True).fill("wang")
     await form.get_by_label("密码").fill("ten-letters")
     await form.get_by_label("姓名").fill("王芳")
     await form.get_by_label("花名").fill("小王")
@@ -33,9 +33,11 @@ async def test_somebody_is_added_changed_and_leaves(page: Page, url: str, house:
     assert "不是“技能=等级" in wrong
     await form.get_by_label("技能，每行一个").fill("domain:物流=4")
     await form.get_by_label("班组").fill("夜班")
+    await house.store.agents.change(li, None, capacity=4)  # by another admin meanwhile
     await form.get_by_role("button", name="保存").click()
     await expect(people.locator(".card.current")).to_contain_text("夜班")
     await expect(page.locator(".notice")).to_contain_text("已保存")
+    assert (await house.store.agents.get(li)).capacity == 4
     await pictured(page, "people-zh")
     await people.get_by_role("button", name="离岗", exact=True).click()
     form = page.get_by_role("dialog").last

@@ -97,8 +97,7 @@ class Clocks:
             c.stopped_at.is_(None),
             c.due_at.is_not(None),
         )
-        async with self._db.read() as conn:
-            return {row.ticket_id: row.due_at for row in await conn.execute(query)}
+        return {row["ticket_id"]: row["due_at"] for row in await self._db.rows(query)}
 
     async def history(self, ticket_id: str) -> list[Passage]:
         """What came about, oldest first. That a clock started is its own row."""
