@@ -11,6 +11,7 @@ from models.errors import Conflict, NotFound, Rejected
 from models.satisfaction import LOW, Answer, Keys
 from models.store.dialogue.incoming import Slot
 from models.store.dialogue.revisions import any_of
+from models.store.dialogue.tombstones import is_erased
 from models.store.ground.database import Database, Fields, Tx
 from models.store.ground.locks import lock_row
 from models.tables import conversation, customer, identity, message, survey, ticket
@@ -109,7 +110,8 @@ class Surveys:
 
         Raises:
             NotFound: no such ticket.
-            Conflict: the ticket has not ended, or the customer has answered themselves.
+            Conflict: the ticket has not ended, the customer has answered themselves, or their
+                data was erased.
             Rejected: ``survey_over``, too late to change what was said.
         """
         s = survey.c
@@ -119,6 +121,8 @@ class Surveys:
                 raise NotFound("no such ticket")
             if row["state"] not in _ENDED:
                 raise Conflict("this ticket has not ended; rate it when it is resolved")
+            if await is_erased(tx.conn, row["customer_id"]):
+                raise Conflict("this customer's data was erased")
             same = (s.ticket_id == ticket_id) & _resolution(row["resolved_at"])
             before = (await tx.conn.execute(select(s.id, s.via).where(same))).one_or_none()
             if before is not None and before.via not in {None, "caller"}:
@@ -225,7 +229,9 @@ async def record(
     s = survey.c
     row = await lock_row(tx, survey, survey_id, "no such survey")
     before = Survey(**{name: row[name] for name in Survey.__dataclass_fields__})
-    if not before.open(tx.now, change_seconds):
+    # Who is called may have let the time for answering pass: nothing is changed of what they said.
+    first_heard = via == "caller" and before.answered_at is None
+    if not first_heard and not before.open(tx.now, change_seconds):
         raise Rejected("it is too late to rate this one", code="survey_over")
     change = _change(tx, before, answer) | {"via": via, "entered_by": by}
     low = change["score"] is not None and change["score"] <= LOW and row["low_at"] is None

@@ -11,6 +11,7 @@ from sqlalchemy import event, func, select
 
 from models.errors import Conflict, NotFound, Temporary
 from models.message import File, Lane, ReplyRoute, Sender, Trust
+from models.satisfaction import Answer
 from models.search_terms import question
 from models.store import Store
 from models.store.dialogue.conversations import Entry
@@ -587,4 +588,13 @@ async def test_what_a_webhook_that_is_stopped_is_owed_names_them_no_more(
     await store.webhooks.forget(clock.now)
     assert ADDRESS in str((await standing(store))["webhook_event"])
     await erase(store, ticket_id)
+    assert await standing(store) == {}
+
+
+async def test_nothing_is_entered_of_who_was_erased(store: Store) -> None:
+    ticket_id = await write(store, "1")
+    who = await resolved(store, ticket_id)
+    await erase(store, ticket_id)
+    with pytest.raises(Conflict):
+        await store.surveys.enter(ticket_id, Answer(words=WORDS), who, 86_400.0, 86_400.0)
     assert await standing(store) == {}

@@ -272,6 +272,14 @@ async def test_a_caller_enters_what_they_heard(centre: Centre) -> None:
     assert await centre.told() == []  # who has told us is not asked
 
 
+async def test_a_caller_enters_what_they_heard_of_who_never_answered(centre: Centre) -> None:
+    found, survey = await centre.asked()
+    await centre.tick(8 * 86_400)
+    heard = Answer(Score.NEUTRAL)
+    kept = await centre.store.surveys.enter(found.id, heard, found.owner_id, 86_400, 86_400)
+    assert (kept.id, kept.score, kept.via) == (survey.id, 3, "caller")
+
+
 async def test_choices_are_spelled_out_where_there_are_no_buttons(centre: Centre) -> None:
     await centre.asked()
     deliverer = Deliverer(centre.store, {"webchat": centre.system.channel})
