@@ -96,14 +96,22 @@ class Pacer:
             await asyncio.sleep(at - now)
 
 
+_MOST_WAITED = 5.0
+"""Seconds that a platform may ask for between two messages of one answer."""
+
+
 async def in_turn(steps: Sequence[Callable[[], Awaitable[SendResult]]]) -> SendResult:
     """An answer that takes several messages: what became of the whole.
 
-    The first decides. Once one was sent, nothing may be sent again by itself: a person does.
+    The first decides. Once one was sent, nothing may be sent again by itself: a person does. What
+    a platform puts off for some seconds, and so has not sent, it is asked for once more here.
     """
     first: SendResult | None = None
     for number, step in enumerate(steps):
         result = await step()
+        if number and result.state == "retry" and 0 < result.retry_after <= _MOST_WAITED:
+            await asyncio.sleep(result.retry_after)
+            result = await step()
         if result.state != "sent" and number:
             zh, _, en = result.error.partition(" / ")
             some = f"{number}/{len(steps)} 已送出，其余没有：{zh}".rstrip("：")

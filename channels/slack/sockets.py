@@ -79,9 +79,11 @@ class Sockets:
                 await self._client.connect()  # type: ignore[no-untyped-call]
             except (SlackClientError, aiohttp.ClientError, OSError, ValueError) as error:
                 _log.warning("slack socket not open", error=type(error).__name__)
-                await asyncio.sleep(_AGAIN_SECONDS)
+            except Exception:  # noqa: BLE001  no fault may end the listening before it began
+                _log.exception("opening the slack socket broke")
             else:
                 return
+            await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _hear(self, client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
         """Not acknowledged when it is not stored: Slack then sends it again."""

@@ -176,3 +176,24 @@ async def test_why_the_rest_was_not_sent_is_said_in_each_language_once(
     refused = SendResult("failed", error=why)
     whole = await in_turn([lambda: step(SENT), lambda: step(refused)])
     assert whole.error == f"1/2 已送出，其余没有{zh} / 1 of 2 were sent{en}"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "state"), [(3.0, "sent"), (60.0, "unknown"), (0.0, "unknown")]
+)
+async def test_an_answer_that_is_half_said_waits_for_some_seconds_where_it_is_asked_to(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, state: str
+) -> None:
+    slept: list[float] = []
+
+    async def sleep(wanted: float) -> None:
+        slept.append(wanted)
+
+    monkeypatch.setattr("models.sending.asyncio.sleep", sleep)
+    results = iter([SENT, SendResult("retry", error="429", retry_after=seconds), SENT, SENT])
+
+    async def step() -> SendResult:
+        return next(results)
+
+    assert (await in_turn([step, step, step])).state == state
+    assert slept == ([seconds] if state == "sent" else [])

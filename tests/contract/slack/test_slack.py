@@ -14,8 +14,9 @@ import pytest
 from aiohttp import web
 from pydantic import ValidationError
 from slack_sdk.signature import SignatureVerifier
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
 
-from channels.slack import SlackChannel, create
+from channels.slack import SlackChannel, create, sockets
 from models.errors import Permanent, Temporary
 from models.message import Attachment, Choice
 from tests.contract.channels.drivers.slack import BOT, SIGNING, SlackEvents, SlackSockets
@@ -411,3 +412,22 @@ async def test_a_socket_that_is_not_there_for_long_is_told(tmp_path: Path) -> No
         line._door = replace(line._door, clock=lambda: now + 62.0)
         assert line.trouble.startswith("连不上 Slack，收不到消息")
         assert lent.channel.trouble == line.trouble
+
+
+async def test_no_fault_ends_the_opening_of_the_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "_AGAIN_SECONDS", 0.02)
+    connect, tries = SocketModeClient.connect, []
+
+    async def odd_at_first(self: SocketModeClient) -> None:
+        tries.append(self)
+        if len(tries) == 1:
+            raise KeyError("url")
+        await connect(self)
+
+    monkeypatch.setattr(SocketModeClient, "connect", odd_at_first)
+    driver = SlackSockets()
+    async with platform(driver) as fake, house(tmp_path, driver.create(fake.url)) as lent:
+        heard = await asyncio.wait_for(driver.deliver(lent, fake, 1), 10)
+    assert heard == "acknowledged"
