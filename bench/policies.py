@@ -45,7 +45,7 @@ class Queues:
         self._stage[ticket_id] = missed
         key = sort_key(created, waiting.target, missed, RULES)
         heappush(self._stages[missed], (key, ticket_id))
-        if missed < 2:
+        if missed < 2 - waiting.interrupts:
             due = created + waiting.target * (1.0, RULES.late_factor)[missed]
             heappush(self._due[missed], (due, ticket_id))
 

@@ -20,7 +20,13 @@ def is_late(ticket: Waiting, now: float) -> bool:
 
 
 def deadlines_missed(ticket: Waiting, now: float, rules: Rules) -> int:
-    """0 in time, 1 late, 2 late even for ``late_factor`` targets. It never sinks again."""
+    """0 in time, 1 late, 2 late even for ``late_factor`` targets. It never sinks again.
+
+    What may interrupt others is never 2: nobody in danger waits behind an ordinary question for
+    having waited too long already (decision 0029).
+    """
+    if ticket.interrupts:
+        return int(is_late(ticket, now))
     if ticket.twice_late or now - ticket.created_at >= rules.late_factor * ticket.target:
         return 2
     return int(is_late(ticket, now))

@@ -93,9 +93,16 @@ def in_question(
 
 
 def assign(
-    heads: Sequence[Waiting], agents: Roster | Iterable[AgentView], now: float, rules: Rules
+    heads: Iterable[Waiting],
+    agents: Roster | Iterable[AgentView],
+    now: float,
+    rules: Rules,
+    *,
+    interrupting: bool = True,
 ) -> list[Decision]:
     """Gives tickets to agents until no free agent may take any of ``heads``.
+
+    Where not ``interrupting``, nothing takes the place of other work.
 
     ``heads`` holds the first few tickets of each skill class and relaxation step, by
     ``sort_key``; whoever calls reads past those that everyone free is excluded from, and calls
@@ -113,7 +120,7 @@ def assign(
     for place in _in_order(heads, roster, room, now, rules):
         ticket = place.ticket
         free, interrupts = room.free(place), False
-        if not free and ticket.interrupts:
+        if not free and interrupting and ticket.interrupts:
             free, interrupts = room.interruptible(place), True
         if not free or ticket.ticket_id in given:
             continue
@@ -265,7 +272,7 @@ def _place(ticket: Waiting, roster: Roster, now: float, rules: Rules) -> _Place:
 
 
 def _in_order(
-    heads: Sequence[Waiting], roster: Roster, room: _Room, now: float, rules: Rules
+    heads: Iterable[Waiting], roster: Roster, room: _Room, now: float, rules: Rules
 ) -> list[_Place]:
     """The tickets that somebody free might take, smallest key first.
 

@@ -259,8 +259,8 @@ class _Centre:
                 else (self._waiting[t][0] for t in only if t in self._waiting)
             )
             # Free capacity first; only then is anybody interrupted, as the dispatcher does it.
-            calm = [replace(head, interrupts=False) for head in heads]
-            decisions = assign(calm, self._roster, now, self._rules) or self._interruptions(now)
+            calm = assign(heads, self._roster, now, self._rules, interrupting=False)
+            decisions = calm or self._interruptions(now)
             if not decisions:
                 return
             for decision in decisions:

@@ -6,6 +6,8 @@ and 0018: S̄ = 480 s, m = 4, a ticket in time competes for 1.12 targets, a late
 0.94 · 4 targets + 0.45 S̄, one that is late twice for 5,600 s.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from models.routing import LATE_TWICE_STEP, Needs, Position, Rules, Targets, Waiting
@@ -49,6 +51,17 @@ def waiting(target: float, late: bool = False, twice_late: bool = False, step: i
 )
 def test_a_position_changes_on_the_second_and_names_the_next(age: int, stands: Position) -> None:
     assert position(waiting(400), CREATED + age, RULES) == stands
+
+
+def test_what_may_interrupt_others_is_never_put_behind_them() -> None:
+    """With the third deadline, somebody in danger who waited 4 min was to wait 93 more."""
+    urgent = replace(waiting(60), interrupts=True)
+    long_ago = 60 * 60.0
+    assert position(urgent, CREATED + 239, RULES) == Position(2, True, 1441.6, 1240.0)
+    assert position(urgent, CREATED + long_ago, RULES) == Position(2, True, 1441.6, None)
+    fell_behind = replace(urgent, relax_step=LATE_TWICE_STEP, twice_late=True, late=True)
+    assert position(fell_behind, CREATED + long_ago, RULES).sort_key == 1441.6
+    assert position(waiting(60), CREATED + long_ago, RULES).sort_key == CREATED + 5600
 
 
 def test_a_target_longer_than_the_last_deadline_is_not_cut_to_it() -> None:
