@@ -34,6 +34,9 @@ TEXTS: Mapping[str, Kind] = {
     "ack.closed": _kind(
         "下班时间的回执", "Acknowledgement when closed", "type", "number", "opens"
     ),
+    "ack.danger": _kind(
+        "回执里附上：可能有人有危险", "Added to it where somebody may be in danger"
+    ),
     "progress.none": _kind("未查询到", "Nothing was found"),
     "progress.new": _kind("进度：刚收到", "Progress: just received", "number"),
     "progress.waiting": _kind("进度：等待分配", "Progress: it waits", "number", "due"),

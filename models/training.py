@@ -7,6 +7,8 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from models.ticket import Labels
+
 
 class ClassSpec(BaseModel):
     """One class of a facet: names for people, cue words, and the cost of missing it."""
@@ -78,17 +80,20 @@ class FloorSpec(BaseModel):
         (), description="Phrases that have one of the words in them and mean something else."
     )
     sets: dict[str, str] = Field(description="Facet to the class it is at least.")
-    asked: bool = Field(
-        True, description="Whether such a customer is asked afterwards how satisfied they are."
+    danger: bool = Field(
+        False,
+        description="Somebody may be in danger: the customer is told whom to call, and no machine "
+        "asks them afterwards how satisfied they are.",
     )
 
     def says(self, phrase: str) -> str:
         """As a label's reason: what it is, and the phrase that set it off."""
         return f"{self.zh}：{phrase} / {self.en}: {phrase}"
 
-    def spoke(self, reason: str) -> bool:
-        """Whether a label's reason is one that this floor gave."""
-        return reason.startswith(f"{self.zh}：")
+    def spoke(self, labels: Labels) -> bool:
+        """Whether it has given one of the labels a reason."""
+        reasons = [reason.text for label in labels.facets.values() for reason in label.reasons]
+        return any(reason.startswith(f"{self.zh}：") for reason in reasons)
 
 
 _WORD = re.compile("[\u4e00-\u9fd5]{2,20}")

@@ -82,7 +82,7 @@ def _voices(settings: Settings) -> tuple[Surveying, Notifying, IdleChats]:
     when = When(settings.quiet.period, ZoneInfo(settings.hours.time_zone))
     base = settings.satisfaction.link_base
     link = Links(survey_secret(settings), base).address if base else None
-    grave = [floor for floor in load_taxonomy(settings).floors.values() if not floor.asked]
+    grave = [floor for floor in load_taxonomy(settings).floors.values() if floor.danger]
     return (
         Surveying(settings.satisfaction, when, wording, link, grave),
         Notifying(settings.progress, when, wording),

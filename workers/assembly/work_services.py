@@ -162,6 +162,7 @@ def _make_labelling(base: Base, reloadable: Reloadable) -> Labelling:
         active_rules.calendars,
         reloadable.taxonomy.facets.get("type"),
         reloadable.wording,
+        [floor for floor in reloadable.taxonomy.floors.values() if floor.danger],
     )
     return Labelling(
         base.store,

@@ -1,14 +1,15 @@
 """The first text to a customer: said once a ticket, and only where it does no harm."""
 
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from config.sections import Acknowledgement
 from models.message import Lane
 from models.store import Store
 from models.store.routing.unlabelled import Unlabelled
-from models.texts import Language, Said, language_of, spoken
+from models.texts import Language, Said, combined, language_of, spoken
 from models.ticket import Labels
-from models.training import FacetSpec
+from models.training import FacetSpec, FloorSpec
 from router.sla import Calendars
 from workers.dialogue.wording import Wording
 
@@ -26,12 +27,15 @@ class Acknowledging:
         calendars: Calendars,
         types: FacetSpec | None,
         wording: Wording,
+        grave: Sequence[FloorSpec] = (),
     ) -> None:
+        """``grave``: floors by which somebody may be in danger."""
         self._store = store
         self._settings = settings
         self._calendars = calendars
         self._types = types
         self._wording = wording
+        self._grave = grave
 
     @property
     def cap(self) -> int:
@@ -47,8 +51,15 @@ class Acknowledging:
         """
         if not self._may(ticket):
             return None
+        said = await self._receipt(ticket, labels, language_of(lang), due)
+        if not any(floor.spoke(labels) for floor in self._grave):
+            return said
+        return combined([said, self._wording.say("ack.danger", language_of(lang))])
+
+    async def _receipt(
+        self, ticket: Unlabelled, labels: Labels, language: Language, due: float
+    ) -> Said:
         now = await self._store.db.now()
-        language = language_of(lang)
         values = {"type": self._type(labels, language), "number": ticket.number}
         domain = labels.facets["domain"].value if "domain" in labels.facets else ""
         calendar = self._calendars.of(ticket.channel, ticket.account, domain)

@@ -55,7 +55,7 @@ class Surveying:
     ) -> None:
         """``link``: the address of a survey's page, where there is one.
 
-        ``grave``: floors after which nobody is asked by themselves.
+        ``grave``: floors after which no machine asks.
         """
         self._settings = settings
         self._when = when
@@ -102,9 +102,8 @@ class Surveying:
             await self._say(tx, asked)
 
     def _is_grave(self, labels: Fields | None) -> bool:
-        facets = Labels.model_validate(labels).facets if labels else {}
-        reasons = [reason.text for label in facets.values() for reason in label.reasons]
-        return any(floor.spoke(reason) for floor in self._grave for reason in reasons)
+        read = Labels.model_validate(labels) if labels else None
+        return read is not None and any(floor.spoke(read) for floor in self._grave)
 
     async def _say(self, tx: Tx, asked: Asked) -> None:
         survey = asked.survey

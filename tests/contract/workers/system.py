@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from config.contact import Progress
 from config.sections import Acknowledgement
-from config.settings import load, load_texts
+from config.settings import load, load_taxonomy, load_texts
 from models.errors import Permanent
 from models.message import (
     Envelope,
@@ -25,7 +25,7 @@ from models.store import Store
 from models.store.learning.bundles import Keep
 from models.store.routing.unlabelled import Unlabelled
 from models.texts import LANGUAGES
-from models.ticket import Label, Labels
+from models.ticket import Label, Labels, Reason
 from models.training import ClassSpec, FacetSpec
 from router.sla import Calendar, Calendars
 from tests.contract.store.makers import ALWAYS, inbound
@@ -103,6 +103,7 @@ class FakeClassifier:
         self.type = "投诉"
         self.accepted = True
         self.lang = "zh"
+        self.reasons: tuple[Reason, ...] = ()
         self.seen: list[str] = []
 
     def __call__(self, tickets: Sequence[Unlabelled]) -> list[tuple[Labels, str]]:
@@ -111,7 +112,9 @@ class FakeClassifier:
             facets={
                 "type": Label(value=self.type, confidence=0.9, accepted=self.accepted),
                 "domain": Label(value="物流", confidence=0.9, accepted=self.accepted),
-                "urgency": Label(value=self.urgency, confidence=0.9, accepted=True),
+                "urgency": Label(
+                    value=self.urgency, confidence=0.9, accepted=True, reasons=self.reasons
+                ),
             },
             bundle="b",
         )
@@ -137,6 +140,9 @@ TYPES = FacetSpec(
 )
 
 
+SAFETY = load_taxonomy(SETTINGS).floors["safety"]
+
+
 def progress(**options: Any) -> Progress:
     return SETTINGS.progress.model_copy(update=options)
 
@@ -147,6 +153,7 @@ def wording() -> Wording:
         "ack.open": "{type} {number} {due}",
         "ack.away": "无人 {number}",
         "ack.closed": "下班 {opens}",
+        "ack.danger": "120",
     }
     short = {(name, lang): text for name, text in brief.items() for lang in LANGUAGES}
     return Wording(load_texts(SETTINGS) | short)
@@ -169,7 +176,7 @@ class System:
         self.active_rules = ActiveRules(store, RULES, Calendars(ALWAYS))
         self.dispatcher = Dispatcher(store, self.active_rules)
         acknowledging = Acknowledging(
-            store, settings or acknowledgement(), Calendars(calendar), TYPES, wording()
+            store, settings or acknowledgement(), Calendars(calendar), TYPES, wording(), [SAFETY]
         )
         labelling = Labelling(
             store,

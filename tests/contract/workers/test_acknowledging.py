@@ -7,9 +7,10 @@ import pytest
 from models.agent import Presence
 from models.message import Lane
 from models.store import Store
+from models.ticket import Reason
 from router.sla import Calendar
 from tests.contract.store.makers import agent, envelope
-from tests.contract.workers.system import System, acknowledgement, said
+from tests.contract.workers.system import SAFETY, System, acknowledgement, said
 from tests.fakes import FakeClock
 
 
@@ -45,6 +46,14 @@ async def test_out_of_hours_the_customer_is_told_when(store: Store) -> None:
     monday = Calendar.of("UTC", {"monday": ["09:00-18:00"]})
     await System(store, monday).bring(envelope("a"))
     assert await acks(store) == ["下班 1月18日 09:00（UTC）"]  # 2027-01-15 is a Friday
+
+
+async def test_who_may_be_in_danger_is_told_at_once_whom_to_call(store: Store) -> None:
+    assert SAFETY.danger
+    centre = System(store, Calendar.of("UTC", {"monday": ["09:00-18:00"]}))
+    centre.classifier.reasons = (Reason(kind="floor", text=SAFETY.says("着火"), weight=1.0),)
+    await centre.bring(envelope("a"))
+    assert await acks(store) == ["下班 1月18日 09:00（UTC）\n120"]
 
 
 @pytest.mark.parametrize(("type_", "accepted"), [("投诉", False), ("其他", True), ("没有", True)])

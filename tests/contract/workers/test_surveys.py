@@ -19,6 +19,7 @@ from models.ticket import Label, Labels, Reason, TicketState
 from tests.contract.store.makers import agent, envelope
 from tests.contract.workers.system import (
     MAIL,
+    SAFETY,
     SETTINGS,
     SILENT,
     System,
@@ -31,7 +32,6 @@ from workers.dialogue.surveying import ASK, Surveying, When, scores
 from workers.messages.deliver import Deliverer
 
 HOUR = 3600.0
-SAFETY = load_taxonomy(SETTINGS).floors["safety"]
 
 
 class Centre:
@@ -102,7 +102,7 @@ async def test_a_customer_is_asked_after_a_while_and_once(centre: Centre) -> Non
 
 
 async def test_nobody_who_was_hurt_is_asked_how_satisfied_they_are(centre: Centre) -> None:
-    assert not SAFETY.asked
+    assert SAFETY.danger
     for talk, floor in (("hurt", SAFETY), ("robbed", load_taxonomy(SETTINGS).floors["theft"])):
         centre.clock.pass_(1)
         found = await centre.resolved(talk=talk)
