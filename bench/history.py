@@ -143,16 +143,16 @@ class History:
 
     def _sealed(self, rows: Rows, n: int, one: Customer) -> None:
         at, who = self._begun, sender(n)
-        key, wrapped = self._vault.new_key()
+        key, wrapped = self._vault.new_key(0)
         rows["customer"].append({"id": one.id, "key": wrapped, "created_at": at})
-        lookup = self._vault.lookup(one.channel, who.external_id)
+        lookup = self._vault.lookup(one.channel, who.external_id, 0)
         closed = seal(key, who.model_dump_json().encode())
         rows["identity"].append({
             "id": one.identity, "customer_id": one.id, "channel": one.channel,
             "lookup": lookup, "sealed": closed, "created_at": at,
         })  # fmt: skip
         rows["proof"].append({
-            "lookup": self._vault.lookup("proof email", str(who.email)),
+            "lookup": self._vault.lookup("proof email", str(who.email), 0),
             "identity_id": one.identity, "kind": "email", "method": "dmarc",
             "message_id": uuid7(at), "at": at,
         })  # fmt: skip

@@ -62,7 +62,7 @@ class House:
     def acts(self, now: float) -> Mapping[str, Act]:
         """By what people call it."""
         s, month = self._store, (now - 30 * _DAYS, now)
-        effects = make_effects(load(environ={}))
+        effects = make_effects(load(environ={}), s.vault)
         ended = [TicketState.CLOSED, TicketState.RESOLVED]
         return {
             "收下一封 / accept a mail": self._accept,

@@ -228,8 +228,9 @@ _TERM_BYTES, _FACT_BYTES = 3, 10
 class Hashing:
     """Terms and facts as an index holds them: equal ones equal, and nothing to be read."""
 
-    def __init__(self, key: bytes) -> None:
-        self._key = key
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        """By each of ``keys`` in turn: of the first master key, and of those after it."""
+        self._keys = keys
 
     def terms(self, terms: Collection[str]) -> list[str]:
         return sorted({self._hash(term, _TERM_BYTES) for term in terms})
@@ -238,4 +239,11 @@ class Hashing:
         return self._hash("\0".join(fact), _FACT_BYTES)
 
     def _hash(self, text: str, size: int) -> str:
-        return hashlib.blake2b(text.encode(), key=self._key, digest_size=size).hexdigest()
+        for key in self._keys:
+            text = hashlib.blake2b(text.encode(), key=key, digest_size=size).hexdigest()
+        return text
+
+    def once_more(self, hashes: Collection[str]) -> list[str]:
+        """What the keys before the last one left, hashed by that one."""
+        last = Hashing(self._keys[-1:])
+        return sorted({last._hash(one, len(one) // 2) for one in hashes})

@@ -55,6 +55,7 @@ from models.store.learning.watching import Watching
 from models.store.privacy.copies import Copies
 from models.store.privacy.erasure import Erasure
 from models.store.privacy.orphaned_blobs import OrphanedBlobs
+from models.store.privacy.rekeying import Rekeying
 from models.store.routing.agents import Agents
 from models.store.routing.boards import Boards
 from models.store.routing.maintenance import Maintenance
@@ -112,6 +113,7 @@ class Store:
     copies: Copies
     erasure: Erasure
     orphaned_blobs: OrphanedBlobs
+    rekeying: Rekeying
     bundles: Bundles
     calls: Calls
     files: Files
@@ -169,6 +171,7 @@ def open_store(
         blobs = FileBlobs(blob_dir, clock or time.time)
     people = People(db, vault)
     conversations = Conversations(db, vault)
+    processes = Processes(db, vault)
     return Store(
         db=db,
         vault=vault,
@@ -195,7 +198,7 @@ def open_store(
         agents=Agents(db),
         events=Events(db),
         leases=Leases(db),
-        processes=Processes(db),
+        processes=processes,
         overdue=OverdueWork(db),
         cursors=Cursors(db),
         uploads=Uploads(db, blobs),
@@ -204,6 +207,7 @@ def open_store(
         copies=Copies(db, people),
         erasure=Erasure(db, vault, keep_complaints),
         orphaned_blobs=OrphanedBlobs(db, blobs),
+        rekeying=Rekeying(db, vault, processes),
         bundles=Bundles(db),
         calls=Calls(db),
         files=Files(db, blobs),

@@ -18,7 +18,7 @@ from models.tables.conversations import (
     upload,
     withdrawal,
 )
-from models.tables.coordination import counter, cursor, lease, request_key
+from models.tables.coordination import counter, cursor, lease, master_key, request_key
 from models.tables.customers import customer, customer_link, identity, proof
 from models.tables.dictionary import dictionary_word
 from models.tables.figures import presence_span, ticket_step
@@ -75,6 +75,7 @@ __all__ = [
     "invariant",
     "label_day",
     "lease",
+    "master_key",
     "message",
     "metadata",
     "note",

@@ -1,6 +1,18 @@
 """What processes agree on: numbers, leases, how far a platform was read, what was asked before."""
 
-from sqlalchemy import JSON, BigInteger, Column, Double, ForeignKey, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Double,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 from models.tables.columns import Line, identifier, metadata
 
@@ -9,6 +21,24 @@ counter = Table(
     metadata,
     Column("name", String(64), primary_key=True),
     Column("value", BigInteger, nullable=False),
+)
+
+master_key = Table(
+    "master_key",
+    metadata,
+    Column("generation", Integer, primary_key=True, autoincrement=False),
+    Column("mark", BigInteger, nullable=False, unique=True, comment="Tells nothing of the key."),
+    Column("ring", LargeBinary, comment="The keys before it, sealed with it; null: it is first."),
+    Column(
+        "signing",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="Generation of the key that signs.",
+    ),
+    Column("created_at", Double, nullable=False),
+    Column("activated_at", Double, comment="Since when it is the one that writes."),
+    Column("finished_at", Double, comment="Since when no other key is needed."),
 )
 
 lease = Table(

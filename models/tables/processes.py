@@ -1,6 +1,6 @@
 """Which processes of ours live."""
 
-from sqlalchemy import Column, Double, Integer, String, Table
+from sqlalchemy import BigInteger, Column, Double, Integer, String, Table
 
 from models.tables.columns import Line, Words, identifier, metadata
 
@@ -14,5 +14,6 @@ process = Table(
     Column("version", Line(64), nullable=False),
     Column("started_at", Double, nullable=False),
     Column("seen_at", Double, nullable=False),
+    Column("key_mark", BigInteger, comment="Of the master key that it has."),
     Column("trouble", Words, comment="What it cannot do now; null: nothing."),
 )

@@ -25,6 +25,7 @@ from models.store import open_store
 from models.store.effects.followers import Follower
 from models.store.effects.timers import Effect, Timer
 from models.store.ground.database import Event, Tx
+from models.store.ground.sealing import Vault
 from workers.assembly.automation import make_effects, make_followers
 
 FIRED, READ = "witness.fired", "witness.read"
@@ -58,7 +59,7 @@ def witnessed(
     async def once(_tx: Tx, _timer: Timer) -> None:
         """Nothing more."""
 
-    real = {**make_effects(settings), ONCE: once}
+    real = {**make_effects(settings, Vault(b"m" * 32)), ONCE: once}
     effects = {kind: seen(effect) for kind, effect in real.items()}
     return effects, (*make_followers(settings), Follower("witness", frozenset(KINDS), read))
 

@@ -16,6 +16,7 @@ from channels import registry
 from config import reference
 from config.settings import PREFIX, Settings, load, load_rules, load_taxonomy
 from models.message import InboundMessage
+from models.store.ground.sealing import Vault
 from models.ticket import STATE_NAMES
 from workers.assembly.wiring import make_channels
 from workers.commands.app import app
@@ -158,7 +159,7 @@ def test_every_example_of_settings_is_accepted(page: Path, tmp_path: Path) -> No
         file = tmp_path / "shouli.toml"
         file.write_text(example)
         settings = load(file, environ={"SHOULI_DATA_DIR": str(tmp_path)}, folder=tmp_path)
-        make_channels(settings)
+        make_channels(settings, Vault(b"k" * 32))
         load_rules(settings)
 
 

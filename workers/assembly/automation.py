@@ -13,11 +13,12 @@ from models.store.effects.followers import Follower
 from models.store.effects.timers import Effect
 from models.store.figures.measures import STAGES
 from models.store.figures.steps import KEEPING
+from models.store.ground.sealing import Vault
 from models.store.tickets import clocks, ending, helping, offering, transfers
 from models.store.tickets.search_index import INDEXING
 from router.clocks import Timekeeper
 from workers.assembly.channel_options import channel_options
-from workers.assembly.wiring import follow_up_plan, survey_secret
+from workers.assembly.wiring import follow_up_plan, survey_links
 from workers.dialogue.idle_chats import END, IdleChats
 from workers.dialogue.notifying import LATE, STATE, Notifying
 from workers.dialogue.surveying import ASK, Surveying, When
@@ -26,10 +27,11 @@ from workers.effects.timekeeping import Timekeeping
 from workers.rules.hours import calendars
 
 
-def make_effects(settings: Settings) -> Mapping[str, Effect]:
+def make_effects(settings: Settings, vault: Vault) -> Mapping[str, Effect]:
     """Every kind of timer that the clock knows, a line each; one that is not here waits."""
     plan = follow_up_plan(settings)
-    surveying, notifying, idle_chats = _voices(settings)
+    links = survey_links(settings, vault) if settings.satisfaction.link_base else None
+    surveying, notifying, idle_chats = _voices(settings, links)
     return {
         incidents.TELL: incidents.tell,
         calling_back.BEGIN: calling_back.beginning(plan),
@@ -76,13 +78,14 @@ def _timekeeping(settings: Settings) -> Timekeeping:
     return Timekeeping(Timekeeper(settings.clocks.policy(), hours))
 
 
-def _voices(settings: Settings) -> tuple[Surveying, Notifying, IdleChats]:
+def _voices(
+    settings: Settings, links: Links | None = None
+) -> tuple[Surveying, Notifying, IdleChats]:
     """Those who write to customers unasked."""
     wording = Wording(load_texts(settings))
     when = When(settings.quiet.period, ZoneInfo(settings.hours.time_zone))
-    base = settings.satisfaction.link_base
-    link = Links(survey_secret(settings), base).address if base else None
     grave = [floor for floor in load_taxonomy(settings).floors.values() if floor.danger]
+    link = links.address if links else None
     return (
         Surveying(settings.satisfaction, when, wording, link, grave),
         Notifying(settings.progress, when, wording),

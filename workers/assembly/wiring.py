@@ -13,6 +13,7 @@ from channels import registry
 from config.origins import Origins
 from config.problems import ConfigurationError, Problem, keys_of
 from config.settings import Settings, load_rules
+from desk.rating import Links
 from models.event_tail import EVENTS
 from models.follow_up import Plan
 from models.message import Lane
@@ -121,26 +122,23 @@ class Announcer:
             await self._bus.publish(EVENTS)
 
 
-def secrets(settings: Settings, *, keep: bool = True) -> dict[str, bytes]:
-    """Each open channel's own secret, derived from the master key."""
-    vault = Vault(master_key(settings, keep=keep))
-    return {name: vault.derive(f"channel:{name}") for name in settings.channels}
+def secrets(settings: Settings, vault: Vault) -> dict[str, bytes]:
+    """Each open channel's own secret, derived from the master key that signs."""
+    return {name: vault.signing_key(f"channel:{name}") for name in settings.channels}
 
 
-def survey_secret(settings: Settings) -> bytes:
-    """What links to the page for rating are marked with."""
-    return Vault(master_key(settings)).derive("survey")
+def survey_links(settings: Settings, vault: Vault) -> Links:
+    """The addresses of the page for rating."""
+    return Links(vault.signing_key("survey"), settings.satisfaction.link_base)
 
 
-def make_channels(settings: Settings, *, keep: bool = True) -> dict[str, Channel]:
+def make_channels(settings: Settings, vault: Vault) -> dict[str, Channel]:
     """The channels that are open by the settings.
-
-    Where there is no master key yet, a first one is made, and not kept without ``keep``.
 
     Raises:
         ConfigurationError: a section names no channel, or an option is wrong.
     """
-    keys = secrets(settings, keep=keep)
+    keys = secrets(settings, vault)
     if problems := wrong_options(settings):
         raise ConfigurationError(problems)
     return {

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from config.settings import Settings, load_taxonomy, load_texts
+from config.settings import load_taxonomy, load_texts
 from models.ports import Channel
 from models.training import Taxonomy
 from workers.assembly.wiring import (
@@ -70,8 +70,8 @@ def make_work_services(base: Base, stopping: Callable[[], bool]) -> WorkServices
     """
     settings, store = base.settings, base.store
     reloadable = _make_reloadable(base)
-    channels = make_channels(settings)
-    parser = _make_parser(settings, channels)
+    channels = make_channels(settings, store.vault)
+    parser = _make_parser(base, channels)
     dispatcher = Dispatcher(store, reloadable.active_rules)
     fetcher = Fetcher(store, channels, stopping)
     return WorkServices(
@@ -109,10 +109,11 @@ def _make_reloadable(base: Base) -> Reloadable:
     )
 
 
-def _make_parser(settings: Settings, channels: Mapping[str, Channel]) -> Parser:
+def _make_parser(base: Base, channels: Mapping[str, Channel]) -> Parser:
+    settings = base.settings
     return Parser(
         {name: settings.channels[name] for name, ch in channels.items() if ch.isolated},
-        secrets(settings),
+        secrets(settings, base.store.vault),
         seconds=settings.pipeline.parse_seconds,
         memory_mb=settings.pipeline.parse_memory_mb,
     )

@@ -20,6 +20,7 @@ from workers.commands.complaints import complaints_app
 from workers.commands.customers import customers_app
 from workers.commands.figures import figures_app
 from workers.commands.incidents import incidents_app
+from workers.commands.keys import keys_app
 from workers.commands.options import ConfigOption, Group, JsonOption
 from workers.commands.parked import parked_app
 from workers.commands.records import calls_app, deliveries_app
@@ -66,6 +67,7 @@ app.add_typer(complaints_app, name="complaints")
 app.add_typer(customers_app, name="customers")
 app.add_typer(figures_app, name="figures")
 app.add_typer(incidents_app, name="incidents")
+app.add_typer(keys_app, name="keys")
 app.add_typer(parked_app, name="parked")
 app.add_typer(rules_app, name="rules")
 app.add_typer(route_app, name="route")
@@ -214,12 +216,14 @@ def version() -> None:
 @app.command()
 def check(config: ConfigOption = None) -> None:
     """检查设置，说明哪些渠道现在不能回复；不连数据库 / Check the settings; connects to nothing."""
+    from models.store.ground.sealing import Vault
     from workers.assembly.wiring import make_channels
     from workers.commands.checking import checked
+    from workers.processes.home import master_key
     from workers.rules.hours import gaps
 
     settings = checked(config, os.environ)
-    channels = make_channels(settings, keep=False)
+    channels = make_channels(settings, Vault(master_key(settings, keep=False)))
     for gap in gaps(settings.hours, time.time()):
         out.print(f"注意 warning {gap}", markup=False)
     out.print("设置正确 / The settings are right")

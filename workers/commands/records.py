@@ -82,7 +82,8 @@ def deliveries_again(outbound_id: str, config: ConfigOption = None) -> None:
     async def again(settings: Settings, store: Store) -> None:
         from workers.assembly.wiring import make_channels
 
-        repeatable = [name for name, ch in make_channels(settings).items() if ch.repeatable]
+        channels = make_channels(settings, store.vault)
+        repeatable = [name for name, channel in channels.items() if channel.repeatable]
         await store.outbound.again(outbound_id, repeatable)
 
     with_store(config, again)

@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 
 from config.settings import Settings
+from models.store.ground.sealing import Vault
 from workers.assembly.wiring import make_channels
 from workers.commands.terminal import Terminal
 from workers.processes import embedded
 from workers.processes.heartbeat import ROLES
 from workers.processes.home import home as data_folder
+from workers.processes.home import master_key
 from workers.processes.supervisor import Command, Supervisor, reclaim
 from workers.roles.door import make_sure_of, until_open
 
@@ -28,7 +30,7 @@ def run(settings: Settings, config: Path | None) -> None:
         SetupError: the data folder or the master key cannot be used.
         ShouliError: the port of a door is another program's.
     """
-    make_channels(settings)
+    make_channels(settings, Vault(master_key(settings)))
     home = data_folder(settings)
     with embedded.locked(home):
         reclaim(home)  # what a killed run left must not write while the schema changes

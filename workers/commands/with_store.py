@@ -18,14 +18,20 @@ def with_store(config: Path | None, work: Callable[[Settings, Store], Awaitable[
     Raises:
         ConfigurationError: something in the settings is wrong.
         SetupError: there is no database yet. Whatever ``work`` raises.
+        Permanent: the schema is not this program's, or the master key not the database's.
     """
-    from workers.assembly.wiring import make_store  # 0.3 s, which --help need not take
+    # 0.3 s, which --help need not take
+    from models.migrations import check
+    from models.store.ground.sealing import check_key
+    from workers.assembly.wiring import make_store
 
     settings = load(config, environ=os.environ)
 
     async def run() -> _T:
         store = make_store(settings)
         try:
+            await check(store.db)
+            await check_key(store.db, store.vault)
             return await work(settings, store)
         finally:
             await store.close()

@@ -1,6 +1,7 @@
 """The data folder of a process, and the master key in it."""
 
 import contextlib
+import hashlib
 import os
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def master_key(settings: Settings, *, keep: bool = True) -> bytes:
     given = settings.master_key_bytes
     if given is not None:
         return given
-    path = settings.data_dir / "keys" / "master.key"
+    path = key_file(settings)
     # Looked for first: who makes both at this moment makes the key before.
     used = settings.database_url is None and (settings.data_dir / DATABASE).exists()
     if not path.exists():
@@ -66,7 +67,8 @@ def master_key(settings: Settings, *, keep: bool = True) -> bytes:
             )
         if not keep:
             return os.urandom(KEY_BYTES)
-        _make_key(home(settings) / "keys" / "master.key")
+        home(settings)
+        _make_key(path)
     try:
         key = path.read_bytes()
     except OSError as error:
@@ -84,21 +86,44 @@ def master_key(settings: Settings, *, keep: bool = True) -> bytes:
     return key
 
 
+def key_file(settings: Settings) -> Path:
+    """Where the master key lies that the settings do not name."""
+    return settings.data_dir / "keys" / "master.key"
+
+
+def change_key(path: Path, key: bytes) -> Path:
+    """Puts a new master key in the place of the one there is, which is kept beside it; where."""
+    kept = path.with_name(f"{path.name}.{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}")
+    with contextlib.suppress(FileExistsError):  # from a time that was cut short
+        kept.hardlink_to(path)
+    _write(path.with_name(f".{path.name}.{os.getpid()}"), key).replace(path)
+    _settle(path.parent)
+    return kept
+
+
 def _make_key(path: Path) -> None:
     """Whole and durable, or not at all: what is sealed with a lost key is lost."""
     # The data folder first: a parent that is made along the way gets the mode of the umask.
     for folder in (path.parent.parent, path.parent):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(os.urandom(KEY_BYTES))
-        file.flush()
-        os.fsync(file.fileno())
+    part = _write(path.with_name(f".{path.name}.{os.getpid()}"), os.urandom(KEY_BYTES))
     with contextlib.suppress(FileExistsError):  # another process was faster: its key stands
         path.hardlink_to(part)
     part.unlink()
-    descriptor = os.open(path.parent, os.O_RDONLY)
+    _settle(path.parent)
+
+
+def _write(part: Path, key: bytes) -> Path:
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(key)
+        file.flush()
+        os.fsync(file.fileno())
+    return part
+
+
+def _settle(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -6,6 +6,7 @@ import time
 import structlog
 
 from config.settings import Settings
+from models.store.ground.sealing import Vault
 from models.store.learning.bundles import Keep
 from workers.assembly.automation import make_effects, make_followers
 from workers.assembly.wiring import make_active_rules, make_channels, opened
@@ -24,8 +25,8 @@ async def run(settings: Settings) -> None:
             base.store,
             base.doorbell,
             make_active_rules(settings, base.store),
-            _options(settings),
-            make_effects(settings),
+            _options(settings, base.store.vault),
+            make_effects(settings, base.store.vault),
             make_followers(settings),
         )
         ticking = asyncio.create_task(ticker.run())
@@ -43,12 +44,12 @@ async def run(settings: Settings) -> None:
             task.result()
 
 
-def _options(settings: Settings) -> ClockOptions:
-    bundles = settings.retraining
+def _options(settings: Settings, vault: Vault) -> ClockOptions:
+    bundles, channels = settings.retraining, make_channels(settings, vault)
     return ClockOptions(
         attempts=settings.pipeline.attempts,
         presence_seconds=settings.desk.presence_seconds,
         back_to_ready=settings.desk.back_to_ready,
-        repeatable=[name for name, ch in make_channels(settings).items() if ch.repeatable],
+        repeatable=[name for name, one in channels.items() if one.repeatable],
         keep=Keep(bundles.kept_days * 86400.0, bundles.kept_challengers, bundles.kept_steps),
     )

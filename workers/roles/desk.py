@@ -57,7 +57,7 @@ async def run(settings: Settings) -> None:
 
 def _services(settings: Settings, base: Base) -> DeskServices:
     active_rules, taxonomy = make_active_rules(settings, base.store), load_taxonomy(settings)
-    channels = make_channels(settings)
+    channels = make_channels(settings, base.store.vault)
 
     async def in_force() -> Rules:
         await active_rules.refresh()

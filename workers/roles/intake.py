@@ -8,12 +8,12 @@ import structlog
 from aiohttp import web
 
 from config.settings import Settings, load_taxonomy
-from desk.rating import Links, RatingPage
+from desk.rating import RatingPage
 from models.errors import StorageFull
 from models.ports import Door
 from workers.assembly.automation import follower_names
 from workers.assembly.openings import Openings
-from workers.assembly.wiring import make_channels, make_watch, opened, survey_secret
+from workers.assembly.wiring import make_channels, make_watch, opened, survey_links
 from workers.messages.intake import Intake, disk_watermark
 from workers.monitoring.metrics import health_routes, metrics_handler
 from workers.processes import heap
@@ -39,9 +39,9 @@ async def run(settings: Settings) -> None:
         )
         app = web.Application(client_max_size=1024 * 1024)
         door = Door(accepting.accept, app, base.store, base.bus, time.time, check_room)
-        openings = Openings(make_channels(settings), door)
+        openings = Openings(make_channels(settings, base.store.vault), door)
         app.add_routes(health_routes(base.store, check_room))
-        links = Links(survey_secret(settings), settings.satisfaction.link_base)
+        links = survey_links(settings, base.store.vault)
         change = 3600.0 * settings.satisfaction.change_hours
         app.add_routes(RatingPage(base.store, links, time.time, change).routes())
         if settings.metrics.enabled:

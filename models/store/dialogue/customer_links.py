@@ -35,18 +35,23 @@ async def prove(tx: Tx, vault: Vault, said: Iterable[tuple[Known, InboundMessage
     }
     if not brought:
         return
-    known_query = select(proof.c.lookup, proof.c.identity_id).where(
-        proof.c.lookup.in_({lookup for lookup, _ in brought})
-    )
-    there = {tuple(row) for row in await tx.conn.execute(known_query)}
+    # Any that a value may be found by, to the one by which it is called here.
+    named = {any_: row["lookup"] for row in brought.values() for any_ in row["any"]}
+    known_query = select(proof.c.lookup, proof.c.identity_id).where(proof.c.lookup.in_(named))
+    there = {(named[row.lookup], row.identity_id) for row in await tx.conn.execute(known_query)}
     new = [row for key, row in brought.items() if key not in there]
     if not new:
         return
     # One at a time: two that prove the same at once must see each other.
     await tx.bump("proofs", len(new))
-    rows = [{name: row[name] for name in proof.c.keys()} for row in new]  # noqa: SIM118
+    place = vault.readable.index(await vault.writing(tx))
+    rows = [
+        {name: row[name] for name in proof.c.keys()}  # noqa: SIM118
+        | {"lookup": row["any"][place]}
+        for row in new
+    ]
     await tx.conn.execute(tx.upsert(proof).on_conflict_do_nothing(), rows)
-    await _link(tx, new)
+    await _link(tx, new, named, place)
 
 
 def _proofs(tx: Tx, vault: Vault, known: Known, m: InboundMessage) -> Iterable[dict[str, Any]]:
@@ -54,8 +59,10 @@ def _proofs(tx: Tx, vault: Vault, known: Known, m: InboundMessage) -> Iterable[d
     for kind in m.trust.proves:
         value = addresses[kind]
         if value:
+            lookups = vault.lookups(f"proof {kind}", normal(kind, value))
             yield {
-                "lookup": vault.lookup(f"proof {kind}", normal(kind, value)),
+                "lookup": lookups[-1],
+                "any": lookups,
                 "identity_id": known.id,
                 "customer_id": known.customer_id,
                 "kind": kind,
@@ -66,20 +73,35 @@ def _proofs(tx: Tx, vault: Vault, known: Known, m: InboundMessage) -> Iterable[d
             }
 
 
-async def _link(tx: Tx, new: Sequence[Fields]) -> None:
-    """Links each new proof's customer with the first other one that has the same proof."""
+async def _link(tx: Tx, new: Sequence[Fields], named: Mapping[str, str], place: int) -> None:
+    """Links each new proof's customer with the first other one that has the same proof.
+
+    ``named`` is what lookups are called here; ``place``, among those that a proof has, is the one
+    to be written.
+    """
     query = (
         select(proof, identity.c.customer_id)
         .join(identity, identity.c.id == proof.c.identity_id)
-        .where(proof.c.lookup.in_({row["lookup"] for row in new}))
+        .where(proof.c.lookup.in_({any_ for row in new for any_ in row["any"]}))
         .order_by(proof.c.at, proof.c.message_id)
     )
-    holders = (await tx.conn.execute(query)).mappings().all()
+    rows = (await tx.conn.execute(query)).mappings().all()
+    holders = [dict(row) | {"lookup": named[row["lookup"]]} for row in rows]
     pairs = [(row, _first_other(row, holders)) for row in new]
-    links = [_new_link(tx, row, other) for row, other in pairs if other is not None]
+    links = [_new_link(tx, row, other, place) for row, other in pairs if other is not None]
+    # A link that was undone stays undone: it is there, whichever key wrote it.
+    x = customer_link.c
+    query = select(x.first_id, x.second_id, x.lookup).where(
+        x.first_id.in_({link["first_id"] for link in links}), x.lookup.in_(named)
+    )
+    there = {_pair(row, named) for row in (await tx.conn.execute(query)).mappings()}
+    links = [link for link in links if _pair(link, named) not in there]
     if links:
-        # A link that was undone stays undone: the key is there.
         await tx.conn.execute(tx.upsert(customer_link).on_conflict_do_nothing(), links)
+
+
+def _pair(link: Fields, named: Mapping[str, str]) -> tuple[str, str, str]:
+    return link["first_id"], link["second_id"], named[link["lookup"]]
 
 
 def _first_other(row: Fields, holders: Sequence[Fields]) -> Fields | None:
@@ -91,7 +113,7 @@ def _first_other(row: Fields, holders: Sequence[Fields]) -> Fields | None:
     return next(others, None)
 
 
-def _new_link(tx: Tx, row: Fields, other: Fields) -> dict[str, Any]:
+def _new_link(tx: Tx, row: Fields, other: Fields, place: int) -> dict[str, Any]:
     first_id, second_id = sorted([row["customer_id"], other["customer_id"]])
     evidence = {
         "value": row["value"],
@@ -108,7 +130,7 @@ def _new_link(tx: Tx, row: Fields, other: Fields) -> dict[str, Any]:
         "id": tx.new_id(),
         "first_id": first_id,
         "second_id": second_id,
-        "lookup": row["lookup"],
+        "lookup": row["any"][place],
         "kind": row["kind"],
         "evidence": evidence,
         "at": tx.now,

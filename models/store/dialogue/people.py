@@ -39,34 +39,38 @@ class People:
 
         The result is keyed by (channel, sender.external_id).
         """
-        wanted = {
-            self._vault.lookup(channel, sender.external_id): (channel, sender)
-            for channel, sender in senders
-        }
+        wanted = {(channel, sender.external_id): sender for channel, sender in senders}
         found = await self._find(tx, wanted)
-        missing = sorted(wanted.keys() - found.keys())
-        if missing:
-            await self._create(tx, {lookup: wanted[lookup] for lookup in missing})
+        if wanted.keys() - found.keys():
+            generation = await self._vault.writing(tx)
+            if self._vault.moving:  # one may have come in by the key before, until a moment ago
+                found |= await self._find(tx, wanted.keys() - found.keys())
+            missing = {name: wanted[name] for name in wanted.keys() - found.keys()}
+            await self._create(tx, missing, generation)
             found |= await self._find(tx, missing)
-        return {
-            (channel, sender.external_id): self._open(found[lookup])
-            for lookup, (channel, sender) in wanted.items()
-        }
+        return {name: self._open(found[name]) for name in wanted}
 
-    @staticmethod
-    async def _find(tx: Tx, lookups: Iterable[str]) -> dict[str, Row[*tuple[Any, ...]]]:
+    async def _find(
+        self, tx: Tx, names: Iterable[tuple[str, str]]
+    ) -> dict[tuple[str, str], Row[*tuple[Any, ...]]]:
         i = identity.c
+        wanted = {lookup: name for name in names for lookup in self._vault.lookups(*name)}
         query = (
             select(i.id, i.lookup, i.customer_id, i.blocked, customer.c.key, customer.c.tier)
             .join(customer)
-            .where(i.lookup.in_(list(lookups)))
+            .where(i.lookup.in_(list(wanted)))
         )
-        return {row.lookup: row for row in await tx.conn.execute(query)}
+        return {wanted[row.lookup]: row for row in await tx.conn.execute(query)}
 
-    async def _create(self, tx: Tx, wanted: Mapping[str, tuple[str, Sender]]) -> None:
+    async def _create(
+        self, tx: Tx, wanted: Mapping[tuple[str, str], Sender], generation: int
+    ) -> None:
         customers, identities = [], []
-        for lookup, (channel, sender) in wanted.items():
-            key, wrapped = self._vault.new_key()
+        # In the order of what is unique: two that make the same wait, and for each other never.
+        lookups = {self._vault.lookup(*name, generation): name for name in wanted}
+        for lookup, name in sorted(lookups.items()):
+            channel, sender = name[0], wanted[name]
+            key, wrapped = self._vault.new_key(generation)
             customers.append({"id": tx.new_id(), "key": wrapped, "created_at": tx.now})
             identities.append(
                 {

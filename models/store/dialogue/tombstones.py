@@ -5,7 +5,7 @@ A mail server or a platform may deliver an old message once more, by whatever ro
 has the database and not the master key learns nothing from it.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, case, delete, exists, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -39,10 +39,10 @@ class Tombstones:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
-    def of(self, name: Name) -> str:
-        """The keyed hash of a message's name."""
-        channel, account, external_id = name
-        return PREFIX + self._vault.lookup(f"erased {channel}", f"{account}\0{external_id}")
+    async def names(self, tx: Tx) -> Callable[[Name], str]:
+        """What gives messages the keyed hashes of their names, in this transaction."""
+        generation = await self._vault.writing(tx)
+        return lambda name: PREFIX + self._vault.lookup(*_hashed(name), generation)
 
     async def without(self, tx: Tx, incoming: Sequence[Incoming]) -> list[Incoming]:
         """What was never erased. Of the rest nothing stays: its raw bytes and its files go, too.
@@ -66,7 +66,11 @@ class Tombstones:
         if not names:
             return set()
         m = message.c
-        marked = {(*name[:2], self.of(name)): name for name in names}
+        marked = {
+            (*name[:2], PREFIX + lookup): name
+            for name in names
+            for lookup in self._vault.lookups(*_hashed(name))
+        }
         query = select(m.channel, m.account, m.external_id, m.revision).where(
             any_of(message, m.external_id, marked)
         )
@@ -99,6 +103,11 @@ class Tombstones:
             (*name_of(item.message), item.message.revision) for item in incoming
         }:
             raise Temporary("a customer of this batch has just been erased")
+
+
+def _hashed(name: Name) -> tuple[str, str]:
+    channel, account, external_id = name
+    return f"erased {channel}", f"{account}\0{external_id}"
 
 
 async def _shown(tx: Tx, names: Collection[Name]) -> set[Name]:

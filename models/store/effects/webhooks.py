@@ -28,7 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.errors import Conflict, NotFound
 from models.store.ground.database import Database, Fields, Tx
 from models.store.ground.idempotency import Key, earlier, keep
-from models.store.ground.sealing import Vault, seal, unseal
+from models.store.ground.sealing import Vault
 from models.tables import counter, event, ticket, webhook, webhook_event
 
 _PAGE = 200
@@ -96,7 +96,7 @@ class Webhooks:
 
     def __init__(self, db: Database, vault: Vault) -> None:
         self._db = db
-        self._key = vault.derive("webhooks")
+        self._vault = vault
 
     async def add(
         self, url: str, kinds: Sequence[str], secret: bytes, by: str, key: Key | None = None
@@ -114,14 +114,14 @@ class Webhooks:
                 sealed = (await tx.conn.execute(query)).scalar_one_or_none()
                 if sealed is None:
                     raise Conflict("what this client_id made was deleted since; make a new one")
-                return before, unseal(self._key, sealed)
+                return before, self._vault.open("webhooks", sealed)
             last = select(counter.c.value).where(counter.c.name == "event")
             webhook_id = tx.new_id()
             row = {
                 "id": webhook_id,
                 "url": url,
                 "kinds": list(kinds),
-                "secret": seal(self._key, secret),
+                "secret": self._vault.seal("webhooks", secret, await self._vault.writing(tx)),
                 "position": (await tx.conn.execute(last)).scalar_one_or_none() or 0,
                 "created_at": tx.now,
             }
@@ -240,7 +240,7 @@ class Webhooks:
         rows = (await tx.conn.execute(taken)).all()
         query = select(webhook.c.url, webhook.c.secret).where(webhook.c.id == webhook_id)
         to = (await tx.conn.execute(query)).one()
-        secret = unseal(self._key, to.secret)
+        secret = self._vault.open("webhooks", to.secret)
         return [
             DueEvent(webhook_id, to.url, secret, row.seq, row.body.encode(), row.attempts, token)
             for row in sorted(rows, key=lambda row: row.seq)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select
 
 from models.store.ground.database import Database
+from models.store.ground.sealing import Vault
 from models.tables import process
 
 SILENT_SECONDS = 30.0
@@ -19,6 +20,7 @@ class Process:
     """One process that said it lives; ``silent`` is the seconds since it last did.
 
     ``trouble`` is what it could not do then, as a sentence in Chinese and English.
+    ``key_mark`` tells which master key it has.
     """
 
     role: str
@@ -28,6 +30,7 @@ class Process:
     age: float
     silent: float
     trouble: str | None = None
+    key_mark: int | None = None
 
     @property
     def alive(self) -> bool:
@@ -37,8 +40,9 @@ class Process:
 class Processes:
     """Who ends in order takes its row along; who is killed leaves it, and grows silent."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, vault: Vault) -> None:
         self._db = db
+        self._vault = vault
 
     async def beat(
         self, id_: str, role: str, host: str, pid: int, version: str, trouble: str | None = None
@@ -51,7 +55,7 @@ class Processes:
         fixed = {"role": role, "host": host, "pid": pid, "version": version}
         async with self._db.write() as tx:
             now = {"seen_at": tx.now, "trouble": trouble}
-            row = {"id": id_, **fixed, "started_at": tx.now, **now}
+            row = {"id": id_, **fixed, "started_at": tx.now, "key_mark": self._vault.mark, **now}
             await tx.conn.execute(
                 tx.upsert(process)
                 .values(**row)
@@ -83,7 +87,7 @@ class Processes:
             Process(
                 row.role, row.host, row.pid, row.version,
                 age=max(0.0, now - row.started_at), silent=abs(now - row.seen_at),
-                trouble=row.trouble,
+                trouble=row.trouble, key_mark=row.key_mark,
             )
             for row in rows
         ]  # fmt: skip

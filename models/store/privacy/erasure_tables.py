@@ -6,7 +6,7 @@ is here: a test fills them all and looks for what is left.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from models.follow_up import OPEN_STATES, FollowUpState
 from models.store.complaints.calling_back import put_down
-from models.store.dialogue.revisions import WITHOUT_WORDS, without_words
+from models.store.dialogue.revisions import WITHOUT_WORDS, Name, without_words
 from models.store.dialogue.tombstones import PREFIX, Tombstones, empty, leave_files
 from models.store.ground.database import Fields, Tx
 from models.store.privacy.orphaned_blobs import hashes_in
@@ -190,7 +190,8 @@ async def _erase_messages(tx: Tx, scope: Scope, tombstones: Tombstones) -> None:
     for early in (await tx.conn.execute(gone)).all():
         same = (w.channel == early.channel) & (w.account == early.account)
         await tx.conn.execute(delete(withdrawal).where(same, w.external_id == early.external_id))
-    changed = [_erased_message(tx, row, tombstones) for row in rows]
+    tombstone = await tombstones.names(tx)
+    changed = [_erased_message(tx, row, tombstone) for row in rows]
     await tx.update_each(message, _OF_MESSAGES, changed)
     ours = select(m.envelope_id).where(scope.said)
     others = select(m.envelope_id).where(m.envelope_id == envelope.c.id, ~scope.said)
@@ -212,12 +213,12 @@ _OF_MESSAGES = (
 )
 
 
-def _erased_message(tx: Tx, row: Fields, tombstones: Tombstones) -> dict[str, Any]:
+def _erased_message(tx: Tx, row: Fields, tombstone: Callable[[Name], str]) -> dict[str, Any]:
     name = row["channel"], row["account"], row["external_id"]
     trust = {part: row["trust"].get(part, "") for part in ("level", "method")}
     return WITHOUT_WORDS | {
         "id": row["id"],
-        "external_id": tombstones.of(name),
+        "external_id": tombstone(name),
         "known_as": None,
         "subject": "",
         "trust": trust,

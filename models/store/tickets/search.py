@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 
 from models.ids import check_digit
-from models.search_terms import Fact, FactKind, Part, Question
+from models.search_terms import Fact, FactKind, Hashing, Part, Question
 from models.store.ground.database import Database
 from models.store.ground.sealing import Vault
 from models.store.tickets.search_index import Said, Side, hashing, said
@@ -69,14 +69,12 @@ class Search:
 
     def __init__(self, db: Database, vault: Vault) -> None:
         self._db = db
-        self._hashing = hashing(vault)
+        self._vault = vault
 
     async def candidates(self, asked: Question, before: int | None, limit: int) -> list[Candidate]:
         """Those with a place before ``before`` (None: all), newest first, by their hashes."""
-        known = {
-            self._hashing.fact(fact): fact
-            for fact in asked.facts.union(*(part.facts for part in asked.parts))
-        }
+        facts = asked.facts.union(*(part.facts for part in asked.parts))
+        known = {hashes.fact(fact): fact for hashes in self._hashings() for fact in facts}
         e = search_entry.c
         where = self._full_text if self._db.dialect == "sqlite" else self._arrays
         some = where(asked, before, limit)
@@ -164,15 +162,20 @@ class Search:
 
         A part that is too short to be found does not matter here.
         """
-        parts = [
-            some([has(self._hashing.terms(part.terms)), *self._facts(part.facts, has)])
-            for part in asked.parts
-            if part.terms
-        ]
-        return some([every([_bracketed(part) for part in parts]), *self._facts(asked.facts, has)])
+        ways: list[Any] = []
+        for hashes in self._hashings():
+            parts = [
+                some([has(hashes.terms(part.terms)), *_facts(hashes, part.facts, has)])
+                for part in asked.parts
+                if part.terms
+            ]
+            whole = every([_bracketed(part) for part in parts])
+            ways += [_bracketed(whole), *_facts(hashes, asked.facts, has)]
+        return some(ways)
 
-    def _facts(self, facts: Collection[Fact], has: Callable[[Collection[str]], Any]) -> list[Any]:
-        return [has([self._hashing.fact(fact)]) for fact in sorted(facts)]
+    def _hashings(self) -> list[Hashing]:
+        """Of each key by which entries may stand there."""
+        return [hashing(self._vault, generation) for generation in self._vault.readable]
 
 
 _TERMS: ColumnElement[Any] = literal_column(
@@ -186,6 +189,12 @@ def _in_array(hashes: Collection[str]) -> ColumnElement[bool]:
 
 def _quoted(hashes: Collection[str]) -> str:
     return "(" + " AND ".join(f'"{one}"' for one in hashes) + ")"
+
+
+def _facts(
+    hashes: Hashing, facts: Collection[Fact], has: Callable[[Collection[str]], Any]
+) -> list[Any]:
+    return [has([hashes.fact(fact)]) for fact in sorted(facts)]
 
 
 def _bracketed(part: Any) -> Any:

@@ -56,8 +56,13 @@ def place_of(number: str) -> int:
     return int(number[:8]) * 10**8 + int(number[8:-1])
 
 
-def hashing(vault: Vault) -> Hashing:
-    return Hashing(vault.derive("search"))
+def hashing(vault: Vault, generation: int) -> Hashing:
+    return Hashing(vault.chain("search", generation))
+
+
+def marker(generation: int) -> tuple[str, ...]:
+    """A word among the terms, by which those of a later key are known; no hash has a “g”."""
+    return (f"g{generation}",) if generation else ()
 
 
 class SearchIndex:
@@ -66,7 +71,7 @@ class SearchIndex:
     def __init__(self, db: Database, people: People, vault: Vault) -> None:
         self._db = db
         self._people = people
-        self._hashing = hashing(vault)
+        self._vault = vault
 
     async def due(self) -> int:
         """How many tickets are not found yet by what was said last, or at all."""
@@ -91,12 +96,14 @@ class SearchIndex:
             ids = [row.id for row in rows]
             texts = await said(conn, ids)
             who = await _who(conn, ids)
+            generation = await self._vault.current(conn)
         if not rows:
             return 0
         senders = await self._people.senders([one for of in who.values() for one in of])
         entries = [
             {"_place": row.place, "_due": row.due}
             | self._terms(
+                generation,
                 [f"{row.number} {row.subject}", *(each.text for each in texts.get(row.id, ()))],
                 [senders[one] for one in who.get(row.id, ()) if one in senders],
             )
@@ -109,15 +116,20 @@ class SearchIndex:
             .values(terms=bindparam("terms"), due=None)
         )
         async with self._db.write() as tx:
+            if await self._vault.writing(tx) != generation:
+                return 0  # the master key has just been changed: the next time finds them
             await tx.conn.execute(change, entries)
         return len(entries)
 
-    def _terms(self, texts: Iterable[str], who: Iterable[Sender]) -> dict[str, str]:
+    def _terms(
+        self, generation: int, texts: Iterable[str], who: Iterable[Sender]
+    ) -> dict[str, str]:
         """By what a ticket is found in which this was said, by these."""
         terms = set[str]().union(*map(terms_of, texts))
         facts = set[Fact]().union(*map(facts_of, who))
-        hashed = (*self._hashing.terms(terms), *sorted(map(self._hashing.fact, facts)))
-        return {"terms": " ".join(hashed)}
+        hashes = hashing(self._vault, generation)
+        hashed = (*hashes.terms(terms), *sorted(map(hashes.fact, facts)))
+        return {"terms": " ".join((*hashed, *marker(generation)))}
 
 
 async def said(conn: AsyncConnection, ticket_ids: Sequence[str]) -> dict[str, list[Said]]:

@@ -12,6 +12,7 @@ import pytest
 from channels import registry
 from config.problems import ConfigurationError
 from config.settings import load
+from models.store.ground.sealing import Vault
 from tests.contract.channels import test_doors as doors
 from tests.contract.channels import test_payloads as reading
 from tests.contract.channels import test_voices as voices
@@ -49,11 +50,11 @@ def test_it_is_found_by_its_entry_point(pager: Pager, tmp_path: Path) -> None:
     assert "pager" in registry.names()
     settings = tmp_path / "shouli.toml"
     settings.write_text('[channels.pager]\ntoken = "t"\ngateway = "http://127.0.0.1:9"\n')
-    opened = make_channels(load(settings, environ={}, folder=tmp_path))
+    opened = make_channels(load(settings, environ={}, folder=tmp_path), Vault(b"k" * 32))
     assert opened["pager"].name == "pager"
     settings.write_text("[channels.pager]\ncolour = 1\n")
     with pytest.raises(ConfigurationError, match=r"channels\.pager\.colour"):
-        make_channels(load(settings, environ={}, folder=tmp_path))
+        make_channels(load(settings, environ={}, folder=tmp_path), Vault(b"k" * 32))
 
 
 CORE: tuple[Callable[[Line], Any], ...] = (

@@ -28,7 +28,7 @@ async def ticks(store: Store, folder: Path) -> None:
     settings = load(environ={}, folder=folder)
     last = await store.events.last()
     await store.followers.catch_up(make_followers(settings), last)
-    assert await store.timers.fire_due(make_effects(settings)) == []
+    assert await store.timers.fire_due(make_effects(settings, store.vault)) == []
 
 
 PROVEN: dict[str, Any] = {

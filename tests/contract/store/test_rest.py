@@ -273,7 +273,7 @@ async def test_file_blobs_are_found_by_content(tmp_path: Path) -> None:
 
 def test_sealed_data_opens_only_with_its_key() -> None:
     vault = Vault(b"m" * 32)
-    key, wrapped = vault.new_key()
+    key, wrapped = vault.new_key(0)
     sealed = seal(key, b"secret")
     assert unseal(vault.unwrap(wrapped), sealed) == b"secret"
     with pytest.raises(Permanent):

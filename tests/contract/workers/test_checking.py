@@ -6,6 +6,7 @@ import pytest
 
 from config.problems import ConfigurationError
 from config.settings import load
+from models.store.ground.sealing import Vault
 from workers.assembly.channel_options import anchored
 from workers.assembly.wiring import make_channels
 from workers.commands.checking import checked
@@ -157,7 +158,7 @@ def test_the_files_of_a_channel_are_those_beside_the_settings(tmp_path: Path) ->
 def test_a_channel_that_there_is_not_is_told_once_in_each_language(tmp_path: Path) -> None:
     settings = load(environ={"SHOULI_CHANNELS": "{fax = {number = 1}}"}, folder=tmp_path)
     with pytest.raises(ConfigurationError) as caught:
-        make_channels(settings)
+        make_channels(settings, Vault(b"k" * 32))
     (problem,) = caught.value.problems
     assert (problem.key, problem.value) == ("channels.fax", "{number}")
     assert problem.zh.startswith("没有这个渠道；可用：")
