@@ -11,7 +11,7 @@ from tests.fakes import FakeClock
 
 
 async def resolved(house: World, key: str, agent_id: str, text: str, answer: str) -> str:
-    ticket_id = await house.ticket(key, text=text)
+    ticket_id = await house.ticket(key, text=text, subject="我是13912345678")
     await house.give(ticket_id, agent_id)
     await house.store.tickets.reply(
         ticket_id, agent_id, answer, f"{key}-r", TicketState.RESOLVED, ()
@@ -37,6 +37,7 @@ async def test_agents_are_offered_what_they_may_see(
     assert best["score"] > 0.5
     assert "13812345678" not in best["text"]
     assert "〔电话〕" in best["text"]
+    assert best["subject"] == "我是〔电话〕"
     assert {each["ticket_id"] for each in rest} <= {other}
     supervised = (await (await visit("boss")).get(f"/tickets/{ticket_id}/suggestions")).json
     assert {each["ticket_id"] for each in supervised["tickets"][:2]} == {mine, theirs}

@@ -414,15 +414,16 @@ async def test_a_picture_that_feishu_finds_none_is_a_file(place: Start) -> None:
     assert json.loads(sent.fields["content"]) == {"file_key": "file_ours"}
 
 
+@pytest.mark.parametrize("file", [("发票.pdf", "application/pdf"), ("a.png", "image/png")])
 @pytest.mark.parametrize(
     "misdeed", [DROP, Misdeed(500), refusal(99991400, 429), Misdeed(200, body='{"code": 0}')]
 )
 async def test_what_fails_while_uploading_has_shown_nothing(
-    place: Start, misdeed: Misdeed
+    place: Start, misdeed: Misdeed, file: tuple[str, str]
 ) -> None:
     made = await place()
     made.fake.misdeeds = [misdeed]
-    result = await made.answer("见附件", **_file("发票.pdf", "application/pdf", 3))
+    result = await made.answer("见附件", **_file(*file, 3))
     assert result.state == "retry"
     assert made.messages() == []
 

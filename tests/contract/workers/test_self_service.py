@@ -92,6 +92,9 @@ async def test_by_mail_only_the_proven_address_sees_its_tickets(
     (text,) = await told(system.store)
     assert ("等待分配" in text) == shown
     assert ("未查询到" in text) != shown
+    await system.bring(envelope("c", asking, **MAIL))
+    # Who may be anybody is written to once a day.
+    assert len(await told(system.store)) == 1 + shown
     assert len(await system.store.tickets.page()) == 1
 
 

@@ -148,6 +148,13 @@ async def test_one_customer_is_asked_once_a_week(centre: Centre) -> None:
     assert len(await centre.told()) == 2
 
 
+async def test_what_was_resolved_long_ago_is_not_asked_about(centre: Centre) -> None:
+    await centre.resolved()
+    await centre.tick(86_401)
+    await centre.tick(121)
+    assert await centre.told() == []
+
+
 async def test_who_wrote_again_is_not_asked(centre: Centre) -> None:
     await centre.resolved()
     await centre.tick()
@@ -248,6 +255,29 @@ async def test_another_conversation_cannot_press_this_button(centre: Centre) -> 
     press = {"choice": f"rate:{survey.id}:1"}
     await centre.say("非常不满意", "b", talk="other", sender="zhang", meta=press)
     assert (await centre.store.surveys.get(survey.id)).score is None
+
+
+async def test_the_button_of_an_earlier_question_does_not_answer_the_next(centre: Centre) -> None:
+    _, earlier = await centre.asked()
+    await centre.tick(8 * 86_400)
+    await centre.say("又丢了一个包裹", "again")
+    await centre.system.dispatcher.run()
+    found = (await centre.store.tickets.page())[0]
+    assert found.owner_id is not None
+    await centre.store.tickets.move(found.id, found.owner_id, TicketState.RESOLVED)
+    await centre.tick(121)
+    (later,) = await centre.store.surveys.of_ticket(found.id)
+    assert later.id != earlier.id
+    await centre.say("非常不满意", "b", meta={"choice": f"rate:{earlier.id}:1"})
+    assert (await centre.store.surveys.get(later.id)).score is None
+
+
+async def test_what_comes_with_a_file_is_for_the_agent(centre: Centre) -> None:
+    found, survey = await centre.asked()
+    file = {"id": "1", "name": "a.png", "mime": "image/png", "size": 1, "sha256": "a" * 64}
+    await centre.say("不满意", "b", attachments=[file])
+    assert (await centre.store.surveys.get(survey.id)).score is None
+    assert (await centre.store.tickets.get(found.id)).state != TicketState.RESOLVED
 
 
 async def test_free_words_while_it_is_open_again_are_for_the_agent(centre: Centre) -> None:

@@ -184,12 +184,18 @@ async def test_a_challenger_that_breaks_harms_nobody(
     await house.work.shadow(await stored(house.store, opposite(), tmp_path / "made"), None)
     await house.shadowing.refresh()
 
-    def fail(_items: object) -> Any:
+    asked: list[object] = []
+
+    def fail(items: object) -> Any:
+        asked.append(items)
         raise RecursionError
 
     monkeypatch.setattr(house.shadowing._challenger, "classify", fail)
-    await house.bring(questions(2))
-    await house.watching.flush()
+    for number in range(2):
+        await house.bring(questions(1), number)
+        await house.watching.flush()
+        await house.shadowing.refresh()
+    assert len(asked) == 1, "what has broken is not asked again"
     told = await house.report.shadow()
     assert told is not None
     assert told["tickets"] == 0
