@@ -69,8 +69,14 @@ def review(
         *(_alone(rules, general) if line and not line.everything and general else ()),
         *(_no_line(line, around) if line else ()),
     ]
-    named = [f._replace(setting=setting_name(f.where, around.called)) for f in found]
+    named = [_named(finding, around.called) for finding in found]
     return sorted(named, key=lambda finding: finding.level != "error")
+
+
+def _named(finding: Finding, called: Called) -> Finding:
+    name = setting_name(finding.where, called)
+    said = name.zh and finding.text.zh.startswith(name.zh)
+    return finding if said else finding._replace(setting=name)
 
 
 def _unknown(rules: Rules, around: Surroundings) -> Iterator[Finding]:
