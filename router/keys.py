@@ -23,7 +23,7 @@ def deadlines_missed(ticket: Waiting, now: float, rules: Rules) -> int:
     """0 in time, 1 late, 2 late even for ``late_factor`` targets. It never sinks again.
 
     What may interrupt others is never 2: nobody in danger waits behind an ordinary question for
-    having waited too long already (decision 0029).
+    having waited too long already (decision 0030).
     """
     if ticket.interrupts:
         return int(is_late(ticket, now))
