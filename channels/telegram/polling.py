@@ -37,6 +37,7 @@ class Polling:
         self._holder = str(uuid.uuid4())
         self._held: Held | None = None
         self._stored: int | None = None
+        self._answered = False
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._asking: asyncio.Task[list[dict[str, Any]]] | None = None
@@ -109,7 +110,7 @@ class Polling:
         while self._held is not None and not self._stopping.is_set():
             try:
                 await self._step()
-                failures, self.trouble = 0, None
+                failures, self.trouble, self._answered = 0, None, True
             except (TelegramError, Temporary) as error:
                 pause = PAUSES[min(failures, len(PAUSES) - 1)]
                 if isinstance(error, RetryAfter):
@@ -121,7 +122,9 @@ class Polling:
                 _log.warning("telegram poll failed", error=what, pause=pause)
                 if failures > 1 or isinstance(error, InvalidToken):
                     self.trouble = DEAF.format(what)
-                if isinstance(error, Conflict):
+                # Only one that was there before us: while others go over to a webhook, whoever
+                # still polls would take it from them.
+                if isinstance(error, Conflict) and not self._answered:
                     await self._api.forget_webhook()
                 await self._pause(pause)
 

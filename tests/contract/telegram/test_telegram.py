@@ -241,3 +241,9 @@ async def test_who_polls_after_a_webhook_is_given_updates_again(
 
     lent, fake, driver = await bot(Posted())
     assert await asyncio.wait_for(driver.deliver(lent, fake, 1), 10) == "acknowledged"
+
+    driver.webhook_set = True  # another process was told to have updates posted
+    async with asyncio.timeout(10):
+        while lent.channel.trouble is None:
+            await asyncio.sleep(0.01)
+    assert driver.webhook_set, "who polled before does not take it from them"
