@@ -269,7 +269,7 @@ class _Connection(FastSMTP):
             timeout=options.idle_seconds,
         )
         for command in ("AUTH", "EXPN", "VRFY", "HELP"):
-            del self._smtp_methods[command]
+            self._smtp_methods[command] = self._not_offered
         if options.lmtp:
             # RFC 2033 §4.1: LHLO stands for both, which must not be there.
             self._smtp_methods["LHLO"] = self._smtp_methods.pop("EHLO")
@@ -344,6 +344,10 @@ class _Connection(FastSMTP):
     def data_dropped(self, received: int) -> None:
         if received > _DRAIN_FACTOR * self.data_size_limit:
             self.say_goodbye(self.too_much_data)
+
+    async def _not_offered(self, _arg: str | None) -> None:
+        # RFC 5321 §4.2.4: 500 is for commands that nobody knows.
+        self.say("502 5.5.1 Command not implemented")
 
     async def smtp_EHLO(self, hostname: str) -> None:  # noqa: N802 - the command's name
         before = len(self._output)

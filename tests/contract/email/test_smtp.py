@@ -332,11 +332,11 @@ async def test_hostile_commands_do_no_harm(listen: Any) -> None:
         b"MAIL FROM:" + b"(" * 450 + b"\r\n",
         b"MAIL FROM:<\xff\xfe@b>\r\n",
         b"RCPT TO:<support+\xff@example.com>\r\n",
-        b"VRFY root\r\n",
         b"x" * 100_000 + b"\r\n",
-        b"AUTH PLAIN eA==\r\n",
     ):
         assert (await client.say(line))[0] in "45", line
+    for line in ("VRFY root", "EXPN staff", "HELP", "AUTH PLAIN eA=="):
+        assert (await client.say(line)).startswith("502"), line
     assert (await client.say("NOOP")).startswith("250")
 
 
