@@ -19,6 +19,7 @@ from desk.services import SERVICES, DeskOptions, DeskServices, Words
 from desk.shapes import person_json
 from models.addresses import client_address
 from models.agent import ROLE_NAMES, Agent, Presence, Role, guessable
+from models.errors import Conflict
 from models.ports import Clock
 from models.store.routing.agents import Kind
 
@@ -284,13 +285,17 @@ async def login(request: web.Request) -> web.Response:
     asked = await bodies.read(request, bodies.Login)
     found = await _known(request, asked.login, asked.password)
     if found is None:
-        words = Words("账号或密码不正确。", "The login or the password is wrong.")
-        raise Refusal(401, "wrong_credentials", words)
-    return await _signed_in(request.app[SERVICES], found)
+        raise _wrong_credentials()
+    return await _signed_in(request.app[SERVICES], *found)
 
 
-async def _known(request: web.Request, login: str, password: str) -> Agent | None:
-    """The person with this login and this password.
+def _wrong_credentials() -> Refusal:
+    words = Words("账号或密码不正确。", "The login or the password is wrong.")
+    return Refusal(401, "wrong_credentials", words)
+
+
+async def _known(request: web.Request, login: str, password: str) -> tuple[Agent, str] | None:
+    """The person with this login and this password, and its hash.
 
     Raises:
         Refusal: 429 too many attempts, 503 too many people at once.
@@ -314,13 +319,16 @@ async def _known(request: web.Request, login: str, password: str) -> Agent | Non
             _log.warning("wrong password", peer=address, agent=found[0].id)
         return None
     attempts.clear(login, address)
-    return found[0]
+    return found
 
 
-async def _signed_in(services: DeskServices, agent: Agent) -> web.Response:
+async def _signed_in(services: DeskServices, agent: Agent, password: str) -> web.Response:
     options = services.options
     token, seconds = secrets.token_urlsafe(32), options.session_hours * 3600
-    await services.store.agents.grant(agent.id, "session", token, seconds)
+    try:
+        await services.store.agents.grant(agent.id, "session", token, seconds, password=password)
+    except Conflict:  # it was changed while we looked at it
+        raise _wrong_credentials() from None
     response = web.json_response(person_json(agent))
     response.set_cookie(
         cookie_name(options),

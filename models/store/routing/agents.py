@@ -12,7 +12,7 @@ from models.agent import Agent, Presence, Role, at_most
 from models.errors import Conflict, NotFound
 from models.routing import AgentView
 from models.store.ground.database import Database, Fields, Tx
-from models.store.ground.locks import lock
+from models.store.ground.locks import lock, lock_row
 from models.store.routing.offboarding import hand_over_all, until_nothing_is_left
 from models.store.tickets.ownership import set_presence
 from models.tables import agent, credential, ticket
@@ -93,12 +93,13 @@ class Agents:
             if values.get("disabled_at") is not None:
                 await _known(tx, agent_id)
                 await hand_over_all(tx, agent_id, None)
-            if "password" in values or values.get("disabled_at") is not None:
-                theirs = delete(credential).where(credential.c.agent_id == agent_id)
-                await tx.conn.execute(theirs)
             statement = update(agent).where(agent.c.id == agent_id).values(**values)
             if (await tx.conn.execute(statement)).rowcount == 0:
                 raise NotFound("no such agent")
+            # Behind the row's lock: who is signing in with the old password waits, and is refused.
+            if "password" in values or values.get("disabled_at") is not None:
+                theirs = delete(credential).where(credential.c.agent_id == agent_id)
+                await tx.conn.execute(theirs)
             shown = {k: v for k, v in values.items() if k != "password"}
             await tx.audit(by, "agent.change", agent_id, fields=sorted(values), values=shown)
             tx.emit("agent.changed", agent=agent_id)
@@ -158,13 +159,21 @@ class Agents:
         *,
         role: Role | None = None,
         read_only: bool = False,
+        password: str | None = None,
     ) -> str:
         """Stores a session or API token (its hash); returns the credential's id.
 
         It may do no more than ``role`` may, whatever its owner becomes, and change nothing where
-        it is ``read_only``.
+        it is ``read_only``. ``password``: the hash by which its owner was known.
+
+        Raises:
+            Conflict: they have another password by now.
         """
         async with self._db.write() as tx:
+            if password is not None:
+                owner = await lock_row(tx, agent, agent_id, "no such agent")
+                if owner["password"] != password:
+                    raise Conflict("another password was set meanwhile")
             row = {
                 "id": tx.new_id(),
                 "agent_id": agent_id,

@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from structlog.testing import capture_logs
 
 from desk.app import create_app
+from desk.auth import Passwords
 from desk.services import DeskOptions
 from models import migrations
 from models.agent import Presence, Role
@@ -30,6 +32,23 @@ async def test_a_wrong_password_and_an_unknown_login_look_the_same(
     assert wrong.status == unknown.status == 401
     assert wrong.raw == unknown.raw
     assert "Set-Cookie" not in wrong.headers
+
+
+async def test_a_password_that_is_changed_while_it_is_checked_lets_nobody_in(
+    house: World, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    me = await house.person("li")
+    check = Passwords.check
+
+    async def meanwhile(self: Passwords, *given: Any) -> bool:
+        right = await check(self, *given)
+        await house.store.agents.change(me, None, password="another hash")
+        return right
+
+    monkeypatch.setattr(Passwords, "check", meanwhile)
+    answer = await (await visit()).post("/login", {"login": "li", "password": PASSWORD})
+    assert (answer.status, answer.json["code"]) == (401, "wrong_credentials")
+    assert "Set-Cookie" not in answer.headers
 
 
 async def test_wrong_passwords_are_in_the_log_without_what_was_typed(

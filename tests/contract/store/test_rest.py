@@ -201,6 +201,19 @@ async def test_credentials(store: Store, clock: FakeClock) -> None:
         await store.agents.revoke_token(agent_id, token)
 
 
+async def test_who_was_known_by_a_password_that_is_another_by_now_is_let_in_no_more(
+    store: Store,
+) -> None:
+    agent_id = await store.agents.add("li", "李雷", Role.AGENT, "old", {})
+    await store.agents.grant(agent_id, "session", "before", 60.0, password="old")
+    await store.agents.change(agent_id, None, password="new")
+    with pytest.raises(Conflict):
+        await store.agents.grant(agent_id, "session", "late", 60.0, password="old")
+    assert [await store.agents.holder(name, "session") for name in ("before", "late")] == [
+        None
+    ] * 2
+
+
 async def test_a_token_may_do_less_than_its_owner_and_never_more(store: Store) -> None:
     agent_id = await store.agents.add("li", "李雷", Role.ADMIN, "h", {})
     kept: list[tuple[str, Role | None, bool]] = [
