@@ -15,8 +15,9 @@ from models.tables import metadata
 FEW = frozenset(
     {
         "agent", "alembic_version", "bundle", "canned", "counter", "cursor", "dictionary_word",
-        "incident", "incident_text", "invariant", "label_day", "lease", "retraining",
-        "rules_publication", "rules_version", "skill_class", "stage_time", "webhook", "wording",
+        "incident", "incident_text", "invariant", "label_day", "lease", "master_key",
+        "retraining", "rules_publication", "rules_version", "skill_class", "stage_time", "webhook",
+        "wording",
     }
 )  # fmt: skip
 """Tables that do not grow with the work that is done."""

@@ -70,8 +70,10 @@ def test_without_room_for_it_nothing_is_begun(
     assert "MB" in str(done.exception)
 
 
-def test_postgresql_is_told_from_it(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SHOULI_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+def test_postgresql_is_told_from_it(
+    data: Path, monkeypatch: pytest.MonkeyPatch, migrated_postgres_url: str
+) -> None:
+    monkeypatch.setenv("SHOULI_DATABASE_URL", migrated_postgres_url)
     done = CliRunner().invoke(app, ["compact"])
     assert done.exit_code == 1
     assert "autovacuum" in str(done.exception)
