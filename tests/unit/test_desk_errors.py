@@ -22,8 +22,9 @@ UNSEEN = {
     "somebody else reads this account now",
     "the agent was interrupted already",
     "there is nothing left to interrupt",
+    "another password was set meanwhile",
 }
-"""Conflicts that only workers meet."""
+"""Conflicts that only workers meet, and one that signing in calls wrong credentials."""
 
 
 def _conflicts() -> set[str]:
