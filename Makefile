@@ -5,8 +5,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check coverage bench campaign test-peers test-browser lock clean \
-  unit-a-to-e unit-f-to-z
+.PHONY: help run demo test check coverage bench campaign test-peers test-browser lock clean
 
 # Bytecode is kept: compiling all anew costs each start, and each run of the tests, some seconds.
 export PYTHONDONTWRITEBYTECODE :=
@@ -71,6 +70,7 @@ check: $(VENV)/dev.stamp
 
 # Half of their time each. To hand thousands of results of a millisecond from one process to
 # another, as -n 2 does, takes a third of that time again.
+.PHONY: unit-a-to-e unit-f-to-z
 unit-a-to-e:
 	@$(PYTEST) tests/unit/test_[a-e]*.py
 
