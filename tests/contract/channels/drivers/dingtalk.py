@@ -97,7 +97,7 @@ class _Dingtalk(Driver):
             "base_url": url,
             "upload_url": url,
             "pace_seconds": 0.0,
-            "timeout_seconds": 0.5,
+            "timeout_seconds": 2.0,
         }
         return dingtalk.create({**values, **options}, SECRET)
 

@@ -102,7 +102,7 @@ class _Feishu(Driver):
             "base_url": url,
             "pace_seconds": 0.0,
             "repeat_seconds": 0.0,
-            "timeout_seconds": 0.5,
+            "timeout_seconds": 2.0,
         }
         return feishu.create({**values, **self.proofs(), **options}, SECRET)
 

@@ -26,7 +26,7 @@ class Ingest(Driver):
 
     def create(self, url: str, **options: Any) -> Channel:
         source = {"secrets": [KEY], "webhook": f"{url}/hook", "part_chars": 70}
-        values = {"sources": {"form": source}, "webhook_seconds": 0.5}
+        values = {"sources": {"form": source}, "webhook_seconds": 2.0}
         return ingest.create({**values, **options}, SECRET)
 
     async def deliver(

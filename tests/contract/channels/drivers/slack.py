@@ -62,7 +62,7 @@ class _Slack(Driver):
             "bot_token": BOT,
             "base_url": f"{url}/api/",
             "pace_seconds": 0.0,
-            "timeout_seconds": 1,
+            "timeout_seconds": 2,
         }
         return slack.create({**values, **self.way(), **options}, SECRET)
 

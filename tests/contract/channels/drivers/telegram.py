@@ -55,7 +55,7 @@ class _Telegram(Driver):
             "base_url": url,
             "username": "shouli_bot",
             "pace_seconds": 0.0,
-            "timeout_seconds": 0.5,
+            "timeout_seconds": 2.0,
             "poll_seconds": 0,
         }
         if self.webhook:

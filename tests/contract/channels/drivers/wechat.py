@@ -93,7 +93,7 @@ class _Wechat(Driver):
             "app_secret": APP_SECRET,
             "token": TOKEN,
             "base_url": url,
-            "timeout_seconds": 0.5,
+            "timeout_seconds": 2.0,
         }
         if self.sealing:
             values["encoding_aes_keys"] = [AES_KEY]
