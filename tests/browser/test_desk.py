@@ -502,7 +502,7 @@ async def test_an_answer_is_in_sight_of_its_writer_wherever_they_read(
         more.remove();
       }, 200));
     }""")
-    assert left < 2
+    assert left < 60, "what is this near is the end: see scroll.js"
     await pane.hover()
     await page.mouse.wheel(0, -9000)
     await expect(page.locator(".message").last).not_to_be_in_viewport()
