@@ -1,4 +1,4 @@
-"""The settings, and where they are read.
+"""The settings: what each must be, and all of them read together.
 
 Values come from, each over the one before: ``default.toml`` of this package, the operator's
 ``shouli.toml``, and the environment (``SHOULI_…``).
@@ -9,7 +9,7 @@ import binascii
 import copy
 import re
 import tomllib
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -25,7 +25,8 @@ from pydantic import (
 
 from config.clocks import Clocks
 from config.contact import Progress, Quiet, Satisfaction
-from config.origins import PREFIX, Origins
+from config.layers import anchor_paths, layers, merge, parsed, refer, references_in
+from config.origins import Origins
 from config.problems import ConfigurationError as ConfigurationError
 from config.problems import Problem, explain
 from config.sections import (
@@ -48,10 +49,6 @@ from config.sections import (
 from models.routing import Rules
 from models.texts import Language, unfit
 from models.training import Taxonomy
-
-CONFIG_VARIABLE = "SHOULI_CONFIG"
-FILE_NAME = "shouli.toml"
-
 
 Preset = Literal["telecom", "bank", "retail", "civic", "saas"]
 """A trade with types of its own, in ``taxonomy.<trade>.toml``."""
@@ -286,17 +283,17 @@ def look(
     problems: list[Problem] = []
     merged = _defaults()
     sources: dict[tuple[str, ...], str] = {}
-    for name, base, values in _layers(path, environ, folder, problems):
-        _anchor_paths(values, base)
-        _merge(merged, values, (), name, sources)
-    references = dict(_references(merged.get("channels"), ("channels",)))
+    for name, base, values in layers(path, environ, folder, problems):
+        anchor_paths(values, base)
+        merge(merged, values, (), name, sources)
+    references = dict(references_in(merged.get("channels"), ("channels",)))
     origins = Origins(folder, sources, references)
     problems.extend(_leave_on(merged.get("channels"), origins))
     settings = None
     told: set[tuple[str, ...]] = set()
     while settings is None:
         referred = copy.deepcopy(merged)
-        _refer(referred.get("channels"), referred)
+        refer(referred.get("channels"), referred)
         try:
             settings = Settings.model_validate(referred)
         except ValidationError as error:
@@ -384,141 +381,10 @@ def _load_table(path: Path | None, packaged: str, model: type[_Table]) -> _Table
     name = str(path) if path else packaged
     problems: list[Problem] = []
     source = path if path else resources.files("config").joinpath(packaged)
-    values = _parsed(name, source.read_bytes, problems)
+    values = parsed(name, source.read_bytes, problems)
     if not problems:
         try:
             return model.model_validate(values)
         except ValidationError as error:
             problems = [p._replace(source=name) for p in explain(error, model, values)]
     raise ConfigurationError(problems)
-
-
-def _layers(
-    path: Path | None, environ: Mapping[str, str], folder: Path, problems: list[Problem]
-) -> Iterator[tuple[str, Path, dict[str, Any]]]:
-    """What overrides the defaults, as (name, where its paths start, values).
-
-    The environment has no name: each of its keys is named after its variable.
-    """
-    wanted = path or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
-    file = folder / (wanted or FILE_NAME)
-    if wanted is not None or file.exists():
-        yield str(file), file.parent, _parsed(str(file), file.read_bytes, problems)
-    yield "", folder, _from_environment(environ)
-
-
-def _parsed(name: str, read: Callable[[], bytes], problems: list[Problem]) -> dict[str, Any]:
-    try:
-        return tomllib.loads(read().decode("utf-8-sig"))  # Notepad may put a mark before it
-    except OSError as error:
-        problems.append(
-            Problem(
-                name,
-                error.strerror or "?",
-                "读不到这个文件：检查路径和权限。",
-                "This file cannot be read: check its path and permissions.",
-            )
-        )
-    except UnicodeDecodeError as error:
-        problems.append(
-            Problem(
-                name,
-                f"{error.object[error.start : error.start + 1]!r} (at byte {error.start + 1})",
-                "不是 UTF-8 编码：请另存为 UTF-8。",
-                "Not in UTF-8: save it as UTF-8.",
-            )
-        )
-    except tomllib.TOMLDecodeError as error:
-        problems.append(
-            Problem(
-                name,
-                str(error),
-                "不是正确的 TOML：字符串要加引号，同一个键、同一节只写一次。",
-                "Not TOML: strings need quotes; a key, or a section, stands there once.",
-            )
-        )
-    return {}
-
-
-def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    """``SHOULI_DESK__PORT=8081`` is ``desk.port``. Lists and tables are written as in TOML.
-
-    An empty variable counts as absent: compose files pass those for what is not set.
-    """
-    values: dict[str, Any] = {}
-    for name in sorted(environ):
-        if name.startswith(PREFIX) and name != CONFIG_VARIABLE and environ[name]:
-            _put(values, name.removeprefix(PREFIX).lower().split("__"), environ[name])
-    return values
-
-
-def _put(values: dict[str, Any], path: list[str], text: str) -> None:
-    table = values
-    for section in path[:-1]:
-        inner = table.setdefault(section, {})
-        if not isinstance(inner, dict):
-            return  # SHOULI_DESK=x beside SHOULI_DESK__PORT: the former is complained about
-        table = inner
-    table[path[-1]] = _environment_value(text)
-
-
-def _environment_value(text: str) -> Any:
-    if text[:1] not in ("[", "{"):
-        return text
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def _anchor_paths(values: dict[str, Any], base: Path) -> None:
-    for key in ("data_dir", "taxonomy", "routing"):
-        if isinstance(values.get(key), str):
-            values[key] = str(base / Path(values[key]).expanduser())
-
-
-_REFERENCE = re.compile(r"\{((?:[a-z_]+\.)+[a-z_]+)\}")
-"""“{desk.port}”: another setting. Always with a full stop, so that templates keep their {text}."""
-
-
-def _references(
-    node: object, at: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], frozenset[str]]]:
-    """Which settings refer to which others, before they are replaced."""
-    if isinstance(node, str) and (keys := _REFERENCE.findall(node)):
-        yield at, frozenset(keys)
-    elif isinstance(node, dict):
-        for key, value in node.items():
-            yield from _references(value, (*at, key))
-
-
-def _refer(node: Any, settings: Mapping[str, Any]) -> Any:
-    """``node`` with references in its strings replaced; tables are changed in place."""
-    if isinstance(node, str):
-        return _REFERENCE.sub(lambda found: _referred(found, settings), node)
-    if isinstance(node, dict):
-        for key, value in node.items():
-            node[key] = _refer(value, settings)
-    return node
-
-
-def _referred(found: re.Match[str], settings: Any) -> str:
-    for key in found[1].split("."):
-        settings = settings.get(key) if isinstance(settings, dict) else None
-    return found[0] if settings is None or isinstance(settings, dict) else str(settings)
-
-
-def _merge(
-    into: dict[str, Any],
-    values: Mapping[str, Any],
-    at: tuple[str, ...],
-    name: str,
-    sources: dict[tuple[str, ...], str],
-) -> None:
-    for key, value in values.items():
-        here = (*at, key)
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            _merge(into[key], value, here, name, sources)
-        else:
-            into[key] = value
-            sources[here] = name or PREFIX + "__".join(here).upper()

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from channels import registry
 from config import reference
-from config.settings import PREFIX, Settings, load, load_rules, load_taxonomy
+from config.origins import PREFIX
+from config.settings import Settings, load, load_rules, load_taxonomy
 from models.message import InboundMessage
 from models.store.ground.sealing import Vault
 from models.ticket import STATE_NAMES
