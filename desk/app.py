@@ -36,6 +36,7 @@ from desk import (
     suggestions,
     texts,
     tickets,
+    tokens,
     transfers,
     webhooks,
 )
@@ -45,6 +46,7 @@ from desk.services import SERVICES, DeskServices
 
 DOORS = (
     auth,
+    tokens,
     reading,
     tickets,
     searching,

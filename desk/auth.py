@@ -1,6 +1,7 @@
 """Who is asking: passwords, sessions, API tokens, and where a browser comes from."""
 
 import asyncio
+import contextlib
 import secrets
 from collections import Counter
 from collections.abc import Callable
@@ -19,9 +20,9 @@ from desk.services import SERVICES, DeskOptions, DeskServices, Words
 from desk.shapes import person_json
 from models.addresses import client_address
 from models.agent import ROLE_NAMES, Agent, Presence, Role, guessable
-from models.errors import Conflict
+from models.errors import Conflict, Temporary
 from models.ports import Clock
-from models.store.routing.agents import Kind
+from models.store.routing.agents import Holder, Kind
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -230,7 +231,18 @@ async def _person(request: web.Request) -> Person:
     if holder.read_only and not _reads(request):
         words = Words("这个令牌只能读取。", "This token can only read.")
         raise Refusal(403, "read_only", words)
+    if by == "token":
+        await note_use(services, holder)
     return Person(holder.agent, token, by, holder.read_only)
+
+
+async def note_use(services: DeskServices, holder: Holder) -> None:
+    """Writes down, once a minute at most, that a token is in use.
+
+    What is asked for does not fail with it: a database that takes no writes can still be read.
+    """
+    with contextlib.suppress(Temporary):
+        await services.store.tokens.use(holder)
 
 
 _ASKING = f"{API}search"
@@ -407,32 +419,6 @@ def in_person(request: web.Request, least: Role = Role.AGENT) -> Person:
     return person
 
 
-async def tokens(request: web.Request) -> web.Response:
-    person = in_person(request)
-    found = await request.app[SERVICES].store.agents.tokens(person.id)
-    return web.json_response({"tokens": found})
-
-
-async def create_token(request: web.Request) -> web.Response:
-    person = in_person(request)
-    asked = await bodies.read(request, bodies.NewToken)
-    if asked.role is not None and not person.ranks(asked.role):
-        words = Words("令牌的权限不能超过您自己的。", "A token may do no more than you may.")
-        raise Refusal(422, "invalid_field", words, field="role")
-    token = f"shouli_{secrets.token_urlsafe(32)}"
-    created = await request.app[SERVICES].store.agents.grant(
-        person.id, "token", token, asked.days * 86400.0, asked.name,
-        role=asked.role, read_only=asked.read_only,
-    )  # fmt: skip
-    return web.json_response({"id": created, "name": asked.name, "token": token}, status=201)
-
-
-async def revoke_token(request: web.Request) -> web.Response:
-    person = in_person(request)
-    await request.app[SERVICES].store.agents.revoke_token(person.id, request.match_info["token"])
-    return web.Response(status=204)
-
-
 def routes() -> list[web.RouteDef]:
     return [
         web.post(f"{API}login", login),
@@ -441,7 +427,4 @@ def routes() -> list[web.RouteDef]:
         web.put(f"{API}me/password", change_password),
         web.put(f"{API}me/presence", set_presence),
         web.put(f"{API}me/shift", set_shift),
-        web.get(f"{API}tokens", tokens),
-        web.post(f"{API}tokens", create_token),
-        web.delete(f"{API}tokens/{{token:{ID}}}", revoke_token),
     ]

@@ -17,7 +17,7 @@ import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 from pydantic import Field, ValidationError
 
-from desk.auth import API, Person, who
+from desk.auth import API, Person, note_use, who
 from desk.bodies import Body
 from desk.reading import waiting_json
 from desk.services import SERVICES, DeskServices
@@ -342,6 +342,8 @@ async def _tell(
             holder = await services.store.agents.holder(line.person.token, line.person.by)
             if holder is None:
                 return _SIGN_IN, b"sign in again"
+            if line.person.by == "token":
+                await note_use(services, holder)
             if holder.agent.role != line.person.agent.role:
                 return WSCloseCode.SERVICE_RESTART, b"your role changed: resume with last_seq"
             await _send(ws, {"type": "ping", "last_seq": line.told})

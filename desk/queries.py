@@ -46,6 +46,12 @@ class AgentFilter(Body):
     left: bool = False
 
 
+class TokenFilter(Body):
+    """Of the list of API tokens; ``everybody``: not only one's own, for admins."""
+
+    everybody: bool = False
+
+
 class FollowUpFilter(Body):
     """Of the list of follow-ups."""
 

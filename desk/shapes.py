@@ -12,6 +12,7 @@ from models.message import Sender
 from models.routing import Needs
 from models.store.dialogue.conversations import Entry
 from models.store.ground.database import Event
+from models.store.routing.tokens import ApiToken
 from models.store.tickets.handling import Ticket
 from models.store.tickets.transfers import Transfer
 from models.ticket import LOADED_STATES, MOVES, OPEN_STATES, Label, TicketState
@@ -47,6 +48,21 @@ def colleague_json(agent: Agent) -> Json:
         "alias": agent.alias,
         "used": agent.used,
         "skills": agent.skills,
+    }
+
+
+def token_json(token: ApiToken) -> Json:
+    """An API token to its owner or to an admin; there is no secret in it."""
+    return {
+        "id": token.id,
+        "name": token.name,
+        "owner": {"id": token.owner_id, "name": token.owner_name},
+        "role": token.role,
+        "may": token.may,
+        "read_only": token.read_only,
+        "created_at": token.created_at,
+        "expires_at": token.expires_at,
+        "last_used_at": token.last_used_at,
     }
 
 

@@ -196,6 +196,7 @@ export const WORDS = {
   "audit.detail.resend": ["重发", "Sent again"],
   "audit.detail.reopen": ["重开", "Reopened"],
   "audit.detail.score": ["评分", "Score"],
+  "audit.detail.owner": ["谁的", "Whose"],
   "audit.detail.read_only": ["只读", "Read only"],
   "audit.detail.message": ["消息", "Message"],
   "audit.detail.messages": ["消息", "Messages"],

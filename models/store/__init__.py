@@ -62,6 +62,7 @@ from models.store.routing.maintenance import Maintenance
 from models.store.routing.offboarding import Offboarding
 from models.store.routing.queue import Queue
 from models.store.routing.rules import RuleVersions
+from models.store.routing.tokens import ApiTokens
 from models.store.tickets.clocks import Clocks
 from models.store.tickets.ending import Ending
 from models.store.tickets.handling import Tickets
@@ -102,6 +103,7 @@ class Store:
     followers: Followers
     outbound: Outbound
     agents: Agents
+    tokens: ApiTokens
     events: Events
     leases: Leases
     processes: Processes
@@ -196,6 +198,7 @@ def open_store(
         followers=Followers(db),
         outbound=Outbound(db, conversations),
         agents=Agents(db),
+        tokens=ApiTokens(db),
         events=Events(db),
         leases=Leases(db),
         processes=processes,

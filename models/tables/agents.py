@@ -40,5 +40,6 @@ credential = Table(
     Column("expires_at", Double, nullable=False),
     Column("role", String(16), comment="It may do no more than this; null: all of its owner’s."),
     flag("read_only"),
+    Column("last_used_at", Double, comment="Of a token, true to a minute; null: not known."),
     CheckConstraint("kind IN ('session', 'token')", name="kind"),
 )

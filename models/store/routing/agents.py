@@ -23,10 +23,15 @@ Kind = Literal["session", "token"]
 
 
 class Holder(NamedTuple):
-    """A person as far as their credential goes; one that is ``read_only`` changes nothing."""
+    """A person as far as their credential goes; one that is ``read_only`` changes nothing.
+
+    ``last_used_at`` is what is known of a token's use (``ApiTokens``).
+    """
 
     agent: Agent
     read_only: bool
+    credential_id: str
+    last_used_at: float | None
 
 
 def token_hash(token: str) -> str:
@@ -197,14 +202,20 @@ class Agents:
         The person has the role that the credential leaves them.
         """
         now = await self._db.now()
-        most, read_only = credential.c.role.label("most"), credential.c.read_only
+        c = credential.c
         query = (
-            select(agent, most, read_only)
-            .join(credential, credential.c.agent_id == agent.c.id)
+            select(
+                agent,
+                c.role.label("most"),
+                c.read_only,
+                c.id.label("credential_id"),
+                c.last_used_at,
+            )
+            .join(credential, c.agent_id == agent.c.id)
             .where(
-                credential.c.hash == token_hash(token),
-                credential.c.kind == kind,
-                credential.c.expires_at > now,
+                c.hash == token_hash(token),
+                c.kind == kind,
+                c.expires_at > now,
                 agent.c.disabled_at.is_(None),
             )
         )
@@ -214,7 +225,8 @@ class Agents:
             return None
         found, limit = _agent(row), row["most"]
         role = at_most(found.role, Role(limit) if limit else None)
-        return Holder(replace(found, role=role), bool(row["read_only"]))
+        holder = replace(found, role=role)
+        return Holder(holder, bool(row["read_only"]), row["credential_id"], row["last_used_at"])
 
     async def revoke(self, token: str) -> None:
         """Ends a session or token; one that is unknown is ended already."""
@@ -225,32 +237,6 @@ class Agents:
             for row in ended.all():
                 action = "session.end" if row.kind == "session" else "token.revoke"
                 await tx.audit(row.agent_id, action, row.id)
-
-    async def tokens(self, agent_id: str) -> list[dict[str, Any]]:
-        """A person's API tokens, without the secret."""
-        c = credential.c
-        query = (
-            select(c.id, c.name, c.created_at, c.expires_at, c.role, c.read_only)
-            .where(c.agent_id == agent_id, c.kind == "token")
-            .order_by(c.id)
-        )
-        async with self._db.read() as conn:
-            return [dict(row) for row in (await conn.execute(query)).mappings()]
-
-    async def revoke_token(self, agent_id: str, credential_id: str) -> None:
-        """Ends one of a person's API tokens.
-
-        Raises:
-            NotFound: this person has no such token.
-        """
-        c = credential.c
-        async with self._db.write() as tx:
-            gone = delete(credential).where(
-                c.id == credential_id, c.agent_id == agent_id, c.kind == "token"
-            )
-            if (await tx.conn.execute(gone)).rowcount == 0:
-                raise NotFound("no such token")
-            await tx.audit(agent_id, "token.revoke", credential_id)
 
     async def forget_credentials(self) -> int:
         """Drops sessions and tokens that have run out; returns how many."""

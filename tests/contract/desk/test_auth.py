@@ -16,6 +16,7 @@ from desk.auth import Passwords
 from desk.services import DeskOptions
 from models import migrations
 from models.agent import Presence, Role
+from models.errors import StorageFull
 from tests.contract.desk.conftest import Desk, Visit
 from tests.contract.desk.spec import Spec
 from tests.contract.desk.world import PASSWORD, World, world
@@ -287,6 +288,43 @@ async def test_nobody_revokes_the_token_of_another(house: World, visit: Visit) -
     li, wang = await visit("li"), await visit("wang")
     made = (await li.post("/tokens", {"name": "n"})).json
     assert (await wang.call("DELETE", f"/tokens/{made['id']}")).status == 404
+
+
+async def test_an_admin_sees_everybodys_tokens_and_revokes_one(
+    house: World, visit: Visit, clock: FakeClock
+) -> None:
+    await house.person("li", name="李雷")
+    await house.person("root", Role.ADMIN)
+    li, root, program = await visit("li"), await visit("root"), await visit()
+    made = (await li.post("/tokens", {"name": "报表", "read_only": True})).json
+    (listed,) = (await root.get("/tokens?everybody=true")).json["tokens"]
+    assert (listed["owner"]["name"], listed["last_used_at"]) == ("李雷", None)
+    program.headers = {"Authorization": f"Bearer {made['token']}"}
+    assert (await program.get("/me")).status == 200
+    at = clock()
+    clock.pass_(30)
+    assert (await program.get("/me")).status == 200
+    (listed,) = (await root.get("/tokens?everybody=true")).json["tokens"]
+    assert listed["last_used_at"] == at
+    assert (await root.get("/tokens")).json["tokens"] == [], "of one's own there is none"
+    assert (await li.get("/tokens?everybody=true")).json["code"] == "forbidden"
+    assert (await root.call("DELETE", f"/tokens/{made['id']}")).status == 204
+    assert (await program.get("/me")).status == 401
+
+
+async def test_a_token_reads_on_where_its_use_cannot_be_written_down(
+    house: World, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.person("li")
+    desk, program = await visit("li"), await visit()
+    made = (await desk.post("/tokens", {"name": "n"})).json
+    program.headers = {"Authorization": f"Bearer {made['token']}"}
+
+    async def full(*_: object) -> None:
+        raise StorageFull("no room")
+
+    monkeypatch.setattr(type(house.store.tokens), "use", full)
+    assert (await program.get("/me")).status == 200
 
 
 async def test_presence_is_set_and_wakes_the_router(house: World, visit: Visit) -> None:

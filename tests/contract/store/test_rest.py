@@ -13,9 +13,11 @@ from models.errors import Conflict, NotFound, Permanent, Temporary
 from models.message import SendResult
 from models.migrations import check, migrate
 from models.store import Store
+from models.store.figures.audits import Asked
 from models.store.ground.blobs import FileBlobs
 from models.store.ground.database import Database
 from models.store.ground.sealing import Vault, seal, unseal
+from models.store.routing.tokens import USED_SECONDS
 from models.tables import metadata
 from tests.contract.store.makers import opened, replied
 from tests.fakes import FakeClock
@@ -194,11 +196,11 @@ async def test_credentials(store: Store, clock: FakeClock) -> None:
     assert await store.agents.forget_credentials() == 0
     assert await store.agents.holder("t", "session") is None, "no browser signs in with it"
     assert await store.agents.holder("t", "token") is not None
-    assert [t["name"] for t in await store.agents.tokens(agent_id)] == ["ci"]
-    await store.agents.revoke_token(agent_id, token)
+    assert [token.name for token in await store.tokens.of(agent_id)] == ["ci"]
+    await store.tokens.revoke(token, agent_id)
     assert await store.agents.holder("t", "token") is None
     with pytest.raises(NotFound):
-        await store.agents.revoke_token(agent_id, token)
+        await store.tokens.revoke(token, agent_id)
 
 
 async def test_who_was_known_by_a_password_that_is_another_by_now_is_let_in_no_more(
@@ -234,8 +236,56 @@ async def test_a_token_may_do_less_than_its_owner_and_never_more(store: Store) -
     await store.agents.change(agent_id, None, role=Role.AGENT)
     found = [await held(name) for name, _, _ in kept]
     assert found == [(Role.AGENT, False), (Role.AGENT, False), (Role.AGENT, True)]
-    listed = await store.agents.tokens(agent_id)
-    assert {(t["name"], t["role"], t["read_only"]) for t in listed} == set(kept)
+    listed = await store.tokens.of(agent_id)
+    assert {(token.name, token.role, token.read_only) for token in listed} == set(kept)
+    assert {token.may for token in listed} == {Role.AGENT}
+
+
+async def test_the_use_of_a_token_is_noted_once_a_minute(store: Store, clock: FakeClock) -> None:
+    agent_id = await store.agents.add("li", "李雷", Role.AGENT, "h", {})
+    await store.agents.grant(agent_id, "token", "t", 3600.0, "ci")
+
+    async def noted() -> float | None:
+        holder = await store.agents.holder("t", "token")
+        assert holder
+        await store.tokens.use(holder)
+        (token,) = await store.tokens.of(agent_id)
+        return token.last_used_at
+
+    (token,) = await store.tokens.of(agent_id)
+    assert token.last_used_at is None
+    early = await store.agents.holder("t", "token")
+    assert early
+    first = clock()
+    assert await noted() == first
+    clock.pass_(USED_SECONDS - 1)
+    assert await noted() == first
+    await store.tokens.use(early)  # which was asked before the first one had been noted
+    (token,) = await store.tokens.of(agent_id)
+    assert token.last_used_at == first
+    clock.pass_(1)
+    assert await noted() == first + USED_SECONDS
+
+
+async def test_everybodys_tokens_are_those_that_hold(store: Store, clock: FakeClock) -> None:
+    wang = await store.agents.add("wang", "王芳", Role.ADMIN, "h", {})
+    li = await store.agents.add("li", "李雷", Role.AGENT, "h", {})
+    for owner, name, seconds in ((wang, "crm", 3600.0), (li, "ci", 3600.0), (li, "old", 60.0)):
+        await store.agents.grant(owner, "token", name, seconds, name)
+    await store.agents.grant(wang, "session", "s", 3600.0)
+    clock.pass_(61)
+    found = [(token.owner_name, token.name) for token in await store.tokens.all()]
+    assert found == [("李雷", "ci"), ("王芳", "crm")]
+    crm = next(token.id for token in await store.tokens.all() if token.name == "crm")
+    with pytest.raises(NotFound):
+        await store.tokens.revoke(crm, li)
+    with pytest.raises(NotFound):
+        await store.tokens.revoke("nothing", wang, only_own=False)
+    await store.tokens.revoke(crm, li, only_own=False)
+    assert await store.agents.holder("crm", "token") is None
+    deed = (await store.audits.page(Asked(action="token.revoke"), limit=1))[0]
+    assert (deed.agent_id, deed.subject) == (li, crm)
+    assert deed.detail == {"name": "crm", "owner": wang}
 
 
 async def test_the_disabled_are_nobody(store: Store, clock: FakeClock) -> None:
