@@ -181,6 +181,26 @@ class ClassifierMonitor(Protocol):
         """What the challenger in shadow has said, and where it disagrees; None: there is none."""
 
 
+class WebhookTrial(Protocol):
+    """What was answered to what is no event.
+
+    ``status`` is None where nobody answered, ``error`` empty for a 2xx, ``said`` the first bytes
+    of the answer, ``seconds`` how long it took.
+    """
+
+    @property
+    def status(self) -> int | None: ...
+
+    @property
+    def error(self) -> str: ...
+
+    @property
+    def seconds(self) -> float: ...
+
+    @property
+    def said(self) -> str: ...
+
+
 class Suggest(Protocol):
     """Canned answers and resolved tickets that are like a ticket, as JSON, best first.
 
@@ -238,6 +258,7 @@ class DeskServices:
     ``spans``: key information in a text.
     ``suggest``: answers by example.
     ``watch``: what is seen of the classifier at work.
+    ``try_webhook``: sends what is no event to a URL, signed with a secret, as events are.
     ``texts``: what customers get by themselves where nothing else was published, by name
     and language.
     ``plan``: when customers are called back.
@@ -258,6 +279,7 @@ class DeskServices:
     spans: FindSpans
     preview: Callable[[bytes, str], Awaitable[bytes | None]]
     watch: ClassifierMonitor
+    try_webhook: Callable[[str, bytes], Awaitable[WebhookTrial]]
     delivery_problem: Callable[[str], str | None]
     doubt: Callable[[str, str], str | None]
     ending: Callable[[str], str]

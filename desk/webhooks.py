@@ -82,6 +82,23 @@ async def change(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
+async def attempt(request: web.Request) -> web.Response:
+    """Sends what is no event, stopped or not, and tells what was answered; owed events stay so."""
+    person, services = who(request, Role.ADMIN), request.app[SERVICES]
+    webhook_id = request.match_info["webhook"]
+    url, secret = await services.store.webhooks.addressee(webhook_id)
+    trial = await services.try_webhook(url, secret)
+    outcome = trial.error or f"HTTP {trial.status}"
+    await services.store.webhooks.tried(webhook_id, person.id, outcome)
+    answer = {
+        "status": trial.status,
+        "error": trial.error,
+        "seconds": round(trial.seconds, 3),
+        "said": trial.said,
+    }
+    return web.json_response(answer)
+
+
 async def delete(request: web.Request) -> web.Response:
     """Whatever it is still owed goes with it, and the answer says how much that was."""
     person = who(request, Role.ADMIN)
@@ -131,4 +148,5 @@ def routes() -> list[web.RouteDef]:
         web.delete(one, delete),
         web.get(f"{one}/events", log),
         web.post(f"{one}/redeliver", redeliver),
+        web.post(f"{one}/test", attempt),
     ]

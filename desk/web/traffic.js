@@ -14,7 +14,7 @@ const REPLAYED = 100; // that it takes at once
 /** The page; it is read again after each thing that is done in it. */
 export function makeTraffic(desk) {
   const page = h("main.bundles", { tabindex: "-1" });
-  const look = { parked: AT_ONCE, state: "trouble", shown: AT_ONCE, hook: null, events: "failed", eventsShown: AT_ONCE };
+  const look = { parked: AT_ONCE, state: "trouble", shown: AT_ONCE, hook: null, tests: {}, events: "failed", eventsShown: AT_ONCE };
   const opened = new Set(); // deliveries whose attempts are shown
   let left = false;
 

@@ -1,5 +1,5 @@
 // Systems outside that are told of events, for admins: where, what of, what was refused, and telling again.
-import { ask, countdown, h, moment, notice, now, once, say, t } from "./dom.js";
+import { ask, countdown, h, moment, notice, now, once, say, speak, t } from "./dom.js";
 import { call, make } from "./door.js";
 import { entry } from "./panes.js";
 
@@ -32,10 +32,35 @@ function item(hook, kinds, events, tools) {
     [h("p.card-labels", null, names.length ? names : h("span.chip", null, t("webhooks.everything"))),
       h("p.small", null, t("webhooks.counts", hook), hook.failures > 0 && ` · ${t("webhooks.failures", hook)}`, " · ", t("webhooks.since"), " ", moment(hook.created_at))],
     [h("button.quiet", { type: "button", "data-log": hook.id, "aria-expanded": String(open), onclick: () => { Object.assign(look, { hook: open ? null : hook.id, eventsShown: AT_ONCE }); act(() => {}); } }, t("webhooks.log")),
+      h("button.quiet", { type: "button", "data-test": hook.id, onclick: once((event) => test(hook, event.currentTarget, tools)) }, t("webhooks.test")),
       hook.failed > 0 && h("button.quiet", { type: "button", "data-again": hook.id, onclick: once(() => again(hook, act)) }, t("webhooks.again.all")),
       h("button.quiet", { type: "button", "data-stop": hook.id, onclick: once(() => change(!hook.disabled)) }, t(hook.disabled ? "webhooks.start" : "webhooks.stop")),
       h("button.link.danger", { type: "button", "data-delete": hook.id, onclick: once(() => act(() => remove(hook))) }, t("webhooks.delete"))],
-    open && events && log(hook, kinds, events, tools));
+    [look.tests[hook.id] && outcome(look.tests[hook.id]), open && events && log(hook, kinds, events, tools)]);
+}
+
+/** Sends what is no event. The button is held: it may take ten seconds until nobody has answered. */
+function test(hook, button, { act, look }) {
+  return act(async () => {
+    button.setAttribute("aria-busy", "true");
+    try {
+      look.tests[hook.id] = { at: now(), ...await call("POST", `/webhooks/${hook.id}/test`) };
+    } finally {
+      button.removeAttribute("aria-busy");
+    }
+    speak(told(look.tests[hook.id]));
+  });
+}
+
+function told({ status, error, seconds }) {
+  const took = t("webhooks.test.took", { seconds: seconds.toFixed(2) });
+  return `${error ? t("webhooks.test.bad", { why: why(error) }) : t("webhooks.test.good", { status })} · ${took}`;
+}
+
+function outcome(result) {
+  return h(`div.flag.hook-test${result.error ? ".bad" : ".fine"}`, null,
+    h("p", null, moment(result.at), " ", told(result)),
+    result.said.trim() && h("details", { open: result.error !== "" }, h("summary.small", null, t("webhooks.test.said")), h("pre.full", null, result.said)));
 }
 
 /** What a kind of event tells, without what is in brackets; an unknown one by its name. */

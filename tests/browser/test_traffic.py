@@ -7,9 +7,10 @@ from models.agent import Role
 from models.event_tail import EVENTS
 from models.message import SendResult
 from models.store.effects.webhooks import Attempt
-from tests.browser.kit import pictured, sign_in
+from tests.browser.kit import nothing_pale, pictured, sign_in
 from tests.contract.desk.makers import answered, many_parked, parked_envelope
 from tests.contract.desk.world import World
+from tests.receiver import Receiver
 
 
 async def test_what_was_parked_says_why_and_is_replayed(
@@ -180,6 +181,36 @@ async def test_a_webhook_is_added_looked_at_and_stopped(
     await expect(page.locator(".notice").last).to_contain_text("1 due and 0 failed")
     await expect(panel).to_contain_text("No webhook yet")
     assert await house.store.webhooks.all() == []
+
+
+async def test_a_webhook_is_sent_a_test_and_the_page_says_what_was_answered(
+    page: Page, url: str, house: World
+) -> None:
+    await house.person("root", Role.ADMIN)
+    async with Receiver() as receiver:
+        receiver.secret = "s" * 32
+        receiver.answers, receiver.says = ["ok", "500"], "<b>no such project</b>"
+        await house.store.webhooks.add(receiver.url, (), receiver.secret.encode(), "root")
+        await sign_in(page, url, "root")
+        await page.get_by_role("button", name="收发").click()
+        panel = page.get_by_role("region", name="事件推送")
+        button = panel.get_by_role("button", name="发送测试")
+        await button.press("Enter")
+        await expect(panel.locator(".hook-test")).to_contain_text("测试已送达：对方答复 HTTP 204")
+        await expect(button).to_be_focused()
+        await expect(page.locator("#spoken")).to_contain_text("测试已送达")
+        await button.press("Enter")
+        await expect(panel.locator(".hook-test")).to_contain_text(
+            "测试没有送达：对方答复 HTTP 500"
+        )
+        await expect(panel.locator(".hook-test pre")).to_have_text("<b>no such project</b>")
+        await pictured(page, "webhook-test-zh")
+        await nothing_pale(page)
+    await expect(panel).to_contain_text("未送达 0 个，失败 0 个")
+    await button.click()
+    await expect(panel.locator(".hook-test")).to_contain_text("对方没有应答")
+    await panel.get_by_role("button", name="推送记录").click()
+    await expect(panel.locator(".hook-test")).to_be_visible()
 
 
 async def test_only_admins_have_the_way_there(page: Page, url: str, house: World) -> None:

@@ -1,10 +1,14 @@
 """Notifying outsiders: every event as a signed POST, at least once, in order per ticket."""
 
 import asyncio
+import codecs
+import json
+import secrets
 import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -31,6 +35,12 @@ _LONGEST_SILENCE = 300.0
 
 _ATTEMPTS = 80
 """About three days."""
+
+_TRIAL_KIND = "webhook.test"
+"""Of what is sent only to see whether it arrives: no event, and none is ever of this kind."""
+
+_READ_BYTES = 500
+"""Of the answer to a trial: enough for an error's first sentence."""
 
 
 class OutOfReach(OSError):
@@ -160,22 +170,95 @@ def _pause(attempts: int) -> float:
 
 async def post(http: aiohttp.ClientSession, due: DueEvent) -> tuple[int | None, str]:
     """One signed POST: (status of the answer or None, what was wrong or nothing for a 2xx)."""
-    timestamp, key = str(int(time.time())), f"evt_{due.seq}"
-    headers = {
-        "Content-Type": "application/json",
-        TIMESTAMP: timestamp,
-        KEY: key,
-        SIGNATURE: sign(due.secret, timestamp, key, due.body),
-    }
+    headers = _signed(due.secret, f"evt_{due.seq}", due.body)
     try:
         # A redirect would carry the event to somewhere that nobody has set.
         async with http.post(
             due.url, data=due.body, headers=headers, allow_redirects=False
         ) as reply:
-            taken = 200 <= reply.status < 300
-            return reply.status, "" if taken else f"HTTP {reply.status}"
+            return reply.status, _refusal(reply)
     except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError is an OSError
-        reason = getattr(error, "os_error", None)
-        if isinstance(reason, OutOfReach):
-            return None, str(reason)
-        return None, type(error).__name__
+        return None, _silence(error)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What became of a trial: ``status`` is None where nobody answered.
+
+    ``error`` is empty for a 2xx, ``said`` the first bytes of the answer, ``seconds`` how long
+    it took until those were there.
+    """
+
+    status: int | None
+    error: str
+    seconds: float
+    said: str
+
+
+async def tried(
+    url: str,
+    secret: bytes,
+    allowed: Sequence[Network] = (),
+    patience: float = _ATTEMPT_SECONDS,
+) -> Trial:
+    """Sends what is no event, signed and guarded as events are, and tells what was answered.
+
+    It is in no log and owed to nobody: events neither wait for it nor learn from it.
+    """
+    timeout = aiohttp.ClientTimeout(total=patience)
+    body = _trial_body()
+    # Unpacked answers could be any size; who was not asked for packed ones sends none.
+    headers = _signed(secret, f"test_{secrets.token_hex(8)}", body)
+    headers |= {"Accept-Encoding": "identity"}
+    begun = time.monotonic()
+    async with aiohttp.ClientSession(
+        timeout=timeout, connector=guarded(allowed), auto_decompress=False
+    ) as http:
+        try:
+            async with http.post(url, data=body, headers=headers, allow_redirects=False) as reply:
+                said = await _beginning(reply.content)
+                return Trial(reply.status, _refusal(reply), time.monotonic() - begun, said)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return Trial(None, _silence(error), time.monotonic() - begun, "")
+
+
+def _trial_body() -> bytes:
+    at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    body = {
+        "id": 0,
+        "kind": _TRIAL_KIND,
+        "at": at,
+        "ticket": None,
+        "conversation_id": None,
+        "agent_id": None,
+        "data": {"test": True},
+    }
+    return json.dumps(body).encode()
+
+
+async def _beginning(content: aiohttp.StreamReader) -> str:
+    """The first bytes as text; of a character that is cut off there, nothing."""
+    read = b""
+    while len(read) < _READ_BYTES and (more := await content.read(_READ_BYTES - len(read))):
+        read += more
+    return codecs.getincrementaldecoder("utf-8")("replace").decode(read)
+
+
+def _signed(secret: bytes, key: str, body: bytes) -> dict[str, str]:
+    timestamp = str(int(time.time()))
+    return {
+        "Content-Type": "application/json",
+        TIMESTAMP: timestamp,
+        KEY: key,
+        SIGNATURE: sign(secret, timestamp, key, body),
+    }
+
+
+def _refusal(reply: aiohttp.ClientResponse) -> str:
+    return "" if 200 <= reply.status < 300 else f"HTTP {reply.status}"
+
+
+def _silence(error: Exception) -> str:
+    """Why nobody answered, as it is written down."""
+    reason = getattr(error, "os_error", None)
+    return str(reason) if isinstance(reason, OutOfReach) else type(error).__name__

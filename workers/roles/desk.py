@@ -29,6 +29,7 @@ from workers.assembly.wiring import (
     make_watch,
     opened,
 )
+from workers.effects.webhooks import tried
 from workers.learning.bundle_work import BundleWork
 from workers.learning.suggesting import Suggesting, SuggestOptions
 from workers.messages.deliver import NO_ADDRESS
@@ -77,6 +78,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         waiting=Explaining(base.store, active_rules, known).waiting,
         rules=make_publishing(settings, base.store, active_rules, taxonomy),
         watch=watch,
+        try_webhook=partial(tried, allowed=settings.desk.webhook_networks),
         spans=spans,
         suggest=_suggesting(settings, base).suggest,
         bundle_work=BundleWork(base.store, settings.data_dir / "bundles", taxonomy),

@@ -156,6 +156,24 @@ class Webhooks:
                 raise NotFound(f"no webhook {webhook_id}")
             await tx.audit(by, "webhook.enabled" if enabled else "webhook.disabled", webhook_id)
 
+    async def addressee(self, webhook_id: str) -> tuple[str, bytes]:
+        """Where its events go, and the secret that signs them.
+
+        Raises:
+            NotFound: there is no such webhook.
+        """
+        query = select(webhook.c.url, webhook.c.secret).where(webhook.c.id == webhook_id)
+        async with self._db.read() as conn:
+            row = (await conn.execute(query)).one_or_none()
+        if row is None:
+            raise NotFound(f"no webhook {webhook_id}")
+        return row.url, self._vault.open("webhooks", row.secret)
+
+    async def tried(self, webhook_id: str, by: str, outcome: str) -> None:
+        """Writes down in the audit that somebody sent a trial, and what came of it."""
+        async with self._db.write() as tx:
+            await tx.audit(by, "webhook.tried", webhook_id, outcome=outcome)
+
     async def delete(self, webhook_id: str, by: str) -> tuple[int, int]:
         """Takes a webhook away with its secret, its log, and whatever it is still owed.
 

@@ -1,8 +1,11 @@
 """Webhooks are the admin's: added with a secret that is shown once, stopped, read, sent again."""
 
+import pytest
+
 from models.agent import Role
 from tests.contract.desk.conftest import Visit
 from tests.contract.desk.world import World
+from tests.receiver import Receiver
 
 URL = "https://crm.example/hook"
 
@@ -83,3 +86,70 @@ async def test_nobody_else_sees_them(house: World, visit: Visit) -> None:
     chen = await visit("chen")
     assert (await chen.get("/webhooks")).status == 403
     assert (await chen.post("/webhooks", {"url": URL})).status == 403
+
+
+async def _hook(house: World, receiver: Receiver) -> str:
+    receiver.secret = "s" * 32
+    made, _ = await house.store.webhooks.add(receiver.url, (), receiver.secret.encode(), "root")
+    return made
+
+
+async def test_a_test_is_signed_as_events_are_and_moves_none_of_them(
+    house: World, visit: Visit
+) -> None:
+    await house.person("root", Role.ADMIN)
+    admin = await visit("root")
+    async with Receiver() as receiver:
+        hook = await _hook(house, receiver)
+        await house.ticket()
+        await house.store.webhooks.spread()
+        before = await house.store.webhooks.all()
+        owed = await house.store.webhooks.log(hook)
+        for _ in range(2):
+            answer = await admin.post(f"/webhooks/{hook}/test")
+            assert answer.status == 200
+            assert (answer.json["status"], answer.json["error"]) == (204, "")
+            assert 0 < answer.json["seconds"] < 2
+        first, second = receiver.taken
+        assert receiver.wrong == []
+        assert (first["kind"], first["data"], first["id"]) == ("webhook.test", {"test": True}, 0)
+        assert first.keys() == second.keys() == {
+            "id", "kind", "at", "ticket", "conversation_id", "agent_id", "data",
+        }  # fmt: skip
+    assert await house.store.webhooks.all() == before
+    assert await house.store.webhooks.log(hook) == owed
+    tried = (await admin.get("/audit?action=webhook.tried")).json["entries"]
+    assert [entry["detail"] for entry in tried] == [{"outcome": "HTTP 204"}] * 2
+    assert (await admin.post("/webhooks/nobody/test")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("act", "status", "error"),
+    [("500", 500, "HTTP 500"), ("redirect", 307, "HTTP 307"),
+     ("drop", None, "ServerDisconnectedError"), ("hang", None, "TimeoutError")],
+)  # fmt: skip
+async def test_a_test_tells_what_was_answered_and_its_first_bytes(
+    house: World, visit: Visit, act: str, status: int | None, error: str
+) -> None:
+    await house.person("root", Role.ADMIN)
+    admin = await visit("root")
+    async with Receiver() as receiver:
+        hook = await _hook(house, receiver)
+        receiver.answers, receiver.says = [act], "签" * 200
+        told = (await admin.post(f"/webhooks/{hook}/test")).json
+        assert receiver.taken == []
+    assert (told["status"], told["error"]) == (status, error)
+    assert told["said"] == ("签" * 166 if act == "500" else ""), "500 bytes, and no half character"
+    assert (await house.store.webhooks.all())[0].failures == 0
+
+
+async def test_a_test_does_not_go_inside(house: World, visit: Visit) -> None:
+    """The guard looks at the address that is connected to, as it does for events."""
+    await house.person("root", Role.ADMIN)
+    admin = await visit("root")
+    made, _ = await house.store.webhooks.add("http://10.1.2.3/", (), b"s" * 32, "root")
+    told = (await admin.post(f"/webhooks/{made}/test")).json
+    assert told["status"] is None
+    assert "desk.webhook_networks" in told["error"]
+    await house.person("chen", Role.SUPERVISOR)
+    assert (await (await visit("chen")).post(f"/webhooks/{made}/test")).status == 403
