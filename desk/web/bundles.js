@@ -103,7 +103,7 @@ function rack(known, tools) {
     h("ul.rack", null, known.bundles.map((bundle) => shelf(bundle, known, tools))));
 }
 
-function shelf(bundle, known, { act }) {
+function shelf(bundle, known, { desk, act }) {
   const serves = serving(bundle, known);
   const doubt = doubtOf(bundle, known);
   const refused = doubt === "bundles.promote.against";
@@ -118,7 +118,7 @@ function shelf(bundle, known, { act }) {
     pinned && h("span.tag", null, t("bundles.pinned")),
     h("small", null, moment(bundle.created_at)),
     bundle.dropped_at !== null ? h("small", { title: t("bundles.dropped.text") }, t("bundles.dropped"), " ", moment(bundle.dropped_at)) : serves
-      ? known.bundles.some((other) => other.promoted_at && !serving(other, known)) && h("button.quiet", { type: "button", onclick: () => rollBack(bundle, act) }, t("bundles.rollback"))
+      ? bundle.replaced !== null && h("button.quiet", { type: "button", onclick: () => rollBack(bundle, known, { desk, act }) }, t("bundles.rollback"))
       : [
         h("button.quiet", { type: "button", title: t("bundles.pin.text"), onclick: () => act(() => call("POST", `/bundles/${bundle.id}/${pinned ? "unpin" : "pin"}`)) }, t(pinned ? "bundles.unpin" : "bundles.pin")),
         !shadowed && h("button.quiet", { type: "button", title: t("shadow.text"), onclick: () => act(() => call("POST", `/bundles/${bundle.id}/shadow`), t("shadow.begun")) }, t("shadow.begin")),
@@ -156,12 +156,36 @@ async function promote(bundle, doubt, act) {
   if (form) await act(() => {}, t("bundles.promoted"));
 }
 
-async function rollBack(bundle, act) {
+/** Which one comes back is said before it does, and what is given up or won by it. */
+async function rollBack(bundle, known, { desk, act }) {
+  const back = known.bundles.find((each) => each.id === bundle.replaced);
+  const figures = h("div.back-figures", { "aria-live": "polite" }, h("p.small", null, t("bundles.rollback.comparing")));
+  exchange(bundle, back, known).then(
+    (golden) => anew(figures, exchanged(golden, desk)),
+    (error) => anew(figures, h("p.flag", null, t("bundles.rollback.uncompared", { problem: error.message }))));
   const form = await ask({
-    title: t("bundles.rollback.title"), text: t("bundles.rollback.text"), fields: [why()], submit: t("bundles.rollback"), danger: true,
+    title: t("bundles.rollback.title", { id: back.id.slice(0, SHORT) }), text: t("bundles.rollback.text", { id: bundle.id.slice(0, SHORT) }),
+    fields: [h("p.small", null, t("bundles.rollback.made"), " ", moment(back.created_at), " · ", t("bundles.rollback.served"), " ", moment(back.promoted_at)), figures, why()],
+    submit: t("bundles.rollback"), danger: true,
     send: (said) => call("POST", "/bundles/rollback", { why: said.get("why"), champion: bundle.id }),
   });
   if (form) await act(() => {}, t("bundles.promoted"));
+}
+
+/** Both on the golden set: what the gate found where it compared these two, else compared now. */
+async function exchange(bundle, back, known) {
+  const run = known.retrainings.find((each) => each.bundle_id === bundle.id && each.outcome?.promoted === back.id);
+  return run ? run.outcome.golden : (await call("GET", `/bundles/${back.id}/compare/${bundle.id}`)).facets;
+}
+
+function exchanged(golden, desk) {
+  const row = ([facet, { macro_f1: { champion, challenger, difference } }]) => h("tr", null,
+    h("th", { scope: "row" }, facetName(desk, facet)), h("td", null, percent(challenger)), h("td", null, percent(champion)),
+    h(`td.${difference < 0 ? "good" : difference > 0 ? "bad" : "even"}`, null, points(-difference)));
+  return h("table.duel", null,
+    h("caption.small", null, t("bundles.rollback.figures")),
+    h("thead", null, h("tr", null, ["facet", "now", "back", "difference"].map((name) => h("th", { scope: "col" }, t(`bundles.rollback.${name}`))))),
+    h("tbody", null, Object.entries(golden).map(row)));
 }
 
 // -- champion against challenger ----------------------------------------------------

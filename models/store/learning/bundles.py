@@ -124,9 +124,14 @@ class Bundles:
         return bytes(row.content)
 
     async def cards(self) -> list[dict[str, Any]]:
-        """Every bundle's card and when it was promoted, pinned and dropped, newest first."""
+        """Every bundle's card and when it was promoted, pinned and dropped, newest first.
+
+        ``replaced``: the one that served before it, where a rollback of it leads.
+        """
         b = bundle.c
-        columns = (b.id, b.card, b.created_at, b.promoted_at, b.pinned_at, b.dropped_at)
+        columns = (
+            b.id, b.card, b.created_at, b.promoted_at, b.replaced, b.pinned_at, b.dropped_at,
+        )  # fmt: skip
         query = select(*columns).order_by(b.created_at.desc())
         return await self._db.rows(query)
 

@@ -56,6 +56,8 @@ async def test_promote_and_roll_back_are_audited_with_their_reason(
     assert (await admin.post("/bundles/b2/promote", {"why": "再来"})).status == 409
     assert (await admin.post("/bundles/b9/promote", {"why": "没有"})).status == 404
     assert (await admin.post("/bundles/b1/promote", {"why": " "})).status == 422
+    before = {one["id"]: one["replaced"] for one in (await admin.get("/bundles")).json["bundles"]}
+    assert (before["b2"], before["b1"]) == ("b1", None)
     late = await admin.post("/bundles/rollback", {"why": "投诉多了", "champion": "b1"})
     assert late.status == 409
     assert "已经换过" in str(late.json)
@@ -101,7 +103,7 @@ async def test_two_bundles_are_compared(house: World, visit: Visit) -> None:
         await house.store.bundles.add(name, {}, b"x")
     admin = await visit("root")
     found = (await admin.get("/bundles/b1/compare/b2")).json
-    assert found["facets"] == {"type": {"cases": 0}}
+    assert found["facets"]["type"]["cases"] == 0
     assert (await admin.get("/bundles/b1/compare/b9")).status == 404
 
 

@@ -190,7 +190,8 @@ class Rack:
     async def compare(self, one: str, other: str) -> dict[str, Any]:
         for name in (one, other):
             await self.store.bundles.content(name)
-        return {"type": {"cases": 0}}
+        same = {"champion": 0.81, "challenger": 0.81, "difference": 0.0, "interval": [0.0, 0.0]}
+        return {"type": {"cases": 0, "macro_f1": same}}
 
     async def shadow(self, bundle_id: str, by: str | None) -> None:
         if bundle_id == "broken":
