@@ -198,7 +198,7 @@ export function ask({ title, text, fields = [], submit, danger = false, send, to
     });
     const button = h(danger ? "button.danger" : "button.primary", { type: "submit", value: "yes" }, submit);
     const accuse = (control) => {
-      if (!control?.matches?.("input, textarea, select")) return problem.scrollIntoView({ block: "nearest" });
+      if (!control?.matches?.("input, textarea, select") || control.hidden) return problem.scrollIntoView({ block: "nearest" });
       control.setAttribute("aria-invalid", "true");
       control.setAttribute("aria-describedby", problem.id);
       control.addEventListener("input", () => control.removeAttribute("aria-invalid"), { once: true });

@@ -96,7 +96,8 @@ window.addEventListener("storage", ({ key, newValue }) => {
 });
 
 // What is typed or ticked to confirm something is so anew each time: such fields say data-anew.
-const TYPED = "textarea, select, input:not([type=password], [data-anew])";
+// What only helps with typing has no name.
+const TYPED = ":is(textarea, select, input:not([type=password], [data-anew]))[name]";
 
 /**
  * Keeps what is typed into a form under a name until drop(), and puts back what was left there before;

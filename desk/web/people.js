@@ -2,8 +2,7 @@
 import { anew, ask, h, notice, say, t } from "./dom.js";
 import { call } from "./door.js";
 import { Panes } from "./panes.js";
-
-const SKILL = /^(.+)=([1-5])$/;
+import { skillsField, skillsOf } from "./skills.js";
 
 export async function openPeople(desk) {
   await new People(desk).open();
@@ -59,14 +58,6 @@ class People extends Panes {
 
   fields(one) {
     const input = (name, value, options) => h("label.field", null, t(`people.${name}`), h("input", { name, value, ...options }));
-    const skills = h("textarea.code", {
-      name: "skills", rows: "5", spellcheck: "false",
-      value: Object.entries(one.skills).map(([skill, level]) => `${skill}=${level}`).join("\n"),
-      oninput: () => {
-        const wrong = linesOf(skills.value).find((line) => !SKILL.test(line));
-        skills.setCustomValidity(wrong ? t("people.skills.wrong", { line: wrong }) : "");
-      },
-    });
     return [
       input("name", one.name, { required: true, maxlength: "64" }),
       input("alias", one.alias, { maxlength: "32", placeholder: t("people.alias.none") }),
@@ -74,21 +65,13 @@ class People extends Panes {
       h("label.field", null, t("people.role"), h("select", { name: "role" }, Object.entries(this.desk.state.names.roles).map(([role, words]) =>
         h("option", { value: role, selected: role === one.role }, say(words))))),
       input("capacity", one.capacity, { type: "number", min: "0", max: "100", required: true }),
-      h("label.field", null, t("people.skills.text"), skills),
-      this.picker(skills),
+      skillsField(this.desk, one.skills, this.skills()),
     ];
   }
 
-  /** Adds a line to the skills, of those that tickets ask for: nobody need know how they are spelt. */
-  picker(skills) {
-    const which = h("select", { "aria-label": t("people.skills.which") }, this.desk.state.names.skills.map((skill) => h("option", { value: skill }, this.desk.skillName(skill))));
-    const level = h("select", { "aria-label": t("people.skills.level") }, [1, 2, 3, 4, 5].map((n) => h("option", { value: String(n), selected: n === 3 }, String(n))));
-    const put = () => {
-      const others = linesOf(skills.value).filter((line) => !line.startsWith(`${which.value}=`));
-      skills.value = [...others, `${which.value}=${level.value}`].join("\n");
-      skills.dispatchEvent(new Event("input", { bubbles: true }));
-    };
-    return h("div.row", null, which, level, h("button.quiet", { type: "button", onclick: put }, t("people.skills.put")));
+  /** Every skill that tickets ask for or somebody has: nobody need know how they are spelt. */
+  skills() {
+    return [...new Set([...this.desk.state.names.skills, ...this.people.flatMap((one) => Object.keys(one.skills))])].sort();
   }
 
   async add() {
@@ -160,15 +143,9 @@ class People extends Panes {
   }
 }
 
-function linesOf(text) {
-  return text.split("\n").map((line) => line.trim()).filter(Boolean);
-}
-
-/** What a form says; its lines of skills have been looked at. */
+/** What a form says. */
 function valuesOf(said) {
-  const levels = linesOf(said.get("skills")).map((line) => line.match(SKILL));
-  const skills = Object.fromEntries(levels.map(([, skill, level]) => [skill, Number(level)]));
-  return { name: said.get("name"), alias: said.get("alias"), team: said.get("team"), role: said.get("role"), capacity: Number(said.get("capacity")), skills };
+  return { name: said.get("name"), alias: said.get("alias"), team: said.get("team"), role: said.get("role"), capacity: Number(said.get("capacity")), skills: skillsOf(said.get("skills")) };
 }
 
 function changedIn(values, before) {

@@ -3,7 +3,7 @@
 from playwright.async_api import Page, expect
 
 from models.agent import Role
-from tests.browser.kit import pictured, sign_in
+from tests.browser.kit import nothing_pale, pictured, sign_in
 from tests.contract.desk.world import PASSWORD, World
 
 
@@ -21,17 +21,16 @@ async def test_somebody_is_added_changed_and_leaves(page: Page, url: str, house:
     await form.get_by_label("密码").fill("ten-letters")
     await form.get_by_label("姓名").fill("王芳")
     await form.get_by_label("花名").fill("小王")
-    await form.get_by_label("技能，每行一个").fill("domain:物流=2")
+    skill = form.get_by_role("combobox", name="加技能")
+    await skill.fill("物流")
+    await skill.press("Enter")
+    await form.get_by_label("等级：领域：物流").select_option("2")
     await form.get_by_role("button", name="新建坐席").click()
     await expect(people.locator(".card.current")).to_contain_text("小王")
     await people.locator(f"[data-id='{li}']").click()
     await people.get_by_role("button", name="修改").click()
     form = page.get_by_role("dialog").last
-    await form.get_by_label("技能，每行一个").fill("domain:物流=9")
-    await form.get_by_role("button", name="保存").click()
-    wrong = await form.get_by_label("技能，每行一个").evaluate("box => box.validationMessage")
-    assert "不是“技能=等级" in wrong
-    await form.get_by_label("技能，每行一个").fill("domain:物流=4")
+    await form.get_by_label("等级：领域：物流").select_option("4")
     await form.get_by_label("班组").fill("夜班")
     await house.store.agents.change(li, None, capacity=4)  # by another admin meanwhile
     await form.get_by_role("button", name="保存").click()
@@ -99,10 +98,7 @@ async def test_who_left_is_brought_back_with_a_new_password_and_a_skill(
     await people.get_by_role("button", name="修改").click()
     form = page.get_by_role("dialog").last
     for level in ("5", "2"):
-        await form.get_by_label("要加的技能").select_option("domain:物流")
-        await form.get_by_label("等级", exact=True).select_option(level)
-        await form.get_by_role("button", name="加入").click()
-    await expect(form.get_by_label("技能，每行一个")).to_have_value("domain:物流=2")
+        await form.get_by_label("等级：领域：物流").select_option(level)
     await pictured(page, "people-change-zh")
     await form.get_by_role("button", name="保存").click()
     await expect(people.locator(".rules-detail .chip")).to_contain_text("2")
@@ -118,3 +114,65 @@ async def test_who_left_is_brought_back_with_a_new_password_and_a_skill(
     await page.get_by_label("密码").fill("another long one")
     await page.keyboard.press("Enter")
     await expect(page.locator(".lamp")).to_have_text("已连接")
+
+
+async def test_skills_are_chips_and_their_names_are_completed(
+    page: Page, url: str, house: World
+) -> None:
+    await house.person("admin", Role.ADMIN, name="管理员")
+    li = await house.person("li", name="李雷", skills={"domain:物流": 3})
+    await house.person("wang", name="王芳", skills={"lang:en": 2, "domain:发票": 1})
+    await sign_in(page, url, "admin")
+    await page.locator("nav.ways").get_by_role("button", name="坐席").click()
+    people = page.locator("#people")
+    await people.locator(f"[data-id='{li}']").click()
+    await people.get_by_role("button", name="修改").click()
+    form = page.get_by_role("dialog").last
+    chips = form.get_by_role("list", name="技能").get_by_role("listitem")
+    skill = form.get_by_role("combobox", name="加技能")
+    found = form.get_by_role("listbox", name="加技能").get_by_role("option")
+    # By the name that people know it under, by its key, and what they have is not offered again.
+    await skill.fill("发")
+    await expect(found.first).to_have_text("领域：发票")
+    await skill.fill("lang:")
+    await expect(found.first).to_have_text("语种：英语")
+    await expect(skill).to_have_attribute("aria-activedescendant", "skills-found-0")
+    await pictured(page, "people-skills-zh")
+    await nothing_pale(page)
+    await skill.press("Enter")
+    await expect(chips).to_have_count(2)
+    await expect(skill).to_be_focused()
+    await expect(skill).to_have_value("")
+    await skill.fill("物流")
+    await expect(found).to_have_text(["照写的加入：物流"])
+    # The first press of Escape closes the list alone; what is not added yet is no skill by a slip.
+    await skill.press("Escape")
+    await expect(found).to_have_count(0)
+    await form.get_by_role("button", name="保存").click()
+    assert "还没有加入" in await skill.evaluate("box => box.validationMessage")
+    await skill.fill("")
+    await skill.press("ArrowDown")
+    await expect(found.first).to_have_attribute("aria-selected", "true")
+    await skill.press("ArrowUp")
+    await expect(found.last).to_have_attribute("aria-selected", "true")
+    await skill.press("Escape")
+    await form.get_by_label("等级：语种：英语").select_option("5")
+    await form.get_by_role("button", name="去掉领域：物流").press("Enter")
+    await expect(skill).to_be_focused()
+    # Left by a slip, all of it is there again, but for half a word.
+    await skill.fill("do")
+    await skill.press("Escape")
+    await skill.press("Escape")
+    await people.get_by_role("button", name="修改").click()
+    await expect(form.get_by_role("note")).to_be_visible()
+    await expect(chips).to_have_count(1)
+    await expect(form.get_by_label("等级：语种：英语")).to_have_value("5")
+    await expect(skill).to_have_value("")
+    await skill.fill("domain:唱歌")
+    await skill.press("Enter")
+    await form.get_by_role("button", name="保存").click()
+    await expect(form.get_by_role("alert")).to_contain_text("唱歌")
+    await form.get_by_role("button", name="去掉domain:唱歌").click()
+    await form.get_by_role("button", name="保存").click()
+    await expect(people.locator(".rules-detail .chip")).to_have_text(["语种：英语 5"])
+    assert (await house.store.agents.get(li)).skills == {"lang:en": 5}
