@@ -6,8 +6,9 @@ from typing import Any
 from aiohttp import web
 
 from desk import bodies, queries
-from desk.auth import API, ID, PASSWORDS, Person, in_person, refuse_guessable, who
+from desk.auth import API, ID, Person, in_person, who
 from desk.errors import Refusal
+from desk.passwords import PASSWORDS, refuse_guessable
 from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import colleague_json, person_json
 from models.agent import Presence, Role

@@ -42,6 +42,7 @@ from desk import (
 )
 from desk.bodies import MOST_BYTES
 from desk.errors import add_headers, answer_errors
+from desk.passwords import PASSWORDS, Passwords
 from desk.services import SERVICES, DeskServices
 
 DOORS = (
@@ -87,8 +88,7 @@ def create_app(services: DeskServices) -> web.Application:
     """The desk door, ready to be served on one port."""
     app = web.Application(middlewares=[answer_errors, auth.identify], client_max_size=MOST_BYTES)
     app[SERVICES] = services
-    app[auth.PASSWORDS] = auth.Passwords()
-    app[auth.ATTEMPTS] = auth.Attempts(services.clock)
+    app[PASSWORDS] = Passwords()
     app[push.HUB] = push.Hub(services)
     app[board.BOARD] = board.Board()
     pages.prepare(app)

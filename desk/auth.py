@@ -1,28 +1,23 @@
-"""Who is asking: passwords, sessions, API tokens, and where a browser comes from."""
+"""Who is asking: sessions, API tokens, and where a browser comes from."""
 
-import asyncio
 import contextlib
 import secrets
-from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 
 from desk import bodies
 from desk.errors import Refusal
+from desk.passwords import PASSWORDS, charge, refuse_guessable
 from desk.services import SERVICES, DeskOptions, DeskServices, Words
 from desk.shapes import person_json
 from models.addresses import client_address
-from models.agent import ROLE_NAMES, Agent, Presence, Role, guessable
+from models.agent import ROLE_NAMES, Agent, Presence, Role
 from models.errors import Conflict, Temporary
-from models.ports import Clock
 from models.store.routing.agents import Holder, Kind
+from models.store.routing.attempts import Tried
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -31,29 +26,8 @@ API = "/api/v1/"
 ID = "[0-9A-Za-z-]{1,36}"
 """What an id in a path may look like; anything else is simply not found."""
 
-_T = TypeVar("_T")
-
 CSRF_HEADER = "X-Shouli-Desk"
 """A foreign page cannot send it without a preflight, which this door never answers."""
-
-_MOST_HASHING = 2
-_MOST_WAITING = 32
-_MOST_OF_ONE = 16
-"""argon2id takes 64 MB and a core each: more than this at a time, in all or from one address,
-and we ask to come back.
-"""
-
-_FAILURES = 8
-_WINDOW = 300.0
-"""This many wrong passwords for one login from one address in so many seconds."""
-
-_NOBODY = (
-    "$argon2id$v=19$m=65536,t=3,p=4$aXgknYh4NfKHiTSe+Xmr0Q$"
-    "GrEhOcF+61PhH4wg4in6DfN8rEwPydPxENDUFbDi8zg"
-)
-"""The hash of a random password that nobody has, checked when a login is unknown: its cost
-must be that of a real one, which a test makes sure of.
-"""
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -79,125 +53,6 @@ class Person:
 
 
 PERSON = web.RequestKey("person", Person)
-
-
-def hash_password(password: str) -> str:
-    """argon2id with the parameters of RFC 9106 §4 (low memory). Takes ~50 ms of a core."""
-    return PasswordHasher().hash(password)
-
-
-def refuse_guessable(password: str, login: str) -> None:
-    """Raises ``Refusal`` 422."""
-    if guessable(password, login):
-        words = Words(
-            "这个密码太容易猜：不能全是数字，不能含账号，至少有五种不同的字符。",
-            "This password is guessed too easily: not digits alone, not with the login in it,"
-            " and five different characters at least.",
-        )
-        raise Refusal(422, "invalid_field", words, field="password")
-
-
-class Passwords:
-    """Checks passwords in threads, in the same time whether the login exists or not."""
-
-    def __init__(self) -> None:
-        self._hasher = PasswordHasher()
-        self._turn = asyncio.Semaphore(_MOST_HASHING)
-        self._waiting: Counter[str] = Counter()
-
-    async def check(self, stored: str | None, password: str, address: str) -> bool:
-        """Whether ``password`` is the one that ``stored`` was made of; None is nobody's.
-
-        Raises:
-            Refusal: 503, too many wait, in all or at this ``address``.
-        """
-        matches = await self._threaded(address, self._matches, stored or _NOBODY, password)
-        return matches and stored is not None
-
-    async def hash(self, password: str) -> str:
-        """Raises ``Refusal`` 503 where too many wait."""
-        return await self._threaded("", self._hasher.hash, password)
-
-    async def _threaded(self, address: str, work: Callable[..., _T], *args: str) -> _T:
-        full = self._waiting.total() >= _MOST_WAITING
-        if full or self._waiting[address] >= _MOST_OF_ONE:
-            words = Words(
-                "登录的人太多，请稍后再试。", "Too many people are signing in; wait a moment."
-            )
-            raise Refusal(503, "busy", words, retry_after=5)
-        self._waiting[address] += 1
-        try:
-            async with self._turn:
-                return await asyncio.to_thread(work, *args)
-        finally:
-            self._waiting[address] -= 1
-            if not self._waiting[address]:
-                del self._waiting[address]
-
-    def _matches(self, stored: str, password: str) -> bool:
-        try:
-            return self._hasher.verify(stored, password)
-        except (VerificationError, InvalidHashError):
-            return False
-
-
-class Attempts:
-    """Counts wrong passwords by (login, address), in this process's memory.
-
-    The queue before argon2 bounds how many keys can come up within a window: what it turned
-    away is taken back.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._failures: dict[tuple[str, str], tuple[int, float]] = {}
-        self._look_at = _MANY
-
-    def charge(self, login: str, address: str) -> None:
-        """Counts an attempt before its outcome is known, so that parallel ones count too.
-
-        Raises:
-            Refusal: 429, there were too many.
-        """
-        now = self._clock()
-        count, since = self._failures.get((login, address), (0, now))
-        if now >= since + _WINDOW:
-            count, since = 0, now
-        if count >= _FAILURES:
-            words = Words(
-                "尝试次数过多，请几分钟后再试。", "Too many attempts; wait a few minutes."
-            )
-            raise Refusal(
-                429, "too_many_attempts", words, retry_after=int(since + _WINDOW - now) + 1
-            )
-        if len(self._failures) >= self._look_at:
-            self._forget(now)
-        self._failures[login, address] = (count + 1, since)
-
-    def refund(self, login: str, address: str) -> None:
-        """Takes back an attempt that nobody looked at."""
-        count, since = self._failures.get((login, address), (0, 0.0))
-        if count > 1:
-            self._failures[login, address] = (count - 1, since)
-        else:
-            self.clear(login, address)
-
-    def clear(self, login: str, address: str) -> None:
-        self._failures.pop((login, address), None)
-
-    def _forget(self, now: float) -> None:
-        self._failures = {
-            key: value for key, value in self._failures.items() if now < value[1] + _WINDOW
-        }
-        # Doubled, so that a flood of names does not have all of them looked through for each.
-        self._look_at = max(_MANY, 2 * len(self._failures))
-
-
-_MANY = 10_000
-"""Keys after which those of past windows are dropped."""
-
-PASSWORDS = web.AppKey("passwords", Passwords)
-ATTEMPTS = web.AppKey("attempts", Attempts)
 
 
 def cookie_name(options: DeskOptions) -> str:
@@ -312,17 +167,14 @@ async def _known(request: web.Request, login: str, password: str) -> tuple[Agent
     Raises:
         Refusal: 429 too many attempts, 503 too many people at once.
     """
-    services, attempts = request.app[SERVICES], request.app[ATTEMPTS]
+    services, passwords = request.app[SERVICES], request.app[PASSWORDS]
     forwarded = request.headers.getall("X-Forwarded-For", [])
     address = client_address(request.remote or "", forwarded, services.options.proxies)
-    attempts.charge(login, address)
-    found = await services.store.agents.by_login(login)
-    stored = found[1] if found else None
-    try:
-        right = await request.app[PASSWORDS].check(stored, password, address)
-    except Refusal:
-        attempts.refund(login, address)
-        raise
+    tried = Tried(login, address)
+    async with passwords.place(address):
+        await charge(services.store.attempts, tried)
+        found = await services.store.agents.by_login(login)
+        right = await passwords.check(found[1] if found else None, password)
     if not right or found is None:
         # What was typed as a login may be the password: it is not written down.
         if found is None:
@@ -330,7 +182,7 @@ async def _known(request: web.Request, login: str, password: str) -> tuple[Agent
         else:
             _log.warning("wrong password", peer=address, agent=found[0].id)
         return None
-    attempts.clear(login, address)
+    await services.store.attempts.clear(tried)
     return found
 
 

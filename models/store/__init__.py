@@ -57,6 +57,7 @@ from models.store.privacy.erasure import Erasure
 from models.store.privacy.orphaned_blobs import OrphanedBlobs
 from models.store.privacy.rekeying import Rekeying
 from models.store.routing.agents import Agents
+from models.store.routing.attempts import Attempts
 from models.store.routing.boards import Boards
 from models.store.routing.maintenance import Maintenance
 from models.store.routing.offboarding import Offboarding
@@ -104,6 +105,7 @@ class Store:
     outbound: Outbound
     agents: Agents
     tokens: ApiTokens
+    attempts: Attempts
     events: Events
     leases: Leases
     processes: Processes
@@ -199,6 +201,7 @@ def open_store(
         outbound=Outbound(db, conversations),
         agents=Agents(db),
         tokens=ApiTokens(db),
+        attempts=Attempts(db, vault),
         events=Events(db),
         leases=Leases(db),
         processes=processes,

@@ -3,7 +3,7 @@
 Truth is here; everything else (Redis, sockets, caches) may be thrown away at any moment.
 """
 
-from models.tables.agents import agent, credential
+from models.tables.agents import agent, credential, sign_in_attempt
 from models.tables.canned import canned
 from models.tables.clocks import clock, clock_event
 from models.tables.columns import metadata
@@ -89,6 +89,7 @@ __all__ = [
     "rules_version",
     "search_entry",
     "shadow",
+    "sign_in_attempt",
     "skill_class",
     "stage_time",
     "subtask",

@@ -28,6 +28,14 @@ agent = Table(
     CheckConstraint("used >= 0", name="used"),
 )
 
+sign_in_attempt = Table(
+    "sign_in_attempt",
+    metadata,
+    Column("key", String(64), primary_key=True, comment="HMAC of who is tried, from where."),
+    number("count"),
+    Column("since", Double, nullable=False, index=True, comment="When the first of them came."),
+)
+
 credential = Table(
     "credential",
     metadata,

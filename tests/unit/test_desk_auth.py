@@ -1,4 +1,4 @@
-"""Counting attempts, and whom a cookie is believed from."""
+"""The queue before argon2, and whom a cookie is believed from."""
 
 import asyncio
 import threading
@@ -10,10 +10,7 @@ from aiohttp.test_utils import make_mocked_request
 from argon2 import PasswordHasher
 
 from desk.auth import (
-    _NOBODY,
     PERSON,
-    Attempts,
-    Passwords,
     Person,
     cookie_name,
     in_person,
@@ -21,107 +18,22 @@ from desk.auth import (
     who,
 )
 from desk.errors import Refusal
+from desk.passwords import _NOBODY, Passwords
 from desk.services import SERVICES, DeskOptions
 from models.agent import Agent, Presence, Role, guessable
-from tests.fakes import FakeClock
 
 
-def test_too_many_attempts_wait_for_the_window_to_pass() -> None:
-    clock = FakeClock()
-    attempts = Attempts(clock)
-    for _ in range(8):
-        attempts.charge("li", "10.0.0.1")
-    clock.now += 100
-    with pytest.raises(Refusal) as refused:
-        attempts.charge("li", "10.0.0.1")
-    assert (refused.value.status, refused.value.retry_after) == (429, 201)
-    clock.now += 200
-    attempts.charge("li", "10.0.0.1")
-
-
-@pytest.mark.parametrize(("passed", "status"), [(0, 429), (299.9, 429), (300, None)])
-def test_a_window_is_five_minutes(passed: float, status: int | None) -> None:
-    clock = FakeClock()
-    attempts = Attempts(clock)
-    for _ in range(8):
-        attempts.charge("li", "10.0.0.1")
-        clock.now += passed / 8
-    assert charged(attempts) == status
-    clock.now += 300
-    assert charged(attempts) is None, "it began with the first attempt, not with the last"
-
-
-def charged(attempts: Attempts) -> int | None:
-    try:
-        attempts.charge("li", "10.0.0.1")
-    except Refusal as error:
-        return error.status
-    return None
-
-
-def test_what_nobody_looked_at_is_no_attempt() -> None:
-    """Turned away by the queue before argon2: neither the window nor the count knows of it."""
-    clock = FakeClock()
-    attempts = Attempts(clock)
-    attempts.charge("li", "10.0.0.1")
-    attempts.refund("li", "10.0.0.1")
-    assert not attempts._failures
-    attempts.refund("li", "10.0.0.1")
-    for _ in range(8):
-        attempts.charge("li", "10.0.0.1")
-    clock.now += 10
-    assert charged(attempts) == 429
-    attempts.refund("li", "10.0.0.1")
-    assert [charged(attempts) for _ in range(2)] == [None, 429]
-    clock.now += 290
-    assert charged(attempts) is None, "the window is the same as before"
-
-
-def test_others_are_not_locked_out() -> None:
-    attempts = Attempts(FakeClock())
-    for _ in range(8):
-        attempts.charge("li", "10.0.0.1")
-    attempts.charge("li", "10.0.0.2")
-    attempts.charge("wang", "10.0.0.1")
-
-
-def test_a_right_password_clears_the_count() -> None:
-    attempts = Attempts(FakeClock())
-    for _ in range(20):
-        attempts.charge("li", "10.0.0.1")
-        attempts.clear("li", "10.0.0.1")
-
-
-def test_the_count_forgets_what_is_past() -> None:
-    clock = FakeClock()
-    attempts = Attempts(clock)
-    for number in range(10_000):
-        attempts.charge(f"guess{number}", "10.0.0.1")
-    clock.now += 301
-    attempts.charge("li", "10.0.0.1")
-    assert len(attempts._failures) == 1
-
-
-def test_a_flood_of_names_is_looked_through_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
-    attempts, looks = Attempts(FakeClock()), []
-    forget = attempts._forget
-
-    def spy(now: float) -> None:
-        looks.append(now)
-        forget(now)
-
-    monkeypatch.setattr(attempts, "_forget", spy)
-    for number in range(50_000):
-        attempts.charge(f"guess{number}", "10.0.0.1")
-    assert len(looks) == 3
+async def check(passwords: Passwords, stored: str | None, address: str) -> bool:
+    async with passwords.place(address):
+        return await passwords.check(stored, "x")
 
 
 async def test_one_address_leaves_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
     passwords, let_go = Passwords(), threading.Event()
     monkeypatch.setattr(passwords, "_matches", lambda *_: let_go.wait(10.0))
-    many = [asyncio.create_task(passwords.check(None, "x", "10.0.0.1")) for _ in range(20)]
+    many = [asyncio.create_task(check(passwords, None, "10.0.0.1")) for _ in range(20)]
     await asyncio.sleep(0)
-    other = asyncio.create_task(passwords.check("hash", "x", "10.0.0.2"))
+    other = asyncio.create_task(check(passwords, "hash", "10.0.0.2"))
     await asyncio.sleep(0)
     let_go.set()
     found = await asyncio.gather(*many, return_exceptions=True)
@@ -142,7 +54,7 @@ async def test_the_queue_is_bounded_in_all_and_says_when_to_come_back(
         return waited
 
     monkeypatch.setattr(passwords, "_matches", slowly)
-    many = [asyncio.create_task(passwords.check("hash", "x", f"10.0.0.{n}")) for n in range(33)]
+    many = [asyncio.create_task(check(passwords, "hash", f"10.0.0.{n}")) for n in range(33)]
     await asyncio.sleep(0)
     (refused,) = [one.exception() for one in many if one.done()]
     assert isinstance(refused, Refusal)
@@ -159,8 +71,8 @@ def test_an_unknown_login_costs_as_much_as_a_known_one() -> None:
 async def test_even_who_knew_nobodys_password_is_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     passwords = Passwords()
     monkeypatch.setattr(passwords, "_matches", lambda *_: True)
-    assert not await passwords.check(None, "correct horse", "")
-    assert await passwords.check("a hash", "correct horse", "")
+    assert not await passwords.check(None, "correct horse")
+    assert await passwords.check("a hash", "correct horse")
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def add(
     config: ConfigOption = None,
 ) -> None:
     """新建账号，密码从环境变量 SHOULI_NEW_PASSWORD 读取，否则生成 / Create an account."""
-    from desk.auth import hash_password
+    from desk.passwords import hash_password
 
     # Taken out: it is no setting, and the settings refuse what they do not know.
     given = os.environ.pop("SHOULI_NEW_PASSWORD", "")

@@ -12,7 +12,7 @@ import structlog
 
 from classifier import bundles
 from config.settings import Settings, load_rules, load_taxonomy
-from desk.auth import hash_password
+from desk.passwords import hash_password
 from models.agent import Role
 from models.errors import Conflict, Temporary
 from models.migrations import check, migrate

@@ -249,6 +249,7 @@ class Ticker:
         await self._store.uploads.forget(before)
         await self._store.watching.forget(int(now // 86400.0) - _KEEP_COUNTS_DAYS)
         await self._store.agents.forget_credentials()
+        await self._store.attempts.forget()
         await self._store.processes.forget()
         for bundle_id in await self._store.bundles.drop(self._options.keep):
             _log.info("bundle dropped", bundle=bundle_id)

@@ -11,8 +11,9 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from structlog.testing import capture_logs
 
+from desk import passwords as passwords_module
 from desk.app import create_app
-from desk.auth import Passwords
+from desk.passwords import Passwords
 from desk.services import DeskOptions
 from models import migrations
 from models.agent import Presence, Role
@@ -115,6 +116,32 @@ async def test_guessing_is_slowed_down(house: World, visit: Visit, clock: FakeCl
     assert int(refused.headers["Retry-After"]) > 0
     clock.pass_(301)
     assert (await desk.post("/login", {"login": "li", "password": PASSWORD})).status == 200
+
+
+async def test_another_process_knows_of_the_guesses(
+    house: World, visit: Visit, spec: Spec
+) -> None:
+    await house.person("li")
+    desk = await visit()
+    body = {"login": "li", "password": "x"}
+    async with TestClient(TestServer(create_app(house.services))) as client:
+        other = Desk(client, spec)
+        for each in (desk, other) * 4:
+            assert (await each.post("/login", body)).status == 401
+        for each in (desk, other):
+            assert (await each.post("/login", body)).status == 429
+
+
+async def test_a_flood_that_the_queue_turns_away_is_no_attempt(
+    house: World, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.person("li")
+    desk, body = await visit(), {"login": "li", "password": PASSWORD}
+    monkeypatch.setattr(passwords_module, "_MOST_OF_ONE", 0)
+    for _ in range(9):
+        assert (await desk.post("/login", body)).status == 503
+    monkeypatch.undo()
+    assert (await desk.post("/login", body)).status == 200
 
 
 async def test_without_a_session_nothing_is_shown(visit: Visit) -> None:

@@ -4,7 +4,7 @@ import pytest
 from argon2 import extract_parameters
 from argon2.low_level import Type
 
-from desk.auth import _NOBODY, Passwords, hash_password
+from desk.passwords import _NOBODY, Passwords, hash_password
 
 
 def test_passwords_are_argon2id() -> None:
@@ -24,7 +24,7 @@ async def test_nobodys_password_is_checked_all_the_same(
         return matches(stored, password)
 
     monkeypatch.setattr(passwords, "_matches", spy)
-    assert not await passwords.check(None, "correct horse", "")
+    assert not await passwords.check(None, "correct horse")
     assert checked == [_NOBODY]
-    assert not await passwords.check("not a hash", "correct horse", "")
-    assert await passwords.check(hash_password("correct horse"), "correct horse", "")
+    assert not await passwords.check("not a hash", "correct horse")
+    assert await passwords.check(hash_password("correct horse"), "correct horse")
