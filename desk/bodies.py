@@ -71,6 +71,9 @@ Capacity = Annotated[int, Field(ge=0, le=100)]
 Seq = Annotated[int, Field(ge=0, lt=2**31)]
 """Of a message in its conversation."""
 
+InCopy = Annotated[int, Field(ge=1, lt=2**31)]
+"""Of somebody whom a customer put in copy, in their conversation."""
+
 Month = Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")]
 
 
@@ -136,6 +139,9 @@ class Reply(Body):
     then: Literal["active", "pending", "resolved"] = "active"
     part: Id | None = None
     """In the conversation of this ticket, which was merged into it."""
+
+    cc: Annotated[tuple[InCopy, ...], Field(max_length=20)] = ()
+    """Who gets it besides the customer: numbers from ``cc`` of the ticket."""
 
     seen: Seq | None = None
     """As for ``SetDown``, where ``then`` sets it down."""

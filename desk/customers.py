@@ -13,6 +13,7 @@ from desk.paging import page, told
 from desk.services import SERVICES, Words
 from desk.shapes import Json, customer_json
 from desk.visibility import seen, touched
+from desk.way_back import names_in_copy
 from models.agent import Role
 from models.errors import NotFound
 from models.store.dialogue.customer_links import Link, Person
@@ -91,10 +92,16 @@ async def conversation(request: web.Request) -> web.Response:
     log, next_after = await page(store, wanted, asked.after)
     authors = [entry.identity_id for entry in log if entry.identity_id is not None]
     senders, names = await store.people.senders(authors), await services.store.agents.names()
+    way = await store.conversations.way_back(wanted)
     return web.json_response(
         {
             "messages": await told(
-                log, senders=senders, names=names, waits_because=None, find=services.spans
+                log,
+                senders=senders,
+                names=names,
+                waits_because=None,
+                find=services.spans,
+                in_copy=names_in_copy(way.cc),
             ),
             "next_after": next_after,
         }

@@ -46,6 +46,9 @@ CONFLICTS: Mapping[str, str] = {
         "客户已经自己评价过，以客户的评价为准。"
     ),
     "the customer has written meanwhile; look at it again": "客户刚又发来消息，请看过再操作。",
+    "the customer's last mail names others in copy; look at it again": (
+        "客户最近一封来信的抄送人有变，请看过再发。"
+    ),
     "this ticket is not waiting; look at it again": "这张工单不在等待中，请刷新后再看。",
     "the agent has no free capacity for this ticket": "该坐席未就绪或已满负荷，接不了这张工单。",
     "this answer is being sent, or would be shown twice": (

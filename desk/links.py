@@ -8,6 +8,7 @@ from desk.paging import page, told
 from desk.services import SERVICES, DeskServices
 from desk.shapes import Json
 from desk.visibility import why_unsent
+from desk.way_back import names_in_copy
 from models.errors import NotFound
 from models.store.tickets.handling import Ticket
 from models.store.tickets.merging import Part
@@ -51,6 +52,7 @@ async def _part_json(
     log = (await page(services.store, part.conversation_id)).lines[:_MOST] if elsewhere else []
     ids = [entry.identity_id for entry in log if entry.identity_id is not None]
     senders = await services.store.people.senders(ids)
+    way = await services.store.conversations.way_back(part.conversation_id)
     problem = why_unsent(request, part.channel)
     return {
         "id": part.id,
@@ -58,6 +60,11 @@ async def _part_json(
         "channel": part.channel,
         "elsewhere": elsewhere,
         "messages": await told(
-            log, senders=senders, names=names, waits_because=problem, find=services.spans
+            log,
+            senders=senders,
+            names=names,
+            waits_because=problem,
+            find=services.spans,
+            in_copy=names_in_copy(way.cc),
         ),
     }

@@ -53,10 +53,11 @@ async def told(
     waits_because: str | None,
     find: FindSpans,
     original: str | None = None,
+    in_copy: Mapping[int, str],
 ) -> list[Json]:
     """Lines as the desk shows them, masked in a thread: others are served meanwhile.
 
-    An edit is shown where its message is. ``original``: see ``entry_json``.
+    An edit is shown where its message is. ``original``, ``in_copy``: see ``entry_json``.
     """
 
     def masked() -> list[Json]:
@@ -68,6 +69,7 @@ async def told(
                 waits_because=waits_because,
                 find=find,
                 original=original,
+                in_copy=in_copy,
             )
             for line in lines
             if line.changes_id is None

@@ -28,7 +28,7 @@ from desk.shapes import (
     waits_json,
 )
 from desk.visibility import seen, why_unsent
-from desk.way_back import reply_doubt
+from desk.way_back import cc_json, names_in_copy, reply_doubt
 from models.agent import Role
 from models.masking import masked
 from models.message import Sender
@@ -209,11 +209,13 @@ async def show(request: web.Request) -> web.Response:
                 waits_because=problem,
                 find=services.spans,
                 original=services.ending(ticket.channel),
+                in_copy=names_in_copy(way.cc),
             ),
             "next_after": next_after,
             "delivery_problem": problem,
             "reply_doubt": reply_doubt(services, ticket.channel, way),
             "answers_to": _elsewhere(way.route.address, senders.get(identity)),
+            "cc": cc_json(way),
             "decisions": await _decisions(services, ticket, names),
             "waits": None if waits is None else waits_json(waits),
             "history": history_json(

@@ -1,6 +1,7 @@
 """How things look in JSON: tickets, labels, messages, decisions. Personal data masked."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from desk.masking import FindSpans, keys_of, shown
@@ -263,12 +264,13 @@ def entry_json(
     waits_because: str | None,
     find: FindSpans,
     original: str | None = None,
+    in_copy: Mapping[int, str] = MappingProxyType({}),
     revealed: bool = False,
 ) -> Json:
     """One line of a conversation. ``waits_because`` is said of answers that are queued.
 
     ``original``: the ending of the files that messages of this channel are, as they came; None
-    where they are not handed out.
+    where they are not handed out. ``in_copy``: names of those who get answers, too, by number.
 
     Telephone numbers that ``find`` sees in a customer's words are masked unless ``revealed``.
     """
@@ -294,6 +296,8 @@ def entry_json(
         "auto": entry.auto,
         "quarantined": entry.quarantined,
         "also_to": list(entry.also_to),
+        "in_copy": entry.in_copy,
+        "cc": [in_copy[number] for number in entry.cc if number in in_copy],
         "answers_elsewhere": entry.answers_elsewhere,
         "encrypted": entry.encrypted,
         "earlier": [{"text": v["text"], "at": v["at"]} for v in entry.versions[:-1]],

@@ -79,6 +79,7 @@ async def reply(request: web.Request) -> web.Response:
         asked.files,
         asked.part,
         asked.seen,
+        asked.cc,
     )
     await services.doorbell.ring("deliver")
     if then != TicketState.ACTIVE:

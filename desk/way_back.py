@@ -1,15 +1,41 @@
 """Whether an answer can still arrive: told before it is written."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from desk.services import DeskServices, Words
+from desk.shapes import Json
+from models.masking import masked
 from models.store.dialogue.conversations import WayBack
+from models.store.dialogue.recipients import Copied
 
 _SOON_SECONDS = 7200.0
 """An end that is nearer is worth a word."""
 
 _FEW = 2
+
+
+def cc_json(way: WayBack) -> list[Json]:
+    """Who may get an answer besides the customer, and whether they had the last one.
+
+    Nobody who is written to anyway.
+    """
+    to = way.route.address.lower()
+    return [
+        {"number": one.number, "chosen": one.chosen} | shown_as(one)
+        for one in way.cc
+        if one.current and one.address.lower() != to
+    ]
+
+
+def shown_as(one: Copied) -> Json:
+    """As an agent may know them: the name that the customer has for them says little alone."""
+    return {"name": one.name, "address": masked(one.address)}
+
+
+def names_in_copy(known: Sequence[Copied]) -> dict[int, str]:
+    """By number, for the lines of a conversation."""
+    return {one.number: one.name or masked(one.address) for one in known}
 
 
 def reply_doubt(services: DeskServices, channel: str, way: WayBack) -> str | None:

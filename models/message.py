@@ -105,6 +105,13 @@ class Attachment(_Value):
     inline_cid: str | None = Field(None, description="Content-ID that the HTML refers to.")
 
 
+class Recipient(_Value):
+    """Somebody besides us to whom a message was sent."""
+
+    address: str
+    name: OneLine = ""
+
+
 class ReplyRoute(_Value):
     """Where an answer to this message goes, and how long that road is open."""
 
@@ -140,6 +147,9 @@ class InboundMessage(_Value):
     order_key: str = Field("", description="Sorts messages of one conversation.")
     auto: Literal["none", "auto_reply", "bounce", "list", "self"] = "none"
     reply_route: ReplyRoute | None = None
+    cc: tuple[Recipient, ...] = Field(
+        (), description="Others who may get the answer, too; kept sealed with the conversation."
+    )
     raw_ref: str = Field(description="The envelope that holds the raw bytes.")
     parser_version: int = PARSER_VERSION
     meta: dict[str, Any] = Field(default_factory=dict)
@@ -165,7 +175,8 @@ class OutboundMessage:
 
     ``files`` holds the contents of ``attachments`` by SHA-256, for the attempt to send only.
     ``created_at`` is in seconds since the epoch; ``attempts`` counts this one too. ``choices``
-    are answers that a channel may offer as buttons (see ``ports.OffersChoices``).
+    are answers that a channel may offer as buttons (see ``ports.OffersChoices``). ``cc`` are the
+    addresses of others who get it, too.
     """
 
     id: str
@@ -185,6 +196,7 @@ class OutboundMessage:
     created_at: float = 0.0
     attempts: int = 1
     choices: Sequence[Choice] = ()
+    cc: Sequence[str] = ()
 
     @property
     def automatic(self) -> bool:
@@ -196,7 +208,8 @@ class OutboundMessage:
 class SendResult:
     """What became of one attempt to send.
 
-    ``sent``: handed over (``provider_id`` is the platform's name for it). ``waiting``: the
+    ``sent``: handed over (``provider_id`` is the platform's name for it); ``error`` then says who
+    of ``OutboundMessage.cc`` was refused. ``waiting``: the
     channel's own reader takes it up later. ``retry``: certainly not sent, try again after
     ``retry_after`` seconds. ``failed``: certainly not sent, never will be. ``unknown``: it may
     have been sent; a person decides, nothing is resent blindly.

@@ -121,10 +121,15 @@ def no_automatic_answer(
     wishes = headers.text("x-auto-response-suppress").lower().replace(",", " ").split()
     if _SUPPRESS.intersection(wishes):
         return "suppress"
-    local = sender.partition("@")[0].translate(_WITHOUT_SIGNS)
-    if local in _DAEMONS_PLAIN or any(word in local for word in _NO_REPLY):
+    if is_nobody(sender):
         return "noreply"
     return "" if trust == "verified" else "unverified"
+
+
+def is_nobody(address: str) -> bool:
+    """Whether nobody reads what is sent to this address: a server's own, or “no-reply”."""
+    local = address.lower().partition("@")[0].translate(_WITHOUT_SIGNS)
+    return local in _DAEMONS_PLAIN or any(word in local for word in _NO_REPLY)
 
 
 _NO_REPLY = ("noreply", "donotreply")

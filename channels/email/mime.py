@@ -14,7 +14,7 @@ from typing import Any
 from channels.email import quote, report
 from channels.email.body import Body, derived_id
 from channels.email.forward import with_what_it_hands_on
-from channels.email.guard import automatic_kind, no_automatic_answer
+from channels.email.guard import automatic_kind, is_nobody, no_automatic_answer
 from channels.email.headers import (
     Address,
     Headers,
@@ -32,6 +32,7 @@ from models.message import (
     Envelope,
     InboundMessage,
     Normalized,
+    Recipient,
     ReplyRoute,
     Sender,
     Trust,
@@ -43,8 +44,11 @@ LARGEST_RAW = 64 * 1024 * 1024
 _REFERRED = 10
 """Earlier mails that a mail may go on from, nearest first."""
 
-_RECIPIENTS = 20
+_RECIPIENTS = 21
 """Of each header, that are read."""
+
+_MOST_IN_COPY = 20
+"""A mail to more people is no talk in which each hears the answer."""
 
 _ADDRESS_LIKE = re.compile("\\S[@\uff20\ufe6b]\\S")
 
@@ -55,7 +59,7 @@ class Reader:
     def __init__(self, options: Options, threads: Threads) -> None:
         self._options = options
         self._threads = threads
-        self._own = frozenset(mailbox.address for mailbox in options.mailboxes)
+        self._own = options.own_addresses
 
     def read(self, envelope: Envelope) -> Normalized:
         """The message in an envelope.
@@ -105,8 +109,10 @@ class Reader:
         )
         reply_to, elsewhere = self._way_back(headers, sender.email, trust)
         meta = _meta(headers, own_id, proof, no_auto, cut, body.shortened) | elsewhere
-        if also_to := self._also_to(headers, sender.email, envelope.transport):
-            meta["also_to"] = also_to
+        others, addressed = self._others(headers, sender.email, envelope.transport)
+        if others:
+            meta["also_to"] = [one.name or masked(one.email) for one in others]
+        asked = auto == "none" and trust.level != "failed" and addressed
         if body.is_encrypted(full):
             meta["encrypted"] = True
         if not proof and auto in ("none", "list"):
@@ -139,6 +145,7 @@ class Reader:
             received_at=received,
             auto=auto,
             reply_route=ReplyRoute(adapter="email", address=reply_to) if reply_to else None,
+            cc=_in_copy(others) if asked else (),
             raw_ref=envelope.id,
             meta=meta,
         )
@@ -166,11 +173,13 @@ class Reader:
         others = (one for one in wanted if not {one.lower(), plain_mailbox(one)} & self._own)
         return next(filter(None, others), "")
 
-    def _also_to(self, headers: Headers, sender: str, transport: Mapping[str, Any]) -> list[str]:
-        """Who else has the mail, as an agent may know them: by name, or by a masked address.
+    def _others(
+        self, headers: Headers, sender: str, transport: Mapping[str, Any]
+    ) -> tuple[Sequence[Address], bool]:
+        """Who else has the mail, and whether one of ours is named beside them.
 
-        Where none of ours is named it came by an alias that nobody told us of, as a rule the one
-        in To: then only Cc is read.
+        Where none is it came by an alias that nobody told us of, as a rule the one in To: then
+        only Cc is read.
         """
         to, cc = (addresses(headers, name, _RECIPIENTS) for name in ("to", "cc"))
         ours = {*self._own, *map(str.lower, transport.get("rcpt_tos", ())), sender.lower()}
@@ -180,12 +189,16 @@ class Reader:
         def is_ours(one: Address) -> bool:
             return bool({one.email.lower(), plain_mailbox(one.email)} & ours)
 
-        named = [*to, *cc] if any(map(is_ours, [*to, *cc])) else cc
-        others = {one.email.lower(): one for one in named if one.email and not is_ours(one)}
-        return [
-            masked(one.email) if not one.name or _ADDRESS_LIKE.search(one.name) else one.name
-            for one in others.values()
-        ]
+        addressed = any(map(is_ours, [*to, *cc]))
+        others = {
+            # A name that is another's address would be shown in place of this one.
+            one.email.lower(): one._replace(
+                name="" if _ADDRESS_LIKE.search(one.name) else one.name
+            )
+            for one in ([*to, *cc] if addressed else cc)
+            if one.email and not is_ours(one)
+        }
+        return [*others.values()], addressed
 
     def _as_report(self, root: Part, message: InboundMessage) -> Normalized | None:
         """A bounce of one of our answers: news of that answer, and no message of anybody's."""
@@ -193,7 +206,8 @@ class Reader:
         if found is None:
             return None
         error = f"对方邮件系统退回 / Returned by the recipient's mail system: {found.error}"
-        meta = message.meta | {"state": found.state, "error": error}
+        fates = [one._asdict() for one in found.fates]
+        meta = message.meta | {"state": found.state, "error": error, "fates": fates}
         changes = {"kind": "status", "reply_to_external_id": found.message_id, "meta": meta}
         return Normalized(message.model_copy(update=changes), {})
 
@@ -205,6 +219,14 @@ class Reader:
             recipients += [address.email for address in addresses(headers, name)]
         found = self._threads.find(recipients, references)
         return found or (self._threads.new_key(envelope.account, digest), "")
+
+
+def _in_copy(others: Sequence[Address]) -> tuple[Recipient, ...]:
+    """Of those who also have a person's mail, whom an answer may go to: people, no programs."""
+    if len(others) > _MOST_IN_COPY:
+        return ()
+    people = (one for one in others if not is_nobody(one.email))
+    return tuple(Recipient(address=one.email, name=one.name) for one in people)
 
 
 def _sender(headers: Headers, transport: Mapping[str, Any]) -> Address:

@@ -261,6 +261,14 @@ class Options(_Settings):
     def own_domain(self) -> str:
         return self.domain or self.mailboxes[0].address.rpartition("@")[2]
 
+    @property
+    def own_addresses(self) -> frozenset[str]:
+        """All that is ours, in lower case: also by which name mailboxes elsewhere are read."""
+        named = {mailbox.address for mailbox in self.mailboxes}
+        return frozenset(
+            named | {box.username.lower() for box in self.imap if "@" in box.username}
+        )
+
     def unproven(self, peer: str) -> bool:
         """Whether nobody but us can say who sends what comes from this address."""
         try:

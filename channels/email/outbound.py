@@ -3,18 +3,23 @@
 import html
 import re
 import ssl
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP, Policy
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from channels.email.guard import LOOP_HEADER
 from channels.email.headers import clean_line, clean_text, valid_address
 from channels.email.options import Mailbox, Options, Relay
-from channels.email.thread import Threads
+from channels.email.thread import Threads, plain_mailbox
 from models.errors import Permanent
+from models.masking import masked
 from models.message import Attachment, OutboundMessage, SendResult
+
+if TYPE_CHECKING:
+    import aiosmtplib
 
 RETRY_SECONDS = 300.0
 """Before another attempt after a temporary refusal; RFC 5321 §4.5.4.1 asks for 30 minutes of
@@ -80,6 +85,12 @@ INTERNATIONAL = (
     " SMTPUTF8, else it is marked as failed"
 )
 
+NOT_IN_COPY = "客户的已发出，抄送未发到：{who} / Sent to the customer, but not in copy to: {who}"
+BAD_ADDRESS = "地址无效 bad address"
+
+_GOING_AWAY = 421
+"""RFC 5321 §3.8: said of any command, by a relay that closes."""
+
 _LOGIN_WANTED = 530
 """RFC 4954 §6: said of any command, by a relay that wants to know who we are."""
 
@@ -88,12 +99,30 @@ _SMTPUTF8 = ("SMTPUTF8", "BODY=8BITMIME")
 
 
 class Letter(NamedTuple):
-    """A mail ready to be sent: the envelope's two addresses, and the bytes."""
+    """A mail ready to be sent: the envelope's addresses, and what is in it.
+
+    ``cc`` may go without: to what is no address at all nothing is sent, and it is in ``refused``.
+    """
 
     sender: str
     recipient: str
     message_id: str
-    content: bytes
+    mail: EmailMessage
+    cc: Sequence[str] = ()
+    refused: Sequence[str] = ()
+
+    @property
+    def content(self) -> bytes:
+        """To all of them."""
+        return self.told_to(self.cc)
+
+    def told_to(self, cc: Sequence[str]) -> bytes:
+        """The bytes, in which these are named in copy, and no others."""
+        del self.mail["Cc"]
+        if cc:
+            self.mail["Cc"] = _named(cc)
+        international = not "".join([self.recipient, *cc]).isascii()
+        return self.mail.as_bytes(policy=_POLICY.clone(utf8=international))
 
 
 def write(outbound: OutboundMessage, options: Options, threads: Threads) -> Letter:
@@ -109,7 +138,25 @@ def write(outbound: OutboundMessage, options: Options, threads: Threads) -> Lett
             f" / Account “{outbound.account}” has no mailbox; add it to channels.email.mailboxes",
             code="mail_no_account",
         )
-    return _letter(outbound, options, threads, mailbox, _recipient(outbound.route.address))
+    recipient = _recipient(outbound.route.address)
+    letter = _letter(outbound, options, threads, mailbox, recipient)
+    return _with_copies(letter, outbound.cc, options)
+
+
+def _with_copies(letter: Letter, wanted: Sequence[str], options: Options) -> Letter:
+    """To others as well, each once; not to us, should an address have become ours since."""
+    there = {letter.recipient.lower(), *options.own_addresses}
+    cc, refused = [], []
+    for address in wanted:
+        try:
+            recipient = _recipient(address)
+        except Permanent:
+            refused.append(f"{masked(address)}（{BAD_ADDRESS}）")
+            continue
+        if not {recipient.lower(), plain_mailbox(recipient)} & there:
+            there.add(recipient.lower())
+            cc.append(recipient)
+    return letter._replace(cc=cc, refused=refused)
 
 
 def _recipient(address: str) -> str:
@@ -147,9 +194,9 @@ def _letter(
 ) -> Letter:
     message_id = threads.message_id(outbound, options.own_domain)
     reply_to = threads.reply_address(mailbox.address, outbound.conversation_key)
-    mail = EmailMessage(policy=_POLICY if recipient.isascii() else _POLICY.clone(utf8=True))
+    mail = EmailMessage(policy=_POLICY.clone(utf8=True))
     mail["From"] = Address(clean_line(options.from_name, 100), addr_spec=mailbox.address)
-    mail["To"] = recipient if recipient.isascii() else Address("", *recipient.rsplit("@", 1))
+    mail["To"] = _named([recipient])
     mail["Subject"] = reply_subject(outbound.subject)
     mail["Date"] = datetime.fromtimestamp(outbound.created_at, UTC)
     mail["Message-ID"] = f"<{message_id}>"
@@ -168,7 +215,17 @@ def _letter(
         _attach(mail, file, outbound.files.get(file.sha256 or "", b""))
     # A bounce of an agent's answer comes back into its conversation by the signed address.
     sender = "" if outbound.automatic else reply_to
-    return Letter(sender, recipient, message_id, mail.as_bytes())
+    return Letter(sender, recipient, message_id, mail)
+
+
+def _named(recipients: Sequence[str]) -> str | list[Address]:
+    """What the library writes as it stands: of a string it reads only ASCII."""
+    together = ", ".join(recipients)
+    return (
+        together
+        if together.isascii()
+        else [Address("", *one.rsplit("@", 1)) for one in recipients]
+    )
 
 
 def _signed(text: str, mailbox: Mailbox) -> str:
@@ -262,16 +319,16 @@ async def send(letter: Letter, relay: Relay, own_domain: str, attempt: int) -> S
     step = "connect"
     try:
         await client.connect()
-        international = not letter.recipient.isascii()
-        if international:
-            await client.ehlo()
-            if not client.supports_extension("smtputf8"):
-                return SendResult("failed", None, NO_SMTPUTF8)
+        letter = await _fitting(client, letter)
+        if not letter.recipient.isascii() and not client.supports_extension("smtputf8"):
+            return SendResult("failed", None, NO_SMTPUTF8)
         step = "address"
+        international = not "".join([letter.recipient, *letter.cc]).isascii()
         await client.mail(letter.sender, options=_SMTPUTF8 if international else None)
         await client.rcpt(letter.recipient, encoding="utf-8")
+        cc, refused = await _offer(client, letter)
         step = "data"
-        await client.data(letter.content)
+        await client.data(letter.told_to(cc))
     except aiosmtplib.SMTPResponseException as refusal:
         return _refused(step, refusal.code, refusal.message, pause)
     except (aiosmtplib.SMTPException, OSError) as error:
@@ -282,7 +339,53 @@ async def send(letter: Letter, relay: Relay, own_domain: str, attempt: int) -> S
         return SendResult("retry", None, sentence, pause)
     finally:
         client.close()
-    return SendResult("sent", letter.message_id)
+    return SendResult("sent", letter.message_id, _not_to(refused))
+
+
+async def _fitting(client: "aiosmtplib.SMTP", letter: Letter) -> Letter:
+    """Without those in copy whom this relay cannot be told of."""
+    abroad = [one for one in letter.cc if not one.isascii()]
+    if not abroad and letter.recipient.isascii():
+        return letter
+    await client.ehlo()
+    if client.supports_extension("smtputf8"):
+        return letter
+    without = [f"{masked(one)}（SMTPUTF8）" for one in abroad]
+    kept = [one for one in letter.cc if one.isascii()]
+    return letter._replace(cc=kept, refused=[*letter.refused, *without])
+
+
+async def _offer(client: "aiosmtplib.SMTP", letter: Letter) -> tuple[list[str], list[str]]:
+    """Names those in copy to a relay that has taken the customer: who is taken, who is refused.
+
+    What is refused of them for now is refused: the customer does not wait for it, and a second
+    mail later would come twice to all the others.
+
+    Raises:
+        SMTPResponseException: the relay gives up the whole mail (421), of which nothing went out.
+    """
+    import aiosmtplib
+
+    taken, refused = [], [*letter.refused]
+    for address in letter.cc:
+        try:
+            await client.rcpt(address, encoding="utf-8")
+        except aiosmtplib.SMTPRecipientRefused as refusal:
+            if refusal.code == _GOING_AWAY:
+                raise
+            said = clean_line(f"{refusal.code} {refusal.message}", 100)
+            said = re.sub(re.escape(address), masked(address), said, flags=re.IGNORECASE)
+            refused.append(f"{masked(address)}（{said}）")
+        else:
+            taken.append(address)
+    return taken, refused
+
+
+def _not_to(refused: Sequence[str]) -> str:
+    if not refused:
+        return ""
+    told = "、".join(refused)[:200]
+    return NOT_IN_COPY.format(who=told)
 
 
 def _reason(error: Exception) -> str:

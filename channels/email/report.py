@@ -5,11 +5,11 @@ signed: whoever never got the mail cannot make up a report about it.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from channels.email.charset import decode
-from channels.email.headers import clean_line, clean_text
+from channels.email.headers import clean_line, clean_text, valid_address
 from channels.email.parts import Part
 from channels.email.thread import Threads
 
@@ -42,12 +42,27 @@ _DELAY = re.compile(
 )
 
 
+State = Literal["failed", "delivered", "delayed"]
+
+
+class Fate(NamedTuple):
+    """What became of an answer at one of those who were sent it, and why, in a server's words."""
+
+    address: str
+    state: State
+    error: str
+
+
 class Report(NamedTuple):
-    """The answer (by its Message-ID), what became of it, and why in the server's words."""
+    """The answer (by its Message-ID), what became of it, and why in the server's words.
+
+    ``fates``: of each whom the report names; state and error are the first one's.
+    """
 
     message_id: str
-    state: Literal["failed", "delivered", "delayed"]
+    state: State
     error: str
+    fates: Sequence[Fate] = ()
 
 
 def read(root: Part, threads: Threads) -> Report | None:
@@ -58,7 +73,7 @@ def read(root: Part, threads: Threads) -> Report | None:
         return None
     fields = _fields(parts)
     if fields:
-        return Report(message_id, _state(fields), _why(fields))
+        return Report(message_id, _state(fields), _why(fields), [*_fates(parts)])
     text = "\n".join(_text(part, _HEAD) for part in parts if part.type.main in _READABLE)
     # What is returned below it must not be taken for the server's words.
     text = text[: max(0, text.find(message_id))] or text
@@ -93,12 +108,34 @@ def _fields(parts: list[Part]) -> dict[str, str]:
     fields: dict[str, str] = {}
     for part in parts:
         if part.type.main in _STATUS:
-            for found in _FIELD.finditer(_text(part, _HEAD)):
-                fields.setdefault(found[1].lower(), clean_line(found[2], 300))
+            fields = _read(_text(part, _HEAD)) | fields
     return fields
 
 
-def _state(fields: dict[str, str]) -> Literal["failed", "delivered", "delayed"]:
+def _read(text: str) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for found in _FIELD.finditer(text):
+        fields.setdefault(found[1].lower(), clean_line(found[2], 300))
+    return fields
+
+
+def _fates(parts: list[Part]) -> Iterator[Fate]:
+    """Of each recipient: their fields stand together, between empty lines (RFC 3464 §2.1)."""
+    for part in parts:
+        if part.type.main not in _STATUS:
+            continue
+        for block in _EMPTY_LINE.split(_text(part, _HEAD))[:_MOST_FATES]:
+            fields = _read(block)
+            address = fields.get("final-recipient", "").rpartition(";")[2].strip(" <>")
+            if valid_address(address):
+                yield Fate(address, _state(fields), _why(fields))
+
+
+_EMPTY_LINE = re.compile(r"\n[ \t]*\n")
+_MOST_FATES = 50
+
+
+def _state(fields: dict[str, str]) -> State:
     action = fields.get("action", "").lower()
     if action == "failed" or (not action and fields.get("status", "").startswith("5")):
         return "failed"

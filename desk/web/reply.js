@@ -1,5 +1,5 @@
 // The reply box: an answer, its files, and what becomes of the ticket with it.
-import { h, notice, once, sizeText, t } from "./dom.js";
+import { anew, h, notice, once, sizeText, t } from "./dom.js";
 import { call, newId, put, Refused } from "./door.js";
 import { draftOf, keep } from "./drafts.js";
 import { wayBack } from "./slips.js";
@@ -64,6 +64,39 @@ function makeFiles(ticketId, draft) {
   return { list, button, draw, add, busy: () => under > 0 };
 }
 
+/** Whom the customer put in copy, to be ticked: nobody is written to whom nobody has chosen. */
+function makeCc(draft) {
+  let offered = [];
+  const place = h("fieldset.cc", { hidden: true });
+  const isChosen = (one) => draft.cc?.includes(one.number) ?? one.chosen;
+  const chosen = () => offered.filter(isChosen).map((one) => one.number);
+  const choose = (numbers) => {
+    draft.cc = numbers;
+    keep();
+    draw();
+  };
+  const tick = ({ number }, ticked) => choose(ticked ? [...chosen(), number] : chosen().filter((other) => other !== number));
+  const row = (one) => h("label.check", { title: one.address },
+    h("input", { type: "checkbox", value: one.number, checked: isChosen(one), onchange: (event) => tick(one, event.target.checked) }),
+    h("span.file-name", null, one.name || one.address), one.name && h("small", null, one.address));
+  const draw = () => {
+    place.hidden = !offered.length;
+    const held = place.contains(document.activeElement) && document.activeElement.value;
+    const rest = offered.length > 1 && chosen().length < offered.length;
+    anew(place, [
+      h("legend", null, t("reply.cc")),
+      offered.map(row),
+      rest && h("button.link", { type: "button", onclick: () => choose(offered.map((one) => one.number)) }, t("reply.cc.all")),
+    ]);
+    if (held) place.querySelector(`input[value="${held}"]`)?.focus();
+  };
+  return { place, chosen, draw, show: (cc) => {
+    if (JSON.stringify(cc) === JSON.stringify(offered)) return;
+    offered = cc;
+    draw();
+  } };
+}
+
 /** ``follow``: is called when an answer is stored, so that its writer sees it in the log. */
 export function makeReply(desk, ticketId, follow) {
   const blank = () => ({ text: "", id: newId(), then: "active", files: [] });
@@ -71,6 +104,7 @@ export function makeReply(desk, ticketId, follow) {
     text.value = draft.text;
     then.value = draft.then;
     files.draw();
+    cc.draw();
   });
   const text = h("textarea", {
     id: "reply-text", rows: "3", maxlength: "20000", value: draft.text, placeholder: t(matchMedia("(hover: none) and (pointer: coarse)").matches ? "reply.placeholder.touch" : "reply.placeholder"),
@@ -102,6 +136,7 @@ export function makeReply(desk, ticketId, follow) {
   const send = h("button.primary", { type: "submit", title: "Ctrl+Enter" }, t("reply.send"));
   const finish = h("button.quiet", { type: "button", title: "Ctrl+Shift+Enter", onclick: () => submit("resolved") }, t("reply.finish"));
   const files = makeFiles(ticketId, draft);
+  const cc = makeCc(draft);
   const suggestions = makeSuggestions(desk, ticketId, (said) => {
     text.value = text.value.trim() ? `${text.value.trimEnd()}\n${said}` : said;
     draft.text = text.value;
@@ -117,7 +152,7 @@ export function makeReply(desk, ticketId, follow) {
     await desk.act(async () => {
       const stored = await call("POST", `/tickets/${ticketId}/reply`, {
         text: text.value, client_id: draft.id, then: after, files: draft.files.map((file) => file.id),
-        seen: readUpTo(desk),
+        seen: readUpTo(desk), cc: cc.chosen(),
       }).catch((refused) => {
         if (refused.code !== "conflict" || !refused.message.includes("client_id")) throw refused;
         // What was sent before under this id did arrive, and the log shows it now: this is another answer.
@@ -130,6 +165,7 @@ export function makeReply(desk, ticketId, follow) {
       text.value = "";
       then.value = draft.then;
       files.draw();
+      cc.draw();
       const ended = after === "resolved";
       const told = stored.delivery_problem ? (ended ? "reply.kept.finished" : "reply.kept") : ended ? "reply.finished" : "reply.sent";
       notice(t(told), "good", ended && wayBack(desk, ticketId));
@@ -153,8 +189,10 @@ export function makeReply(desk, ticketId, follow) {
   suggestions.panel,
   h("label.unseen", { htmlFor: "reply-text" }, t("reply.label")),
   text,
+  cc.place,
   files.list,
   h("div.row", null, files.button, suggestions.button,
     h("span.spread", null), then, finish, send));
+  form.draw = (view) => cc.show(view.cc);
   return form;
 }

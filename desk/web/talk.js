@@ -93,7 +93,7 @@ function bubble(desk, { ticket, erased_at: erased }, message) {
     message.auto !== "none" && t(`auto.${message.auto}`),
   ].filter(Boolean);
   const flags = [
-    message.quarantined && t("quarantined"),
+    message.quarantined && t(message.in_copy ? "in.copy" : "quarantined"),
     message.trust === "failed" && t("trust.failed"),
     message.encrypted && t("encrypted"),
     message.answers_elsewhere && t("answers.elsewhere", { address: message.answers_elsewhere }),
@@ -102,6 +102,7 @@ function bubble(desk, { ticket, erased_at: erased }, message) {
     { "data-message": message.id },
     h("div.byline", null, h("strong", null, author), tags.map((tag) => h("span.tag", null, tag)), moment(message.at)),
     message.also_to.length > 0 && h("p.small", null, t("also.to", { names: message.also_to.join(t("also.and")) })),
+    message.cc.length > 0 && h("p.small", null, t("cc.to", { names: message.cc.join(t("also.and")) })),
     flags.map((flag) => h("p.flag", { role: "note" }, flag)),
     erased !== null && !message.text
       ? h("div.bubble.withdrawn", null, t("message.erased"), " ", moment(erased))
@@ -327,6 +328,7 @@ export function makeTalk(desk, ticketId) {
     problem.hidden = !problem.textContent || !view.actions.includes("reply");
     drawBar(bar, desk, view);
     reply.hidden = !view.actions.includes("reply");
+    reply.draw(view);
     drawLog(list, desk, view);
   };
   return pane;

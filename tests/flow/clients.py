@@ -136,8 +136,17 @@ class Relay:
 
     def __init__(self, port: int) -> None:
         self.letters: list[Delivered] = []
+        self.refuses: set[str] = set()
         self.port = port
         self._controller = Controller(self, hostname="127.0.0.1", port=port)
+
+    async def handle_RCPT(  # noqa: N802
+        self, _smtp: Any, _session: Any, envelope: Any, address: str, _options: Any
+    ) -> str:
+        if address in self.refuses:
+            return f"550 5.1.1 <{address}>: no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 ok"
 
     async def handle_DATA(self, _smtp: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
         parsed = BytesParser(EmailMessage, policy=email.policy.default).parsebytes(

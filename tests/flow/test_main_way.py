@@ -84,6 +84,42 @@ async def test_a_complaint_by_mail_from_the_first_250_to_resolved(
         assert all("内部" not in mail.text for mail in relay.to(wang))
 
 
+async def test_an_answer_to_several_of_whom_one_is_refused(system: System, relay: Relay) -> None:
+    """One mail, one delivery; who is in copy answers into the ticket, and is not the customer."""
+    zhao, li, bo = "zhao@firm.example", "li@firm.example", "bo@firm.example"
+    relay.refuses = {bo}
+    async with at_the_desk(system, "lilei") as (lilei,):
+        headers = {"Cc": f"李四 <{li}>, {bo}"}
+        raw = letter(zhao, COMPLAINT, subject="投诉快递", headers=headers)
+        await post_until_stored(system.smtp_port, zhao, raw)
+        ticket = await lilei.mine("the complaint", lambda t: COMPLAINT in texts(t))
+        path = f"tickets/{ticket['ticket']['id']}"
+        body = {"text": "您好，正在查。", "client_id": "answer-0001", "cc": [1, 2]}
+        await lilei.must("POST", f"{path}/reply", body)
+
+        (answer,) = await until("the answer", lambda: relay.to(li))
+        assert (answer.rcpt_tos, answer.message["Cc"]) == ([zhao, li], li)
+        assert [one for one in relay.to(zhao) if "正在查" in one.text] == [answer]
+
+        async def told() -> dict[str, Any] | None:
+            line = (await lilei.ticket(ticket["ticket"]["id"]))["messages"][-1]
+            return line if line["state"] == "sent" else None
+
+        line = await until("what became of it", told)
+        assert line["cc"] == ["李四", "b***@firm.example"]
+        assert "b***@firm.example" in line["error"]
+        assert "550 5.1.1" in line["error"]
+        assert "bo@firm" not in line["error"]
+
+        back = str(answer.message["Reply-To"])
+        again = letter(li, "单号是 SF001。", subject="Re: 投诉快递", to=back, headers={"Cc": zhao})
+        await post_until_stored(system.smtp_port, li, again, to=back)
+        ticket = await lilei.mine("the colleague's mail", lambda t: "SF001" in texts(t))
+        last = ticket["messages"][-1]
+        assert (last["quarantined"], last["in_copy"]) == (True, True)
+        assert [one["chosen"] for one in ticket["cc"]] == [True, True]
+
+
 async def _helped(owner: Agent, helper: Agent, ticket_id: str) -> None:
     """A colleague does a sub-task and writes a note; the ticket stays its owner's."""
     path = f"tickets/{ticket_id}"

@@ -5,16 +5,18 @@ from base64 import b64encode
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from channels.email import EmailChannel, create
 from channels.email.body import Body
 from channels.email.parts import Budget, parse
 from channels.email.thread import Threads
 from models.errors import Permanent
-from tests.unit.letters import SECRET, mail, normalize, read
+from tests.unit.letters import CHANNEL, SECRET, mail, normalize, read
 
 
 def test_every_field_of_an_ordinary_mail() -> None:
@@ -73,6 +75,45 @@ def test_who_else_has_the_mail_is_known_by_name_or_masked() -> None:
     assert alias.meta["also_to"] == ["l***@firm.example"]
     forwarded = mail(To="a@alias.example, li@firm.example", **{"Delivered-To": "a@alias.example"})
     assert read(forwarded).meta["also_to"] == ["l***@firm.example"]
+
+
+def in_copy(raw: bytes, channel: EmailChannel = CHANNEL, **transport: Any) -> list[str]:
+    return [one.address for one in normalize(raw, channel, **transport).message.cc]
+
+
+def test_whom_an_answer_may_go_to_as_well() -> None:
+    """Neither ours, nor the writer, nor programs; of each one mail, whatever its spelling."""
+    everybody = "support@example.com, Z@customer.EXAMPLE, 李四 <Li@firm.example>"
+    raw = mail(To=everybody, Cc="bo@firm.example, LI@firm.example, No-Reply@shop.example")
+    assert in_copy(raw) == ["LI@firm.example", "bo@firm.example"]
+    named = read(mail(To=everybody, Cc='"x@y.example" <bo@firm.example>')).cc
+    assert [one.name for one in named] == ["李四", ""], "an address is no name"
+    support = {"To": "support@example.com"}
+    assert in_copy(mail(**support, Cc="Support+abc@example.com, postmaster@x.example")) == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"To": "service@alias.example"},  # which of them is ours?
+        {"List-Id": "<talk.lists.example>"},
+        {"Auto-Submitted": "auto-replied"},
+        {"From": "a@customer.example, b@customer.example"},
+        {"Cc": ", ".join(f"u{n}@firm.example" for n in range(21))},
+    ],
+    ids=lambda headers: next(iter(headers)),
+)
+def test_of_whose_mail_nobody_gets_a_copy(headers: dict[str, str]) -> None:
+    usual = {"To": "support@example.com", "Cc": "li@firm.example"}
+    assert in_copy(mail(**usual)) == ["li@firm.example"]
+    assert in_copy(mail(**usual | headers)) == []
+
+
+def test_a_mailbox_that_is_read_elsewhere_is_ours() -> None:
+    box = {"host": "imap.163.com", "username": "Service@163.com", "password": "x"}
+    elsewhere = create({"mailboxes": [{"address": "support@example.com"}], "imap": [box]}, SECRET)
+    raw = mail(To="support@example.com", Cc="service@163.com, li@firm.example")
+    assert in_copy(raw, elsewhere) == ["li@firm.example"]
 
 
 def test_reply_to_decides_where_an_answer_goes_but_not_who_wrote() -> None:

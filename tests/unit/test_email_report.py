@@ -107,6 +107,23 @@ def test_what_a_status_means(status: str, state: str) -> None:
     assert reported(dsn(status)).meta["state"] == state
 
 
+def test_each_whom_a_report_names_has_a_fate_of_their_own() -> None:
+    status = (
+        "Action: delivered\nStatus: 2.0.0\n\n"
+        "Final-Recipient: rfc822;<Li@firm.example>\nAction: failed\nStatus: 5.1.1\n"
+        "Diagnostic-Code: smtp; 550 no such user\n \n"
+        "Final-Recipient: rfc822; nobody\nAction: failed\nStatus: 5.0.0"
+    )
+    message = reported(dsn(status))
+    assert message.meta["state"] == "delivered"
+    assert message.meta["fates"] == [
+        {"address": "z@customer.example", "state": "delivered", "error": "2.0.0"},
+        {"address": "Li@firm.example", "state": "failed", "error": "5.1.1 550 no such user"},
+    ]
+    text = f"Could not be delivered.\n\nMessage-ID: <{OURS}>\n"
+    assert reported(mail(text, From="mailer-daemon@x.example")).meta["fates"] == []
+
+
 def test_a_warning_without_fields_is_a_delay() -> None:
     text = f"Your message is delayed, we are still trying.\n\n{returned()}"
     assert reported(mail(text, From="mailer-daemon@x.example")).meta["state"] == "delayed"

@@ -1,15 +1,17 @@
 """The numbered log of a conversation: what both sides said, in the order of its seq."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import structlog
 from sqlalchemy import Select, case, exists, func, or_, select, union, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import storable
 from models.errors import Conflict, NotFound, Permanent
 from models.message import Attachment, Choice, OutboundMessage, ReplyRoute
+from models.store.dialogue.recipients import Copied, addresses, opened
 from models.store.ground.database import Database, Fields, Tx
 from models.store.ground.sealing import Vault, unseal
 from models.tables import conversation, customer, identity, message, outbound, ticket
@@ -24,7 +26,8 @@ class Entry:
 
     ``also_to``: who else has it, by name or masked. ``answers_elsewhere``: the masked address at
     which somebody unproven wants answers, though they write as another. ``encrypted``: it cannot
-    be read without a key that is not ours.
+    be read without a key that is not ours. ``in_copy``: of a stranger whom the customer has put
+    in copy. ``cc``: the numbers of those who get an answer of ours, too.
     ``versions`` are those of an edited message, oldest first, the shown one last: each with
     ``revision``, ``text``, ``attachments`` and ``at``. A withdrawn one has no words left. A line
     with ``changes_id`` only notes that the message of this id was edited or withdrawn.
@@ -44,6 +47,8 @@ class Entry:
     auto: str = "none"
     quarantined: bool = False
     also_to: Sequence[str] = ()
+    in_copy: bool = False
+    cc: Sequence[int] = ()
     answers_elsewhere: str | None = None
     encrypted: bool = False
     envelope_id: str | None = None
@@ -92,11 +97,13 @@ class WayBack:
     """Where answers of a conversation go; ``route.address`` is “” where there is no way.
 
     ``since``: text and number of files of what went there, or is to go, since the customer's
-    last word; read where ``route.quota_left`` counts it.
+    last word; read where ``route.quota_left`` counts it. ``cc``: all whom the customer has ever
+    named, and who of them had the last answer that a person gave.
     """
 
     route: ReplyRoute
     since: Sequence[tuple[str, int]] = ()
+    cc: Sequence[Copied] = ()
 
 
 class Conversations:
@@ -273,10 +280,27 @@ class Conversations:
         async with self._db.read() as conn:
             talk = (await conn.execute(query)).mappings().one()
             route = self._route(talk)
-            if route.quota_left is None:
-                return WayBack(route)
-            rows = (await conn.execute(since)).all()
-        return WayBack(route, [(row.text, len(row.attachments)) for row in rows])
+            rows = [] if route.quota_left is None else (await conn.execute(since)).all()
+            cc = self._cc(talk)
+            chosen = await _chosen(conn, conversation_id) if cc else frozenset()
+        told = [(row.text, len(row.attachments)) for row in rows]
+        return WayBack(route, told, [replace(one, chosen=one.number in chosen) for one in cc])
+
+    async def copied(
+        self, conn: AsyncConnection, conversation_ids: Collection[str]
+    ) -> dict[str, list[Copied]]:
+        """Whom the customer of each conversation has ever put in copy."""
+        query = _with_key().where(conversation.c.id.in_(conversation_ids))
+        rows = (await conn.execute(query)).mappings()
+        return {row["id"]: self._cc(row) for row in rows}
+
+    async def addressed(
+        self, conn: AsyncConnection, conversation_id: str, cc: Collection[int]
+    ) -> tuple[str, list[str]]:
+        """Where an answer goes: to the customer (“” if nowhere), and to those of these numbers."""
+        query = _with_key().where(conversation.c.id == conversation_id)
+        talk = (await conn.execute(query)).mappings().one()
+        return self._route(talk).address, addresses(self._cc(talk), cc)
 
     async def load_outbound(self, tx: Tx, rows: Sequence[Fields]) -> list[OutboundMessage]:
         """Rows of the outbound table as messages for a channel's voice.
@@ -306,7 +330,12 @@ class Conversations:
             created_at=row["created_at"],
             attempts=row["attempts"],
             choices=tuple(Choice.model_validate(one) for one in row["choices"] or ()),
+            cc=addresses(self._cc(talk), row["cc"]) if row["cc"] else (),
         )
+
+    def _cc(self, talk: Fields) -> list[Copied]:
+        key = talk["wrapped"] and talk["cc"] and self._vault.unwrap(talk["wrapped"])
+        return opened(key, talk["cc"])
 
     def _route(self, talk: Fields) -> ReplyRoute:
         nowhere = ReplyRoute(adapter=talk["channel"], address="")
@@ -319,6 +348,18 @@ class Conversations:
             # One that does not open must not keep all the others from being sent.
             _log.exception("reply route unreadable", conversation=talk["id"])
             return nowhere
+
+
+async def _chosen(conn: AsyncConnection, conversation_id: str) -> frozenset[int]:
+    """Who had the last answer that a person gave, besides the customer."""
+    o = outbound.c
+    query = (
+        select(o.cc)
+        .where(o.conversation_id == conversation_id, o.kind == "reply")
+        .order_by(o.seq.desc())
+        .limit(1)
+    )
+    return frozenset((await conn.execute(query)).scalar_one_or_none() or ())
 
 
 def _with_key() -> Select[Any]:
@@ -346,6 +387,7 @@ def _theirs(row: Fields) -> Entry:
         auto=row["auto"],
         quarantined=row["quarantined"],
         also_to=row["meta"].get("also_to", ()),
+        in_copy=row["meta"].get("in_copy", False),
         answers_elsewhere=row["meta"].get("answers_elsewhere"),
         encrypted=row["meta"].get("encrypted", False),
         envelope_id=row["envelope_id"],
@@ -372,6 +414,7 @@ def _ours(row: Fields) -> Entry:
         error=row["error"],
         template=row["template"],
         choices=row["choices"] or (),
+        cc=row["cc"] or (),
     )
 
 
@@ -410,14 +453,16 @@ async def append(
     attachments: Sequence[Attachment] = (),
     template: str | None = None,
     choices: Sequence[Choice] = (),
+    cc: Sequence[int] = (),
 ) -> tuple[str, bool]:
     """Adds one of our messages to the log; (outbound id, whether it is new).
 
     ``client_id`` makes it idempotent: the same one again changes nothing. ``template`` is what
-    an automatic text was made from, ``choices`` the answers that it offers.
+    an automatic text was made from, ``choices`` the answers that it offers. ``cc`` are numbers of
+    ``Copied``.
 
     Raises:
-        Conflict: the same ``client_id`` was used for another text, ticket or files.
+        Conflict: the same ``client_id`` was used for another text, ticket, files or recipients.
         NotFound: no such conversation.
     """
     c = conversation.c
@@ -428,7 +473,8 @@ async def append(
     if channel is None:
         raise NotFound("no such conversation")
     files = [file.model_dump(mode="json") for file in attachments]
-    if (before := await _said_before(tx, client_id, text, ticket_id, files)) is not None:
+    cc = sorted(set(cc))
+    if (before := await _said_before(tx, client_id, text, ticket_id, files, cc)) is not None:
         return before, False
     bump = update(conversation).where(c.id == conversation_id).values(last_seq=c.last_seq + 1)
     seq = (await tx.conn.execute(bump.returning(c.last_seq))).scalar_one()
@@ -444,6 +490,7 @@ async def append(
         "attachments": files,
         "template": template,
         "choices": [one.model_dump() for one in choices] or None,
+        "cc": cc or None,
         "channel": channel,
         "created_at": tx.now,
     }
@@ -461,14 +508,20 @@ async def append(
 
 
 async def _said_before(
-    tx: Tx, client_id: str, text: str, ticket_id: str | None, files: Sequence[Fields]
+    tx: Tx,
+    client_id: str,
+    text: str,
+    ticket_id: str | None,
+    files: Sequence[Fields],
+    cc: Sequence[int],
 ) -> str | None:
     """The id of the answer that this client made of the same before, if it did."""
     o = outbound.c
-    query = select(o.id, o.text, o.ticket_id, o.attachments).where(o.client_id == client_id)
+    query = select(o.id, o.text, o.ticket_id, o.attachments, o.cc).where(o.client_id == client_id)
     before = (await tx.conn.execute(query)).one_or_none()
     if before is None:
         return None
-    if (before.text, before.ticket_id, before.attachments) != (text, ticket_id, files):
+    same = (before.text, before.ticket_id, before.attachments, before.cc or [])
+    if same != (text, ticket_id, files, cc):
         raise Conflict("this client_id was used for another answer; make a new one")
     return str(before.id)

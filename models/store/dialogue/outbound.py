@@ -6,12 +6,25 @@ from functools import cache
 from typing import Any
 
 import structlog
-from sqlalchemy import Integer, Select, and_, bindparam, exists, func, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import Conflict, NotFound
 from models.message import InboundMessage, OutboundMessage, SendResult
 from models.store.dialogue.conversations import Conversations
+from models.store.dialogue.fates import combined
 from models.store.ground.database import Database, Tx
 from models.tables import delivery, outbound
 
@@ -325,25 +338,56 @@ What is queued again and has arrived after all is not sent a second time.
 """
 
 
-async def settle(tx: Tx, report: InboundMessage) -> bool:
+async def settle(tx: Tx, report: InboundMessage, conversations: Conversations) -> bool:
     """Notes what a message of kind “status” says of one of our answers; True if that is news.
 
     ``reply_to_external_id`` is the answer's ``provider_id`` or our own id of it,
     ``meta["state"]`` is “delivered” or “failed”, ``meta["error"]`` a sentence for the agent.
+    ``meta["fates"]``, where the answer went to several, says it of each address.
     Of an answer that is not ours, and of what a person has decided, nothing is noted.
     """
     o, ref, state = outbound.c, report.reply_to_external_id, str(report.meta.get("state"))
+    named = (o.channel == report.channel) & or_(o.provider_id == ref, o.id == ref)
+    if ref and "fates" in report.meta and await _to_several(tx, named):
+        return await _settle_each(tx, report, named, conversations)
     if not ref or state not in _REPORTED:
         _log.info("status of nothing", channel=report.channel, state=state)
         return False
     error = str(report.meta.get("error") or "")[:500] or None
+    return await _become(tx, named & o.state.in_(_REPORTED[state]), state, error)
+
+
+async def _to_several(tx: Tx, named: ColumnElement[bool]) -> bool:
+    query = select(outbound.c.id).where(named, outbound.c.cc.is_not(None))
+    return (await tx.conn.execute(query)).first() is not None
+
+
+async def _settle_each(
+    tx: Tx, report: InboundMessage, named: ColumnElement[bool], conversations: Conversations
+) -> bool:
+    """As ``settle``, of an answer that went to others as well: what is said of each counts."""
+    o = outbound.c
+    query = select(outbound).where(named, o.cc.is_not(None)).with_for_update(key_share=True)
+    row = (await tx.conn.execute(query)).one()
+    to = await conversations.addressed(tx.conn, row.conversation_id, row.cc)
+    whole, before = str(report.meta.get("state")), (row.state, row.error)
+    state, error = combined(report.meta["fates"], whole, before, *to)
+    this, error = o.id == row.id, error and error[:500]
+    if state == row.state:
+        if error == row.error:
+            return False
+        await tx.conn.execute(update(outbound).where(this).values(error=error))
+        _tell(tx, row, row.id, state, error=error or "")
+        return True
+    reported = _REPORTED["delivered" if state == "delivered" else "failed"]
+    return await _become(tx, this & o.state.in_(reported), state, error)
+
+
+async def _become(tx: Tx, which: ColumnElement[bool], state: str, error: str | None) -> bool:
+    o = outbound.c
     change = (
         update(outbound)
-        .where(
-            o.channel == report.channel,
-            or_(o.provider_id == ref, o.id == ref),
-            o.state.in_(_REPORTED[state]),
-        )
+        .where(which)
         .values(state=state, lease=None, lease_until=None, finished_at=tx.now, error=error)
         .returning(o.id, o.ticket_id, o.conversation_id, o.agent_id)
     )

@@ -9,6 +9,7 @@ from sqlalchemy import select, union_all
 
 from models.ids import ticket_number
 from models.message import InboundMessage
+from models.store.dialogue import recipients
 from models.store.dialogue.incoming import Incoming, Slot, slot
 from models.store.dialogue.people import Known
 from models.store.dialogue.revisions import (
@@ -64,12 +65,13 @@ class Plan:
     def hosts(
         self, fresh: Sequence[Incoming], people: Mapping[tuple[str, str], Known]
     ) -> set[str]:
-        """Identities whose conversations others write in as well: a group, or a channel."""
-        talks = ((self._conversations[slot(i.message)], i) for i in fresh if not i.private)
+        """Identities whose conversations others write in as well: a group, or those in copy."""
+        talks = ((self._conversations[slot(i.message)], i) for i in fresh)
         return {
             str(talk["identity_id"])
             for talk, item in talks
-            if talk["identity_id"]
+            if (talk["cc"] is not None or not item.private)
+            and talk["identity_id"]
             != people[item.message.channel, item.message.sender.external_id].id
         }
 
@@ -143,7 +145,10 @@ class Plan:
         talk["ended_at"] = None
         if not stranger:
             self._answerable(item.message, talk, known)
+            self._note_cc(item.message, talk, known)
         row = self._message_row(item, talk, case, known, stranger)
+        if stranger and self._in_copy(item.message, talk):
+            row["meta"] |= {"in_copy": True}
         self._messages.append(row)
         self._due += due_files(self._tx, row["id"], row)
         if case is not None and case is before and not item.aside:
@@ -317,6 +322,20 @@ class Plan:
         talk["reply_to"] = m.meta.get("message_id", m.external_id)
         talk["references"] = [*talk["references"], talk["reply_to"]][-_REFERENCES:]
 
+    def _note_cc(self, m: InboundMessage, talk: dict[str, Any], known: Known) -> None:
+        """Who may be put in copy: only the customer says so, and what is forged says nothing."""
+        if m.auto == "none" and m.trust.level != "failed" and (m.cc or talk["cc"]):
+            key = self.keys.get(talk["identity_id"], known.key)
+            talk["cc"] = recipients.noted(key, talk["cc"], m.cc)
+
+    def _in_copy(self, m: InboundMessage, talk: Fields) -> bool:
+        """Whether a stranger says that they are one of those whom the customer named."""
+        if m.trust.level == "failed" or not m.sender.email:
+            return False
+        return recipients.in_copy(
+            self.keys.get(talk["identity_id"]), talk["cc"], m.sender.email
+        )
+
     def _message_row(
         self,
         item: Incoming,
@@ -412,7 +431,7 @@ def _asked(item: Incoming, row: Fields, *, joins: bool) -> dict[str, object]:
     return asked | ({"pressing": True} if pressing else {})
 
 
-_TALK = ("route", "reply_to", "references", "last_seq", "ended_at")
+_TALK = ("route", "cc", "reply_to", "references", "last_seq", "ended_at")
 
 _SPOKEN = frozenset({"none", "list"})
 """Kinds of mail by which a conversation goes on: a list or a group hands on what people write."""

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from models.message import InboundMessage
 from models.storable import line
+from models.store.dialogue.conversations import Conversations
 from models.store.dialogue.customer_links import prove
 from models.store.dialogue.incoming import Incoming, slot
 from models.store.dialogue.outbound import settle
@@ -38,10 +39,17 @@ class Threads:
     """Puts messages into conversations and tickets, exactly once."""
 
     def __init__(
-        self, people: People, vault: Vault, zone: ZoneInfo, hold: float, reopen: float
+        self,
+        people: People,
+        conversations: Conversations,
+        vault: Vault,
+        zone: ZoneInfo,
+        hold: float,
+        reopen: float,
     ) -> None:
         """``hold`` and ``reopen`` are seconds: a greeting waits, a resolved ticket reopens."""
         self._people = people
+        self._conversations = conversations
         self._vault = vault
         self._tombstones = Tombstones(vault)
         self._zone = zone
@@ -76,7 +84,7 @@ class Threads:
         await record_calls(tx, record)
         for item in incoming:
             if item.message.kind == "status":
-                await settle(tx, item.message)
+                await settle(tx, item.message, self._conversations)
         kept = await at_home(tx, [_fitting(i) for i in incoming if _kept(i.message)])
         kept = await self._concerning_us(tx, kept)
         kept = await self._tombstones.without(tx, kept)

@@ -9,12 +9,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import Conflict, NotFound
+from models.store.dialogue.conversations import Conversations
 from models.store.dialogue.customer_links import links_of, together
 from models.store.dialogue.people import People
+from models.store.dialogue.recipients import addresses
 from models.store.ground.database import Database, Fields
 from models.store.privacy.erasure_tables import Scope
 from models.tables import (
@@ -50,9 +52,10 @@ class Copy:
 class Copies:
     """Reads only; whoever hands a copy out writes that down (``handed_out``)."""
 
-    def __init__(self, db: Database, people: People) -> None:
+    def __init__(self, db: Database, people: People, conversations: Conversations) -> None:
         self._db = db
         self._people = people
+        self._conversations = conversations
 
     async def of(self, customer_id: str) -> Copy:
         """Of the person that a customer is, in all channels in which they are proven.
@@ -67,7 +70,7 @@ class Copies:
             copy = Copy(await self._db.now())
             who = await _rows(conn, select(*_IDENTITY).where(identity.c.id.in_(scope.identities)))
             copy.tickets = await _tickets(conn, scope)
-            copy.conversations = await _conversations(conn, scope, copy.files)
+            copy.conversations = await self._talks(conn, scope, copy.files)
         senders = await self._people.senders([row["id"] for row in who])
         copy.identities = [
             {name: value for name, value in row.items() if name != "id"}
@@ -76,6 +79,32 @@ class Copies:
             if row["id"] in senders
         ]
         return copy
+
+    async def _talks(
+        self, conn: AsyncConnection, scope: Scope, files: dict[str, str]
+    ) -> list[dict[str, Any]]:
+        """What they said, and what we said to them, in the order in which it was said."""
+        theirs, ours = await _lines(conn, scope)
+        talks = await _rows(conn, _places({row["conversation_id"] for row in [*theirs, *ours]}))
+        named = await self._conversations.copied(
+            conn, {row["conversation_id"] for row in ours if row["cc"]}
+        )
+        lines: dict[str, list[tuple[int, dict[str, Any]]]] = {}
+        for row in theirs:
+            line = row["seq"], _theirs(row, files)
+            lines.setdefault(row["conversation_id"], []).append(line)
+        for row in ours:
+            also = addresses(named.get(row["conversation_id"], ()), row["cc"] or ())
+            line = row["seq"], _ours(row, files, also)
+            lines.setdefault(row["conversation_id"], []).append(line)
+        return [
+            {
+                "channel": talk["channel"],
+                "created_at": talk["created_at"],
+                "lines": [line for _, line in sorted(lines[talk["id"]], key=lambda one: one[0])],
+            }
+            for talk in talks
+        ]
 
     async def handed_out(self, customer_id: str, by: str | None, ticket_id: str) -> None:
         """Writes down who took a copy; None is who has a shell on this machine."""
@@ -170,35 +199,30 @@ def _by_ticket(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]
     return found
 
 
-async def _conversations(
-    conn: AsyncConnection, scope: Scope, files: dict[str, str]
-) -> list[dict[str, Any]]:
-    """What they said, and what we said to them, in the order in which it was said."""
-    m, o, c = message.c, outbound.c, conversation.c
+async def _lines(
+    conn: AsyncConnection, scope: Scope
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What they said, and what we said to them."""
+    m, o = message.c, outbound.c
     own = (
         select(m.conversation_id, m.seq, m.received_at, m.subject, m.text, m.text_full)
         .add_columns(m.attachments, m.versions, m.withdrawn_at)
         .where(m.identity_id.in_(scope.identities), m.changes_id.is_(None))
     )
-    ours = select(o.conversation_id, o.seq, o.created_at, o.text, o.attachments, o.state).where(
+    ours = select(
+        o.conversation_id, o.seq, o.created_at, o.text, o.attachments, o.state, o.cc
+    ).where(
         or_(
             o.ticket_id.in_(scope.tickets),
             o.ticket_id.is_(None) & o.conversation_id.in_(scope.conversations),
         )
     )
-    lines: dict[str, list[tuple[int, dict[str, Any]]]] = {}
-    for row in [*await _rows(conn, own), *await _rows(conn, ours)]:
-        line = _theirs(row, files) if "received_at" in row else _ours(row, files)
-        lines.setdefault(row["conversation_id"], []).append((row["seq"], line))
-    talks = select(c.id, c.channel, c.created_at).where(c.id.in_(lines)).order_by(c.created_at)
-    return [
-        {
-            "channel": talk["channel"],
-            "created_at": talk["created_at"],
-            "lines": [line for _, line in sorted(lines[talk["id"]], key=lambda one: one[0])],
-        }
-        for talk in await _rows(conn, talks)
-    ]
+    return await _rows(conn, own), await _rows(conn, ours)
+
+
+def _places(ids: Collection[str]) -> Select[Any]:
+    c = conversation.c
+    return select(c.id, c.channel, c.created_at).where(c.id.in_(ids)).order_by(c.created_at)
 
 
 def _theirs(row: Fields, files: dict[str, str]) -> dict[str, Any]:
@@ -226,14 +250,15 @@ def _theirs(row: Fields, files: dict[str, str]) -> dict[str, Any]:
     return line
 
 
-def _ours(row: Fields, files: dict[str, str]) -> dict[str, Any]:
-    return {
+def _ours(row: Fields, files: dict[str, str], also: Sequence[str]) -> dict[str, Any]:
+    line = {
         "at": row["created_at"],
         "from": "us",
         "text": row["text"],
         "state": row["state"],
         "files": [_file(one, files) for one in row["attachments"]],
     }
+    return line | ({"cc": also} if also else {})
 
 
 _UNSAFE = str.maketrans(dict.fromkeys('/\\:*?"<>|', "_"))

@@ -154,7 +154,9 @@ async def _hand_over_places(tx: Tx, scope: Scope) -> None:
         await tx.conn.execute(change.values(identity_id=row.identity_id, **_NOWHERE))
 
 
-_NOWHERE: dict[str, Any] = {"subject": "", "route": None, "reply_to": None, "references": []}
+_NOWHERE: dict[str, Any] = {
+    "subject": "", "route": None, "cc": None, "reply_to": None, "references": [],
+}  # fmt: skip
 """Of a conversation: the way back was sealed with the person's key. The next message has one."""
 
 

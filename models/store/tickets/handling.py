@@ -6,7 +6,8 @@ from sqlalchemy import select, update
 
 from models.errors import Conflict, NotFound
 from models.routing import Needs
-from models.store.dialogue.conversations import append
+from models.store.dialogue.conversations import Conversations, append
+from models.store.dialogue.recipients import Copied
 from models.store.dialogue.uploads import uploaded
 from models.store.ground.database import Database, Tx
 from models.store.ground.locks import lock
@@ -37,8 +38,9 @@ _TAKEABLE = frozenset({TicketState.WAITING, TicketState.PENDING, TicketState.SNO
 class Tickets(TicketReading, TicketLabels):
     """Every move asks ``models.ticket.MOVES`` and is refused when it is not in the table."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, conversations: Conversations) -> None:
         super().__init__(db)
+        self._conversations = conversations
 
     async def accept(self, ticket_id: str, agent_id: str) -> None:
         """Takes an offer.
@@ -121,19 +123,22 @@ class Tickets(TicketReading, TicketLabels):
         files: Sequence[str] = (),
         part: str | None = None,
         seen: int | None = None,
+        cc: Sequence[int] = (),
     ) -> str:
         """Appends an answer to the conversation; returns the outbound message's id.
 
         ``then`` is the state that follows: active, pending or resolved. ``files`` are ids of
         the agent's uploads for this ticket. ``part``: in the conversation of this ticket, which
-        was merged into it. ``seen``: what was read before it is set down, as for ``move``. The
-        same ``client_id`` again changes nothing, so a client may retry.
+        was merged into it. ``seen``: what was read before it is set down, as for ``move``. ``cc``:
+        the numbers of those who get it, too (see ``recipients.Copied``). The same ``client_id``
+        again changes nothing, so a client may retry.
 
         Raises:
             NotFound: no such ticket.
             Rejected: a file is not an upload of this agent for this ticket.
-            Conflict: the agent does not have it, there is more to read, or ``client_id`` was
-                used otherwise.
+            Conflict: the agent does not have it, there is more to read, somebody in ``cc`` is
+                none of those whom the customer's last mail named, or ``client_id`` was used
+                otherwise.
         """
         async with self._db.write() as tx:
             conversation_id = await _conversation(tx, ticket_id, part)
@@ -146,7 +151,11 @@ class Tickets(TicketReading, TicketLabels):
                 client_id=client_id,
                 agent_id=agent_id,
                 attachments=await uploaded(tx, ticket_id, agent_id, files),
+                cc=cc,
             )
+            if new and cc:
+                known = await self._conversations.copied(tx.conn, [conversation_id])
+                _check_cc(cc, known[conversation_id])
             if new:
                 row = await owned(tx, ticket_id, agent_id, _HELD)
                 first = row["first_answer_at"] or tx.now
@@ -242,6 +251,11 @@ class Tickets(TicketReading, TicketLabels):
                 raise Conflict("this ticket is not junk")
             await back_in_queue(tx, row, junk=False, label_due=True)
             await tx.audit(agent_id, "ticket.unjunk", ticket_id)
+
+
+def _check_cc(cc: Sequence[int], known: Sequence[Copied]) -> None:
+    if not {one.number for one in known if one.current}.issuperset(cc):
+        raise Conflict("the customer's last mail names others in copy; look at it again")
 
 
 async def _conversation(tx: Tx, ticket_id: str, part: str | None) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from models.agent import Presence, Role
-from models.message import ReplyRoute, Sender
+from models.message import Lane, Recipient, ReplyRoute, Sender
 from models.store import Store
 from models.ticket import TicketState
 from tests.contract.desk.conftest import Visit, say
@@ -653,6 +653,49 @@ async def test_who_else_has_a_mail_is_told(house: World, visit: Visit) -> None:
     ticket = await house.ticket("k1", meta={"also_to": ["李四", "b***@firm.example"]})
     view = (await (await visit("li")).get(f"/tickets/{ticket}")).json
     assert view["messages"][0]["also_to"] == ["李四", "b***@firm.example"]
+
+
+async def test_an_agent_chooses_who_gets_a_copy(house: World, visit: Visit) -> None:
+    """By number, and sees no address whole; nobody is chosen by itself."""
+    me = await house.person("li")
+    cc = (
+        Recipient(address="li@firm.example", name="李四"),
+        Recipient(address="bo@firm.example"),
+        Recipient(address="W@example.com", name="the customer, who gets it anyway"),
+    )
+    ticket = await house.ticket(mail=True, cc=cc)
+    await house.give(ticket, me)
+    desk = await visit("li")
+    view = await desk.get(f"/tickets/{ticket}")
+    assert view.json["cc"] == [
+        {"number": 1, "name": "李四", "address": "l***@firm.example", "chosen": False},
+        {"number": 2, "name": "", "address": "b***@firm.example", "chosen": False},
+    ]
+    assert b"bo@firm" not in view.raw
+    said = {"text": "您好", "client_id": "client-0001", "cc": [1, 2]}
+    assert (await desk.post(f"/tickets/{ticket}/reply", said)).status == 201
+    view = (await desk.get(f"/tickets/{ticket}")).json
+    assert view["messages"][-1]["cc"] == ["李四", "b***@firm.example"]
+    assert [one["chosen"] for one in view["cc"]] == [True, True]
+    stranger = said | {"client_id": "client-0002", "cc": [4]}
+    refused = await desk.post(f"/tickets/{ticket}/reply", stranger)
+    assert (refused.status, refused.json["code"]) == (409, "conflict")
+    for wrong in ([0], ["li@firm.example"], [*range(1, 22)]):
+        refused = await desk.post(f"/tickets/{ticket}/reply", said | {"cc": wrong})
+        assert refused.status == 422
+
+
+async def test_who_is_in_copy_is_shown_as_that(house: World, visit: Visit) -> None:
+    await house.person("li")
+    cc = (Recipient(address="li@firm.example", name="李四"),)
+    ticket = await house.ticket("k1", mail=True, cc=cc)
+    account = {"channel": "email", "account": "help@example.com", "lane": Lane.MAIL}
+    e = makers.envelope("k2", now=await house.store.db.now(), **account)
+    sender = Sender(external_id="li@firm.example", name="李四", email="li@firm.example")
+    await makers.thread(house.store, e, conversation_key="talk-k1", sender=sender)
+    shown = (await (await visit("li")).get(f"/tickets/{ticket}")).json["messages"]
+    told = [(one["quarantined"], one["in_copy"], one["author"]) for one in shown]
+    assert told == [(False, False, "王***"), (True, True, "李***")]
 
 
 async def test_what_was_edited_and_withdrawn_is_shown_as_that(house: World, visit: Visit) -> None:

@@ -20,7 +20,7 @@ KEY = "abcdefghijklmnop"
 
 
 class Relay:
-    """A relay told what to answer to each command; “drop” hangs up instead."""
+    """A relay told what to answer to each command, or verb; “drop” hangs up instead."""
 
     def __init__(self, answers: dict[str, str]) -> None:
         self.answers = {"": "220 relay", "DATA": "354 go", ".": "250 queued", **answers}
@@ -39,7 +39,7 @@ class Relay:
         line = (await reader.readline()).decode().strip()
         self.commands.append(line)
         verb = line.upper().partition(" ")[0]
-        if not line or not await self._answer(writer, verb):
+        if not line or not await self._answer(writer, line if line in self.answers else verb):
             return False
         if verb == "DATA" and self.answers["DATA"].startswith("354"):
             self.mail = (await reader.readuntil(b"\r\n.\r\n"))[:-3]
@@ -132,6 +132,72 @@ async def test_an_automatic_answer_is_from_nobody_and_says_so(relay: Any) -> Non
     assert fake.commands[1] == "MAIL FROM:<>"
     assert fake.parsed["Auto-Submitted"] == "auto-replied"
     assert fake.parsed["X-Shouli-Loop"]
+
+
+LI, BO = "Li@firm.example", "bo@firm.example"
+
+
+def named(fake: Relay) -> list[str]:
+    return [line for line in fake.commands if line.startswith("RCPT")]
+
+
+async def test_one_mail_goes_to_all_of_them(relay: Any) -> None:
+    """Not twice to anybody, nor to an address that has become ours."""
+    fake, sender = await relay()
+    cc = [LI, BO, "LI@firm.example", "Zhang@customer.example", "Support+x@example.com", "no"]
+    result = await sender.send(answer(cc=cc))
+    assert result.state == "sent"
+    assert named(fake) == [
+        "RCPT TO:<zhang@customer.example>", f"RCPT TO:<{LI}>", f"RCPT TO:<{BO}>",
+    ]  # fmt: skip
+    assert (fake.parsed["To"], fake.parsed["Cc"]) == ("zhang@customer.example", f"{LI}, {BO}")
+    assert fake.commands.count("DATA") == 1
+    assert "n***（地址无效" in result.error
+    assert (await sender.send(answer())).error == ""
+    assert fake.parsed["Cc"] is None
+
+
+@pytest.mark.parametrize("code", ["550 <li@FIRM.example> unknown", "450 4.7.1 greylisted"])
+async def test_who_is_refused_in_copy_is_told_and_holds_up_nobody(relay: Any, code: str) -> None:
+    """Sent again for them it would come twice to all the others."""
+    fake, sender = await relay(**{f"RCPT TO:<{LI}>": code})
+    result = await sender.send(answer(cc=[LI, BO]))
+    assert (result.state, result.retry_after) == ("sent", 0.0)
+    assert "L***@firm.example" in result.error
+    assert code[:3] in result.error
+    assert "b***" not in result.error
+    assert "li@firm" not in result.error.lower()
+    assert fake.parsed["Cc"] == BO
+    assert fake.mail
+
+
+@pytest.mark.parametrize(
+    ("answers", "state"),
+    [
+        ({"RCPT TO:<zhang@customer.example>": "550 unknown"}, "failed"),
+        ({"RCPT TO:<zhang@customer.example>": "450 later"}, "retry"),
+        ({f"RCPT TO:<{BO}>": "421 closing"}, "retry"),
+        ({f"RCPT TO:<{BO}>": "drop"}, "retry"),
+        ({"DATA": "554 no"}, "failed"),
+    ],
+)
+async def test_nobody_in_copy_has_what_the_customer_has_not(
+    relay: Any, answers: dict[str, str], state: str
+) -> None:
+    fake, sender = await relay(**answers)
+    assert (await sender.send(answer(cc=[LI, BO]))).state == state
+    assert fake.mail == b""
+
+
+async def test_a_name_abroad_in_copy_needs_a_relay_that_knows_it(relay: Any) -> None:
+    fake, sender = await relay(EHLO="250-relay\r\n250-8BITMIME\r\n250 SMTPUTF8")
+    assert (await sender.send(answer(cc=["用户@firm.example", BO]))).error == ""
+    assert "Cc: 用户@firm.example, bo@firm.example".encode() in fake.mail.splitlines()
+    plain, sender = await relay()
+    result = await sender.send(answer(cc=["用户@firm.example", BO]))
+    assert (result.state, "SMTPUTF8" in result.error) == ("sent", True)
+    assert plain.parsed["Cc"] == BO
+    assert plain.mail.partition(b"\r\n\r\n")[0].isascii()
 
 
 ABROAD = ReplyRoute(adapter="email", address="用户@customer.example")
