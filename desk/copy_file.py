@@ -146,6 +146,8 @@ def _line(line: Mapping[str, Any], when: Any) -> str:
         for one in line["files"]
     )
     text = escape(line.get("text_full", line["text"]))
+    copied = "、".join(escape(address) for address in line.get("cc", ()))
+    who += f" · 抄送 / Cc: {copied}" if copied else ""
     return (
         f"<small>{who} · {when(line['at'])}</small>"
         f'<div class="said{" us" if ours else ""}">{text}{files}</div>'

@@ -332,9 +332,7 @@ class Plan:
         """Whether a stranger says that they are one of those whom the customer named."""
         if m.trust.level == "failed" or not m.sender.email:
             return False
-        return recipients.in_copy(
-            self.keys.get(talk["identity_id"]), talk["cc"], m.sender.email
-        )
+        return recipients.in_copy(self.keys.get(talk["identity_id"]), talk["cc"], m.sender.email)
 
     def _message_row(
         self,

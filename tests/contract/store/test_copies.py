@@ -10,7 +10,7 @@ import pytest
 
 from desk.copy_file import page, write_copy
 from models.errors import Conflict, NotFound
-from models.message import Lane, Sender, Trust
+from models.message import Lane, Recipient, Sender, Trust
 from models.satisfaction import Answer, Score
 from models.store import Store
 from models.store.privacy.copies import Copy
@@ -77,6 +77,19 @@ async def test_all_that_is_theirs_is_in_it(store: Store) -> None:
     assert (ours["from"], ours["text"]) == ("us", f"{NAME}您好，{WORDS}")
     html = archive.read("index.html").decode()
     assert all(word in html for word in (NAME, ADDRESS, WORDS, mine["number"], "已解决"))
+
+
+async def test_whom_they_put_in_copy_is_in_it_where_an_answer_went_there(store: Store) -> None:
+    named = (Recipient(address="li@firm.example"), Recipient(address="bo@firm.example"))
+    ticket_id = await write(store, "1", cc=named)
+    who = await agent(store)
+    assert await store.queue.claim(await decision(store, ticket_id, who), None)
+    await store.tickets.reply(ticket_id, who, "好", "c1", TicketState.ACTIVE, cc=[1])
+    await store.tickets.reply(ticket_id, who, "好", "c2", TicketState.RESOLVED)
+    copy = await of(store, ticket_id)
+    ours = [line for line in lines(copy) if line["from"] == "us"]
+    assert [line.get("cc") for line in ours] == [["li@firm.example"], None]
+    assert page(copy, ZONE).count("li@firm.example") == 1
 
 
 async def test_nothing_of_others_is_in_it(store: Store) -> None:
