@@ -1,13 +1,13 @@
 """Answers go to those in copy as well, where an agent says so. Decision 0031.
 
-Revision 0035, after 0034. A conversation keeps their addresses sealed; an answer has numbers only.
+Revision 0037, after 0036. A conversation keeps their addresses sealed; an answer has numbers only.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0035"
-down_revision = "0034"
+revision = "0037"
+down_revision = "0036"
 branch_labels = None
 depends_on = None
 
