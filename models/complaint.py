@@ -130,6 +130,20 @@ def filing(labels: Labels, department: str, repeat_days: float, text: str = "") 
     return Filing(known, department, text, repeat_days * 86400.0)
 
 
+def doubted(labels: Labels) -> Labels:
+    """A machine's labels for what only machines have written: that it complains is a guess.
+
+    A newsletter may have all the words of a complaint; a complaint has clocks, and nobody closes
+    it in silence. What floors and declared sources say stands: authorities hand complaints on by
+    mail that their programs send.
+    """
+    said = labels.facets.get(FACET)
+    if said is None or said.value != KIND or said.by != "model":
+        return labels
+    guess = said.model_copy(update={"accepted": False})
+    return labels.model_copy(update={"facets": {**labels.facets, FACET: guess}})
+
+
 def standing(labels: Labels) -> Labels:
     """A machine's labels for a ticket whose complaint is filed: its type stays a complaint.
 

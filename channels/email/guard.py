@@ -5,7 +5,7 @@ mail is normalised, so that no later step needs to know headers.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal
 
 from channels.email.headers import Headers, Value
@@ -59,6 +59,11 @@ _RETURNED = re.compile(
 )
 """How mail servers begin the subject of a bounce."""
 
+_DMARC = re.compile(
+    r"report[- ]domain:\s*\S{1,255}\s+submitter:\s*\S{1,255}\s+report-id:", re.IGNORECASE
+)
+"""How the subject of an aggregate report is written (RFC 7489 §7.2.1.1), wherever it begins."""
+
 _DAEMONS = frozenset({"mailer-daemon", "postmaster", "mail-daemon"})
 _BULK = frozenset({"bulk", "list", "junk", "auto_reply"})
 _SUPPRESS = frozenset({"all", "autoreply", "oof", "dr", "rn", "nrn"})
@@ -72,10 +77,11 @@ def automatic_kind(
     *,
     own: Collection[str],
     loop_mark: str,
+    parts: Iterable[Value] = (),
 ) -> tuple[Auto, str]:
     """What kind of machine wrote the mail, and the fact that shows it (“” for a person's).
 
-    ``sender`` and ``own`` are addresses in lower case.
+    ``sender`` and ``own`` are addresses in lower case, ``parts`` the types of all parts.
     """
     if headers.text(LOOP_HEADER.lower()) == loop_mark:
         return "self", "loop"
@@ -83,14 +89,8 @@ def automatic_kind(
         return "self", "own_address"
     if bounce := _bounce(headers, kind, sender, transport):
         return "bounce", bounce
-    if kind.main == "multipart/report":
-        # Of reading, of abuse: a program wrote it, whoever pressed a key (RFC 6522).
-        return "auto_reply", "report"
-    submitted = headers.word("auto-submitted")
-    if submitted and submitted != "no":
-        return "auto_reply", "auto_submitted"
-    if headers.has(*_AUTO_REPLY_FIELDS) or headers.word("precedence") == "auto_reply":
-        return "auto_reply", "precedence"
+    if program := _program(headers, kind, parts):
+        return "auto_reply", program
     if headers.has(*_LIST_FIELDS):
         return "list", "list"
     if _AWAY.match(headers.text("subject")):
@@ -124,6 +124,32 @@ def no_automatic_answer(
     if is_nobody(sender):
         return "noreply"
     return "" if trust == "verified" else "unverified"
+
+
+_LONGEST_SUBJECT = 1000
+
+
+def _program(headers: Headers, kind: Value, parts: Iterable[Value]) -> str:
+    """By what a mail shows that a program wrote it; “” where nothing but words might.
+
+    Of reading, of abuse: a program wrote the report, whoever pressed a key (RFC 6522).
+    """
+    if kind.main == "multipart/report" or _DMARC.search(
+        headers.text("subject")[:_LONGEST_SUBJECT]
+    ):
+        return "report"
+    submitted = headers.word("auto-submitted")
+    if submitted and submitted != "no":
+        return "auto_submitted"
+    if headers.has(*_AUTO_REPLY_FIELDS) or headers.word("precedence") == "auto_reply":
+        return "precedence"
+    return "calendar" if any(map(_answers_invitation, parts)) else ""
+
+
+def _answers_invitation(part: Value) -> bool:
+    """Whether a calendar wrote it for who pressed “accept” (RFC 6047 §2.4); not an invitation."""
+    method = part.parameters.get("method", "").lower()
+    return part.main == "text/calendar" and method == "reply"
 
 
 def is_nobody(address: str) -> bool:

@@ -99,6 +99,7 @@ class Reader:
             envelope.transport,
             own=self._own,
             loop_mark=self._threads.loop_mark(),
+            parts=(part.type for part in root.walk()),
         )
         own_id = next(iter(message_ids(headers, "message-id")), "")
         digest = hashlib.sha256(envelope.body).hexdigest()

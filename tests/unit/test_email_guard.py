@@ -162,6 +162,34 @@ def test_only_a_report_of_delivery_is_a_bounce(
     assert silence(shape=shape) == "report"
 
 
+@pytest.mark.parametrize(
+    "subject",
+    ["Report Domain: shop.example Submitter: google.com Report-ID: <1234>",
+     "Report domain: shop.example Submitter: qq.com  Report-ID: 20261127.1",
+     "[Preview] Report Domain: shop.example Submitter: outlook.com Report-ID: a"],
+)  # fmt: skip
+def test_reports_about_who_sends_in_our_name_are_programs(subject: str) -> None:
+    """RFC 7489 §7.2.1.1: they come daily, without a header of their own."""
+    assert kind(subject=subject) == ("auto_reply", "report")
+    assert kind(subject="How do I report domain abuse? Submitter: me") == ("none", "")
+
+
+@pytest.mark.parametrize(
+    ("method", "found"),
+    [("REPLY", ("auto_reply", "calendar")), ("REQUEST", ("none", "")),
+     ("COUNTER", ("none", "")), ("", ("none", ""))],
+)  # fmt: skip
+def test_who_accepts_an_invitation_has_written_nothing(
+    method: str, found: tuple[str, str]
+) -> None:
+    """RFC 6047 §2.4; who invites us, or wants another time, has."""
+    calendar = Value("text/calendar", {"method": method})
+    assert automatic_kind(
+        headers(), Value("multipart/alternative", {}), "li@customer.example", {},
+        own=OWN, loop_mark="ours", parts=[LETTER, calendar],
+    ) == found  # fmt: skip
+
+
 def test_our_own_is_known_before_all_else() -> None:
     list_mail = {"list-id": "<l.example>", "auto-submitted": "auto-replied"}
     assert kind(**list_mail, **{"x-shouli-loop": "ours"}) == ("self", "loop")

@@ -6,7 +6,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Protocol
 
-from models.complaint import Filing, filing, standing
+from models.complaint import Filing, doubted, filing, standing
 from models.store import Store
 from models.store.complaints.incident_detection import StoredFingerprint
 from models.store.routing.entering import Routed
@@ -108,6 +108,8 @@ class Labelling:
             for facet, value in self._declared.get(source, {}).items()
         }
         machines = labels.model_copy(update={"facets": {**labels.facets, **declared}})
+        if ticket.automatic:
+            machines = doubted(machines)
         if ticket.complaint:
             machines = standing(machines)
         return machines.model_copy(update={"facets": {**machines.facets, **ticket.corrected}})

@@ -29,8 +29,9 @@ class Unlabelled:
     ``text`` is everything its customer wrote, oldest first; ``queued_at`` is when its waiting
     counts from, in seconds since the epoch. ``corrected`` are the labels that people gave, by
     facet: they outweigh what the classifier says; ``complaint``: one is filed, and stays one until
-    a person takes it back. The last fields are about the message that
-    opened it, for deciding whether an acknowledgement may go out.
+    a person takes it back. ``account`` and what follows are about the message that
+    opened it, for deciding whether an acknowledgement may go out; ``automatic``: programs and
+    lists have written all of it.
     """
 
     ticket_id: str
@@ -53,6 +54,7 @@ class Unlabelled:
     trust: Trust
     auto: str
     meta: Mapping[str, Any]
+    automatic: bool = False
 
 
 async def read_unlabelled(
@@ -127,6 +129,7 @@ def _unlabelled(row: Fields, said: Sequence[Row[*tuple[Any, ...]]]) -> Unlabelle
         trust=Trust(**first.trust) if first else Trust(),
         auto=first.auto if first else "none",
         meta=first.meta if first else {},
+        automatic=bool(said) and all(line.auto != "none" for line in said),
     )
 
 

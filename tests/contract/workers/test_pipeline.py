@@ -382,3 +382,31 @@ async def test_a_filed_complaint_keeps_its_type_whatever_the_classifier_says_of_
     assert found.labels is not None
     assert (found.labels.facets["type"].value, found.labels.facets["type"].by) == ("咨询", person)
     assert not await system.store.complaints.filed(found.id)
+
+
+@pytest.mark.parametrize("auto", ["list", "auto_reply", "self"])
+async def test_what_only_machines_wrote_is_no_complaint_until_a_person_says_so(
+    system: System, auto: str
+) -> None:
+    """It waits in its queue with the guess shown; a person's next word in it counts as ever."""
+    talk = {"conversation_key": "t"}
+    await system.bring(envelope("a", said(text="315 特刊：投诉无门", auto=auto, **talk)))
+    (found,) = await system.store.tickets.page()
+    assert found.state == TicketState.WAITING
+    assert found.labels is not None
+    label = found.labels.facets["type"]
+    assert (label.value, label.by, label.accepted) == ("投诉", "model", False)
+    assert not await system.store.complaints.filed(found.id)
+    await system.bring(envelope("b", said(text="我要投诉", **talk)))
+    (found,) = await system.store.tickets.page()
+    assert found.labels is not None
+    assert found.labels.facets["type"].accepted
+    assert await system.store.complaints.filed(found.id)
+
+
+async def test_a_mailbox_for_complaints_makes_one_of_a_programs_mail(system: System) -> None:
+    """Authorities hand complaints on by mail that their programs send."""
+    system.classifier.type = "咨询"
+    await system.bring(envelope("a", said(text="没收到货", auto="list"), account="form"))
+    (found,) = await system.store.tickets.page()
+    assert await system.store.complaints.filed(found.id)
