@@ -244,10 +244,17 @@ class NoteBook:
             return
         if not self.live(K.RESOLUTION):
             self.begin(K.RESOLUTION, at)
+        self.owe_again(at)
         for counter in self.live(K.RESOLUTION):
             counter.ticking = state != "pending"
         for counter in self.live(K.NEXT_ANSWER):
             counter.ticking = state != "snoozed"
+
+    def owe_again(self, at: float) -> None:
+        """What ended without an answer is waited for again, as the ticket is open again."""
+        answers = [c for c in self.counters if c.kind in {K.FIRST_ANSWER, K.NEXT_ANSWER}]
+        if answers[-1].outcome == "ended":
+            self.begin(answers[-1].kind, at)
 
     def end(self, counter: Counter, at: float) -> None:
         if counter.kind == K.AVERAGE_ANSWER:
