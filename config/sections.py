@@ -53,6 +53,13 @@ class Intake(Section):
         description="剩余磁盘少于这么多 MB 时暂停接收（452/503） "
         "/ Receiving pauses (452, 503) when fewer MB of disk are free.",
     )
+    unproven_mb: int = Field(
+        ge=16,
+        description="HTTP 入口和平台回调的请求体要收全才能验签：还没收全的合计最多占多少 MB 内存，"
+        "再多就请占得最多的地址稍后重发（503） / Bodies of the HTTP door and of hooks are proven "
+        "once they are whole: what may be on its way together, in MB of memory; beyond that the "
+        "address that holds most is told to come again (503).",
+    )
 
 
 class Desk(Section):

@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from models.bodies import Bodies
 from models.message import (
     Envelope,
     File,
@@ -68,7 +69,7 @@ class Door:
     """What the intake process lends a channel while it is open.
 
     ``check_room`` raises ``StorageFull`` while the disk has too little room; ``accept`` asks it by
-    itself.
+    itself. ``bodies`` reads what has to be here whole before its sender is proven.
     """
 
     accept: Accept
@@ -77,6 +78,7 @@ class Door:
     bus: Bus
     clock: Clock
     check_room: Callable[[], None] = lambda: None
+    bodies: Bodies = field(default_factory=Bodies)
 
 
 class Channel(Protocol):

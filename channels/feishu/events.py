@@ -12,9 +12,13 @@ from channels.feishu.proof import opened, same, signed
 from models.errors import Rejected, Temporary
 from models.ids import uuid7
 from models.message import Envelope, Lane
+from models.platform_api import TooLarge
 from models.ports import Door
 
 _log = structlog.stdlib.get_logger(__name__)
+
+MAX_BYTES = 1024 * 1024
+"""Of an event: a post, the largest, has some 30 KB."""
 
 
 class Events:
@@ -31,8 +35,8 @@ class Events:
         self._door.http.router.add_post("/feishu/events", self.receive)
 
     async def receive(self, request: web.Request) -> web.Response:
-        raw = await request.read()
         try:
+            raw = await self._door.bodies.read(request, MAX_BYTES)
             plain, told = self._proven(request, raw)
             if told.get("type") == "url_verification":
                 return web.json_response({"challenge": _text(told.get("challenge"))})
@@ -41,6 +45,8 @@ class Events:
             # To the operator in words; to whoever asks all refusals are alike.
             _log.warning("feishu event refused", reason=str(error))
             return web.Response(status=401, text="not proven")
+        except TooLarge:
+            return web.Response(status=413)
         except Temporary:
             # Feishu comes again: after 15 seconds, 5 minutes, an hour, six hours.
             return web.Response(status=503, headers={"Retry-After": "5"})

@@ -17,7 +17,7 @@ from channels.ingest.signing import KEY, SIGNATURE, TIMESTAMP, verified
 from models.errors import NotFound, Rejected, Temporary
 from models.ids import uuid7
 from models.message import Envelope
-from models.platform_api import TooLarge, read_at_most
+from models.platform_api import TooLarge
 from models.ports import Door
 from models.rate_limit import Buckets, whole_seconds
 
@@ -129,7 +129,7 @@ class HttpDoor:
         most = self._options.max_bytes
         try:
             async with asyncio.timeout(self._options.body_seconds):
-                return await read_at_most(most, request.content.iter_any())
+                return await self._door.bodies.read(request, most)
         except TooLarge:
             raise Rejected(str(most), code="too_large") from None
         except TimeoutError:

@@ -4,7 +4,7 @@ import json
 import re
 
 from aiohttp import web
-from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
+from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.middleware.async_middleware import AsyncMiddleware
 from slack_bolt.request.async_request import AsyncBoltRequest
@@ -15,7 +15,11 @@ from channels.slack.api import Api
 from channels.slack.options import Options
 from channels.slack.receiving import PRESSED, envelope
 from models.errors import Temporary
+from models.platform_api import TooLarge
 from models.ports import Door
+
+MAX_BYTES = 1024 * 1024
+"""Of a post; Slack cuts a text after 40,000 characters."""
 
 _TIMESTAMP = re.compile("[0-9]{1,12}")
 
@@ -80,9 +84,17 @@ class Events:
             return web.Response(status=401, text="no signature")  # its check would break on it
         try:
             # bolt reads a body before it looks who sent it, and breaks on much that is no event.
-            if not self._verifier.is_valid(await request.read(), timestamp, signature):
+            raw = await self._door.bodies.read(request, MAX_BYTES)
+            if not self._verifier.is_valid(raw, timestamp, signature):
                 return web.Response(status=401, text="wrong signature")
-            asked = await to_bolt_request(request)
-        except (ValueError, LookupError):
+            text = raw.decode()
+        except ValueError:
             return web.Response(status=400, text="the body is not UTF-8")
+        except TooLarge:
+            return web.Response(status=413)
+        except Temporary:
+            return web.Response(status=503, headers={"Retry-After": "5"})
+        asked = AsyncBoltRequest(
+            body=text, query=request.query_string, headers=dict(request.headers)
+        )
         return await to_aiohttp_response(await self._app.async_dispatch(asked))

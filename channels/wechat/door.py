@@ -14,7 +14,7 @@ from channels.wechat.reading import post
 from models.errors import Permanent, Rejected, Temporary
 from models.ids import uuid7
 from models.message import Envelope, Lane
-from models.platform_api import TooLarge, read_at_most
+from models.platform_api import TooLarge
 from models.ports import Door
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -74,8 +74,8 @@ class Callback:
             # Its signature is that of the address alone, so it is looked at before the body.
             if not self._proven(request, "signature"):
                 raise Unproven
-            return await _body(request)
-        sealed = fields(await _body(request)).get("Encrypt", "")
+            return await self._body(request)
+        sealed = fields(await self._body(request)).get("Encrypt", "")
         if not sealed or not self._proven(request, "msg_signature", sealed):
             raise Unproven
         for key in self._keys:
@@ -84,6 +84,14 @@ class Callback:
                 return message
         _log.error("wechat message not decrypted: compare appid and encoding_aes_keys")
         raise Rejected("this is sealed with another key, or for another account")
+
+    async def _body(self, request: web.Request) -> bytes:
+        try:
+            return await self._door.bodies.read(request, MAX_BYTES)
+        except TooLarge as error:
+            raise Rejected("larger than any message of WeChat") from error
+        except (BadHttpMessage, web.RequestPayloadError) as error:
+            raise Rejected("not what its headers say") from error
 
     def _proven(self, request: web.Request, name: str, *more: str) -> bool:
         query = request.query
@@ -110,12 +118,3 @@ def _key(message: bytes) -> str:
         return post(message).key
     except Permanent:
         return hashlib.sha256(message).hexdigest()
-
-
-async def _body(request: web.Request) -> bytes:
-    try:
-        return await read_at_most(MAX_BYTES, request.content.iter_any())
-    except TooLarge as error:
-        raise Rejected("larger than any message of WeChat") from error
-    except (BadHttpMessage, web.RequestPayloadError) as error:
-        raise Rejected("not what its headers say") from error

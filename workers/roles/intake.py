@@ -9,6 +9,7 @@ from aiohttp import web
 
 from config.settings import Settings, load_taxonomy
 from desk.rating import RatingPage
+from models.bodies import Bodies
 from models.errors import StorageFull
 from models.ports import Door
 from workers.assembly.automation import follower_names
@@ -38,7 +39,8 @@ async def run(settings: Settings) -> None:
             check_room=check_room,
         )
         app = web.Application(client_max_size=1024 * 1024)
-        door = Door(accepting.accept, app, base.store, base.bus, time.time, check_room)
+        bodies = Bodies(settings.intake.unproven_mb * 1024 * 1024)
+        door = Door(accepting.accept, app, base.store, base.bus, time.time, check_room, bodies)
         openings = Openings(make_channels(settings, base.store.vault), door)
         app.add_routes(health_routes(base.store, check_room))
         links = survey_links(settings, base.store.vault)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import ClientSession, web
 from sqlalchemy import select
 
+from models.bodies import Bodies
 from models.errors import Temporary
 from models.message import Envelope, Lane, Receipt
 from models.ports import Channel, Door
@@ -59,6 +60,7 @@ class House:
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     entered: asyncio.Event = field(default_factory=asyncio.Event)
     accepted: list[Envelope] = field(default_factory=list)
+    bodies: Bodies = field(default_factory=Bodies)
 
     async def accept(self, envelopes: Sequence[Envelope], /) -> list[Receipt]:
         """Stores when the gate is open, and fails when it is told to."""
@@ -93,7 +95,9 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path, channel: Channel) -> AsyncIterator[House]:
+async def house(
+    folder: Path, channel: Channel, bodies: Bodies | None = None
+) -> AsyncIterator[House]:
     """Everything up; the gate of the store is open."""
     store = open_store(
         migrated_sqlite(folder),
@@ -103,10 +107,11 @@ async def house(folder: Path, channel: Channel) -> AsyncIterator[House]:
     )
     app = web.Application(client_max_size=1024 * 1024)
     async with ClientSession() as http:
-        made = House(store, channel, Clock(), http)
+        made = House(store, channel, Clock(), http, bodies=bodies or Bodies())
         made.gate.set()
         runner = web.AppRunner(app, shutdown_timeout=1.0)
-        await channel.open(Door(made.accept, app, store, SilentBus(), made.clock))
+        lent = Door(made.accept, app, store, SilentBus(), made.clock, bodies=made.bodies)
+        await channel.open(lent)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
