@@ -91,6 +91,7 @@ campaign: $(VENV)/dev.stamp
 	@HISTORIES=2000 $(PYTEST) -n 2 -rP tests/contract/workers/test_histories.py
 	@FIGURE_MONTHS=10 FIGURE_TICKETS=5000 $(PYTEST) tests/contract/store/test_figures.py
 	@LIVES=500 $(PYTEST) -s tests/contract/workers/test_lives.py
+	@REKEYING_KILLS=200 $(PYTEST) -s tests/contract/store/test_killed_rekeying.py
 	@RETRAIN_KILLS=20 $(PYTEST) tests/contract/workers/test_retrain.py
 	@RETRAIN_KILLS=20 $(PYTEST) -s tests/flow/test_retraining.py
 

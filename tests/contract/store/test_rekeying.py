@@ -2,15 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
 from models.errors import Permanent, Rejected, Temporary
-from models.message import Lane, ReplyRoute, Sender, Trust
+from models.message import Sender
 from models.store import Store
-from models.store.ground.sealing import check_key
 from models.tables import (
     customer,
     customer_link,
@@ -21,52 +19,19 @@ from models.tables import (
     webhook,
 )
 from models.ticket import TicketState
-from tests.contract.store.makers import agent, envelope, opened, owned, thread
+from tests.contract.store.makers import agent, envelope, owned, thread
+from tests.contract.store.rekeyed import CHAT, MAIL, NEW, NEXT, OLD, rows, with_key, write
 from tests.contract.store.searching import find, index
 from tests.fakes import FakeClock
-
-OLD, NEW, NEXT = b"m" * 32, b"n" * 32, b"x" * 32
-
-MAIL: dict[str, Any] = {
-    "sender": Sender(external_id="wang@example.com", email="wang@example.com"),
-    "trust": Trust(level="verified", method="dmarc", proves=("email",)),
-    "reply_route": ReplyRoute(adapter="email", address="wang@example.com"),
-}
-CHAT: dict[str, Any] = {
-    "sender": Sender(external_id="web:u1", email="wang@example.com"),
-    "trust": Trust(level="verified", method="visitor token", proves=("email",)),
-}
-
-
-async def write(store: Store, key: str, channel: str = "webchat", **options: Any) -> str:
-    """A message, and the customer that it is of."""
-    lane = Lane.MAIL if channel == "email" else Lane.LIVE
-    e = envelope(key, channel=channel, account="a", lane=lane)
-    talk = options.pop("talk", key)
-    await thread(store, e, conversation_key=talk, external_id=key, **options)
-    conversation = await store.conversations.find(channel, "a", talk)
-    assert conversation is not None
-    (ticket, *_) = await store.tickets.of_conversation(conversation.id)
-    return ticket.customer_id
 
 
 async def links(store: Store, customer_id: str) -> int:
     return len((await store.customer_links.person(customer_id)).links)
 
 
-async def with_key(url: str, clock: FakeClock, key: bytes) -> Store:
-    made = opened(url, master_key=key, clock=clock)
-    try:
-        await check_key(made.db, made.vault)
-    except Permanent:
-        await made.close()
-        raise
-    return made
-
-
 @pytest.fixture
 async def old(url: str, clock: FakeClock) -> AsyncIterator[Store]:
-    made = await with_key(url, clock, OLD)
+    made = await with_key(url, OLD, clock=clock)
     yield made
     await made.close()
 
@@ -75,7 +40,7 @@ async def old(url: str, clock: FakeClock) -> AsyncIterator[Store]:
 async def new(old: Store, url: str, clock: FakeClock) -> AsyncIterator[Store]:
     """As another process opens it with a key that was prepared, in a house that is lived in."""
     await old.rekeying.prepare(NEW)
-    made = await with_key(url, clock, NEW)
+    made = await with_key(url, NEW, clock=clock)
     yield made
     await made.close()
 
@@ -85,11 +50,6 @@ async def reseal(store: Store, limit: int = 2) -> None:
         pass
 
 
-async def rows(store: Store, *columns: Any) -> list[Any]:
-    async with store.db.read() as conn:
-        return [tuple(row) for row in await conn.execute(select(*columns).order_by(*columns))]
-
-
 async def test_everybody_is_known_again_and_the_old_key_is_refused(
     old: Store, url: str, clock: FakeClock
 ) -> None:
@@ -97,21 +57,21 @@ async def test_everybody_is_known_again_and_the_old_key_is_refused(
     admin = await agent(old)
     hook, secret = await old.webhooks.add("https://example.com/", [], b"w" * 32, admin)
     await old.rekeying.prepare(NEW)
-    new = await with_key(url, clock, NEW)
+    new = await with_key(url, NEW, clock=clock)
     await new.rekeying.activate()
     assert (await new.rekeying.left())["identity"] == 5
     await reseal(new)
     assert not any((await new.rekeying.left()).values())
     assert await new.rekeying.finish()
     await new.close()
-    alone = await with_key(url, clock, NEW)
+    alone = await with_key(url, NEW, clock=clock)
     assert not alone.vault.moving
     again = [await write(alone, f"k{n}+", sender=Sender(external_id=f"v{n}")) for n in range(5)]
     assert again == who
     (one,) = await rows(alone, webhook.c.secret)
     assert (hook, alone.vault.open("webhooks", one[0])) == (hook, secret)
     with pytest.raises(Permanent, match="was rotated"):
-        await with_key(url, clock, OLD)
+        await with_key(url, OLD, clock=clock)
     for (key,) in await rows(alone, customer.c.key):
         with pytest.raises(Permanent):
             old.vault.unwrap(key)
@@ -131,7 +91,7 @@ async def test_cut_short_anywhere_it_goes_on_and_everybody_stays_one(
     await stepping.aclose()
     meanwhile = [await write(new, f"m{n}", sender=Sender(external_id=f"v{n}")) for n in range(8)]
     assert meanwhile[:6] == before
-    other = await with_key(url, clock, NEW)
+    other = await with_key(url, NEW, clock=clock)
     await reseal(other)
     assert await other.rekeying.finish()
     after = [await write(other, f"a{n}", sender=Sender(external_id=f"v{n}")) for n in range(8)]
@@ -230,8 +190,8 @@ async def test_a_prepared_key_that_was_lost_is_made_anew(
     await old.rekeying.prepare(NEXT)
     await old.rekeying.prepare(NEW)
     with pytest.raises(Permanent, match="another master key"):
-        await with_key(url, clock, NEXT)
-    new = await with_key(url, clock, NEW)
+        await with_key(url, NEXT, clock=clock)
+    new = await with_key(url, NEW, clock=clock)
     with pytest.raises(Rejected, match="already"):
         await new.rekeying.prepare(NEXT)
     await new.close()
@@ -246,9 +206,9 @@ async def test_keys_follow_each_other_and_sign_on_unless_one_leaked(
     assert not await new.rekeying.finish()
     await reseal(new)
     assert await new.rekeying.finish()
-    second = await with_key(url, clock, NEW)
+    second = await with_key(url, NEW, clock=clock)
     await second.rekeying.prepare(NEXT, renew_signatures=True)
-    third = await with_key(url, clock, NEXT)
+    third = await with_key(url, NEXT, clock=clock)
     await third.rekeying.activate()
     assert await write(third, "b", sender=Sender(external_id="v")) == who
     await reseal(third)
@@ -267,7 +227,7 @@ async def test_keys_follow_each_other_and_sign_on_unless_one_leaked(
 async def test_people_come_in_while_everything_is_sealed_anew(
     old: Store, new: Store, url: str, clock: FakeClock
 ) -> None:
-    other = await with_key(url, clock, NEW)
+    other = await with_key(url, NEW, clock=clock)
 
     async def customers(store: Store, count: int) -> list[str]:
         found = []
