@@ -278,6 +278,13 @@ class PublishRules(Body):
     """Published although the review found errors; the reason says why."""
 
 
+class RehearseRules(Body):
+    """On how many of the last tickets, as if the version were published to this line."""
+
+    line: RulesLine = RulesLine()
+    tickets: Annotated[int, Field(ge=10, le=5000)] = 500
+
+
 class RollBackRules(Repeatable):
     why: Why
     line: RulesLine = RulesLine()

@@ -1,6 +1,7 @@
 """The rules: versions, their review and comparison, publication and the way back."""
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -17,7 +18,10 @@ from models.routing import Line
 from models.store.routing.rules import Publication, Seen, Version
 
 NUMBER = "[0-9]{1,9}"
-UNFIT = "unfit_rules"
+UNFIT, UNPLAYED = "unfit_rules", "unplayed"
+
+_LOOK_SECONDS = 0.5
+"""How soon it is seen that nobody waits for a rehearsal any more."""
 
 
 async def list_(request: web.Request) -> web.Response:
@@ -102,6 +106,43 @@ async def review(request: web.Request) -> web.Response:
     )
 
 
+async def rehearse(request: web.Request) -> web.Response:
+    """What a version would have done with the last tickets; kept with it.
+
+    It takes seconds, and ends when whoever asked goes away.
+    """
+    person, services = who(request, Role.SUPERVISOR), request.app[SERVICES]
+    asked = await bodies.read(request, bodies.RehearseRules)
+    number = _number(request)
+    playing = services.rehearse(number, _line(asked.line), asked.tickets)
+    try:
+        report = await _while_wanted(request, playing)
+    except Rejected as error:
+        raise _refused(error, None) from error
+    await services.store.rules.rehearsed(number, report, person.id)
+    return web.json_response({"rehearsal": report})
+
+
+async def _while_wanted(
+    request: web.Request, work: Coroutine[Any, Any, dict[str, Any]]
+) -> dict[str, Any]:
+    """The result of work that is cancelled when its client has gone.
+
+    Raises:
+        Refusal: 409, for nobody to read.
+    """
+    task = asyncio.create_task(work)
+    try:
+        while not task.done():
+            await asyncio.wait({task}, timeout=_LOOK_SECONDS)
+            if request.transport is None:
+                words = Words("已取消。", "It was cancelled.")
+                raise Refusal(409, "cancelled", words)
+        return task.result()
+    finally:
+        task.cancel()
+
+
 async def publish(request: web.Request) -> web.Response:
     person, services = who(request, Role.ADMIN), request.app[SERVICES]
     asked = await bodies.read(request, bodies.PublishRules)
@@ -138,11 +179,12 @@ def _seen(asked: bodies.RulesSeen | None) -> Seen | None:
 
 
 def _refused(error: Rejected, field: str | None) -> Exception:
-    """What a review or the schema has against rules, as the office says it in one text."""
-    if error.code != UNFIT:
+    """What is against rules or a rehearsal of them, as the office says it in one text."""
+    if error.code not in {UNFIT, UNPLAYED}:
         return error
     zh, _, en = str(error).partition(" / ")
-    return Refusal(422, error.code, Words(zh, en or zh), field=field)
+    status = 422 if error.code == UNFIT else 409
+    return Refusal(status, error.code, Words(zh, en or zh), field=field)
 
 
 def _findings_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
@@ -203,5 +245,6 @@ def routes() -> list[web.RouteDef]:
         web.post(f"{API}rules/rollback", roll_back),
         web.get(f"{API}rules/{{number:{NUMBER}}}", show),
         web.get(f"{API}rules/{{number:{NUMBER}}}/diff", diff),
+        web.post(f"{API}rules/{{number:{NUMBER}}}/rehearse", rehearse),
         web.post(f"{API}rules/{{number:{NUMBER}}}/publish", publish),
     ]

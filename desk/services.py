@@ -148,6 +148,16 @@ class RulesAdmin(Protocol):
     ) -> Publication: ...
 
 
+class Rehearse(Protocol):
+    """Plays a version of the rules on the last tickets, beside those in force.
+
+    Raises ``Rejected`` with the code “unplayed” where there is nothing to show; its text says why,
+    as “zh / en”. Whoever cancels it stops it.
+    """
+
+    async def __call__(self, number: int, line: Line, tickets: int, /) -> dict[str, Any]: ...
+
+
 class BundleWork(Protocol):
     """What can be done with bundles only where the classifier is known."""
 
@@ -249,6 +259,7 @@ class DeskServices:
     ``takes``: how many of the messages that a channel's platform allows an answer is, by its text
     and the number of its files.
     ``repeatable``: the channels that show an answer once however often it is sent.
+    ``rehearse``: what a version of the rules would have done with the last tickets.
     ``bundle_work``: what only those can do with bundles who know the classifier.
     ``position_of``: where a waiting ticket stands now.
     ``in_force``: the general rules that hold now. ``filing``: what is filed of a complaint with
@@ -274,6 +285,7 @@ class DeskServices:
     explain: Explain
     waiting: Callable[[str], Awaitable["Waits | None"]]
     rules: RulesAdmin
+    rehearse: Rehearse
     bundle_work: BundleWork
     suggest: Suggest
     spans: FindSpans

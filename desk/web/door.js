@@ -10,11 +10,11 @@ export class Refused extends Error {
   }
 }
 
-/** One request; resolves to its JSON (null for none), or throws Refused. */
-export function call(method, path, body) {
+/** One request; resolves to its JSON (null for none), or throws Refused. ``signal`` ends it early. */
+export function call(method, path, body, signal) {
   return body === undefined
     ? asked(method, path)
-    : asked(method, path, JSON.stringify(body), "application/json");
+    : asked(method, path, JSON.stringify(body), "application/json", signal);
 }
 
 /** What was said in a conversation, all of it, however many pages that are; with what the first one tells. */
@@ -33,8 +33,8 @@ export function put(path, file) {
   return asked("POST", path, file, file.type || "application/octet-stream");
 }
 
-async function asked(method, path, body, type) {
-  const options = { method, headers: { "X-Shouli-Desk": "1" }, credentials: "same-origin", body };
+async function asked(method, path, body, type, signal) {
+  const options = { method, headers: { "X-Shouli-Desk": "1" }, credentials: "same-origin", body, signal };
   if (type) options.headers["Content-Type"] = type;
   let response;
   try {

@@ -1,8 +1,9 @@
 // The rules, for those who supervise: versions, what each changes, its review and rehearsal.
-import { anew, ask, attempt, h, moment, notice, say, t } from "./dom.js";
+import { anew, ask, attempt, h, moment, notice, say, speak, t } from "./dom.js";
 import { call, make } from "./door.js";
 import { openDrafting } from "./drafting.js";
 import { isEverything, lineChoice, lineFields, lineName, lineOf } from "./lines.js";
+import { playingPanel, rehearsal, ticketsField } from "./rehearsal.js";
 
 /** Opens the view over the desk; it goes with Escape or its button. */
 export async function openRules(desk) {
@@ -22,12 +23,17 @@ class Rules {
         h("h2", { id: "rules-title" }, t("rules")), h("span.spread", null),
         h("button.quiet", { type: "button", onclick: () => this.dialog.close() }, t("rules.close"))),
       h("div.rules-rooms", null, h("nav", { "aria-label": t("rules.versions") }, this.list), this.detail));
-    this.dialog.addEventListener("close", () => this.dialog.remove());
+    this.playing = null; // {number, line, tickets, since, ended}: the rehearsal that is waited for
+    this.dialog.addEventListener("close", () => {
+      this.playing?.ended.abort();
+      this.dialog.remove();
+    });
     document.body.append(this.dialog);
   }
 
   async read(number) {
-    const { versions, publications, channels } = await call("GET", "/rules");
+    const [{ versions, publications, channels }, { agents }] = await Promise.all([call("GET", "/rules"), call("GET", "/agents")]);
+    this.people = new Map(agents.map((one) => [one.login, one.name]));
     this.versions = versions;
     this.channels = channels;
     this.inForce = publications.filter((made) => made.ended_at === null);
@@ -43,6 +49,13 @@ class Rules {
     const version = await call("GET", `/rules/${number}`);
     const compared = this.general && this.general !== number;
     const { changes } = compared ? await call("GET", `/rules/${number}/diff?against=${this.general}`) : { changes: [] };
+    if (this.number !== number) return; // another was chosen meanwhile
+    this.shown = { version, changes };
+    this.draw();
+  }
+
+  draw() {
+    const { version, changes } = this.shown;
     anew(this.detail, this.parts(version, changes).filter(Boolean));
   }
 
@@ -66,14 +79,45 @@ class Rules {
     return [
       h("div.row", null, h("h3", null, t("rules.version", { number: version.number })), h("span.spread", null),
         h("button.quiet", { type: "button", onclick: () => this.act(() => this.draft(version)) }, t("rules.draft")),
+        h("button.quiet", { type: "button", disabled: this.playing !== null, onclick: () => this.act(() => this.rehearse(version)) }, t("rules.rehearse")),
         this.mayPublish && h("button.primary", { type: "button", onclick: () => this.act(() => this.publish(version)) }, t("rules.publish")),
         this.mayPublish && this.withBefore().length > 0 && h("button.danger", { type: "button", onclick: () => this.act(() => this.rollBack()) }, t("rules.rollback"))),
       h("p.small", null, version.why, " · ", version.created_by?.name ?? t("rules.system")),
       section(t("rules.findings"), version.findings.map((found) => h(`li.flag${found.level === "error" ? ".bad" : ""}`, null, say(found.setting) && h("b", null, say(found.setting), t("mark.colon")), say(found.text))), t("rules.fine")),
       this.general !== version.number && section(t("rules.changes", { number: this.general ?? "–" }), changes.map((change) => h("li", null, say(change.text))), t("rules.same")),
-      version.rehearsal && h("section", null, h("h4", null, t("rules.rehearsal")), rehearsal(version.rehearsal, this.desk)),
+      this.rehearsed(version),
       section(t("rules.history"), made.map((publication) => h("li", null, moment(publication.at), ` ${lineName(this.desk, publication.line)} · ${publication.by?.name ?? t("rules.system")} · ${publication.why}`, publication.ended_at === null ? "" : ` (${t("rules.ended")})`)), t("rules.never")),
     ];
+  }
+
+  rehearsed(version) {
+    const { playing } = this;
+    const mine = playing?.number === version.number;
+    if (!mine && !version.rehearsal) return null;
+    return h("section", null, h("h4", { id: "rehearsal" }, t("rules.rehearsal")),
+      mine ? playingPanel(playing, this.desk) : rehearsal(version.rehearsal, this.desk, this.people));
+  }
+
+  /** Nobody is affected by it: the last tickets are played, and nothing of them changes. */
+  async rehearse(version) {
+    const said = await ask({
+      title: t("rules.rehearse.title", { number: version.number }), text: t("rules.rehearse.text"), submit: t("rules.rehearse"),
+      fields: [ticketsField(), ...lineFields(this.desk, this.channels)].filter(Boolean),
+    });
+    if (!said) return;
+    const asked = { line: lineOf(said), tickets: Number(said.get("tickets")) };
+    const ended = new AbortController();
+    this.playing = { number: version.number, ...asked, ended };
+    this.draw();
+    try {
+      await call("POST", `/rules/${version.number}/rehearse`, asked, ended.signal);
+    } catch (refused) {
+      if (!ended.signal.aborted) throw refused;
+    } finally {
+      this.playing = null;
+      if (this.dialog.isConnected) await this.choose(this.number);
+    }
+    if (!ended.signal.aborted) speak(t("rules.rehearsed"));
   }
 
   async publish(version) {
@@ -130,31 +174,4 @@ function why() {
 
 function section(title, items, none) {
   return h("section", null, h("h4", null, title), items.length ? h("ul.plain", null, items) : h("p.small", null, none));
-}
-
-function percent(share) {
-  return share === null ? "–" : `${(share * 100).toFixed(1)} %`;
-}
-
-/** What a rehearsal came to: the live rules beside the draft. */
-function rehearsal({ tickets, live, draft, differences, bound, busiest }, desk) {
-  const rows = [["rules.sla", "sla", percent], ["rules.mean", "mean_wait", seconds], ["rules.p95", "p95_wait", seconds]];
-  return h("div", null,
-    h("table", null,
-      h("thead", null, h("tr", null, h("th", null, t("rules.tickets", { tickets })), h("th", null, t("rules.live")), h("th", null, t("rules.draft.side")))),
-      h("tbody", null,
-        rows.map(([name, key, form]) => row(t(name), form(live[key]), form(draft[key]))),
-        Object.keys(draft.by_urgency).map((urgency) => row(`${t("rules.sla")} · ${desk.className("urgency", urgency)}`, percent(live.by_urgency[urgency]?.sla ?? null), percent(draft.by_urgency[urgency].sla))),
-        row(t("rules.occupancy"), percent(live.occupancy.mean), percent(draft.occupancy.mean)))),
-    h("p.small", null, t("rules.moved", differences), " ", t("rules.bound", { whole: percent(bound.occupancy), busiest: percent(busiest?.occupancy ?? null) })));
-}
-
-function row(name, before, after) {
-  return h("tr", null, h("th", null, name), h("td", null, before), h("td", null, after));
-}
-
-function seconds(value) {
-  if (value === null) return "–";
-  const [unit, size] = value < 120 ? ["s", 1] : value < 7200 ? ["m", 60] : ["h", 3600];
-  return t(`rules.${unit}`, { n: Math.round(value / size) });
 }

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from config.settings import Settings, load, load_taxonomy
 from models.errors import NotFound
-from models.routing import Line, Rulebook
+from models.routing import Line
 from models.store import Store
 from models.store.routing.rules import Publication
 from router.review import Finding
@@ -38,6 +38,7 @@ from workers.commands.terminal import Terminal
 from workers.monitoring import logs
 from workers.rules.active_rules import ActiveRules, rules_of
 from workers.rules.publishing import Publishing, content_of
+from workers.rules.rehearsal import with_draft
 
 _T = TypeVar("_T")
 
@@ -269,10 +270,7 @@ def rehearse_version(
 
     async def act(context: _Context) -> dict[str, Any]:
         rules = rules_of((await context.store.rules.get(number)).content)
-        live = context.active_rules.book
-        drafted = Rulebook(rules)
-        if not line.everything:
-            drafted = Rulebook(live.general, ((line, rules), *live.lines))
+        drafted = with_draft(context.active_rules.book, rules, line)
         played = await on_store(context.store, context.active_rules, drafted, asked)
         await context.store.rules.rehearsed(number, played, None)
         return played

@@ -39,6 +39,7 @@ from workers.processes.heartbeat import heartbeat
 from workers.roles.door import allow_many_files, serving, until_told
 from workers.rules.active_rules import ActiveRules
 from workers.rules.explaining import Explaining, called, explained
+from workers.rules.rehearsing import Rehearsing
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -77,6 +78,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         explain=partial(explained, called=known),
         waiting=Explaining(base.store, active_rules, known).waiting,
         rules=make_publishing(settings, base.store, active_rules, taxonomy),
+        rehearse=Rehearsing(base.store, active_rules),
         watch=watch,
         try_webhook=partial(tried, allowed=settings.desk.webhook_networks),
         spans=spans,

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from models.routing import Needs, Rulebook, Waiting
+from models.routing import Line, Needs, Rulebook, Rules, Waiting
 from router.figures import differences, figures
 from router.place import Facts, placed
 from router.simulate import Job, Shift, play
@@ -24,6 +24,13 @@ class Side:
 
     book: Rulebook
     shifts: Sequence[Shift]
+
+
+def with_draft(live: Rulebook, rules: Rules, line: Line) -> Rulebook:
+    """The rules in force, were ``rules`` published to a line of business, or to all."""
+    if line.everything:
+        return Rulebook(rules)
+    return Rulebook(live.general, ((line, rules), *live.lines))
 
 
 def with_skills(shifts: Sequence[Shift], taught: Mapping[str, Mapping[str, int]]) -> list[Shift]:

@@ -273,13 +273,16 @@ def staffed(staff: Sequence[Staff], zone: ZoneInfo, since: float, until: float) 
 # -- recorded ----------------------------------------------------------------------------
 
 
-async def recorded(store: Store, since: float, until: float, hours: Calendar) -> Traffic:
-    """The traffic of the past with today's people and skills.
+async def recorded(
+    store: Store, since: float, until: float, hours: Calendar, most: int | None = None
+) -> Traffic:
+    """The traffic of the past with today's people and skills; ``most``: the last tickets of it.
 
     People are there when their presence says so. Where no presence of the time is kept any
     more, everybody is taken to be there in the opening ``hours``.
     """
-    found = await store.records.arrivals(since, until)
+    found = await store.records.arrivals(since, until, most)
+    since = found[0].queued_at if found and most is not None else since
     people = {agent.id: agent for agent in await store.agents.all()}
     changes = await store.records.presence(since - DAY, until)
     shifts = [*_present(changes, people, since, until)]

@@ -1,6 +1,9 @@
 """What happened, read back for rehearsals: arrivals with who had them, and presence."""
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -36,8 +39,11 @@ class Records:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def arrivals(self, since: float, until: float) -> list[Record]:
-        """Labelled tickets that came from ``since`` to before ``until``, oldest first."""
+    async def arrivals(self, since: float, until: float, most: int | None = None) -> list[Record]:
+        """Labelled tickets that came from ``since`` to before ``until``, oldest first.
+
+        ``most``: only the last ones, so many.
+        """
         t = ticket.c
         query = (
             select(ticket, customer.c.tier, conversation.c.account)
@@ -50,27 +56,14 @@ class Records:
                 t.labels.is_not(None),
                 ~t.junk,
             )
-            .order_by(t.queued_at, t.id)
+            .order_by(t.queued_at.desc(), t.id.desc())
+            .limit(most)
         )
         async with self._db.read() as conn:
-            rows = (await conn.execute(query)).mappings().all()
-            held = await _held(conn, since)
-        return [
-            Record(
-                ticket_id=row["id"],
-                number=row["number"],
-                channel=row["channel"],
-                account=row["account"],
-                lane=row["lane"],
-                lang=row["lang"],
-                tier=row["tier"],
-                labels=Labels.model_validate(row["labels"]),
-                queued_at=row["queued_at"],
-                handle=held.get(row["id"], (None, None))[0],
-                agent_id=held.get(row["id"], (None, None))[1],
-            )
-            for row in rows
-        ]
+            rows = (await conn.execute(query)).mappings().all()[::-1]
+            held = await _held(conn, rows[0]["queued_at"] if rows else until)
+        # Thousands of labels take a while, and whoever asks may serve people beside it.
+        return await asyncio.to_thread(_records, rows, held)
 
     async def presence(self, since: float, until: float) -> list[tuple[float, str, str]]:
         """(when, agent, presence) of each change, in order; as long as events are kept."""
@@ -82,6 +75,27 @@ class Records:
         )
         async with self._db.read() as conn:
             return [(r.at, r.agent_id, r.data["presence"]) for r in await conn.execute(query)]
+
+
+def _records(
+    rows: Sequence[Mapping[Any, Any]], held: Mapping[str, tuple[float | None, str]]
+) -> list[Record]:
+    return [
+        Record(
+            ticket_id=row["id"],
+            number=row["number"],
+            channel=row["channel"],
+            account=row["account"],
+            lane=row["lane"],
+            lang=row["lang"],
+            tier=row["tier"],
+            labels=Labels.model_validate(row["labels"]),
+            queued_at=row["queued_at"],
+            handle=held.get(row["id"], (None, None))[0],
+            agent_id=held.get(row["id"], (None, None))[1],
+        )
+        for row in rows
+    ]
 
 
 async def _held(conn: AsyncConnection, since: float) -> dict[str, tuple[float | None, str]]:

@@ -1,10 +1,18 @@
 """Rules at the desk: who may draft and publish, and what they are told."""
 
+import asyncio
+from dataclasses import replace
 from typing import Any
 
+from aiohttp.test_utils import TestClient, TestServer
+
+from desk.app import create_app
 from models.agent import Role
-from tests.contract.desk.conftest import Visit
-from tests.contract.desk.world import RULES_CONTENT, World
+from models.routing import Line
+from models.store.figures.audits import Asked
+from tests.contract.desk.conftest import Desk, Visit
+from tests.contract.desk.spec import Spec
+from tests.contract.desk.world import PASSWORD, RULES_CONTENT, World
 from tests.fakes import FakeClock
 
 EVERYTHING = {"triage": 3, "domain:物流": 3, "domain:发票": 3, "domain:支付": 3}
@@ -197,3 +205,49 @@ async def test_a_version_carries_its_rehearsal(house: World, visit: Visit) -> No
     chen = await visit("chen")
     assert (await chen.get("/rules/1")).json["rehearsal"] == {"tickets": 3}
     assert (await chen.get("/rules")).json["versions"][0]["rehearsed"] is True
+
+
+async def test_a_version_is_rehearsed_at_the_desk_and_keeps_the_report(
+    house: World, visit: Visit, clock: FakeClock
+) -> None:
+    await house.store.rules.first(RULES_CONTENT, "first")
+    chen = await house.person("chen", Role.SUPERVISOR)
+    await house.person("li")
+    supervisor, li = await visit("chen"), await visit("li")
+    empty = await supervisor.post("/rules/1/rehearse", {})
+    assert (empty.status, empty.json["code"]) == (409, "unplayed")
+    await house.ticket()
+    clock.pass_(60.0)
+    assert (await li.post("/rules/1/rehearse", {})).status == 403
+    assert (await supervisor.post("/rules/7/rehearse", {})).status == 404
+    assert (await supervisor.post("/rules/1/rehearse", {"tickets": 9})).status == 422
+    told = (await supervisor.post("/rules/1/rehearse", {"tickets": 10})).json["rehearsal"]
+    assert (told["tickets"], told["differences"]["moved"]) == (1, 0)
+    assert (await supervisor.get("/rules/1")).json["rehearsal"] == told
+    (deed,) = await house.store.audits.page(Asked(action="rules.rehearse"), limit=9)
+    assert (deed.agent_id, deed.subject) == (chen, "1")
+
+
+async def test_a_rehearsal_ends_when_whoever_asked_goes_away(house: World, spec: Spec) -> None:
+    """As when the page is closed, or “cancel” is pressed."""
+    await house.store.rules.first(RULES_CONTENT, "first")
+    await house.person("chen", Role.SUPERVISOR)
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def rehearse(_number: int, _line: Line, _tickets: int) -> dict[str, Any]:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        raise AssertionError
+
+    async with TestClient(TestServer(create_app(replace(house.services, rehearse=rehearse)))) as c:
+        desk = Desk(c, spec)
+        await desk.post("/login", {"login": "chen", "password": PASSWORD})
+        asking = asyncio.create_task(desk.post("/rules/1/rehearse", {}))
+        async with asyncio.timeout(5):
+            await begun.wait()
+            asking.cancel()
+            await ended.wait()
+        assert (await desk.get("/rules/1")).json["rehearsal"] is None

@@ -39,6 +39,7 @@ from workers.messages.preview import Previews
 from workers.rules.active_rules import ActiveRules
 from workers.rules.hours import calendar
 from workers.rules.publishing import Publishing
+from workers.rules.rehearsing import Rehearsing
 
 PASSWORD = "correct horse battery"
 
@@ -289,6 +290,7 @@ async def world(
         explain=explain,
         waiting=waiting,
         rules=office(store),
+        rehearse=Rehearsing(store, ActiveRules(store, RULES, Calendars(calendar(HOURS, 0.0)))),
         bundle_work=Rack(store),
         preview=Previews(),
         spans=spans,
