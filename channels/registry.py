@@ -28,6 +28,7 @@ BUILT_IN: Mapping[str, str] = MappingProxyType(
         "telegram": "channels.telegram:create",
         "webchat": "channels.webchat:create",
         "wechat": "channels.wechat:create",
+        "wecom": "channels.wecom:create",
     }
 )
 

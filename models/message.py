@@ -61,11 +61,12 @@ _MISLEADING = re.compile(
 """Control characters, and marks that turn the order of what stands beside them (UAX #9)."""
 
 
-def _line(text: str) -> str:
+def one_line(text: str) -> str:
+    """``text`` without what would break a line or turn its order."""
     return text if text.isprintable() else _MISLEADING.sub(" ", text).strip()
 
 
-OneLine = Annotated[str, AfterValidator(_line)]
+OneLine = Annotated[str, AfterValidator(one_line)]
 """What somebody else chose and people read beside other things: a name, a subject.
 
 With a right-to-left override in it, “invoice-gpj.exe” would look like a picture.
@@ -223,7 +224,8 @@ class SendResult:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that was fetched; ``mime`` is what its platform calls it, if it does."""
+    """A file that was fetched; ``mime`` and ``name`` are what its platform says, if it does."""
 
     content: bytes
     mime: str = ""
+    name: str = ""

@@ -1,5 +1,6 @@
 """Answers and files through WeChat's API: what was sent, and what was not."""
 
+import io
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -9,7 +10,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from channels.wechat.client import Client, Reply
+from channels.tencent.client import Reply
+from channels.wechat.client import WechatClient
 from channels.wechat.options import Options
 from channels.wechat.refusals import ERROR_TEXTS, GONE
 from models.errors import Permanent, Temporary
@@ -50,7 +52,7 @@ class Api:
 
     def __init__(self, options: Options, clock: Callable[[], float] = time.monotonic) -> None:
         self._own = options.base_url
-        self._client = Client(options, clock)
+        self._client = WechatClient(options, clock)
 
     # -- answers -----------------------------------------------------------------------
 
@@ -95,10 +97,10 @@ class Api:
         def form() -> aiohttp.FormData:
             made = aiohttp.FormData()
             # Its own name is shown to nobody, and a name that is not ASCII is not understood.
-            made.add_field("media", content, filename=name, content_type=file.mime)
+            made.add_field("media", io.BytesIO(content), filename=name, content_type=file.mime)
             return made
 
-        told = await self._client.post("media/upload", form, {"type": kind}, len(content))
+        told = await self._client.post("media/upload", form, {"type": kind}, size=len(content))
         if not told.get("media_id"):
             raise OutcomeUnknown("no media_id")
         return {"msgtype": kind, kind: {"media_id": str(told["media_id"])}}

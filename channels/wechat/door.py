@@ -7,8 +7,8 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
 
-from channels.wechat.encryption import signed, unseal
-from channels.wechat.fields import MAX_BYTES, fields
+from channels.tencent.encryption import signed, unseal
+from channels.tencent.fields import MAX_BYTES, fields
 from channels.wechat.options import Options
 from channels.wechat.reading import post
 from models.errors import Permanent, Rejected, Temporary

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from channels.wechat.fields import fields
+from channels.tencent.fields import fields
 from models.errors import Permanent
 from models.ids import uuid7
 from models.message import (

@@ -33,5 +33,6 @@ export const WORDS = {
   "channel.feishu": ["飞书", "Feishu"],
   "channel.slack": ["Slack", "Slack"],
   "channel.telegram": ["Telegram", "Telegram"],
-  "channel.wechat": ["微信", "WeChat"]
+  "channel.wechat": ["微信", "WeChat"],
+  "channel.wecom": ["微信客服", "WeCom"]
 };

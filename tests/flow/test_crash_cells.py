@@ -45,6 +45,9 @@ from tests.contract.channels.drivers.telegram import TOKEN, TelegramPolling, Tel
 from tests.contract.channels.drivers.webchat import Webchat
 from tests.contract.channels.drivers.wechat import AES_KEY, APPID, WechatSealed
 from tests.contract.channels.drivers.wechat import TOKEN as WECHAT_TOKEN
+from tests.contract.channels.drivers.wecom import AES_KEY as WECOM_KEY
+from tests.contract.channels.drivers.wecom import CORP_ID, CORP_SECRET, KFID, Wecom
+from tests.contract.channels.drivers.wecom import TOKEN as WECOM_TOKEN
 from tests.contract.channels.house import House
 from tests.contract.channels.kit import Driver
 from tests.contract.channels.platform import Platform, platform
@@ -87,6 +90,7 @@ class Cells:
         telegram, dingtalk = turn
         bot, slack = self.platforms[telegram.label].url, self.platforms["slack-sockets"].url
         robot, receive = self.platforms[dingtalk.label].url, dingtalk.label.rpartition("-")[2]
+        service = self.platforms["wecom"].url
         hook = 'webhook = "https://bot.example.com/x", ' if telegram.label.endswith("hook") else ""
         return {
             "SHOULI_CHANNELS__EMAIL__MAILBOXES": (
@@ -116,6 +120,11 @@ class Cells:
             "SHOULI_CHANNELS__WECHAT": (
                 f'{{appid = "{APPID}", token = "{WECHAT_TOKEN}",'
                 f' encoding_aes_keys = ["{AES_KEY}"]}}'
+            ),
+            "SHOULI_CHANNELS__WECOM": (
+                f'{{corp_id = "{CORP_ID}", secret = "{CORP_SECRET}", token = "{WECOM_TOKEN}",'
+                f' encoding_aes_keys = ["{WECOM_KEY}"], accounts = {{service = "{KFID}"}},'
+                f' history = true, base_url = "{service}"}}'
             ),
         }
 
@@ -203,7 +212,7 @@ async def test_a_kill_loses_nothing_and_doubles_nothing(
     system, order, _ = killed
     always: list[Driver] = [
         Smtp(), Imap(), Webchat(), Ingest(), SlackEvents(), SlackSockets(), FeishuEncrypted(),
-        WechatSealed(),
+        WechatSealed(), Wecom(),
     ]  # fmt: skip
     turns: list[tuple[Driver, Driver]] = [
         (TelegramPolling(), DingtalkStream()),

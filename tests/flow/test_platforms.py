@@ -1,5 +1,6 @@
 """Through the platforms' own fakes and real processes: a picture from Telegram, a thread in Slack,
-a form by HTTP, words from WeChat, Feishu and DingTalk; each is answered where it came from."""
+a form by HTTP, words from WeChat, WeCom, Feishu and DingTalk; each is answered where it came from.
+"""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -29,6 +30,9 @@ from tests.contract.channels.drivers.wechat import (
     WechatSealed,
 )
 from tests.contract.channels.drivers.wechat import TOKEN as WECHAT_TOKEN
+from tests.contract.channels.drivers.wecom import AES_KEY as WECOM_KEY
+from tests.contract.channels.drivers.wecom import CORP_ID, CORP_SECRET, KFID, Wecom
+from tests.contract.channels.drivers.wecom import TOKEN as WECOM_TOKEN
 from tests.contract.channels.house import House
 from tests.contract.channels.kit import marked
 from tests.contract.channels.platform import Asked, Platform, platform
@@ -74,6 +78,7 @@ def settings(
     wechat: Platform,
     company: Platform,
     robot: Platform,
+    service: Platform,
 ) -> dict[str, str]:
     source = f'secrets = ["{KEY}"], webhook = "{hook.url}/hook", part_chars = 70'
     return {
@@ -96,6 +101,11 @@ def settings(
             f'{{client_id = "{CLIENT_ID}", client_secret = "{CLIENT_SECRET}",'
             f' base_url = "{robot.url}", pace_seconds = 0}}'
         ),
+        "SHOULI_CHANNELS__WECOM": (
+            f'{{corp_id = "{CORP_ID}", secret = "{CORP_SECRET}", token = "{WECOM_TOKEN}",'
+            f' encoding_aes_keys = ["{WECOM_KEY}"], accounts = {{service = "{KFID}"}},'
+            f' history = true, base_url = "{service.url}"}}'
+        ),
         "SHOULI_DECLARED": '{"ingest/form" = {type = "投诉"}}',
     }
 
@@ -104,8 +114,8 @@ async def test_each_is_heard_and_answered_where_it_came_from(
     prepared: Prepared, home: Path
 ) -> None:
     bot, slack, form, wechat = Bot(), SlackSockets(), Ingest(), WechatSealed()
-    company, robot = FeishuEncrypted(), DingtalkStream()
-    drivers = (bot, slack, form, wechat, company, robot)
+    company, robot, service = FeishuEncrypted(), DingtalkStream(), Wecom()
+    drivers = (bot, slack, form, wechat, company, robot, service)
     async with AsyncExitStack() as stack:
         fakes = [await stack.enter_async_context(platform(one)) for one in drivers]
         for driver, fake in zip(drivers, fakes, strict=True):
@@ -122,7 +132,8 @@ async def test_each_is_heard_and_answered_where_it_came_from(
             assert await wechat.deliver(house, fakes[3], 4) == "acknowledged"
             assert await company.deliver(house, fakes[4], 5) == "acknowledged"
             assert await robot.deliver(house, fakes[5], 6) == "acknowledged"
-            for number in (1, 2, 3, 4, 5, 6):
+            assert await service.deliver(house, fakes[6], 7) == "acknowledged"
+            for number in range(1, 8):
                 who, ticket = await _whose(people, marked(number))
                 if number == 1:
                     await _picture(who, ticket["ticket"]["id"])
@@ -138,6 +149,7 @@ async def test_each_is_heard_and_answered_where_it_came_from(
                 "4": lambda: wechat.said(fakes[3]),
                 "5": lambda: [words(one) for one in fakes[4].of("/im/v1/messages")],
                 "6": lambda: robot.said(fakes[5]),
+                "7": lambda: service.said(fakes[6]),
             }
             for number, heard in said.items():
                 await until(f"answer {number}", lambda n=number, h=heard: f"答复{n}" in h())
@@ -146,7 +158,7 @@ async def test_each_is_heard_and_answered_where_it_came_from(
         await asyncio.to_thread(system.stop)
         logged = system.tail(100_000)
         secrets = (TOKEN, BOT, APP, KEY, ACCESS_TOKEN, *wechat.secrets, *company.secrets)
-        secrets += (CLIENT_SECRET, DINGTALK_TOKEN, TICKET)
+        secrets += (CLIENT_SECRET, DINGTALK_TOKEN, TICKET, *service.secrets)
         assert [secret for secret in secrets if secret in logged] == []
 
 

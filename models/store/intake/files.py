@@ -7,11 +7,15 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from models.message import File
+from models.message import File, one_line
+from models.storable import line
 from models.store.dialogue.tombstones import leave_files
 from models.store.ground.blobs import Blobs
 from models.store.ground.database import Database, Fields, Tx
 from models.tables import file_due, message
+
+_MOST_OF_NAME = 255
+"""Characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,8 @@ class Files:
         found = {"state": "stored", "sha256": sha256, "size": len(file.content)}
         if file.mime:
             found["mime"] = file.mime
+        if name := line(one_line(file.name), _MOST_OF_NAME):
+            found["name"] = name
         return await self._settle(due, "done", found, None)
 
     async def refuse(self, due: Due, why: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from channels.wechat.fields import MAX_BYTES
+from channels.tencent.fields import MAX_BYTES
 from models.message import Envelope
 from tests.contract.channels.drivers.wechat import (
     AES_KEY,
@@ -85,7 +85,7 @@ def test_the_signature_is_that_of_the_documentation() -> None:
     """The example on the platform's page about encryption: what is sorted are the strings."""
     wanted = "899cf89e464efb63f54ddac96b0a0a235f53aa78"
     assert sign("AAAAA", "1714037059", "486452656") == wanted
-    from channels.wechat import encryption
+    from channels.tencent import encryption
 
     assert encryption.sign("AAAAA", "1714037059", "486452656") == wanted
 

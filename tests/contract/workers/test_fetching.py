@@ -72,6 +72,14 @@ async def test_files_are_fetched_by_themselves_and_tried_again(
     assert await fetcher.run() == 0
 
 
+async def test_a_name_that_is_told_with_the_file_is_shown(system: System) -> None:
+    store, channel = system.store, FilingChannel()
+    channel.answers = [File(b"%PDF-1.7", "application/pdf", "合同\n\u202efdp.exe")]
+    message_id = await bring_file(system, channel, "a")
+    await Fetcher(store, {"webchat": channel}).run()
+    assert (await attachment(store, message_id))["name"] == "合同 fdp.exe"
+
+
 async def test_a_file_that_is_gone_is_said_to_be(system: System) -> None:
     store, channel = system.store, FilingChannel()
     channel.answers = [Permanent("gone")]

@@ -9,6 +9,7 @@ from tests.contract.channels.drivers.slack import SlackEvents, SlackSockets
 from tests.contract.channels.drivers.telegram import TelegramPolling, TelegramWebhook
 from tests.contract.channels.drivers.webchat import Webchat
 from tests.contract.channels.drivers.wechat import WechatPlain, WechatSealed
+from tests.contract.channels.drivers.wecom import Wecom
 from tests.contract.channels.kit import Driver
 
 DRIVERS: tuple[Driver, ...] = (
@@ -24,6 +25,7 @@ DRIVERS: tuple[Driver, ...] = (
     FeishuToken(),
     WechatSealed(),
     WechatPlain(),
+    Wecom(),
     DingtalkStream(),
     DingtalkHttp(),
 )

@@ -1,4 +1,4 @@
-"""What WeChat posts, as fields: XML, or JSON where the account is set to that."""
+"""What WeChat and WeCom post, as fields: XML, or JSON where an account is set to that."""
 
 import json
 from xml.parsers import expat

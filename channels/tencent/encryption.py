@@ -1,4 +1,4 @@
-"""WeChat's signatures, and the envelope in which its secure mode puts a message.
+"""Signatures of WeChat and WeCom, and the envelope in which both put a message.
 
 Both are those of the platform's page on encryption of pushed messages.
 """
@@ -33,10 +33,11 @@ def signed(given: str, now: float, token: str, timestamp: str, *more: str) -> bo
     return matches and plain and abs(now - int(timestamp[:12])) <= WINDOW_SECONDS
 
 
-def unseal(key: str, sealed: str, appid: str) -> bytes | None:
+def unseal(key: str, sealed: str, owner: str) -> bytes | None:
     """The message in ``sealed``; None where it has another key, or is for another account.
 
-    ``key`` is an EncodingAESKey. Inside are 16 random bytes, the length, the message, the AppID.
+    ``key`` is an EncodingAESKey. Inside are 16 random bytes, the length, the message, and whose
+    it is: an AppID, or a company's.
     """
     try:
         raw = base64.b64decode(sealed, validate=True)
@@ -52,6 +53,6 @@ def unseal(key: str, sealed: str, appid: str) -> bytes | None:
         return None
     inner = padded[_RANDOM:-pad]
     size = int.from_bytes(inner[:_LENGTH], "big")
-    message, owner = inner[_LENGTH : _LENGTH + size], inner[_LENGTH + size :]
+    message, named = inner[_LENGTH : _LENGTH + size], inner[_LENGTH + size :]
     whole = len(inner) >= _LENGTH and len(message) == size
-    return message if whole and hmac.compare_digest(owner, appid.encode()) else None
+    return message if whole and hmac.compare_digest(named, owner.encode()) else None

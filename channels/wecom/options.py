@@ -1,0 +1,99 @@
+"""What can be set for the WeCom channel."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from models.platform_api import ApiUrl
+
+_AES_KEY = re.compile("[A-Za-z0-9]{43}")
+
+_Account = Annotated[str, Field(pattern=r"^wk[A-Za-z0-9_-]{8,62}$")]
+
+
+class Options(BaseModel):
+    """Settings of the WeCom channel."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    corp_id: str = Field(
+        pattern=r"^[A-Za-z0-9_-]{8,64}$",
+        description="企业 ID（ww…），在企业微信管理后台“我的企业”"
+        " / The company's ID (ww…), on the page of the company in WeCom's admin console.",
+    )
+    secret: SecretStr = Field(
+        description="“微信客服”的 Secret，不是别的应用的"
+        " / The Secret of Customer Service (微信客服), of no other app."
+    )
+    token: SecretStr = Field(
+        description="接收事件服务器的 Token / The Token of the server that receives events."
+    )
+    encoding_aes_keys: tuple[SecretStr, ...] = Field(
+        min_length=1,
+        max_length=2,
+        description="接收事件服务器的 EncodingAESKey，43 个字符；更换时新旧两个都写"
+        " / The EncodingAESKey of that server, 43 characters; while it is changed, the new one and"
+        " the old one.",
+    )
+    accounts: Mapping[str, _Account] = Field(
+        min_length=1,
+        description="客服账号：自己起的名字 = open_kfid（wk…）；名字用了就不要改，它是渠道账号"
+        " / Service accounts: a name of your choice = its open_kfid (wk…). Keep a name that is in"
+        " use: it is the account of the channel.",
+    )
+    history: bool = Field(
+        False,
+        description="第一次启动时，把此前三天内的消息也收进来"
+        " / At the very first start also take in what was written in the three days before.",
+    )
+    poll_seconds: float = Field(
+        60.0,
+        ge=10,
+        le=3600,
+        description="没有通知时，隔多少秒自己去看一次；补上没收到的通知"
+        " / Seconds between two looks without a notification, which make up for lost ones.",
+    )
+    base_url: ApiUrl = Field(
+        "https://qyapi.weixin.qq.com",
+        description="接口的地址；经代理访问时改 / Address of the API; change it for a proxy.",
+    )
+    timeout_seconds: float = Field(
+        15.0, gt=0, le=60, description="等待企业微信应答的秒数 / Seconds to wait for an answer."
+    )
+
+    @field_validator("token")
+    @classmethod
+    def _as_wecom_takes_it(cls, token: SecretStr) -> SecretStr:
+        if not re.fullmatch("[A-Za-z0-9]{1,32}", token.get_secret_value()):
+            raise ValueError(
+                "Token 为 1–32 个英文字母或数字 / A Token has 1 to 32 letters or digits"
+            )
+        return token
+
+    @field_validator("encoding_aes_keys")
+    @classmethod
+    def _look_like_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not all(_AES_KEY.fullmatch(key.get_secret_value()) for key in keys):
+            raise ValueError(
+                "EncodingAESKey 为 43 个英文字母或数字，请从管理后台复制"
+                " / An EncodingAESKey has 43 letters or digits; copy it from the admin console"
+            )
+        return keys
+
+    @field_validator("secret")
+    @classmethod
+    def _not_empty(cls, secret: SecretStr) -> SecretStr:
+        if not secret.get_secret_value().strip():
+            raise ValueError("Secret 是空的 / The Secret is empty")
+        return secret
+
+    @field_validator("accounts")
+    @classmethod
+    def _each_once(cls, accounts: Mapping[str, str]) -> Mapping[str, str]:
+        if len(set(accounts.values())) != len(accounts):
+            raise ValueError(
+                "同一个 open_kfid 写了两次 / The same open_kfid is there under two names"
+            )
+        return accounts
