@@ -61,6 +61,9 @@ CONFLICTS: Mapping[str, str] = {
     "this conversation has another open ticket; use that one": (
         "同一会话另有未结工单，请在那张工单上处理。"
     ),
+    "this ticket was merged into another one; look at that one": (
+        "这张工单已并入另一张，请到那张工单上处理。"
+    ),
     "this client_id was used for another answer; make a new one": (
         "这个 client_id 已用于另一条答复，请换一个新的。"
     ),

@@ -18,6 +18,7 @@ from models.store.ground.locks import lock, lock_row
 from models.store.tickets.moves import back_in_queue, lock_conversations, locked
 from models.store.tickets.ownership import load, unload
 from models.tables import agent, conversation, follow_up, follow_up_attempt, ticket
+from models.ticket import OPEN_STATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +246,8 @@ class FollowUps:
     async def review(self, follow_up_id: str, by: str, note: str, *, reopen: bool) -> None:
         """A supervisor's word on a low result: the ticket is reopened, or stays as it is.
 
+        One that is open again, for the customer was faster, stays where it is in either case.
+
         Raises:
             NotFound: no such follow-up.
             Conflict: nothing waits for review, or the ticket cannot be reopened.
@@ -261,7 +264,7 @@ class FollowUps:
             change = update(follow_up).where(follow_up.c.id == follow_up_id)
             await tx.conn.execute(change.values(review_note=note, **seen))
             if reopen:
-                await back_in_queue(tx, await locked(tx, row["ticket_id"]))
+                await _reopen(tx, row["ticket_id"])
             await tx.audit(by, "follow_up.review", row["ticket_id"], reopen=reopen, note=note)
             tx.emit(
                 "follow_up.reviewed",
@@ -305,6 +308,12 @@ async def _attempt(
         "agent_id": row["owner_id"], "at": tx.now, "channel": channel, "content": content,
     }  # fmt: skip
     await tx.insert(follow_up_attempt, [new | values])
+
+
+async def _reopen(tx: Tx, ticket_id: str) -> None:
+    of = await locked(tx, ticket_id)
+    if of["state"] not in OPEN_STATES:
+        await back_in_queue(tx, of)
 
 
 async def _call_back(tx: Tx, row: Fields, said: Said) -> None:

@@ -144,11 +144,14 @@ async def back_in_queue(tx: Tx, row: Fields, **values: Any) -> None:
     """A locked ticket that nobody works on waits again, with its age kept.
 
     It is labelled afresh where it has never been; who had it is asked first. One that has ended
-    comes back only with its conversation locked (``lock_conversations``).
+    comes back only with its conversation locked (``lock_conversations``), and one that was merged
+    only together with ``merged_into=None``: two would go on as one.
 
     Raises:
-        Conflict: as ``moved``, or its conversation has another open ticket.
+        Conflict: as ``moved``, it was merged, or its conversation has another open ticket.
     """
+    if row["merged_into"] is not None and "merged_into" not in values:
+        raise Conflict("this ticket was merged into another one; look at that one")
     if row["state"] not in OPEN_STATES:
         await no_other_open(tx, row)
     fresh = row["skill_class"] is None or row["target"] is None

@@ -11,6 +11,7 @@ from models.errors import Conflict, NotFound
 from models.follow_up import FollowUpState, Said
 from models.satisfaction import Answer, Score
 from models.store import Store
+from models.store.complaints.follow_ups import FollowUp
 from models.ticket import TicketState
 from tests.contract.store import makers
 from tests.contract.store.call_backs import (
@@ -181,6 +182,43 @@ async def test_a_low_result_goes_to_the_supervisor(
     assert state == (TicketState.WAITING if reopen else TicketState.RESOLVED)
     with pytest.raises(Conflict):
         await store.follow_ups.review(found.id, chen, "", reopen=reopen)
+
+
+async def _low(store: Store, clock: FakeClock) -> tuple[FollowUp, str]:
+    """A low result that waits for a supervisor; (it, theirs)."""
+    follow_up, han = await taken(store, clock)
+    chen = await store.agents.add("chen", "Chen", Role.SUPERVISOR, "hash", {})
+    await store.follow_ups.record(follow_up, han, "try-0", Said(True, "没用", 2), PLAN)
+    return await only(store), chen
+
+
+async def test_what_the_customer_has_reopened_stays_in_its_agents_hands(
+    store: Store, clock: FakeClock
+) -> None:
+    found, chen = await _low(store, clock)
+    li = (await store.tickets.get(found.ticket_id)).owner_id
+    assert li is not None
+    envelope = makers.envelope("again", now=clock())
+    await makers.thread(store, envelope, conversation_key="talk-k1", text="还是没用")
+    assert (await store.tickets.get(found.ticket_id)).state == TicketState.ACTIVE
+    await store.follow_ups.review(found.id, chen, "确认未解决", reopen=True)
+    assert (await only(store)).review == "reopened"
+    after = await store.tickets.get(found.ticket_id)
+    assert (after.state, after.owner_id) == (TicketState.ACTIVE, li)
+    assert await _used(store, li) == 2
+
+
+async def test_a_merged_ticket_is_not_reopened_beside_the_one_that_goes_on(
+    store: Store, clock: FakeClock
+) -> None:
+    found, chen = await _low(store, clock)
+    kept = await makers.waiting(store, "k2")
+    await store.merging.merge(found.ticket_id, kept, chen)
+    with pytest.raises(Conflict, match="merged into another"):
+        await store.follow_ups.review(found.id, chen, "确认未解决", reopen=True)
+    assert (await store.tickets.get(found.ticket_id)).state == TicketState.MERGED
+    await store.follow_ups.review(found.id, chen, "在另一张里处理", reopen=False)
+    assert (await only(store)).review == "kept"
 
 
 async def test_written_to_and_answered(store: Store, clock: FakeClock) -> None:
