@@ -27,7 +27,13 @@ from models.store.ground.database import Fields, Tx, dicts
 from models.store.ground.sealing import seal
 from models.store.intake.continuing import known_as
 from models.store.intake.files import due_files, unfetched
-from models.store.intake.reopening import REOPENED, bring_back, next_word, reopened
+from models.store.intake.reopening import (
+    REOPENED,
+    beside_open_ones,
+    bring_back,
+    next_word,
+    reopened,
+)
 from models.store.tickets.filing import forget_words
 from models.store.tickets.ownership import tell
 from models.store.tickets.search_index import forget
@@ -51,6 +57,7 @@ class Plan:
         self._taken_up: list[dict[str, Any]] = []
         self._tickets: dict[str, dict[str, Any]] = {}
         self._cases: dict[str, dict[str, Any]] = {}
+        self._stay_ended: set[str] = set()
         self._new: dict[str, dict[str, Any]] = {}
         self._changed: dict[str, dict[str, Any]] = {}
         self._messages: list[dict[str, Any]] = []
@@ -107,6 +114,8 @@ class Plan:
         self._cases |= {case["id"]: case for case in cases}
         for case in sorted(cases, key=next_word):
             self._tickets[case["conversation_id"]] = self._cases.get(case["merged_into"], case)
+        others = {case["merged_into"] for case in cases} - {None}
+        self._stay_ended = await beside_open_ones(self._tx, [self._cases[id_] for id_ in others])
 
     def _new_conversation(self, m: InboundMessage, known: Known) -> dict[str, Any]:
         return {
@@ -239,7 +248,7 @@ class Plan:
     def _case(self, item: Incoming, talk: Fields, known: Known) -> dict[str, Any]:
         """The ticket the message belongs to, made when there is none it can join."""
         case = self._tickets.get(talk["id"])
-        if case and (case["state"] in OPEN_STATES or self._joins_ended(case, known)):
+        if case and (case["state"] in OPEN_STATES or self._joins_ended(item, case, known)):
             return case
         m = item.message
         before = case["id"] if case and not case["junk"] else None
@@ -266,11 +275,13 @@ class Plan:
         self._tickets[talk["id"]] = case
         return case
 
-    def _joins_ended(self, case: Fields, known: Known) -> bool:
+    def _joins_ended(self, item: Incoming, case: Fields, known: Known) -> bool:
         """Whether the message goes to a ticket that has ended: thanks, or a reopening."""
         if case["junk"] and known.blocked:
             return True
         if case["state"] not in REOPENED:
+            return False
+        if case["id"] in self._stay_ended and _goes_on(item):
             return False
         ended = case["ended_at"] or case["resolved_at"] or 0.0
         return bool(ended + self._window >= self._tx.now)
@@ -282,7 +293,7 @@ class Plan:
         for it too: else nobody would ever see it.
         """
         change: dict[str, Any] = {"updated_at": self._tx.now}
-        if item.message.auto in _SPOKEN and not item.hollow:
+        if _goes_on(item):
             if not stranger:
                 change |= {"text_version": case["text_version"] + 1, "held_until": 0.0}
                 change["label_due"] = case["state"] in OPEN_STATES
@@ -414,6 +425,11 @@ class Plan:
         talks = list(self._conversations.values())
         await tx.update_each(conversation, _TALK, talks)
         await tx.update_each(conversation, ("identity_id",), self._taken_up)
+
+
+def _goes_on(item: Incoming) -> bool:
+    """Whether a ticket that was there before goes on by this word of a person."""
+    return item.message.auto in _SPOKEN and not item.hollow
 
 
 def _asked(item: Incoming, row: Fields, *, joins: bool) -> dict[str, object]:

@@ -1,13 +1,15 @@
 """Which of a conversation's tickets gets its next word, and what that word brings back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from sqlalchemy import select
 
 from models.errors import Conflict
 from models.store.ground.database import Fields, Tx
 from models.store.ground.locks import lock
 from models.store.tickets.ownership import load, start_assignment, tell
-from models.tables import agent
+from models.tables import agent, ticket
 from models.ticket import OPEN_STATES, TicketState
 
 REOPENED = frozenset({TicketState.RESOLVED, TicketState.RETURNED})
@@ -34,6 +36,24 @@ def reopened(case: Fields) -> dict[str, Any]:
         "excluded": [],
         "resolved_at": None,
     }
+
+
+async def beside_open_ones(tx: Tx, survivors: Sequence[Fields]) -> set[str]:
+    """Those of these ended tickets whose conversations have another open one, by id.
+
+    The next word of what was merged into them cannot bring them back: a conversation has one open
+    ticket at most.
+    """
+    ended = [case for case in survivors if case["state"] in REOPENED and not case["split_from"]]
+    if not ended:
+        return set()
+    t = ticket.c
+    talks = {case["conversation_id"] for case in ended}
+    open_ones = select(t.conversation_id).where(
+        t.conversation_id.in_(talks), t.state.in_(sorted(OPEN_STATES)), t.split_from.is_(None)
+    )
+    taken = set((await tx.conn.execute(open_ones)).scalars())
+    return {case["id"] for case in ended if case["conversation_id"] in taken}
 
 
 async def bring_back(

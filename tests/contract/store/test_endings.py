@@ -196,6 +196,27 @@ async def test_the_next_word_of_a_merged_ticket_belongs_to_its_survivor(store: S
     assert [part.id for part in await store.merging.parts(kept)] == [gone]
 
 
+async def test_a_survivor_that_may_not_come_back_is_gone_on_from(
+    store: Store, clock: FakeClock
+) -> None:
+    """A supervisor has reopened an older ticket of its conversation: there is one open already."""
+    older, person = await owned(store)
+    await store.tickets.move(older, person, TicketState.RESOLVED)
+    clock.pass_(8 * DAY)
+    await thread(store, envelope("b", now=clock()), conversation_key="talk-k1")
+    (new,) = await store.queue.unlabelled(10)
+    await store.queue.route([routed(new)])
+    survivor, gone = new.ticket_id, await waiting(store, "k2")
+    await store.merging.merge(gone, survivor, person)
+    await store.ending.settle(survivor, person)
+    await store.ending.reopen(older, person, "还没好")
+    await thread(store, envelope("c", now=clock()), conversation_key="talk-k2", text="还没到")
+    assert await state(store, survivor) == "resolved"
+    last = (await log(store, gone))[-1].ticket_id
+    assert last not in {older, survivor, gone}
+    assert (await store.tickets.get(str(last))).predecessor_id == survivor
+
+
 async def test_an_answer_goes_into_the_conversation_of_a_part(store: Store) -> None:
     kept, gone, person = await two(store)
     await store.merging.merge(gone, kept, person)
