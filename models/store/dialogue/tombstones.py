@@ -5,7 +5,8 @@ A mail server or a platform may deliver an old message once more, by whatever ro
 has the database and not the master key learns nothing from it.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, case, delete, exists, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -145,6 +146,14 @@ async def empty(tx: Tx, which: ColumnElement[bool]) -> None:
             error=None,
         )
     )
+
+
+def hashes_in(files: Any) -> Iterator[str]:
+    """The contents that attachments name, or the versions of a message in theirs."""
+    for one in files or ():
+        if one.get("sha256"):
+            yield one["sha256"]
+        yield from hashes_in(one.get("attachments"))
 
 
 async def leave_files(tx: Tx, hashes: Iterable[str | None]) -> None:

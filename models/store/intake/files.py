@@ -1,7 +1,7 @@
 """Files that a platform keeps for us: fetched after the ticket is there, each under a lease."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,24 +98,23 @@ class Files:
         self, due: Due, state: str, found: Mapping[str, Any], why: str | None
     ) -> bool:
         async with self._db.write() as tx:
+            m = message.c
+            query = select(m.attachments, m.versions, m.ticket_id, m.conversation_id)
+            # Before the file's own row, as whoever withdraws the message does.
+            query = query.where(m.id == due.message_id).with_for_update(key_share=True)
+            row = (await tx.conn.execute(query)).one()
             values = {"state": state, "lease": None, "error": why and why[:500]}
             if (await tx.conn.execute(_held(due).values(**values))).rowcount == 0:
-                # Whoever wrote it may have been erased meanwhile: then it is nobody's.
+                # It may have been withdrawn, or its writer erased: then it is nobody's.
                 await leave_files(tx, [found.get("sha256")])
                 return False
-            m = message.c
-            query = (
-                select(m.attachments, m.ticket_id, m.conversation_id)
-                .where(m.id == due.message_id)
-                .with_for_update(key_share=True)
-            )
-            row = (await tx.conn.execute(query)).one()
-            files = [
-                {**one, **found} if one["id"] == due.attachment_id else one
-                for one in row.attachments
+            files = _settled(row.attachments, due.attachment_id, found)
+            versions = row.versions and [
+                {**one, "attachments": _settled(one["attachments"], due.attachment_id, found)}
+                for one in row.versions
             ]
             change = update(message).where(m.id == due.message_id)
-            await tx.conn.execute(change.values(attachments=files))
+            await tx.conn.execute(change.values(attachments=files, versions=versions))
             tx.emit(
                 "message.file",
                 ticket=row.ticket_id,
@@ -125,6 +124,13 @@ class Files:
                 state=found["state"],
             )
         return True
+
+
+def _settled(
+    files: Sequence[Fields], attachment_id: str, found: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Files of a message, or of a version of it, with what was found of one of them."""
+    return [{**one, **(found if one["id"] == attachment_id else {})} for one in files]
 
 
 def _held(due: Due) -> Any:
@@ -152,6 +158,13 @@ def due_files(tx: Tx, message_id: str, m: Fields) -> list[dict[str, Any]]:
         for one in m["attachments"]
         if one["state"] == "pending" and one["id"] in refs
     ]
+
+
+async def fetch_no_more(tx: Tx, message_ids: Collection[str]) -> None:
+    """Of messages that were withdrawn, which are locked: what is under way is kept by nobody."""
+    f = file_due.c
+    theirs = update(file_due).where(f.message_id.in_(message_ids), f.state == "new")
+    await tx.conn.execute(theirs.values(state="refused", lease=None, ref={}))
 
 
 def unfetched(files: Sequence[Fields], before: Sequence[Fields]) -> list[dict[str, Any]]:

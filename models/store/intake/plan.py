@@ -22,11 +22,11 @@ from models.store.dialogue.revisions import (
     withdraw,
     without_words,
 )
-from models.store.dialogue.tombstones import name_files
+from models.store.dialogue.tombstones import hashes_in, leave_files, name_files
 from models.store.ground.database import Fields, Tx, dicts
 from models.store.ground.sealing import seal
 from models.store.intake.continuing import known_as
-from models.store.intake.files import due_files, unfetched
+from models.store.intake.files import due_files, fetch_no_more, unfetched
 from models.store.intake.reopening import (
     REOPENED,
     beside_open_ones,
@@ -65,6 +65,8 @@ class Plan:
         self._wordless: dict[str, dict[str, Any]] = {}
         self._audit: list[dict[str, Any]] = []
         self._due: list[dict[str, Any]] = []
+        self._withdrawn: set[str] = set()
+        self._left: set[str] = set()
         self._reopened: dict[str, dict[str, Any]] = {}
         self.keys: dict[str, bytes] = {}
         """Of ``hosts``, by identity."""
@@ -194,6 +196,8 @@ class Plan:
             row["attachments"] = unfetched(row["attachments"], shown["attachments"])
             if row["kind"] == "delete":
                 self._withdraw(shown, known.id)
+            elif shown["withdrawn_at"] is not None:
+                self._left.update(hashes_in(row["attachments"]))
             elif revise(shown, row):
                 self._due += due_files(self._tx, shown["id"], row)
                 if case is not None:
@@ -216,9 +220,12 @@ class Plan:
         return case
 
     def _withdraw(self, shown: dict[str, Any], identity_id: str) -> None:
-        """Nothing of the text stays where people read, nor in the reasons of the labels."""
+        """Nothing of it stays where people read: text, files, and the reasons of the labels."""
+        files = {*hashes_in(shown["attachments"]), *hashes_in(shown["versions"])}
         if not withdraw(shown, self._tx.now):
             return
+        self._left |= files
+        self._withdrawn.add(shown["id"])
         case = self._cases.get(shown["ticket_id"])
         if case is not None:
             case["labels"] = without_words(case.get("labels"))
@@ -410,8 +417,8 @@ class Plan:
         await tx.insert(ticket, list(self._new.values()))
         await tx.update_each(ticket, _MUTABLE, list(self._changed.values()))
         await tx.insert(message, self._messages)
-        await name_files(tx, {f["sha256"] for row in self._messages for f in row["attachments"]
-                              if f.get("sha256")})  # fmt: skip
+        await name_files(tx, {h for row in self._messages for h in hashes_in(row["attachments"])})
+        await leave_files(tx, self._left)
         stored = {row["id"] for row in self._messages}
         revised = [row for id_, row in self._revised.items() if id_ not in stored]
         await tx.update_each(message, SHOWN, revised)
@@ -421,7 +428,9 @@ class Plan:
             await forget_words(tx, self._wordless)
             await forget(tx, self._wordless)
         await tx.insert(audit, self._audit)
-        await tx.insert(file_due, self._due)
+        await tx.insert(file_due, [f for f in self._due if f["message_id"] not in self._withdrawn])
+        if self._withdrawn:
+            await fetch_no_more(tx, self._withdrawn)
         talks = list(self._conversations.values())
         await tx.update_each(conversation, _TALK, talks)
         await tx.update_each(conversation, ("identity_id",), self._taken_up)

@@ -28,9 +28,14 @@ from sqlalchemy import (
 from models.follow_up import OPEN_STATES, FollowUpState
 from models.store.complaints.calling_back import put_down
 from models.store.dialogue.revisions import WITHOUT_WORDS, Name, without_words
-from models.store.dialogue.tombstones import PREFIX, Tombstones, empty, leave_files
+from models.store.dialogue.tombstones import (
+    PREFIX,
+    Tombstones,
+    empty,
+    hashes_in,
+    leave_files,
+)
 from models.store.ground.database import Fields, Tx
-from models.store.privacy.orphaned_blobs import hashes_in
 from models.store.tickets.search_index import forget
 from models.tables import (
     assignment,

@@ -8,13 +8,13 @@ stores or names content just then touches it (``Blobs``) and writes down within
 run twice.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Text, cast, delete, or_, select, text, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.store.dialogue.tombstones import expect_files
+from models.store.dialogue.tombstones import expect_files, hashes_in
 from models.store.ground.blobs import Blobs
 from models.store.ground.database import Database
 from models.tables import blob_left, envelope, message, outbound, upload
@@ -103,11 +103,3 @@ async def _owned(conn: AsyncConnection, hashes: Collection[str]) -> set[str]:
 def _mentions(column: Column[Any], hashes: Collection[str]) -> ColumnElement[bool]:
     words = cast(column, Text)
     return or_(*(words.contains(sha256) for sha256 in sorted(hashes)))
-
-
-def hashes_in(files: Any) -> Iterator[str]:
-    """The contents that attachments name, or the versions of a message in theirs."""
-    for one in files or ():
-        if one.get("sha256"):
-            yield one["sha256"]
-        yield from hashes_in(one.get("attachments"))

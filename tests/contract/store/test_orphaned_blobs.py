@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from models.errors import NotFound
-from models.message import Attachment
+from models.message import Attachment, File
 from models.store import Store
 from models.store.dialogue.incoming import Incoming
 from models.store.dialogue.tombstones import leave_files
@@ -125,6 +125,66 @@ async def test_a_message_that_is_withdrawn_at_once_leaves_the_file_noted(
     async with store.db.write() as tx:
         await store.threads.thread(tx, lease.token, [first.id, gone.id], items)
     clock.pass_(LATER)
+    assert await store.orphaned_blobs.delete() == 1
+
+
+async def test_what_is_withdrawn_later_takes_its_files_along(
+    store: Store, clock: FakeClock
+) -> None:
+    """Those of its earlier versions, too, and what a late edit of it brings."""
+    await sent_ahead(store)
+    await thread(store, envelope("a"), attachments=(FILE,))
+    changed = {"external_id": "a", "kind": "edit"}
+    await thread(store, envelope("b"), **changed, revision=1)
+    assert await noted(store) == 0
+    await thread(store, envelope("c"), **changed | {"kind": "delete"})
+    assert await noted(store) == 1
+    clock.pass_(1000.0)
+    assert await store.orphaned_blobs.delete() == 1
+    assert not await there(store)
+    await store.blobs.put({HASH: CONTENT})
+    await thread(store, envelope("d"), **changed, revision=2, attachments=(FILE,))
+    clock.pass_(1000.0)
+    assert await store.orphaned_blobs.delete() == 1
+
+
+PENDING = Attachment(id="1", name="a.png", mime="image/png", size=1, state="pending")
+ANNOUNCED: dict[str, Any] = {"attachments": (PENDING,), "meta": {"files": {"1": {"url": "x"}}}}
+
+
+async def test_what_is_withdrawn_is_not_fetched(store: Store) -> None:
+    await thread(store, envelope("a"), **ANNOUNCED)
+    await thread(store, envelope("b"), kind="delete", external_id="a")
+    assert await store.files.lease(1, 60.0, ["webchat"]) == []
+
+
+async def test_what_is_withdrawn_while_it_is_fetched_stays_nowhere(
+    store: Store, clock: FakeClock
+) -> None:
+    await thread(store, envelope("a"), **ANNOUNCED)
+    (due,) = await store.files.lease(1, 60.0, ["webchat"])
+    await thread(store, envelope("b"), kind="delete", external_id="a")
+    assert not await store.files.store(due, File(CONTENT))
+    clock.pass_(1000.0)
+    assert await store.orphaned_blobs.delete() == 1
+
+
+async def test_what_an_edit_leaves_out_while_it_is_fetched_is_kept_with_the_version(
+    store: Store, clock: FakeClock
+) -> None:
+    await thread(store, envelope("a"), **ANNOUNCED)
+    (due,) = await store.files.lease(1, 60.0, ["webchat"])
+    await thread(store, envelope("b"), kind="edit", external_id="a", revision=1)
+    assert await store.files.store(due, File(CONTENT))
+    talk = await store.conversations.find("webchat", "site", "talk")
+    assert talk is not None
+    first = (await store.conversations.log(talk.id))[0]
+    assert [v["attachments"] and v["attachments"][0]["sha256"] for v in first.versions] == [
+        HASH,
+        [],
+    ]
+    await thread(store, envelope("c"), kind="delete", external_id="a")
+    clock.pass_(1000.0)
     assert await store.orphaned_blobs.delete() == 1
 
 
