@@ -106,7 +106,8 @@ class Maintenance:
             offline = select(a.id).where(a.presence == "offline")
             theirs = t.owner_id.in_(lost) | t.owner_id.in_(offline)
             offered = (t.state == "offered") & theirs
-            chats = (t.state == "active") & (t.lane == "live") & t.owner_id.in_(absent)
+            held = t.state.in_([TicketState.ACTIVE, TicketState.HELPING])
+            chats = held & (t.lane == "live") & t.owner_id.in_(absent)
             query = (
                 select(ticket)
                 .where(or_(offered, chats))
@@ -123,9 +124,9 @@ class Maintenance:
             gone = await _who_are(tx, "offline", owners)
             away = await _silent(tx, owners, silent + grace)
             for row in rows:
-                was_active = row["state"] == TicketState.ACTIVE
-                if row["owner_id"] in (away if was_active else gone):
-                    await requeue(tx, row, "disconnected", sticky=was_active)
+                accepted = row["state"] != TicketState.OFFERED
+                if row["owner_id"] in (away if accepted else gone):
+                    await requeue(tx, row, "disconnected", sticky=accepted)
         return lost
 
     async def set_back(self, seconds: float, since: float) -> None:

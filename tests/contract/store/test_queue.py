@@ -12,6 +12,7 @@ from models.agent import Presence
 from models.errors import Conflict, NotFound
 from models.routing import Needs, Rules
 from models.store import Store
+from models.store.tickets.helping import HELPERS
 from models.tables import agent as agents
 from models.tables import assignment
 from models.texts import Said
@@ -23,6 +24,7 @@ from tests.contract.store.makers import (
     corrected_to,
     decision,
     envelope,
+    follow,
     labels,
     owned,
     passed_on,
@@ -167,6 +169,25 @@ async def test_a_lost_desk_gives_chats_back_after_grace_and_keeps_mail(
     assert states == ["waiting", "active"]
     assert (await store.tickets.get(chat)).sticky_id == person
     assert await store.maintenance.recount() == []
+
+
+async def test_a_chat_does_not_wait_with_its_helpers_for_who_is_gone(
+    store: Store, clock: FakeClock
+) -> None:
+    chat, person = await owned(store)
+    helper = await agent(store, "han")
+    due_at = clock() + 900.0
+    await store.helping.open(chat, person, title="查库存", due_at=due_at, assignee_id=helper)
+    assert (await store.tickets.get(chat)).state == "helping"
+    clock.pass_(91)
+    await store.agents.beat([helper])
+    await store.maintenance.lose_contact(30.0, 60.0)
+    found = await store.tickets.get(chat)
+    assert (found.state, found.sticky_id) == ("waiting", person)
+    assert await store.maintenance.recount() == []
+    await store.tickets.take(chat, await agent(store, "wu"))
+    await follow(store, HELPERS)
+    assert (await store.tickets.get(chat)).state == "helping"
 
 
 async def test_nothing_is_on_offer_to_who_went_offline_themselves(store: Store) -> None:
