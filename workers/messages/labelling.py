@@ -11,7 +11,7 @@ from models.store import Store
 from models.store.complaints.incident_detection import StoredFingerprint
 from models.store.routing.entering import Routed
 from models.store.routing.unlabelled import Unlabelled
-from models.ticket import Label, Labels, Reason, TicketState
+from models.ticket import Label, Labels, Reason
 from router.keys import rekeyed
 from router.needs import needs
 from router.place import Facts
@@ -129,7 +129,7 @@ class Labelling:
         rules = self._active_rules.book.general
         wants = needs({}, False, lang, rules) if ticket.troubled else place.needs
         words = None
-        if ticket.state == TicketState.NEW:
+        if ticket.unheard:
             due = place.clock_at + place.target
             words = await self._acknowledging.words(ticket, labels, lang, due)
         return Routed(

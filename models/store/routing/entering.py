@@ -38,9 +38,8 @@ class Routed:
     """What the classifier and the router said about a ticket.
 
     ``clock_at`` is when its target counts from, None for as long as it has waited.
-    ``acknowledgement`` is the text the customer gets when the ticket enters the queue for
-    the first time, or None. ``filing`` makes it a complaint; None makes it none,
-    and takes back none that is filed.
+    ``acknowledgement`` is the first text that the customer gets, or None. ``filing`` makes it a
+    complaint; None makes it none, and takes back none that is filed.
     """
 
     ticket: Unlabelled
@@ -74,8 +73,7 @@ async def enter(
     said = {r.ticket.ticket_id: r.ticket.queued_at for r in live}
     await store_fingerprints(tx, fingerprints, {name: rows[name] for name in said}, said)
     await file_complaints(tx, {r.ticket.ticket_id: r.filing for r in live}, rows)
-    new = [r for r in live if rows[r.ticket.ticket_id]["state"] == TicketState.NEW]
-    await _acknowledge(tx, [r for r in new if r.acknowledgement is not None], cap)
+    await _acknowledge(tx, [r for r in live if r.acknowledgement is not None], cap)
     return [row["id"] for row in changed if row["state"] == TicketState.WAITING]
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.message import Trust
 from models.store.ground.database import Fields
-from models.tables import complaint, customer, message, ticket
+from models.tables import complaint, customer, message, outbound, ticket
 from models.ticket import LONGEST_TEXT, MACHINES, Label, Labels, TicketState
 
 _ASKED = (
@@ -29,9 +29,9 @@ class Unlabelled:
     ``text`` is everything its customer wrote, oldest first; ``queued_at`` is when its waiting
     counts from, in seconds since the epoch. ``corrected`` are the labels that people gave, by
     facet: they outweigh what the classifier says; ``complaint``: one is filed, and stays one until
-    a person takes it back. ``account`` and what follows are about the message that
-    opened it, for deciding whether an acknowledgement may go out; ``automatic``: programs and
-    lists have written all of it.
+    a person takes it back. ``unheard``: its customer has not been told yet that they were heard.
+    ``account`` and what follows are about their first message, for deciding whether that may go
+    out; ``automatic``: programs and lists have written all of it.
     """
 
     ticket_id: str
@@ -49,6 +49,7 @@ class Unlabelled:
     troubled: bool
     corrected: Mapping[str, Label]
     complaint: bool
+    unheard: bool
     account: str
     identity_id: str
     trust: Trust
@@ -82,31 +83,53 @@ async def read_unlabelled(
     if ticket_ids:
         query = query.where(t.id.in_(ticket_ids))
     rows = (await conn.execute(query)).mappings().all()
-    said = await _said(conn, [row["id"] for row in rows])
-    return [_unlabelled(row, said.get(row["id"], [])) for row in rows]
+    lines = await _lines(conn, [row["id"] for row in rows])
+    unheard = await _unheard(conn, rows, lines)
+    return [
+        _unlabelled(row, lines.get(row["id"], []), unheard=row["id"] in unheard) for row in rows
+    ]
 
 
-async def _said(
-    conn: AsyncConnection, ticket_ids: Sequence[str]
-) -> dict[str, list[Row[*tuple[Any, ...]]]]:
+_Lines = Sequence[Row[*tuple[Any, ...]]]
+
+
+async def _lines(conn: AsyncConnection, ticket_ids: Sequence[str]) -> Mapping[str, _Lines]:
+    """What came in tickets, oldest first; also what does not count as their customers' words."""
     m = message.c
+    counts = ~m.quarantined & m.withdrawn_at.is_(None)
     query = (
         select(m.ticket_id, m.text, m.account, m.identity_id, m.trust, m.auto, m.meta)
-        .where(
-            m.ticket_id.in_(ticket_ids),
-            m.kind == "message",
-            ~m.quarantined,
-            m.withdrawn_at.is_(None),
-        )
-        .order_by(m.ticket_id, m.seq)
+        .add_columns(counts.label("counts"))
+        .where(m.ticket_id.in_(ticket_ids), m.kind == "message")
+        # A ticket may have lines of two conversations: see Merging.
+        .order_by(m.ticket_id, m.received_at, m.seq)
     )
-    said: dict[str, list[Row[*tuple[Any, ...]]]] = {}
+    lines: dict[str, list[Row[*tuple[Any, ...]]]] = {}
     for row in await conn.execute(query):
-        said.setdefault(row.ticket_id, []).append(row)
-    return said
+        lines.setdefault(row.ticket_id, []).append(row)
+    return lines
 
 
-def _unlabelled(row: Fields, said: Sequence[Row[*tuple[Any, ...]]]) -> Unlabelled:
+async def _unheard(
+    conn: AsyncConnection, rows: Sequence[Fields], lines: Mapping[str, _Lines]
+) -> set[str]:
+    """Those whose customers have yet to be told that they were heard.
+
+    Those that are new, and those that have waited since before their customer's first word: what
+    opened them was withdrawn, or a stranger's.
+    """
+    new = {row["id"] for row in rows if row["state"] == TicketState.NEW}
+    waiting = {row["id"] for row in rows if row["state"] == TicketState.WAITING}
+    late = [name for name in waiting if name in lines and not lines[name][0].counts]
+    if not late:
+        return new
+    o = outbound.c
+    told = select(o.ticket_id).where(o.ticket_id.in_(late), o.kind.in_(["ack", "reply"]))
+    return new | set(late).difference((await conn.execute(told)).scalars())
+
+
+def _unlabelled(row: Fields, lines: _Lines, *, unheard: bool) -> Unlabelled:
+    said = [line for line in lines if line.counts]
     first = said[0] if said else None
     return Unlabelled(
         ticket_id=row["id"],
@@ -124,6 +147,7 @@ def _unlabelled(row: Fields, said: Sequence[Row[*tuple[Any, ...]]]) -> Unlabelle
         troubled=row["trouble"] is not None,
         corrected=corrected_facets(row["labels"]),
         complaint=row["complaint"],
+        unheard=unheard,
         account=first.account if first else "",
         identity_id=first.identity_id if first else "",
         trust=Trust(**first.trust) if first else Trust(),

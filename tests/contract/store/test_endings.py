@@ -253,6 +253,27 @@ async def test_a_merger_is_undone_with_what_came_since(store: Store) -> None:
         await store.merging.undo(gone, person)
 
 
+async def test_what_was_said_in_two_conversations_is_read_in_its_order(
+    store: Store, clock: FakeClock
+) -> None:
+    """Each counts its own lines: the newer one's first may have a lower number."""
+    older, person = await owned(store)
+    for key in ("a", "a2"):
+        await thread(store, envelope(key, now=clock()), conversation_key="talk-k1")
+    await store.queue.route([routed(due) for due in await store.queue.unlabelled(10)])
+    await store.tickets.move(older, person, TicketState.RESOLVED)
+    clock.pass_(8 * DAY)
+    await thread(store, envelope("b", now=clock()), conversation_key="talk-k1", text="先说的")
+    (new,) = await store.queue.unlabelled(10)
+    await store.queue.route([routed(new)])
+    await store.merging.merge(await waiting(store, "k2", account="form"), new.ticket_id, person)
+    clock.pass_(60)
+    later = {"conversation_key": "talk-k2", "account": "form", "text": "后说的"}
+    await thread(store, envelope("c", now=clock()), **later)
+    (due,) = await store.queue.unlabelled(10)
+    assert (due.text, due.account) == ("先说的\n后说的", "site")
+
+
 async def test_after_a_merger_is_undone_both_are_labelled_from_their_own_words(
     store: Store,
 ) -> None:

@@ -7,10 +7,11 @@ import pytest
 from models.agent import Presence
 from models.message import Lane
 from models.store import Store
-from models.ticket import Reason
+from models.store.tickets.handling import Ticket
+from models.ticket import Reason, TicketState
 from router.sla import Calendar
 from tests.contract.store.makers import agent, envelope
-from tests.contract.workers.system import SAFETY, System, acknowledgement, said
+from tests.contract.workers.system import SAFETY, System, acknowledgement, said, says
 from tests.fakes import FakeClock
 
 
@@ -40,6 +41,33 @@ async def test_with_nobody_there_the_customer_is_told_so(
     await system.bring(envelope("a"))
     (found,) = await system.store.tickets.page()
     assert await acks(system.store) == [f"无人 {found.number}"]
+
+
+async def _taken_back(system: System) -> Ticket:
+    """A ticket whose customer took back all that they had said, before anybody read it."""
+    gone = says("", kind="delete", external_id="a")
+    await system.bring(envelope("a", says("包裹没动")), envelope("b", gone))
+    (found,) = await system.store.tickets.page()
+    assert (found.state, await acks(system.store)) == ("waiting", [])
+    return found
+
+
+async def test_who_takes_their_first_word_back_is_told_with_the_next(system: System) -> None:
+    found = await _taken_back(system)
+    for key in ("c", "d"):
+        await system.bring(envelope(key, says("包裹还是没动")))
+        assert await acks(system.store) == [f"无人 {found.number}"]
+
+
+async def test_who_has_been_answered_is_not_told_of_their_first_word(system: System) -> None:
+    found = await _taken_back(system)
+    person = await agent(system.store)
+    await system.store.tickets.take(found.id, person)
+    await system.store.tickets.reply(found.id, person, "您好", "c1", TicketState.ACTIVE)
+    await system.store.tickets.release(found.id, person, None, "")
+    await system.bring(envelope("c", says("包裹还是没动")))
+    assert (await system.store.tickets.get(found.id)).state == "waiting"
+    assert await acks(system.store) == []
 
 
 async def test_out_of_hours_the_customer_is_told_when(store: Store) -> None:
