@@ -5,7 +5,6 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from alembic import command
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy import Connection, insert, select, text, update
@@ -22,10 +21,9 @@ from models.store.tickets.search_index import INDEXING
 from models.tables import conversation, customer, envelope, event, identity, message
 from models.ticket import TicketState
 from tests.contract.store.makers import follow, owned, waiting
+from tests.contract.store.upgrading import FIRST, schema_at
 from tests.fakes import FakeClock
 from workers.assembly.automation import make_followers
-
-FIRST = "0001"
 
 OWNER, OTHER = "a" * 36, "b" * 36
 
@@ -57,16 +55,6 @@ async def db(empty_url: str, clock: FakeClock) -> AsyncIterator[Database]:
     await made.close()
 
 
-async def _at(db: Database, revision: str) -> None:
-    def upgrade(connection: Connection) -> None:
-        settings = migrations.config()
-        settings.attributes["connection"] = connection
-        command.upgrade(settings, revision)
-
-    async with db.write() as tx:
-        await tx.conn.run_sync(upgrade)
-
-
 def _again(connection: Connection) -> None:
     """Only the step that mends events, on today's schema."""
     with Operations.context(MigrationContext.configure(connection)):
@@ -92,7 +80,7 @@ async def _moves(db: Database) -> list[Mapping[str, Any]]:
 @pytest.fixture
 async def first(db: Database) -> Database:
     """A database of the first version with a ticket's events, and today's schema since."""
-    await _at(db, FIRST)
+    await schema_at(db, FIRST)
     async with db.write() as tx:
         rows = [
             {"seq": seq, "at": tx.now, "kind": kind, "ticket_id": "t" * 36, "agent_id": who,
@@ -160,7 +148,7 @@ async def _said(tx: Tx, facts: Mapping[str, Mapping[str, str]]) -> None:
 
 async def test_mails_of_before_are_found_by_their_names(db: Database) -> None:
     """What their sender adds after the upgrade goes where they went."""
-    await _at(db, "0026")
+    await schema_at(db, "0026")
     said = {"a": {"message_id": "用户1@x.example"}, "b": {}, "c": {"message_id": "m" * 300}}
     async with db.write() as tx:
         await _said(tx, said)
@@ -181,7 +169,7 @@ async def test_a_newer_schema_is_refused_and_not_to_be_migrated(db: Database) ->
 
 
 async def test_a_database_that_lacks_something_is_not_called_up_to_date(db: Database) -> None:
-    await _at(db, FIRST)
+    await schema_at(db, FIRST)
     async with db.write() as tx:
         head = {"head": migrations.head()}
         await tx.conn.execute(text("UPDATE alembic_version SET version_num = :head"), head)
