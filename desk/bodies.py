@@ -440,7 +440,7 @@ async def read(request: web.Request, model: type[_B]) -> _B:
 
 def refused(error: ValidationError) -> Refusal:
     """The first thing that is wrong, as a refusal that names its field."""
-    first = error.errors(include_url=False, include_input=False)[0]
+    first = error.errors(include_url=False)[0]
     if first["type"] == "json_invalid":
         words = Words("请求体不是合法的 JSON。", "The body is not valid JSON.")
         return Refusal(400, "malformed_json", words)

@@ -52,6 +52,9 @@ def remedy(detail: ErrorDetails) -> tuple[str, str]:
     A validator of ours says it in both languages itself: “中文 / English”.
     """
     kind, context = detail["type"], detail.get("ctx", {})
+    if kind in ("too_short", "too_long") and isinstance(detail["input"], str):
+        # Behind a validator of ours pydantic measures whatever comes, and calls all of it items.
+        kind = f"string_{kind}"
     if kind in ("literal_error", "enum"):
         either = context["expected"]
         listed = either.replace(", ", "、").replace(" or ", "、")

@@ -130,7 +130,7 @@ def parse(raw: bytes) -> Body:
     try:
         return Body.model_validate_json(raw)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
+        first = error.errors(include_url=False)[0]
         if first["type"] == "json_invalid":
             raise Rejected(first["msg"], code="malformed") from None
         where = ".".join(str(part) for part in first["loc"]) or "body"

@@ -5,6 +5,7 @@ python ingest_client.py http://127.0.0.1:8080 form SECRET "发票开错了，能
 
 import hashlib
 import hmac
+import http.client
 import json
 import sys
 import time
@@ -14,7 +15,10 @@ import uuid
 
 
 def send(door: str, source: str, secret: str, message: dict, key: str = "") -> dict:
-    """Posts until it is taken: the same key again is the same message, so no retry doubles it."""
+    """Posts until it is taken: the same key again is the same message, so no retry doubles it.
+
+    Exits with what the door says where sending the same again would change nothing.
+    """
     key, body = key or uuid.uuid4().hex, json.dumps(message).encode()
     while True:
         now = str(int(time.time()))
@@ -26,9 +30,13 @@ def send(door: str, source: str, secret: str, message: dict, key: str = "") -> d
             with urllib.request.urlopen(request, timeout=30) as reply:
                 return json.load(reply)
         except urllib.error.HTTPError as error:
-            if error.code not in (429, 503):
+            if error.code not in (408, 429, 503):
                 raise SystemExit(error.read().decode()) from None
-            time.sleep(int(error.headers["Retry-After"]))
+            print(error, "- sent again", file=sys.stderr)
+            time.sleep(int(error.headers["Retry-After"] or 5))
+        except (OSError, http.client.HTTPException) as error:  # no answer: nobody knows
+            print(error, "- sent again", file=sys.stderr)
+            time.sleep(5)
 
 
 def ticket(door: str, taken: dict) -> dict:

@@ -280,6 +280,12 @@ def test_the_image_has_every_package() -> None:
     assert {f"!{name}" for name in packages} <= set(ignore.split("\n"))
 
 
+def test_the_proxy_passes_the_host_on_as_it_came() -> None:
+    """Without the port, as in nginx's $host, every request would come from another origin."""
+    text = (DOCS / "deploy.md").read_text("utf-8")
+    assert re.findall(r"proxy_set_header Host (\S+);", text) == ["$http_host", "$http_host"]
+
+
 def test_deployment_names_only_settings_that_exist() -> None:
     ours = {"SHOULI_BIND"}  # of the compose file itself
     for path in DEPLOY:

@@ -205,12 +205,12 @@ class Stage:
     def end(self, results: Sequence[End]) -> None:
         waits, failed = results.count("waits"), results.count("failed")
         if failed:
-            text, style = f"{failed} 位顾客没有走完 / {failed} did not get through", "bold red"
+            text, style = f"{failed} 位客户没有走完 / {failed} did not get through", "bold red"
         elif waits:
             text, style = f"都已答复；{waits} 份邮件答复等待发信服务器", "bold yellow"
             text += f" / All were answered; {waits} answer(s) by mail wait for a relay"
         else:
-            text, style = "每位顾客都收到了答复 / Every customer has the answer", "bold green"
+            text, style = "每位客户都收到了答复 / Every customer has the answer", "bold green"
         self._console.print(text, style=style)
 
 

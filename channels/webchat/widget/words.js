@@ -31,7 +31,7 @@ const TEXTS = {
     idle: "Paused; send a message to resume",
     sending: "Sending…", waiting: "Waiting to resend…", stored: "✓ Received", me: "Me", us: "Agent",
     auto: "Automatic",
-    ticket: "Ticket", accepted: (n) => `We are on it: ticket ${n}`,
+    ticket: "Ticket", accepted: (n) => `We have it: ticket ${n}`,
     too_long: (n) => `At most ${n} characters; send it in parts`,
     failed: { too_long: "Too long, not sent", empty: "Empty, not sent", origin: "This site may not use the chat" },
     refused: "Not sent; please write it again",

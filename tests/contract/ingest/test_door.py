@@ -12,9 +12,11 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from aiohttp import ClientResponse, ClientSession
@@ -224,6 +226,45 @@ async def test_the_client_of_the_docs(door: House) -> None:
     await door.work()
     told = await asyncio.to_thread(client.ticket, door.url, taken)
     assert told["ticket"]["number"].isdigit()
+
+
+class _Grudging(BaseHTTPRequestHandler):
+    """Hangs up, says “slow”, says “busy”, and then takes it."""
+
+    keys: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.keys.append(self.headers["Idempotency-Key"])
+        status = (None, 408, 503, 202)[len(self.keys) - 1]
+        if status is None:
+            self.close_connection = True
+            return
+        self.send_response(status)
+        if status == 503:
+            self.send_header("Retry-After", "7")
+        self.end_headers()
+        self.wfile.write(b'{"status": "/v1/messages/1"}')
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_the_client_of_the_docs_sends_the_same_again_until_it_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client, waits = _client(), list[float]()
+    monkeypatch.setattr(client, "time", SimpleNamespace(time=time.time, sleep=waits.append))
+    monkeypatch.setattr(_Grudging, "keys", [])
+    with HTTPServer(("127.0.0.1", 0), _Grudging) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        taken = client.send(f"http://127.0.0.1:{server.server_port}", "form", NEW, {})
+        server.shutdown()
+    assert taken == {"status": "/v1/messages/1"}
+    assert len(_Grudging.keys) == 4
+    assert len(set(_Grudging.keys)) == 1
+    assert waits == [5, 5, 7]
 
 
 STAND_INS = f"""
