@@ -18,6 +18,7 @@ from desk.services import SERVICES, DeskServices, Words
 from desk.shapes import (
     Json,
     actions,
+    agent_json,
     caller,
     clocks_json,
     customer_json,
@@ -27,7 +28,7 @@ from desk.shapes import (
     ticket_json,
     waits_json,
 )
-from desk.visibility import seen, why_unsent
+from desk.visibility import seen, visible, why_unsent
 from desk.way_back import cc_json, names_in_copy, reply_doubt
 from models.agent import Role
 from models.masking import masked
@@ -44,6 +45,9 @@ _MOST_ENDED = 200
 
 _NEVER = math.inf
 """When what is not snoozed comes back by itself."""
+
+_MOST_OTHERS = 5
+"""Open tickets of one customer that are shown beside one."""
 
 _PREVIEW = 80
 """Characters of the last words that a list shows."""
@@ -224,6 +228,7 @@ async def show(request: web.Request) -> web.Response:
                 names,
             ),
             "related": await _related(services, ticket),
+            "same_customer": await _same_customer(services, person, ticket, names),
             "links": await links_json(request, ticket, names),
         }
     )
@@ -250,6 +255,33 @@ async def _related(services: DeskServices, ticket: Ticket) -> list[Json]:
         {"id": other.id, "number": other.number, "state": other.state}
         for other in await services.store.tickets.of_conversation(ticket.conversation_id)
         if other.id != ticket.id
+    ]
+
+
+async def _same_customer(
+    services: DeskServices, person: Person, ticket: Ticket, names: Mapping[str, str]
+) -> list[Json]:
+    """What else is open of its customer: often the same matter, written once more.
+
+    Nothing but a person can tell, so that it is only shown; ``visible``: this person may open it.
+    """
+    store = services.store
+    others = await store.tickets.open_of_customer(
+        ticket.customer_id, ticket.conversation_id, _MOST_OTHERS
+    )
+    theirs = {other.id for other in await visible(store, person, others)}
+    return [
+        {
+            "id": other.id,
+            "number": other.number,
+            "state": other.state,
+            "channel": other.channel,
+            "subject": hidden(other.subject, services.spans),
+            "created_at": other.created_at,
+            "owner": agent_json(other.owner_id, names),
+            "visible": other.id in theirs,
+        }
+        for other in others
     ]
 
 

@@ -250,9 +250,18 @@ function makeBeside(desk, places) {
   };
 }
 
+/** Another open ticket of the customer; what one may not open is told all the same. */
+function alike(desk, other) {
+  const words = [other.number, other.subject || channelName(other.channel), say(desk.state.names.states[other.state]), other.owner?.name];
+  const text = words.filter(Boolean).join(" · ");
+  return other.visible
+    ? h("button.link.related", { type: "button", onclick: () => desk.open(other.id) }, text)
+    : h("p.small", null, text);
+}
+
 /** The pane of facts; draw(view) shows what is new, part by part. */
 export function makeFacts(desk) {
-  const places = Object.fromEntries(["who", "keys", "clocks", "complaint", "satisfaction", "notes", "tasks", "labels", "why", "person", "links", "related", "history"].map((name) => [name, h("div", null)]));
+  const places = Object.fromEntries(["who", "same", "keys", "clocks", "complaint", "satisfaction", "notes", "tasks", "labels", "why", "person", "links", "related", "history"].map((name) => [name, h("div", null)]));
   const pane = h("aside.facts", { "aria-label": t("facts") },
     h("div.facts-head", null,
       h("button.back.quiet", { type: "button", onclick: () => desk.look("talk") }, `‹ ${t("talk.show")}`)),
@@ -271,6 +280,11 @@ export function makeFacts(desk) {
     show(places.keys, view.messages.map((message) => message.keys), () => hasChips(view) && section("keys", t("keys"), chips(desk, view)));
     show(places.why, [view.decisions, view.waits?.text], () => section("why", t("why"), why(view, desk)));
     show(places.who, [view.ticket.id, view.customer, view.erased_at], () => section("who", t("who"), customerBox(desk, view)));
+    show(places.same, [view.same_customer, names.states], () => view.same_customer.length > 0 &&
+      section("same", t("same"), [
+        ...view.same_customer.map((other) => alike(desk, other)),
+        view.actions.includes("merge") && h("p.small", null, t("same.merge")),
+      ]));
     show(places.person, view.ticket.id, () => section("person", t("person"), personBox(desk, view)));
     show(places.links, [view.links, view.actions], () => {
       const rows = linked(desk, view);

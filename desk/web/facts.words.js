@@ -95,6 +95,8 @@ export const WORDS = {
   "person.undone": ["已撤销，同样的依据不会再合并。", "Undone; the same evidence does not join them again."],
   "person.read": ["查看", "Read"],
   "person.read.note": ["查看会留下记录", "This is recorded"],
+  "same": ["这位客户的其他未结工单", "Also open of this customer"],
+  "same.merge": ["如果说的是同一件事，用“更多”里的“合并”。", "If it is the same matter, merge them: under More."],
   "related": ["同一会话的其他工单", "Other tickets of this conversation"],
   "keys": ["关键信息", "Key information"],
   "keys.order": ["单号", "Order"],

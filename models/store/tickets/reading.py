@@ -225,6 +225,18 @@ class TicketReading:
         )
         return [_ticket(row) for row in await self._db.rows(query)]
 
+    async def open_of_customer(self, customer_id: str, elsewhere: str, limit: int) -> list[Ticket]:
+        """What is open of a customer outside the conversation ``elsewhere``, the newest first."""
+        t = ticket.c
+        query = (
+            select(*_COLUMNS)
+            .where(t.customer_id == customer_id, t.state.in_(sorted(OPEN_STATES)))
+            .where(t.conversation_id != elsewhere)
+            .order_by(t.created_at.desc(), t.id)
+            .limit(limit)
+        )
+        return [_ticket(row) for row in await self._db.rows(query)]
+
     async def identity_of(self, ticket_id: str) -> str:
         """The identity behind a ticket's conversation.
 

@@ -648,6 +648,26 @@ async def test_a_message_that_only_a_key_can_read_is_shown_as_that(
     assert [view["messages"][0]["encrypted"] for view in views] == [True, False]
 
 
+async def test_what_else_is_open_of_the_customer_is_told(house: World, visit: Visit) -> None:
+    """The same matter, written once more; of the same conversation and of others nothing."""
+    me, other = await house.person("li"), await house.person("wang", name="小王")
+    wang = Sender(external_id="w", name="王女士", email="w@example.com")
+    zhao = Sender(external_id="z", name="赵", email="z@example.com")
+    first = await house.ticket("k1", mail=True, sender=wang, subject="退款")
+    again = await house.ticket("k2", mail=True, sender=wang, subject="补充 13812345678")
+    done = await house.ticket("k3", mail=True, sender=wang)
+    await house.ticket("k4", mail=True, sender=zhao)
+    for ticket, owner in ((first, me), (again, other), (done, other)):
+        await house.give(ticket, owner)
+    await house.store.tickets.move(done, other, TicketState.RESOLVED)
+    view = (await (await visit("li")).get(f"/tickets/{first}")).json
+    (told,) = view["same_customer"]
+    assert (told["id"], told["state"], told["owner"]["name"]) == (again, "active", "小王")
+    assert (told["subject"], told["visible"]) == ("补充 138****5678", False)
+    (mine,) = (await (await visit("wang")).get(f"/tickets/{again}")).json["same_customer"]
+    assert (mine["id"], mine["visible"]) == (first, False)
+
+
 async def test_who_else_has_a_mail_is_told(house: World, visit: Visit) -> None:
     await house.person("li")
     ticket = await house.ticket("k1", meta={"also_to": ["李四", "b***@firm.example"]})
