@@ -19,7 +19,7 @@ from pydantic import (
 
 from config import holidays
 from models.addresses import Network
-from models.agent import Presence, Role
+from models.agent import Presence, Role, SecondFactorFor
 from models.message import Lane
 from models.similarity import Alarm
 
@@ -84,6 +84,12 @@ class Desk(Section):
     )
     session_hours: float = Field(
         gt=0, le=720, description="登录有效多少小时 / Hours until a login ends."
+    )
+    second_factor: SecondFactorFor = Field(
+        description="谁登录时必须用两步验证：optional 自愿，admins 管理员，everyone 所有人；"
+        "还没开启的，下次登录先开启 "
+        "/ Who must sign in in two steps: optional, admins or everyone; who has not set it up is "
+        "led to it at the next sign-in."
     )
     presence_minutes: dict[Presence, float] = Field(
         description="各状态最多多少分钟，超过即提醒本人和班长 "

@@ -33,6 +33,7 @@ from desk import (
     rules,
     satisfaction,
     searching,
+    second_factor,
     suggestions,
     texts,
     tickets,
@@ -47,6 +48,7 @@ from desk.services import SERVICES, DeskServices
 
 DOORS = (
     auth,
+    second_factor,
     tokens,
     reading,
     tickets,

@@ -4,22 +4,18 @@ import contextlib
 import secrets
 from dataclasses import dataclass, field
 
-import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from desk import bodies
 from desk.errors import Refusal
-from desk.passwords import PASSWORDS, charge, refuse_guessable
+from desk.passwords import PASSWORDS, refuse_guessable
+from desk.proving import Known, by_code, by_password
 from desk.services import SERVICES, DeskOptions, DeskServices, Words
-from desk.shapes import person_json
-from models.addresses import client_address
+from desk.shapes import Json, person_json
 from models.agent import ROLE_NAMES, Agent, Presence, Role
 from models.errors import Conflict, Temporary
 from models.store.routing.agents import Holder, Kind
-from models.store.routing.attempts import Tried
-
-_log = structlog.stdlib.get_logger(__name__)
 
 API = "/api/v1/"
 
@@ -83,6 +79,11 @@ async def _person(request: web.Request) -> Person:
         raise Refusal(401, "no_session", words)
     if by == "session":
         refuse_foreign(request)
+        if request.path not in _BEFORE and _second_factor_due(services, holder.agent):
+            words = Words(
+                "请先开启两步验证。", "Set up two-step sign-in first: this house asks for it."
+            )
+            raise Refusal(403, "second_factor_due", words)
     if holder.read_only and not _reads(request):
         words = Words("这个令牌只能读取。", "This token can only read.")
         raise Refusal(403, "read_only", words)
@@ -99,6 +100,9 @@ async def note_use(services: DeskServices, holder: Holder) -> None:
     with contextlib.suppress(Temporary):
         await services.store.tokens.use(holder)
 
+
+_BEFORE = frozenset({f"{API}me", f"{API}me/second-factor", f"{API}logout"})
+"""What is left to whoever must set up a second factor, and has not."""
 
 _ASKING = f"{API}search"
 """Asked with a body: what customers are looked for by must not stand in the logs of proxies."""
@@ -149,11 +153,22 @@ def who(request: web.Request, least: Role = Role.AGENT) -> Person:
 
 
 async def login(request: web.Request) -> web.Response:
-    asked = await bodies.read(request, bodies.Login)
-    found = await _known(request, asked.login, asked.password)
-    if found is None:
+    """By the password; and where there is a second factor, by a code as well.
+
+    Of the password alone it is told only then that it was right, and the code asked for.
+    """
+    asked, services = await bodies.read(request, bodies.Login), request.app[SERVICES]
+    known = await by_password(request, asked.login, asked.password)
+    if known is None:
         raise _wrong_credentials()
-    return await _signed_in(request.app[SERVICES], *found)
+    if known.agent.second_factor_at is not None:
+        if asked.code is None:
+            words = Words("请输入验证码。", "Type the code of your app.")
+            raise Refusal(401, "code_needed", words, field="code")
+        await by_code(request, known.agent, asked.code, status=401)
+    response = await _signed_in(services, known)
+    await services.store.attempts.clear(known.tried)
+    return response
 
 
 def _wrong_credentials() -> Refusal:
@@ -161,39 +176,17 @@ def _wrong_credentials() -> Refusal:
     return Refusal(401, "wrong_credentials", words)
 
 
-async def _known(request: web.Request, login: str, password: str) -> tuple[Agent, str] | None:
-    """The person with this login and this password, and its hash.
-
-    Raises:
-        Refusal: 429 too many attempts, 503 too many people at once.
-    """
-    services, passwords = request.app[SERVICES], request.app[PASSWORDS]
-    forwarded = request.headers.getall("X-Forwarded-For", [])
-    address = client_address(request.remote or "", forwarded, services.options.proxies)
-    tried = Tried(login, address)
-    async with passwords.place(address):
-        await charge(services.store.attempts, tried)
-        found = await services.store.agents.by_login(login)
-        right = await passwords.check(found[1] if found else None, password)
-    if not right or found is None:
-        # What was typed as a login may be the password: it is not written down.
-        if found is None:
-            _log.warning("wrong login", peer=address)
-        else:
-            _log.warning("wrong password", peer=address, agent=found[0].id)
-        return None
-    await services.store.attempts.clear(tried)
-    return found
-
-
-async def _signed_in(services: DeskServices, agent: Agent, password: str) -> web.Response:
-    options = services.options
+async def _signed_in(services: DeskServices, known: Known) -> web.Response:
+    options, agent = services.options, known.agent
     token, seconds = secrets.token_urlsafe(32), options.session_hours * 3600
     try:
-        await services.store.agents.grant(agent.id, "session", token, seconds, password=password)
+        await services.store.agents.grant(
+            agent.id, "session", token, seconds,
+            password=known.password, second_factor_at=agent.second_factor_at,
+        )  # fmt: skip
     except Conflict:  # it was changed while we looked at it
         raise _wrong_credentials() from None
-    response = web.json_response(person_json(agent))
+    response = web.json_response(_own_json(services, agent))
     response.set_cookie(
         cookie_name(options),
         token,
@@ -224,9 +217,11 @@ async def change_password(request: web.Request) -> web.Response:
     asked = await bodies.read(request, bodies.ChangePassword)
     login = person.agent.login
     # Whoever has got hold of a session must not get the account with it.
-    if await _known(request, login, asked.current) is None:
+    known = await by_password(request, login, asked.current)
+    if known is None:
         words = Words("现在的密码不正确。", "The password that you have now is wrong.")
         raise Refusal(403, "wrong_credentials", words, field="current")
+    await services.store.attempts.clear(known.tried)
     refuse_guessable(asked.password, login)
     hashed = await request.app[PASSWORDS].hash(asked.password)
     await services.store.agents.change(person.id, person.id, password=hashed)
@@ -234,7 +229,16 @@ async def change_password(request: web.Request) -> web.Response:
 
 
 async def me(request: web.Request) -> web.Response:
-    return web.json_response(person_json(who(request).agent))
+    return web.json_response(_own_json(request.app[SERVICES], who(request).agent))
+
+
+def _own_json(services: DeskServices, agent: Agent) -> Json:
+    """A person to themselves: whether they must set up a second factor before anything else."""
+    return person_json(agent) | {"second_factor_due": _second_factor_due(services, agent)}
+
+
+def _second_factor_due(services: DeskServices, agent: Agent) -> bool:
+    return agent.second_factor_at is None and services.options.second_factor.demands(agent.role)
 
 
 async def set_presence(request: web.Request) -> web.Response:

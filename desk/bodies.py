@@ -59,6 +59,7 @@ Wordy = Annotated[Line, AfterValidator(_wordy)]
 
 Name = Annotated[Wordy, Field(min_length=1, max_length=64)]
 Id = Annotated[Line, Field(min_length=1, max_length=36)]
+Code = Annotated[str, Field(min_length=1, max_length=64)]
 ClientId = Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{8,64}$")]
 """By what a request of a client is known when it comes again."""
 
@@ -95,6 +96,15 @@ class Repeatable(Body):
 class Login(Body):
     login: Annotated[Line, Field(min_length=1, max_length=64)]
     password: Annotated[str, Field(min_length=1, max_length=1024)]
+    code: Code | None = None
+    """Of the app, or one to fall back on, where there is a second factor."""
+
+
+class Prove(Body):
+    """That one is who is signed in."""
+
+    password: Annotated[str, Field(min_length=1, max_length=1024)]
+    code: Code
 
 
 class ChangePassword(Body):

@@ -137,6 +137,7 @@ CONFLICTS: Mapping[str, str] = {
     ),
     "only the customer's messages of this ticket are split off": "只能拆出这张工单里客户的消息。",
     "leave at least one message with this ticket": "原工单至少要留下一条消息。",
+    "two-step sign-in is on already": "两步验证已经开启。",
     "nobody hands over to themselves": "不能交接给自己。",
     "nobody is left to take their improvements: name who gets them": (
         "没有人能接手其改进措施，请指明交接给谁。"

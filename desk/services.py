@@ -10,6 +10,7 @@ from aiohttp.typedefs import Handler
 
 from desk.masking import FindSpans
 from models.addresses import Network
+from models.agent import SecondFactorFor
 from models.complaint import Filing
 from models.follow_up import Plan
 from models.ports import Bus, Clock, Doorbell
@@ -234,6 +235,7 @@ class DeskOptions:
 
     version: str = ""
     session_hours: float = 12.0
+    second_factor: SecondFactorFor = SecondFactorFor.OPTIONAL
     secure_cookie: bool = False
     origins: frozenset[str] = frozenset()
     proxies: tuple[Network, ...] = ()

@@ -28,7 +28,10 @@ Json = dict[str, Any]
 
 def person_json(agent: Agent) -> Json:
     """A person to themselves or to an admin."""
-    return colleague_json(agent) | {"login": agent.login}
+    return colleague_json(agent) | {
+        "login": agent.login,
+        "second_factor": agent.second_factor_at is not None,
+    }
 
 
 def colleague_json(agent: Agent) -> Json:

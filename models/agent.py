@@ -30,6 +30,17 @@ def at_most(role: Role, most: Role | None) -> Role:
     return role if most is None else min(role, most, key=order.index)
 
 
+class SecondFactorFor(StrEnum):
+    """Who must have a second factor to sign in; others may."""
+
+    OPTIONAL = "optional"
+    ADMINS = "admins"
+    EVERYONE = "everyone"
+
+    def demands(self, role: Role) -> bool:
+        return self is self.EVERYONE or (self is self.ADMINS and role is Role.ADMIN)
+
+
 class Presence(StrEnum):
     """Whether a person can be given work, and if not, why."""
 
@@ -62,6 +73,7 @@ class Agent:
     ``capacity`` and ``used`` are units of work; what a channel costs is in ``routing.toml``.
     ``alias`` (花名 or 工号) is what customers see; without one, no name at all.
     ``shift_ends_at`` is in seconds since the epoch; None: whenever they say so.
+    ``second_factor_at`` is since when they sign in with a code as well; None: they do not.
     """
 
     id: str
@@ -75,6 +87,7 @@ class Agent:
     team: str = ""
     alias: str = ""
     shift_ends_at: float | None = None
+    second_factor_at: float | None = None
 
 
 _FEWEST_SIGNS = 5

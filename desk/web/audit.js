@@ -7,7 +7,7 @@ import { monthChoice, thisMonth } from "./months.js";
 const AT_ONCE = 50;
 const FAMILIES = [
   "ticket", "message", "customer", "identity", "outbound", "complaint", "subtask", "helper", "improvement", "follow_up", "satisfaction", "incident",
-  "agent", "session", "token", "rules", "text", "canned", "dictionary", "bundle", "retraining", "correction", "envelope", "webhook", "key", "figures", "transcript", "alarm",
+  "agent", "session", "second_factor", "token", "rules", "text", "canned", "dictionary", "bundle", "retraining", "correction", "envelope", "webhook", "key", "figures", "transcript", "alarm",
 ];
 
 export function makeAudit(desk) {

@@ -100,7 +100,7 @@ export class Desk {
         h("span.brand", null, h("img", { src: "/desk/icon.svg", alt: "", width: "24", height: "24" }), t("brand")),
         this.lamp, this.ways, h("span.spread", null), this.load, this.presence, this.shift, keysButton(),
         h("button.quiet.language", { type: "button", lang: lang() === "zh" ? "en" : "zh-CN", onclick: () => this.translate() }, t("language")),
-        h("button.quiet.me", { type: "button", title: t("password.title"), onclick: () => this.act(() => this.changePassword()) }, me.name, h("small", null, say(names.roles[me.role]))),
+        h("button.quiet.me", { type: "button", title: t("account.title"), onclick: () => this.act(() => this.changePassword()) }, me.name, h("small", null, say(names.roles[me.role]))),
         h("button.quiet", { type: "button", onclick: () => this.leave() }, t("logout"))),
       this.rooms);
     this.seat();
@@ -424,6 +424,7 @@ export class Desk {
 
   complain(error) {
     if (error.status === 401) this.signedOut();
+    else if (error.code === "second_factor_due") location.reload(); // their role has changed, or the house asks for it now
     else if (error.status === 404 && error.code === "not_found" && this.state.openId) this.close(error);
     else notice(error.message, "bad");
     if (error.status === undefined) throw error;

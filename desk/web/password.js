@@ -1,17 +1,27 @@
-// One's own password.
+// One's own account: the password, and the second factor.
 import { ask, h, t } from "./dom.js";
 import { call } from "./door.js";
+import { factorSection } from "./secondfactor.js";
 
-/** Asks for a new one; whether it is changed, which ends the session. */
-export function changePassword(desk) {
+/** Asks for a new password, or leads to the second factor; whether the password is changed, which ends the session. */
+export async function changePassword(desk) {
   const field = (name, autocomplete) => h("input", { name, type: "password", required: true, maxlength: "1024", autocomplete });
   const [current, fresh, again] = [field("current", "current-password"), field("password", "new-password"), field("again", "new-password")];
   fresh.minLength = 10;
   const compare = () => again.setCustomValidity(again.value === fresh.value ? "" : t("password.differ"));
   for (const each of [fresh, again]) each.addEventListener("input", compare);
-  return ask({
-    title: t("password.title"), text: t("password.text"), submit: t("password.title"),
-    fields: [h("label.field", null, t("password.current"), current), h("label.field", null, t("password.new"), fresh), h("label.field", null, t("password.again"), again)],
+  let instead = null;
+  const factor = factorSection(await call("GET", "/me/second-factor"), (work) => {
+    instead = work;
+    factor.closest("dialog").close("no");
+  });
+  const changed = await ask({
+    title: t("account.title"), submit: t("password.title"),
+    fields: [
+      factor,
+      h("h3", null, t("password.title")), h("p.small", null, t("password.text")),
+      h("label.field", null, t("password.current"), current), h("label.field", null, t("password.new"), fresh), h("label.field", null, t("password.again"), again),
+    ],
     send: async (said) => {
       desk.endsBecause = "login.changed"; // the line may say that the session has ended before the answer comes
       try {
@@ -22,4 +32,6 @@ export function changePassword(desk) {
       }
     },
   });
+  await instead?.();
+  return changed;
 }

@@ -45,12 +45,13 @@ class People extends Panes {
       h("div.row", null, h("h3", null, one.name), h("span.tag", null, say(names.roles[one.role])), h("span.spread", null),
         this.left ? this.action(t("people.back"), () => this.bringBack(one), "button.primary") : [
           !mine && this.action(t("people.reset"), () => this.reset(one)),
+          !mine && one.second_factor && this.action(t("people.factor.take"), () => this.takeFactor(one)),
           this.action(t("people.change"), () => this.change(one), "button.primary"),
           !mine && this.action(t("people.leave"), () => this.leave(one), "button.danger"),
         ]),
       h("dl.pairs", null,
         pair("people.login", one.login), pair("people.alias", one.alias || t("people.alias.none")), pair("people.team", one.team || "–"),
-        pair("people.presence", say(names.presences[one.presence])), pair("people.load", `${one.used}/${one.capacity}`)),
+        pair("people.presence", say(names.presences[one.presence])), pair("people.load", `${one.used}/${one.capacity}`), pair("people.factor", t(one.second_factor ? "people.factor.on" : "people.factor.off"))),
       h("section", null, h("h4", null, t("people.skills")), skills.length
         ? h("div.card-labels", null, skills.map(([skill, level]) => h("span.chip", null, `${this.desk.skillName(skill)} ${level}`)))
         : h("p.small", null, t("people.skills.none"))));
@@ -118,6 +119,16 @@ class People extends Panes {
     if (said) notice(t("people.reset.done", { name: one.name }));
   }
 
+  async takeFactor(one) {
+    const said = await ask({
+      title: t("people.factor.title", { name: one.name }), text: t("people.factor.text"), submit: t("people.factor.take"), danger: true,
+      send: () => call("DELETE", `/agents/${one.id}/second-factor`),
+    });
+    if (!said) return;
+    notice(t("people.factor.done", { name: one.name }));
+    await this.read();
+  }
+
   async bringBack(one) {
     const said = await ask({
       title: t("people.back.title", { name: one.name }), text: t("people.back.text"), submit: t("people.back"),
@@ -159,6 +170,6 @@ function pair(key, value) {
 function card(one, names) {
   return [
     h("span.card-top", null, h("b", null, one.name), h("span.tag", null, say(names.presences[one.presence])), h("span.spread", null), `${one.used}/${one.capacity}`),
-    h("span.small", null, [one.login, one.team, one.alias].filter(Boolean).join(" · ")),
+    h("span.small", null, [one.login, one.team, one.alias, one.second_factor && t("people.factor")].filter(Boolean).join(" · ")),
   ];
 }

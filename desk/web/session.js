@@ -4,6 +4,7 @@ import { Desk } from "./desk.js";
 import { call } from "./door.js";
 import { draftsOf, forget } from "./drafts.js";
 import { drawLogin } from "./login.js";
+import { drawSetUp } from "./secondfactor.js";
 import { listenForKeys } from "./shortcuts.js";
 
 const app = document.getElementById("app");
@@ -23,6 +24,7 @@ function signedOut(of, { ended = true } = {}) {
 
 async function enter() {
   const me = await call("GET", "/me"); // a stranger is asked once
+  if (me.second_factor_due) return drawSetUp(app, enter);
   const [names, { departments }] = await Promise.all([call("GET", "/glossary"), call("GET", "/departments")]);
   draftsOf(me.id);
   desk = new Desk(me, { ...names, departments }, signedOut);

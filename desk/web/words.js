@@ -17,6 +17,7 @@ import { WORDS as people } from "./people.words.js";
 import { WORDS as queue } from "./queue.words.js";
 import { WORDS as rules } from "./rules.words.js";
 import { WORDS as satisfaction } from "./satisfaction.words.js";
+import { WORDS as secondfactor } from "./secondfactor.words.js";
 import { WORDS as shortcuts } from "./shortcuts.words.js";
 import { WORDS as talk } from "./talk.words.js";
 import { WORDS as texts } from "./texts.words.js";
@@ -42,6 +43,7 @@ export const WORDS = {
   ...queue,
   ...rules,
   ...satisfaction,
+  ...secondfactor,
   ...shortcuts,
   ...talk,
   ...texts,

@@ -63,6 +63,7 @@ from models.store.routing.maintenance import Maintenance
 from models.store.routing.offboarding import Offboarding
 from models.store.routing.queue import Queue
 from models.store.routing.rules import RuleVersions
+from models.store.routing.second_factors import SecondFactors
 from models.store.routing.tokens import ApiTokens
 from models.store.tickets.clocks import Clocks
 from models.store.tickets.ending import Ending
@@ -106,6 +107,7 @@ class Store:
     agents: Agents
     tokens: ApiTokens
     attempts: Attempts
+    second_factors: SecondFactors
     events: Events
     leases: Leases
     processes: Processes
@@ -202,6 +204,7 @@ def open_store(
         agents=Agents(db),
         tokens=ApiTokens(db),
         attempts=Attempts(db, vault),
+        second_factors=SecondFactors(db, vault),
         events=Events(db),
         leases=Leases(db),
         processes=processes,

@@ -3,7 +3,13 @@
 Truth is here; everything else (Redis, sockets, caches) may be thrown away at any moment.
 """
 
-from models.tables.agents import agent, credential, sign_in_attempt
+from models.tables.agents import (
+    agent,
+    credential,
+    recovery_code,
+    second_factor,
+    sign_in_attempt,
+)
 from models.tables.canned import canned
 from models.tables.clocks import clock, clock_event
 from models.tables.columns import metadata
@@ -83,11 +89,13 @@ __all__ = [
     "presence_span",
     "process",
     "proof",
+    "recovery_code",
     "request_key",
     "retraining",
     "rules_publication",
     "rules_version",
     "search_entry",
+    "second_factor",
     "shadow",
     "sign_in_attempt",
     "skill_class",

@@ -1,6 +1,18 @@
 """Who works here, and what proves that it is they."""
 
-from sqlalchemy import JSON, CheckConstraint, Column, Double, ForeignKey, String, Table, Text, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 from models.tables.columns import Line, flag, identifier, metadata, number
 
@@ -25,7 +37,30 @@ agent = Table(
     Column("shift_ends_at", Double),
     Column("created_at", Double, nullable=False),
     Column("disabled_at", Double),
+    Column("second_factor_at", Double, comment="Since when; null: none."),
     CheckConstraint("used >= 0", name="used"),
+)
+
+second_factor = Table(
+    "second_factor",
+    metadata,
+    identifier("agent_id", ForeignKey("agent.id"), primary_key=True),
+    Column("secret", LargeBinary, nullable=False, comment="The app’s key, sealed."),
+    Column(
+        "last_step",
+        BigInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="Codes of steps up to this count no longer.",
+    ),
+    Column("created_at", Double, nullable=False),
+)
+
+recovery_code = Table(
+    "recovery_code",
+    metadata,
+    identifier("agent_id", ForeignKey("agent.id"), primary_key=True),
+    Column("hash", String(64), primary_key=True, comment="SHA-256 of 80 random bits."),
 )
 
 sign_in_attempt = Table(
@@ -48,6 +83,7 @@ credential = Table(
     Column("expires_at", Double, nullable=False),
     Column("role", String(16), comment="It may do no more than this; null: all of its owner’s."),
     flag("read_only"),
+    flag("second_factor"),
     Column("last_used_at", Double, comment="Of a token, true to a minute; null: not known."),
     CheckConstraint("kind IN ('session', 'token')", name="kind"),
 )

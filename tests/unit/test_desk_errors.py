@@ -23,8 +23,9 @@ UNSEEN = {
     "the agent was interrupted already",
     "there is nothing left to interrupt",
     "another password was set meanwhile",
+    "another second factor was set meanwhile",
 }
-"""Conflicts that only workers meet, and one that signing in calls wrong credentials."""
+"""Conflicts that only workers meet, and two that signing in calls wrong credentials."""
 
 
 def _conflicts() -> set[str]:

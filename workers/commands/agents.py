@@ -36,6 +36,7 @@ _COLUMNS = (
     "角色 role",
     "状态 presence",
     "负荷 used",
+    "两步验证 two-step",
     "技能 skills",
 )
 _HANDED_OVER = {
@@ -72,7 +73,8 @@ def list_(config: ConfigOption = None) -> None:
             used = f"{one.used}/{one.capacity}"
             named = (ROLE_NAMES[one.role], PRESENCE_NAMES[one.presence])
             who = (one.login, one.name, one.alias, one.team, *map(" ".join, named))
-            table.add_row(*(escape(cell) for cell in (*who, used, skills)))
+            two_step = "是 yes" if one.second_factor_at is not None else ""
+            table.add_row(*(escape(cell) for cell in (*who, used, two_step, skills)))
         return table
 
     out.show(with_store(config, read))
@@ -169,6 +171,28 @@ def leave(
 
     for name, count in with_store(config, see_off).items():
         out.print(f"{_HANDED_OVER[name]}: {count}", markup=False)
+
+
+@agents_app.command("drop-second-factor")
+def drop_second_factor(login: str, config: ConfigOption = None) -> None:
+    """解除两步验证，手机和恢复码都丢了时用 / For who lost phone and recovery codes.
+
+    此人现有的登录随即失效；可以重新开启。
+
+    Their sessions end; they may set it up anew.
+    """
+
+    async def drop(_: Settings, store: Store) -> None:
+        agent_id = await _id(store, login)
+        try:
+            await store.second_factors.end(agent_id, None)
+        except NotFound as error:
+            raise NotFound(
+                f"{login} 没有开启两步验证。 / {login} does not sign in in two steps."
+            ) from error
+
+    with_store(config, drop)
+    out.print(f"已解除 removed: {login}", markup=False)
 
 
 async def _id(store: Store, login: str) -> str:

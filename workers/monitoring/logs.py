@@ -67,7 +67,7 @@ REPEATED = (
     ("channels.webchat.http", "webchat.file_not_taken"),
     ("channels.email.imap", "is read later"),
     # Anybody on the Internet can be refused, as often as they like.
-    ("desk.auth", "wrong login"),
+    ("desk.proving", "wrong login"),
     ("channels.dingtalk.door", "dingtalk message refused"),
     ("channels.dingtalk.stream", "dingtalk message not stored"),
     ("channels.feishu.events", "feishu event refused"),

@@ -129,6 +129,7 @@ def _options(settings: Settings) -> DeskOptions:
     return DeskOptions(
         version=version("shouli"),
         session_hours=settings.desk.session_hours,
+        second_factor=settings.desk.second_factor,
         secure_cookie=settings.desk.secure_cookie,
         proxies=settings.desk.proxies,
         webhook_networks=settings.desk.webhook_networks,

@@ -25,6 +25,7 @@ from models.tables import (
     message,
     proof,
     search_entry,
+    second_factor,
     webhook,
 )
 
@@ -212,7 +213,9 @@ class Rekeying:
         living = ~i.lookup.startswith(PREFIX) & ~i.lookup.startswith(ours)
         erased = m.external_id.startswith(PREFIX) & ~m.external_id.startswith(PREFIX + ours)
         said = ~e.terms.endswith(mark)
+        f = second_factor.c
         return (
+            Part("second_factor", f.secret, f.agent_id.is_not(None), sealed("second factor")),
             Part("customer", customer.c.key, customer.c.key.is_not(None), sealed("wrap")),
             Part("webhook", webhook.c.secret, webhook.c.id.is_not(None), sealed("webhooks")),
             Part("identity", i.lookup, living, lookup),

@@ -165,20 +165,24 @@ class Agents:
         role: Role | None = None,
         read_only: bool = False,
         password: str | None = None,
+        second_factor_at: float | None = None,
     ) -> str:
         """Stores a session or API token (its hash); returns the credential's id.
 
         It may do no more than ``role`` may, whatever its owner becomes, and change nothing where
-        it is ``read_only``. ``password``: the hash by which its owner was known.
+        it is ``read_only``. ``password``: the hash by which its owner was known, and
+        ``second_factor_at`` since when they have what their code was of.
 
         Raises:
-            Conflict: they have another password by now.
+            Conflict: they have another password, or another second factor, by now.
         """
         async with self._db.write() as tx:
             if password is not None:
                 owner = await lock_row(tx, agent, agent_id, "no such agent")
                 if owner["password"] != password:
                     raise Conflict("another password was set meanwhile")
+                if owner["second_factor_at"] != second_factor_at:
+                    raise Conflict("another second factor was set meanwhile")
             row = {
                 "id": tx.new_id(),
                 "agent_id": agent_id,
@@ -189,6 +193,7 @@ class Agents:
                 "expires_at": tx.now + seconds,
                 "role": role,
                 "read_only": read_only,
+                "second_factor": second_factor_at is not None,
             }
             await tx.insert(credential, [row])
             limits = {"role": role, "read_only": read_only or None}
@@ -199,7 +204,8 @@ class Agents:
     async def holder(self, token: str, kind: Kind) -> Holder | None:
         """Whose valid session or API token this is; one is never taken for the other.
 
-        The person has the role that the credential leaves them.
+        The person has the role that the credential leaves them. Where they have a second factor,
+        a session that was begun without counts for nothing: an older program may have begun it.
         """
         now = await self._db.now()
         c = credential.c
@@ -217,6 +223,7 @@ class Agents:
                 c.kind == kind,
                 c.expires_at > now,
                 agent.c.disabled_at.is_(None),
+                or_(c.kind == "token", c.second_factor, agent.c.second_factor_at.is_(None)),
             )
         )
         async with self._db.read() as conn:
@@ -401,4 +408,5 @@ def _agent(row: Fields) -> Agent:
         used=row["used"],
         skills=row["skills"],
         shift_ends_at=row["shift_ends_at"],
+        second_factor_at=row["second_factor_at"],
     )

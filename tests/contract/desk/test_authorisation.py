@@ -37,6 +37,7 @@ _BODIES: Mapping[str, dict[str, Any]] = {
     "NewWords": {"words": ["权益包"]},
     "OpenSubtask": {"title": "x", "department": "物流部"},
     "Promote": _WHY,
+    "Prove": {"password": "x", "code": "x"},
     "Proof": {"proof": "x"},
     "PublishRules": _WHY,
     "PublishText": {"number": 1},
@@ -71,7 +72,8 @@ _QUERIES = {
 
 _OF_EVERYBODY = frozenset(
     {
-        "GET /me", "PUT /me/password", "PUT /me/presence", "PUT /me/shift",
+        "GET /me", "GET /me/second-factor", "POST /me/second-factor",
+        "PUT /me/password", "PUT /me/presence", "PUT /me/shift",
         "POST /login", "POST /logout", "GET /ws", "GET /tokens", "POST /tokens",
         "GET /queue", "GET /queue/ended", "GET /tickets", "GET /board", "GET /agents",
         "GET /glossary", "GET /departments", "GET /canned", "GET /subtasks", "GET /improvements",

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 
 from models.errors import Permanent, Rejected, Temporary
 from models.message import Sender
+from models.one_time_codes import STEP_SECONDS, code_of
 from models.store import Store
 from models.tables import (
     customer,
@@ -16,6 +17,7 @@ from models.tables import (
     message,
     proof,
     search_entry,
+    second_factor,
     webhook,
 )
 from models.ticket import TicketState
@@ -182,6 +184,31 @@ async def test_tickets_are_found_all_the_time(old: Store, new: Store) -> None:
     await write(new, "c", text="破壁机冒烟", sender=Sender(external_id="x"))
     await index(new)
     assert len(await find(new, "破壁机")) == 3
+
+
+async def test_second_factors_are_sealed_anew_and_go_on(
+    old: Store, new: Store, url: str, clock: FakeClock
+) -> None:
+    def code(secret: bytes, steps: int) -> str:
+        return code_of(secret, int(clock() // STEP_SECONDS) + steps)
+
+    people = [await agent(old, login) for login in ("li", "wang")]
+    keys = [await old.second_factors.begin(person) for person in people]
+    assert await old.second_factors.confirm(people[0], code(keys[0], -1), "s")
+    await new.rekeying.activate()
+    assert (await new.rekeying.left())["second_factor"] == 2
+    with pytest.raises(Temporary, match="new one"):
+        await old.second_factors.begin(people[1])
+    assert await new.second_factors.use(people[0], code(keys[0], 0))
+    await reseal(new, 1)
+    assert await new.rekeying.finish()
+    alone = await with_key(url, NEW, clock=clock)
+    assert await alone.second_factors.use(people[0], code(keys[0], 1))
+    assert await alone.second_factors.confirm(people[1], code(keys[1], 0), "s")
+    for (sealed,) in await rows(alone, second_factor.c.secret):
+        with pytest.raises(Permanent):
+            old.vault.open("second factor", sealed)
+    await alone.close()
 
 
 async def test_a_prepared_key_that_was_lost_is_made_anew(

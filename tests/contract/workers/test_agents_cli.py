@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from models.one_time_codes import STEP_SECONDS, code_of
 from models.store import Store
 from models.store.routing.offboarding import HANDED_OVER
 from tests.contract.store.makers import agent, owned
@@ -31,6 +32,29 @@ def test_what_li_has_goes_to_han(data: Path) -> None:
         return (await store.tickets.get(ticket_id)).owner_id
 
     assert within(data, owner) == han
+
+
+def test_who_has_lost_phone_and_codes_is_let_in_by_the_password(data: Path) -> None:
+    async def begin(store: Store) -> None:
+        li = await agent(store)
+        secret = await store.second_factors.begin(li)
+        code = code_of(secret, int(await store.db.now() // STEP_SECONDS))
+        assert await store.second_factors.confirm(li, code, "s")
+
+    within(data, begin)
+    listed = CliRunner().invoke(app, ["agents", "list"], terminal_width=200)
+    assert "是 yes" in listed.output
+    done = CliRunner().invoke(app, ["agents", "drop-second-factor", "li"])
+    assert done.exit_code == 0, done.output
+
+    async def gone(store: Store) -> float | None:
+        found = await store.agents.by_login("li")
+        assert found
+        return found[0].second_factor_at
+
+    assert within(data, gone) is None
+    again = CliRunner().invoke(app, ["agents", "drop-second-factor", "li"])
+    assert "没有开启两步验证" in str(again.exception)
 
 
 def test_everything_that_is_handed_over_has_a_name() -> None:
