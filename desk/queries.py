@@ -52,6 +52,12 @@ class TokenFilter(Body):
     everybody: bool = False
 
 
+class PeopleSeen(Body):
+    """Of a list of people that is brought in: what was looked at before."""
+
+    seen: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
 class FollowUpFilter(Body):
     """Of the list of follow-ups."""
 

@@ -13,6 +13,7 @@ from models.addresses import Network
 from models.agent import SecondFactorFor
 from models.complaint import Filing
 from models.follow_up import Plan
+from models.opening import Opening
 from models.ports import Bus, Clock, Doorbell
 from models.routing import Line, Needs, Rules
 from models.store import Store
@@ -266,6 +267,8 @@ class DeskServices:
     ``position_of``: where a waiting ticket stands now.
     ``in_force``: the general rules that hold now. ``filing``: what is filed of a complaint with
     these labels under these rules, None where they call it none.
+    ``openings``: the hours of the centre and its teams at a moment. ``receipts``: the open
+    channels, and whether what comes by each is acknowledged.
     ``zone``: the time zone of the house, in which a month begins.
     ``preview``: a small WebP of a picture with this MIME type, None where none can be made.
     ``spans``: key information in a text.
@@ -303,6 +306,8 @@ class DeskServices:
     texts: Mapping[tuple[str, Language], str]
     position_of: PositionOf
     in_force: Callable[[], Awaitable[Rules]]
+    openings: Callable[[float], Sequence[Opening]]
+    receipts: Mapping[str, bool]
     filing: Callable[[Labels, Rules], Filing | None]
     zone: tzinfo
     options: DeskOptions = DeskOptions()

@@ -1,6 +1,7 @@
 """The people who answer."""
 
 import re
+import secrets
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -88,6 +89,19 @@ class Agent:
     alias: str = ""
     shift_ends_at: float | None = None
     second_factor_at: float | None = None
+
+
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+"""None that is taken for another when it is read out or copied by hand."""
+
+
+def initial_password(login: str) -> str:
+    """A random one of 74 bits for somebody new, who is told it: “k3mfp-x8qzt-a7rwn”."""
+    while True:
+        groups = ("".join(secrets.choice(_LETTERS) for _ in range(5)) for _ in range(3))
+        password = "-".join(groups)
+        if not guessable(password, login):
+            return password
 
 
 _FEWEST_SIGNS = 5

@@ -101,6 +101,20 @@ def spoken(at: float, now: float, zone: tzinfo, language: Language) -> str:
     return form(when, zone_name(when, language))
 
 
+def spoken_opening(at: float | None, now: float, zone: tzinfo, language: Language) -> str:
+    """When it opens again, as ``spoken``; None is not in sight."""
+    if at is None:
+        return {"zh": "下一个工作日", "en": "the next working day"}[language]
+    return spoken(at, now, zone, language)
+
+
+def receipt_name(*, is_open: bool, present: bool) -> str:
+    """Which text acknowledges: by the hours, and by whether anybody is ready to answer."""
+    if not is_open:
+        return "ack.closed"
+    return "ack.open" if present else "ack.away"
+
+
 _BEIJING: Mapping[Language, str] = {"zh": "北京时间", "en": "Beijing time"}
 
 _ON_BEIJING_TIME = frozenset(

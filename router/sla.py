@@ -18,6 +18,9 @@ from models.routing import Line
 DAY = 86_400
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
+_SIGHT = 21 * DAY
+"""Who is open for longer than that is open for good, as far as anybody is told."""
+
 _CHUNK = 8 * DAY
 _MOST_CHUNKS = 100
 _PERIOD = re.compile(r"([01]\d|2[0-4]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
@@ -28,6 +31,14 @@ class Period(NamedTuple):
 
     start: int
     end: int
+
+    def __str__(self) -> str:
+        """As settings write it."""
+        start, end = (f"{second // 3600:02}:{second % 3600 // 60:02}" for second in self._shown())
+        return f"{start}-{end}"
+
+    def _shown(self) -> tuple[int, int]:
+        return self.start, self.end if self.end <= DAY else self.end - DAY
 
 
 def parse_period(text: str) -> Period:
@@ -111,6 +122,17 @@ class Calendar:
         if self.is_open(at):
             return at
         return next((start for start, _ in self._spans(at)), None)
+
+    def closes(self, at: float) -> float | None:
+        """When the opening ends that ``at`` is in; None if closed, or open for weeks on end."""
+        if not self.is_open(at):
+            return None
+        end = at
+        for start, stop in self.spans(at, at + _SIGHT):
+            if start > end:
+                break
+            end = stop
+        return end if end < at + _SIGHT else None
 
     def add_business_seconds(self, at: float, seconds: float) -> float | None:
         """The first moment by which ``seconds`` of open time have passed since ``at``.

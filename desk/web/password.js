@@ -2,6 +2,7 @@
 import { ask, h, t } from "./dom.js";
 import { call } from "./door.js";
 import { factorSection } from "./secondfactor.js";
+import { openTokens } from "./tokens.js";
 
 /** Asks for a new password, or leads to the second factor; whether the password is changed, which ends the session. */
 export async function changePassword(desk) {
@@ -21,6 +22,7 @@ export async function changePassword(desk) {
       factor,
       h("h3", null, t("password.title")), h("p.small", null, t("password.text")),
       h("label.field", null, t("password.current"), current), h("label.field", null, t("password.new"), fresh), h("label.field", null, t("password.again"), again),
+      h("button.link", { type: "button", onclick: () => desk.act(() => openTokens(desk)) }, t("tokens.open")),
     ],
     send: async (said) => {
       desk.endsBecause = "login.changed"; // the line may say that the session has ended before the answer comes

@@ -3,6 +3,8 @@ import { anew, ask, h, notice, say, t } from "./dom.js";
 import { call } from "./door.js";
 import { Panes } from "./panes.js";
 import { skillsField, skillsOf } from "./skills.js";
+import { importPeople } from "./staff.js";
+import { openTokens } from "./tokens.js";
 
 export async function openPeople(desk) {
   await new People(desk).open();
@@ -10,7 +12,12 @@ export async function openPeople(desk) {
 
 class People extends Panes {
   constructor(desk) {
-    super(desk, { id: "people", title: t("people"), tools: [h("button.quiet", { type: "button", onclick: () => this.act(() => this.add()) }, t("people.add"))] });
+    super(desk, { id: "people", title: t("people"), tools: [
+      h("button.quiet", { type: "button", onclick: () => this.act(() => this.add()) }, t("people.add")),
+      h("button.quiet", { type: "button", onclick: () => this.act(() => this.bringIn()) }, t("staff.open")),
+      h("a.button", { href: "/api/v1/agents/export", download: "" }, t("staff.export")),
+      h("button.quiet", { type: "button", onclick: () => this.act(() => openTokens(desk, { everybody: true })) }, t("tokens")),
+    ] });
     this.left = false;
   }
 
@@ -94,6 +101,12 @@ class People extends Panes {
     });
     if (made) Object.assign(this, { chosen: made.id, left: false });
     if (said || made) await this.read();
+  }
+
+  async bringIn() {
+    if (!await importPeople(this.desk)) return;
+    this.left = false;
+    await this.read();
   }
 
   async change(one) {

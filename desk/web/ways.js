@@ -1,6 +1,7 @@
 // What there is beside one's tickets: pages of their own, and views that lie over the desk.
 import { h, t } from "./dom.js";
 import { openFollowUps } from "./followups.js";
+import { openHours } from "./hours.js";
 import { openIncidents } from "./incidents.js";
 import { openPeople } from "./people.js";
 import { openRules } from "./rules.js";
@@ -19,6 +20,7 @@ export function makeWays(desk) {
     over("incidents", openIncidents),
     leads && over("rules", openRules),
     leads && over("texts", openTexts),
+    leads && over("hours", openHours),
     leads && page("figures.open", "figures"),
     leads && page("ledger", "ledger"),
     role === "admin" && over("people", openPeople),

@@ -11,6 +11,7 @@ import { WORDS as followups } from "./followups.words.js";
 import { WORDS as frame } from "./frame.words.js";
 import { WORDS as helping } from "./helping.words.js";
 import { WORDS as history } from "./history.words.js";
+import { WORDS as hours } from "./hours.words.js";
 import { WORDS as incidents } from "./incidents.words.js";
 import { WORDS as ledger } from "./ledger.words.js";
 import { WORDS as people } from "./people.words.js";
@@ -19,8 +20,10 @@ import { WORDS as rules } from "./rules.words.js";
 import { WORDS as satisfaction } from "./satisfaction.words.js";
 import { WORDS as secondfactor } from "./secondfactor.words.js";
 import { WORDS as shortcuts } from "./shortcuts.words.js";
+import { WORDS as staff } from "./staff.words.js";
 import { WORDS as talk } from "./talk.words.js";
 import { WORDS as texts } from "./texts.words.js";
+import { WORDS as tokens } from "./tokens.words.js";
 import { WORDS as traffic } from "./traffic.words.js";
 import { WORDS as webhooks } from "./webhooks.words.js";
 
@@ -37,6 +40,7 @@ export const WORDS = {
   ...frame,
   ...helping,
   ...history,
+  ...hours,
   ...incidents,
   ...ledger,
   ...people,
@@ -45,8 +49,10 @@ export const WORDS = {
   ...satisfaction,
   ...secondfactor,
   ...shortcuts,
+  ...staff,
   ...talk,
   ...texts,
+  ...tokens,
   ...traffic,
   ...webhooks,
 };

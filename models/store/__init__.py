@@ -64,6 +64,7 @@ from models.store.routing.offboarding import Offboarding
 from models.store.routing.queue import Queue
 from models.store.routing.rules import RuleVersions
 from models.store.routing.second_factors import SecondFactors
+from models.store.routing.staffing import Staffing
 from models.store.routing.tokens import ApiTokens
 from models.store.tickets.clocks import Clocks
 from models.store.tickets.ending import Ending
@@ -108,6 +109,7 @@ class Store:
     tokens: ApiTokens
     attempts: Attempts
     second_factors: SecondFactors
+    staffing: Staffing
     events: Events
     leases: Leases
     processes: Processes
@@ -205,6 +207,7 @@ def open_store(
         tokens=ApiTokens(db),
         attempts=Attempts(db, vault),
         second_factors=SecondFactors(db, vault),
+        staffing=Staffing(db),
         events=Events(db),
         leases=Leases(db),
         processes=processes,

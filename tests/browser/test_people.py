@@ -1,6 +1,7 @@
 """People, as an admin adds, changes and sees them off."""
 
-from playwright.async_api import Page, expect
+from argon2 import PasswordHasher
+from playwright.async_api import FilePayload, Page, expect
 
 from models.agent import Role
 from tests.browser.kit import nothing_pale, pictured, sign_in
@@ -45,6 +46,113 @@ async def test_somebody_is_added_changed_and_leaves(page: Page, url: str, house:
     await expect(people.locator(f"[data-id='{li}']")).to_have_count(0)
     owner = (await house.store.tickets.get(ticket)).owner_id
     assert owner == await people.locator(".card").last.get_attribute("data-id")
+
+
+_LIST = (
+    "账号,姓名,花名,班组,角色,容量,技能\r\n"
+    "li,李雷,小李,夜班,坐席,6,domain:物流=4\r\n"
+    "wang,王芳,小王,夜班,班长,8,domain:物流=2; lang:en=3\r\n"
+)
+
+
+def _file(text: str) -> FilePayload:
+    return {"name": "名单.csv", "mimeType": "text/csv", "buffer": text.encode("gb18030")}
+
+
+async def test_a_list_is_looked_at_and_brought_in(page: Page, url: str, house: World) -> None:
+    await house.person("admin", Role.ADMIN, name="管理员")
+    await house.person("li", name="李雷", skills={"domain:物流": 3})
+    await sign_in(page, url, "admin")
+    await page.locator("nav.ways").get_by_role("button", name="坐席").click()
+    people = page.locator("#people")
+    await pictured(page, "staff-people-zh")
+    await people.get_by_role("button", name="导入").click()
+    view = page.locator("#staff")
+    chooser = view.get_by_label("CSV 文件")
+    await chooser.set_input_files(_file("账号,电话\r\nli,1\r\n"))
+    await expect(view.get_by_role("alert")).to_contain_text("不认识的列“电话”")
+    await chooser.set_input_files(_file(_LIST + "w u,吴,,,经理,,\r\n"))
+    await expect(view.locator("[data-line]").first).to_contain_text("角色写坐席、班长或管理员")
+    await expect(view.get_by_role("button", name="确认导入")).to_be_hidden()
+    await pictured(page, "staff-refused-zh")
+    await chooser.set_input_files(_file(_LIST))
+    await expect(view.locator("[data-line='2']")).to_contain_text(
+        "技能：领域：物流 3 → 领域：物流 4"
+    )
+    await expect(view.locator("[data-line='3']")).to_contain_text("新建")
+    await pictured(page, "staff-plan-zh")
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await pictured(page, "staff-plan-narrow")
+    await page.set_viewport_size({"width": 1280, "height": 800})
+    moved = next(one.id for one in await house.store.agents.all() if one.login == "li")
+    await house.store.agents.change(moved, None, capacity=4)  # by another admin meanwhile
+    await view.get_by_role("button", name="确认导入").click()
+    await expect(page.locator(".notice").last).to_contain_text("请再看一遍")
+    await expect(view.locator("[data-line='2']")).to_contain_text("容量：4 → 6")
+    await view.get_by_role("button", name="确认导入").click()
+    told = page.get_by_role("dialog").last
+    await expect(told).to_contain_text("只显示这一次")
+    password = await told.locator("tr", has_text="wang").locator("code").inner_text()
+    await pictured(page, "staff-passwords-zh")
+    async with page.expect_download() as download:
+        await told.get_by_role("link", name="存成文件").click()
+    saved = (await (await download.value).path()).read_text("utf-8-sig")
+    assert f'"wang","王芳","{password}"' in saved
+    await told.get_by_role("button", name="已抄下").click()
+    await expect(view).to_have_count(0)
+    await expect(people.locator(".card", has_text="王芳")).to_contain_text("小王")
+    stored = await house.store.agents.by_login("wang")
+    assert stored
+    assert PasswordHasher().verify(stored[1], password)
+    async with page.expect_download() as download:
+        await people.get_by_role("link", name="导出名单").click()
+    exported = (await (await download.value).path()).read_bytes()
+    await people.get_by_role("button", name="导入").click()
+    await view.get_by_label("CSV 文件").set_input_files(
+        {"name": "again.csv", "mimeType": "text/csv", "buffer": exported}
+    )
+    await expect(view).to_contain_text("都已经是这样")
+
+
+async def test_tokens_are_made_seen_by_admins_and_revoked(
+    page: Page, url: str, house: World
+) -> None:
+    await house.person("admin", Role.ADMIN, name="管理员")
+    li = await house.person("li", name="李雷")
+    await house.store.agents.grant(li, "token", "secret", 86400.0, "月报", read_only=True)
+    holder = await house.store.agents.holder("secret", "token")
+    assert holder
+    await house.store.tokens.use(holder)
+    await sign_in(page, url, "admin")
+    await page.get_by_role("button", name="管理员").click()
+    await page.get_by_role("dialog").last.get_by_role("button", name="我的 API 令牌").click()
+    view = page.locator("#tokens")
+    await expect(view).to_contain_text("您没有令牌")
+    await view.get_by_role("button", name="新建令牌").click()
+    form = page.get_by_role("dialog").last
+    await form.get_by_label("用途").fill("CRM 同步")
+    await form.get_by_label("最高权限").select_option(label="班长")
+    await pictured(page, "tokens-new-zh")
+    await form.get_by_role("button", name="新建令牌").click()
+    told = page.get_by_role("dialog").last
+    token = await told.get_by_label("令牌", exact=True).input_value()
+    await pictured(page, "tokens-told-zh")
+    await told.get_by_role("button", name="已抄下").click()
+    made = await house.store.agents.holder(token, "token")
+    assert made
+    assert (made.agent.role, made.read_only) == (Role.SUPERVISOR, True)
+    await expect(view.locator(".entry")).to_contain_text("班长权限，只读")
+    await view.get_by_role("button", name="所有人的").click()
+    theirs = view.locator(".entry", has_text="李雷")
+    await expect(theirs).to_contain_text("最近使用")
+    await expect(view.locator(".entry", has_text="CRM 同步")).to_contain_text("没有使用记录")
+    await pictured(page, "tokens-zh")
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await pictured(page, "tokens-narrow")
+    await theirs.get_by_role("button", name="作废").click()
+    await page.get_by_role("dialog").last.get_by_role("button", name="作废").click()
+    await expect(theirs).to_have_count(0)
+    assert await house.store.agents.holder("secret", "token") is None
 
 
 async def test_ones_own_password_is_changed(page: Page, url: str, house: World) -> None:

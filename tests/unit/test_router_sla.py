@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import Rejected
-from router.sla import Calendar, Period, parse_period
+from router.sla import WEEKDAYS, Calendar, Period, parse_period
 
 WORKWEEK = dict.fromkeys(
     ("monday", "tuesday", "wednesday", "thursday", "friday"), ("08:30-12:00", "13:00-18:00")
@@ -116,6 +116,25 @@ def test_open_times_are_told_in_order_and_cut() -> None:
     assert list(told) == [(at(f"2026-10-{a}"), at(f"2026-10-{b}")) for a, b in wanted]
     assert list(CHINA.spans(at("2026-10-08T12:00"), at("2026-10-08T13:00"))) == []
     assert list(CHINA.spans(at("2026-10-08T09:00"), at("2026-10-08T09:00"))) == []
+
+
+def test_an_opening_ends_where_nobody_is_there_any_more() -> None:
+    assert CHINA.closes(at("2026-10-08T08:30")) == at("2026-10-08T12:00")
+    assert CHINA.closes(at("2026-10-08T12:00")) is None
+    assert NIGHTS.closes(at("2026-05-02T23:00", "Europe/Berlin")) == at(
+        "2026-05-03T07:00", "Europe/Berlin"
+    ), "the night shift and the early one touch"
+    always = Calendar.of("Asia/Shanghai", dict.fromkeys(WEEKDAYS, ("00:00-24:00",)))
+    assert always.closes(at("2026-10-08T12:00")) is None
+    holiday = Calendar.of(
+        "Asia/Shanghai", dict.fromkeys(WEEKDAYS, ("00:00-24:00",)), [date(2026, 10, 26)]
+    )
+    assert holiday.closes(at("2026-10-08T12:00")) == at("2026-10-26T00:00")
+
+
+@pytest.mark.parametrize("text", ["08:30-12:00", "00:00-24:00", "22:00-06:00", "23:00-00:30"])
+def test_a_period_is_written_as_it_was_read(text: str) -> None:
+    assert str(parse_period(text)) == text
 
 
 def test_a_holiday_does_not_end_the_night_shift_before_it() -> None:

@@ -26,6 +26,7 @@ from workers.commands.parked import parked_app
 from workers.commands.records import calls_app, deliveries_app
 from workers.commands.rehearsing import simulate
 from workers.commands.rules import rules_app
+from workers.commands.staff_lists import export_people, import_people
 from workers.commands.terminal import Terminal
 from workers.processes import heap
 
@@ -59,6 +60,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 route_app = typer.Typer(cls=Group, help="分单 / Routing.", no_args_is_help=True)
+agents_app.command("import")(import_people)
+agents_app.command("export")(export_people)
 app.add_typer(agents_app, name="agents")
 app.add_typer(typer.Typer(), name="classifier")  # its place; see _Commands
 app.add_typer(deliveries_app, name="deliveries")

@@ -1,13 +1,20 @@
 """The first text to a customer: said once a ticket, and only where it does no harm."""
 
 from collections.abc import Sequence
-from zoneinfo import ZoneInfo
 
 from config.sections import Acknowledgement
 from models.message import Lane
 from models.store import Store
 from models.store.routing.unlabelled import Unlabelled
-from models.texts import Language, Said, combined, language_of, spoken
+from models.texts import (
+    Language,
+    Said,
+    combined,
+    language_of,
+    receipt_name,
+    spoken,
+    spoken_opening,
+)
 from models.ticket import Labels
 from models.training import FacetSpec, FloorSpec
 from router.sla import Calendars
@@ -63,13 +70,16 @@ class Acknowledging:
         values = {"type": self._type(labels, language), "number": ticket.number}
         domain = labels.facets["domain"].value if "domain" in labels.facets else ""
         calendar = self._calendars.of(ticket.channel, ticket.account, domain)
-        if not calendar.is_open(now):
-            opens = self._when(calendar.next_open(now), now, language, calendar.zone)
-            return self._wording.say("ack.closed", language, **values, opens=opens)
-        present = any(agent.ready for agent in await self._store.agents.online())
-        when = spoken(due, now, calendar.zone, language)
-        name = "ack.open" if present else "ack.away"
-        return self._wording.say(name, language, **values, due=when)
+        is_open = calendar.is_open(now)
+        present = is_open and any(agent.ready for agent in await self._store.agents.online())
+        opens = calendar.next_open(now)
+        return self._wording.say(
+            receipt_name(is_open=is_open, present=present),
+            language,
+            **values,
+            opens=spoken_opening(opens, now, calendar.zone, language),
+            due=spoken(due, now, calendar.zone, language),
+        )
 
     def _may(self, ticket: Unlabelled) -> bool:
         """Never to automatic mail, and by mail only where the sender's domain is proven."""
@@ -89,9 +99,3 @@ class Acknowledging:
         if known is None or not known.acknowledged:
             return _UNCERTAIN[language]
         return known.zh if language == "zh" else known.en.lower()
-
-    @staticmethod
-    def _when(at: float | None, now: float, language: Language, zone: ZoneInfo) -> str:
-        if at is None:
-            return {"zh": "下一个工作日", "en": "the next working day"}[language]
-        return spoken(at, now, zone, language)

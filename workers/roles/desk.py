@@ -39,6 +39,7 @@ from workers.processes.heartbeat import heartbeat
 from workers.roles.door import allow_many_files, serving, until_told
 from workers.rules.active_rules import ActiveRules
 from workers.rules.explaining import Explaining, called, explained
+from workers.rules.hours import openings
 from workers.rules.rehearsing import Rehearsing
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -94,6 +95,11 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         repeatable=frozenset(name for name, channel in channels.items() if channel.repeatable),
         position_of=active_rules.position_of,
         in_force=in_force,
+        openings=partial(openings, settings.hours),
+        receipts={
+            name: settings.acknowledgement.wanted(channel.lane, name)
+            for name, channel in channels.items()
+        },
         filing=filed,
         zone=ZoneInfo(settings.hours.time_zone),
         options=_options(settings),

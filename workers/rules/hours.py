@@ -1,7 +1,7 @@
 """The opening hours of the centre and of its teams, with the holidays they keep."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -9,6 +9,7 @@ import structlog
 
 from config.holidays import CHINA, calendars_missing, known
 from config.sections import Hours
+from models.opening import Opening, SpecialDay
 from models.routing import Line
 from router.sla import Calendar, Calendars
 
@@ -16,6 +17,9 @@ _log = structlog.stdlib.get_logger(__name__)
 
 CENTRE = "centre"
 """What the hours without a team are called in warnings and metrics."""
+
+_SHOWN = timedelta(days=366)
+"""How far people are shown what days differ."""
 
 
 _OF_CHINA = (
@@ -71,6 +75,43 @@ def calendar(hours: Hours, now: float) -> Calendar:
         {str(day): periods for day, periods in hours.periods.items()},
         holidays=closed,
         workdays=worked | {day: str(like) for day, like in hours.workdays.items()},
+    )
+
+
+def openings(hours: Hours, now: float) -> list[Opening]:
+    """As people are shown it: the centre, and its teams in the order in which they are tried."""
+    everybodys = Line()
+    lines = [
+        (name, Line(channels=t.channels, accounts=t.accounts, domains=t.domains))
+        for name, t in hours.teams.items()
+    ]
+    return [
+        _opening(name, line, hours.of_team(name) if name else hours, now)
+        for name, line in (("", everybodys), *lines)
+    ]
+
+
+def _opening(team: str, line: Line, hours: Hours, now: float) -> Opening:
+    own, today = calendar(hours, now), _today(hours, now)
+    told, is_open = {*hours.holidays, *hours.workdays}, own.is_open(now)
+    last = today + _SHOWN
+    taken_care_of = known(hours.country, today.year).years | {day.year for day in told}
+    return Opening(
+        team=team,
+        channels=line.channels,
+        accounts=line.accounts,
+        domains=line.domains,
+        time_zone=hours.time_zone,
+        country=hours.country,
+        week=tuple(tuple(map(str, periods)) for periods in own.weekly),
+        days=tuple(
+            SpecialDay(day, tuple(map(str, periods)), public=day not in told)
+            for day, periods in sorted(own.days.items())
+            if today <= day < last
+        ),
+        open=is_open,
+        until=own.closes(now) if is_open else own.next_open(now),
+        missing=tuple(sorted({today.year, last.year} - taken_care_of)),
     )
 
 

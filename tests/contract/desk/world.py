@@ -37,7 +37,7 @@ from workers.learning.suggesting import Suggesting, SuggestOptions
 from workers.learning.watch_report import Limits, WatchReport
 from workers.messages.preview import Previews
 from workers.rules.active_rules import ActiveRules
-from workers.rules.hours import calendar
+from workers.rules.hours import calendar, openings
 from workers.rules.publishing import Publishing
 from workers.rules.rehearsing import Rehearsing
 
@@ -308,6 +308,8 @@ async def world(
         repeatable={"ingest"},
         position_of=partial(position, rules=RULES),
         in_force=in_force,
+        openings=partial(openings, HOURS),
+        receipts={"email": True, "webchat": False},
         filing=filed,
         zone=ZoneInfo("Asia/Shanghai"),
         options=options or DeskOptions(version="test"),

@@ -17,9 +17,10 @@ from zoneinfo import ZoneInfo
 import pytest
 import structlog
 
-from config.sections import Hours
+from config.sections import Hours, TeamHours
+from models.opening import SpecialDay
 from workers.monitoring.logs import configure
-from workers.rules.hours import calendar, calendars, gaps, warn
+from workers.rules.hours import calendar, calendars, gaps, openings, warn
 
 WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 WORKDAYS = WEEK[:5]
@@ -258,3 +259,38 @@ def test_an_unknown_country_is_refused(country: str) -> None:
 def test_a_team_without_tickets_is_refused() -> None:
     with pytest.raises(ValueError, match="channels"):
         hours("UTC", "", {}, teams={"nobody": {"time_zone": "UTC"}})
+
+
+def test_what_people_are_shown_of_a_holiday_and_the_days_worked_for_it() -> None:
+    own = {date(2026, 10, 3): "friday", date(2026, 12, 30): "monday"}
+    hours = CHINA.model_copy(update={"holidays": (date(2026, 12, 31),), "workdays": own})
+    eve = datetime(2026, 9, 30, 20, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp()
+    (centre,) = openings(hours, eve)
+    days = {one.day: one for one in centre.days}
+    assert min(days) >= date(2026, 9, 30)
+    assert (days[date(2026, 10, 1)].periods, days[date(2026, 10, 1)].public) == ((), True)
+    makeup = days[date(2026, 10, 10)]
+    assert (makeup.periods, makeup.public) == (centre.week[0], True), "the make-up Saturday"
+    assert days[date(2026, 10, 3)] == SpecialDay(date(2026, 10, 3), centre.week[4], public=False)
+    assert days[date(2026, 12, 31)] == SpecialDay(date(2026, 12, 31), (), public=False)
+    assert max(days) < date(2028, 1, 1), "nobody knows yet"
+    assert centre.open is False
+    assert (
+        centre.until == datetime(2026, 10, 3, 8, 30, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp()
+    )
+
+
+def test_a_team_is_shown_with_what_is_its_own() -> None:
+    team = TeamHours(accounts=("uk@shop.example",), time_zone="Europe/London", country="GB")
+    hours = CHINA.model_copy(update={"teams": {"overseas": team}})
+    teatime = datetime(2026, 11, 27, 16, tzinfo=ZoneInfo("Europe/London")).timestamp()
+    centre, overseas = openings(hours, teatime)
+    assert (centre.team, centre.open, centre.accounts) == ("", False, ())
+    assert (overseas.team, overseas.open, overseas.accounts) == ("overseas", True, team.accounts)
+    assert overseas.until == teatime + 1.75 * 3600, "on Fridays to a quarter to six"
+    assert (overseas.week, overseas.country) == (centre.week, "GB")
+    (blind, _) = openings(hours, datetime(2099, 5, 1, tzinfo=UTC).timestamp())
+    assert blind.missing == (2099, 2100)
+    told = hours.model_copy(update={"holidays": (date(2099, 10, 1),)})
+    (blind, _) = openings(told, datetime(2099, 5, 1, tzinfo=UTC).timestamp())
+    assert blind.missing == (2100,), "of 2099 somebody took care"
