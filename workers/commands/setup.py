@@ -127,7 +127,11 @@ async def first_bundle(
 
     if refused:
         say("现役分类器与此版本或分类体系不符。 / The classifier does not fit any more.")
-    say("正在用种子语料训练分类器… / Training the classifier on the seed corpus …")
+    say(
+        "正在用种子语料训练分类器，要一两分钟，慢的机器更久…"
+        " / Training the classifier on the seed corpus:"
+        " a minute or two, longer on a slow machine …"
+    )
     try:
         words = await store.dictionary.words()
         bundle_id = train_seed(folder, taxonomy.with_words(words))
