@@ -92,7 +92,7 @@ async def conversation(request: web.Request) -> web.Response:
     log, next_after = await page(store, wanted, asked.after)
     authors = [entry.identity_id for entry in log if entry.identity_id is not None]
     senders, names = await store.people.senders(authors), await services.store.agents.names()
-    way = await store.conversations.way_back(wanted)
+    way = await store.ways_back.of(wanted)
     return web.json_response(
         {
             "messages": await told(

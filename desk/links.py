@@ -52,7 +52,7 @@ async def _part_json(
     log = (await page(services.store, part.conversation_id)).lines[:_MOST] if elsewhere else []
     ids = [entry.identity_id for entry in log if entry.identity_id is not None]
     senders = await services.store.people.senders(ids)
-    way = await services.store.conversations.way_back(part.conversation_id)
+    way = await services.store.ways_back.of(part.conversation_id)
     problem = why_unsent(request, part.channel)
     return {
         "id": part.id,

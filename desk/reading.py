@@ -194,7 +194,7 @@ async def show(request: web.Request) -> web.Response:
     waits = await services.waiting(ticket.id) if person.ranks(Role.SUPERVISOR) else None
     offer = (await store.transfers.of([ticket.id])).get(ticket.id)
     problem = why_unsent(request, ticket.channel)
-    way = await store.conversations.way_back(ticket.conversation_id)
+    way = await store.ways_back.of(ticket.conversation_id)
     late = await store.clocks.behind(ticket.id)
     return web.json_response(
         {

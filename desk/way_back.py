@@ -6,8 +6,8 @@ from datetime import datetime
 from desk.services import DeskServices, Words
 from desk.shapes import Json
 from models.masking import masked
-from models.store.dialogue.conversations import WayBack
 from models.store.dialogue.recipients import Copied
+from models.store.dialogue.ways_back import WayBack
 
 _SOON_SECONDS = 7200.0
 """An end that is nearer is worth a word."""

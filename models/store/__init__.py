@@ -23,6 +23,7 @@ from models.store.dialogue.people import People
 from models.store.dialogue.surveys import Surveys
 from models.store.dialogue.transcripts import Transcripts
 from models.store.dialogue.uploads import Uploads
+from models.store.dialogue.ways_back import WaysBack
 from models.store.dialogue.wordings import Wordings
 from models.store.effects.events import Events
 from models.store.effects.followers import Followers
@@ -90,6 +91,7 @@ class Store:
     people: People
     threads: Threads
     conversations: Conversations
+    ways_back: WaysBack
     queue: Queue
     boards: Boards
     maintenance: Maintenance
@@ -178,7 +180,7 @@ def open_store(
     if blob_dir is not None:
         blobs = FileBlobs(blob_dir, clock or time.time)
     people = People(db, vault)
-    conversations = Conversations(db, vault)
+    conversations, ways_back = Conversations(db), WaysBack(db, vault)
     processes = Processes(db, vault)
     return Store(
         db=db,
@@ -186,14 +188,15 @@ def open_store(
         blobs=blobs,
         envelopes=Envelopes(db, blobs),
         people=people,
-        threads=Threads(people, conversations, vault, zone, hold, reopen),
+        threads=Threads(people, ways_back, vault, zone, hold, reopen),
         conversations=conversations,
+        ways_back=ways_back,
         queue=Queue(db),
         boards=Boards(db),
         maintenance=Maintenance(db),
         measures=Measures(db),
         invariants=Invariants(db),
-        tickets=Tickets(db, conversations),
+        tickets=Tickets(db, ways_back),
         transfers=Transfers(db),
         merging=Merging(db, zone),
         ending=Ending(db),
@@ -202,7 +205,7 @@ def open_store(
         clocks=Clocks(db),
         kpi=Kpi(db),
         followers=Followers(db),
-        outbound=Outbound(db, conversations),
+        outbound=Outbound(db, ways_back),
         agents=Agents(db),
         tokens=ApiTokens(db),
         attempts=Attempts(db, vault),
@@ -216,7 +219,7 @@ def open_store(
         uploads=Uploads(db, blobs),
         transcripts=Transcripts(db, people, conversations),
         customer_links=CustomerLinks(db),
-        copies=Copies(db, people, conversations),
+        copies=Copies(db, people, ways_back),
         erasure=Erasure(db, vault, keep_complaints),
         orphaned_blobs=OrphanedBlobs(db, blobs),
         rekeying=Rekeying(db, vault, processes),

@@ -23,8 +23,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import Conflict, NotFound
 from models.message import InboundMessage, OutboundMessage, SendResult
-from models.store.dialogue.conversations import Conversations
 from models.store.dialogue.fates import combined
+from models.store.dialogue.ways_back import WaysBack
 from models.store.ground.database import Database, Tx
 from models.tables import delivery, outbound
 
@@ -111,9 +111,9 @@ def _logged(tx: Tx, outbound_id: str, attempt: int, result: SendResult) -> dict[
 class Outbound:
     """queued → sending → sent | waiting → delivered | failed | unknown."""
 
-    def __init__(self, db: Database, conversations: Conversations) -> None:
+    def __init__(self, db: Database, ways_back: WaysBack) -> None:
         self._db = db
-        self._conversations = conversations
+        self._ways_back = ways_back
 
     async def lease(
         self, limit: int, seconds: float, channels: Collection[str] | None = None
@@ -155,7 +155,7 @@ class Outbound:
             )
             rows = [dict(row) for row in (await tx.conn.execute(taken)).mappings()]
             rows.sort(key=lambda row: str(row["id"]))
-            return Sending(token, await self._conversations.load_outbound(tx, rows))
+            return Sending(token, await self._ways_back.load_outbound(tx, rows))
 
     async def finish(self, token: str, outbound_id: str, result: SendResult) -> bool:
         """Writes down what became of an attempt; False when somebody else has decided that.
@@ -338,7 +338,7 @@ What is queued again and has arrived after all is not sent a second time.
 """
 
 
-async def settle(tx: Tx, report: InboundMessage, conversations: Conversations) -> bool:
+async def settle(tx: Tx, report: InboundMessage, ways_back: WaysBack) -> bool:
     """Notes what a message of kind “status” says of one of our answers; True if that is news.
 
     ``reply_to_external_id`` is the answer's ``provider_id`` or our own id of it,
@@ -349,7 +349,7 @@ async def settle(tx: Tx, report: InboundMessage, conversations: Conversations) -
     o, ref, state = outbound.c, report.reply_to_external_id, str(report.meta.get("state"))
     named = (o.channel == report.channel) & or_(o.provider_id == ref, o.id == ref)
     if ref and "fates" in report.meta and await _to_several(tx, named):
-        return await _settle_each(tx, report, named, conversations)
+        return await _settle_each(tx, report, named, ways_back)
     if not ref or state not in _REPORTED:
         _log.info("status of nothing", channel=report.channel, state=state)
         return False
@@ -363,13 +363,13 @@ async def _to_several(tx: Tx, named: ColumnElement[bool]) -> bool:
 
 
 async def _settle_each(
-    tx: Tx, report: InboundMessage, named: ColumnElement[bool], conversations: Conversations
+    tx: Tx, report: InboundMessage, named: ColumnElement[bool], ways_back: WaysBack
 ) -> bool:
     """As ``settle``, of an answer that went to others as well: what is said of each counts."""
     o = outbound.c
     query = select(outbound).where(named, o.cc.is_not(None)).with_for_update(key_share=True)
     row = (await tx.conn.execute(query)).one()
-    to = await conversations.addressed(tx.conn, row.conversation_id, row.cc)
+    to = await ways_back.addressed(tx.conn, row.conversation_id, row.cc)
     whole, before = str(report.meta.get("state")), (row.state, row.error)
     state, error = combined(report.meta["fates"], whole, before, *to)
     this, error = o.id == row.id, error and error[:500]

@@ -8,7 +8,6 @@ from sqlalchemy import select
 
 from models.message import InboundMessage
 from models.storable import line
-from models.store.dialogue.conversations import Conversations
 from models.store.dialogue.customer_links import prove
 from models.store.dialogue.incoming import Incoming, slot
 from models.store.dialogue.outbound import settle
@@ -21,6 +20,7 @@ from models.store.dialogue.revisions import (
     sort_out,
 )
 from models.store.dialogue.tombstones import Tombstones
+from models.store.dialogue.ways_back import WaysBack
 from models.store.ground.database import Tx
 from models.store.ground.sealing import Vault
 from models.store.intake.calls import record_calls
@@ -41,7 +41,7 @@ class Threads:
     def __init__(
         self,
         people: People,
-        conversations: Conversations,
+        ways_back: WaysBack,
         vault: Vault,
         zone: ZoneInfo,
         hold: float,
@@ -49,7 +49,7 @@ class Threads:
     ) -> None:
         """``hold`` and ``reopen`` are seconds: a greeting waits, a resolved ticket reopens."""
         self._people = people
-        self._conversations = conversations
+        self._ways_back = ways_back
         self._vault = vault
         self._tombstones = Tombstones(vault)
         self._zone = zone
@@ -84,7 +84,7 @@ class Threads:
         await record_calls(tx, record)
         for item in incoming:
             if item.message.kind == "status":
-                await settle(tx, item.message, self._conversations)
+                await settle(tx, item.message, self._ways_back)
         kept = await at_home(tx, [_fitting(i) for i in incoming if _kept(i.message)])
         kept = await self._concerning_us(tx, kept)
         kept = await self._tombstones.without(tx, kept)

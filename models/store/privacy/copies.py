@@ -13,10 +13,10 @@ from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import Conflict, NotFound
-from models.store.dialogue.conversations import Conversations
 from models.store.dialogue.customer_links import links_of, together
 from models.store.dialogue.people import People
 from models.store.dialogue.recipients import addresses
+from models.store.dialogue.ways_back import WaysBack
 from models.store.ground.database import Database, Fields
 from models.store.privacy.erasure_tables import Scope
 from models.tables import (
@@ -52,10 +52,10 @@ class Copy:
 class Copies:
     """Reads only; whoever hands a copy out writes that down (``handed_out``)."""
 
-    def __init__(self, db: Database, people: People, conversations: Conversations) -> None:
+    def __init__(self, db: Database, people: People, ways_back: WaysBack) -> None:
         self._db = db
         self._people = people
-        self._conversations = conversations
+        self._ways_back = ways_back
 
     async def of(self, customer_id: str) -> Copy:
         """Of the person that a customer is, in all channels in which they are proven.
@@ -86,7 +86,7 @@ class Copies:
         """What they said, and what we said to them, in the order in which it was said."""
         theirs, ours = await _lines(conn, scope)
         talks = await _rows(conn, _places({row["conversation_id"] for row in [*theirs, *ours]}))
-        named = await self._conversations.copied(
+        named = await self._ways_back.copied(
             conn, {row["conversation_id"] for row in ours if row["cc"]}
         )
         lines: dict[str, list[tuple[int, dict[str, Any]]]] = {}

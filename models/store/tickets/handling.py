@@ -6,9 +6,10 @@ from sqlalchemy import select, update
 
 from models.errors import Conflict, NotFound
 from models.routing import Needs
-from models.store.dialogue.conversations import Conversations, append
+from models.store.dialogue.conversations import append
 from models.store.dialogue.recipients import Copied
 from models.store.dialogue.uploads import uploaded
+from models.store.dialogue.ways_back import WaysBack
 from models.store.ground.database import Database, Tx
 from models.store.ground.locks import lock
 from models.store.tickets.labels import TicketLabels, reclassed
@@ -38,9 +39,9 @@ _TAKEABLE = frozenset({TicketState.WAITING, TicketState.PENDING, TicketState.SNO
 class Tickets(TicketReading, TicketLabels):
     """Every move asks ``models.ticket.MOVES`` and is refused when it is not in the table."""
 
-    def __init__(self, db: Database, conversations: Conversations) -> None:
+    def __init__(self, db: Database, ways_back: WaysBack) -> None:
         super().__init__(db)
-        self._conversations = conversations
+        self._ways_back = ways_back
 
     async def accept(self, ticket_id: str, agent_id: str) -> None:
         """Takes an offer.
@@ -154,7 +155,7 @@ class Tickets(TicketReading, TicketLabels):
                 cc=cc,
             )
             if new and cc:
-                known = await self._conversations.copied(tx.conn, [conversation_id])
+                known = await self._ways_back.copied(tx.conn, [conversation_id])
                 _check_cc(cc, known[conversation_id])
             if new:
                 row = await owned(tx, ticket_id, agent_id, _HELD)

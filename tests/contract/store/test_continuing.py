@@ -131,9 +131,7 @@ async def test_who_was_quarantined_stays_so(store: Store) -> None:
     (found,) = await store.tickets.page()
     log = await store.conversations.log(found.conversation_id)
     assert [entry.quarantined for entry in log] == [False, True, True]
-    assert (
-        await store.conversations.way_back(found.conversation_id)
-    ).route.address == "wang@example.com"
+    assert (await store.ways_back.of(found.conversation_id)).route.address == "wang@example.com"
 
 
 async def test_a_batch_goes_on_from_itself_in_whatever_order(store: Store) -> None:

@@ -335,7 +335,7 @@ async def test_in_a_group_only_their_own_words_go(store: Store) -> None:
     assert row.state == "active", "it was reopened by the other one"
     talk = await store.conversations.find("slack", "a", "group")
     assert talk is not None
-    assert (await store.conversations.way_back(talk.id)).route.address == "C1"
+    assert (await store.ways_back.of(talk.id)).route.address == "C1"
     with pytest.raises(Conflict):
         await erase(store, ticket_id)
     await store.tickets.move(ticket_id, row.owner_id or "", TicketState.RESOLVED)
@@ -343,7 +343,7 @@ async def test_in_a_group_only_their_own_words_go(store: Store) -> None:
     assert set(await standing(store, "同事的话")) == {"message"}
     assert await standing(store, NAME, PHONE, WORDS, "raw-bytes") == {}
     await write(store, "3", **group, **other)
-    assert (await store.conversations.way_back(talk.id)).route.address == "C1"
+    assert (await store.ways_back.of(talk.id)).route.address == "C1"
     tickets = await store.tickets.of_conversation(talk.id)
     assert {row.state for row in tickets} == {"closed", "waiting"}
 

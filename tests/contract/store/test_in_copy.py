@@ -27,7 +27,7 @@ async def comes(store: Store, key: str, *cc: Recipient, **options: Any) -> None:
 
 async def known(store: Store, ticket_id: str) -> list[tuple[int, str, bool, bool]]:
     talk = (await store.tickets.get(ticket_id)).conversation_id
-    found = (await store.conversations.way_back(talk)).cc
+    found = (await store.ways_back.of(talk)).cc
     return [(one.number, one.address, one.current, one.chosen) for one in found]
 
 

@@ -52,7 +52,7 @@ async def _indexed(store: Store) -> None:
 
 async def _way_back(store: Store) -> None:
     ticket_id = await makers.waiting(store, "k4")
-    await store.conversations.way_back((await store.tickets.get(ticket_id)).conversation_id)
+    await store.ways_back.of((await store.tickets.get(ticket_id)).conversation_id)
 
 
 async def _webhook(store: Store) -> None:
