@@ -326,9 +326,12 @@ export class Desk {
     goTo("ticket", ticketId, room === "facts" && room);
     this.state.fresh.delete(ticketId);
     this.put(ticketId);
+    this.turnTo(room);
     await this.act(() => this.readTicket(), { quiet: true });
     this.draw();
-    this.turnTo(room);
+    if (this.state.openId !== ticketId) return;
+    if (!this.state.view) this.talk.unread();
+    if (this.rooms.dataset.look === room) this.turnTo(room); // else they went back to the list meanwhile
   }
 
   /** On to what is to be answered next; ``done`` is a ticket that was. Stays where nothing is. */

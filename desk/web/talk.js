@@ -237,12 +237,26 @@ function more(desk, ticket, actions) {
   return menu;
 }
 
+/** What the list knows of a ticket, until it is read: over a slow line that takes a while. */
+function expected(desk, ticketId) {
+  const { mine, listed } = desk.state;
+  const known = [...mine, ...listed].find(({ id }) => id === ticketId);
+  return [
+    backButton(desk),
+    h("div.head-text", null, h("h1", { tabindex: "-1", dir: "auto" }, known ? title(known) : t("loading"))),
+  ];
+}
+
+function backButton(desk) {
+  return h("button.back.quiet", { type: "button", "aria-label": t("back"), onclick: () => desk.look("list") }, "‹");
+}
+
 function drawHead(head, desk, view) {
   const { ticket, actions } = view;
   const first = view.messages.find((message) => message.ticket_id === ticket.id && message.side === "customer");
   const name = title({ ...ticket, opening: first && cut(first.text, LONGEST_NAME) });
   show(head, [ticket, actions, desk.state.names.states, name], () => [
-    h("button.back.quiet", { type: "button", "aria-label": t("back"), onclick: () => desk.look("list") }, "‹"),
+    backButton(desk),
     h("div.head-text", null,
       h("h1", { tabindex: "-1", title: name, dir: "auto" }, name),
       h("p.head-line", null,
@@ -305,7 +319,8 @@ export function makeTalk(desk, ticketId) {
   const problem = h("p.problem", { hidden: true, role: "note" });
   const bar = h("div.bar", { hidden: true });
   const writes = h("p.writes", { "aria-live": "polite" });
-  const scroller = h("div.scroll", { tabindex: "0" }, list);
+  const reading = h("p.empty", { role: "status" }, t("loading"));
+  const scroller = h("div.scroll", { tabindex: "0", role: "group", "aria-label": t("talk.log") }, reading, list);
   const end = stayAtEnd(scroller, list);
   const seen = makeSeen(desk, ticketId);
   let quiet;
@@ -318,7 +333,10 @@ export function makeTalk(desk, ticketId) {
     clearTimeout(quiet);
     quiet = setTimeout(() => { writes.textContent = ""; }, TYPED_MS);
   };
+  show(head, ticketId, () => expected(desk, ticketId));
+  pane.unread = () => { reading.textContent = t("talk.unread"); };
   pane.draw = (view) => {
+    reading.remove();
     seen(view);
     drawHead(head, desk, view);
     const said = view.messages.some((message) => message.waits_because);

@@ -2,6 +2,8 @@
 export const WORDS = {
   "back": ["返回列表", "Back to the list"],
   "talk.show": ["对话", "Conversation"],
+  "talk.log": ["消息", "Messages"],
+  "talk.unread": ["没能读取这张工单，请再点一次。", "This ticket could not be read; choose it again."],
   "talk.news": ["↓ 有新消息", "↓ New messages"],
   "offer.in": ["{time} 内接单", "Accept within {time}"],
   "customer": ["客户", "Customer"],

@@ -1,9 +1,12 @@
 """What the desk must not lose while a day goes on: what is half written, the place, the focus."""
 
-from playwright.async_api import Locator, Page, expect
+import asyncio
+
+import pytest
+from playwright.async_api import Locator, Page, Route, expect
 
 from models.agent import Presence
-from tests.browser.kit import sign_in
+from tests.browser.kit import pictured, sign_in
 from tests.contract.desk.world import PASSWORD, World
 
 
@@ -193,3 +196,48 @@ _LOSES_THE_NEXT_ANSWER = """
   };
 }
 """
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+async def test_a_ticket_that_is_slow_to_come_says_so_and_is_not_forced_on_who_went_back(
+    page: Page, url: str, house: World, width: int
+) -> None:
+    me = await house.person("li", presence=Presence.READY)
+    await house.give(await house.ticket(subject="包裹没有收到"), me)
+    await page.set_viewport_size({"width": width, "height": 844})
+    await sign_in(page, url)
+    go_on = asyncio.Event()
+
+    async def slowly(route: Route) -> None:
+        await go_on.wait()
+        await route.continue_()
+
+    await page.route("**/api/v1/tickets/*", slowly)
+    await page.locator(".card").click()
+    talk = page.get_by_role("region", name="对话")
+    await expect(talk.get_by_role("heading", name="包裹没有收到")).to_be_visible()
+    await expect(talk.get_by_role("status")).to_have_text("正在读取…")
+    await pictured(page, f"talk-slow-zh-{width}")
+    if width == 390:
+        await talk.get_by_role("button", name="返回").click()
+    async with page.expect_response("**/api/v1/tickets/*"):
+        go_on.set()
+    if width == 390:
+        await expect(page.locator(".card")).to_be_visible()
+        await expect(talk).to_be_hidden()
+        await page.locator(".card").click()
+    await expect(talk.get_by_role("status")).to_have_count(0)
+    await expect(talk.get_by_role("heading", name="包裹没有收到")).to_be_focused()
+
+
+async def test_a_ticket_that_cannot_be_read_says_so(page: Page, url: str, house: World) -> None:
+    me = await house.person("li", presence=Presence.READY)
+    await house.give(await house.ticket(), me)
+    await sign_in(page, url)
+    await page.route("**/api/v1/tickets/*", lambda route: route.abort())
+    await page.locator(".card").click()
+    talk = page.get_by_role("region", name="对话")
+    await expect(talk.get_by_role("status")).to_contain_text("没能读取这张工单")
+    await page.unroute("**/api/v1/tickets/*")
+    await page.locator(".card").click()
+    await expect(page.get_by_label("答复客户")).to_be_visible()
