@@ -61,7 +61,7 @@ class WechatChannel:
 
     def takes(self, text: str, files: int, /) -> int:
         """How many messages an answer is: WeChat counts five to each of the customer's."""
-        from channels.wechat.api import in_parts
+        from channels.tencent.sending import in_parts
 
         return len(in_parts(text)) + files
 

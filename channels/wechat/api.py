@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from channels.tencent.client import Reply
+from channels.tencent.sending import in_parts, over_quota
 from channels.wechat.client import WechatClient
 from channels.wechat.options import Options
 from channels.wechat.refusals import ERROR_TEXTS, GONE
@@ -24,10 +25,7 @@ from models.platform_api import (
     send_failure,
     upload_failure,
 )
-from models.sending import in_turn, split, utf8_bytes
-
-MAX_TEXT_BYTES = 2048
-"""Of one message, in UTF-8. More is refused (45002)."""
+from models.sending import in_turn
 
 MAX_FILE_BYTES = 20 * 1024 * 1024
 """Of what is fetched; customers send less."""
@@ -40,11 +38,6 @@ _SENDABLE: Mapping[str, tuple[str, str, int]] = {
     "audio/mpeg": ("voice", "voice.mp3", 2 * 1024 * 1024),
 }
 """MIME type to WeChat's kind, a name, and the most bytes. There is no kind for other files."""
-
-
-def in_parts(text: str) -> list[str]:
-    """A text as the messages that it takes."""
-    return [part for part in split(text, MAX_TEXT_BYTES, utf8_bytes) if part.strip()]
 
 
 class Api:
@@ -148,14 +141,7 @@ def _unfit(outbound: OutboundMessage, parts: int) -> str:
             return (
                 f"“{file.name}”太大，什么都没有发 / “{file.name}” is too large: nothing was sent"
             )
-    most, wanted = outbound.route.quota_left, parts + len(outbound.attachments)
-    if most is not None and wanted > most:
-        return (
-            f"要分成 {wanted} 条，客户每说一次最多发 {most} 条，什么都没有发，请缩短"
-            f" / It takes {wanted} messages, and {most} may follow one of the customer's:"
-            " nothing was sent, make it shorter"
-        )
-    return ""
+    return over_quota(outbound, parts)
 
 
 def _wechats(url: str, own: str) -> bool:

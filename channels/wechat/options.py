@@ -1,9 +1,8 @@
 """What can be set for the WeChat channel."""
 
-import re
+from pydantic import BaseModel, ConfigDict, Field
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
-
+from channels.tencent.options import AesKeys, Secret, Token
 from models.platform_api import ApiUrl
 
 MUTE = (
@@ -11,8 +10,6 @@ MUTE = (
     " / No app_secret: messages come in, but cannot be answered, and files not fetched;"
     " set app_secret in [channels.wechat]"
 )
-
-_AES_KEY = re.compile("[A-Za-z0-9]{43}")
 
 
 class Options(BaseModel):
@@ -24,10 +21,10 @@ class Options(BaseModel):
         pattern=r"^wx[0-9a-z]{16}$",
         description="公众号的 AppID（wx…），也用作账号名 / The account's AppID, and its name.",
     )
-    token: SecretStr = Field(
+    token: Token = Field(
         description="服务器配置里自己填的 Token / The Token of your choice in the server settings."
     )
-    encoding_aes_keys: tuple[SecretStr, ...] = Field(
+    encoding_aes_keys: AesKeys = Field(
         (),
         max_length=2,
         description="EncodingAESKey，43 个字符；填了就只收加密的消息（安全模式，推荐）；"
@@ -35,7 +32,7 @@ class Options(BaseModel):
         " / The EncodingAESKey, 43 characters: with it only encrypted messages are taken (secure"
         " mode, recommended). While it is changed, give the new one and the old one.",
     )
-    app_secret: SecretStr | None = Field(
+    app_secret: Secret | None = Field(
         None,
         description="AppSecret，答复和取文件要用；不写则只收不答"
         " / The AppSecret, for answers and files; without it messages only come in.",
@@ -47,29 +44,3 @@ class Options(BaseModel):
     timeout_seconds: float = Field(
         15.0, gt=0, le=60, description="等待微信应答的秒数 / Seconds to wait for an answer."
     )
-
-    @field_validator("token")
-    @classmethod
-    def _as_wechat_takes_it(cls, token: SecretStr) -> SecretStr:
-        if not re.fullmatch("[A-Za-z0-9]{3,32}", token.get_secret_value()):
-            raise ValueError(
-                "Token 为 3–32 个英文字母或数字 / A Token has 3 to 32 letters or digits"
-            )
-        return token
-
-    @field_validator("encoding_aes_keys")
-    @classmethod
-    def _look_like_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        if not all(_AES_KEY.fullmatch(key.get_secret_value()) for key in keys):
-            raise ValueError(
-                "EncodingAESKey 为 43 个英文字母或数字，请从公众号后台复制"
-                " / An EncodingAESKey has 43 letters or digits; copy it from the settings"
-            )
-        return keys
-
-    @field_validator("app_secret")
-    @classmethod
-    def _not_empty(cls, secret: SecretStr | None) -> SecretStr | None:
-        if secret is not None and not secret.get_secret_value().strip():
-            raise ValueError("AppSecret 是空的 / The AppSecret is empty")
-        return secret

@@ -81,7 +81,7 @@ class WecomChannel:
 
     def takes(self, text: str, files: int, /) -> int:
         """How many messages an answer is: five may follow each of the customer's."""
-        from channels.wecom.api import in_parts
+        from channels.tencent.sending import in_parts
 
         return len(in_parts(text)) + files
 

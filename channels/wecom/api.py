@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 
+from channels.tencent.sending import in_parts, over_quota
 from channels.wecom.client import WecomClient
 from channels.wecom.options import Options
 from channels.wecom.reading import number_of
@@ -25,9 +26,6 @@ from models.platform_api import (
     upload_failure,
 )
 from models.sending import in_turn, split, utf8_bytes
-
-MAX_TEXT_BYTES = 2048
-"""Of one message, in UTF-8."""
 
 _MAX_HEAD_BYTES = 1024
 """Of the words above a menu."""
@@ -47,11 +45,6 @@ _KINDS: Mapping[str, tuple[str, int]] = {
 
 _SMALLEST_FILE = 6
 """Bytes: WeCom takes only files with more than five."""
-
-
-def in_parts(text: str, most: int = MAX_TEXT_BYTES) -> list[str]:
-    """A text as the messages that it takes."""
-    return [part for part in split(text, most, utf8_bytes) if part.strip()]
 
 
 class Api:
@@ -126,14 +119,7 @@ class Api:
                     f"“{file.name}”是空的或超过 20 MB，什么都没有发"
                     f" / “{file.name}” is empty or larger than 20 MB: nothing was sent"
                 )
-        most, wanted = outbound.route.quota_left, parts + len(outbound.attachments)
-        if most is not None and wanted > most:
-            return (
-                f"要分成 {wanted} 条，客户每说一次最多发 {most} 条，什么都没有发，请缩短"
-                f" / It takes {wanted} messages, and {most} may follow one of the customer's:"
-                " nothing was sent, make it shorter"
-            )
-        return ""
+        return over_quota(outbound, parts)
 
     # -- files -------------------------------------------------------------------------
 

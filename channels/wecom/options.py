@@ -1,14 +1,12 @@
 """What can be set for the WeCom channel."""
 
-import re
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from channels.tencent.options import AesKeys, Secret, Token
 from models.platform_api import ApiUrl
-
-_AES_KEY = re.compile("[A-Za-z0-9]{43}")
 
 _Account = Annotated[str, Field(pattern=r"^wk[A-Za-z0-9_-]{8,62}$")]
 
@@ -23,14 +21,14 @@ class Options(BaseModel):
         description="企业 ID（ww…），在企业微信管理后台“我的企业”"
         " / The company's ID (ww…), on the page of the company in WeCom's admin console.",
     )
-    secret: SecretStr = Field(
+    secret: Secret = Field(
         description="“微信客服”的 Secret，不是别的应用的"
         " / The Secret of Customer Service (微信客服), of no other app."
     )
-    token: SecretStr = Field(
+    token: Token = Field(
         description="接收事件服务器的 Token / The Token of the server that receives events."
     )
-    encoding_aes_keys: tuple[SecretStr, ...] = Field(
+    encoding_aes_keys: AesKeys = Field(
         min_length=1,
         max_length=2,
         description="接收事件服务器的 EncodingAESKey，43 个字符；更换时新旧两个都写"
@@ -62,32 +60,6 @@ class Options(BaseModel):
     timeout_seconds: float = Field(
         15.0, gt=0, le=60, description="等待企业微信应答的秒数 / Seconds to wait for an answer."
     )
-
-    @field_validator("token")
-    @classmethod
-    def _as_wecom_takes_it(cls, token: SecretStr) -> SecretStr:
-        if not re.fullmatch("[A-Za-z0-9]{1,32}", token.get_secret_value()):
-            raise ValueError(
-                "Token 为 1–32 个英文字母或数字 / A Token has 1 to 32 letters or digits"
-            )
-        return token
-
-    @field_validator("encoding_aes_keys")
-    @classmethod
-    def _look_like_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        if not all(_AES_KEY.fullmatch(key.get_secret_value()) for key in keys):
-            raise ValueError(
-                "EncodingAESKey 为 43 个英文字母或数字，请从管理后台复制"
-                " / An EncodingAESKey has 43 letters or digits; copy it from the admin console"
-            )
-        return keys
-
-    @field_validator("secret")
-    @classmethod
-    def _not_empty(cls, secret: SecretStr) -> SecretStr:
-        if not secret.get_secret_value().strip():
-            raise ValueError("Secret 是空的 / The Secret is empty")
-        return secret
 
     @field_validator("accounts")
     @classmethod
