@@ -97,4 +97,4 @@ async def test_choices_are_buttons_under_the_last_words(driver: Driver) -> None:
 
 
 def test_the_platforms_with_buttons_are_known() -> None:
-    assert {driver.channel for driver in OFFERING} == {"feishu", "slack", "telegram"}
+    assert {driver.channel for driver in OFFERING} == {"feishu", "slack", "telegram", "wecom"}

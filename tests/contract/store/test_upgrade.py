@@ -173,7 +173,7 @@ async def test_a_database_that_lacks_something_is_not_called_up_to_date(db: Data
     async with db.write() as tx:
         head = {"head": migrations.head()}
         await tx.conn.execute(text("UPDATE alembic_version SET version_num = :head"), head)
-    with pytest.raises(Permanent, match=r"lacks .*master_key.*stage_time"):
+    with pytest.raises(Permanent, match=r"lacks .*master_key.*process"):
         await migrate(db)
 
 
