@@ -4,8 +4,17 @@ import { h, t } from "./dom.js";
 const PLACE = "shouli.keys";
 const TYPED_IN = "input, textarea, select, [contenteditable]";
 
-const press = (selector) => () => document.querySelector(`.talk ${selector}`)?.click();
+const press = (selector) => whenRead(() => document.querySelector(`.talk ${selector}`)?.click());
 const reach = (selector) => () => document.querySelector(selector)?.focus();
+
+/** Once the open ticket is read: a key that follows the one that opens it is not lost. */
+function whenRead(work) {
+  return async (desk) => {
+    const { openId } = desk.state;
+    await desk.opening;
+    if (desk.state.openId === openId) work();
+  };
+}
 
 let begins = false; // an answer is about to begin: what is typed meanwhile is no command
 
@@ -28,7 +37,7 @@ const KEYS = [
   ["P", "pend", press("[data-do=pend]")],
   ["E", "resolve", press("[data-do=resolve]")],
   ["g", "suggest", press(".reply:not([hidden]) [data-do=suggest]")],
-  ["i", "note", reach(".note-form textarea")],
+  ["i", "note", whenRead(reach(".note-form textarea"))],
   ["c", "copy", press(".number")],
   ["/", "search", reach(".search input")],
   ["1", "mine", (desk) => desk.chooseTab("mine")],

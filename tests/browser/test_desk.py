@@ -256,7 +256,7 @@ async def test_transfer_decline_and_junk(page: Page, url: str, house: World) -> 
     await page.get_by_role("dialog").get_by_role("button", name="拒接").click()
     await expect(page.locator(".card")).to_have_count(2)
     await page.locator(f'[data-ticket="{tickets[2]}"]').click()
-    await page.get_by_text("更多").click()
+    await page.get_by_text("更多", exact=True).click()
     await page.get_by_role("button", name="标为无效").click()
     await page.get_by_label("同时屏蔽此人").check()
     await page.get_by_role("dialog").get_by_role("button", name="标为无效").click()

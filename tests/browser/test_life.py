@@ -82,7 +82,8 @@ async def test_two_tickets_become_one_and_one_becomes_two(
     await page.locator(f'[data-ticket="{gone}"]').click()
     await more(page, "合并")
     number = (await house.store.tickets.get(kept)).number
-    await page.get_by_role("button", name=number).click()  # the other one of the same customer
+    # The other one of the same customer; it stands beside the ticket as well.
+    await page.get_by_role("dialog").get_by_role("button", name=number).click()
     await expect(page.get_by_label("留下的工单号")).to_have_value(number)
     await pictured(page, "merge")
     await page.get_by_role("dialog").get_by_role("button", name="合并").click()
