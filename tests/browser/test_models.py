@@ -90,7 +90,8 @@ async def test_who_rolls_back_is_told_which_one_comes_back_and_what_it_is_worth(
     await form.get_by_role("button", name="回退").click()
     await expect(form).to_have_count(0)
     # No gate compared these two: they are compared now.
-    await page.get_by_role("button", name="回退").click()
+    serves = page.locator(".shelf", has_text="b1-befor")
+    await serves.get_by_role("button", name="回退").click()
     await expect(form.get_by_role("heading")).to_have_text("退回模型 first-of？")
     await expect(form.get_by_role("row").last).to_have_text("类型81.081.00.0")
     await form.get_by_label("理由").fill("再退一步")
