@@ -89,7 +89,7 @@ export function noteRoom(desk, box) {
     draft.text = text.value = "";
     keep();
     notice(t("note.written"));
-    await box.read();
+    desk.act(box.read, { quiet: true }); // not awaited: the next note is not held up by it
   }));
   const form = h("form.note-form", { onsubmit: (event) => {
     event.preventDefault();

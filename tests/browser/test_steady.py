@@ -164,7 +164,7 @@ async def test_a_note_whose_answer_was_lost_is_not_written_twice(
         await page.evaluate(_LOSES_THE_NEXT_ANSWER, "/notes")
         await text.fill(said)
         await write.click()
-        await page.evaluate("() => window.lost")
+        await asyncio.wait_for(page.evaluate("() => window.lost"), 15)
 
     await write_in_vain("仓库说明天发")
     await write.click()
@@ -180,6 +180,30 @@ async def test_a_note_whose_answer_was_lost_is_not_written_twice(
     assert [note.text for note in await house.store.notes.of(ticket)] == [
         "仓库说明天发", "运费我们出", "运费客户出",
     ]  # fmt: skip
+
+
+async def test_the_next_note_does_not_wait_for_the_ticket_to_be_read_again(
+    house: World, page: Page, url: str
+) -> None:
+    li, ticket = await house.person("li"), await house.ticket()
+    await house.give(ticket, li)
+    await sign_in(page, url, "li")
+    await page.locator(".card").first.click()
+    text = page.locator(".note-form textarea")
+    await expect(text).to_be_visible()
+    both = asyncio.Event()
+
+    async def slow(route: Route) -> None:
+        await asyncio.wait_for(both.wait(), 15)
+        await route.continue_()
+
+    await page.route("**/helping", slow)
+    for said in ("仓库说明天发", "运费我们出"):
+        await text.fill(said)
+        await page.locator(".note-form button[type=submit]").click()
+        await expect(text).to_have_value("")
+    both.set()
+    await expect(page.locator(".note p")).to_have_text(["仓库说明天发", "运费我们出"])
 
 
 _LOSES_THE_NEXT_ANSWER = """
