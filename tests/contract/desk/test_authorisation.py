@@ -1,10 +1,13 @@
 """Every route of the document, asked for by somebody whose business it is not."""
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
+
+import pytest
 
 from models.agent import Role
-from tests.contract.desk.conftest import Visit
+from tests.contract.desk.conftest import Desk, Visit
 from tests.contract.desk.spec import Spec
 from tests.contract.desk.world import PASSWORD, World
 
@@ -67,6 +70,7 @@ _QUERIES = {
     "/complaints/ledger": "?month=2027-01",
     "/figures/month": "?month=2027-01",
     "/rules/{number}/diff": "?against=1",
+    "/tickets": "?state=waiting",
     "/tickets/{ticket}/uploads": "?name=x",
 }
 
@@ -84,8 +88,22 @@ _OF_EVERYBODY = frozenset(
 """What an agent may ask for that is of no one ticket or person."""
 
 
-def _asked(spec: Spec) -> list[tuple[str, str, dict[str, Any] | None]]:
-    """Method, path below the API, and a body, of every operation."""
+class Operation(NamedTuple):
+    """One of the document, with a body that it takes, and who may ask for it, and how."""
+
+    method: str
+    path: str
+    """Below the API."""
+    body: dict[str, Any] | None
+    least: Role
+    by_token: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def _asked(spec: Spec) -> list[Operation]:
     found = []
     for path, operations in spec.document["paths"].items():
         for method, operation in operations.items():
@@ -95,14 +113,19 @@ def _asked(spec: Spec) -> list[tuple[str, str, dict[str, Any] | None]]:
             reference = content.get("application/json", {}).get("schema", {}).get("$ref", "")
             form = reference.rpartition("/")[2]
             body = _BODIES.get(form, {}) if form else None
-            found.append((method.upper(), path.removeprefix("/api/v1"), body))
+            by: dict[str, list[str]] = {}
+            for way in operation.get("security", spec.document["security"]):
+                by |= way
+            (roles,) = {tuple(of) for of in by.values()} or {()}
+            least = Role(*roles) if roles else Role.AGENT
+            below = path.removeprefix("/api/v1")
+            found.append(Operation(method.upper(), below, body, least, "token" in by))
     return found
 
 
 def _address(path: str, names: Mapping[str, str]) -> str:
-    for name, value in names.items():
-        path = path.replace(f"{{{name}}}", value)
-    return path
+    """A path with what it names; whatever ``names`` has not is ``x``."""
+    return re.sub(r"{(\w+)}", lambda name: names.get(name[1], "x"), path)
 
 
 async def test_what_is_anothers_or_takes_another_role_is_refused_everywhere(
@@ -121,17 +144,12 @@ async def test_what_is_anothers_or_takes_another_role_is_refused_everywhere(
         "other": "b2",
         "word": "权益",
     }
-    left = dict.fromkeys(
-        ("answer", "attachment", "canned", "conversation", "envelope", "follow_up", "improvement",
-         "incident",
-         "link", "member", "outbound", "run", "task", "token", "webhook"), "x",
-    )  # fmt: skip
     wang, before = await visit("wang"), await house.store.tickets.get(ticket)
-    for method, path, body in _asked(spec):
+    for method, path, body, _, _ in _asked(spec):
         if f"{method} {path}" in _OF_EVERYBODY:
             continue
         options = {"data": b"x"} if path.endswith("/uploads") else {}
-        address = _address(path, names | left) + _QUERIES.get(path, "")
+        address = _address(path, names) + _QUERIES.get(path, "")
         answer = await wang.call(method, address, body, **options)
         assert answer.status in {403, 404}, f"{method} {path}: {answer.status} {answer.raw!r}"
         if path.startswith("/tickets/"):
@@ -142,12 +160,70 @@ async def test_what_is_anothers_or_takes_another_role_is_refused_everywhere(
 
 async def test_nothing_is_told_to_whoever_has_not_signed_in(visit: Visit, spec: Spec) -> None:
     stranger = await visit()
-    names = dict.fromkeys(
-        ("agent", "answer", "attachment", "bundle", "canned", "conversation", "envelope",
-         "follow_up", "improvement", "incident", "lang", "link", "member", "message", "number",
-         "other", "outbound", "run", "task", "text", "ticket", "token", "webhook", "word"), "1",
-    )  # fmt: skip
-    for method, path, body in _asked(spec):
+    for method, path, body, _, _ in _asked(spec):
         if path != "/login":
-            answer = await stranger.call(method, _address(path, names), body)
+            answer = await stranger.call(method, _address(path, {}), body)
             assert answer.status == 401, f"{method} {path}"
+
+
+_ENDS_THE_VISIT = frozenset({"/login", "/logout", "/ws"})
+
+
+async def _refused(desk: Desk, spec: Spec, ticket: str, code: str) -> set[str]:
+    """The operations that are answered by a refusal of this code."""
+    found = set()
+    for asked in _visited(spec):
+        lines = {"text": "progress.late"} if asked.path.startswith("/texts/") else {}
+        names = {"ticket": ticket, "number": "1", "lang": "zh", "word": "权益"} | lines
+        path = _address(asked.path, names)
+        data = {"data": b"x"} if path.endswith("/uploads") else {"json": asked.body}
+        answer = await desk.client.request(
+            asked.method,
+            f"/api/v1{path}{_QUERIES.get(asked.path, '')}",
+            headers=desk.headers,
+            **data,
+        )
+        if answer.status == 403 and (await answer.json())["code"] == code:
+            found.add(asked.name)
+    return found
+
+
+def _visited(spec: Spec) -> list[Operation]:
+    return [one for one in _asked(spec) if one.path not in _ENDS_THE_VISIT]
+
+
+@pytest.mark.parametrize("role", [Role.AGENT, Role.SUPERVISOR, Role.ADMIN])
+async def test_each_role_is_refused_what_the_document_gives_to_those_above_it_and_nothing_else(
+    role: Role, house: World, visit: Visit, spec: Spec
+) -> None:
+    order = list(Role)
+    await house.person("wang", role)
+    refused = await _refused(await visit("wang"), spec, await house.ticket(), "forbidden")
+    above = [one for one in _visited(spec) if order.index(one.least) > order.index(role)]
+    assert refused == {one.name for one in above}
+
+
+async def _token(desk: Desk, visit: Visit, **options: bool) -> Desk:
+    program = await visit()
+    made = await desk.post("/tokens", {"name": "n"} | options)
+    program.headers = {"Authorization": f"Bearer {made.json['token']}"}
+    return program
+
+
+async def test_what_a_token_may_not_do_is_what_the_document_gives_to_sessions_alone(
+    house: World, visit: Visit, spec: Spec
+) -> None:
+    await house.person("root", Role.ADMIN)
+    program = await _token(await visit("root"), visit)
+    refused = await _refused(program, spec, await house.ticket(), "session_needed")
+    assert refused == {one.name for one in _visited(spec) if not one.by_token}
+
+
+async def test_a_token_that_only_reads_changes_nothing(
+    house: World, visit: Visit, spec: Spec
+) -> None:
+    await house.person("root", Role.ADMIN)
+    program = await _token(await visit("root"), visit, read_only=True)
+    refused = await _refused(program, spec, await house.ticket(), "read_only")
+    changing = [one for one in _visited(spec) if one.method != "GET" and one.path != "/search"]
+    assert refused == {one.name for one in changing}
