@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import func, select
 
-from models.store.dialogue.conversations import append, end
+from models.store.dialogue.conversations import append, end, ticket_of
 from models.store.effects.followers import Follower
 from models.store.effects.timers import Timer, set_timers, stop_timers
 from models.store.ground.database import Event, Tx
-from models.tables import conversation, message, outbound, ticket
+from models.tables import conversation, message, outbound
 from models.texts import language_of
 from workers.dialogue.wording import Wording
 
@@ -61,22 +61,15 @@ class IdleChats:
         """Says so and ends the talk, unless the customer has, or has written just now."""
         if await _has_the_word(tx, timer.subject):
             return
-        t = ticket.c
-        latest = (
-            select(t.id, t.lang)
-            .where(t.conversation_id == timer.subject)
-            .order_by(t.created_at.desc())
-            .limit(1)
-        )
-        row = (await tx.conn.execute(latest)).one_or_none()
+        its = await ticket_of(tx, timer.subject)
         if not await end(tx, timer.subject, silent=True):
             return
         await self._wording.refresh_within(tx.conn)
-        said = self._wording.say("talk.silent", language_of(row.lang if row else ""))
+        said = self._wording.say("talk.silent", language_of(its.lang if its else ""))
         await append(
             tx,
             conversation_id=timer.subject,
-            ticket_id=row.id if row else None,
+            ticket_id=its.id if its else None,
             kind="notice",
             text=said.text,
             client_id=f"silence:{timer.id}",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import case, exists, func, or_, select, union, update
 
@@ -84,6 +84,14 @@ class Conversation:
     read_seq: int
     seen_seq: int
     ended_at: float | None
+
+
+class TicketOf(NamedTuple):
+    """What is known of the ticket in which a conversation goes on."""
+
+    id: str
+    owner_id: str | None
+    lang: str
 
 
 class Conversations:
@@ -296,25 +304,38 @@ def _ours(row: Fields) -> Entry:
 
 async def end(tx: Tx, conversation_id: str, *, silent: bool) -> bool:
     """Ends a talk; False when it has ended. ``silent``: nobody did, nothing was said for long."""
-    c, t = conversation.c, ticket.c
+    c = conversation.c
     change = update(conversation).where(c.id == conversation_id, c.ended_at.is_(None))
     if (await tx.conn.execute(change.values(ended_at=tx.now))).rowcount == 0:
         return False
-    latest = (
-        select(t.id, t.owner_id)
-        .where(t.conversation_id == conversation_id)
-        .order_by(t.created_at.desc())
-        .limit(1)
-    )
-    row = (await tx.conn.execute(latest)).one_or_none()
+    its = await ticket_of(tx, conversation_id)
     tx.emit(
         "conversation.ended",
-        ticket=row.id if row else None,
+        ticket=its.id if its else None,
         conversation=conversation_id,
-        agent=row.owner_id if row else None,
+        agent=its.owner_id if its else None,
         silent=silent,
     )
     return True
+
+
+async def ticket_of(tx: Tx, conversation_id: str) -> TicketOf | None:
+    """The ticket in which a conversation goes on: of one that was merged, its survivor.
+
+    An open one before one that has ended, the main one before a part, then the newest: whichever
+    gets the next word, see ``models.store.intake.reopening``.
+    """
+    own, t = ticket.alias("own"), ticket.c
+    order = own.c.state.in_(sorted(OPEN_STATES)), own.c.split_from.is_(None), own.c.id
+    goes_on = (
+        select(func.coalesce(own.c.merged_into, own.c.id))
+        .where(own.c.conversation_id == conversation_id)
+        .order_by(*(by.desc() for by in order))
+        .limit(1)
+    )
+    query = select(t.id, t.owner_id, t.lang).where(t.id == goes_on.scalar_subquery())
+    row = (await tx.conn.execute(query)).one_or_none()
+    return None if row is None else TicketOf(*row)
 
 
 async def append(

@@ -260,8 +260,13 @@ def _check_cc(cc: Sequence[int], known: Sequence[Copied]) -> None:
 
 
 async def _conversation(tx: Tx, ticket_id: str, part: str | None) -> str:
-    """A ticket's own conversation, or that of a part; raises ``NotFound``."""
+    """A ticket's own conversation, or that of a part; raises ``NotFound``.
+
+    A part stays one until the commit: whoever parts them locks its conversation first.
+    """
     t = ticket.c
+    if part is not None:
+        await lock_conversations(tx, part)
     which = t.id == ticket_id if part is None else (t.id == part) & (t.merged_into == ticket_id)
     query = select(t.conversation_id).where(which)
     found = (await tx.conn.execute(query)).scalar_one_or_none()

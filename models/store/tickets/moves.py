@@ -87,7 +87,7 @@ async def moved(tx: Tx, row: Fields, to: TicketState, **values: Any) -> None:
         raise Conflict(f"a ticket cannot go from {row['state']} to {to}")
     if to == TicketState.WAITING:
         values["next_step_at"] = tx.now
-    if to not in OPEN_STATES:
+    if to not in OPEN_STATES and row["state"] in OPEN_STATES:
         values["ended_at"] = tx.now
     change = update(ticket).where(ticket.c.id == row["id"])
     values |= {"state": to, "epoch": row["epoch"] + 1, "updated_at": tx.now}

@@ -170,6 +170,15 @@ async def test_helpers_cost_their_owner_what_work_costs(store: Store) -> None:
         await store.tickets.resume(ticket_id, person)
 
 
+async def test_closing_does_not_change_when_a_ticket_ended(store: Store, clock: FakeClock) -> None:
+    ticket_id, person = await owned(store)
+    await store.tickets.move(ticket_id, person, TicketState.RESOLVED)
+    ended = clock()
+    clock.pass_(DAY)
+    await store.ending.close(ticket_id, person)
+    assert (await store.tickets.get(ticket_id)).ended_at == ended
+
+
 # -- merging ---------------------------------------------------------------------------
 
 
@@ -240,6 +249,32 @@ async def test_a_conversation_is_open_for_as_long_as_its_survivor(store: Store) 
     assert await store.conversations.open_keys("webchat", "site") == []
 
 
+async def test_the_end_of_a_chat_is_told_of_the_ticket_in_which_it_goes_on(
+    store: Store,
+) -> None:
+    kept, gone, person = await two(store)
+    await store.merging.merge(gone, kept, person)
+    await store.conversations.end((await store.tickets.get(gone)).conversation_id)
+    (told,) = [e for e in await store.events.after(0) if e.kind == "conversation.ended"]
+    assert (told.ticket_id, told.agent_id) == (kept, person)
+
+
+async def test_the_end_of_a_chat_is_told_of_what_is_open_not_of_what_ended_since(
+    store: Store,
+) -> None:
+    ticket_id, person = await owned(store)
+    await thread(store, envelope("b"), conversation_key="talk-k1", text="另外发票抬头错了")
+    _, second = await said(store, ticket_id)
+    part = await store.merging.split(ticket_id, [second], person)
+    talk = (await store.tickets.get(ticket_id)).conversation_id
+    await store.conversations.end(talk)
+    await store.tickets.move(ticket_id, person, TicketState.RESOLVED)
+    await thread(store, envelope("c"), conversation_key="talk-k1", text="在吗", hollow=True)
+    await store.conversations.end(talk)
+    ended = [e for e in await store.events.after(0) if e.kind == "conversation.ended"]
+    assert [e.ticket_id for e in ended] == [ticket_id, part]
+
+
 async def test_a_merger_is_undone_with_what_came_since(store: Store) -> None:
     kept, gone, person = await two(store)
     before = await store.tickets.get(gone)
@@ -301,13 +336,20 @@ async def test_a_merger_in_which_nothing_was_said_is_undone_without_other_labels
     assert await store.queue.unlabelled(10) == []
 
 
-async def test_a_resolved_ticket_comes_out_of_a_merger_resolved(store: Store) -> None:
+async def test_a_resolved_ticket_comes_out_of_a_merger_resolved(
+    store: Store, clock: FakeClock
+) -> None:
     kept, gone, person = await two(store)
     await store.tickets.take(gone, person)
     await store.tickets.move(gone, person, TicketState.RESOLVED)
+    ended = clock()
+    clock.pass_(DAY)
     await store.merging.merge(gone, kept, person)
+    clock.pass_(DAY)
     await store.merging.undo(gone, person)
     assert await state(store, gone) == "resolved"
+    # What its customer says from now on reopens it for as long as it would have without.
+    assert (await store.tickets.get(gone)).ended_at == ended
 
 
 async def test_what_cannot_be_one_is_refused(store: Store) -> None:

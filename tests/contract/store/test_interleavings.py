@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from models.agent import Presence
-from models.errors import Conflict
+from models.errors import Conflict, NotFound
 from models.satisfaction import Answer, Score
 from models.store import Store
 from models.store.tickets import handling, offering, transfers
@@ -81,6 +81,23 @@ async def test_what_is_said_while_its_ticket_is_merged_goes_to_the_survivor(
     assert {t.id for t in await store.tickets.page()} == {gone, kept}
     talk = (await store.tickets.get(gone)).conversation_id
     assert (await store.conversations.log(talk))[-1].ticket_id == kept
+
+
+async def test_no_answer_goes_into_what_is_parted_just_now(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, person = await owned(store)
+    gone = await waiting(store, "k2")
+    await store.merging.merge(gone, kept, person)
+    _, refused = await meeting(
+        store,
+        monkeypatch,
+        lambda: store.merging.undo(gone, person),
+        lambda: store.tickets.reply(kept, person, "查到了", "c1", TicketState.ACTIVE, part=gone),
+    )
+    assert isinstance(refused, NotFound)
+    talk = (await store.tickets.get(gone)).conversation_id
+    assert [entry.side for entry in await store.conversations.log(talk)] == ["customer"]
 
 
 async def test_what_a_customer_said_on_the_telephone_is_entered_once(
