@@ -178,7 +178,8 @@ async def _words(tx: Tx, ids: Sequence[str]) -> dict[str, str]:
     said = (m.kind == "message") & ~m.quarantined & m.withdrawn_at.is_(None)
     query = select(m.ticket_id, m.text).where(m.ticket_id.in_(ids), said, m.text != "")
     words: dict[str, list[str]] = {}
-    for row in await tx.conn.execute(query.order_by(m.ticket_id, m.seq)):
+    # A ticket may have lines of two conversations, each with an order of its own: see Merging.
+    for row in await tx.conn.execute(query.order_by(m.ticket_id, m.received_at, m.seq)):
         words.setdefault(row.ticket_id, []).append(row.text)
     return {id_: "\n".join(texts) for id_, texts in words.items()}
 

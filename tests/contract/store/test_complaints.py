@@ -25,6 +25,7 @@ from tests.contract.store.makers import (
     labels,
     routed,
     thread,
+    waiting,
 )
 from tests.fakes import FakeClock
 
@@ -370,3 +371,22 @@ async def test_it_is_sent_to_its_department_with_a_deadline_of_its_own(
     assert await store.queue.claim(await decision(store, ticket_id, person), None)
     with pytest.raises(Conflict):
         await store.complaints.send(ticket_id, boss, "财务部", dept, 7200.0)
+
+
+async def test_the_matter_of_two_conversations_is_in_the_order_in_which_it_was_said(
+    store: Store, clock: FakeClock
+) -> None:
+    """Each counts its own lines: what came into the other one later has a lower number."""
+    survivor = await filed(store, labels=labels(type="咨询"), text="先说的")
+    gone, person = await waiting(store, "k2"), await agent(store)
+    for n, text in enumerate(("然后说的", "再说的")):
+        clock.pass_(60)
+        await thread(store, envelope(f"n{n}", now=clock()), conversation_key="talk-k1", text=text)
+    await store.merging.merge(gone, survivor, person)
+    clock.pass_(60)
+    await thread(store, envelope("z", now=clock()), conversation_key="talk-k2", text="最后说的")
+    await store.tickets.correct(
+        survivor, person, "type", "投诉", lambda given: filing(given, "品控部", 30)
+    )
+    found = await store.complaints.get(survivor)
+    assert found.matter == "先说的\n然后说的\n再说的\n最后说的"
