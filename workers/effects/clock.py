@@ -38,6 +38,7 @@ _PRESENCE_TICKS = 5
 _WATCH_TICKS = 10
 _ORPHAN_TICKS = 60
 _FORGET_TICKS = 3600
+_FORGET_EVENTS_TICKS = 60
 _KEEP_EVENTS_SECONDS = 14 * 86400.0
 _KEEP_COUNTS_DAYS = 130
 """Of what was said of messages: more than anybody is shown (``desk.bodies``: 120)."""
@@ -52,6 +53,10 @@ the times of the events, and lose nothing but these seconds."""
 _INDEX_AT_ONCE, _INDEX_BATCHES = 50, 5
 """Tickets whose terms are written in one transaction, and transactions of a tick: a fifth of a
 second's work, and the write lock for some milliseconds each time."""
+
+_FORGET_AT_ONCE, _FORGET_BATCHES = 1000, 10
+"""Events dropped in one transaction, and transactions of a look: as many a minute as come in a
+flood, and after weeks without a clock no other duty waits until all of them are gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,7 @@ class Ticker:
             (_WATCH_TICKS, InvariantMonitor(store, active_rules).look),
             (_ORPHAN_TICKS, self._delete_orphaned_blobs),
             (_FORGET_TICKS, self._forget),
+            (_FORGET_EVENTS_TICKS, self._forget_events),
             (_FORGET_TICKS, self._clear_half_written),
             (_RING_TICKS, self._ring),
         )
@@ -243,8 +249,6 @@ class Ticker:
     async def _forget(self) -> None:
         now = await self._store.db.now()
         before = now - _KEEP_EVENTS_SECONDS
-        await self._store.events.forget(before)
-        await self._store.webhooks.forget(before)
         await self._store.requests.forget(before)
         await self._store.uploads.forget(before)
         await self._store.watching.forget(int(now // 86400.0) - _KEEP_COUNTS_DAYS)
@@ -253,6 +257,14 @@ class Ticker:
         await self._store.processes.forget()
         for bundle_id in await self._store.bundles.drop(self._options.keep):
             _log.info("bundle dropped", bundle=bundle_id)
+
+    async def _forget_events(self) -> None:
+        """What is old of the log and of what webhooks were told, a little at a time."""
+        before = await self._store.db.now() - _KEEP_EVENTS_SECONDS
+        for forget in (self._store.events.forget, self._store.webhooks.forget):
+            for _ in range(_FORGET_BATCHES):
+                if await forget(before, _FORGET_AT_ONCE) < _FORGET_AT_ONCE:
+                    break
 
     async def _delete_orphaned_blobs(self) -> None:
         try:

@@ -40,7 +40,13 @@ class Events:
             oldest = (await conn.execute(select(func.min(event.c.seq)))).scalar_one_or_none()
         return int(oldest) if oldest is not None else await self.last() + 1
 
-    async def forget(self, before: float) -> int:
-        """Drops events older than ``before``; returns how many."""
+    async def forget(self, before: float, at_once: int = 1000) -> int:
+        """Drops the oldest of the events from before ``before``; returns how many.
+
+        At most ``at_once``, so that nobody waits long for this transaction: call again until
+        there are fewer.
+        """
+        e = event.alias("old").c
+        oldest = select(e.seq).where(e.at < before).order_by(e.at).limit(at_once)
         async with self._db.write() as tx:
-            return (await tx.conn.execute(delete(event).where(event.c.at < before))).rowcount
+            return (await tx.conn.execute(delete(event).where(event.c.seq.in_(oldest)))).rowcount

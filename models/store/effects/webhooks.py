@@ -332,11 +332,14 @@ class Webhooks:
             await tx.audit(by, "webhook.redelivered", webhook_id, seq=seq, events=count)
         return int(count)
 
-    async def forget(self, before: float) -> int:
-        """Drops what was settled before a time; returns how many rows."""
-        old = delete(webhook_event).where(webhook_event.c.finished_at < before)
+    async def forget(self, before: float, at_once: int = 1000) -> int:
+        """Drops what was settled before a time, as ``Events.forget``; returns how many rows."""
+        o = webhook_event.alias("old").c
+        oldest = select(o.webhook_id, o.seq).where(o.finished_at < before)
+        key = tuple_(webhook_event.c.webhook_id, webhook_event.c.seq)
+        old = key.in_(oldest.order_by(o.finished_at).limit(at_once))
         async with self._db.write() as tx:
-            return (await tx.conn.execute(old)).rowcount
+            return (await tx.conn.execute(delete(webhook_event).where(old))).rowcount
 
     async def _behind(self) -> list[str]:
 

@@ -98,6 +98,18 @@ async def test_forgotten_events_move_the_first(store: Store, clock: FakeClock) -
     assert await store.events.first() == 2
 
 
+async def test_old_events_are_forgotten_some_at_a_time_the_oldest_first(
+    store: Store, clock: FakeClock
+) -> None:
+    for _ in range(3):
+        async with store.db.write() as tx:
+            tx.emit("old")
+        clock.pass_(10)
+    assert await store.events.forget(clock(), 2) == 2
+    assert [event.seq for event in await store.events.after(0)] == [3]
+    assert await store.events.forget(clock(), 2) == 1
+
+
 async def state(store: Store, outbound_id: str) -> str:
     ticket_id = await store.tickets.outbound_ticket(outbound_id)
     found = await store.tickets.get(ticket_id)

@@ -162,6 +162,20 @@ async def test_what_was_settled_long_ago_is_dropped(store: Store, clock: FakeClo
     assert await _log(store, hook) == [("ticket.b", "due")]
 
 
+async def test_what_was_settled_is_dropped_some_at_a_time_the_oldest_first(
+    store: Store, clock: FakeClock
+) -> None:
+    hook = await _hook(store)
+    await _happen(store, *(f"ticket.{n}" for n in "abc"))
+    await store.webhooks.spread()
+    for due in await store.webhooks.lease(hook, 10, 60.0):
+        assert await _settled(store, Attempt(due))
+        clock.pass_(1)
+    assert await store.webhooks.forget(clock.now, 2) == 2
+    assert await _log(store, hook) == [("ticket.c", "done")]
+    assert await store.webhooks.forget(clock.now, 2) == 1
+
+
 async def test_who_is_at_a_webhook_that_is_deleted_finds_nothing_to_do(store: Store) -> None:
     hook, other = await _hook(store), await _hook(store)
     await _happen(store, "ticket.a", "ticket.b", "ticket.c")
