@@ -129,16 +129,27 @@ class Taxonomy(BaseModel):
 
     def no_skill(self, skill: str) -> tuple[str, str] | None:
         """Why no ticket could ever ask for this skill, in Chinese and English; None: it could."""
-        facet, _, value = skill.partition(":")
-        if facet in self.facets and value not in self.facets[facet].classes:
+        name, _, value = skill.replace("：", ":").partition(":")
+        facet = self._facet_called(name)
+        if facet is not None and value not in self.facets[facet].classes:
             known = self.facets[facet].classes
             return (
                 f"技能“{skill}”在分类体系里没有；有：{'、'.join(known)}",
                 f"The skill “{skill}” is not in the taxonomy; there are: {', '.join(known)}",
             )
+        if facet is not None:
+            own = f"{facet}:{value}"
+            return None if skill == own else (f"技能“{skill}”要写成：{own}", f"Write {own}")
         meant = [f"{each}:{skill}" for each in self.facets if skill in self.facets[each].classes]
         if meant:
             return f"技能“{skill}”要写全：{'、'.join(meant)}", f"Write {' or '.join(meant)}"
+        return None
+
+    def _facet_called(self, name: str) -> str | None:
+        """The facet of this key, or of this name on screen, in any case."""
+        for facet, spec in self.facets.items():
+            if name.casefold() in {each.casefold() for each in (facet, spec.zh, spec.en)}:
+                return facet
         return None
 
     def with_words(self, words: Sequence[str]) -> Self:
