@@ -36,15 +36,15 @@ class Surroundings:
     """What rules must fit: the taxonomy, the people, and what comes in.
 
     ``facets`` maps each facet to its classes, the ordinal ``urgency`` from most to least.
-    ``agents`` maps everybody with an account to their skills, ``recent`` are the needs of
-    tickets that came lately, ``places`` the lanes and channels there are, ``teams_closed`` the
+    ``agents`` maps everybody with an account to their skills, ``places`` the lanes and channels
+    there are to the lane of what comes there, ``langs`` are those of late, ``teams_closed`` the
     teams whose calendar never opens, ``most_capacity`` that of whoever has most, and ``called``
     what people call the skills.
     """
 
     facets: Mapping[str, Sequence[str]]
     agents: Mapping[str, Mapping[str, int]]
-    places: Collection[str]
+    places: Mapping[str, str]
     langs: Collection[str] = ()
     teams_closed: Sequence[str] = ()
     most_capacity: int | None = None
@@ -215,7 +215,7 @@ def _can(skills: Mapping[str, int], asked: Needs) -> bool:
 def _targets(rules: Rules, around: Surroundings) -> Iterator[Finding]:
     for where, targets in rules.targets.items():
         tiers = ("", *rules.tier_factor, *targets.by_tier)
-        lane = where if where in rules.units else "live"
+        lane = around.places.get(where, where)
         for urgency in ("", *targets.by_urgency):
             least = min(target(urgency, lane, tier, rules, channel=where) for tier in tiers)
             key = f"targets.{where}.by_urgency.{urgency}" if urgency else f"targets.{where}"

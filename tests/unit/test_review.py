@@ -40,7 +40,7 @@ def around(**options: Any) -> Surroundings:
             "urgency": ("紧急", "一般"),
         },
         "agents": AGENTS,
-        "places": ("live", "mail", "webchat"),
+        "places": {"live": "live", "mail": "mail", "webchat": "live", "email": "mail"},
     }
     return Surroundings(**values | options)
 
@@ -138,6 +138,11 @@ def department(**options: Any) -> dict[str, Any]:
         ({"offer_seconds": {"live": 29.9}, "tier_factor": {}}, {}, None),
         ({"offer_seconds": {"live": 20.0}, "targets": targets() | {"webchat": Targets(
             by_urgency={}, default=30.0)}}, {}, "targets.webchat"),
+        # Of a channel, the offers of its own lane: a mail is given at once.
+        ({"offer_seconds": {"live": 20.0}, "targets": targets() | {"email": Targets(
+            by_urgency={}, default=30.0)}}, {}, None),
+        ({"offer_seconds": {"mail": 20.0}, "targets": targets() | {"email": Targets(
+            by_urgency={}, default=30.0)}}, {}, "targets.email"),
         ({"offer_seconds": {"live": -1.0}}, {}, "offer_seconds.live"),
         # Fractions grow and lie between 0 and 1.
         ({"relax_at": (), "preferred_facets": ()}, {}, None),
@@ -242,7 +247,7 @@ def test_the_rules_that_come_along_are_written_for_the_taxonomy_that_does() -> N
     settings = load(None, environ={})
     facets = {name: tuple(f.classes) for name, f in load_taxonomy(settings).facets.items()}
     everybody = {"x": {f"domain:{value}": 3 for value in facets["domain"]} | {"triage": 3}}
-    here = Surroundings(facets=facets, agents=everybody, places=("live", "mail"))
+    here = Surroundings(facets=facets, agents=everybody, places={"live": "live", "mail": "mail"})
     assert review(load_rules(settings), here) == []
 
 

@@ -16,7 +16,6 @@ from config.settings import Settings, load_rules
 from desk.rating import Links
 from models.event_tail import EVENTS
 from models.follow_up import Plan
-from models.message import Lane
 from models.migrations import check
 from models.ports import Bus, Channel, Doorbell
 from models.store import Store, open_store
@@ -200,10 +199,11 @@ def make_watch(settings: Settings, store: Store, taxonomy: Taxonomy) -> WatchRep
 
 
 def make_publishing(
-    settings: Settings, store: Store, active_rules: ActiveRules, taxonomy: Taxonomy
+    store: Store, active_rules: ActiveRules, taxonomy: Taxonomy, channels: Mapping[str, Channel]
 ) -> Publishing:
     """Who drafts, reviews and publishes rules."""
-    return Publishing(store, taxonomy, active_rules, [*Lane, *sorted(settings.channels)])
+    lanes = {name: channel.lane.value for name, channel in channels.items()}
+    return Publishing(store, taxonomy, active_rules, lanes)
 
 
 def follow_up_plan(settings: Settings) -> Plan:

@@ -87,7 +87,12 @@ class _Context:
 
 @asynccontextmanager
 async def _context(config: Path | None) -> AsyncIterator[_Context]:
-    from workers.assembly.wiring import make_active_rules, make_publishing, make_store
+    from workers.assembly.wiring import (
+        make_active_rules,
+        make_channels,
+        make_publishing,
+        make_store,
+    )
 
     settings = load(config, environ=os.environ)
     logs.configure("warning", settings.log.format, "rules")
@@ -96,9 +101,9 @@ async def _context(config: Path | None) -> AsyncIterator[_Context]:
         active_rules = make_active_rules(settings, store)
         await active_rules.refresh()
         taxonomy = load_taxonomy(settings)
-        yield _Context(
-            settings, store, active_rules, make_publishing(settings, store, active_rules, taxonomy)
-        )
+        channels = make_channels(settings, store.vault)
+        publishing = make_publishing(store, active_rules, taxonomy, channels)
+        yield _Context(settings, store, active_rules, publishing)
     finally:
         await store.close()
 

@@ -78,7 +78,7 @@ def _services(settings: Settings, base: Base) -> DeskServices:
         placing=partial(_placing, base.store, active_rules),
         explain=partial(explained, called=known),
         waiting=Explaining(base.store, active_rules, known).waiting,
-        rules=make_publishing(settings, base.store, active_rules, taxonomy),
+        rules=make_publishing(base.store, active_rules, taxonomy, channels),
         rehearse=Rehearsing(base.store, active_rules),
         watch=watch,
         try_webhook=partial(tried, allowed=settings.desk.webhook_networks),

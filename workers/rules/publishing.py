@@ -51,16 +51,20 @@ class Publishing:
     """What may become a version, and what may be put in force."""
 
     def __init__(
-        self, store: Store, taxonomy: Taxonomy, active_rules: ActiveRules, places: Sequence[str]
+        self,
+        store: Store,
+        taxonomy: Taxonomy,
+        active_rules: ActiveRules,
+        channels: Mapping[str, str],
     ) -> None:
-        """``places``: the lanes and open channels that targets may be written for."""
+        """``channels``: those that are open, each with the lane of what comes there."""
         self._store = store
         self._taxonomy = taxonomy
         self._active_rules = active_rules
-        self._places = places
+        self._places = {str(lane): str(lane) for lane in Lane} | dict(sorted(channels.items()))
         facets = {name: Text(facet.zh, facet.en) for name, facet in taxonomy.facets.items()}
         self._called = {**called(taxonomy), **facets}
-        self.channels = [place for place in places if place not in {*Lane}]
+        self.channels = sorted(channels)
 
     async def draft(
         self,

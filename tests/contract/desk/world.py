@@ -172,7 +172,7 @@ async def waiting(_ticket_id: str) -> Waits:
 def office(store: Store) -> Publishing:
     """The real one, over rules that suit the people of these tests."""
     active_rules = ActiveRules(store, RULES, Calendars(calendar(HOURS, 0.0)))
-    return Publishing(store, TAXONOMY, active_rules, ["live", "mail", "webchat", "email"])
+    return Publishing(store, TAXONOMY, active_rules, {"webchat": "live", "email": "mail"})
 
 
 @dataclass
