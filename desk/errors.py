@@ -16,6 +16,9 @@ _log = structlog.stdlib.get_logger(__name__)
 RETRY_SECONDS = 5
 """What a client is told to wait when the database is away."""
 
+_HUNG_UP = 499
+"""As proxies write it down; nobody is there to read it."""
+
 
 class Refusal(Exception):
     """The desk's own no, with its HTTP status and a sentence that says what to do."""
@@ -263,9 +266,18 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         if isinstance(error, web.HTTPMethodNotAllowed):
             response.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
         return response
-    except Exception:  # noqa: BLE001 - the boundary: a bug must not show its traceback
-        _log.exception("request failed", method=request.method, route=_route(request))
+    except Exception as error:  # noqa: BLE001 - the boundary: a bug must not show its traceback
+        where = {"method": request.method, "route": _route(request)}
+        if _hung_up(request, error):
+            _log.debug("the client hung up", **where)
+            return web.Response(status=_HUNG_UP)
+        _log.exception("request failed", **where)
         return refused(Refusal(500, "internal", _INTERNAL))
+
+
+def _hung_up(request: web.Request, error: Exception) -> bool:
+    """Whether it is the client's line that broke, and not one of ours to somebody else."""
+    return request.transport is None and isinstance(error, (ConnectionError, TimeoutError))
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:

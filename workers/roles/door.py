@@ -30,6 +30,9 @@ _BODY_SECONDS, _LONGEST_BODY_SECONDS = 60.0, 300.0
 _SLOWEST = 20_000
 """Bytes a second, beside the first seconds, in which a body has to come."""
 
+_HUNG_UP = 499
+"""As proxies write it down; nobody is there to read it."""
+
 
 @web.middleware
 async def hurry(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -52,14 +55,18 @@ async def hurry(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @web.middleware
 async def understood(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """A body that is not what its headers say is the sender's fault, whichever handler reads it.
+    """A garbled body is the sender's fault, whichever handler reads it, and hanging up nobody's.
 
-    Anybody can send one, and each was an error of ours with its traceback in the log.
+    Anybody can do either, and each was an error of ours with its traceback in the log.
     """
     try:
         return await handler(request)
     except (BadHttpMessage, web.RequestPayloadError):
         return web.Response(status=400, text="the body is not what its headers say")
+    except (ConnectionError, TimeoutError):
+        if request.transport is not None:  # then it is another line that broke
+            raise
+        return web.Response(status=_HUNG_UP)
 
 
 @asynccontextmanager

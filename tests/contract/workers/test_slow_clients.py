@@ -104,3 +104,34 @@ async def test_a_garbled_body_that_no_handler_reads_fills_no_log(
     finally:
         server.removeFilter(logs._is_ours)
     assert caplog.records == []
+
+
+async def test_who_hangs_up_in_the_middle_of_a_body_fills_no_log(
+    port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A handler that lets everything through, as those of most channels."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(HEAD + b"Content-Length: 100\r\n\r\nhalf")
+    await writer.drain()
+    writer.close()
+    reader, after = await asyncio.open_connection("127.0.0.1", port)
+    after.write(HEAD + b"Content-Length: 5\r\nConnection: close\r\n\r\nwhole")
+    assert b"whole" in await reader.read()
+    after.close()
+    assert caplog.records == []
+
+
+async def test_another_line_that_breaks_is_an_error(
+    unused_tcp_port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(_: web.Request) -> web.Response:
+        raise ConnectionResetError("somebody else's")
+
+    app = web.Application()
+    app.router.add_post("/", broken)
+    async with door.serving(app, "desk", "127.0.0.1", unused_tcp_port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", unused_tcp_port)
+        writer.write(HEAD + b"\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 500 ")
+        writer.close()
+    assert [record.name for record in caplog.records] == ["aiohttp.server"]
