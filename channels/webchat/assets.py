@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
 
+from yarl import URL
+
 from channels.webchat.options import Options, Site
 
 _PAGE_POLICY = (
@@ -95,7 +97,8 @@ def _desk(options: Options, lang: str) -> str:
         ),
     }[lang]
     url = html.escape(options.desk_url)
-    link = f'<p><a class="button" href="{url}">{button}</a></p><p class="small">{url}</p>'
+    asking = html.escape(str(URL(options.desk_url).update_query(lang=lang)))
+    link = f'<p><a class="button" href="{asking}">{button}</a></p><p class="small">{url}</p>'
     return _card(title, f"<p>{text}</p>{link}")
 
 

@@ -3,6 +3,18 @@ import { keepForm } from "./drafts.js";
 import { WORDS } from "./words.js";
 
 const LANGUAGES = ["zh", "en"];
+
+/** The language that the address asks for (?lang=en), from then on; the address is rid of it. */
+function askedFor() {
+  const address = new URL(location.href);
+  const asked = address.searchParams.get("lang");
+  if (!LANGUAGES.includes(asked)) return;
+  localStorage.setItem("shouli.language", asked);
+  address.searchParams.delete("lang");
+  history.replaceState(history.state, "", address);
+}
+
+askedFor();
 let language = localStorage.getItem("shouli.language") === "en" ? "en" : "zh";
 
 export function lang() {

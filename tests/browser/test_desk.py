@@ -530,3 +530,15 @@ async def test_the_clocks_that_an_answer_stops_are_shown_stopped(
     await expect(first).to_have_attribute("data-state", "running")
     await ticks(house.store, tmp_path)
     await expect(first).to_have_attribute("data-state", "met")
+
+
+async def test_the_address_can_ask_for_a_language(page: Page, url: str) -> None:
+    """As the demo page does; a later choice at the desk stands."""
+    await page.goto(f"{url}/desk?lang=en#board")
+    await expect(page.get_by_label("Password")).to_be_visible()
+    await expect(page).to_have_url(f"{url}/desk#board")
+    await page.get_by_role("button", name="中文").click()
+    await page.reload()
+    await expect(page.get_by_label("密码")).to_be_visible()
+    await page.goto(f"{url}/desk?lang=fr")
+    await expect(page.get_by_label("密码")).to_be_visible()

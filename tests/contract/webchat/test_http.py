@@ -258,7 +258,8 @@ async def test_the_page_runs_nothing_inline_and_nothing_foreign(tmp_path: Path, 
         assert "<script>" not in page
         assert "style=" not in page
         assert "support@localhost" in page
-        assert "http://127.0.0.1:8081/desk" in page
+        assert ">http://127.0.0.1:8081/desk<" in page
+        assert f'href="http://127.0.0.1:8081/desk?lang={lang}"' in page
         assert "SMTP(&#x27;127.0.0.1&#x27;, 2525)" in page
         assert f'lang="{"zh-CN" if lang == "zh" else "en"}"' in page
 
