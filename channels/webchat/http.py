@@ -148,14 +148,20 @@ def _own(request: web.Request) -> set[str]:
 
 
 class _Known(NamedTuple):
-    """What a client that polls says that it knows; ``queue`` is “position-wait”."""
+    """What a client that polls says that it knows.
+
+    ``queue`` is “position-wait”, ``online`` “1” or “0”.
+    """
 
     ticket: str | None
     queue: str | None
+    online: str | None
 
-    def misses(self, room: Room) -> bool:
+    def misses(self, room: Room, here: bool | None) -> bool:
         """Whether there is something to tell besides the log."""
         if room.ticket not in {None, self.ticket}:
+            return True
+        if None not in {here, self.online} and self.online != str(int(bool(here))):
             return True
         position, wait = room.turn or GONE
         # Who does not ask for it has nothing to wait for.
@@ -259,13 +265,15 @@ class Fallback:
         session = self._session(visit)
         after = _number(visit.request, "after")
         query = visit.request.query
-        known = _Known(query.get("ticket"), query.get("queue"))
+        known = _Known(query.get("ticket"), query.get("queue"), query.get("online"))
         news = asyncio.Event()
         with self._hub.listen(_place(session), lambda _: news.set()) as room:
             last_seq = await self._hub.resume(room)
             await self._hub.take_place(room)
             frames = await self._wait(room, news, min(after, last_seq), known)
         answer = {"type": "events", "events": frames, "ticket": room.ticket, "seen": room.seen}
+        if (here := self._hub.attendance.told) is not None:
+            answer["online"] = here
         queue = protocol.queue(*(room.turn or GONE))
         return _json(answer | {"queue": {name: queue[name] for name in ("position", "wait")}})
 
@@ -277,7 +285,7 @@ class Fallback:
         while True:
             news.clear()
             entries = await self._hub.log(room, after)
-            if entries or known.misses(room):
+            if entries or known.misses(room, self._hub.attendance.told):
                 return [protocol.event(entry, self._service.link) for entry in entries]
             try:
                 async with asyncio.timeout_at(until):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from channels.webchat.attendance import CONCERNING, Attendance
 from channels.webchat.lookup import Lookup
 from channels.webchat.queue_position import Turn, Turns, Waiting
 from models.errors import Temporary
@@ -25,9 +26,6 @@ PAGE = 500
 _RETRY_SECONDS = 1.0
 
 _CONCERNING = frozenset({"message.in", "message.out", "ticket.queued", "conversation.seen"})
-
-_ONLINE_SECONDS = 10.0
-"""How long the answer to “is anybody there” is good for."""
 
 Wake = Callable[[Sequence[Entry] | None], None]
 """Called with new entries (none: another ticket number, or one that an agent has seen), or with
@@ -66,13 +64,12 @@ class Hub:
     def __init__(self, store: Store, bus: Bus, clock: Clock, accounts: Sequence[str]) -> None:
         self._store = store
         self._bus = bus
-        self._clock = clock
         self._lookup = Lookup(store.db, accounts)
         self._turns = Turns(store.boards, clock)
         self._rooms: dict[Place, Room] = {}
         self._by_id: dict[str, Room] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._online: tuple[float, bool] = (float("-inf"), False)
+        self.attendance = Attendance(store.agents, clock)
 
     async def open(self) -> None:
         """Begins to follow, from now on. Raises ``Temporary``."""
@@ -83,20 +80,13 @@ class Hub:
             asyncio.create_task(
                 self._turns.run(self._who_waits, self._wake), name="webchat turns"
             ),
+            asyncio.create_task(self.attendance.run(self._wake_all), name="webchat attendance"),
         ]
 
     async def close(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def online(self) -> bool:
-        """Whether somebody is there to answer. Raises ``Temporary``."""
-        known_at, online = self._online
-        if abs(self._clock() - known_at) > _ONLINE_SECONDS:
-            online = any(agent.ready for agent in await self._store.agents.online())
-            self._online = (self._clock(), online)
-        return online
 
     async def typing(self, room: Room) -> None:
         """Lets the agent's desk know that the visitor is writing."""
@@ -117,6 +107,12 @@ class Hub:
         room = self._by_id.get(conversation_id)
         for wake in tuple(room.listeners) if room else ():
             wake(entries)
+
+    def _wake_all(self) -> None:
+        """Also those who have not written yet."""
+        for room in tuple(self._rooms.values()):
+            for wake in tuple(room.listeners):
+                wake(())
 
     def _who_waits(self) -> dict[str, Waiting]:
         """Only those with a ticket can."""
@@ -214,6 +210,8 @@ class Hub:
             self._wake(conversation_id, entries.get(conversation_id, ()))
         if any(event.kind in STATE_CHANGES for event in ours):
             self._turns.hurry()
+        if any(event.kind in CONCERNING for event in events):
+            self.attendance.hurry()
 
     async def _bind_new(self, events: Sequence[Event]) -> None:
         """Gives rooms whose visitor wrote for the first time their new conversation.

@@ -238,6 +238,11 @@ def seen(seq: int) -> dict[str, Any]:
     return {"type": "seen", "seq": seq}
 
 
+def online(here: bool) -> dict[str, Any]:
+    """Somebody is there to answer, or nobody is any more."""
+    return {"type": "online", "online": here}
+
+
 def queue(position: int, wait: int | None) -> dict[str, Any]:
     """The visitor's ticket waits: ``position`` 1 is next, 0 waits no longer.
 

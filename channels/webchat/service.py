@@ -61,7 +61,7 @@ class Service:
     async def facts(self, room: Room) -> dict[str, Any]:
         """What the widget is told on arrival, besides the log."""
         return {
-            "online": await self.hub.online(),
+            "online": await self.hub.attendance.here(),
             "seen": room.seen,
             "files": self.most_bytes,
             "mail": self._options.mail_account is not None,

@@ -44,8 +44,9 @@ class Connection:
     """One socket: what it was sent, what its visitor has seen, and its pump."""
 
     __slots__ = (
-        "_clock", "_dirty", "_gap", "_news", "_pump", "_seen", "_service", "_started", "_ticket",
-        "_turn", "_typing", "_ws", "active_at", "read", "room", "seq", "session", "strikes",
+        "_clock", "_dirty", "_gap", "_here", "_news", "_pump", "_seen", "_service", "_started",
+        "_ticket", "_turn", "_typing", "_ws", "active_at", "read", "room", "seq", "session",
+        "strikes",
     )  # fmt: skip
 
     def __init__(self, ws: web.WebSocketResponse, service: Service, clock: Clock) -> None:
@@ -54,6 +55,7 @@ class Connection:
         self._clock = clock
         self._seen = 0
         self._turn: Turn | None = None
+        self._here = False
         self._typing = 0
         self._pump: asyncio.Task[None] | None = None
         self._news: list[Entry] = []
@@ -74,9 +76,12 @@ class Connection:
     async def hang_up(self, code: int, reason: str = "") -> None:
         await self._ws.close(code=code, message=reason.encode())
 
-    def start(self, seq: int, last_seq: int, ticket: str | None, seen: int) -> None:
-        """Pushes what comes after ``seq``; the client knows ``ticket`` and ``seen`` already."""
-        self.seq, self._ticket, self._seen = seq, ticket, seen
+    def start(self, seq: int, last_seq: int, ticket: str | None, *, seen: int, here: bool) -> None:
+        """Pushes what comes after ``seq``.
+
+        The client knows ``ticket``, ``seen`` and whether somebody is ``here`` already.
+        """
+        self.seq, self._ticket, self._seen, self._here = seq, ticket, seen, here
         self._gap = self._gap or last_seq > seq
         self._started = True
         self._pump_on()
@@ -153,6 +158,10 @@ class Connection:
         if room.seen > self._seen:
             self._seen = room.seen
             await self.say(protocol.seen(room.seen))
+        here = self._service.hub.attendance.told
+        if here is not None and here != self._here:
+            self._here = here
+            await self.say(protocol.online(here))
         if room.typing != self._typing:
             self._typing = room.typing
             await self.say({"type": "typing"})
@@ -224,7 +233,8 @@ class Sockets:
             ticket, most = room.ticket, self._options.max_text
             frame = protocol.welcome(token, session.key, last_seq, ticket, most, **more)
             await connection.say(frame)
-            connection.start(min(hello.last_seq, last_seq), last_seq, ticket, more["seen"])
+            seq = min(hello.last_seq, last_seq)
+            connection.start(seq, last_seq, ticket, seen=more["seen"], here=more["online"])
             async for message in ws:
                 await self._heed(connection, message)
 

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 import pytest
 from playwright.async_api import FilePayload, Page, Route, expect
 
+from channels.webchat import attendance
+from models.agent import Presence
 from models.errors import Temporary
 from models.message import Envelope, Receipt
 from tests.browser.kit import key_of, write
 from tests.contract.desk.makers import picture
+from tests.contract.store import makers
 from tests.contract.webchat.site import Site
 
 
@@ -271,3 +274,19 @@ async def test_a_number_is_left_where_nobody_is_there(page: Page, door: Site) ->
     await door.work()
     await expect(page.locator(".mine")).to_contain_text("Wrong invoice")
     await expect(page.locator(".mine + .note")).to_contain_text("Noted.")  # below what it is about
+
+
+async def test_an_open_chat_hears_that_somebody_came_and_went(
+    page: Page, door: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attendance, "AWAY_SECONDS", 0.0)
+    monkeypatch.setattr(attendance, "PAUSE_SECONDS", 0.01)
+    await page.goto(door.url)
+    away = page.locator(".away")
+    await expect(away).to_be_visible()
+    li = await makers.agent(door.store)
+    await door.bus.publish("events")
+    await expect(away).to_be_hidden()
+    await door.store.agents.present(li, Presence.MEAL)
+    await door.bus.publish("events")
+    await expect(away).to_be_visible()

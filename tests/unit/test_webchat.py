@@ -201,12 +201,14 @@ async def test_a_line_that_comes_while_the_log_is_shown_is_shown_too(when: str) 
         shown.append(json.loads(frame)["seq"])
         comes("shown")
 
-    service: Any = SimpleNamespace(hub=SimpleNamespace(log=read), link=str)
+    service: Any = SimpleNamespace(
+        hub=SimpleNamespace(log=read, attendance=SimpleNamespace(told=None)), link=str
+    )
     connection = Connection(
         cast("Any", SimpleNamespace(send_str=show)), service, FakeClock(1000.0)
     )
     connection.room = Room(("web", KEY))
-    connection.start(0, 1, None, 0)
+    connection.start(0, 1, None, seen=0, here=False)
     for _ in range(10):
         await asyncio.sleep(0)
     assert shown == [1, 2]

@@ -67,7 +67,7 @@ class Chat {
 
   wants() {
     const known = this.ticket ? `&ticket=${this.ticket}` : "";
-    return `after=${this.last}${known}&queue=${this.turn}`;
+    return `after=${this.last}${known}&queue=${this.turn}&online=${Number(this.view.online)}`;
   }
 
   forget(token) {
@@ -146,6 +146,7 @@ class Chat {
     const handler = {
       welcome: this.welcome, ack: this.acknowledged, retry: this.retry, error: this.error,
       event: this.event, ticket: this.queued, seen: this.wasSeen, queue: this.turned,
+      online: (told) => this.view.staffed(told.online),
       typing: () => this.view.typing(), ended: () => this.view.ended(),
       transcript: () => this.view.tell(t.mailed(frame.email)),
     }[frame.type];
@@ -223,8 +224,9 @@ class Chat {
   }
 
   wasSeen({ seq }) {
-    this.shown = Math.max(this.shown, seq);
-    this.view.seen(this.shown);
+    if (seq <= this.shown) return;
+    this.shown = seq;
+    this.view.seen(seq);
     this.view.here();
   }
 

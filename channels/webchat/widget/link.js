@@ -125,6 +125,7 @@ class Link {
       for (const event of answer.events) this.hear(run, event);
       if (answer.ticket) this.hear(run, { type: "ticket", number: answer.ticket });
       if (answer.seen) this.hear(run, { type: "seen", seq: answer.seen });
+      if (answer.online !== undefined) this.hear(run, { type: "online", online: answer.online });
       if (answer.queue) this.hear(run, { type: "queue", ...answer.queue });
     } else {
       this.hear(run, answer);

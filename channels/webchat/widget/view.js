@@ -35,6 +35,7 @@ class View {
     this.chat = chat;
     this.title = script.dataset.title || LOOKS.title || t.title;
     this.files = []; // uploaded, to be sent with the next message
+    this.waits = { position: 0, wait: null };
     this.live = new Map(); // client_id → list item of a message on its way
     const host = element("div", { lang: lang === "zh" ? "zh-CN" : "en" });
     if (LOOKS.colour) host.style.setProperty("--mine", LOOKS.colour);
@@ -84,7 +85,7 @@ class View {
     this.chips = element("ul", { class: "chips", hidden: "" });
     this.writes = element("p", { class: "writes", "aria-live": "polite" });
     this.queue = element("p", { class: "queue", role: "status", hidden: "" });
-    this.away = element("div", { class: "away", hidden: "" }, element("p", {}, t.away), this.link(t.leave, () => this.askContact()));
+    this.away = element("div", { class: "away", role: "status", hidden: "" }, element("p", {}, t.away), this.link(t.leave, () => this.askContact()));
     this.finish = this.link(t.end, () => this.chat.link.send({ type: "end" }));
     this.finish.hidden = true;
     this.sheet = element("div", { class: "sheet", hidden: "" });
@@ -128,8 +129,7 @@ class View {
   /** What the server says it can do just now. */
   service(frame) {
     this.clip.hidden = !frame.files;
-    this.online = frame.online;
-    this.away.hidden = frame.online;
+    this.staffed(frame.online);
     this.mails = frame.mail;
     this.finish.hidden = !frame.last_seq;
   }
@@ -233,10 +233,16 @@ class View {
     return note;
   }
 
-  /** Who writes to us or reads what we wrote is there, whatever was so when the line opened. */
+  /** Who writes to us or reads what we wrote is there, whatever the server said last. */
   here() {
-    this.online = true;
-    this.away.hidden = true;
+    this.staffed(true);
+  }
+
+  /** Whether somebody is there to answer. */
+  staffed(online) {
+    this.online = online;
+    this.away.hidden = online;
+    this.queued();
   }
 
   typing() {
@@ -445,6 +451,12 @@ class View {
 
   /** Who is next while nobody is there would take it for soon. */
   turn(position, wait) {
+    this.waits = { position, wait };
+    this.queued();
+  }
+
+  queued() {
+    const { position, wait } = this.waits;
     this.queue.hidden = !position || (!wait && !this.online);
     const place = position === 1 ? t.next : t.turn(position);
     this.queue.textContent = position ? place + t.wait(wait && wait / 60) : "";
