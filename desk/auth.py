@@ -72,7 +72,9 @@ async def _person(request: web.Request) -> Person:
     services = request.app[SERVICES]
     scheme, _, bearer = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     by: Kind = "token" if scheme.lower() == "bearer" else "session"
-    token = bearer.strip() if by == "token" else request.cookies.get(cookie_name(services.options))
+    given = bearer.strip() if by == "token" else request.cookies.get(cookie_name(services.options))
+    # Ours are ASCII. What is no UTF-8 comes as surrogates, of which no hash can be made.
+    token = given if given and given.isascii() else None
     holder = await services.store.agents.holder(token, by) if token else None
     if holder is None or token is None:
         words = Words("请先登录。", "Sign in first.")

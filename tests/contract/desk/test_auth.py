@@ -243,6 +243,17 @@ async def test_a_token_works_without_cookie_until_it_is_revoked(
     assert (await program.get("/me")).status == 401
 
 
+@pytest.mark.parametrize("header", [b"Authorization: Bearer \xff", b"Cookie: shouli=\xc3("])
+async def test_bytes_that_are_no_text_are_no_credential_and_no_fault_of_ours(
+    header: bytes, visit: Visit
+) -> None:
+    server = (await visit()).client.server
+    reader, writer = await asyncio.open_connection(server.host, server.port)
+    writer.write(b"GET /api/v1/me HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%b\r\n\r\n" % header)
+    assert (await reader.readline()).startswith(b"HTTP/1.1 401 ")
+    writer.close()
+
+
 async def test_a_token_can_be_made_for_less(house: World, visit: Visit) -> None:
     await house.person("root", Role.ADMIN)
     desk, program = await visit("root"), await visit()
