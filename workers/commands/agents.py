@@ -1,7 +1,6 @@
 """``shouli agents …``: people at the desk, from the command line."""
 
 import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +17,7 @@ from models.agent import (
     SHORTEST_PASSWORD,
     Role,
     guessable,
+    initial_password,
 )
 from models.errors import Conflict, NotFound
 from models.store import Store
@@ -113,7 +113,7 @@ def add(
             "SHOULI_NEW_PASSWORD must not be digits alone, nor hold the login, and needs five "
             "different characters"
         )
-    password = given or secrets.token_urlsafe(9)
+    password = given or initial_password(login)
     more = {key: text for key, text in (("alias", alias), ("team", team)) if text}
 
     async def create(_: Settings, store: Store) -> None:

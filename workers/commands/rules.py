@@ -70,7 +70,7 @@ Accounts = Annotated[
     list[str] | None, typer.Option("--account", help="只给这个账号，可多次 / Only this account.")
 ]
 Domains = Annotated[
-    list[str] | None, typer.Option("--domain", help="只给这个领域，可多次 / Only this domain.")
+    list[str] | None, typer.Option("--domain", help="只给这个业务域，可多次 / Only this domain.")
 ]
 
 

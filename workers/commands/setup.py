@@ -13,7 +13,7 @@ import structlog
 from classifier import bundles
 from config.settings import Settings, load_rules, load_taxonomy
 from desk.passwords import hash_password
-from models.agent import Role
+from models.agent import Role, initial_password
 from models.errors import Conflict, Temporary
 from models.migrations import check, migrate
 from models.routing import TRIAGE
@@ -213,7 +213,7 @@ async def first_people(store: Store) -> list[Created]:
         return []
     created = []
     for login, (name, role, skills) in _PEOPLE.items():
-        password = secrets.token_urlsafe(9)
+        password = initial_password(login)
         try:
             await store.agents.add(login, name, role, hash_password(password), skills)
         except Conflict:  # another host was faster with this one

@@ -1,5 +1,6 @@
 """``shouli agents``: people are changed and seen off from the command line."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,7 @@ def test_a_password_that_is_guessed_first_is_refused(
 def test_who_somebody_is_to_customers(data: Path) -> None:
     added = CliRunner().invoke(app, ["agents", "add", "li", "--name", "李雷", "--alias", "小李"])
     assert added.exit_code == 0, added.output
+    assert re.search(r"shown once: [a-z2-9]{5}(-[a-z2-9]{5}){2}$", added.output, re.MULTILINE)
     again = CliRunner().invoke(app, ["agents", "add", "li", "--name", "另一位"])
     assert "账号 li 已经有人用了，请换一个。 / The login li is taken" in str(again.exception)
     changed = ["agents", "change", "li", "--team", "夜班", "--skill", "domain:物流=3"]

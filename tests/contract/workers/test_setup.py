@@ -55,6 +55,14 @@ async def test_the_one_who_the_readme_logs_in_as_may_take_whatever_comes(store: 
     assert found[0].skills.keys() >= {f"domain:{name}" for name in domains} | {"lang:en", TRIAGE}
 
 
+async def test_passwords_that_are_told_once_have_no_sign_that_is_taken_for_another(
+    store: Store,
+) -> None:
+    told = [one.password for one in await first_people(store)]
+    assert len(told) == 5
+    assert not set("".join(told)) & set("0O1lIio_")
+
+
 async def test_only_a_start_without_a_classifier_trains(
     store: Store, tmp_path: Path, trained: list[Path]
 ) -> None:
