@@ -325,7 +325,7 @@ class TeamHours(Section):
         (), description="哪些账号（如信箱），空为不限 / Its accounts; none written: all."
     )
     domains: tuple[str, ...] = Field(
-        (), description="哪些领域，空为不限 / Its domains; none written: all."
+        (), description="哪些业务域，空为不限 / Its domains; none written: all."
     )
     time_zone: _Zone | None = Field(None, description="时区 / IANA time zone.")
     country: _Country | None = Field(None, description="节假日 / Whose holidays.")

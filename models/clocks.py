@@ -46,7 +46,7 @@ class ClockTarget(BaseModel):
     clock: ClockKind = Field(description="哪一个时钟 / Which clock.")
     channels: tuple[str, ...] = Field((), description="渠道 / Channels.")
     lanes: tuple[str, ...] = Field((), description="通道：live、mail / Lanes: live, mail.")
-    domains: tuple[str, ...] = Field((), description="领域 / Domains.")
+    domains: tuple[str, ...] = Field((), description="业务域 / Domains.")
     types: tuple[str, ...] = Field((), description="类型 / Types.")
     urgencies: tuple[str, ...] = Field((), description="紧急程度 / Urgencies.")
     tiers: tuple[str, ...] = Field((), description="客户等级 / Customer tiers.")

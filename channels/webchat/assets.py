@@ -86,7 +86,7 @@ def _desk(options: Options, lang: str) -> str:
         return ""
     title, text, button = {
         "zh": (
-            "在坐席台回复",
+            "在坐席台答复",
             "账号和密码在第一次启动时打印在终端里。登录后把状态改为“就绪”，工单会自己过来。",
             "打开坐席台",
         ),
