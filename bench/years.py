@@ -75,7 +75,7 @@ class House:
             "断了的发送 / lost answers (clock, every second)": lambda: s.outbound.expire(["x"]),
             "到期的 / timers (clock)": lambda: s.timers.due(effects, 10),
             "失联、放宽、唤醒 / contact, steps, waking (clock)": self._upkeep,
-            "不变量 / invariants (clock)": s.invariants.broken,
+            "不变式 / invariants (clock)": s.invariants.broken,
             "聊天续上 / a chat resumed": self._resume,
             "手上的 / my queue": lambda: s.tickets.of_owner(self._agent),
             "等待中的 / what waits": lambda: s.tickets.waiting(limit=100),

@@ -19,7 +19,7 @@ _HEAD = """\
 
 本页由 `config/` 生成，请勿手改。 / Generated from `config/`; do not edit by hand.
 
-取值的先后：自带的 `config/default.toml`，你的 `shouli.toml`（`--config`、`SHOULI_CONFIG`，
+取值的先后：自带的 `config/default.toml`，您的 `shouli.toml`（`--config`、`SHOULI_CONFIG`，
 或工作目录里的那一个），环境变量；后者优先。只写要改的键。
 写错的键、值会在启动时逐条指出，并说明怎么改。
 环境变量里的列表和表按 TOML 写：`SHOULI_HOURS__PERIODS__SATURDAY='["10:00-16:00"]'`。

@@ -89,7 +89,7 @@ class Options(BaseModel):
 
     sources: dict[str, Source] = Field(
         {},
-        description="每个发送系统一项，名字由你定（电话、表单…）"
+        description="每个发送系统一项，名字由您定（电话、表单…）"
         " / One entry a sending system, named by you",
     )
     max_bytes: int = Field(

@@ -165,7 +165,7 @@ def _for_people(found: Standing) -> Iterator[tuple[str, str]]:
             yield f"{n} 条答复 {state}：{seen}", f"{n} answers are {state}"
     for alarm in found.alarms:
         if alarm.broken:
-            yield f"不变量 {alarm.name} 被破坏，请报告", f"{alarm.name} is broken, report it"
+            yield f"不变式 {alarm.name} 被破坏，请报告", f"{alarm.name} is broken, report it"
 
 
 def span(seconds: float) -> str:
