@@ -158,7 +158,8 @@ _PADDED = re.compile(" [^ ]+ ")
 _PIECE = re.compile(f"[{HAN}]+|[^{HAN}\\W_]+|[{''.join(STAND_INS)}]")
 
 
-def _pieces(normal: str) -> str:
+def pieces(normal: str) -> str:
+    """What characters are looked for in: see ``Analysis``."""
     return "".join(f" {piece} " for piece in _PIECE.findall(normal))
 
 
@@ -220,18 +221,22 @@ class Analyser:
             return self._take_apart(item)
         return self._recent(item)
 
+    def words(self, normal: str) -> list[str]:
+        """The words of a normalised text, those of the taxonomy uncut."""
+        return cut_words(normal, self._cut)
+
     def _take_apart(self, item: Text) -> Analysis:
         subject = normalize(item.subject) if item.subject else ""
         body = normalize(item.text)
         normal = f"{subject} . {body}" if subject else body
-        words = cut_words(normal, self._cut)
-        subject_words = cut_words(subject, self._cut) if subject else []
+        words = self.words(normal)
+        subject_words = self.words(subject) if subject else []
         cues: dict[str, list[str]] = {}
         for hit in self._phrases.find(normal):
             for group in self._groups[hit.phrase]:
                 cues.setdefault(group, []).append(hit.phrase)
-        letters = _pieces(normal)
-        return Analysis(normal, letters, words, subject_words, cues, _shapes(item, normal))
+        shapes = _shapes(item, normal)
+        return Analysis(normal, pieces(normal), words, subject_words, cues, shapes)
 
 
 class Weighing:

@@ -13,7 +13,7 @@ from itertools import chain
 from operator import add
 
 from classifier.bundle import Bundle
-from classifier.features import Analyser, Analysis, is_han
+from classifier.features import Analyser, is_han, pieces
 from classifier.stop_phrases import without_stop_phrases
 from classifier.text import STAND_INS, Text
 from models.similarity import Fingerprint, feature, fingerprint
@@ -29,7 +29,7 @@ class Fingerprinter:
     """Takes fingerprints of texts, their features weighed as the bundle does."""
 
     def __init__(self, bundle: Bundle, analyse: Analyser) -> None:
-        """``analyse`` takes texts apart as for ``bundle``."""
+        """``analyse`` takes texts apart as for ``bundle``; best the one that did so just now."""
         self._analyse = analyse
         vocabulary = bundle.vocabulary
         weighted = vocabulary.names()[: len(vocabulary.idf)]
@@ -45,11 +45,23 @@ class Fingerprinter:
         }
 
     def __call__(self, items: Sequence[Text]) -> list[Fingerprint]:
-        return [self._fingerprint(self._analyse(_matter(item))) for item in items]
+        return [self._fingerprint(*self._matter(item)) for item in items]
 
-    def _fingerprint(self, analysis: Analysis) -> Fingerprint:
+    def _matter(self, item: Text) -> tuple[list[str], str]:
+        """Words and letters of what a text is about: the set phrases go, the rest was read before.
+
+        Who labels a batch signs it next, and of a text apart only that would be read anew.
+        """
+        analysis = self._analyse(item)
+        matter = without_stop_phrases(analysis.normal)
+        if matter == analysis.normal:
+            return analysis.words, analysis.letters
+        return self._analyse.words(matter), pieces(matter)
+
+    def _fingerprint(self, words: Sequence[str], letters: str) -> Fingerprint:
         weights: dict[int, float] = {}
-        for block, terms in (("word", _words(analysis)), ("char", _pairs(analysis))):
+        matter = [word for word in words if word not in STAND_INS]
+        for block, terms in (("word", matter), ("char", _pairs(letters))):
             weighed, counts = self._weighed[block], Counter(terms)
             weights |= map(weighed, counts)
             for term in [term for term, count in counts.items() if count > 1]:
@@ -63,18 +75,10 @@ class Fingerprinter:
         return feature(f"{block}:{term}"), weight
 
 
-def _matter(item: Text) -> Text:
-    return Text(without_stop_phrases(item.text), without_stop_phrases(item.subject), item.channel)
-
-
-def _words(analysis: Analysis) -> list[str]:
-    return [word for word in analysis.words if word not in STAND_INS]
-
-
-def _pairs(analysis: Analysis) -> Iterator[str]:
+def _pairs(letters: str) -> Iterator[str]:
     """Of Chinese characters; a piece is of one script."""
-    pieces = [piece for piece in analysis.letters.split() if is_han(piece[0])]
-    return chain.from_iterable(map(add, piece, piece[1:]) for piece in pieces)
+    han = [piece for piece in letters.split() if is_han(piece[0])]
+    return chain.from_iterable(map(add, piece, piece[1:]) for piece in han)
 
 
 def _counts(block: str, name: str) -> bool:

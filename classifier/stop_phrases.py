@@ -7,8 +7,12 @@ about it; names of things stay, for they tell one matter from another.
 
 import re
 
+# What each can begin with stands before them all: most characters are passed over by one look.
 _FORMULAS = re.compile(
     r"""
+    (?=[本我强想要投举曝起必一给你的服态售客人电热气拨打找1消工市黑请麻希尽马立赶真实极太很应赔道没谁谢]
+      |[acdfhinprstuy])
+    (?:
     (?:本人|我们?)?(?:强烈)?(?:想要|想|要求|要)?(?:投诉|举报|曝光|起诉)(?:你们|他们|到底)?
     |(?:必须|一定)?要?给(?:大家|消费者|我们?)?一?个?(?:合理的?|满意的?)?(?:说法|交代|答复|解释)
     |(?:你们)?的?(?:服务态度|服务|态度|售后)(?:真的|这么|实在|[也真太很]){0,3}(?:差劲|差|烂|垃圾|恶劣)
@@ -28,6 +32,7 @@ _FORMULAS = re.compile(
     |\b(?:terrible|awful|horrible|unacceptable|disgusting|ridiculous|furious|disappointed)\b
     |\b(?:please\s)?(?:sort|fix|resolve|handle)\s(?:this|it)(?:\sout)?\b
     |\b(?:as\ssoon\sas\spossible|asap|i\swant\s(?:my\smoney\sback|compensation))\b
+    )
     """,
     re.VERBOSE | re.IGNORECASE,
 )
