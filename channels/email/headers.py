@@ -28,8 +28,14 @@ _SPACES = re.compile(r"\s+")
 _SPACED_SLASH = re.compile(r"\s?/\s?")
 _WORD_END = re.compile(r"[;(\s]")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
+_ALWAYS_LITTER = (
+    r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\xad\u034f\u180e\u200b\u2060\ufeff"
+)
+_MAYBE_LITTER = re.compile(rf"[{_ALWAYS_LITTER}\u200c\u200d]")
+"""Asked first: most texts have none, and the pattern below takes eight times as long to say so."""
+
 _LITTER = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\xad\u034f\u180e\u200b\u2060\ufeff]"
+    rf"[{_ALWAYS_LITTER}]"
     # They join letters and emoji; before a space they only fill previews, and no Chinese has any.
     r"|[\u200c\u200d](?=[\s\u200c\u200d]|\Z)|(?<=[\u2e80-\u9fff])[\u200c\u200d]"
 )
@@ -150,7 +156,8 @@ def clean_text(text: str) -> str:
 
 def without_litter(text: str) -> str:
     """Text without controls and without what has no width and no meaning."""
-    return _LITTER.sub("", text.replace("\u2029", "\n"))
+    text = text.replace("\u2029", "\n")
+    return _LITTER.sub("", text) if _MAYBE_LITTER.search(text) else text
 
 
 def decoded(raw: bytes, charset: str | None = None) -> str:
