@@ -3,7 +3,8 @@
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from types import GenericAlias, NoneType, UnionType
+from typing import Any, NamedTuple, TypeGuard, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -61,8 +62,8 @@ def explain(
     """
     for detail in _first_hand(error.errors(include_url=False)):
         path = tuple(str(part) for part in detail["loc"] if part != "[key]")
-        zh, en = _remedy(detail, _siblings(model, path))
         whole = (*at, *path)
+        zh, en = _remedy(detail, whole, _siblings(model, path))
         source = origins.source(whole) if origins else ""
         yield Problem(".".join(whole), _shown(path, values), zh, en, source)
 
@@ -105,16 +106,31 @@ def keys_of(section: Mapping[str, Any]) -> str:
 
 def _siblings(model: type[BaseModel], path: Sequence[str]) -> list[str]:
     """The keys that could have been meant in place of the last one of ``path``."""
+    kind: Any = model
     for part in path[:-1]:
-        field = model.model_fields.get(part)
-        inner = field.annotation if field is not None else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return []
-        model = inner
-    return list(model.model_fields)
+        kind = _within(kind, part)
+    return list(kind.model_fields) if is_model(kind) else []
 
 
-def _remedy(detail: ErrorDetails, siblings: Sequence[str]) -> tuple[str, str]:
+def _within(kind: Any, part: str) -> Any:
+    """The type of what stands at a key of a section, a place of a list, a name of a table."""
+    if is_model(kind):
+        field = kind.model_fields.get(part)
+        found = field.annotation if field else None
+    else:
+        found = next((of for of in reversed(get_args(kind)) if of is not Ellipsis), None)
+    either = [of for of in get_args(found) if of is not NoneType]
+    return either[0] if isinstance(found, UnionType) and len(either) == 1 else found
+
+
+def is_model(annotation: Any) -> TypeGuard[type[BaseModel]]:
+    """Whether a setting is a section of its own."""
+    # list[str] passes for a class here and is then refused by issubclass.
+    plain = isinstance(annotation, type) and not isinstance(annotation, GenericAlias)
+    return plain and issubclass(annotation, BaseModel)
+
+
+def _remedy(detail: ErrorDetails, path: Sequence[str], siblings: Sequence[str]) -> tuple[str, str]:
     kind = detail["type"]
     if kind == "extra_forbidden":
         meant = _meant(str(detail["loc"][-1]), siblings)
@@ -122,6 +138,12 @@ def _remedy(detail: ErrorDetails, siblings: Sequence[str]) -> tuple[str, str]:
         return f"没有这个设置。{hint[0]}", f"No such setting.{hint[1]}"
     if kind in ("dict_type", "model_type"):
         return "应为一节（[…]）。", "Must be a section ([…])."
+    if kind == "tuple_type" and isinstance(detail["input"], Mapping):
+        head = f"[[{'.'.join(path)}]]"
+        return (
+            f"可以有几个，每个都以 {head} 开头。",
+            f"There may be several: head each with {head}.",
+        )
     return remedy(detail)
 
 

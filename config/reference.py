@@ -1,17 +1,17 @@
 """``docs/configuration.md``, written from the settings so that it cannot fall behind them."""
 
 import tomllib
-import types
 import typing
 from collections.abc import Iterator, Mapping
 from importlib import resources
-from typing import Any, TypeGuard
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
 from config.origins import PREFIX
+from config.problems import is_model
 from config.settings import Settings
 
 _HEAD = """\
@@ -80,13 +80,6 @@ def _sections(
 
 def _model_of(field: FieldInfo) -> type[BaseModel] | None:
     return field.annotation if is_model(field.annotation) else None
-
-
-def is_model(annotation: Any) -> TypeGuard[type[BaseModel]]:
-    """Whether a setting is a section of its own."""
-    # list[str] passes for a class here and is then refused by issubclass.
-    plain = isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias)
-    return plain and issubclass(annotation, BaseModel)
 
 
 def _row(field: FieldInfo, default: Any, path: tuple[str, ...]) -> str:

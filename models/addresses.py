@@ -1,9 +1,42 @@
 """Who asks, behind proxies; and which addresses anybody could reach."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
+from typing import Annotated
 
-Network = IPv4Network | IPv6Network
+from pydantic import BeforeValidator
+
+
+def _network(value: object) -> object:
+    """Refuses what is none in one sentence; pydantic has one for IPv4 and another for IPv6.
+
+    Raises:
+        ValueError: in both languages.
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        return ip_network(value)
+    except ValueError:
+        raise ValueError(_no_network(value)) from None
+
+
+def _no_network(text: str) -> str:
+    try:
+        meant = ip_network(text, strict=False)
+    except ValueError:
+        return f"“{text}”不是网段，应如 10.1.2.0/24 / “{text}” is no network such as 10.1.2.0/24"
+    return f"“{text}”应写成 {meant} / Write “{text}” as {meant}"
+
+
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 
 
 def client_address(peer: str, forwarded: Sequence[str], proxies: Sequence[Network]) -> str:

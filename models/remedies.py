@@ -69,5 +69,11 @@ def remedy(detail: ErrorDetails) -> tuple[str, str]:
         return f"{zh}。", f"{en or zh}."
     if kind in _REMEDIES:
         zh, en = _REMEDIES[kind]
-        return zh.format_map(context), en.format_map(context)
+        told = {name: _plain(limit) for name, limit in context.items()}
+        return zh.format_map(told), en.format_map(told)
     return f"不合要求：{detail['msg']}。", f"{detail['msg']}."
+
+
+def _plain(limit: object) -> object:
+    """A limit as people write it: 0, not 0.0."""
+    return int(limit) if isinstance(limit, float) and limit.is_integer() else limit

@@ -1,12 +1,13 @@
 """What can be set for the e-mail channel."""
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
 from channels.email.headers import valid_address
+from models.addresses import Network
 
 _Address = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True)]
 
@@ -170,7 +171,7 @@ class Options(_Settings):
     message_burst: int = Field(
         100, ge=1, description="其中可连发的封数 / Of these so many at once."
     )
-    unlimited_peers: tuple[IPv4Network | IPv6Network, ...] = Field(
+    unlimited_peers: tuple[Network, ...] = Field(
         (),
         description="不受 messages_per_minute 限制的网段，例如公网上自己的前置邮件服务器"
         " / Networks without that limit, such as our own mail servers at public addresses.",
@@ -189,7 +190,7 @@ class Options(_Settings):
         " / Certificate chain (PEM); enables STARTTLS.",
     )
     key: Path | None = Field(None, description="证书私钥文件 / The certificate's private key.")
-    verifying_peers: tuple[IPv4Network | IPv6Network, ...] = Field(
+    verifying_peers: tuple[Network, ...] = Field(
         (),
         description="自行校验发件域（DMARC）的前置邮件服务器网段；来自它们的发件人视为已验证"
         " / Networks of our own mail servers that check DMARC before they hand mail on; senders"

@@ -53,7 +53,7 @@ for _name in ("in-reply-to", "references"):
 _POLICY = SMTP.clone(header_factory=_REGISTRY)
 
 NO_RELAY = (
-    "未配置发信服务器，邮件回复会保留并等待：请设置 channels.email.relay 的 host"
+    "未配置发信服务器，邮件答复会保留并等待：请设置 channels.email.relay 的 host"
     " / No mail relay is configured, answers by mail wait: set host under channels.email.relay"
 )
 

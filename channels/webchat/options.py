@@ -1,10 +1,11 @@
 """What can be set for the webchat channel."""
 
 import re
-from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+from models.addresses import Network
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
 
@@ -118,7 +119,7 @@ class Options(Site):
         description="是否接受不带 Origin 的连接（非浏览器客户端）"
         " / Whether connections without an Origin (clients other than browsers) are accepted.",
     )
-    proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
+    proxies: tuple[Network, ...] = Field(
         (),
         description="可信反向代理的网段，其 X-Forwarded-For 用于识别访客地址"
         " / Networks of trusted reverse proxies, whose X-Forwarded-For names the visitor.",

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from channels import registry
-from config import reference
+from config import problems
 from config.origins import PREFIX
 from config.settings import Settings, load, load_rules, load_taxonomy
 from models.message import InboundMessage
@@ -73,7 +73,7 @@ def _settings_models() -> dict[str, type[BaseModel]]:
 
 
 _SECTIONS = {
-    name for name, field in Settings.model_fields.items() if reference.is_model(field.annotation)
+    name for name, field in Settings.model_fields.items() if problems.is_model(field.annotation)
 }
 
 

@@ -131,6 +131,10 @@ def test_everything_wrong_is_told_at_once_with_key_value_and_remedy(tmp_path: Pa
         ({}, "[channels.email]\nenabled = 'perhaps'\n", "channels.email.enabled = 'perhaps'"),
         ({}, "[desk]\nport = 8080\n", "intake.port is 8080 as well; each needs one of its own"),
         ({}, "[desk]\nport = 8080\n", "- desk = {"),
+        ({}, "[desk]\nsession_hours = 0\n", "应大于 0。"),
+        ({}, "[desk]\nproxies = ['10.1.2.3/40']\n", "desk.proxies.0 = '10.1.2.3/40'"),
+        ({}, "[desk]\nproxies = ['10.1.2.3/40']\n", "“10.1.2.3/40”不是网段"),
+        ({}, "[desk]\nproxies = ['10.1.2.3/24']\n", "Write “10.1.2.3/24” as 10.1.2.0/24"),
         ({"SHOULI_MASTER_KEY": "c2hvcnQ="}, "", "openssl rand -base64 32"),
         ({"SHOULI_DATABASE_URL": "mysql://x"}, "", "postgresql://"),
         ({"SHOULI_REDIS_URL": "x:6379"}, "", "redis://"),
@@ -178,6 +182,36 @@ def test_a_channels_own_options_are_explained_in_the_same_words() -> None:
     assert "channels.email.prt = 1" in text
     assert "Did you mean port?" in text
     assert "channels.email.relay_password = （保密 / hidden）" in text
+
+
+def test_a_slip_is_told_from_what_was_meant_at_any_depth() -> None:
+    class Inner(BaseModel, extra="forbid"):
+        host: str = ""
+
+    class Options(BaseModel, extra="forbid"):
+        relay: Inner | None = None
+        boxes: tuple[Inner, ...] = ()
+        sources: dict[str, Inner] = {}
+
+    slip = {"hots": 1}
+    values = {"relay": slip, "boxes": [slip], "sources": {"shop": slip}}
+    with pytest.raises(ValidationError) as caught:
+        Options.model_validate(values)
+    told = {one.key: one.en for one in explain(caught.value, Options, values)}
+    assert told == dict.fromkeys(
+        ("relay.hots", "boxes.0.hots", "sources.shop.hots"), "No such setting. Did you mean host?"
+    )
+
+
+def test_one_section_where_there_may_be_several_is_told_how_they_are_headed() -> None:
+    class Options(BaseModel):
+        boxes: tuple[dict[str, str], ...]
+
+    values = {"boxes": {"host": "x"}}
+    with pytest.raises(ValidationError) as caught:
+        Options.model_validate(values)
+    (told,) = explain(caught.value, Options, values, at=("channels", "email"))
+    assert told.en == "There may be several: head each with [[channels.email.boxes]]."
 
 
 def test_a_list_is_not_called_too_short_for_what_is_wrong_in_it() -> None:
