@@ -25,8 +25,8 @@ from models.training import BundleCard, Taxonomy
 _CHUNK = 64
 """Messages a feature pass."""
 
-_FEATURES = 4_096
-"""Features a product, unless one message has more: their weights stay in the cache."""
+_FEATURES = 16_384
+"""Features a product, unless one message has more: their weights, 2.5 MB, stay in the cache."""
 
 _ALTERNATIVES = 3
 _REASONS = 5

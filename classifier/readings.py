@@ -119,15 +119,16 @@ class Reader:
         of_message, numbers = np.divmod(np.array(list(cells), np.int64), width)
         kinds = np.full(len(cells), len(KINDS), np.int8)
         np.minimum.at(kinds, of, found.kinds)
-        texts = [self._text(number, found.own) for number in numbers.tolist()]
-        telling = np.fromiter(map(_telling, texts), np.int64, len(texts))
-        return Readings(
-            found.parts, of, found.shares, texts, of_message, kinds, _WORTH[kinds, telling]
-        )
+        texts = self._texts_of(numbers, found.own)
+        worth = _WORTH[kinds, _telling(texts)]
+        return Readings(found.parts, of, found.shares, texts, of_message, kinds, worth)
 
-    def _text(self, number: int, own: Sequence[str]) -> str:
-        at = number - self._own_from
-        return self._texts[number] if at < 0 else own[at]
+    def _texts_of(self, numbers: Integers, own: Sequence[str]) -> list[str]:
+        known, own_from = self._texts, self._own_from
+        return [
+            known[number] if number < own_from else own[number - own_from]
+            for number in numbers.tolist()
+        ]
 
     def _learn(self, columns: Integers | Columns) -> None:
         """Reads those of ``columns`` that it has not met before."""
@@ -161,7 +162,7 @@ class Reader:
 
         words = list(chain.from_iterable(each.words for each in analyses))
         runs, around = self._words_around(columns, messages, analyses, words)
-        numbers[runs] = np.fromiter(map(number, words), np.int64, len(words))[around]
+        numbers[runs] = [number(words[at]) for at in around.tolist()]
         kinds[runs] = _WORD
         times = (numbers > 0).astype(np.int64)
         cues = (columns >= self._cues) & (columns < self._shapes)
@@ -240,6 +241,8 @@ def _read_shape(name: str) -> str:
     return " / ".join(SHAPES[name])
 
 
-def _telling(text: str) -> bool:
-    """Whether it says something to who reads it: four letters, or two Chinese characters."""
-    return len(text) >= 4 or (len(text) >= 2 and not text.isascii())
+def _telling(texts: Sequence[str]) -> Integers:
+    """1 for what says something to who reads it: four letters, or two Chinese characters."""
+    return np.array(
+        [len(text) >= 4 or (len(text) >= 2 and not text.isascii()) for text in texts], np.int64
+    )

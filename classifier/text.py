@@ -88,8 +88,9 @@ _UNSTABLE = re.compile("[\x00-\x7f]?[^\x00-\x7f\u3001\u3002\u3400-\u4db5\u4e00-\
 _RUN = re.compile(r"(.)\1{2,}", re.DOTALL)
 _SPACE = re.compile(r"\s+")
 HAN = "\u3400-\u4dbf\u4e00-\u9fff"
-_SPACE_AT_HAN = re.compile(rf"(?<=[{HAN}]) (?![{HAN}])|(?<![{HAN}]) (?=[{HAN}])")
-_GAP = re.compile(rf"(?<=[{HAN}]) (?=[{HAN}])")
+# The space first: it is searched for as fast as memory is read, what stands around it is not.
+_SPACE_AT_HAN = re.compile(rf" (?:(?<=[{HAN}] )(?![{HAN}])|(?<![{HAN}] )(?=[{HAN}]))")
+_GAP = re.compile(rf" (?<=[{HAN}] )(?=[{HAN}])")
 _HAN_RUN = re.compile(f"[{HAN}]+")
 
 _CLAUSE = 3.0
