@@ -91,7 +91,11 @@ def add(
     team: TeamOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """新建账号，密码从环境变量 SHOULI_NEW_PASSWORD 读取，否则生成 / Create an account."""
+    """新建账号 / Create an account.
+
+    密码取自环境变量 SHOULI_NEW_PASSWORD，没有就生成一个。
+    / Its password is SHOULI_NEW_PASSWORD of the environment, or made.
+    """
     from desk.passwords import hash_password
 
     # Taken out: it is no setting, and the settings refuse what they do not know.
@@ -142,7 +146,11 @@ def change(
     capacity: Annotated[int | None, typer.Option(min=0, help="容量单位 / Capacity.")] = None,
     config: ConfigOption = None,
 ) -> None:
-    """修改坐席；没写的不变，写了技能则整组替换 / Change somebody; what is not named stays."""
+    """修改坐席 / Change somebody.
+
+    没写的不变，写了技能则整组替换。
+    / What is not named stays; skills are replaced as a whole.
+    """
     skills = _skills(skill, config) if skill else None
     given = {"name": name, "alias": alias, "team": team, "skills": skills, "capacity": capacity}
     values = {key: value for key, value in given.items() if value is not None}

@@ -138,7 +138,10 @@ def migrate(
         ),
     ] = False,
 ) -> None:
-    """升级数据库结构，并准备首个分类器与账号 / Bring the schema up to date."""
+    """升级数据库结构 / Bring the schema up to date.
+
+    首次还准备分类器和账号。 / The first time it sees to a classifier and accounts as well.
+    """
     with heap.loading():
         from workers.commands.setup import prepare
 
@@ -218,7 +221,10 @@ def version() -> None:
 
 @app.command()
 def check(config: ConfigOption = None) -> None:
-    """检查设置，说明哪些渠道现在不能回复；不连数据库 / Check the settings; connects to nothing."""
+    """检查设置，不连任何服务 / Check the settings; connects to nothing.
+
+    也说明哪些渠道现在不能答复，为什么。 / It also says which channels cannot answer now, and why.
+    """
     from models.store.ground.sealing import Vault
     from workers.assembly.wiring import make_channels
     from workers.commands.checking import checked

@@ -175,7 +175,10 @@ def validate(
     domain: Domains = None,
     config: ConfigOption = None,
 ) -> None:
-    """检查一个版本或文件，有错误时退出码为 1 / Check a version or a file."""
+    """检查一个版本或文件 / Check a version or a file.
+
+    有错误时退出码为 1。 / Exit code 1 where there is an error.
+    """
     line = _line(channel, account, domain)
 
     async def act(context: _Context) -> list[Finding]:
