@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from encodings.aliases import aliases
 from functools import lru_cache
 
-from channels.email import iso2022jp
+from channels.email import iso2022jp, plausible
 
 _WIDER = {
     "gb2312": "gb18030",
@@ -121,8 +121,20 @@ _TELLING = {
 }
 """What only one language has so much of, though its bytes are characters of others, too."""
 
-_LEAST_TO_TELL = 24
-"""Bytes beyond ASCII."""
+_TELLING_OF_FEW = {
+    "cp949": _TELLING["cp949"],
+    # Nothing but kana and the first level of JIS X 0208.
+    "cp932": (
+        re.compile(
+            rb"(\x82[\x9f-\xf1]|\x83[\x40-\x96]|\x81[\x40-\x5b]|[\x88-\x97][\x40-\xfc])"
+            rb"|[\x81-\x9f\xe0-\xfc][\x40-\xfc]"
+        ),
+        1.0,
+    ),
+}
+
+_A_LITTLE_LESS = 0.99
+"""Of what reads as well in both, Chinese is meant."""
 
 _BESIDE_LATIN = re.compile(rb"[0-9A-Za-z][\xc2-\xdf]|[\x80-\xbf][0-9A-Za-z]")
 _CN_DESIGNATION = re.compile(rb"\x1b\$\)A")
@@ -195,18 +207,26 @@ def _likeliest(data: bytes, declared: str | None) -> str:
 
 
 def _by_accident(data: bytes, text: str, declared: str | None) -> str | None:
-    """What the declared charset says of bytes that are UTF-8 perhaps only by accident.
+    """What another charset says of bytes that are UTF-8 perhaps only by accident.
 
     “谢谢” in GBK is “лл” in UTF-8: two bytes each, and so are a fifth of all characters. Chinese
-    in UTF-8 has three. A sign of two bytes beside Latin letters is rather “é” or “¥”.
+    in UTF-8 has three. Where nobody declared Chinese, or beside Latin letters (“é”, “¥”), it has
+    to be nothing that anybody writes as well.
     """
-    charset = known(declared)
-    everyday = _EVERYDAY.get(charset or "")
-    if charset is None or everyday is None or max(text) > "\u07ff" or _BESIDE_LATIN.search(data):
+    if max(text) > "\u07ff":
         return None
+    charset = known(declared)
+    said = charset in _EVERYDAY
     high = len(data.translate(None, _LOW_BYTES))
-    pairs = sum(1 for found in everyday.finditer(data) if found.group(1))
-    return _strict(data, charset) if 2 * pairs == high else None
+    if not said and (not plausible.is_short(data, high) or (charset or _WESTERN) != _WESTERN):
+        return None
+    charset = charset if charset and said else "gb18030"
+    pairs = sum(1 for found in _EVERYDAY[charset].finditer(data) if found.group(1))
+    if 2 * pairs != high:
+        return None
+    if (not said or _BESIDE_LATIN.search(data)) and plausible.is_in_use(text):
+        return None
+    return _strict(data, charset)
 
 
 def _unmarked_hz(data: bytes, text: str) -> str:
@@ -301,19 +321,50 @@ def _familiar(text: str) -> float:
 def _guesses(sample: bytes) -> list[str]:
     """East Asian charsets in which the sample reads like everyday text, best first."""
     high = len(sample.translate(None, _LOW_BYTES))
+    if plausible.is_short(sample, high):
+        return _short_guesses(sample, high)
     scores = [
         (1.0, charset)
         for charset, (telling, share) in _TELLING.items()
-        if high >= _LEAST_TO_TELL
-        and 2 * sum(1 for found in telling.finditer(sample) if found.group(1)) >= share * high
-        and _strict(sample, charset) is not None
+        if _share(telling, sample, high) >= share and _strict(sample, charset) is not None
     ]
     for charset, everyday in _EVERYDAY.items():
-        pairs = sum(1 for found in everyday.finditer(sample) if found.group(1))
-        score = 2 * pairs / high if high else 0.0
+        score = _share(everyday, sample, high)
         if score >= _PLAUSIBLE and not _in_latin_words(sample, charset):
             scores.append((score, charset))
+    return _best_first(scores)
+
+
+def _short_guesses(sample: bytes, high: int) -> list[str]:
+    """The same of a few bytes, of which more than one charset makes everyday characters.
+
+    Which are frequent tells them apart from two on; one alone is Chinese first.
+    """
+    if plausible.is_western(sample):
+        return []
+    scores = []
+    for charset, everyday in _EVERYDAY.items():
+        score = _share(everyday, sample, high)
+        if score >= _PLAUSIBLE:
+            scores.append((score + _frequent(sample, charset), charset))
+    for charset, (telling, share) in _TELLING_OF_FEW.items():
+        told = high > 2 and _share(telling, sample, high) >= share
+        if told and _strict(sample, charset) is not None:
+            scores.append((_A_LITTLE_LESS + _frequent(sample, charset), charset))
+    return _best_first(scores)
+
+
+def _share(pattern: re.Pattern[bytes], sample: bytes, high: int) -> float:
+    """The share of the ``high`` bytes beyond ASCII that is in pairs of the pattern's group."""
+    return 2 * sum(1 for found in pattern.finditer(sample) if found.group(1)) / high if high else 0
+
+
+def _best_first(scores: list[tuple[float, str]]) -> list[str]:
     return [charset for _, charset in sorted(scores, key=lambda item: -item[0])]
+
+
+def _frequent(sample: bytes, charset: str) -> float:
+    return plausible.frequent(sample.decode(charset, "ignore"), charset)
 
 
 def _in_latin_words(sample: bytes, charset: str) -> bool:

@@ -188,6 +188,55 @@ def test_chinese_may_stand_alone_beside_latin_letters(text: str, declared: str |
     assert decode(text.encode("gbk"), declared) == text
 
 
+UNDECLARED = [None, "us-ascii", "iso-8859-1", "x-unknown"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Their bytes are letters in Western charsets, but no word: “UÅÌ”, “TÐô”, “XLÂë”.
+        "U盘", "T恤", "USB线", "XL码", "V领", "D区", "X轴", "AA制", "Mr王", "bug了", "5的OK",
+        # They are UTF-8 by accident: letters out of use, marks on nothing, two alphabets.
+        "A4纸", "谢谢", "学习", "一", "我要", "100元", "12306票", "OA系统", "C位", "AJ鞋", "T台",
+        "pH值", "小S", "没USB",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("declared", UNDECLARED)
+def test_few_chinese_characters_that_nobody_declared(text: str, declared: str | None) -> None:
+    assert decode(text.encode("gb18030"), declared) == text
+
+
+@pytest.mark.parametrize("text", ["A4纸", "C位", "12306票", "12315投诉"])
+def test_few_characters_of_what_was_declared(text: str) -> None:
+    assert decode(text.encode("gb18030"), "gb2312") == text
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("謝謝", "big5"), ("2個PDF檔", "big5"), ("怎麼退", "big5"), ("客服", "big5"),
+        ("환불해 주세요", "cp949"), ("SIM카드", "cp949"), ("주문 취소", "cp949"),
+        ("WiFiの設定", "cp932"), ("A4用紙", "cp932"), ("VIP会員", "cp932"),
+        ("20°C", "cp1252"), ("¡Hola!", "cp1252"), ("«oui»", "cp1252"), ("BLÅBÆR", "cp1252"),
+        ("it’s 5 £", "cp1252"), ("Größe", "cp1252"), ("hyvää päivää", "cp1252"),
+        ("CRÉÉE", "cp1252"), ("góðan daginn", "cp1252"), ("80 m²", "cp1252"), ("à 5 km", "cp1252"),
+        ("5 Kč", "utf-8"), ("да", "utf-8"), ("я", "utf-8"), ("5 €", "utf-8"), ("Łódź", "utf-8"),
+        ("הי", "utf-8"), ("µm", "utf-8"), ("½ kg", "utf-8"), ("vie\u0323c", "utf-8"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("declared", UNDECLARED)
+def test_few_characters_of_other_languages(text: str, encoding: str, declared: str | None) -> None:
+    assert decode(text.encode(encoding), declared) == text
+
+
+def test_a_sign_or_two_in_much_english_are_not_chinese() -> None:
+    """So a Macintosh wrote “IGTS” in quotation marks."""
+    text = (
+        "The company is traded under the ticker symbol\nìIGTSî. " + "Buy as long as you can. " * 40
+    )
+    assert decode(text.encode("latin-1")) == text
+
+
 @pytest.mark.parametrize(
     ("text", "encoding", "declared"),
     [
