@@ -42,7 +42,9 @@ class Callback:
             return web.Response(status=401, text="wrong signature or key")
         if not _ECHO.fullmatch(echo):
             return web.Response(status=401, text="wrong signature or key")
-        return web.Response(body=echo, content_type="text/plain")
+        return web.Response(
+            body=echo, content_type="text/plain", headers={"X-Content-Type-Options": "nosniff"}
+        )
 
     async def receive(self, request: web.Request) -> web.Response:
         try:

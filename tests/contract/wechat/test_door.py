@@ -60,6 +60,8 @@ async def greeted(lent: House, echo: str, token: str = TOKEN, age: int = 0) -> t
     now = str(int(time.time()) - age)
     query = {"timestamp": now, "nonce": "42", "signature": sign(token, now, "42"), "echostr": echo}
     async with lent.http.get(f"{lent.url}/wechat/callback", params=query) as response:
+        # What somebody wanted to hear back is no page for a browser.
+        assert ("X-Content-Type-Options" in response.headers) is (response.status == 200)
         return response.status, await response.text()
 
 

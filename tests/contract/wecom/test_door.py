@@ -46,6 +46,9 @@ class Line:
         async with self.house.http.get(
             f"{self.house.url}/wecom/callback", params=query
         ) as response:
+            # What somebody wanted to hear back is no page for a browser.
+            echoes = response.status == 200
+            assert (response.headers.get("X-Content-Type-Options") == "nosniff") is echoes
             return response.status, await response.text()
 
     @property
