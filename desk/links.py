@@ -8,7 +8,7 @@ from desk.paging import page, told
 from desk.services import SERVICES, DeskServices
 from desk.shapes import Json
 from desk.visibility import why_unsent
-from desk.way_back import names_in_copy
+from desk.way_back import cc_json, names_in_copy
 from models.errors import NotFound
 from models.store.tickets.handling import Ticket
 from models.store.tickets.merging import Part
@@ -67,4 +67,5 @@ async def _part_json(
             find=services.spans,
             in_copy=names_in_copy(way.cc),
         ),
+        "cc": cc_json(way) if elsewhere else [],
     }

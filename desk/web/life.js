@@ -2,7 +2,7 @@
 import { ask, countdown, cut, h, moment, notice, say, t } from "./dom.js";
 import { call, newId, Refused } from "./door.js";
 import { channelName, title } from "./queue.js";
-import { readUpTo } from "./reply.js";
+import { makeCc, readUpTo } from "./reply.js";
 
 const unfolded = new Set(); // ids of merged tickets whose messages are shown
 const OPEN = ["new", "waiting", "active", "pending", "snoozed", "helping"]; // what a ticket is merged into
@@ -116,6 +116,22 @@ function other(desk, bound) {
     `${bound.number} · ${say(desk.state.names.states[bound.state])}`);
 }
 
+/** Through whose hands a message goes: who else has it, and what to think of who sent it. */
+export function hands(message) {
+  const names = (known) => known.join(t("also.and"));
+  const flags = [
+    message.quarantined && t(message.in_copy ? "in.copy" : "quarantined"),
+    message.trust === "failed" && t("trust.failed"),
+    message.encrypted && t("encrypted"),
+    message.answers_elsewhere && t("answers.elsewhere", { address: message.answers_elsewhere }),
+  ].filter(Boolean);
+  return [
+    message.also_to.length > 0 && h("p.small", null, t("also.to", { names: names(message.also_to) })),
+    message.cc.length > 0 && h("p.small", null, t("cc.to", { names: names(message.cc) })),
+    flags.map((flag) => h("p.flag", { role: "note" }, flag)),
+  ];
+}
+
 function partBox(desk, ticket, part, actions) {
   const answer = actions.includes("reply") && part.elsewhere && h("button.link", { type: "button", onclick: () => reply(desk, ticket, part) }, t("links.reply"));
   const undo = h("button.link", { type: "button", onclick: () => desk.act(() => call("POST", `/tickets/${part.id}/unmerge`)) }, t("do.unmerge"));
@@ -124,6 +140,7 @@ function partBox(desk, ticket, part, actions) {
     h("summary", null, t("links.part"), ` ${part.number} · ${channelName(part.channel)}`),
     h("ol.part-log", null, part.messages.map((message) => h("li", null,
       h("p.small", null, h("strong", null, message.author || t(message.side === "us" ? "us" : "customer")), " ", moment(message.at)),
+      hands(message),
       h("div.bubble", null, message.withdrawn_at ? t("message.withdrawn") : message.text)))),
     h("div.tools", null, answer, undo));
 }
@@ -131,10 +148,12 @@ function partBox(desk, ticket, part, actions) {
 async function reply(desk, ticket, part) {
   const id = newId();
   const text = h("textarea", { name: "text", rows: "4", required: true, maxlength: "20000" });
+  const cc = makeCc({}); // of this part: its customer has put others in copy than that of the ticket
+  cc.show(part.cc);
   await ask({
     title: t("links.reply.title", { channel: channelName(part.channel) }),
-    fields: [h("label.field", null, t("reply.label"), text)], submit: t("reply.send"),
-    send: (said) => call("POST", `/tickets/${ticket.id}/reply`, { text: said.get("text"), client_id: id, part: part.id }),
+    fields: [h("label.field", null, t("reply.label"), text), cc.place], submit: t("reply.send"),
+    send: (said) => call("POST", `/tickets/${ticket.id}/reply`, { text: said.get("text"), client_id: id, part: part.id, cc: cc.chosen() }),
   });
   desk.refresh({ queue: true, ticket: true });
 }

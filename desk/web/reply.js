@@ -65,7 +65,7 @@ function makeFiles(ticketId, draft) {
 }
 
 /** Whom the customer put in copy, to be ticked: nobody is written to whom nobody has chosen. */
-function makeCc(draft) {
+export function makeCc(draft) {
   let offered = [];
   const place = h("fieldset.cc", { hidden: true });
   const isChosen = (one) => draft.cc?.includes(one.number) ?? one.chosen;

@@ -1,6 +1,6 @@
 // The conversation: what both sides said, what became of our answers, and what one does with it.
 import { ask, cut, h, keyed, moment, notice, once, say, show, sizeText, span, t } from "./dom.js";
-import { LIFE, offerText } from "./life.js";
+import { hands, LIFE, offerText } from "./life.js";
 import { call } from "./door.js";
 import { copied, hides, revealLink } from "./keys.js";
 import { channelName, dueOf, stateTag, title } from "./queue.js";
@@ -92,18 +92,10 @@ function bubble(desk, { ticket, erased_at: erased }, message) {
     message.earlier.length > 0 && t("kind.edit"),
     message.auto !== "none" && t(`auto.${message.auto}`),
   ].filter(Boolean);
-  const flags = [
-    message.quarantined && t(message.in_copy ? "in.copy" : "quarantined"),
-    message.trust === "failed" && t("trust.failed"),
-    message.encrypted && t("encrypted"),
-    message.answers_elsewhere && t("answers.elsewhere", { address: message.answers_elsewhere }),
-  ].filter(Boolean);
   return h(`li.message.${ours ? "ours" : "theirs"}${message.quarantined ? ".quarantined" : ""}${ours && message.kind !== "reply" ? ".automatic" : ""}`,
     { "data-message": message.id },
     h("div.byline", null, h("strong", null, author), tags.map((tag) => h("span.tag", null, tag)), moment(message.at)),
-    message.also_to.length > 0 && h("p.small", null, t("also.to", { names: message.also_to.join(t("also.and")) })),
-    message.cc.length > 0 && h("p.small", null, t("cc.to", { names: message.cc.join(t("also.and")) })),
-    flags.map((flag) => h("p.flag", { role: "note" }, flag)),
+    hands(message),
     erased !== null && !message.text
       ? h("div.bubble.withdrawn", null, t("message.erased"), " ", moment(erased))
       : message.withdrawn_at

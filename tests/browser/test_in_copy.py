@@ -58,6 +58,33 @@ async def test_nobody_gets_a_copy_until_ticked_and_the_choice_stands(
     assert (await house.store.tickets.get(ticket)).owner_id == me
 
 
+async def test_those_in_copy_of_a_merged_part_are_offered_with_its_answer(
+    page: Page, url: str, house: World
+) -> None:
+    me = await house.person("li")
+    kept = await house.ticket("k1", mail=True)
+    gone = await house.ticket("k2", mail=True, cc=(LI, BO), meta={"also_to": ["李四"]})
+    for ticket in (kept, gone):
+        await house.give(ticket, me)
+    await house.store.merging.merge(gone, kept, me)
+    await sign_in(page, url)
+    await page.locator(f'[data-ticket="{kept}"]').click()
+    await expect(page.get_by_role("group", name="同时抄送")).to_be_hidden()
+    await page.locator("details.part > summary").click()
+    await page.get_by_role("button", name="在那边的会话里答复").click()
+    dialog = page.get_by_role("dialog")
+    li = dialog.get_by_role("group", name="同时抄送").get_by_label("李四")
+    await expect(li).not_to_be_checked()
+    await li.check()
+    await dialog.get_by_role("textbox").fill("两件一起办")
+    await pictured(page, "in-copy.part")
+    await dialog.get_by_role("button", name="发送").click()
+    await expect(page.locator(".part-log")).to_contain_text("抄送 李四")
+    sending = await house.store.outbound.lease(10, 30.0)
+    assert sending is not None
+    assert [list(one.cc) for one in sending.messages] == [["li@firm.example"]]
+
+
 async def test_a_ticket_without_others_has_no_such_row(page: Page, url: str, house: World) -> None:
     me = await house.person("li")
     await house.give(await house.ticket("k1"), me)

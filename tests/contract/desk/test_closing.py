@@ -3,6 +3,7 @@
 import pytest
 
 from models.agent import Role
+from models.message import Recipient
 from models.tables import complaint
 from tests.contract.desk.conftest import Desk, Visit
 from tests.contract.desk.world import World
@@ -10,6 +11,7 @@ from tests.contract.store import makers
 from tests.fakes import FakeClock
 
 CALM = makers.labels(type="咨询")
+LI = Recipient(address="li@firm.example", name="李四")
 
 
 async def mine(house: World, visit: Visit) -> tuple[str, Desk, str]:
@@ -119,6 +121,29 @@ async def test_two_become_one_and_two_again(house: World, visit: Visit, clock: F
     unmerged = await desk.post(f"/tickets/{other}/unmerge")
     assert unmerged.json["ticket"]["state"] == "waiting"
     assert (await view(desk, ticket))["links"]["parts"] == []
+
+
+async def test_those_in_copy_of_a_part_get_its_answer_where_chosen(
+    house: World, visit: Visit
+) -> None:
+    """By their numbers in its own conversation, which mean others in that of the ticket."""
+    me, desk = await house.person("li"), await visit("li")
+    ticket = await house.ticket("k1", labels=CALM, mail=True)
+    other = await house.ticket("k2", labels=CALM, mail=True, cc=(LI,))
+    await house.give(ticket, me)
+    number = (await house.store.tickets.get(ticket)).number
+    await desk.post(f"/tickets/{other}/merge", {"into": number})
+    shown = await view(desk, ticket)
+    offered = {"number": 1, "name": "李四", "address": "l***@firm.example", "chosen": False}
+    assert shown["cc"] == []
+    assert [part["cc"] for part in shown["links"]["parts"]] == [[offered]]
+    body = {"text": "查到了", "client_id": "client-0001", "part": other, "cc": [1]}
+    assert (await desk.post(f"/tickets/{ticket}/reply", body)).status == 201
+    (part,) = (await view(desk, ticket))["links"]["parts"]
+    assert part["messages"][-1]["cc"] == ["李四"]
+    assert part["cc"] == [offered | {"chosen": True}]
+    wrong = {"text": "查到了", "client_id": "client-0002", "cc": [1]}
+    assert (await desk.post(f"/tickets/{ticket}/reply", wrong)).status == 409
 
 
 @pytest.mark.parametrize("into", ["nope", "theirs"])
