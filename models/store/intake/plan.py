@@ -15,7 +15,6 @@ from models.store.dialogue.people import Known
 from models.store.dialogue.revisions import (
     SHOWN,
     Batch,
-    any_of,
     name_of,
     noted,
     revise,
@@ -31,6 +30,7 @@ from models.store.intake.reopening import (
     REOPENED,
     beside_open_ones,
     bring_back,
+    locked_talks,
     next_word,
     reopened,
 )
@@ -95,11 +95,7 @@ class Plan:
             for i in reversed(fresh)
         }
         await self._tx.insert(conversation, [rows[slot] for slot in sorted(rows)], new_only=True)
-        c = conversation.c
-        wanted = any_of(conversation, c.key, rows)
-        # Locked in one order everywhere, so that two batches cannot wait for each other.
-        query = select(conversation).where(wanted).order_by(c.id).with_for_update(key_share=True)
-        for talk in dicts(await self._tx.conn.execute(query)):
+        for talk in await locked_talks(self._tx, rows):
             self._conversations[talk["channel"], talk["account"], talk["key"]] = talk
         ids = [row["id"] for row in self._conversations.values()]
         # Locked, because what is read here is written back: nobody may claim or end it meanwhile.

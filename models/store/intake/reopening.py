@@ -1,15 +1,17 @@
 """Which of a conversation's tickets gets its next word, and what that word brings back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, union_all
 
 from models.errors import Conflict
-from models.store.ground.database import Fields, Tx
+from models.store.dialogue.incoming import Slot
+from models.store.dialogue.revisions import any_of
+from models.store.ground.database import Fields, Tx, dicts
 from models.store.ground.locks import lock
 from models.store.tickets.ownership import load, start_assignment, tell
-from models.tables import agent, ticket
+from models.tables import agent, conversation, ticket
 from models.ticket import OPEN_STATES, TicketState
 
 REOPENED = frozenset({TicketState.RESOLVED, TicketState.RETURNED})
@@ -36,6 +38,29 @@ def reopened(case: Fields) -> dict[str, Any]:
         "excluded": [],
         "resolved_at": None,
     }
+
+
+async def locked_talks(tx: Tx, slots: Collection[Slot]) -> list[dict[str, Any]]:
+    """The conversations in these slots, locked, and those of what their tickets were merged into.
+
+    A word in the one may bring back a ticket of the other: nobody else opens one there meanwhile.
+    """
+    c = conversation.c
+    here = any_of(conversation, c.key, slots)
+    query = select(conversation).where(here)
+    if tx.dialect != "sqlite":  # there, the transaction itself keeps others out
+        gone, kept = ticket.alias("gone"), ticket.alias("kept")
+        theirs = (
+            select(kept.c.conversation_id)
+            .join(gone, gone.c.merged_into == kept.c.id)
+            .join(conversation, c.id == gone.c.conversation_id)
+            .where(here)
+        )
+        both = union_all(select(c.id).where(here), theirs)
+        query = select(conversation).where(c.id.in_(both))
+    # Locked in one order everywhere, so that two batches cannot wait for each other.
+    rows = dicts(await tx.conn.execute(query.order_by(c.id).with_for_update(key_share=True)))
+    return [row for row in rows if (row["channel"], row["account"], row["key"]) in slots]
 
 
 async def beside_open_ones(tx: Tx, survivors: Sequence[Fields]) -> set[str]:

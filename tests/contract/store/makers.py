@@ -1,6 +1,6 @@
 """Short ways to the states that the store tests start from."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,6 +19,7 @@ from models.store.routing.unlabelled import Unlabelled
 from models.store.tickets.waiting import Rekey
 from models.ticket import Label, Labels, TicketState
 from router.sla import Calendar
+from tests.fakes import FakeClock
 
 ALWAYS = Calendar.of("UTC", {day: ["00:00-24:00"] for day in (
     "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")})  # fmt: skip
@@ -64,14 +65,23 @@ async def leased(store: Store, lane: Lane = Lane.LIVE) -> Leased:
 
 async def thread(store: Store, e: Envelope, **options: Any) -> None:
     """One envelope through the front half of the pipeline."""
+    await (await threading(store, e, **options))()
+
+
+async def threading(store: Store, e: Envelope, **options: Any) -> Callable[[], Awaitable[None]]:
+    """As ``thread``, up to its last transaction: that is what is returned."""
     told = ("hollow", "pressing", "trouble", "private", "overheard")
     extra = {n: options.pop(n) for n in told if n in options}
     position_of = options.pop("position_of", None)
     await store.envelopes.accept([e])
     lease = await leased(store, e.lane)
     item = Incoming(e.id, inbound(e, **options), e.lane, **extra)
-    async with store.db.write() as tx:
-        await store.threads.thread(tx, lease.token, [e.id], [item], position_of)
+
+    async def last() -> None:
+        async with store.db.write() as tx:
+            await store.threads.thread(tx, lease.token, [e.id], [item], position_of)
+
+    return last
 
 
 def labels(**facets: str) -> Labels:
@@ -171,6 +181,20 @@ async def tried(store: Store, answer: str, result: SendResult) -> None:
     assert sending is not None
     assert [message.id for message in sending.messages] == [answer]
     assert await store.outbound.finish(sending.token, answer, result)
+
+
+async def merged_beside_an_older_one(store: Store, clock: FakeClock) -> tuple[str, str, str]:
+    """Two resolved tickets of talk-k2, into the newer of which talk-k1's was merged.
+
+    (the older one, the newer one, who resolved them)
+    """
+    older, person = await owned(store, "k2")
+    await store.tickets.move(older, person, TicketState.RESOLVED)
+    clock.pass_(8 * 86400.0)
+    newer = await waiting(store, "k3", conversation_key="talk-k2")
+    await store.merging.merge(await waiting(store, "k1"), newer, person)
+    await store.ending.settle(newer, person)
+    return older, newer, person
 
 
 async def passed_on(store: Store, ticket_id: str, giver: str, taker: str, note: str = "") -> None:

@@ -83,6 +83,21 @@ async def test_what_is_said_while_its_ticket_is_merged_goes_to_the_survivor(
     assert (await store.conversations.log(talk))[-1].ticket_id == kept
 
 
+async def test_the_word_in_a_merged_talk_goes_on_from_what_may_not_come_back(
+    store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older, newer, person = await makers.merged_beside_an_older_one(store, clock)
+    word = envelope("again", now=clock())
+    said = await makers.threading(store, word, conversation_key="talk-k1")
+    one, other = await meeting(
+        store, monkeypatch, lambda: store.ending.reopen(older, person, "还没好"), said
+    )
+    assert (one, other) == (None, None)
+    assert (await store.tickets.get(newer)).state == TicketState.RESOLVED
+    (new,) = [t for t in await store.tickets.page() if t.predecessor_id == newer]
+    assert new.state == TicketState.NEW
+
+
 async def test_no_answer_goes_into_what_is_parted_just_now(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

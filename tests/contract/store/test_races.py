@@ -13,7 +13,15 @@ from models.store import Store
 from models.store.dialogue.transcripts import Mailbox
 from models.store.intake import plan as plan_module
 from models.ticket import TicketState
-from tests.contract.store.makers import agent, decision, envelope, owned, thread, waiting
+from tests.contract.store.makers import (
+    agent,
+    decision,
+    envelope,
+    merged_beside_an_older_one,
+    owned,
+    thread,
+    waiting,
+)
 from tests.contract.store.meeting import meeting
 from tests.fakes import FakeClock
 
@@ -117,6 +125,24 @@ async def test_a_pardon_and_a_new_message_open_one_ticket(
     open_tickets = [t for t in await store.tickets.page() if t.state != TicketState.INVALID]
     assert len(open_tickets) == 1
     assert len(pardon) == 1
+
+
+async def test_a_supervisor_and_the_word_in_a_merged_talk_bring_back_one_ticket(
+    store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older, newer, person = await merged_beside_an_older_one(store, clock)
+    refused: list[object] = []
+
+    async def reopen() -> None:
+        try:
+            await store.ending.reopen(older, person, "还没好")
+        except Conflict as error:
+            refused.append(error)
+
+    await while_threading(store, monkeypatch, reopen)
+    states = [(await store.tickets.get(id_)).state for id_ in (older, newer)]
+    assert states == [TicketState.RESOLVED, TicketState.WAITING]
+    assert len(refused) == 1
 
 
 async def test_a_file_that_is_stored_while_its_message_is_edited_stays_stored(
