@@ -57,6 +57,19 @@ async def migrate(db: Database) -> str:
     return head()
 
 
+async def behind(db: Database) -> bool:
+    """Whether an older program made this database, so that ``migrate`` will change it.
+
+    Raises:
+        Permanent: it is of a newer program.
+        Temporary: it is out of reach.
+    """
+    async with db.read() as conn:
+        current = await conn.run_sync(_current)
+    _refuse_newer(current)
+    return current not in {None, head()}
+
+
 async def check(db: Database) -> None:
     """Makes sure that the schema is the one this code needs.
 

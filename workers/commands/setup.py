@@ -15,7 +15,7 @@ from config.settings import Settings, load_rules, load_taxonomy
 from desk.passwords import hash_password
 from models.agent import Role, initial_password
 from models.errors import Conflict, Temporary
-from models.migrations import check, migrate
+from models.migrations import behind, check, migrate
 from models.routing import TRIAGE
 from models.store import Store
 from models.store.ground.sealing import check_key
@@ -85,6 +85,7 @@ async def prepare(
     """
     store = make_store(settings, new=True)
     try:
+        await _tell_who_lives(store, say)
         await migrate(store.db)
         await check_key(store.db, store.vault)
         await first_rules(settings, store)
@@ -93,6 +94,24 @@ async def prepare(
         return await first_people(store)
     finally:
         await store.close()
+
+
+async def _tell_who_lives(store: Store, say: Callable[[str], None]) -> None:
+    """Before the schema changes: whoever lives is of the program before, and stays so.
+
+    They are told of, not waited for: who restarts one host after the other has some all the time.
+    """
+    living: list[str] = []
+    if await behind(store.db):
+        with contextlib.suppress(Temporary):  # it is from before processes said that they live
+            living = await store.processes.living()
+    if living:
+        named = "；".join(living)
+        say(
+            f"这些进程还在跑升级前的程序，升级后要重启：{named}。"
+            " / These still run the program of before the upgrade; restart them afterwards: "
+            f"{'; '.join(living)}."
+        )
 
 
 async def first_rules(settings: Settings, store: Store) -> None:

@@ -92,6 +92,18 @@ class Processes:
             for row in rows
         ]  # fmt: skip
 
+    async def living(self) -> list[str]:
+        """Who lives, in words; also where an older program made the table.
+
+        Raises:
+            Temporary: the database is out of reach, or has no such table yet.
+        """
+        p = process.c
+        query = select(p.role, p.host, p.pid, p.version).order_by(p.role, p.host, p.pid)
+        now = await self._db.now()
+        rows = await self._db.rows(query.where(p.seen_at >= now - SILENT_SECONDS))
+        return ["{role} {host} pid {pid} ({version})".format(**row) for row in rows]
+
     async def forget(self) -> None:
         """Takes those off the list that went without a word long ago."""
         async with self._db.write() as tx:

@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from classifier import bundles, train
 from classifier.train import TrainingRefused
 from config.settings import Settings, load, load_taxonomy
 from models.errors import Permanent
+from models.migrations import head
 from models.routing import TRIAGE
 from models.store import Store
 from models.store.ground.sealing import check_key
+from models.tables import process
 from tests.contract.classifier.packing import packed_as_before
+from tests.contract.store.upgrading import schema_at
 from tests.contract.workers.small_bundle import TAXONOMY, small_bundle
 from tests.databases import migrated_sqlite
 from workers.assembly.wiring import make_store
@@ -234,6 +238,28 @@ async def test_a_start_with_another_key_changes_nothing_but_the_schema(tmp_path:
     store = make_store(settings)
     assert await store.agents.all() == []
     await store.close()
+
+
+@pytest.mark.parametrize(("revision", "told"), [("0022", 0), ("0033", 1), (None, 0)])
+async def test_an_upgrade_tells_who_still_runs_the_program_of_before(
+    tmp_path: Path, trained: list[Path], revision: str | None, told: int
+) -> None:
+    """From before 0023 nobody says that they live; today's schema is not upgraded."""
+    settings = load(environ={"SHOULI_DATA_DIR": str(tmp_path)}, folder=tmp_path)
+    store = make_store(settings, new=True)
+    await schema_at(store.db, revision or head())
+    if revision != "0022":
+        async with store.db.write() as tx:
+            row = {"role": "work", "version": "0.0.9", "started_at": tx.now}
+            for pid, silent in ((7, 1.0), (8, 31.0)):
+                seen = {"id": str(pid), "host": "shop", "pid": pid, "seen_at": tx.now - silent}
+                await tx.conn.execute(insert(process).values(**row, **seen))
+    await store.close()
+    said: list[str] = []
+    await prepare(settings, said.append)
+    found = [words for words in said if "0.0.9" in words]
+    assert len(found) == told
+    assert all("work shop pid 7 (0.0.9)" in words and "pid 8" not in words for words in found)
 
 
 async def test_a_data_folder_that_cannot_be_used_is_told_with_its_name(tmp_path: Path) -> None:
