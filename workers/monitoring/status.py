@@ -102,6 +102,13 @@ async def standing(settings: Settings, store: Store) -> Standing:
     )
 
 
+_WHY_ANSWERS_WAIT = (
+    "，原因见 shouli check 和 shouli deliveries list --state queued",
+    "; shouli check and shouli deliveries list --state queued tell why",
+)
+"""The list has the word of whoever refused; what was never tried has none, and check knows."""
+
+
 def problems(found: Standing) -> list[str]:
     """What somebody has to see to, each a sentence in Chinese and English; none: all is well."""
     troubles = [
@@ -128,8 +135,9 @@ def _problems(found: Standing) -> Iterator[tuple[str, str]]:
     for kind, oldest in waiting.items():
         if oldest > LIMITS[kind]:
             zh, en = NAMES[kind]
-            look = "：shouli deliveries list --state queued" if kind == "answers" else ""
-            yield f"{zh}已等了 {span(oldest)}{look}", f"{en} have waited for {span(oldest)}"
+            why = _WHY_ANSWERS_WAIT if kind == "answers" else ("", "")
+            waited = span(oldest)
+            yield f"{zh}已等了 {waited}{why[0]}", f"{en} have waited for {waited}{why[1]}"
     yield from _for_people(found)
     versions = sorted({process.version for process in found.processes if process.alive})
     if len(versions) > 1:
