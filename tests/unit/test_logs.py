@@ -155,6 +155,18 @@ def test_a_line_on_a_terminal_is_short_and_says_where_only_when_something_is_wro
     assert "[workers.processes.supervisor]" in died
 
 
+def test_what_a_stranger_says_does_not_drive_the_terminal_of_who_reads(
+    stream: io.StringIO,
+) -> None:
+    configure("info", "console", "intake", stream)
+    said = "x\x1b]0;title\x07\x9b2J\r"
+    structlog.get_logger("own").warning(said, reason=said, more=[said])
+    logging.getLogger("theirs").warning("refused: %s", said)
+    told = stream.getvalue()
+    assert "\\x1b]0;title\\x07" in told
+    assert all(sign == "\n" or sign.isprintable() for sign in told)
+
+
 def test_below_the_level_nothing_is_written(stream: io.StringIO) -> None:
     configure("error", "json", "run", stream)
     structlog.get_logger().warning("quiet")

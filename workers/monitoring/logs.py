@@ -43,6 +43,15 @@ _MASKS = (
     (re.compile(r"input_value=.*?(?=, input_type=|$)", re.DOTALL), "input_value=***"),
 )
 
+_CONTROLS = {
+    code: f"\\x{code:02x}"
+    for code in (*range(0x20), *range(0x7F, 0xA0))
+    if chr(code) not in "\n\t"
+}
+"""What would colour, clear or rename the terminal of whoever reads what a stranger's program said
+of itself.
+"""
+
 _SPARING_SECONDS = 60.0
 
 REPEATED = (
@@ -99,7 +108,7 @@ def drop_private(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return masked_text(value)
+        return masked_text(value).translate(_CONTROLS)
     if isinstance(value, Mapping):
         return {key: _clean(inner) for key, inner in value.items() if key not in PRIVATE_KEYS}
     if isinstance(value, list | tuple):
