@@ -6,10 +6,8 @@ import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import asyncpg
-from sqlalchemy import event
 
 from config.settings import load
 from models.migrations import migrate
@@ -121,17 +119,6 @@ class PostgresCopies:
         except asyncpg.PostgresError:  # it may let nobody in any more
             return False
         return True
-
-
-def leave_disk_behind(db: Database) -> None:
-    """Commits wait for no disk: for tests of what is done at once, not of what a fall leaves."""
-    quick = "PRAGMA synchronous=OFF" if db.dialect == "sqlite" else "SET synchronous_commit=off"
-
-    @event.listens_for(db._writer.sync_engine, "connect")
-    def _hurry(connection: Any, _record: Any) -> None:
-        cursor = connection.cursor()
-        cursor.execute(quick)
-        cursor.close()
 
 
 def _migrate(url: str) -> None:

