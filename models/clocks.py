@@ -113,6 +113,8 @@ class Run:
     stopped_at: float | None = None
     outcome: str | None = None
     """“met”, “missed”; “ended”: the ticket ended without it; “void”: the ticket was invalid."""
+    lapsed: bool = False
+    """The ticket ended without it, in time (“ended”) or late (“missed”)."""
     agent_id: str | None = None
     changed: bool = False
     """Not as it was read."""

@@ -209,7 +209,8 @@ class Timekeeper:
         if case.open(*ANSWERS):
             return
         last = next((run for run in reversed(case.runs) if run.kind in ANSWERS), None)
-        if last is not None and last.outcome == "ended":
+        # By its outcome what stopped before there was a word for the late ones.
+        if last is not None and (last.lapsed or last.outcome == "ended"):
             self._start(case, last.kind, at)
 
     def _judge_average(self, case: Case, run: Run, at: float) -> None:
@@ -228,6 +229,7 @@ class Timekeeper:
         run.since, run.stopped_at, run.agent_id = None, max(at, run.started_at), agent_id
         missed = run.breached_at is not None and outcome != "void"
         run.outcome = "missed" if missed else outcome or "met"
+        run.lapsed = outcome == "ended"
         run.changed = True
         case.marks.append(Mark("stopped", run.stopped_at, run, run.elapsed))
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, Double, ForeignKey, Index, String, Table, text
 
-from models.tables.columns import Line, identifier, metadata, number, where
+from models.tables.columns import Line, flag, identifier, metadata, number, where
 
 clock = Table(
     "clock",
@@ -31,6 +31,7 @@ clock = Table(
     Column("due_at", Double, comment="When it is past its target; null: it does not run."),
     Column("stopped_at", Double),
     Column("outcome", String(8), comment="met, missed, ended, void"),
+    flag("lapsed"),  # the ticket ended before what it waits for came, in time or late
     identifier("agent_id"),
     Index("ix_clock_ticket", "ticket_id"),
     Index("ix_clock_started", "started_at"),

@@ -302,6 +302,13 @@ def test_the_routers_deadline_is_no_other_clocks() -> None:
           "60 stopped next_answer 10 met"]),
         (("0 placed", "10 told li", "20 resolved li", "50 waiting", "500 passed"),
          ["10 stopped first_answer 10 met"]),
+        # So is what was late already, and never came; not what came late.
+        (("0 placed", "120 resolved li", "150 waiting", "170 told li"),
+         ["80 warned first_answer 80", "100 breached first_answer 100",
+          "120 stopped first_answer 120 missed", "170 stopped first_answer 20 met"]),
+        (("0 placed", "120 told li", "130 resolved li", "150 waiting", "500 passed"),
+         ["80 warned first_answer 80", "100 breached first_answer 100",
+          "120 stopped first_answer 120 missed"]),
         # Without labels yet: the clocks will begin with the arrival.
         (("20 asked", "30 placed", "40 told li"), ["40 stopped first_answer 40 met"]),
     ],

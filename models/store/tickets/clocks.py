@@ -37,7 +37,7 @@ _FACTS = tuple(Facts.__dataclass_fields__)
 
 _RUNNING = (
     "target", "hours", "since", "elapsed", "turns", "level", "asked_at", "warned_at",
-    "breached_at", "due_at", "stopped_at", "outcome", "agent_id",
+    "breached_at", "due_at", "stopped_at", "outcome", "lapsed", "agent_id",
 )  # fmt: skip
 
 _MUTABLE = ("account", "tier", "domain", "type", "urgency", *_RUNNING)
@@ -316,6 +316,7 @@ def _row(run: Run) -> dict[str, Any]:
         "due_at": run.due_at,
         "stopped_at": run.stopped_at,
         "outcome": run.outcome,
+        "lapsed": run.lapsed,
         "agent_id": run.agent_id,
     }
 

@@ -18,9 +18,10 @@ from models.search_terms import question
 from models.store import Store
 from models.store.ground.database import Database, Tx
 from models.store.tickets.search_index import INDEXING
+from models.tables import clock as clock_table
 from models.tables import conversation, customer, envelope, event, identity, message
 from models.ticket import TicketState
-from tests.contract.store.makers import follow, owned, waiting
+from tests.contract.store.makers import follow, in_hands, owned, waiting
 from tests.contract.store.upgrading import FIRST, schema_at
 from tests.fakes import FakeClock
 from workers.assembly.automation import make_followers
@@ -215,3 +216,35 @@ async def test_what_was_found_by_words_as_they_stood_is_read_anew(store: Store) 
 def _whole_words(connection: Connection) -> None:
     with Operations.context(MigrationContext.configure(connection)):
         import_module("models.migrations.versions.0033_words_are_found_in_any_form").upgrade()
+
+
+def _before_late_answers_were_told_from_none(connection: Connection) -> None:
+    connection.exec_driver_sql("ALTER TABLE clock DROP COLUMN lapsed")
+    with Operations.context(MigrationContext.configure(connection)):
+        import_module("models.migrations.versions.0039_answers_that_never_came").upgrade()
+
+
+async def test_answers_of_before_that_never_came_are_told_from_late_ones(
+    store: Store, clock: FakeClock
+) -> None:
+    never, person = await owned(store)
+    late = await in_hands(store, await waiting(store, "k2"), "wang")
+    (other,) = [t.id for t in await store.tickets.of_owner(late)]
+    clock.pass_(600)
+    await store.tickets.move(never, person, TicketState.RESOLVED)
+    await store.tickets.reply(other, late, "您好", "c1", TicketState.ACTIVE)
+    facts = dict.fromkeys(("channel", "account", "lane", "tier", "domain", "type", "urgency"), "")
+    run = facts | {"hours": "natural", "target": 300.0, "started_at": clock() - 600}
+    stopped = {"stopped_at": clock(), "breached_at": clock() - 300, "outcome": "missed"}
+    ids = {"never": never, "late": other}
+    async with store.db.write() as tx:
+        await tx.insert(clock_table, [
+            run | stopped | {"id": name, "ticket_id": ticket_id, "kind": "first_answer"}
+            for name, ticket_id in ids.items()
+        ])  # fmt: skip
+    clock.pass_(60)
+    await store.tickets.move(other, late, TicketState.RESOLVED)
+    async with store.db.write() as tx:
+        await tx.conn.run_sync(_before_late_answers_were_told_from_none)
+    found = {name: (await store.clocks.of(ticket_id))[0].lapsed for name, ticket_id in ids.items()}
+    assert found == {"never": True, "late": False}

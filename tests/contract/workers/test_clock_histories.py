@@ -151,6 +151,7 @@ class Counter:
     stopped: float | None = None
     outcome: str | None = None
     level: int = 0
+    answered: bool = False
 
 
 @dataclass
@@ -233,6 +234,7 @@ class NoteBook:
     def on_answered(self, at: float, _: str) -> None:
         for counter in self.live(K.ACKNOWLEDGEMENT, K.FIRST_ANSWER, K.NEXT_ANSWER):
             self.stop(counter, at)
+            counter.answered = True
         for counter in self.live(K.AVERAGE_ANSWER):
             counter.turns += counter.ticking
             counter.ticking = False
@@ -253,7 +255,7 @@ class NoteBook:
     def owe_again(self, at: float) -> None:
         """What ended without an answer is waited for again, as the ticket is open again."""
         answers = [c for c in self.counters if c.kind in {K.FIRST_ANSWER, K.NEXT_ANSWER}]
-        if answers[-1].outcome == "ended":
+        if answers[-1].stopped is not None and not answers[-1].answered:
             self.begin(answers[-1].kind, at)
 
     def end(self, counter: Counter, at: float) -> None:

@@ -381,3 +381,26 @@ async def test_reopened_it_has_to_be_solved_again(house: House, clock: FakeClock
     assert (first.outcome, second.outcome, second.started_at) == ("met", None, clock.now)
     (answer,) = await house.runs(ticket_id, K.NEXT_ANSWER)
     assert answer.started_at == clock.now
+
+
+async def test_what_was_late_and_never_answered_is_owed_again(
+    house: House, clock: FakeClock
+) -> None:
+    ticket_id, agent_id = await owned(house.store, target=TARGET)
+    clock.pass_(3 * HOUR)
+    await house.store.tickets.move(ticket_id, agent_id, TicketState.RESOLVED)
+    await house.tick()
+    clock.pass_(60.0)
+    await house.store.ending.reopen(ticket_id, agent_id, "还没答复")
+    await house.tick()
+    first, again = await house.runs(ticket_id, K.FIRST_ANSWER)
+    assert (first.outcome, first.lapsed) == ("missed", True)
+    assert (again.started_at, again.stopped_at) == (clock.now, None)
+    # Answered late, it is settled.
+    clock.pass_(3 * HOUR)
+    await house.store.tickets.take(ticket_id, agent_id)
+    await house.answer(ticket_id, agent_id, "resolved")
+    await house.tick()
+    await house.store.ending.reopen(ticket_id, agent_id, "还没好")
+    await house.tick()
+    assert [r.lapsed for r in await house.runs(ticket_id, K.FIRST_ANSWER)] == [True, False]
