@@ -154,11 +154,13 @@ async def _identities(conn: AsyncConnection, asker: Question) -> Sequence[str]:
 
 
 async def _read(tx: Tx, which: ColumnElement[bool], limit: int) -> list[Standing]:
-    t = ticket.c
+    t, on = ticket.c, ticket.alias("goes_on")
+    # Of one that was merged, how its survivor stands: under the number that the customer knows.
     query = (
-        select(t.id, t.number, t.lang, t.state, agent.c.alias, t.clock_at, t.target)
-        .add_columns(t.first_answer_at, t.wake_at, t.resolved_at)
-        .outerjoin(agent, agent.c.id == t.owner_id)
+        select(t.id, t.number, t.lang, on.c.state, agent.c.alias, on.c.clock_at, on.c.target)
+        .add_columns(on.c.first_answer_at, on.c.wake_at, on.c.resolved_at)
+        .join(on, on.c.id == func.coalesce(t.merged_into, t.id))
+        .outerjoin(agent, agent.c.id == on.c.owner_id)
         .where(which)
         .order_by(t.created_at.desc(), t.id.desc())
         .limit(limit)

@@ -57,6 +57,24 @@ async def test_the_owner_is_told_the_true_state(system: System, clock: FakeClock
     assert (await one(system.store)).state == TicketState.RESOLVED
 
 
+async def test_what_was_merged_stands_as_the_ticket_in_which_it_goes_on(
+    system: System, clock: FakeClock
+) -> None:
+    await system.bring(envelope("a", says("包裹三天没动")))
+    kept = await one(system.store)
+    person = await agent(system.store)
+    await system.dispatcher.run()
+    await system.bring(envelope("b", says("还是那个包裹", talk="other")))
+    (gone,) = [t for t in await system.store.tickets.page() if t.id != kept.id]
+    await system.store.merging.merge(gone.id, kept.id, person)
+    await system.bring(envelope("c", says(gone.number, talk="other")))
+    await system.store.tickets.move(kept.id, person, TicketState.RESOLVED)
+    await system.bring(envelope("d", says(gone.number, talk="other")))
+    active, resolved = await told(system.store)
+    assert active == f"工单{gone.number}：坐席正在处理。"
+    assert resolved.startswith(f"工单{gone.number}：已于今天")
+
+
 async def test_a_ticket_that_is_late_is_said_to_be_late(system: System, clock: FakeClock) -> None:
     await system.bring(envelope("a", says("包裹三天没动")))
     clock.pass_(301)
