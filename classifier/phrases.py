@@ -73,10 +73,10 @@ class Phrases:
                 return begins
             alone = (at for at, first in enumerate(normal) if first in self._single)
             return sorted({*begins, *alone})
-        codes = code_points(normal)
-        may = self._sieve[_marks(normal)]
+        codes = code_points(f"{normal}\0")
+        may = self._sieve.take(_mark(codes[:-1], codes[1:]))
         if self._single:
-            may |= self._sieve[_mark(codes, np.uint32(0))]
+            may |= self._sieve.take(_mark(codes[:-1], np.uint32(0)))
         return np.flatnonzero(may).tolist()
 
     def _at(self, first: str, pair: str) -> Sequence[str]:
