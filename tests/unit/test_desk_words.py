@@ -125,8 +125,18 @@ def test_the_page_makes_no_markup_from_text() -> None:
 
 
 def test_the_page_asks_nobody_else() -> None:
-    everything = sources() + "".join(
-        (WEB / name).read_text(encoding="utf-8") for name in ("index.html", "desk.css")
-    )
+    others = (WEB / "index.html", *WEB.glob("*.css"))
+    everything = sources() + "".join(path.read_text(encoding="utf-8") for path in others)
     everything = everything.replace("http://www.w3.org/2000/svg", "")  # a name, not an address
     assert not re.findall(r"https?://[^\s\"'`]+", everything)
+
+
+def test_the_page_loads_every_style_sheet_once() -> None:
+    """In this order: what holds on narrow pages stands behind what it changes."""
+    page = (WEB / "index.html").read_text(encoding="utf-8")
+    loaded = re.findall(r'rel="stylesheet" href="/desk/([^"]+)"', page)
+    assert sorted(loaded) == sorted(path.name for path in WEB.glob("*.css"))
+    assert (loaded[0], loaded.index("narrow.css") > loaded.index("dialogs.css")) == (
+        "frame.css",
+        True,
+    )
