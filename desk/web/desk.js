@@ -141,7 +141,8 @@ export class Desk {
       this.talk = h("section.talk.nothing", { id: "talk", tabindex: "-1" }, h("p", null, t("empty.talk")));
       this.facts = null;
     }
-    this.rooms.replaceChildren(...[this.queuePane, this.talk, this.facts].filter(Boolean));
+    const heading = !this.state.openId && h("h1.unseen", null, t("empty.heading"));
+    this.rooms.replaceChildren(...[heading, this.queuePane, this.talk, this.facts].filter(Boolean));
     this.draw();
   }
 
@@ -427,7 +428,7 @@ export class Desk {
 
   complain(error) {
     if (error.status === 401) this.signedOut();
-    else if (error.code === "second_factor_due") location.reload(); // their role has changed, or the house asks for it now
+    else if (error.code === "second_factor_due" || error.code === "password_due") location.reload(); // their role has changed, or the house asks for it now
     else if (error.status === 404 && error.code === "not_found" && this.state.openId) this.close(error);
     else notice(error.message, "bad");
     if (error.status === undefined) throw error;

@@ -17,6 +17,7 @@ export const WORDS = {
   "list.more": ["显示更早的", "Show earlier ones"],
   "list.away": ["连不上服务器，列表暂时读不到；恢复后会自动显示。", "The server cannot be reached: the list comes as soon as it can."],
   "empty.all": ["没有工单。", "No tickets."],
+  "empty.heading": ["工单", "Tickets"],
   "empty.talk": ["选一张工单，或等待新工单。", "Choose a ticket, or wait for one."],
   "number": ["工单号 {number}", "Ticket {number}"],
   "draft": ["草稿", "Draft"],

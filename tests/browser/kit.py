@@ -1,6 +1,7 @@
 """What tests of several pages do: sign in, write as a visitor, take a picture."""
 
 import os
+from itertools import pairwise
 from typing import Any
 
 from playwright.async_api import Page, expect
@@ -84,3 +85,25 @@ _PALER_THAN = """
 
 async def nothing_pale(page: Page) -> None:
     assert await page.evaluate(_PALER_THAN, LEAST) == []
+
+
+_HEADINGS = """
+(room) => [...room.querySelectorAll("h1, h2, h3, h4, h5, h6")]
+  .filter((each) => each.checkVisibility()).map((each) => Number(each.tagName[1]))
+"""
+
+
+async def well_headed(page: Page) -> None:
+    """One heading of the first level on the page, and none that skips a level (WCAG 1.3.1).
+
+    A dialog begins with the second.
+    """
+    levels = await page.locator("main").evaluate(_HEADINGS)
+    assert levels.count(1) == 1, levels
+    assert levels[0] == 1, levels
+    for dialog in await page.get_by_role("dialog").all():
+        inside = await dialog.evaluate(_HEADINGS)
+        assert inside[0] == 2, inside
+        levels += inside
+    for above, below in pairwise(levels):
+        assert below <= above + 1, levels

@@ -1,6 +1,7 @@
 """What pictures of every screen showed: legible in light and dark, named, and kept in place."""
 
 import hashlib
+import re
 
 import pytest
 from playwright.async_api import Browser, Page, expect
@@ -8,7 +9,7 @@ from playwright.async_api import Browser, Page, expect
 from models.agent import Presence, Role
 from models.event_tail import EVENTS
 from models.message import Attachment, Sender
-from tests.browser.kit import nothing_pale, sign_in, write
+from tests.browser.kit import nothing_pale, sign_in, well_headed, write
 from tests.contract.desk.makers import picture
 from tests.contract.desk.world import World
 from tests.contract.store import makers
@@ -298,3 +299,26 @@ async def test_the_focus_is_seen_on_every_ground(browser: Browser, door: Site) -
     await expect(link).to_be_focused()
     await expect(link).to_have_css("outline-color", "rgb(11, 107, 95)")
     await context.close()
+
+
+async def test_every_page_has_its_heading_and_skips_no_level(
+    page: Page, url: str, house: World
+) -> None:
+    ticket = await house.ticket()
+    await house.give(ticket, await house.person("li", Role.ADMIN))
+    await page.goto(url)
+    await expect(page.get_by_role("heading", level=1)).to_have_count(1)
+    await sign_in(page, url)
+    await well_headed(page)
+    ways = page.get_by_role("navigation").get_by_role("button")
+    for name in await ways.all_text_contents():
+        await ways.filter(has_text=re.compile(f"^{name}$")).click()
+        opened = page.get_by_role("dialog")
+        await expect(page.locator("main .empty, main .panel, dialog[open]").first).to_be_visible()
+        await well_headed(page)
+        if await opened.count():
+            await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="回到工单").click()
+    await page.locator(f'[data-ticket="{ticket}"]').click()
+    await expect(page.get_by_placeholder("写给同事的备注")).to_be_visible()
+    await well_headed(page)
