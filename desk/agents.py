@@ -40,6 +40,7 @@ async def add(request: web.Request) -> web.Response:
             asked.skills,
             asked.capacity,
             person.id,
+            password_due=True,
         )
     except Conflict as error:
         words = Words("这个账号已经有人用了。", "This login is taken.")

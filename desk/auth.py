@@ -81,11 +81,8 @@ async def _person(request: web.Request) -> Person:
         raise Refusal(401, "no_session", words)
     if by == "session":
         refuse_foreign(request)
-        if request.path not in _BEFORE and _second_factor_due(services, holder.agent):
-            words = Words(
-                "请先开启两步验证。", "Set up two-step sign-in first: this house asks for it."
-            )
-            raise Refusal(403, "second_factor_due", words)
+        if (due := _due(services, holder.agent)) and request.path not in _BEFORE[due.code]:
+            raise due
     if holder.read_only and not _reads(request):
         words = Words("这个令牌只能读取。", "This token can only read.")
         raise Refusal(403, "read_only", words)
@@ -103,8 +100,28 @@ async def note_use(services: DeskServices, holder: Holder) -> None:
         await services.store.tokens.use(holder)
 
 
-_BEFORE = frozenset({f"{API}me", f"{API}me/second-factor", f"{API}logout"})
-"""What is left to whoever must set up a second factor, and has not."""
+_BEFORE = {
+    "password_due": frozenset({f"{API}me", f"{API}me/password", f"{API}logout"}),
+    "second_factor_due": frozenset({f"{API}me", f"{API}me/second-factor", f"{API}logout"}),
+}
+"""What is left to whoever must do something first, and has not."""
+
+
+def _due(services: DeskServices, agent: Agent) -> Refusal | None:
+    """What a person must do at their desk before anything else: the password comes first."""
+    if agent.password_due:
+        words = Words(
+            "请先设置自己的密码。",
+            "Choose a password of your own first: somebody else knows this.",
+        )
+        return Refusal(403, "password_due", words)
+    if _second_factor_due(services, agent):
+        words = Words(
+            "请先开启两步验证。", "Set up two-step sign-in first: this house asks for it."
+        )
+        return Refusal(403, "second_factor_due", words)
+    return None
+
 
 _ASKING = f"{API}search"
 """Asked with a body: what customers are looked for by must not stand in the logs of proxies."""
@@ -179,16 +196,28 @@ def _wrong_credentials() -> Refusal:
 
 
 async def _signed_in(services: DeskServices, known: Known) -> web.Response:
-    options, agent = services.options, known.agent
+    response = web.json_response(_own_json(services, known.agent))
+    await _begin_session(services, known.agent, known.password, response)
+    return response
+
+
+async def _begin_session(
+    services: DeskServices, agent: Agent, password: str, response: web.Response
+) -> None:
+    """Of somebody who is known by this ``password`` (its hash), and by a code if they have one.
+
+    Raises:
+        Refusal: 401, it was changed while we looked at it.
+    """
+    options = services.options
     token, seconds = secrets.token_urlsafe(32), options.session_hours * 3600
     try:
         await services.store.agents.grant(
             agent.id, "session", token, seconds,
-            password=known.password, second_factor_at=agent.second_factor_at,
+            password=password, second_factor_at=agent.second_factor_at,
         )  # fmt: skip
-    except Conflict:  # it was changed while we looked at it
+    except Conflict:
         raise _wrong_credentials() from None
-    response = web.json_response(_own_json(services, agent))
     response.set_cookie(
         cookie_name(options),
         token,
@@ -198,7 +227,6 @@ async def _signed_in(services: DeskServices, known: Known) -> web.Response:
         secure=options.secure_cookie,
         samesite="Strict",
     )
-    return response
 
 
 async def logout(request: web.Request) -> web.Response:
@@ -214,7 +242,10 @@ def _without_cookie(options: DeskOptions) -> web.Response:
 
 
 async def change_password(request: web.Request) -> web.Response:
-    """One's own. It ends all of the person's sessions and tokens, this one as well."""
+    """One's own. It ends all of the person's sessions and tokens, this one as well.
+
+    Whoever was held up by it goes on at once, in another session.
+    """
     person, services = in_person(request), request.app[SERVICES]
     asked = await bodies.read(request, bodies.ChangePassword)
     login = person.agent.login
@@ -225,9 +256,16 @@ async def change_password(request: web.Request) -> web.Response:
         raise Refusal(403, "wrong_credentials", words, field="current")
     await services.store.attempts.clear(known.tried)
     refuse_guessable(asked.password, login)
+    if asked.password == asked.current:
+        words = Words("新密码要与现在的不同。", "Choose another password than the one you have.")
+        raise Refusal(422, "same_password", words, field="password")
     hashed = await request.app[PASSWORDS].hash(asked.password)
     await services.store.agents.change(person.id, person.id, password=hashed)
-    return _without_cookie(services.options)
+    if not person.agent.password_due:
+        return _without_cookie(services.options)
+    response = web.Response(status=204)
+    await _begin_session(services, person.agent, hashed, response)
+    return response
 
 
 async def me(request: web.Request) -> web.Response:
@@ -235,8 +273,11 @@ async def me(request: web.Request) -> web.Response:
 
 
 def _own_json(services: DeskServices, agent: Agent) -> Json:
-    """A person to themselves: whether they must set up a second factor before anything else."""
-    return person_json(agent) | {"second_factor_due": _second_factor_due(services, agent)}
+    """A person to themselves: what they must do before anything else."""
+    return person_json(agent) | {
+        "password_due": agent.password_due,
+        "second_factor_due": _second_factor_due(services, agent),
+    }
 
 
 def _second_factor_due(services: DeskServices, agent: Agent) -> bool:

@@ -1,6 +1,9 @@
 """The list of people as a file: taken out, looked at, and brought in."""
 
 import asyncio
+import hashlib
+import secrets
+from collections.abc import Sequence
 from datetime import datetime
 
 from aiohttp import web
@@ -9,12 +12,14 @@ from desk import people_file, queries
 from desk.auth import API, Person, in_person
 from desk.errors import Refusal
 from desk.passwords import PASSWORDS
-from desk.people_plan import VERDICTS, Plan, PlanLine, carry_out, newcomers, plan
+from desk.people_file import Row
+from desk.people_plan import VERDICTS, Made, Plan, PlanLine, carry_out, newcomers, plan
 from desk.services import SERVICES, Words
 from desk.shapes import Json
 from desk.sheets import MIMES
-from models.agent import Role
+from models.agent import Role, initial_password
 from models.errors import Conflict, Rejected
+from models.store.ground.idempotency import Key
 
 _MOST_NEW = 500
 """Newcomers of a file: each password takes 50 ms of a core to hash, and somebody waits for it."""
@@ -40,34 +45,56 @@ async def preview(request: web.Request) -> web.Response:
 
 
 async def bring_in(request: web.Request) -> web.Response:
-    """All of what was looked at, or nothing."""
+    """All of what was looked at, or nothing; who asks again is told the same passwords again."""
     person, services = in_person(request, Role.ADMIN), request.app[SERVICES]
     asked = queries.read(request, queries.PeopleSeen)
+    key = await _key(request, person, asked)
+    done = await services.store.staffing.brought(key)
+    if done is None:
+        try:
+            await _bring(request, person, asked.seen, key)
+        except Refusal:
+            # Or the same request was faster, and it was its answer that was lost.
+            if await services.store.staffing.brought(key) is None:
+                raise
+        await services.doorbell.ring("dispatch")
+        done = await services.store.staffing.brought(key)
+    seed = services.store.staffing.seed(key)
+    passwords = [
+        Made(login, row.cells["name"], initial_password(login, seed))._asdict()
+        for row in await _rows(request)
+        if done and (login := row.cells["login"]) in done.added
+    ]
+    changed = done.changed if done else 0
+    return web.json_response({"added": len(passwords), "changed": changed, "passwords": passwords})
+
+
+async def _key(request: web.Request, person: Person, asked: queries.PeopleSeen) -> Key:
+    """By which the request is known when it comes again; a new one where it was given none."""
+    said = asked.seen.encode() + await request.read()
+    client_id = asked.client_id or secrets.token_hex(16)
+    return Key(client_id, person.id, hashlib.sha256(said).hexdigest())
+
+
+async def _bring(request: web.Request, person: Person, seen: str, key: Key) -> None:
+    """Raises ``Refusal``: somebody moved, or a line cannot be done."""
+    store = request.app[SERVICES].store
     wanted = await _planned(request, person)
-    if wanted.seen != asked.seen:
+    if wanted.seen != seen:
         raise _moved()
     if wanted.of("refused"):
         words = Words("文件里有不行的行。", "Some lines of the file cannot be done.")
         raise Refusal(422, "lines_refused", words)
-    made, hashed = newcomers(wanted), request.app[PASSWORDS].hash
+    made, hashed = newcomers(wanted, store.staffing.seed(key)), request.app[PASSWORDS].hash
     try:
-        await carry_out(services.store, wanted, made, person.id, hashed)
+        await carry_out(store, wanted, made, person.id, hashed, key)
     except Conflict:
         raise _moved() from None
-    await services.doorbell.ring("dispatch")
-    passwords = [one._asdict() for one in made]
-    changed = len(wanted.of("change"))
-    return web.json_response({"added": len(made), "changed": changed, "passwords": passwords})
 
 
 async def _planned(request: web.Request, person: Person) -> Plan:
     """Raises ``Refusal`` 413, 422: the file is too large, or no list of people."""
-    services, content = request.app[SERVICES], await request.read()
-    try:
-        rows = await asyncio.to_thread(people_file.read, content)
-    except Rejected as error:
-        zh, _, en = str(error).partition(" / ")
-        raise Refusal(422, "no_list", Words(zh, en)) from error
+    services, rows = request.app[SERVICES], await _rows(request)
     found = await plan(services.store, services.taxonomy, rows, person.id)
     if len(found.of("add")) > _MOST_NEW:
         words = Words(
@@ -76,6 +103,15 @@ async def _planned(request: web.Request, person: Person) -> Plan:
         )
         raise Refusal(422, "no_list", words)
     return found
+
+
+async def _rows(request: web.Request) -> Sequence[Row]:
+    """Raises ``Refusal`` 413, 422."""
+    try:
+        return await asyncio.to_thread(people_file.read, await request.read())
+    except Rejected as error:
+        zh, _, en = str(error).partition(" / ")
+        raise Refusal(422, "no_list", Words(zh, en)) from error
 
 
 def _moved() -> Refusal:

@@ -14,6 +14,7 @@ from desk.services import Words
 from models.agent import LOGIN, ROLE_NAMES, Agent, Role, initial_password
 from models.remedies import remedy
 from models.store import Store
+from models.store.ground.idempotency import Key
 from models.store.routing.staffing import Changed, Newcomer
 from models.training import Taxonomy
 
@@ -93,10 +94,10 @@ async def plan(store: Store, taxonomy: Taxonomy, rows: Sequence[Row], by: str | 
     return Plan(_keeping_an_admin(lines, here))
 
 
-def newcomers(wanted: Plan) -> list[Made]:
-    """Those whom a plan adds, each with a password made for them now."""
+def newcomers(wanted: Plan, seed: bytes = b"") -> list[Made]:
+    """Those whom a plan adds, each with a password: made for them now, or of a ``seed``."""
     added = wanted.of("add")
-    return [Made(line.login, line.name, initial_password(line.login)) for line in added]
+    return [Made(line.login, line.name, initial_password(line.login, seed)) for line in added]
 
 
 async def carry_out(
@@ -105,8 +106,11 @@ async def carry_out(
     made: Sequence[Made],
     by: str | None,
     hashed: Callable[[str], Awaitable[str]],
+    key: Key | None = None,
 ) -> None:
     """Does all of a plan in which nothing is refused; ``made`` are its newcomers.
+
+    ``key``: by what the request is known when it comes again.
 
     Raises:
         Conflict: somebody was added or changed since it was made; nothing was done.
@@ -119,7 +123,7 @@ async def carry_out(
         Changed(str(line.agent_id), line.before, line.values) for line in wanted.of("change")
     ]
     if added or changed:
-        await store.staffing.apply(added, changed, by)
+        await store.staffing.apply(added, changed, by, key)
 
 
 def _line(row: Row, known: Agent | None, taxonomy: Taxonomy) -> PlanLine:

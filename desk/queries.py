@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypeVar
 from aiohttp import web
 from pydantic import AfterValidator, Field, ValidationError
 
-from desk.bodies import Body, Id, Line, Month, Number, refused
+from desk.bodies import Body, ClientId, Id, Line, Month, Number, refused
 
 
 class TicketFilter(Body):
@@ -56,6 +56,7 @@ class PeopleSeen(Body):
     """Of a list of people that is brought in: what was looked at before."""
 
     seen: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    client_id: ClientId | None = None
 
 
 class FollowUpFilter(Body):

@@ -1,9 +1,12 @@
 """The people who answer."""
 
+import hmac
 import re
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import count, islice
 
 LOGIN = re.compile(r"[0-9A-Za-z._@-]{1,64}")
 SHORTEST_PASSWORD = 10
@@ -75,6 +78,7 @@ class Agent:
     ``alias`` (花名 or 工号) is what customers see; without one, no name at all.
     ``shift_ends_at`` is in seconds since the epoch; None: whenever they say so.
     ``second_factor_at`` is since when they sign in with a code as well; None: they do not.
+    ``password_due``: somebody else has set their password, and they are to set another.
     """
 
     id: str
@@ -89,19 +93,32 @@ class Agent:
     alias: str = ""
     shift_ends_at: float | None = None
     second_factor_at: float | None = None
+    password_due: bool = False
 
 
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 """None that is taken for another when it is read out or copied by hand."""
 
 
-def initial_password(login: str) -> str:
-    """A random one of 74 bits for somebody new, who is told it: “k3mfp-x8qzt-a7rwn”."""
+def initial_password(login: str, seed: bytes = b"") -> str:
+    """A random one of 74 bits for somebody new, who is told it: “k3mfp-x8qzt-a7rwn”.
+
+    The same ``seed``, a secret of 32 bytes, makes the same one for the same login.
+    """
+    letters = _drawn(seed or secrets.token_bytes(32), login)
     while True:
-        groups = ("".join(secrets.choice(_LETTERS) for _ in range(5)) for _ in range(3))
+        groups = ("".join(islice(letters, 5)) for _ in range(3))
         password = "-".join(groups)
         if not guessable(password, login):
             return password
+
+
+def _drawn(seed: bytes, login: str) -> Iterator[str]:
+    """Letters without end, none likelier than another."""
+    fair = 256 - 256 % len(_LETTERS)
+    for block in count():
+        digest = hmac.digest(seed, f"{block} {login}".encode(), "sha256")
+        yield from (_LETTERS[byte % len(_LETTERS)] for byte in digest if byte < fair)
 
 
 _FEWEST_SIGNS = 5

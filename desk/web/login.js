@@ -37,7 +37,7 @@ export function drawLogin(app, enter, { login: known = "", why } = {}) {
     submit.disabled = true;
     try {
       await call("POST", "/login", { login: login.value, password: password.value, ...(code.disabled ? {} : { code: code.value }) });
-      await enter();
+      await enter(password.value);
     } catch (error) {
       submit.disabled = false;
       if (error.code === "code_needed") return askCode();

@@ -33,7 +33,7 @@ export const WORDS = {
   "people.back.text": ["可以重新登录，密码、角色和技能都和从前一样；交接出去的不会回来。", "They can sign in again, with password, role and skills as before; what was handed over stays with others."],
   "people.reset": ["重设密码", "New password"],
   "people.reset.title": ["重设{name}的密码", "A new password for {name}"],
-  "people.reset.text": ["此人现有的登录和令牌立即失效；请把新密码当面告诉本人。", "Their sessions and tokens end at once. Tell them the new password yourself."],
+  "people.reset.text": ["此人现有的登录和令牌立即失效；请把新密码当面告诉本人，本人登录后须另设一个。", "Their sessions and tokens end at once. Tell them the new password yourself; they choose another one when they sign in."],
   "people.factor": ["两步验证", "Two-step sign-in"],
   "people.factor.on": ["已开启", "On"],
   "people.factor.off": ["未开启", "Off"],

@@ -1,6 +1,7 @@
 // The second factor of whoever is signed in: turning it on, and what may be done with it.
-import { ask, h, lang, notice, switchLanguage, t } from "./dom.js";
+import { ask, h, notice, t } from "./dom.js";
 import { call } from "./door.js";
+import { drawDue } from "./due.js";
 
 const NS = "http://www.w3.org/2000/svg";
 const QUIET = 4; // dots of light around a QR code (ISO/IEC 18004)
@@ -28,21 +29,21 @@ export function codeBox({ timed = false } = {}) {
 
 const passwordBox = () => h("input", { name: "password", type: "password", required: true, maxlength: "1024", autocomplete: "current-password" });
 
-function proofs(timed) {
+function proofs(timed, typed = null) {
   return [
-    h("label.field", null, t("factor.password"), passwordBox()),
+    typed === null && h("label.field", null, t("factor.password"), passwordBox()),
     h("label.field", null, t(timed ? "factor.code.first" : "factor.code.either"), codeBox({ timed })),
   ];
 }
 
 const proof = (said) => ({ password: said.get("password"), code: said.get("code") });
 
-function setUpFields({ key, picture: lines }) {
+function setUpFields({ key, picture: lines }, typed = null) {
   return [
     h("p", null, t("factor.scan")),
     picture(lines),
     h("details.by-hand", null, h("summary", null, t("factor.by_hand")), h("code.key-text", null, key.match(/.{1,4}/g).join(" "))),
-    proofs(true),
+    proofs(true, typed),
   ];
 }
 
@@ -112,41 +113,15 @@ export function factorSection({ since, recovery_codes: left }, go) {
       ]);
 }
 
-/** The page of who must set it up before anything else; ``enter`` is what follows. */
-export async function drawSetUp(app, enter, begun = null) {
+/** The page of who must set it up before anything else; ``typed``: the password they have signed in with just now. */
+export async function drawSetUp(app, enter, typed = null, begun = null) {
   begun ??= await call("POST", "/me/second-factor");
-  const problem = h("p.flag", { role: "alert", hidden: true });
-  const submit = h("button.primary", { type: "submit" }, t("factor.on"));
-  const form = h("form.login.set-up", { onsubmit: async (event) => {
-    event.preventDefault();
-    submit.disabled = true;
-    try {
-      const { recovery_codes: codes } = await call("PUT", "/me/second-factor", proof(new FormData(form)));
+  drawDue(app, {
+    title: t("factor.due"), text: t("factor.due.text"), fields: setUpFields(begun, typed), submit: t("factor.on"), enter,
+    send: async (said) => {
+      const { recovery_codes: codes } = await call("PUT", "/me/second-factor", { ...proof(said), ...(typed !== null && { password: typed }) });
       await showCodes(codes);
-      await enter();
-    } catch (error) {
-      if (error.status === 401) return location.reload();
-      problem.textContent = error.message;
-      problem.hidden = false;
-      form.elements.namedItem(error.field ?? "")?.focus();
-    } finally {
-      submit.disabled = false;
-    }
-  } },
-  h("h1", null, t("factor.due")),
-  h("p.small", null, t("factor.due.text")),
-  setUpFields(begun),
-  problem, submit,
-  h("div.row.middle", null,
-    h("button.link", { type: "button", onclick: async () => {
-      await call("POST", "/logout");
-      location.reload();
-    } }, t("logout")),
-    h("button.link", { type: "button", onclick: () => {
-      switchLanguage();
-      drawSetUp(app, enter, begun);
-    } }, t("language"))));
-  document.documentElement.lang = lang() === "zh" ? "zh-CN" : "en";
-  document.title = t("title");
-  app.replaceChildren(h("main.door", null, form));
+    },
+    redraw: () => drawSetUp(app, enter, typed, begun),
+  });
 }

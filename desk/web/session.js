@@ -4,6 +4,7 @@ import { Desk } from "./desk.js";
 import { call } from "./door.js";
 import { draftsOf, forget } from "./drafts.js";
 import { drawLogin } from "./login.js";
+import { drawFirstPassword } from "./password.js";
 import { drawSetUp } from "./secondfactor.js";
 import { listenForKeys } from "./shortcuts.js";
 
@@ -22,9 +23,11 @@ function signedOut(of, { ended = true } = {}) {
   drawLogin(app, enter, ended ? { login, why: endsBecause ?? "login.ended" } : {});
 }
 
-async function enter() {
+/** ``typed``: the password they have signed in with just now; who comes back by a reload is asked for it. */
+async function enter(typed = null) {
   const me = await call("GET", "/me"); // a stranger is asked once
-  if (me.second_factor_due) return drawSetUp(app, enter);
+  if (me.password_due) return drawFirstPassword(app, enter, typed);
+  if (me.second_factor_due) return drawSetUp(app, enter, typed);
   const [names, { departments }] = await Promise.all([call("GET", "/glossary"), call("GET", "/departments")]);
   draftsOf(me.id);
   desk = new Desk(me, { ...names, departments }, signedOut);

@@ -1,6 +1,6 @@
 // Many people from a file: what it would make and change, line by line, and doing it once that was seen.
 import { anew, ask, attempt, h, notice, once, say, t } from "./dom.js";
-import { call, put } from "./door.js";
+import { newId, put } from "./door.js";
 
 const ORDER = ["refused", "add", "change", "same"];
 
@@ -37,6 +37,7 @@ class StaffFile {
     if (!file) return anew(this.shown, explanation());
     // Read once: what was looked at is what is sent, also when the file is saved again meanwhile.
     this.content = await file.arrayBuffer();
+    this.key = newId();
     try {
       this.draw(await put("/agents/import/preview", new Blob([this.content], { type: "text/csv" })));
     } catch (error) {
@@ -76,18 +77,25 @@ class StaffFile {
   async carryOut() {
     this.go.setAttribute("aria-busy", "true");
     try {
-      const made = await put(`/agents/import?seen=${this.plan.seen}`, new Blob([this.content], { type: "text/csv" }));
+      const made = await put(`/agents/import?seen=${this.plan.seen}&client_id=${this.key}`, new Blob([this.content], { type: "text/csv" }));
       this.done = true;
       notice(t("staff.done", { added: made.added, changed: made.changed }));
       if (made.passwords.length) await tell(made.passwords);
       this.dialog.close();
     } catch (error) {
+      if (error.code === "offline") return this.unanswered();
       if (error.code !== "people_moved") throw error;
       notice(error.message, "bad");
       await this.look();
     } finally {
       this.go.removeAttribute("aria-busy");
     }
+  }
+
+  /** It may have been done all the same: the same request again tells the passwords. */
+  unanswered() {
+    this.shown.querySelector(".unanswered")?.remove();
+    this.shown.prepend(h("p.flag.bad.unanswered", { role: "alert" }, t("staff.again")));
   }
 
   act(work) {

@@ -24,7 +24,8 @@ export const WORDS = {
   "staff.empty": ["（空）", "(empty)"],
   "staff.done": ["已新建 {added} 人，修改 {changed} 人。", "{added} added, {changed} changed."],
   "staff.passwords": ["初始密码", "Initial passwords"],
-  "staff.passwords.text": ["只显示这一次，请现在保存，分别交给本人；本人登录后点自己的名字可以修改。", "Shown this once: save them now and give each to its person, who changes it after signing in by a click on their name."],
+  "staff.passwords.text": ["只显示这一次，请现在保存，分别交给本人；本人第一次登录时须换成自己的密码。", "Shown this once: save them now and give each to its person, who chooses another at the first sign-in."],
+  "staff.again": ["没有收到答复，名单可能已经导入。请再按一次“确认导入”：不会重复新建，初始密码会再给一次。", "No answer came; the list may have been imported. Press “Import” once more: nobody is added twice, and the initial passwords are told again."],
   "staff.passwords.save": ["存成文件", "Save as a file"],
   "staff.passwords.file": ["初始密码.csv", "initial-passwords.csv"]
 };

@@ -210,7 +210,7 @@ def open_store(
         tokens=ApiTokens(db),
         attempts=Attempts(db, vault),
         second_factors=SecondFactors(db, vault),
-        staffing=Staffing(db),
+        staffing=Staffing(db, vault),
         events=Events(db),
         leases=Leases(db),
         processes=processes,

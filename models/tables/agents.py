@@ -38,6 +38,7 @@ agent = Table(
     Column("created_at", Double, nullable=False),
     Column("disabled_at", Double),
     Column("second_factor_at", Double, comment="Since when; null: none."),
+    flag("password_due"),
     CheckConstraint("used >= 0", name="used"),
 )
 

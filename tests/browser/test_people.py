@@ -1,7 +1,7 @@
 """People, as an admin adds, changes and sees them off."""
 
 from argon2 import PasswordHasher
-from playwright.async_api import FilePayload, Page, expect
+from playwright.async_api import FilePayload, Page, Route, expect
 
 from models.agent import Role
 from tests.browser.kit import nothing_pale, pictured, sign_in
@@ -89,6 +89,15 @@ async def test_a_list_is_looked_at_and_brought_in(page: Page, url: str, house: W
     await view.get_by_role("button", name="确认导入").click()
     await expect(page.locator(".notice").last).to_contain_text("请再看一遍")
     await expect(view.locator("[data-line='2']")).to_contain_text("容量：4 → 6")
+
+    async def lose_the_answer(route: Route) -> None:
+        await route.fetch()
+        await route.abort()
+
+    await page.route("**/agents/import?*", lose_the_answer, times=1)
+    await view.get_by_role("button", name="确认导入").click()
+    await expect(view.get_by_role("alert")).to_contain_text("没有收到答复")
+    await pictured(page, "staff-unanswered-zh")
     await view.get_by_role("button", name="确认导入").click()
     told = page.get_by_role("dialog").last
     await expect(told).to_contain_text("只显示这一次")
@@ -220,6 +229,19 @@ async def test_who_left_is_brought_back_with_a_new_password_and_a_skill(
     await page.goto(url)
     await page.get_by_label("账号").fill("li")
     await page.get_by_label("密码").fill("another long one")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="设置自己的密码")).to_be_visible()
+    await expect(page.get_by_label("现在的密码")).to_have_count(0)  # typed a moment ago
+    fresh, again = page.get_by_label("新密码（"), page.get_by_label("再输一遍")
+    await fresh.fill("another long one")
+    await again.fill("another long one")
+    await pictured(page, "first-password-zh")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("alert")).to_contain_text("新密码要与现在的不同")
+    await page.reload()
+    await page.get_by_label("现在的密码").fill("another long one")
+    await fresh.fill("one that only I know")
+    await again.fill("one that only I know")
     await page.keyboard.press("Enter")
     await expect(page.locator(".lamp")).to_have_text("已连接")
 

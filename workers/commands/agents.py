@@ -123,7 +123,9 @@ def add(
     async def create(_: Settings, store: Store) -> None:
         hashed = hash_password(password)
         try:
-            made = await store.agents.add(login, name, role, hashed, skills, capacity)
+            made = await store.agents.add(
+                login, name, role, hashed, skills, capacity, password_due=not given
+            )
         except Conflict as error:
             zh = f"账号 {login} 已经有人用了，请换一个。"
             raise Conflict(f"{zh} / The login {login} is taken: choose another.") from error

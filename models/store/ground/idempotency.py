@@ -1,8 +1,10 @@
 """A request that arrives twice is done once: its answer was lost, and the client asked again."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.errors import Conflict
 from models.store.ground.database import Database, Tx
@@ -31,18 +33,37 @@ async def earlier(tx: Tx, key: Key | None) -> str | None:
     """
     if key is None:
         return None
-    k = request_key.c
     row = {
         "client_id": key.client_id, "agent_id": key.agent_id, "asked": key.asked, "at": tx.now,
     }  # fmt: skip
     new = tx.upsert(request_key).values(row).on_conflict_do_nothing()
     if (await tx.conn.execute(new)).rowcount:
         return None
-    query = select(k.asked, k.made).where(_mine(key))
-    before = (await tx.conn.execute(query)).one()
+    before = await found(tx.conn, key)
+    return None if before is None else before.made
+
+
+class Done(NamedTuple):
+    """What a request made, and when (seconds since the epoch)."""
+
+    made: str
+    at: float
+
+
+async def found(conn: AsyncConnection, key: Key) -> Done | None:
+    """What the same request made, if it came before; nothing is noted.
+
+    Raises:
+        Conflict: the key was used for another request.
+    """
+    k = request_key.c
+    query = select(k.asked, k.made, k.at).where(_mine(key))
+    before = (await conn.execute(query)).one_or_none()
+    if before is None:
+        return None
     if before.asked != key.asked:
         raise Conflict("this client_id was used for another request; make a new one")
-    return str(before.made)
+    return Done(str(before.made), before.at)
 
 
 async def keep(tx: Tx, key: Key | None, made: str) -> None:

@@ -54,10 +54,13 @@ class Agents:
         skills: Mapping[str, int],
         capacity: int = 6,
         by: str | None = None,
+        *,
+        password_due: bool = False,
     ) -> str:
         """Creates a person; ``password`` is already hashed (argon2id). Returns the id.
 
-        ``by`` is the admin who does it, None who has a shell on this machine.
+        ``by`` is the admin who does it, None who has a shell on this machine. ``password_due``:
+        the person sets another one before anything else.
 
         Raises:
             Conflict: the login is taken.
@@ -72,6 +75,7 @@ class Agents:
                     name=name,
                     role=role,
                     password=password,
+                    password_due=password_due,
                     skills=dict(skills),
                     capacity=capacity,
                     created_at=tx.now,
@@ -87,8 +91,9 @@ class Agents:
         """Sets name, alias, role, team, password, skills, capacity or disabled_at.
 
         A new password ends the person's sessions and API tokens, and so does disabling them:
-        whatever was taken with the old one must not outlive it. What somebody has who is
-        disabled goes to whoever comes next, as in ``Offboarding.leave``.
+        whatever was taken with the old one must not outlive it. One that somebody else sets is
+        theirs to change before anything else. What somebody has who is disabled goes to whoever
+        comes next, as in ``Offboarding.leave``.
 
         Raises:
             NotFound: no such person.
@@ -98,7 +103,8 @@ class Agents:
             if values.get("disabled_at") is not None:
                 await _known(tx, agent_id)
                 await hand_over_all(tx, agent_id, None)
-            statement = update(agent).where(agent.c.id == agent_id).values(**values)
+            due = {"password_due": by != agent_id} if "password" in values else {}
+            statement = update(agent).where(agent.c.id == agent_id).values(**values, **due)
             if (await tx.conn.execute(statement)).rowcount == 0:
                 raise NotFound("no such agent")
             # Behind the row's lock: who is signing in with the old password waits, and is refused.
@@ -409,4 +415,5 @@ def _agent(row: Fields) -> Agent:
         skills=row["skills"],
         shift_ends_at=row["shift_ends_at"],
         second_factor_at=row["second_factor_at"],
+        password_due=bool(row["password_due"]),
     )

@@ -1,13 +1,17 @@
 """A file of people: looked at, brought in whole or not at all, and taken out again."""
 
+import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from models.agent import Role
 from models.store.figures.audits import Asked
+from models.tables.columns import metadata
 from tests.contract.desk.conftest import Answer, Desk, Visit
 from tests.contract.desk.world import World
+from tests.fakes import FakeClock
 
 _CSV = {"Content-Type": "text/csv"}
 
@@ -152,3 +156,66 @@ async def test_lists_are_for_admins_who_signed_in(house: World, visit: Visit, ro
         assert (await desk.get("/agents/export")).json["code"] == code
         assert (await look(desk, "账号\nli\n")).json["code"] == code
         assert (await bring(desk, "账号\nli\n", "0" * 64)).json["code"] == code
+
+
+NEWCOMERS = "账号,姓名\nwang,王芳\nzhao,赵云\n"
+
+
+async def test_who_did_not_get_the_answer_is_told_the_same_passwords_again(
+    house: World, visit: Visit, root: Desk
+) -> None:
+    seen = (await look(root, NEWCOMERS)).json["seen"]
+    first = (await bring(root, NEWCOMERS, f"{seen}&client_id=import-0001")).json
+    assert [one["login"] for one in first["passwords"]] == ["wang", "zhao"]
+    assert len({one["password"] for one in first["passwords"]}) == 2
+    again = await bring(root, NEWCOMERS, f"{seen}&client_id=import-0001")
+    assert again.json == first
+    assert len(await house.store.agents.all()) == 4
+    wang = first["passwords"][0]
+    assert (await (await visit()).post("/login", login_of(wang))).status == 200
+
+
+def login_of(made: Any) -> dict[str, str]:
+    return {"login": made["login"], "password": made["password"]}
+
+
+async def test_two_at_once_with_one_key_are_told_the_same(root: Desk) -> None:
+    seen = (await look(root, NEWCOMERS)).json["seen"]
+    told = await asyncio.gather(
+        *(bring(root, NEWCOMERS, f"{seen}&client_id=import-0001") for _ in range(4))
+    )
+    assert {answer.status for answer in told} == {200}
+    assert len({answer.raw for answer in told}) == 1
+
+
+async def test_the_passwords_are_told_again_only_to_the_same_request_for_an_hour(
+    house: World, visit: Visit, root: Desk, clock: FakeClock
+) -> None:
+    await house.person("other", Role.ADMIN)
+    seen = (await look(root, NEWCOMERS)).json["seen"]
+    path = f"{seen}&client_id=import-0001"
+    first = (await bring(root, NEWCOMERS, path)).json
+    foreign = await bring(await visit("other"), NEWCOMERS, path)
+    assert (foreign.status, foreign.json["code"]) == (409, "people_moved")
+    changed = await bring(root, NEWCOMERS + "qian,钱\n", path)
+    assert (changed.status, "client_id" in changed.json["message"]["en"]) == (409, True)
+    assert (await bring(root, NEWCOMERS, seen)).json["code"] == "people_moved"
+    wang = await visit()
+    await wang.post("/login", login_of(first["passwords"][0]))
+    own = {"current": first["passwords"][0]["password"], "password": "a password of mine"}
+    assert (await wang.call("PUT", "/me/password", own)).status == 204
+    again = (await bring(root, NEWCOMERS, path)).json
+    assert [one["login"] for one in again["passwords"]] == ["zhao"], "theirs is another by now"
+    clock.pass_(3601)
+    late = await bring(root, NEWCOMERS, path)
+    assert (late.status, late.json["code"]) == (409, "people_moved")
+
+
+async def test_no_password_is_kept(house: World, root: Desk) -> None:
+    seen = (await look(root, NEWCOMERS)).json["seen"]
+    made = (await bring(root, NEWCOMERS, f"{seen}&client_id=import-0001")).json["passwords"]
+    async with house.store.db.read() as conn:
+        kept = [str(row) for table in metadata.sorted_tables
+                for row in await conn.execute(select(table))]  # fmt: skip
+    assert any("wang" in row for row in kept)
+    assert not [row for row in kept for one in made if one["password"] in row]
