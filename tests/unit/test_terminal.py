@@ -9,7 +9,7 @@ from rich.table import Table
 
 from workers.commands.terminal import Terminal
 
-LONG = "未配置发信服务器，邮件回复会保留并等待 / No mail relay is configured, so answers wait " * 4
+LONG = "未配置发信服务器，邮件答复会保留并等待 / No mail relay is configured, so answers wait " * 4
 SKILLS = "".join(f"domain:物流{number}=3，" for number in range(9))
 
 
@@ -65,3 +65,14 @@ def test_a_narrow_terminal_breaks_no_password(out: Terminal) -> None:
 def test_a_table_of_nothing_says_so(out: Terminal) -> None:
     out.show(Table("账号 login"))
     assert _said(out) == ["没有 / None"]
+
+
+def test_what_a_stranger_wrote_does_not_drive_the_terminal(out: Terminal) -> None:
+    table = Table("原因 error")
+    table.add_row("550 \x1b[2J\x9b31m\x07")
+    out.show(table)
+    out.show(table, least=90)
+    out.print("\x1b]0;title\r", markup=False)
+    told = "".join(_said(out))
+    assert told.count("\\x1b[2J\\x9b31m\\x07") == 2
+    assert told.isprintable()

@@ -1,13 +1,24 @@
 """Where commands write: for people at a terminal, and for files and programs behind a pipe."""
 
+from typing import Any
+
 from rich.console import Console, ConsoleOptions
 from rich.table import Table
+from rich.text import Text
+
+from workers.monitoring.control_signs import WRITTEN_OUT
 
 _ENDLESS = 100_000
 """Columns where nobody looks now: what reads it later has a width of its own."""
 
 
-class Terminal(Console):
+class _Page(Console):
+    def render_str(self, text: str, **options: Any) -> Text:
+        """As Rich does, but for what a stranger may have put in to drive the terminal."""
+        return super().render_str(text.translate(WRITTEN_OUT), **options)
+
+
+class Terminal(_Page):
     """Standard output of a command, or standard error.
 
     Lines of prose are left to the terminal to break, which knows that Chinese breaks anywhere;
@@ -32,5 +43,5 @@ class Terminal(Console):
         for column in table.columns:
             column.overflow = "fold"
         wide = self.options.max_width
-        page = self if wide >= least else Console(file=self.file, highlight=False, width=least)
+        page = self if wide >= least else _Page(file=self.file, highlight=False, width=least)
         page.print(table, soft_wrap=False, crop=False)

@@ -15,6 +15,8 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from workers.monitoring.control_signs import WRITTEN_OUT
+
 PRIVATE_KEYS = frozenset(
     {
         "address", "addresses", "args", "attachments", "authorization", "body", "content",
@@ -42,15 +44,6 @@ _MASKS = (
     (re.compile(r"\[parameters: .*", re.DOTALL), "[parameters: ***]"),
     (re.compile(r"input_value=.*?(?=, input_type=|$)", re.DOTALL), "input_value=***"),
 )
-
-_CONTROLS = {
-    code: f"\\x{code:02x}"
-    for code in (*range(0x20), *range(0x7F, 0xA0))
-    if chr(code) not in "\n\t"
-}
-"""What would colour, clear or rename the terminal of whoever reads what a stranger's program said
-of itself.
-"""
 
 _SPARING_SECONDS = 60.0
 
@@ -108,7 +101,7 @@ def drop_private(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return masked_text(value).translate(_CONTROLS)
+        return masked_text(value).translate(WRITTEN_OUT)
     if isinstance(value, Mapping):
         return {key: _clean(inner) for key, inner in value.items() if key not in PRIVATE_KEYS}
     if isinstance(value, list | tuple):
