@@ -24,7 +24,7 @@ from models.store.dialogue.revisions import (
 from models.store.dialogue.tombstones import hashes_in, leave_files, name_files
 from models.store.ground.database import Fields, Tx, dicts
 from models.store.ground.sealing import seal
-from models.store.intake.continuing import known_as
+from models.store.intake.continuing import is_from_copied, known_as
 from models.store.intake.files import due_files, fetch_no_more, unfetched
 from models.store.intake.reopening import (
     REOPENED,
@@ -79,7 +79,7 @@ class Plan:
         return {
             str(talk["identity_id"])
             for talk, item in talks
-            if (talk["cc"] is not None or not item.private)
+            if (talk["cc"] is not None or not item.private or is_from_copied(item.message))
             and talk["identity_id"]
             != people[item.message.channel, item.message.sender.external_id].id
         }

@@ -93,7 +93,7 @@ class Threads:
         people = await self._people.known(
             tx, [(i.message.channel, i.message.sender) for i in kept]
         )
-        kept = await continued(tx, kept, people)
+        kept = await continued(tx, kept, people, self._people.keys)
         plan = Plan(tx, self._hold, self._reopen, position_of)
         await plan.load(kept, people)
         await self._tombstones.check(tx, kept, people)

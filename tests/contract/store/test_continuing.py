@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from models.message import Lane, ReplyRoute, Sender, Trust
+from models.message import Lane, Recipient, ReplyRoute, Sender, Trust
 from models.store import Store
 from models.store.dialogue.incoming import Incoming
 from models.store.intake import continuing
@@ -96,6 +96,100 @@ async def test_everybody_else_has_a_ticket_of_their_own(
 ) -> None:
     await _both(store, mail("m1", **first), mail("m2", "m1", **second), together=together)
     assert await talks(store) == [["m1"], ["m2"]]
+
+
+LI = Recipient(address="Li@firm.example", name="李四")
+LIS = Sender(external_id="li@firm.example", email="li@Firm.example", name="李四")
+
+
+async def whose(store: Store) -> list[tuple[bool, bool]]:
+    """Of the messages, in their order: quarantined, and as those of who is in copy."""
+    (found,) = await store.tickets.page()
+    log = await store.conversations.log(found.conversation_id)
+    return [(entry.quarantined, entry.in_copy) for entry in log]
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_who_is_in_copy_and_answers_the_customers_mail_to_all_comes_into_its_ticket(
+    store: Store, together: bool
+) -> None:
+    """As somebody whom the customer put in copy, and not as the customer."""
+    answer = mail("m2", "m1", sender=LIS, reply_route=ELSEWHERE, text="投诉", text_full="投诉")
+    later = mail("m3", "m2", "m1", sender=LIS)
+    await _both(store, mail("m1", cc=(LI,)), answer, later, together=together)
+    assert await talks(store) == [["m1", "m2", "m3"]]
+    assert await whose(store) == [(False, False), (True, True), (True, True)]
+    (due,) = await store.queue.unlabelled(10)
+    assert "投诉" not in due.text
+    talk = (await store.tickets.page())[0].conversation_id
+    way = await store.ways_back.of(talk)
+    assert way.route.address == "wang@example.com"
+    assert [one.chosen for one in way.cc] == [False]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"cc": ()}, {}),
+        ({}, {"sender": OTHER}),
+        ({}, {"trust": FAILED}),
+        ({"trust": FAILED}, {}),
+        ({}, {"sender": Sender(external_id="li", name="li@firm.example")}),
+        # Not the customer of the conversation that it is in.
+        (
+            {
+                "sender": OTHER,
+                "conversation_key": "talk-m0",
+                "meta": {"message_id": "m1@x.example", "threaded_by": "address"},
+            },
+            {},
+        ),
+    ],
+)
+@pytest.mark.parametrize("together", [False, True])
+async def test_nobody_else_who_knows_the_name_does(
+    store: Store, first: dict[str, Any], second: dict[str, Any], together: bool
+) -> None:
+    """Who guesses it, or has it from an archive, has a ticket of their own."""
+    mails = (
+        mail("m0"),
+        mail("m1", **{"cc": (LI,)} | first),
+        mail("m2", "m1", **{"sender": LIS} | second),
+    )
+    await _both(store, *mails, together=together)
+    (*_, own) = await talks(store)
+    assert own == ["m2"]
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_who_is_in_copy_never_has_the_customers_conversation(
+    store: Store, together: bool
+) -> None:
+    """Their answer was there before the mail that it answers."""
+    await _both(store, mail("m2", "m1", sender=LIS), mail("m1", cc=(LI,)), together=together)
+    assert await talks(store) == [["m2"], ["m1"]]
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_whom_somebody_in_copy_names_does_not(store: Store, together: bool) -> None:
+    zhao = Recipient(address="zhao@example.com")
+    mails = (
+        mail("m1", cc=(LI,)),
+        mail("m2", "m1", sender=LIS, cc=(zhao,)),
+        mail("m3", "m2", sender=OTHER),
+    )
+    await _both(store, *mails, together=together)
+    assert await talks(store) == [["m1", "m2"], ["m3"]]
+
+
+async def test_what_was_set_down_comes_back_by_the_word_of_who_is_in_copy(store: Store) -> None:
+    await come(store, "1", mail("m1", cc=(LI,)))
+    (due,) = await store.queue.unlabelled(10)
+    await store.queue.route([routed(due)])
+    await store.tickets.take(due.ticket_id, who := await agent(store))
+    await store.tickets.move(due.ticket_id, who, TicketState.PENDING)
+    await come(store, "2", mail("m2", "m1", sender=LIS))
+    assert (await store.tickets.get(due.ticket_id)).state == TicketState.WAITING
 
 
 @pytest.mark.parametrize("together", [False, True])
