@@ -27,8 +27,8 @@ FIRST = (
 )  # fmt: skip
 """Modules in the order in which they begin: the longest first, so that no worker ends alone.
 
-While ``readme`` trains, the other worker plays two that mostly wait and need no training: two
-trainings at once hold each other up.
+While ``readme`` trains, the other worker plays two that need no training: two trainings at once
+hold each other up.
 """
 
 
