@@ -90,11 +90,15 @@ async function filters(asked, read) {
 function line(entry, names, desk) {
   const [family, name] = entry.action.split(/\.(.*)/s);
   const told = has(`audit.${entry.action}`) ? t(`audit.${entry.action}`) : family === "alarm" ? t("audit.alarm", { name }) : entry.action;
-  const detail = Object.entries(entry.detail).filter(([name, value]) => name !== "publication" && value !== null && value !== "" && !(Array.isArray(value) && !value.length));
+  const detail = Object.entries(entry.detail).filter(([name, value]) => name !== "publication" && says(value));
   return h("li.entry", { tabindex: "-1" },
     h("p.card-top", null, moment(entry.at), h("b", null, names[entry.agent_id]?.name ?? t(entry.agent_id ? "audit.gone" : "audit.system")),
       h("span", { title: entry.action }, told), about(entry.subject, family, names, desk)),
     detail.length > 0 && h("dl.audit-detail", null, detail.map(([name, value]) => particular(entry.action, name, value, names, desk))));
+}
+
+function says(value) {
+  return value !== null && value !== "" && (typeof value !== "object" || Object.keys(value).length > 0);
 }
 
 function particular(action, name, value, names, desk) {
@@ -108,7 +112,8 @@ function particular(action, name, value, names, desk) {
 
 /** What was changed of a person, or into what, as their own page calls it. */
 function changedWords(value, names, desk) {
-  const called = (name) => (has(`people.${name}`) ? t(`people.${name}`) : name);
+  const key = (name) => (name === "password" ? "login.password" : `people.${name}`); // theirs says what one may be
+  const called = (name) => (has(key(name)) ? t(key(name)) : name);
   if (Array.isArray(value)) return value.map(called).join(t("mark.and"));
   const shown = { role: (role) => say(desk.state.names.roles[role]), skills: (skills) => Object.entries(skills).map(([skill, level]) => `${desk.skillName(skill)} ${level}`).join(t("mark.and")) };
   return Object.entries(value).map(([name, each]) => `${called(name)}${t("mark.colon")}${(shown[name] ?? worded)(each, names)}`).join(t("mark.and"));

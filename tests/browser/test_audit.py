@@ -86,3 +86,15 @@ async def test_what_is_older_is_read_on(page: Page, url: str, house: World) -> N
     await expect(page.get_by_label("Month")).to_be_visible()
     named = await page.get_by_label("Month").locator("option").nth(1).inner_text()
     assert named.split()[0].isalpha(), "a month is named in the page's language"
+
+
+async def test_a_reset_password_is_called_so_and_nothing_empty_is_shown(
+    page: Page, url: str, house: World
+) -> None:
+    root = await house.person("root", Role.ADMIN, name="管理员")
+    li = await house.person("li", name="李雷")
+    await house.store.agents.change(li, root, password="a hash")
+    await sign_in(page, url, "root")
+    await page.get_by_role("button", name="审计").click()
+    changed = page.locator(".audit .entry", has_text="修改").locator(".audit-detail")
+    await expect(changed.locator("dd")).to_have_text(["密码"])
