@@ -94,7 +94,7 @@ async def test_what_is_no_rules_is_refused_with_the_place(house: World, visit: V
     chen = await visit("chen")
     answer = await chen.post("/rules", body(scarcity=-1))
     assert (answer.status, answer.json["field"]) == (422, "content")
-    assert answer.json["message"]["zh"] == "稀缺加权：应不小于 0.0。"
+    assert answer.json["message"]["zh"] == "稀缺加权：应不小于 0。"
     assert (await chen.post("/rules", {"content": RULES_CONTENT, "why": " "})).status == 422
     assert (await chen.post("/rules", body() | {"based_on": 9})).status == 404
     assert (await chen.get("/rules/9")).status == 404
