@@ -481,7 +481,7 @@ async def test_a_new_password_and_disabling_end_sessions_and_tokens_for_good(
     li = await house.person("li")
     await house.person("root", Role.ADMIN)
     root = await visit("root")
-    for change in ({"password": PASSWORD}, {"disabled": True}):
+    for change in ({"disabled": True}, {"password": PASSWORD}):  # the last: it is theirs to change
         desk, program = await visit("li"), await visit()
         made = (await desk.post("/tokens", {"name": "n"})).json
         program.headers = {"Authorization": f"Bearer {made['token']}"}
