@@ -16,7 +16,9 @@ import argparse
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -171,6 +173,34 @@ def cold(root: Path) -> None:
         if each.labels["urgency"] == "紧急"
     ]
     print(f"紧急 recall, floors included: {np.mean(urgent):.4f} of {len(urgent)}")
+    _tell_manners(classifier, [each.item for each in data])
+
+
+_POLITELY = {
+    False: ("你好，{}", "您好！{}", "在吗，{}", "{}，谢谢", "{}，麻烦了", "你好，{}，谢谢！"),
+    True: ("Hi, {}", "Hello, {}", "Hi team,\n{}", "{} Thanks", "Dear Sir or Madam,\n{}\nRegards"),
+}
+"""How people put things, Chinese and, where a text is ASCII, English."""
+
+
+def _tell_manners(classifier: Classifier, items: Sequence[Text]) -> None:
+    """How many labels another greeting or thanks changes: of a label that is sound, none."""
+    changed: Counter[str] = Counter()
+    asked = 0
+    for english, forms in _POLITELY.items():
+        ours = [item for item in items if item.text.isascii() == english]
+        plain = classifier.classify(ours)
+        for form in forms:
+            said = [replace(item, text=form.format(item.text.rstrip("。！.!"))) for item in ours]
+            asked += len(said)
+            for before, after in zip(plain, classifier.classify(said), strict=True):
+                changed.update(
+                    facet
+                    for facet, label in after.facets.items()
+                    if label.value != before.facets[facet].value
+                )
+    for facet in classifier.taxonomy.facets:
+        print(f"{facet}: another greeting or thanks changes {changed[facet]} of {asked}")
 
 
 def main() -> None:

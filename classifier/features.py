@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from classifier import keys
 from classifier.keys import Columns, Floats, Integers, Keys
 from classifier.phrases import Phrases
+from classifier.pleasantries import without_pleasantries
 from classifier.text import (
     HAN,
     MONEY,
@@ -64,7 +65,11 @@ _TINY, _SHORT, _LONG, _HUGE = 8, 25, 80, 240
 
 @dataclass(frozen=True, slots=True)
 class FeatureConfig:
-    """How much of each thing is looked at. Part of the bundle: use must equal training."""
+    """How much of each thing is looked at. Part of the bundle: use must equal training.
+
+    ``pleasantries``: greetings and thanks around the matter are read, as bundles made before
+    they were left out have learnt.
+    """
 
     word_n: int = 2
     han_n: int = 2
@@ -76,6 +81,7 @@ class FeatureConfig:
     subject_weight: float = 0.5
     cue_weight: float = 0.2
     shape_weight: float = 0.2
+    pleasantries: bool = False
 
 
 class Analysis(NamedTuple):
@@ -206,7 +212,9 @@ class Analyser:
     Remembers the last ones: who labels a batch signs it next, and then counts its words.
     """
 
-    def __init__(self, taxonomy: Taxonomy, cut: Cut) -> None:
+    def __init__(self, taxonomy: Taxonomy, cut: Cut, *, pleasantries: bool = False) -> None:
+        """``pleasantries``: see ``FeatureConfig``."""
+        self._without = str if pleasantries else without_pleasantries
         self._recent = lru_cache(maxsize=_RECENT)(self._take_apart)
         self._cut = with_words(cut, normalized(taxonomy.words))
         self._groups: dict[str, list[str]] = {}
@@ -227,7 +235,7 @@ class Analyser:
 
     def _take_apart(self, item: Text) -> Analysis:
         subject = normalize(item.subject) if item.subject else ""
-        body = normalize(item.text)
+        body = self._without(normalize(item.text))
         normal = f"{subject} . {body}" if subject else body
         words = self.words(normal)
         subject_words = self.words(subject) if subject else []

@@ -40,6 +40,9 @@ _FILES = {
 }
 """What each format that is read consists of, beside its manifest."""
 
+_BEFORE = {"pleasantries": True}
+"""How bundles were made that do not say so."""
+
 
 class Manifest(NamedTuple):
     """What a bundle says of itself: its id, and the SHA-256 of each file."""
@@ -115,7 +118,7 @@ def from_files(files: Mapping[str, Content]) -> Bundle:
         bundle = Bundle(
             card=BundleCard(**json.loads(bytes(files[_CARD]))),
             taxonomy=Taxonomy.model_validate_json(bytes(files["taxonomy.json"])),
-            config=FeatureConfig(**model["config"]),
+            config=FeatureConfig(**(_BEFORE | model["config"])),
             vocabulary=_vocabulary(files, model),
             heads=tuple(
                 Head(head["facet"], tuple(head["classes"]), head["start"], float(head["least"]))

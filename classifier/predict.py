@@ -64,7 +64,9 @@ class Classifier:
                 "of the taxonomy: train again."
             )
         self._bundle = bundle
-        self.analyse = Analyser(bundle.taxonomy, default_cut())
+        self.analyse = Analyser(
+            bundle.taxonomy, default_cut(), pleasantries=bundle.config.pleasantries
+        )
         self._intercepts = np.asarray(bundle.intercepts)
         self._weights = np.asarray(bundle.weights).view(np.ndarray)
         self._extract = Extractor(bundle.vocabulary, bundle.config)

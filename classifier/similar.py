@@ -22,7 +22,9 @@ class Vectors:
     """
 
     def __init__(self, bundle: Bundle) -> None:
-        self._analyse = Analyser(bundle.taxonomy, default_cut())
+        self._analyse = Analyser(
+            bundle.taxonomy, default_cut(), pleasantries=bundle.config.pleasantries
+        )
         self._extract = Extractor(bundle.vocabulary, bundle.config)
         self._width = bundle.vocabulary.size
         self._spoken = bundle.vocabulary.size - len(bundle.vocabulary.shapes)

@@ -20,6 +20,7 @@ from channels.email.parts import Budget, parse
 from channels.email.quote import split
 from channels.email.uuencode import unpacked
 from classifier.courtesy import is_courtesy
+from classifier.pleasantries import without_pleasantries
 from classifier.progress import progress_question
 from classifier.spans import spans
 from classifier.stop_phrases import without_stop_phrases
@@ -172,6 +173,11 @@ READERS: dict[str, tuple[Reader, int, tuple[str, ...]]] = {
         ),
     ),
     "courtesies": (lambda text: is_courtesy(f"{text}x"), 4, ("谢谢你您",)),
+    "pleasantries": (
+        lambda text: without_pleasantries(f"x{text}x{text}"),
+        12_500,
+        ("你好", "谢谢", "谢谢你", ",", "你好,", "dear a", "thanks ", "麻烦您了", "。谢谢"),
+    ),
     "progress": (
         lambda text: progress_question(f"{text}x"),
         4,

@@ -10,6 +10,7 @@ import pytest
 from classifier import bundles, formats
 from classifier.bundle import Bundle, BundleRefused
 from classifier.predict import Classifier
+from classifier.text import Text
 from models.errors import Temporary
 from tests.contract.classifier.packing import packed, packed_as_before
 from tests.contract.classifier.small import NEW
@@ -123,6 +124,16 @@ def test_a_bundle_of_the_format_before_decides_alike(
     again = bundles.unpack(bundles.pack(older), tmp_path / "there")
     assert again.name == older.name
     assert bundles.save(bundles.load(older), tmp_path).name == classifier.card.id
+
+
+def test_a_bundle_of_before_hears_greetings_as_it_has_learnt_them(bundle: Bundle) -> None:
+    files = formats.to_files(bundle)
+    model = json.loads(files["model.json"])
+    del model["config"]["pleasantries"]
+    before = formats.from_files(files | {"model.json": json.dumps(model).encode()})
+    asked = Text("你好，苹果呢")
+    assert Classifier(before).analyse(asked).words == ["你好", "苹果", "呢"]
+    assert Classifier(formats.from_files(files)).analyse(asked).words == ["苹果", "呢"]
 
 
 def test_names_are_read_one_by_one_as_all_together(classifier: Classifier, bundle: Bundle) -> None:

@@ -32,6 +32,13 @@ def test_probabilities_are_probabilities(classifier: Classifier) -> None:
             np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
 
 
+def test_who_greets_and_thanks_is_heard_like_who_does_not(classifier: Classifier) -> None:
+    plain = "买的苹果马上要，烦死了"
+    (labels,) = classifier.classify([Text(plain)])
+    for polite in (f"你好，{plain}", f"{plain}，谢谢！", f"在吗 {plain}谢谢啦"):
+        assert classifier.classify([Text(polite)]) == [labels]
+
+
 def test_it_learns(classifier: Classifier) -> None:
     (labels,) = classifier.classify([Text("买的苹果马上要，烦死了")])
     assert {facet: label.value for facet, label in labels.facets.items()} == {
