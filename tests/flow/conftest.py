@@ -21,22 +21,20 @@ PROVEN = {
 QUICK = {"SHOULI_PIPELINE__GREETING_HOLD_SECONDS": "4"}
 
 
-FIRST = (
-    "readme", "clock_kills", "broker", "retraining", "crash", "routing_storm", "a_day",
-    "crash_cells", "soak", "main_way", "every_move",
+LONG = (
+    "readme", "crash", "retraining", "a_day", "routing_storm", "every_move", "main_way",
 )  # fmt: skip
-"""Modules in the order in which they begin: the longest first, so that no worker ends alone.
+"""Modules that take longest, in that order; they begin first, so that no worker ends alone.
 
-While ``readme`` trains, the other worker plays two that need no training: two trainings at once
-hold each other up.
+The storm does not begin beside a training: it asks how long a ticket waits.
 """
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files go to whichever worker is free, in this order."""
-    begin = {f"test_{name}": place for place, name in enumerate(FIRST)}
+    begin = {f"test_{name}": place for place, name in enumerate(LONG)}
     here = [item for item in items if Path(__file__).parent in item.path.parents]
-    here.sort(key=lambda item: begin.get(item.path.stem, len(FIRST)))
+    here.sort(key=lambda item: begin.get(item.path.stem, len(LONG)))
     items[:] = [item for item in items if item not in here] + here
 
 
