@@ -71,3 +71,11 @@ async def many_parked(house: World, many: int) -> list[str]:
     async with house.store.db.write() as tx:
         await tx.conn.execute(text("UPDATE envelope SET state = 'parked', error = 'boom'"))
     return [one.id for one in await house.store.envelopes.parked(many)]
+
+
+async def state(store: Store, ticket: str) -> str:
+    return (await store.tickets.get(ticket)).state.value
+
+
+async def talk_of(house: World, ticket: str) -> str:
+    return (await house.store.tickets.get(ticket)).conversation_id
