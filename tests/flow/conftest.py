@@ -22,12 +22,9 @@ QUICK = {"SHOULI_PIPELINE__GREETING_HOLD_SECONDS": "4"}
 
 
 LONG = (
-    "readme", "crash", "retraining", "a_day", "routing_storm", "every_move", "main_way",
+    "readme", "crash", "retraining", "a_day", "every_move", "main_way",
 )  # fmt: skip
-"""Modules that take longest, in that order; they begin first, so that no worker ends alone.
-
-The storm does not begin beside a training: it asks how long a ticket waits.
-"""
+"""Modules that take longest, in that order; they begin first, so that no worker ends alone."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -42,7 +42,7 @@ AGENTS = int(os.environ.get("STORM_AGENTS", "20"))
 TICKETS = int(os.environ.get("STORM_TICKETS", "500"))
 
 ARRIVALS_A_SECOND = 5.0
-"""On two slow cores ten are all that the processes can do, and then another test runs beside."""
+"""On two slow cores ten are all that the processes can do."""
 
 HANDLING_SECONDS = 0.9 * AGENTS * (CAPACITY // 2) / ARRIVALS_A_SECOND
 """With their pauses it is a little more than they can do: whoever has room finds work waiting."""
