@@ -150,14 +150,19 @@ async def test_a_form_that_cannot_be_sent_keeps_what_is_in_it(
     await expect(page.locator(".head .tag")).to_have_text("协办中")
 
 
-async def test_a_note_whose_answer_was_lost_is_not_written_twice(
-    house: World, page: Page, url: str
-) -> None:
+async def _noting(house: World, page: Page, url: str) -> tuple[str, Locator]:
+    """Li has a ticket open: it, and the box for a note on it."""
     li, ticket = await house.person("li"), await house.ticket()
     await house.give(ticket, li)
     await sign_in(page, url, "li")
     await page.locator(".card").first.click()
-    text = page.locator(".note-form textarea")
+    return ticket, page.locator(".note-form textarea")
+
+
+async def test_a_note_whose_answer_was_lost_is_not_written_twice(
+    house: World, page: Page, url: str
+) -> None:
+    ticket, text = await _noting(house, page, url)
     write = page.locator(".note-form button[type=submit]")
 
     async def write_in_vain(said: str) -> None:
@@ -185,11 +190,7 @@ async def test_a_note_whose_answer_was_lost_is_not_written_twice(
 async def test_the_next_note_does_not_wait_for_the_ticket_to_be_read_again(
     house: World, page: Page, url: str
 ) -> None:
-    li, ticket = await house.person("li"), await house.ticket()
-    await house.give(ticket, li)
-    await sign_in(page, url, "li")
-    await page.locator(".card").first.click()
-    text = page.locator(".note-form textarea")
+    _, text = await _noting(house, page, url)
     await expect(text).to_be_visible()
     both = asyncio.Event()
 
