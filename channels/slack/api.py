@@ -11,6 +11,7 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetry
 from slack_sdk.web.async_client import AsyncWebClient
 
 from channels.slack.options import Options
+from channels.slack.refusals import BUSY, FIXABLE, LOGIN, NOBODY_KNOWS, sentence
 from models.errors import Permanent, Temporary
 from models.message import Attachment, Choice, File, OutboundMessage, SendResult
 from models.platform_api import (
@@ -28,16 +29,7 @@ MAX_CHARACTERS = 4000
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
 
-_LOGIN_SECONDS = 300.0
-
-_LOGIN = frozenset(
-    {"invalid_auth", "not_authed", "token_expired", "token_revoked", "account_inactive"}
-)
-_BUSY = frozenset({"ratelimited", "rate_limited"})
-_NOBODY_KNOWS = frozenset(
-    {"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
-)
-"""Slack says of these that the call may have done its work."""
+_FIXING_SECONDS = 300.0
 
 
 class Api:
@@ -215,16 +207,14 @@ def send_failure(error: SlackApiError) -> SendResult:
     response = error.response
     status, headers = getattr(response, "status_code", 0), getattr(response, "headers", {})
     word = _word(response)
-    if status == 429 or word in _BUSY:
+    if status == 429 or word in BUSY:
         told = next((v for k, v in headers.items() if k.lower() == "retry-after"), "")
         return too_fast(word or f"HTTP {status}", retry_after(str(told)))
-    if word in _LOGIN:
-        # Our own login: somebody mends the token, and the answer goes out.
-        text = f"Slack 令牌无效，请检查 / Slack refuses the token, check it: {word}"
-        return SendResult("retry", error=text, retry_after=_LOGIN_SECONDS)
-    if status >= 500 or word in _NOBODY_KNOWS or not word:
+    if word in LOGIN or word in FIXABLE:
+        return SendResult("retry", error=sentence(word), retry_after=_FIXING_SECONDS)
+    if status >= 500 or word in NOBODY_KNOWS or not word:
         return perhaps_sent(word or f"HTTP {status}")
-    return SendResult("failed", error=f"Slack 没有接受（{word}） / Slack refuses it ({word})")
+    return SendResult("failed", error=sentence(word))
 
 
 def _word(response: Any) -> str:

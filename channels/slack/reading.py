@@ -27,7 +27,10 @@ _DIRECT = frozenset({"im", "mpim"})
 
 _MARK = re.compile(r"<([@#!]?)([^|<>]*)(?:\|([^<>]*))?>")
 
-_GONE = frozenset({"tombstone", "hidden_by_limit", "external"})
+_STONE = "tombstone"
+"""What stands where a message was that others have answered (subtype), or a file (mode)."""
+
+_GONE = frozenset({_STONE, "hidden_by_limit", "external"})
 """Modes of files that cannot be fetched."""
 
 
@@ -103,7 +106,8 @@ class _Reader:
     @property
     def _said(self) -> Mapping[str, Any]:
         """The message that the event is about: of a change, the changed one."""
-        return self._event.get("message") or self._event.get("previous_message") or self._event
+        now, before = self._event.get("message"), self._event.get("previous_message")
+        return (before if _stone(now) else now) or before or self._event
 
     @property
     def _meant(self) -> bool:
@@ -127,9 +131,13 @@ class _Reader:
             if not _by_bot(before):
                 yield self._normalized("delete", {**before, "ts": event.get("deleted_ts")}, 0)
         elif subtype == "message_changed":
-            now = event.get("message") or {}
+            now, before = event.get("message") or {}, event.get("previous_message") or {}
+            if _stone(now):
+                # So Slack tells that what opened a thread was deleted: others have answered it.
+                if before and not _stone(before) and not _by_bot(before):
+                    yield self._normalized("delete", before, 0)
             # Slack also “changes” a message when it unfurls a link in it.
-            if not _by_bot(now) and now.get("edited"):
+            elif not _by_bot(now) and now.get("edited"):
                 yield self._normalized("edit", now, _revision(now))
         elif subtype in _SAID and not _by_bot(event) and event.get("user"):
             yield self._normalized("message", event, 0)
@@ -141,8 +149,7 @@ class _Reader:
         ts, writer = str(said.get("ts", "")), str(said.get("user") or "unknown")
         team = str(self._body.get("team_id", ""))
         thread = str(said.get("thread_ts") or ("" if self.direct else ts))
-        text = "" if kind == "delete" else self._text(str(said.get("text") or ""))
-        files = [] if kind == "delete" else [_file(one) for one in said.get("files") or ()]
+        text, files = ("", []) if kind == "delete" else (self._words(said), _files(said))
         envelope = self._envelope
         parent = str(said.get("thread_ts") or "")
         at = _time(ts)
@@ -188,6 +195,15 @@ class _Reader:
             meta["overheard"] = True
         return meta
 
+    def _words(self, said: Mapping[str, Any]) -> str:
+        """What is said, and below it the messages that it forwards."""
+        words = [self._text(str(said.get("text") or ""))]
+        for one in _forwards(said):
+            who = str(one.get("author_name") or "")
+            told = self._text(str(one.get("text") or ""))
+            words.append(f"[转发 / Forwarded] {who}: {told}".strip())
+        return "\n".join(filter(None, words))
+
     def _text(self, text: str) -> str:
         """Plain text, without the mention of the app itself."""
 
@@ -203,6 +219,24 @@ class _Reader:
             return f"{label} ({address})" if label and label != address else address
 
         return html.unescape(_MARK.sub(plain, text)).strip()
+
+
+def _stone(said: Mapping[str, Any] | None) -> bool:
+    return said is not None and said.get("subtype") == _STONE
+
+
+def _forwards(said: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Messages that were forwarded with this one; other attachments are previews of links.
+
+    Slack documents the attachments of apps only: ``is_share`` is what events were seen to have.
+    """
+    return (one for one in said.get("attachments") or () if one.get("is_share"))
+
+
+def _files(said: Mapping[str, Any]) -> list[tuple[Attachment, str]]:
+    """Its own, and those of what it forwards."""
+    holders = [said, *_forwards(said)]
+    return [_file(one) for holder in holders for one in holder.get("files") or ()]
 
 
 def _by_bot(said: Mapping[str, Any]) -> bool:

@@ -367,6 +367,11 @@ def test_what_mentions_mode_hears() -> None:
     assert read("text-mention") == ["message"]
     assert read("text-direct") == ["message"]
     assert read("text-history") == []
+    assert read("delete-thread") == []
+    gone = Payload(SlackEvents(), "delete-thread").envelope()
+    called = gone.body.replace("包裹没有".encode(), "<@UBOT> 包裹没有".encode())
+    (deleted,) = channel.normalize(replace(gone, body=called))
+    assert deleted.message.kind == "delete"
     (reply,) = channel.normalize(Payload(SlackEvents(), "reply").envelope())
     assert reply.message.meta["overheard"]  # for the store to say whether its thread is ours
 

@@ -101,7 +101,10 @@ class _Slack(Driver):
             "dropped": Expected(DROP, unknown),
             "slow": Expected(SLOW, unknown),
             "token": Expected(said_no("token_expired"), retry, 1.0),
+            "no scope": Expected(said_no("missing_scope"), retry, 60.0),
+            "no direct messages": Expected(said_no("messages_tab_disabled"), retry, 60.0),
             "gone": Expected(said_no("channel_not_found"), failed),
+            "not documented": Expected(said_no("something_new"), failed),
         }
 
 
