@@ -36,6 +36,7 @@ from telegram.error import (
 from telegram.request import HTTPXRequest
 
 from channels.telegram.options import Options
+from channels.telegram.refusals import sentence
 from models.errors import Permanent, Temporary
 from models.message import File, OutboundMessage, SendResult
 from models.platform_api import not_sent, perhaps_sent, too_fast
@@ -50,6 +51,9 @@ MAX_UNITS = 4096
 MAX_FILE_BYTES = 20 * 1024 * 1024
 """What getFile gives to a bot."""
 
+MAX_SENT_BYTES = 50 * 1024 * 1024
+"""Of a file that a bot sends (Bot API, “Sending files”)."""
+
 _WANTED = '["message","edited_message","callback_query"]'
 
 _SLOWEST = 20_000
@@ -59,6 +63,14 @@ _LOGIN_SECONDS = 300.0
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 """Failures after which the request certainly did not reach Telegram."""
+
+
+_UNFIT = (
+    "“{0}”超过 50 MB，Telegram 不收，什么都没有发"
+    " / “{0}” is larger than the 50 MB that Telegram takes: nothing was sent"
+)
+
+_Step = tuple[Callable[..., Awaitable[Message]], int]
 
 
 class Api:
@@ -72,6 +84,7 @@ class Api:
         self._patience = options.poll_seconds
         self._seconds = seconds
         self._pacer = Pacer(options.pace_seconds)
+        self._moved: dict[int, int] = {}
         self._updates = HTTPXRequest(
             read_timeout=options.poll_seconds + seconds, connect_timeout=seconds
         )
@@ -127,11 +140,28 @@ class Api:
 
     async def send(self, outbound: OutboundMessage) -> SendResult:
         """An answer, in as many messages as its length and its files need."""
-        chat, _, message = outbound.route.address.partition("/")
+        chat, message, topic = [*outbound.route.address.split("/"), "", ""][:3]
         if not chat.removeprefix("-").isdigit():
             return SendResult("failed", error="地址不对 / The address is no chat")
-        steps: list[tuple[Callable[..., Awaitable[Message]], int]] = [
-            (partial(self._bot.send_message, int(chat), part), 0)
+        for file in outbound.attachments:
+            if file.size > MAX_SENT_BYTES:
+                return SendResult("failed", error=_UNFIT.format(file.name))
+        steps = self._steps(outbound)
+        if message and steps:
+            # In a group, others see what is answered; a message that is gone is no obstacle.
+            quoted = ReplyParameters(int(message), allow_sending_without_reply=True)
+            first, size = steps[0]
+            steps[0] = (partial(first, reply_parameters=quoted), size)
+        if topic:
+            # Only what replies finds its topic by itself: all else would stand in “General”.
+            within = {"message_thread_id": int(topic)}
+            steps = [(partial(step, **within), size) for step, size in steps]
+        return await in_turn([partial(self._paced, int(chat), *step) for step in steps])
+
+    def _steps(self, outbound: OutboundMessage) -> list[_Step]:
+        """The messages of an answer, each with the size of its file."""
+        steps: list[_Step] = [
+            (partial(self._bot.send_message, text=part), 0)
             for part in split(outbound.text, MAX_UNITS, utf16_units)
             if part.strip()
         ]
@@ -145,26 +175,34 @@ class Api:
             steps[-1] = (partial(last, reply_markup=InlineKeyboardMarkup(rows)), size)
         for file in outbound.attachments:
             content = InputFile(outbound.files.get(file.sha256 or "", b""), file.name)
-            steps.append((partial(self._bot.send_document, int(chat), content), file.size))
-        if message and steps:
-            # In a group, others see what is answered; a message that is gone is no obstacle.
-            quoted = ReplyParameters(int(message), allow_sending_without_reply=True)
-            first, size = steps[0]
-            steps[0] = (partial(first, reply_parameters=quoted), size)
-        return await in_turn([partial(self._paced, chat, step, size) for step, size in steps])
+            steps.append((partial(self._bot.send_document, document=content), file.size))
+        return steps
 
     async def _paced(
-        self, chat: str, step: Callable[[], Awaitable[Message]], size: int
+        self, chat: int, step: Callable[..., Awaitable[Message]], size: int
     ) -> SendResult:
-        await self._pacer.wait(chat)
+        await self._pacer.wait(str(chat))
         try:
             async with asyncio.timeout(self._whole(size)):
-                sent = await step()
+                sent = await self._where_it_is_now(chat, step)
         except TelegramError as error:
             return send_failure(error)
         except TimeoutError as error:
             return perhaps_sent(type(error).__name__)
         return SendResult("sent", str(sent.message_id))
+
+    async def _where_it_is_now(
+        self, chat: int, step: Callable[..., Awaitable[Message]]
+    ) -> Message:
+        """Sends into a group, or into the supergroup that it has become, which has another number.
+
+        Telegram refuses the old number, and tells the new one (Bot API, ResponseParameters).
+        """
+        try:
+            return await step(chat_id=self._moved.get(chat, chat))
+        except ChatMigrated as error:
+            self._moved[chat] = error.new_chat_id
+            return await step(chat_id=error.new_chat_id)
 
     async def noticed(self, updates: Sequence[Mapping[str, Any]]) -> None:
         """Ends the waiting of who has pressed a button; where that fails, it ends by itself."""
@@ -180,12 +218,25 @@ class Api:
                 raise Permanent("文件超过 20 MB / The file is larger than 20 MB")
             content = bytes(await found.download_as_bytearray())
         except (BadRequest, Forbidden) as error:
-            raise Permanent(f"Telegram: {error.message}") from error
+            raise _not_given(error) from error
         except TelegramError as error:
             raise Temporary(f"Telegram: {type(error).__name__}") from error
         if len(content) > MAX_FILE_BYTES:
             raise Permanent("文件超过 20 MB / The file is larger than 20 MB")
         return File(content)
+
+
+def _not_given(error: TelegramError) -> Temporary | Permanent:
+    """What to raise for a file.
+
+    Of one that is not there just now, and of one that never was, Telegram says the same: it is
+    asked for again.
+    """
+    if "temporarily unavailable" in error.message:
+        return Temporary(f"Telegram: {error.message}")
+    if "too big" in error.message:
+        return Permanent("文件超过 20 MB / The file is larger than 20 MB")
+    return Permanent(f"Telegram: {error.message}")
 
 
 def told(error: RetryAfter) -> float:
@@ -203,11 +254,8 @@ def send_failure(error: TelegramError) -> SendResult:
         # Our own login: somebody mends the token, and the answer goes out.
         error_text = "令牌无效，请检查 / The bot's token is not valid; check it"
         return SendResult("retry", error=error_text, retry_after=_LOGIN_SECONDS)
-    if isinstance(error, ChatMigrated):
-        return SendResult("failed", error=f"群已迁移 / The group moved to {error.new_chat_id}")
-    if isinstance(error, BadRequest | Forbidden):
-        text = f"Telegram 没有接受：{error.message} / Telegram refuses it: {error.message}"
-        return SendResult("failed", error=text)
+    if isinstance(error, BadRequest | Forbidden | ChatMigrated):
+        return SendResult("failed", error=sentence(error.message))
     if isinstance(error, NetworkError) and isinstance(error.__cause__, _NOT_SENT):
         return not_sent(name)
     return perhaps_sent(name)  # 5xx among them

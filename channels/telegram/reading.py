@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from telegram import CallbackQuery, Message, Update
+from telegram import CallbackQuery, Message, Update, Venue
 
 from models.errors import Permanent
 from models.ids import uuid7
@@ -67,7 +67,15 @@ def _pressed(envelope: Envelope, told: dict[str, Any]) -> list[Normalized]:
     label = labels.get(query.data, query.data)
     at = datetime.fromtimestamp(envelope.received_at, UTC)
     who, where = query.from_user, shown.chat
-    said = Message(message_id=shown.message_id, date=at, chat=where, from_user=who, text=label)
+    said = Message(
+        message_id=shown.message_id,
+        date=at,
+        chat=where,
+        from_user=who,
+        text=label,
+        message_thread_id=getattr(shown, "message_thread_id", None),
+        is_topic_message=getattr(shown, "is_topic_message", None),
+    )
     found = _normalized(envelope, said, 0)
     named = {
         "external_id": f"{shown.chat.id}:press:{query.id}",
@@ -92,9 +100,36 @@ def _meant(message: Message, username: str) -> bool:
     if not username:
         return False
     wanted = f"@{username}".lower()
-    replied = message.reply_to_message
+    replied = _replied(message)
     answered = replied.from_user.name.lower() if replied and replied.from_user else ""
     return answered == wanted or any(name.lower().endswith(wanted) for name in _named(message))
+
+
+def _replied(message: Message) -> Message | None:
+    """What is answered.
+
+    In a topic of a forum, what answers nothing answers the line that says the topic was opened.
+    """
+    replied = message.reply_to_message
+    return None if replied is None or replied.forum_topic_created else replied
+
+
+def _quoted(message: Message) -> str:
+    """The words that are answered, as a quotation: of others' in a group the bot hears none."""
+    replied = _replied(message)
+    if replied is None or replied.from_user is None or replied.from_user.is_bot:
+        return ""
+    words = message.quote.text if message.quote else replied.text or replied.caption or ""
+    return "\n".join(f"> {line}" for line in words.splitlines())
+
+
+def _address(message: Message) -> str:
+    """Of a group: its number, the message, and the topic that it is in.
+
+    What is no topic may have a thread's number, which nothing can be sent to.
+    """
+    where = f"{message.chat.id}/{message.message_id}"
+    return f"{where}/{message.message_thread_id}" if message.is_topic_message else where
 
 
 def _named(message: Message) -> Iterator[str]:
@@ -112,7 +147,7 @@ def _normalized(envelope: Envelope, message: Message, revision: int) -> Normaliz
     group = chat.type != "private"
     # In a group each person has a conversation of their own with the bot.
     key = f"{chat.id}:{writer.id}" if group else str(chat.id)
-    replied = message.reply_to_message
+    replied = _replied(message)
     at = message.edit_date or message.date
     return Normalized(
         InboundMessage(
@@ -128,7 +163,7 @@ def _normalized(envelope: Envelope, message: Message, revision: int) -> Normaliz
             sender=Sender(external_id=str(writer.id), name=writer.full_name, is_bot=writer.is_bot),
             trust=Trust(level="platform", method="telegram", evidence=str(writer.id)),
             text=text,
-            text_full=text,
+            text_full="\n\n".join(filter(None, (text, _quoted(message)))) if group else text,
             attachments=tuple(files.values()),
             lang=writer.language_code or "und",
             sent_at=at,
@@ -136,7 +171,7 @@ def _normalized(envelope: Envelope, message: Message, revision: int) -> Normaliz
             order_key=f"{message.message_id:020}",
             reply_route=ReplyRoute(
                 adapter=envelope.channel,
-                address=f"{chat.id}/{message.message_id}" if group else str(chat.id),
+                address=_address(message) if group else str(chat.id),
             ),
             raw_ref=envelope.id,
             meta=_meta(message, files),
@@ -153,12 +188,17 @@ def _text(message: Message) -> str:
     if text:
         return text
     if message.location is not None:
-        at = message.location
-        return f"位置 / Location: {at.latitude}, {at.longitude}"
+        at, venue = message.location, message.venue
+        place = f"{at.latitude}, {at.longitude}"
+        return f"位置 / Location: {_named_place(venue, place)}"
     if message.contact is not None:
         known = message.contact
         return f"名片 / Contact: {known.first_name} {known.phone_number}"
     return ""
+
+
+def _named_place(venue: Venue | None, place: str) -> str:
+    return f"{venue.title} {venue.address} ({place})" if venue else place
 
 
 def _shown(message: Message) -> str:

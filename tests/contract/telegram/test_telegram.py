@@ -247,3 +247,65 @@ async def test_who_polls_after_a_webhook_is_given_updates_again(
         while lent.channel.trouble is None:
             await asyncio.sleep(0.01)
     assert driver.webhook_set, "who polled before does not take it from them"
+
+
+async def test_all_of_an_answer_goes_into_its_topic(bot: Any) -> None:
+    lent, fake, driver = await bot(Bot())
+    answer = driver.answer("长" * 5000)
+    route = answer.route.model_copy(update={"address": "-100200/80/12"})
+    assert (await lent.channel.send(replace(answer, route=route))).state == "sent"
+    said = fake.of("/sendMessage")
+    assert [one.fields["message_thread_id"] for one in said] == ["12", "12"]
+    assert ["reply_parameters" in one.fields for one in said] == [True, False]
+
+
+async def test_a_group_that_became_a_supergroup_is_followed(bot: Any) -> None:
+    lent, fake, driver = await bot(Bot())
+    moved = failure(
+        400,
+        "Bad Request: group chat was upgraded to a supergroup chat",
+        migrate_to_chat_id=-100777,
+    )
+    fake.misdeeds = [moved]
+    assert (await lent.channel.send(driver.answer("长" * 5000))).state == "sent"
+    told = [one.fields["chat_id"] for one in fake.of("/sendMessage")]
+    assert told == ["-100123", "-100777", "-100777"], "the new number is learned once"
+
+
+async def test_a_file_too_large_to_be_sent_is_told_before_anything_is(bot: Any) -> None:
+    lent, fake, driver = await bot(Bot())
+    size = 50 * 1024 * 1024 + 1
+    large = Attachment(id="a", name="影片.mp4", mime="video/mp4", size=size, state="stored")
+    result = await lent.channel.send(replace(driver.answer("见附件"), attachments=(large,)))
+    assert result.state == "failed"
+    assert "影片.mp4" in result.error
+    assert not fake.of("/sendMessage")
+
+
+async def test_a_file_that_is_not_there_just_now_is_asked_for_again(bot: Any) -> None:
+    lent, fake, _ = await bot(Bot())
+    fake.misdeeds = [
+        failure(400, "Bad Request: wrong file_id or the file is temporarily unavailable"),
+        failure(400, "Bad Request: file is too big"),
+    ]
+    with pytest.raises(Temporary):
+        await lent.channel.fetch("telegram", {"file_id": "F"})
+    with pytest.raises(Permanent, match="20 MB"):
+        await lent.channel.fetch("telegram", {"file_id": "F"})
+
+
+@pytest.mark.parametrize(
+    ("description", "sentence"),
+    [
+        ("Forbidden: bot was blocked by the user", "客户屏蔽了机器人"),
+        ("Bad Request: TOPIC_CLOSED", "这个话题已关闭"),
+        ("Bad Request: something new", "Telegram 没有接受"),
+    ],
+)
+async def test_a_refusal_is_told_in_words(bot: Any, description: str, sentence: str) -> None:
+    lent, fake, driver = await bot(Bot())
+    fake.misdeeds = [failure(403 if "Forbidden" in description else 400, description)]
+    result = await lent.channel.send(driver.answer("您好"))
+    assert result.state == "failed"
+    assert result.error.startswith(sentence)
+    assert description.rpartition(": ")[2].lower() in result.error.lower()
