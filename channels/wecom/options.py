@@ -22,16 +22,19 @@ class Options(BaseModel):
         " / The company's ID (ww…), on the page of the company in WeCom's admin console.",
     )
     secret: Secret = Field(
-        description="“微信客服”的 Secret，不是别的应用的"
-        " / The Secret of Customer Service (微信客服), of no other app."
+        description="“微信客服 → 可调用接口的应用”里那个自建应用的 Secret；"
+        "2023 年 12 月以前就开通的企业，也可以是“微信客服”自己的"
+        " / The Secret of the app of your own that may call the API of Customer Service"
+        " (微信客服). Companies from before December 2023 may still use that of Customer Service"
+        " itself."
     )
     token: Token = Field(
-        description="接收事件服务器的 Token / The Token of the server that receives events."
+        description="接收消息服务器的 Token / The Token of the server that receives messages."
     )
     encoding_aes_keys: AesKeys = Field(
         min_length=1,
         max_length=2,
-        description="接收事件服务器的 EncodingAESKey，43 个字符；更换时新旧两个都写"
+        description="接收消息服务器的 EncodingAESKey，43 个字符；更换时新旧两个都写"
         " / The EncodingAESKey of that server, 43 characters; while it is changed, the new one and"
         " the old one.",
     )

@@ -40,6 +40,20 @@ _MEDIA = {
 }
 """Until it is fetched WeCom does not tell what a file is called."""
 
+_SHOWN = {
+    "miniprogram": ("小程序 / Mini program", "title", "pagepath"),
+    "channels": ("视频号 / Channels", "nickname", "title"),
+    "channels_shop_product": ("商品 / Product", "title", "product_id", "shop_nickname"),
+    "channels_shop_order": (
+        "订单 / Order", "order_id", "product_titles", "price_wording", "state", "shop_nickname",
+    ),
+    "business_card": ("名片 / Business card", "userid"),
+}  # fmt: skip
+"""What is no text and has words: what it is, and the fields that say which.
+
+They are those of WeCom's page “接收消息和事件”.
+"""
+
 _ID_CHARACTERS = 22
 """Of an answer's id in Base64, without its padding."""
 
@@ -191,10 +205,9 @@ def _text(told: Told) -> str:
         return f"位置 / Location: {where} ({place})"
     if kind == "link":
         return _lines(inner, "title", "desc", "url")
-    if kind == "miniprogram":
-        return f"小程序 / Mini program: {_lines(inner, 'title', 'pagepath')}"
-    if kind == "channels":
-        return f"视频号 / Channels: {_lines(inner, 'nickname', 'title')}"
+    if kind in _SHOWN:
+        called, *names = _SHOWN[kind]
+        return f"{called}: {_lines(inner, *names)}"
     if kind == "merged_msg":
         return _merged(inner)
     if kind in _MEDIA:

@@ -36,15 +36,16 @@ _KNOWN: Mapping[int | str, Meaning] = {
         _FIXING_SECONDS,
     ),
     40001: Meaning(
-        "“微信客服”的 Secret 不对，请检查",
-        "The Secret of Customer Service is wrong; check it",
+        "Secret 不对：要“可调用接口的应用”里那个应用的，请检查",
+        "The Secret is wrong: it has to be that of the app which may call the API; check it",
         _FIXING_SECONDS,
     ),
     40013: Meaning("企业 ID 不对，请检查", "The company's ID is wrong; check it", _FIXING_SECONDS),
     48002: Meaning(
-        f"没有“微信客服”接口的权限，请在{_CONSOLE[0]}开启 API 并核对 Secret",
-        f"The API of Customer Service is not permitted: enable it {_CONSOLE[1]}, and check the"
-        " Secret",
+        f"没有“微信客服”接口的权限：请在{_CONSOLE[0]}“微信客服 → 可调用接口的应用”里"
+        "加上这个应用，并核对 Secret",
+        f"The API of Customer Service is not permitted: add the app to those that may call it"
+        f" {_CONSOLE[1]}, and check the Secret",
         _FIXING_SECONDS,
     ),
     95017: Meaning(
@@ -102,6 +103,7 @@ _UNDELIVERED: Mapping[int, tuple[str, str]] = {
     10: ("客户拒收", "the customer refuses messages"),
     11: ("企业没有成员登录企业微信", "nobody of the company is signed in to WeCom"),
     12: ("这类消息不许发", "this kind of message is not permitted"),
+    13: ("企业微信的安全限制", "WeCom's own safety rules"),
 }
 """``fail_type`` of the event “msg_send_fail”."""
 
