@@ -19,6 +19,7 @@ from desk.errors import Refusal
 from desk.services import Words
 from models.agent import LOGIN, SHORTEST_PASSWORD, Role
 from models.remedies import remedy
+from models.store.tickets.moves import Seen
 from models.training import no_words
 
 MOST_BYTES = 256 * 1024
@@ -138,8 +139,20 @@ class Take(Body):
     """Somebody else than the caller: a supervisor's word."""
 
 
-class Reply(Body):
-    """Words, files, or both."""
+class SetDown(Body):
+    """Before a ticket is set down: up to which message it was read, as far as that is known."""
+
+    seen: Seq | None = None
+    seen_parts: Annotated[dict[Id, Seq], Field(max_length=1000)] | None = None
+    """The same of those that were merged into it, by their ids."""
+
+    @property
+    def read(self) -> Seen:
+        return Seen(self.seen, self.seen_parts)
+
+
+class Reply(SetDown):
+    """Words, files, or both; how far was read counts where ``then`` sets the ticket down."""
 
     files: Annotated[tuple[Id, ...], Field(max_length=10)] = ()
     """Ids of uploads for this ticket."""
@@ -153,19 +166,10 @@ class Reply(Body):
     cc: Annotated[tuple[InCopy, ...], Field(max_length=20)] = ()
     """Who gets it besides the customer: numbers from ``cc`` of the ticket."""
 
-    seen: Seq | None = None
-    """As for ``SetDown``, where ``then`` sets it down."""
-
     @field_validator("text")
     @classmethod
     def _says_something(cls, text: str, info: ValidationInfo) -> str:
         return text if info.data.get("files") else _wordy(text)
-
-
-class SetDown(Body):
-    """Before a ticket is set down: up to which message it was read, if that is known."""
-
-    seen: Seq | None = None
 
 
 class Snooze(SetDown):

@@ -37,7 +37,7 @@ async def send_back(request: web.Request) -> web.Response:
     waits = ticket.state == TicketState.WAITING
     person = who(request, Role.SUPERVISOR if waits else Role.AGENT)
     await _store(request).ending.send_back(
-        ticket.id, person.id, asked.reason, asked.seen, theirs=hands_off(request)
+        ticket.id, person.id, asked.reason, asked.read, theirs=hands_off(request)
     )
     return await moved(request, ticket, "dispatch")
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from desk.paging import page, told
+from desk.paging import last_lines, told
 from desk.services import SERVICES, DeskServices
 from desk.shapes import Json
 from desk.visibility import why_unsent
@@ -14,7 +14,7 @@ from models.store.tickets.handling import Ticket
 from models.store.tickets.merging import Part
 
 _MOST = 200
-"""Messages of a merged ticket's conversation that are shown."""
+"""Of the last messages of a merged ticket's conversation that are shown."""
 
 
 async def links_json(request: web.Request, ticket: Ticket, names: Mapping[str, str]) -> Json:
@@ -49,7 +49,7 @@ async def _part_json(
 ) -> Json:
     services = request.app[SERVICES]
     elsewhere = part.conversation_id != ticket.conversation_id
-    log = (await page(services.store, part.conversation_id)).lines[:_MOST] if elsewhere else []
+    log = await last_lines(services.store, part.conversation_id, _MOST) if elsewhere else []
     ids = [entry.identity_id for entry in log if entry.identity_id is not None]
     senders = await services.store.people.senders(ids)
     way = await services.store.ways_back.of(part.conversation_id)

@@ -40,6 +40,24 @@ async def page(store: Store, conversation_id: str, after: int = 0) -> Page:
         after = some[-1].seq
 
 
+async def last_lines(store: Store, conversation_id: str, most: int) -> list[Entry]:
+    """What was said last: ``most`` lines or a few more, as far as they are quick to show.
+
+    Raises:
+        NotFound: no such conversation.
+        Temporary: the database does not answer.
+    """
+    after: int | None = (await store.conversations.get(conversation_id)).last_seq - most
+    lines: list[Entry] = []
+    while after is not None:
+        more, after = await page(store, conversation_id, after)
+        lines += more
+    length = sum(map(_length, lines))
+    while length > _MOST_CHARACTERS and len(lines) > 1:
+        length -= _length(lines.pop(0))
+    return lines
+
+
 def _length(line: Entry) -> int:
     earlier = sum(len(version["text"]) for version in line.versions)
     return len(line.text) + len(line.text_full) + earlier

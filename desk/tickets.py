@@ -78,7 +78,7 @@ async def reply(request: web.Request) -> web.Response:
         then,
         asked.files,
         asked.part,
-        asked.seen,
+        asked.read,
         asked.cc,
     )
     await services.doorbell.ring("deliver")
@@ -94,7 +94,7 @@ async def resolve(request: web.Request) -> web.Response:
     if ticket.state != TicketState.WAITING:
         return await _move(request, TicketState.RESOLVED)
     person = who(request, Role.SUPERVISOR)
-    await request.app[SERVICES].store.ending.settle(ticket.id, person.id, asked.seen)
+    await request.app[SERVICES].store.ending.settle(ticket.id, person.id, asked.read)
     return await moved(request, ticket)
 
 
@@ -104,14 +104,14 @@ async def pend(request: web.Request) -> web.Response:
 
 async def _move(request: web.Request, to: TicketState) -> web.Response:
     asked, ticket = await bodies.read(request, bodies.SetDown), await seen(request)
-    await request.app[SERVICES].store.tickets.move(ticket.id, who(request).id, to, asked.seen)
+    await request.app[SERVICES].store.tickets.move(ticket.id, who(request).id, to, asked.read)
     return await moved(request, ticket, "dispatch")
 
 
 async def snooze(request: web.Request) -> web.Response:
     asked, ticket = await bodies.read(request, bodies.Snooze), await seen(request)
     tickets = request.app[SERVICES].store.tickets
-    await tickets.snooze(ticket.id, who(request).id, asked.seconds, asked.seen)
+    await tickets.snooze(ticket.id, who(request).id, asked.seconds, asked.read)
     return await moved(request, ticket, "dispatch")
 
 
@@ -121,7 +121,7 @@ async def snooze(request: web.Request) -> web.Response:
 async def junk(request: web.Request) -> web.Response:
     asked, ticket = await bodies.read(request, bodies.SetDown), await touched(request)
     await request.app[SERVICES].store.tickets.mark_junk(
-        ticket.id, who(request).id, asked.seen, hands_off=hands_off(request)
+        ticket.id, who(request).id, asked.read, hands_off=hands_off(request)
     )
     return await moved(request, ticket, "dispatch")
 

@@ -5,6 +5,7 @@ import { channelName, title } from "./queue.js";
 import { makeCc, readUpTo } from "./reply.js";
 
 const unfolded = new Set(); // ids of merged tickets whose messages are shown
+const folded = new Map(); // what the customer had said last in those that were folded by hand
 const OPEN = ["new", "waiting", "active", "pending", "snoozed", "helping"]; // what a ticket is merged into
 const LONGEST = 60; // characters of a message in a list of choices
 
@@ -85,7 +86,7 @@ async function split(desk, ticket) {
 /** Moves that ask something first, or have another path than their name. */
 export const LIFE = {
   help, close, merge, split,
-  return: reasoned("return", "return", (desk) => ({ seen: readUpTo(desk) })),
+  return: reasoned("return", "return", readUpTo),
   reopen: reasoned("reopen"),
   refuse: reasoned("refuse", "transfer/decline"),
   receive: (desk, ticket) => desk.act(() => call("POST", `/tickets/${ticket.id}/transfer/accept`)),
@@ -132,11 +133,22 @@ export function hands(message) {
   ];
 }
 
+/** The number of the customer's last word since it was merged; 0 without one. */
+function lastWord(ticket, { messages }) {
+  const theirs = messages.filter((message) => message.side === "customer" && message.ticket_id === ticket.id);
+  return theirs.at(-1)?.seq ?? 0;
+}
+
+/** What was said in a merged ticket. A new word of the customer stands open: who sets the ticket down has read it. */
 function partBox(desk, ticket, part, actions) {
   const answer = actions.includes("reply") && part.elsewhere && h("button.link", { type: "button", onclick: () => reply(desk, ticket, part) }, t("links.reply"));
   const undo = h("button.link", { type: "button", onclick: () => desk.act(() => call("POST", `/tickets/${part.id}/unmerge`)) }, t("do.unmerge"));
-  const keep = (event) => unfolded[event.target.open ? "add" : "delete"](part.id);
-  return h("details.part", { open: unfolded.has(part.id), ontoggle: keep },
+  const word = lastWord(ticket, part);
+  const keep = (event) => {
+    unfolded[event.target.open ? "add" : "delete"](part.id);
+    if (!event.target.open) folded.set(part.id, word);
+  };
+  return h("details.part", { open: unfolded.has(part.id) || word > (folded.get(part.id) ?? 0), ontoggle: keep },
     h("summary", null, t("links.part"), ` ${part.number} · ${channelName(part.channel)}`),
     h("ol.part-log", null, part.messages.map((message) => h("li", null,
       h("p.small", null, h("strong", null, message.author || t(message.side === "us" ? "us" : "customer")), " ", moment(message.at)),

@@ -10,7 +10,10 @@ const MOST_FILES = 10; // of one answer, as the server has it
 
 /** Up to where the messages on the screen go: what the customer has said since is not passed over. */
 export function readUpTo(desk) {
-  return desk.state.view?.messages.at(-1)?.seq ?? 0;
+  const { view } = desk.state;
+  const last = (log) => log?.at(-1)?.seq ?? 0;
+  const parts = view?.links.parts ?? [];
+  return { seen: last(view?.messages), seen_parts: Object.fromEntries(parts.map((part) => [part.id, last(part.messages)])) };
 }
 
 let toldAt = 0;
@@ -152,7 +155,7 @@ export function makeReply(desk, ticketId, follow) {
     await desk.act(async () => {
       const stored = await call("POST", `/tickets/${ticketId}/reply`, {
         text: text.value, client_id: draft.id, then: after, files: draft.files.map((file) => file.id),
-        seen: readUpTo(desk), cc: cc.chosen(),
+        cc: cc.chosen(), ...readUpTo(desk),
       }).catch((refused) => {
         if (refused.code !== "conflict" || !refused.message.includes("client_id")) throw refused;
         // What was sent before under this id did arrive, and the log shows it now: this is another answer.

@@ -155,11 +155,11 @@ async function transfer(desk, ticket) {
 
 async function junk(desk, ticket) {
   const block = h("label.check", null, h("input", { type: "checkbox", name: "block" }), t("ask.junk.block"));
-  const seen = readUpTo(desk); // before the question: what comes while it stands is not read
+  const read = readUpTo(desk); // before the question: what comes while it stands is not read
   await ask({
     title: t("ask.junk"), text: t("ask.junk.text"), fields: [block], submit: t("do.junk"), danger: true,
     send: async (said) => {
-      await call("POST", `/tickets/${ticket.id}/junk`, { seen });
+      await call("POST", `/tickets/${ticket.id}/junk`, read);
       if (said.get("block")) await call("POST", `/tickets/${ticket.id}/block`);
     },
   });
@@ -169,10 +169,10 @@ async function snooze(desk, ticket) {
   const choices = [900, 3600, 4 * 3600, 86400, 3 * 86400];
   const field = h("label.field", null, t("ask.snooze.for"),
     h("select", { name: "seconds" }, choices.map((seconds) => h("option", { value: seconds }, span(seconds)))));
-  const seen = readUpTo(desk);
+  const read = readUpTo(desk);
   return await ask({
     title: t("ask.snooze"), text: t("ask.snooze.text"), fields: [field], submit: t("do.snooze"),
-    send: (said) => call("POST", `/tickets/${ticket.id}/snooze`, { seconds: Number(said.get("seconds")), seen }),
+    send: (said) => call("POST", `/tickets/${ticket.id}/snooze`, { seconds: Number(said.get("seconds")), ...read }),
   }) && await onward(desk, ticket, "snooze");
 }
 
@@ -185,14 +185,14 @@ async function onward(desk, ticket, action) {
 
 
 async function pend(desk, ticket) {
-  await call("POST", `/tickets/${ticket.id}/pend`, { seen: readUpTo(desk) });
+  await call("POST", `/tickets/${ticket.id}/pend`, readUpTo(desk));
   await onward(desk, ticket, "pend");
 }
 
 /** A customer whom nobody has answered hears nothing when it ends: that is asked about first. */
 async function resolve(desk, ticket) {
-  const seen = readUpTo(desk); // before the question: what comes while it stands is not read
-  const send = () => call("POST", `/tickets/${ticket.id}/resolve`, { seen });
+  const read = readUpTo(desk); // before the question: what comes while it stands is not read
+  const send = () => call("POST", `/tickets/${ticket.id}/resolve`, read);
   if (ticket.first_answer_at !== null) await send();
   else if (!await ask({ title: t("ask.resolve"), text: t("ask.resolve.text"), submit: t("do.resolve"), send })) return;
   await onward(desk, ticket, "resolve");

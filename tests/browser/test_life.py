@@ -104,6 +104,35 @@ async def test_two_tickets_become_one_and_one_becomes_two(
     assert len(await house.store.tickets.page(states=["new"])) == 1
 
 
+async def test_what_is_said_in_a_merged_conversation_stands_open_and_is_read(
+    page: Page, url: str, house: World
+) -> None:
+    """Until it is folded away by hand, and then again with the next word."""
+    me = await house.person("li")
+    kept, gone = await house.ticket(), await house.ticket("k2", text="快递在哪")
+    for ticket in (kept, gone):
+        await house.give(ticket, me)
+    await house.store.merging.merge(gone, kept, me)
+    await house.store.tickets.reply(kept, me, "您好", "c-1", "active")
+    await sign_in(page, url)
+    await page.locator(f'[data-ticket="{kept}"]').click()
+    part, log = page.locator("details.part"), page.locator(".part-log")
+    await expect(part).to_have_count(1)
+    await expect(log).to_be_hidden()
+    for key, said in (("b", "还要发票"), ("c", "抬头写公司")):
+        await makers.thread(
+            house.store, makers.envelope(key), conversation_key="talk-k2", text=said
+        )
+        await expect(log).to_contain_text(said)
+        await expect(log).to_be_visible()
+        if key == "b":
+            await part.locator("summary").click()
+            await expect(log).to_be_hidden()
+    await page.get_by_role("button", name="解决", exact=True).click()
+    await expect(page.locator(".notice")).to_contain_text("已解决")
+    assert (await house.store.tickets.get(kept)).state == "resolved"
+
+
 async def test_without_an_answer_resolving_asks_first_and_says_which_it_was(
     page: Page, url: str, house: World
 ) -> None:

@@ -9,6 +9,8 @@ from models.store.effects.followers import Follower
 from models.store.effects.timers import Timer, set_timer, stop_timer
 from models.store.ground.database import Database, Event, Tx
 from models.store.tickets.moves import (
+    UNKNOWN,
+    Seen,
     back_in_queue,
     given,
     leave,
@@ -57,7 +59,7 @@ class Ending:
         ticket_id: str,
         agent_id: str,
         reason: str,
-        seen: int | None = None,
+        seen: Seen = UNKNOWN,
         *,
         theirs: bool = False,
     ) -> None:
@@ -79,7 +81,7 @@ class Ending:
             await leave(tx, row, TicketState.RETURNED)
             await tx.audit(agent_id, "ticket.send_back", ticket_id, reason=reason)
 
-    async def settle(self, ticket_id: str, agent_id: str, seen: int | None = None) -> None:
+    async def settle(self, ticket_id: str, agent_id: str, seen: Seen = UNKNOWN) -> None:
         """Resolves what waits, without anybody's having had it; ``seen`` as for ``Tickets.move``.
 
         Raises:

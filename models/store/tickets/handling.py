@@ -14,6 +14,8 @@ from models.store.ground.database import Database, Tx
 from models.store.ground.locks import lock
 from models.store.tickets.labels import TicketLabels, reclassed
 from models.store.tickets.moves import (
+    UNKNOWN,
+    Seen,
     back_in_queue,
     given,
     in_reach,
@@ -98,7 +100,7 @@ class Tickets(TicketReading, TicketLabels):
             await tx.audit(by or agent_id, "ticket.take", ticket_id, forced=forced, to=agent_id)
 
     async def snooze(
-        self, ticket_id: str, agent_id: str, seconds: float, seen: int | None = None
+        self, ticket_id: str, agent_id: str, seconds: float, seen: Seen = UNKNOWN
     ) -> None:
         """Sets a ticket down for a time; then it comes back by itself, through a claim.
 
@@ -123,7 +125,7 @@ class Tickets(TicketReading, TicketLabels):
         then: TicketState,
         files: Sequence[str] = (),
         part: str | None = None,
-        seen: int | None = None,
+        seen: Seen = UNKNOWN,
         cc: Sequence[int] = (),
     ) -> str:
         """Appends an answer to the conversation; returns the outbound message's id.
@@ -167,11 +169,11 @@ class Tickets(TicketReading, TicketLabels):
         return outbound_id
 
     async def move(
-        self, ticket_id: str, agent_id: str, to: TicketState, seen: int | None = None
+        self, ticket_id: str, agent_id: str, to: TicketState, seen: Seen = UNKNOWN
     ) -> None:
         """Resolves or pends a ticket that the agent has.
 
-        ``seen``: up to which message of its conversation they have read it, if that is known.
+        ``seen``: how far they have read what was said, as far as that is known.
 
         Raises:
             NotFound: no such ticket.
@@ -223,7 +225,7 @@ class Tickets(TicketReading, TicketLabels):
             await tx.audit(agent_id, "ticket.resume", ticket_id)
 
     async def mark_junk(
-        self, ticket_id: str, agent_id: str, seen: int | None = None, *, hands_off: bool = False
+        self, ticket_id: str, agent_id: str, seen: Seen = UNKNOWN, *, hands_off: bool = False
     ) -> None:
         """Out of every queue, using no capacity; ``seen`` as for ``move``.
 

@@ -3,10 +3,11 @@
 A change of state or owner emits exactly one event of ``models.events.STATE_CHANGES``.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from models.errors import Conflict
 from models.store.ground.database import Fields, Tx
@@ -14,6 +15,22 @@ from models.store.ground.locks import lock, lock_row
 from models.store.tickets.ownership import end_assignment, start_assignment, tell, unload
 from models.tables import conversation, message, ticket
 from models.ticket import LOADED_STATES, MOVES, OPEN_STATES, TicketState
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How far somebody has read before they set a ticket down: numbers of last lines.
+
+    ``upto`` is of the ticket's own conversation, ``parts`` of those of the tickets that were
+    merged into it, by their ids; what is not among them was not read at all. None: that is not
+    known, and nobody looks.
+    """
+
+    upto: int | None = None
+    parts: Mapping[str, int] | None = None
+
+
+UNKNOWN = Seen()
 
 
 async def locked(tx: Tx, ticket_id: str) -> Fields:
@@ -62,19 +79,35 @@ async def in_reach(tx: Tx, ticket_id: str, agent_id: str, *, hands_off: bool) ->
     return row
 
 
-async def nothing_new(tx: Tx, row: Fields, seen: int | None) -> None:
-    """Before a locked ticket is set down by who has read its conversation up to ``seen``.
+async def nothing_new(tx: Tx, row: Fields, seen: Seen) -> None:
+    """Before a locked ticket is set down by who has ``seen`` so much of it.
 
     Raises:
         Conflict: the customer has said more, which nobody would look at any more.
     """
-    if seen is None:
+    talk = row["conversation_id"]
+    read = {} if seen.upto is None else {talk: seen.upto}
+    its = [row["id"]]
+    if seen.parts is not None:
+        for part in await _parts(tx, row["id"]):
+            its.append(part["id"])
+            if part["conversation_id"] != talk:
+                upto = seen.parts.get(part["id"], 0)
+                read[part["conversation_id"]] = max(upto, read.get(part["conversation_id"], 0))
+    if not read:
         return
     m = message.c
-    unread = (m.conversation_id == row["conversation_id"]) & (m.ticket_id == row["id"])
-    newer = select(m.id).where(unread, m.kind == "message", m.seq > seen).limit(1)
+    unread = or_(*((m.conversation_id == one) & (m.seq > upto) for one, upto in read.items()))
+    newer = select(m.id).where(unread, m.ticket_id.in_(its), m.kind == "message").limit(1)
     if (await tx.conn.execute(newer)).one_or_none():
         raise Conflict("the customer has written meanwhile; look at it again")
+
+
+async def _parts(tx: Tx, ticket_id: str) -> Sequence[Fields]:
+    """What was merged into a locked ticket; nothing joins or leaves it until the commit."""
+    t = ticket.c
+    query = select(t.id, t.conversation_id).where(t.merged_into == ticket_id)
+    return (await tx.conn.execute(query)).mappings().all()
 
 
 async def moved(tx: Tx, row: Fields, to: TicketState, **values: Any) -> None:

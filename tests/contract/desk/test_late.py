@@ -1,6 +1,6 @@
 """What changes between a person's look and their move: the transaction judges, not the look."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -9,30 +9,14 @@ import pytest
 from models.agent import Role
 from models.errors import Temporary
 from models.store import Store
-from models.store.ground.database import Tx
 from models.store.tickets.waiting import load_needs
 from tests.contract.desk.conftest import Desk, Visit
 from tests.contract.desk.world import World
 from tests.contract.store import makers
+from tests.contract.store.meeting import before_the_next_write
 
 CALM = makers.labels(type="咨询")
 WHY = {"reason": "不归我们"}
-
-
-def before_the_next_write(
-    store: Store, monkeypatch: pytest.MonkeyPatch, happens: Callable[[], Awaitable[object]]
-) -> None:
-    """What was looked at is looked at; then this happens; then the move's transaction begins."""
-    write, still = store.db.write, [happens]
-
-    @asynccontextmanager
-    async def late() -> AsyncIterator[Tx]:
-        if still:
-            await still.pop()()
-        async with write() as tx:
-            yield tx
-
-    monkeypatch.setattr(store.db, "write", late)
 
 
 async def mine(house: World, visit: Visit, key: str = "k1") -> tuple[str, Desk, str]:

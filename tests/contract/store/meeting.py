@@ -37,6 +37,20 @@ async def meeting(
     return done + await asyncio.gather(*seconds)
 
 
+def before_the_next_write(store: Store, monkeypatch: pytest.MonkeyPatch, happens: Move) -> None:
+    """What was looked at is looked at; then this happens; then the move's transaction begins."""
+    write, still = store.db.write, [happens]
+
+    @asynccontextmanager
+    async def late() -> AsyncIterator[Tx]:
+        if still:
+            await still.pop()()
+        async with write() as tx:
+            yield tx
+
+    monkeypatch.setattr(store.db, "write", late)
+
+
 async def _come_to(move: Move) -> object:
     try:
         return await move()

@@ -11,6 +11,7 @@ from models.errors import Conflict, NotFound
 from models.satisfaction import Answer, Score
 from models.store import Store
 from models.store.tickets import handling, offering, transfers
+from models.store.tickets.moves import Seen
 from models.ticket import TicketState
 from tests.contract.store import makers
 from tests.contract.store.makers import agent, envelope, owned, thread, waiting
@@ -81,6 +82,46 @@ async def test_what_is_said_while_its_ticket_is_merged_goes_to_the_survivor(
     assert {t.id for t in await store.tickets.page()} == {gone, kept}
     talk = (await store.tickets.get(gone)).conversation_id
     assert (await store.conversations.log(talk))[-1].ticket_id == kept
+
+
+async def merged(store: Store) -> tuple[str, str, str]:
+    """A ticket in somebody's hands, one that was merged into it, and who that is."""
+    kept, person = await owned(store)
+    gone = await waiting(store, "k2")
+    await store.merging.merge(gone, kept, person)
+    return kept, gone, person
+
+
+async def test_a_word_in_a_merged_talk_is_not_put_away_with_its_survivor(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, gone, person = await merged(store)
+    seen = Seen(1, {gone: 1})
+    said = await makers.threading(store, envelope("again"), conversation_key="talk-k2")
+    _, refused = await meeting(
+        store,
+        monkeypatch,
+        said,
+        lambda: store.tickets.move(kept, person, TicketState.RESOLVED, seen),
+    )
+    assert isinstance(refused, Conflict)
+    await store.tickets.move(kept, person, TicketState.RESOLVED, Seen(1, {gone: 2}))
+
+
+async def test_what_is_merged_just_now_is_not_put_away_with_its_survivor(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, gone, person = await merged(store)
+    other = await waiting(store, "k3")
+    _, refused = await meeting(
+        store,
+        monkeypatch,
+        lambda: store.merging.merge(other, kept, person),
+        lambda: store.tickets.snooze(kept, person, 600.0, Seen(1, {gone: 1})),
+    )
+    assert isinstance(refused, Conflict)
+    # Whoever does not know of parts is asked for none.
+    await store.tickets.snooze(kept, person, 600.0, Seen(1))
 
 
 async def test_the_word_in_a_merged_talk_goes_on_from_what_may_not_come_back(
