@@ -41,6 +41,7 @@ async def _fill_postgres(url: URL, batches: Iterable[Rows]) -> None:
         await db.execute("SET session_replication_role = replica")
         await db.execute("SET synchronous_commit = off")
         await db.execute("DELETE FROM counter WHERE name = 'event'")
+        await db.execute("DELETE FROM cursor WHERE channel = 'follower'")
         for batch in batches:
             for table, rows in batch.items():
                 await db.copy_records_to_table(

@@ -98,6 +98,8 @@ class History:
         self._seq: dict[str, int] = defaultdict(int)
         self._serial: dict[str, int] = defaultdict(int)
         self._used: dict[str, int] = defaultdict(int)
+        self._tallies: dict[str, int] = defaultdict(int)
+        """As ``models.store.tickets.tallies`` would have them."""
         self._events = 0
 
     def batches(self) -> Iterator[Rows]:
@@ -168,8 +170,10 @@ class History:
         agent, who = self._chance.choice(self.agents), self._whose(n)
         solved = min(at + 60.0 * self._chance.randint(15, 1200), self._now)
         state = "closed" if solved < self._now - 7 * DAY else "resolved"
+        junk = n % 50 == 0
+        self._tallies["tickets closed"] += state == "closed"
         case = self._ticket(rows, n, at, who) | {
-            "state": "invalid" if n % 50 == 0 else state, "junk": n % 50 == 0,
+            "state": "invalid" if junk and state == "resolved" else state, "junk": junk,
             "owner_id": agent, "first_answer_at": at + 600.0, "resolved_at": solved,
             "ended_at": solved, "updated_at": solved, "epoch": 3,
         }  # fmt: skip
@@ -333,12 +337,15 @@ class History:
             "noted_at": solved, "elapsed": 40_000.0,
         })  # fmt: skip
 
-    @staticmethod
-    def _clocks(rows: Rows, case: Row, agent: str | None, at: float, solved: float | None) -> None:
+    def _clocks(
+        self, rows: Rows, case: Row, agent: str | None, at: float, solved: float | None
+    ) -> None:
         """Of one that has ended all have stopped; the resolution of a live one runs."""
         for kind, target in _CLOCKS:
             took = None if solved is None else min(600.0, solved - at)
             runs = took is None and kind == "resolution"
+            late = solved is not None and solved - at > 60_000
+            self._tallies[f"breached {kind}"] += late
             rows["clock"].append({
                 "id": uuid7(at), "ticket_id": case["id"], "kind": kind,
                 "channel": case["channel"], "account": ACCOUNT, "lane": case["lane"],
@@ -348,7 +355,7 @@ class History:
                 "due_at": at + target if runs else None,
                 "stopped_at": None if runs else at + (took or 0.0),
                 "outcome": None if runs else "met", "agent_id": agent,
-                "breached_at": solved if solved and solved - at > 60_000 else None,
+                "breached_at": solved if late else None,
             })  # fmt: skip
 
     def _complained(self, rows: Rows, case: Row, agent: str, solved: float) -> None:
@@ -426,6 +433,7 @@ class History:
             })  # fmt: skip
         rows["counter"] += [
             {"name": "event", "value": self._events},
+            *({"name": name, "value": times} for name, times in self._tallies.items()),
             {"name": f"ticket:{today}", "value": self._serial[today] + 10_000},
         ]
 

@@ -82,6 +82,8 @@ class House:
             "已结束的 / what has ended": lambda: s.tickets.page(states=ended, limit=100),
             "看板 / board": lambda: s.boards.queues(5),
             "工单计数 / tickets by state": s.tickets.counts,
+            "超时计数 / breaches": s.clocks.breaches,
+            "升级计数 / escalated": s.clocks.escalated,
             "答复计数 / answers by state": s.outbound.counts,
             "告警计数 / alarms": s.measures.found_ever,
             "失败的答复 / failed answers": lambda: s.outbound.page(state="failed"),

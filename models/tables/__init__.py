@@ -37,7 +37,7 @@ from models.tables.measures import invariant, stage_time
 from models.tables.processes import process
 from models.tables.rules import rules_publication, rules_version
 from models.tables.searching import search_entry
-from models.tables.tickets import IS_WAITING, assignment, skill_class, ticket
+from models.tables.tickets import IS_ESCALATED, IS_WAITING, assignment, skill_class, ticket
 from models.tables.timers import timer
 from models.tables.training import bundle, correction, retraining
 from models.tables.transfers import transfer
@@ -45,6 +45,7 @@ from models.tables.voice import survey, telling, wording
 from models.tables.watching import label_day, shadow
 
 __all__ = [
+    "IS_ESCALATED",
     "IS_WAITING",
     "agent",
     "assignment",

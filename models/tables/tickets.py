@@ -7,6 +7,7 @@ from models.ticket import OPEN_STATES, TicketState
 
 _OPEN = ", ".join(f"'{state}'" for state in sorted(OPEN_STATES))
 _WAITING = f"state = '{TicketState.WAITING}'"
+_ESCALATED = f"escalation > 0 AND state IN ({_OPEN})"
 
 skill_class = Table(
     "skill_class",
@@ -91,6 +92,8 @@ ticket = Table(
         "id",
         **where(f"{_WAITING} AND interrupts"),
     ),
+    # The state first, as in ix_ticket_step.
+    Index("ix_ticket_escalated", "state", "escalation", **where(_ESCALATED)),
     Index("ix_ticket_merged_into", "merged_into", **where("merged_into IS NOT NULL")),
     Index("ix_ticket_wake", "wake_at", **where("state = 'snoozed'")),
     Index("ix_ticket_label_due", "id", **where("label_due")),
@@ -105,6 +108,8 @@ ticket = Table(
 
 IS_WAITING = text(f"{ticket.name}.{_WAITING}")
 """The condition of the partial indexes, word for word: only so a database sees that they do."""
+
+IS_ESCALATED = text(_ESCALATED)
 
 assignment = Table(
     "assignment",

@@ -16,6 +16,7 @@ from models.store.figures.steps import KEEPING
 from models.store.ground.sealing import Vault
 from models.store.tickets import clocks, ending, helping, offering, transfers
 from models.store.tickets.search_index import INDEXING
+from models.store.tickets.tallies import TALLIES
 from router.clocks import Timekeeper
 from workers.assembly.channel_options import channel_options
 from workers.assembly.wiring import follow_up_plan, survey_links
@@ -57,6 +58,7 @@ def make_followers(settings: Settings) -> Sequence[Follower]:
         calling_back.following_up(follow_up_plan(settings)),
         KEEPING,
         INDEXING,
+        TALLIES,
         incident_follower(
             settings.incidents.alarm, settings.incidents.compared, settings.incidents.alert
         ),

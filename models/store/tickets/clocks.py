@@ -14,8 +14,10 @@ from models.store.ground.database import Database, Fields, Tx
 from models.store.ground.locks import lock
 from models.store.tickets.labels import reclassed
 from models.store.tickets.moves import locked
+from models.store.tickets.tallies import breached_ever
 from models.store.tickets.waiting import load_needs
 from models.tables import (
+    IS_ESCALATED,
     clock,
     clock_event,
     conversation,
@@ -25,7 +27,7 @@ from models.tables import (
     skill_class,
     ticket,
 )
-from models.ticket import OPEN_STATES, TicketState
+from models.ticket import TicketState
 
 FOLLOWER = "clocks"
 """Who moves them by what has happened."""
@@ -124,21 +126,14 @@ class Clocks:
         return sorted(started + noted, key=lambda line: (line.at, _ORDER.index(line.what)))
 
     async def breaches(self) -> dict[str, int]:
-        """How many runs have been breached, by kind of clock; every kind is there."""
-        c = clock.c
-        query = select(c.kind, func.count()).where(c.breached_at.is_not(None)).group_by(c.kind)
+        """How many runs have been breached, by kind of clock; as ``tallies`` has them."""
         async with self._db.read() as conn:
-            found: dict[str, int] = {row[0]: row[1] for row in await conn.execute(query)}
-        return {str(kind): found.get(kind, 0) for kind in ClockKind}
+            return await breached_ever(conn)
 
     async def escalated(self) -> dict[int, int]:
         """How many open tickets stand at each level of escalation, 1 to 3."""
         t = ticket.c
-        query = (
-            select(t.escalation, func.count())
-            .where(t.state.in_(sorted(OPEN_STATES)), t.escalation > 0)
-            .group_by(t.escalation)
-        )
+        query = select(t.escalation, func.count()).where(IS_ESCALATED).group_by(t.escalation)
         async with self._db.read() as conn:
             found: dict[int, int] = {row[0]: row[1] for row in await conn.execute(query)}
         return {level: found.get(level, 0) for level in range(1, len(LEVEL_NAMES) + 1)}

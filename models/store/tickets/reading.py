@@ -8,6 +8,7 @@ from sqlalchemy import Select, and_, func, or_, select, text, union_all
 
 from models.errors import NotFound
 from models.store.ground.database import Database, Fields
+from models.store.tickets.tallies import ON_THE_WAY, tickets_at_rest
 from models.tables import (
     IS_WAITING,
     assignment,
@@ -205,10 +206,12 @@ class TicketReading:
         return found
 
     async def counts(self) -> dict[str, int]:
-        """How many tickets are in each state."""
-        query = select(ticket.c.state, func.count().label("n")).group_by(ticket.c.state)
+        """How many tickets are in each state; closed and merged ones as ``tallies`` has them."""
+        t = ticket.c
+        query = select(t.state, func.count().label("n")).where(t.state.in_(sorted(ON_THE_WAY)))
         async with self._db.read() as conn:
-            return {row.state: row.n for row in await conn.execute(query)}
+            moving = {row.state: row.n for row in await conn.execute(query.group_by(t.state))}
+            return moving | await tickets_at_rest(conn)
 
     async def history(self, ticket_id: str) -> list[dict[str, Any]]:
         """Who changed what by hand, oldest first."""

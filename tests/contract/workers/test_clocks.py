@@ -11,6 +11,7 @@ from models.store import Store
 from models.store.complaints.incidents import TELL, NewMember, add_members, open_incident, tell
 from models.store.ground.database import Event
 from models.store.tickets.clocks import TIMER
+from models.store.tickets.tallies import TALLIES
 from models.texts import Said
 from models.ticket import TicketState
 from router.clocks import Timekeeper
@@ -206,6 +207,7 @@ async def test_it_warns_breaches_and_escalates_once_each(house: House, clock: Fa
     assert levels == [1, 2, 3]
     breached = await house.told("clock.breached")
     assert [event.data["clock"] for event in breached] == ["first_answer"]
+    await follow(house.store, TALLIES)
     assert await house.store.clocks.breaches() == {
         "acknowledgement": 0, "first_answer": 1, "next_answer": 0, "average_answer": 0,
         "resolution": 0,
