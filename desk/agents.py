@@ -51,7 +51,7 @@ async def add(request: web.Request) -> web.Response:
 async def change(request: web.Request) -> web.Response:
     person, services = who(request, Role.ADMIN), request.app[SERVICES]
     asked = await bodies.read(request, bodies.ChangeAgent)
-    if asked.password is not None or asked.role is not None:
+    if asked.password is not None or asked.role is not None or asked.disabled is False:
         in_person(request, Role.ADMIN)
     agent_id = request.match_info["agent"]
     _keep_a_way_in(person, agent_id, asked)

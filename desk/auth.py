@@ -304,7 +304,9 @@ async def set_shift(request: web.Request) -> web.Response:
 
 
 def in_person(request: web.Request, least: Role = Role.AGENT) -> Person:
-    """As ``who``, signed in: a token makes no tokens or accounts, or a stolen one never ends.
+    """As ``who``, signed in: what goes on when a token has ended is not begun by one.
+
+    Or a stolen one never ends: it makes a token, an account or a webhook, or brings one back.
 
     Raises:
         Refusal: 403.
@@ -312,7 +314,8 @@ def in_person(request: web.Request, least: Role = Role.AGENT) -> Person:
     person = who(request, least)
     if person.by == "token":
         words = Words(
-            "令牌、账号和密码请登录后管理。", "Sign in to manage tokens, accounts and passwords."
+            "令牌、账号、密码和推送地址请登录后管理。",
+            "Sign in to manage tokens, accounts, passwords and webhooks.",
         )
         raise Refusal(403, "session_needed", words)
     return person

@@ -125,8 +125,8 @@ class SetShift(Body):
 class NewToken(Body):
     name: Name
     days: Annotated[int, Field(ge=1, le=365)] = 90
-    role: Role | None = None
-    """The most that it may do; without one, all that its owner may."""
+    role: Role | None = Role.AGENT
+    """The most that it may do; null: all that its owner may, whatever that will be."""
     read_only: bool = False
 
 

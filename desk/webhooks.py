@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from desk import bodies, queries
-from desk.auth import API, ID, who
+from desk.auth import API, ID, in_person, who
 from desk.errors import Refusal
 from desk.idempotency import key_of
 from desk.services import SERVICES, Words
@@ -26,7 +26,7 @@ async def list_webhooks(request: web.Request) -> web.Response:
 
 
 async def add(request: web.Request) -> web.Response:
-    person = who(request, Role.ADMIN)
+    person = in_person(request, Role.ADMIN)
     asked = await bodies.read(request, bodies.NewWebhook)
     _refuse_internal(asked.url, request.app[SERVICES].options.webhook_networks)
     _refuse_unknown(asked.kinds)

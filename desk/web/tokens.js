@@ -67,11 +67,11 @@ class Tokens {
       fields: [
         h("label.field", null, t("tokens.name"), h("input", { name: "name", required: true, maxlength: "64", autocomplete: "off", placeholder: t("tokens.name.hint") })),
         h("label.field", null, t("tokens.days"), h("select", { name: "days" }, LASTS.map((days) => h("option", { value: String(days), selected: days === USUAL }, t("tokens.days.n", { days }))))),
-        h("label.field", null, t("tokens.role"), h("select", { name: "role" }, h("option", { value: "" }, t("tokens.role.all")), roles.map((role) => h("option", { value: role }, say(names.roles[role]))))),
+        h("label.field", null, t("tokens.role"), h("select", { name: "role" }, roles.map((role) => h("option", { value: role }, say(names.roles[role]))))),
         h("label.row", null, h("input", { type: "checkbox", name: "read_only", checked: true }), t("tokens.read_only")),
       ],
       send: async (said) => {
-        made = await call("POST", "/tokens", { name: said.get("name"), days: Number(said.get("days")), role: said.get("role") || null, read_only: said.has("read_only") });
+        made = await call("POST", "/tokens", { name: said.get("name"), days: Number(said.get("days")), role: said.get("role"), read_only: said.has("read_only") });
       },
     });
     if (!made) return;

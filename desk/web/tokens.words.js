@@ -23,7 +23,6 @@ export const WORDS = {
   "tokens.days": ["有效期", "Lasts"],
   "tokens.days.n": ["{days} 天", "{days} days"],
   "tokens.role": ["最高权限", "May do at most"],
-  "tokens.role.all": ["和我一样", "All that I may"],
   "tokens.read_only": ["只读，不能修改任何东西", "Reads only, changes nothing"],
   "tokens.made.title": ["“{name}”的令牌", "The token “{name}”"],
   "tokens.made.text": ["请现在复制到程序里：令牌只显示这一次。", "Copy it into your program now: it is shown this once."],

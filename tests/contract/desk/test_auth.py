@@ -274,6 +274,18 @@ async def test_a_token_can_be_made_for_less(house: World, visit: Visit) -> None:
     assert (listed["role"], listed["read_only"]) == ("supervisor", True)
 
 
+@pytest.mark.parametrize(("asked", "role"), [({}, "agent"), ({"role": None}, "admin")])
+async def test_a_token_may_do_what_an_agent_may_unless_more_is_said(
+    house: World, visit: Visit, asked: dict[str, None], role: str
+) -> None:
+    await house.person("root", Role.ADMIN)
+    desk, program = await visit("root"), await visit()
+    made = (await desk.post("/tokens", {"name": "n"} | asked)).json
+    program.headers = {"Authorization": f"Bearer {made['token']}"}
+    assert (await program.get("/me")).json["role"] == role
+    assert (await program.get("/webhooks")).status == (403 if role == "agent" else 200)
+
+
 async def test_nobody_makes_a_token_for_more_than_they_may(house: World, visit: Visit) -> None:
     await house.person("chen", Role.SUPERVISOR)
     answer = await (await visit("chen")).post("/tokens", {"name": "n", "role": "admin"})
@@ -558,10 +570,29 @@ async def test_a_token_makes_no_accounts(house: World, visit: Visit) -> None:
     li = await house.person("li")
     await house.person("root", Role.ADMIN)
     root, program = await visit("root"), await visit()
-    made = (await root.post("/tokens", {"name": "n"})).json
+    made = (await root.post("/tokens", {"name": "n", "role": "admin"})).json
     program.headers = {"Authorization": f"Bearer {made['token']}"}
     new = {"login": "zhao", "name": "赵", "role": "admin", "password": PASSWORD}
     assert (await program.post("/agents", new)).json["code"] == "session_needed"
-    for change in ({"password": PASSWORD}, {"role": "admin"}):
+    for change in ({"password": PASSWORD}, {"role": "admin"}, {"disabled": False}):
         assert (await program.call("PATCH", f"/agents/{li}", change)).status == 403
     assert (await program.call("PATCH", f"/agents/{li}", {"capacity": 3})).status == 200
+    # A personnel system says who leaves; who comes back is let in by a person.
+    assert (await program.call("PATCH", f"/agents/{li}", {"disabled": True})).status == 204
+    back = await program.call("PATCH", f"/agents/{li}", {"disabled": False})
+    assert (back.status, back.json["code"]) == (403, "session_needed")
+
+
+async def test_a_token_sends_events_nowhere_new(house: World, visit: Visit) -> None:
+    """What it began would go on when it has been revoked."""
+    await house.person("root", Role.ADMIN)
+    root, program = await visit("root"), await visit()
+    made = (await root.post("/tokens", {"name": "n", "role": "admin"})).json
+    program.headers = {"Authorization": f"Bearer {made['token']}"}
+    body = {"url": "https://crm.example/hook"}
+    refused = await program.post("/webhooks", body)
+    assert (refused.status, refused.json["code"]) == (403, "session_needed")
+    assert (await program.get("/webhooks")).json["webhooks"] == []
+    hook = (await root.post("/webhooks", body)).json["id"]
+    stopped = await program.call("PATCH", f"/webhooks/{hook}", {"disabled": True})
+    assert stopped.status == 204

@@ -205,7 +205,7 @@ async def test_each_role_is_refused_what_the_document_gives_to_those_above_it_an
 
 async def _token(desk: Desk, visit: Visit, **options: bool) -> Desk:
     program = await visit()
-    made = await desk.post("/tokens", {"name": "n"} | options)
+    made = await desk.post("/tokens", {"name": "n", "role": "admin"} | options)
     program.headers = {"Authorization": f"Bearer {made.json['token']}"}
     return program
 

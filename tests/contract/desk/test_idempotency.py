@@ -153,7 +153,7 @@ async def test_a_program_that_asks_again_with_another_token_is_known(
     answers = []
     for name in ("旧令牌", "新令牌"):
         program = await visit()
-        made = (await root.post("/tokens", {"name": name})).json
+        made = (await root.post("/tokens", {"name": name, "role": "admin"})).json
         program.headers = {"Authorization": f"Bearer {made['token']}"}
         answers.append(await program.post(path, note))
     first, again = answers

@@ -149,7 +149,7 @@ async def test_no_list_at_all_is_refused_with_the_remedy(root: Desk) -> None:
 
 
 async def test_lists_are_for_admins_who_signed_in(house: World, visit: Visit, root: Desk) -> None:
-    made = (await root.post("/tokens", {"name": "n"})).json
+    made = (await root.post("/tokens", {"name": "n", "role": "admin"})).json
     program, li = await visit(), await visit("li")
     program.headers = {"Authorization": f"Bearer {made['token']}"}
     for desk, code in ((program, "session_needed"), (li, "forbidden")):

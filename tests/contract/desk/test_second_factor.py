@@ -184,7 +184,7 @@ async def test_an_admin_takes_it_away(house: World, visit: Visit, clock: FakeClo
     listed = (await root.get("/agents")).json["agents"]
     assert {one["login"]: one["second_factor"] for one in listed} == {"li": True, "root": False}
     assert "second_factor" not in str((await desk.get("/agents")).json), "that is not for all"
-    made = (await root.post("/tokens", {"name": "n"})).json
+    made = (await root.post("/tokens", {"name": "n", "role": "admin"})).json
     program = await visit()
     program.headers = {"Authorization": f"Bearer {made['token']}"}
     path = f"/agents/{li}/second-factor"
