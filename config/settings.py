@@ -115,7 +115,7 @@ class Settings(Section):
     progress: Progress
     satisfaction: Satisfaction
     texts: dict[str, dict[Language, str]] = Field(
-        description="改写自带的文字：名称对应语言和文字，见 config/texts.toml；"
+        description="改写自带的客户文案：名称对应语言和文字，见 config/texts.toml；"
         "在坐席台发布的版本优先 "
         "/ Texts in place of those of config/texts.toml: name to language and words. A version "
         "that was published at the desk comes first."

@@ -4,8 +4,9 @@ import pytest
 from typer.testing import CliRunner
 
 from models.errors import NotFound, ShouliError, StorageFull, Temporary
-from workers.commands.app import _in_both, app
+from workers.commands.app import app
 from workers.commands.classifier import classifier_app
+from workers.commands.failures import in_both
 
 
 @pytest.mark.parametrize(
@@ -13,17 +14,21 @@ from workers.commands.classifier import classifier_app
     [
         (Temporary("the database cannot be reached: refused"), "暂不可用"),
         (StorageFull("the database's disk is full"), "磁盘满了"),
-        (NotFound("no bundle x"), "没有找到"),
+        (NotFound("no bundle x"), "没有找到分类模型 x。"),
+        (NotFound("no parked envelope e1"), "没有找到停放的来件 e1。"),
+        (NotFound("no such ticket"), "没有找到工单。"),
+        (NotFound("no such canned answer"), "没有找到常用答复。"),
+        (NotFound("nothing of the kind"), "没有找到。"),
     ],
 )
 def test_an_error_of_the_store_is_told_in_both_languages(error: ShouliError, zh: str) -> None:
-    told = _in_both(error)
+    told = in_both(error)
     assert zh in told
     assert told.endswith(f" / {error}")
 
 
 def test_one_that_says_itself_in_both_is_not_told_twice() -> None:
-    assert _in_both(Temporary("数据库很忙 / The database is busy")) == (
+    assert in_both(Temporary("数据库很忙 / The database is busy")) == (
         "数据库很忙 / The database is busy"
     )
 

@@ -13,11 +13,12 @@ from rich.table import Table
 
 from config.settings import Settings, load
 from models.agent import ROLE_NAMES
-from models.errors import NotFound, ShouliError, StorageFull, Temporary
+from models.errors import ShouliError
 from workers.commands.agents import agents_app
 from workers.commands.compact import compact
 from workers.commands.complaints import complaints_app
 from workers.commands.customers import customers_app
+from workers.commands.failures import in_both
 from workers.commands.figures import figures_app
 from workers.commands.incidents import incidents_app
 from workers.commands.keys import keys_app
@@ -88,25 +89,8 @@ def main() -> None:
         app()
     except ShouliError as error:
         said = Terminal(stderr=True)
-        said.print(f"shouli: {_in_both(error)}", markup=False)
+        said.print(f"shouli: {in_both(error)}", markup=False)
         sys.exit(1)
-
-
-def _in_both(error: ShouliError) -> str:
-    """An error of the store says itself in English; the desk knows the Chinese for it."""
-    from desk.errors import CONFLICTS
-
-    text = str(error)
-    if " / " in text:
-        return text
-    zh = CONFLICTS.get(text, "")
-    if not zh and isinstance(error, NotFound):
-        zh = "没有找到。"
-    elif isinstance(error, StorageFull):
-        zh = "磁盘满了。"
-    elif isinstance(error, Temporary):
-        zh = "数据库或网络暂不可用，检查地址，稍后再试。"
-    return f"{zh} / {text}" if zh else text
 
 
 def _settings(config: Path | None, role: str) -> Settings:
@@ -229,12 +213,12 @@ def check(config: ConfigOption = None) -> None:
     from workers.assembly.wiring import make_channels
     from workers.commands.checking import checked
     from workers.processes.home import master_key
-    from workers.rules.hours import gaps
+    from workers.rules.hours import gaps, overlaps
 
     settings = checked(config, os.environ)
     channels = make_channels(settings, Vault(master_key(settings, keep=False)))
-    for gap in gaps(settings.hours, time.time()):
-        out.print(f"注意 warning {gap}", markup=False)
+    for warning in (*overlaps(settings.hours), *gaps(settings.hours, time.time())):
+        out.print(f"注意 warning {warning}", markup=False)
     out.print("设置正确 / The settings are right")
     out.print(
         "数据库 database: "

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,7 @@ from config.holidays import CHINA, calendars_missing, known
 from config.sections import Hours
 from models.opening import Opening, SpecialDay
 from models.routing import Line
-from router.sla import Calendar, Calendars
+from router.sla import Calendar, Calendars, parse_period
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -51,6 +52,23 @@ class Gap(NamedTuple):
             f" / {self.team}: Shouli does not know the holidays of {self.country} in {self.year}"
             f" yet. {en} Upgrade Shouli, or write the days off as hours.holidays and the weekends"
             " that are worked as hours.workdays."
+        )
+
+
+class Overlap(NamedTuple):
+    """Two periods of one day that share time: both count, as one stretch. It may be a slip."""
+
+    team: str
+    day: str
+    one: str
+    other: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.team}：hours.periods 里 {self.day} 的 {self.one} 和 {self.other} 有重叠，"
+            "现在按合在一起算。请检查有没有写错。"
+            f" / {self.team}: of hours.periods, {self.one} and {self.other} on {self.day} overlap,"
+            " and count as one stretch. Look whether one of them is a slip."
         )
 
 
@@ -118,10 +136,28 @@ def _opening(team: str, line: Line, hours: Hours, now: float) -> Opening:
 def gaps(hours: Hours, now: float) -> Sequence[Gap]:
     """What is not known of this year's holidays, and late in the year of the next one's."""
     told: dict[str, tuple[str, set[date]]] = {
-        name: (own.country, {*own.holidays, *own.workdays})
-        for name, own in ((CENTRE, hours), *((n, hours.of_team(n)) for n in hours.teams))
+        name: (own.country, {*own.holidays, *own.workdays}) for name, own in _everybodys(hours)
     }
     return [Gap(*gap) for gap in calendars_missing(told, _today(hours, now))]
+
+
+def overlaps(hours: Hours) -> list[Overlap]:
+    """The periods of one day that overlap, of the centre and of teams with a week of their own."""
+    weeks = [(name, own.periods) for name, own in _everybodys(hours)]
+    centre = hours.periods
+    return [
+        Overlap(name, str(day), str(one), str(other))
+        for name, week in weeks
+        if name == CENTRE or week != centre
+        for day, periods in week.items()
+        for one, other in pairwise(sorted(map(parse_period, periods)))
+        if other.start < one.end
+    ]
+
+
+def _everybodys(hours: Hours) -> list[tuple[str, Hours]]:
+    """The hours of the centre and of each team, complete."""
+    return [(CENTRE, hours), *((name, hours.of_team(name)) for name in hours.teams)]
 
 
 def warn(hours: Hours, now: float) -> None:

@@ -20,7 +20,7 @@ import structlog
 from config.sections import Hours, TeamHours
 from models.opening import SpecialDay
 from workers.monitoring.logs import configure
-from workers.rules.hours import calendar, calendars, gaps, openings, warn
+from workers.rules.hours import calendar, calendars, gaps, openings, overlaps, warn
 
 WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 WORKDAYS = WEEK[:5]
@@ -234,6 +234,25 @@ def test_a_date_of_the_operators_fills_the_gap() -> None:
     told = CHINA.model_copy(update={"holidays": (date(year, 1, 1),)})
     left = gaps(told, december)
     assert year not in {gap.year for gap in left}
+
+
+def test_periods_of_one_day_that_share_time_are_told() -> None:
+    """Also of an overnight shift and what begins in it; what touches or follows does not."""
+    week = {
+        "monday": ("13:00-18:00", "08:30-13:00"),
+        "tuesday": ("08:30-18:00", "12:00-13:00"),
+        "friday": ("22:00-06:00", "23:00-24:00"),
+        "saturday": ("05:00-09:00",),
+    }
+    own = {"accounts": ("uk@shop.example",), "periods": {"sunday": ("09:00-12:00", "11:00-15:00")}}
+    same = {"accounts": ("cn@shop.example",)}
+    found = overlaps(hours("Asia/Shanghai", "CN", week, teams={"own": own, "same": same}))
+    assert [tuple(one) for one in found] == [
+        ("centre", "tuesday", "08:30-18:00", "12:00-13:00"),
+        ("centre", "friday", "22:00-06:00", "23:00-24:00"),
+        ("own", "sunday", "09:00-12:00", "11:00-15:00"),
+    ]
+    assert "tuesday 的 08:30-18:00 和 12:00-13:00 有重叠" in str(found[0])
 
 
 def test_what_can_be_computed_has_no_gap() -> None:

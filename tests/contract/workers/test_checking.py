@@ -1,6 +1,9 @@
 """“shouli check”: whatever is wrong is told in one run."""
 
+import errno
+import tempfile
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -87,6 +90,33 @@ def test_what_is_right_is_given_back(tmp_path: Path) -> None:
     file = tmp_path / "shouli.toml"
     file.write_text("[intake]\nport = 9000\n[desk]\nport = 9001\n")
     assert checked(file, {}).desk.port == 9001
+
+
+def test_a_data_folder_that_cannot_be_written_to_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, folder = tmp_path / "shouli.toml", tmp_path / "new" / "data"
+    file.write_text(f'data_dir = "{folder}"\n')
+    assert checked(file, {}).data_dir == folder
+    assert list(tmp_path.iterdir()) == [file], "nothing is left behind"
+
+    def refused(dir: Path) -> NoReturn:  # noqa: A002  as tempfile calls it
+        raise OSError(errno.EROFS, "Read-only file system", str(dir))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refused)
+    with pytest.raises(ConfigurationError) as told:
+        checked(file, {})
+    (problem,) = told.value.problems
+    assert (problem.key, problem.value) == ("data_dir", str(folder))
+    assert problem.zh.startswith(f"{tmp_path} 不能写（Read-only file system）")
+
+
+def test_a_data_folder_below_a_file_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "shouli.toml"
+    file.write_text('data_dir = "shouli.toml/data"\n')
+    with pytest.raises(ConfigurationError) as told:
+        checked(file, {})
+    assert [problem.key for problem in told.value.problems] == ["data_dir"]
 
 
 def test_a_port_that_mail_and_another_door_would_need_is_told(tmp_path: Path) -> None:
