@@ -77,8 +77,7 @@ async def _person(request: web.Request) -> Person:
     token = given if given and given.isascii() else None
     holder = await services.store.agents.holder(token, by) if token else None
     if holder is None or token is None:
-        words = Words("请先登录。", "Sign in first.")
-        raise Refusal(401, "no_session", words)
+        raise stranger()
     if by == "session":
         refuse_foreign(request)
         if (due := _due(services, holder.agent)) and request.path not in _BEFORE[due.code]:
@@ -89,6 +88,11 @@ async def _person(request: web.Request) -> Person:
     if by == "token":
         await note_use(services, holder)
     return Person(holder.agent, token, by, holder.read_only)
+
+
+def stranger() -> Refusal:
+    """To whoever has not signed in, or not any more."""
+    return Refusal(401, "no_session", Words("请先登录。", "Sign in first."))
 
 
 async def note_use(services: DeskServices, holder: Holder) -> None:

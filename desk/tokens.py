@@ -5,11 +5,12 @@ import secrets
 from aiohttp import web
 
 from desk import bodies, queries
-from desk.auth import API, ID, in_person
+from desk.auth import API, ID, in_person, stranger
 from desk.errors import Refusal
 from desk.services import SERVICES, Words
 from desk.shapes import token_json
 from models.agent import Role
+from models.errors import Conflict
 
 
 async def list_tokens(request: web.Request) -> web.Response:
@@ -27,10 +28,13 @@ async def create(request: web.Request) -> web.Response:
         words = Words("令牌的权限不能超过您自己的。", "A token may do no more than you may.")
         raise Refusal(422, "invalid_field", words, field="role")
     token = f"shouli_{secrets.token_urlsafe(32)}"
-    created = await request.app[SERVICES].store.agents.grant(
-        person.id, "token", token, asked.days * 86400.0, asked.name,
-        role=asked.role, read_only=asked.read_only,
-    )  # fmt: skip
+    try:
+        created = await request.app[SERVICES].store.agents.grant(
+            person.id, "token", token, asked.days * 86400.0, asked.name,
+            role=asked.role, read_only=asked.read_only, session=person.token,
+        )  # fmt: skip
+    except Conflict as error:
+        raise stranger() from error
     return web.json_response({"id": created, "name": asked.name, "token": token}, status=201)
 
 

@@ -24,11 +24,12 @@ UNSEEN = {
     "there is nothing left to interrupt",
     "another password was set meanwhile",
     "another second factor was set meanwhile",
+    "this session has ended meanwhile",
     "a login of the list was taken meanwhile",
     "somebody of the list was changed meanwhile",
 }
-"""Conflicts that only workers meet, two that signing in calls wrong credentials, and two of lists
-of people, of which one is told to look again.
+"""Conflicts that only workers meet, two that signing in calls wrong credentials, one that is
+answered as to a stranger, and two of lists of people, of which one is told to look again.
 """
 
 

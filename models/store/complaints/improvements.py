@@ -9,7 +9,7 @@ from models.errors import Conflict, NotFound
 from models.store.effects.timers import Timer, set_timer, stop_timer
 from models.store.ground.database import Database, Fields, Tx
 from models.store.ground.idempotency import Key, earlier, keep
-from models.store.ground.locks import lock_row
+from models.store.ground.locks import lock, lock_row
 from models.tables import agent, complaint, improvement, ticket
 
 DUE = "improvement"
@@ -93,7 +93,7 @@ class Improvements:
 
         Raises:
             NotFound: the ticket is no complaint.
-            Conflict: the key was used for another request.
+            Conflict: ``owner_id`` has left, or the key was used for another request.
         """
         c = complaint.c
         async with self._db.write() as tx:
@@ -102,6 +102,7 @@ class Improvements:
             known = select(c.ticket_id).where(c.ticket_id == ticket_id, c.withdrawn_at.is_(None))
             if (await tx.conn.execute(known)).one_or_none() is None:
                 raise NotFound("this ticket is no complaint")
+            await _there(tx, owner_id)
             id_ = tx.new_id()
             row = {
                 "id": id_, "ticket_id": ticket_id, "text": text, "owner_id": owner_id,
@@ -152,6 +153,15 @@ async def hand_over(tx: Tx, agent_id: str, to: str | None) -> int:
         await tx.audit(None, "improvement.handed", row["ticket_id"], id=row["id"], to=owner)
         _tell(tx, "improvement.handed", {**row, "owner_id": owner}, due_at=row["due_at"])
     return len(rows)
+
+
+async def _there(tx: Tx, agent_id: str) -> None:
+    """Before they are given something; who is just leaving has left when this goes on."""
+    await lock(tx, agent, [agent_id])
+    a = agent.c
+    query = select(a.id).where(a.id == agent_id, a.disabled_at.is_(None))
+    if (await tx.conn.execute(query)).one_or_none() is None:
+        raise Conflict("this person has left; choose somebody else")
 
 
 async def _successor(tx: Tx, wanted_by: str, leaves: str) -> str:

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete, select
 
-from models.errors import Rejected
+from models.errors import Conflict, Rejected
 from models.ids import uuid7
 from models.message import Attachment
-from models.store.dialogue.tombstones import leave_files
+from models.store.dialogue.tombstones import is_erased, leave_files
 from models.store.ground.blobs import Blobs
 from models.store.ground.database import Database, Tx
-from models.tables import outbound, upload
+from models.store.ground.locks import lock_row
+from models.tables import outbound, ticket, upload
 
 MOST_FILES = 10
 """Of one answer."""
@@ -35,7 +36,12 @@ class Uploads:
     async def add(
         self, ticket_id: str, agent_id: str, name: str, mime: str, content: bytes
     ) -> Attachment:
-        """Stores a file; its ``id`` is what an answer refers to."""
+        """Stores a file; its ``id`` is what an answer refers to.
+
+        Raises:
+            NotFound: no such ticket.
+            Conflict: its customer was erased.
+        """
         sha256 = hashlib.sha256(content).hexdigest()
         await self._blobs.put({sha256: content})
         async with self._db.write() as tx:
@@ -49,7 +55,14 @@ class Uploads:
                 "sha256": sha256,
                 "created_at": tx.now,
             }
-            await tx.insert(upload, [row])
+            # Locked: an erasure that goes on finds it, and one that has been keeps it out.
+            of = await lock_row(tx, ticket, ticket_id, "no such ticket")
+            if erased := await is_erased(tx.conn, of["customer_id"]):
+                await leave_files(tx, [sha256])
+            else:
+                await tx.insert(upload, [row])
+        if erased:
+            raise Conflict("this customer's data was erased")
         return Attachment(id=row["id"], name=name, mime=mime, size=len(content), sha256=sha256)
 
     async def forget(self, before: float) -> None:

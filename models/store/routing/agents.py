@@ -172,19 +172,26 @@ class Agents:
         read_only: bool = False,
         password: str | None = None,
         second_factor_at: float | None = None,
+        session: str | None = None,
     ) -> str:
         """Stores a session or API token (its hash); returns the credential's id.
 
         It may do no more than ``role`` may, whatever its owner becomes, and change nothing where
         it is ``read_only``. ``password``: the hash by which its owner was known, and
-        ``second_factor_at`` since when they have what their code was of.
+        ``second_factor_at`` since when they have what their code was of. ``session``: that in
+        which an API token is made.
 
         Raises:
-            Conflict: they have another password, or another second factor, by now.
+            NotFound: no such agent.
+            Conflict: they have another password, or another second factor, or that session has
+                ended by now.
         """
         async with self._db.write() as tx:
+            # Whoever ends all that they have changes this row first: it is ended, or sees this.
+            owner = await lock_row(tx, agent, agent_id, "no such agent")
+            if session is not None and not await _holds(tx, agent_id, session):
+                raise Conflict("this session has ended meanwhile")
             if password is not None:
-                owner = await lock_row(tx, agent, agent_id, "no such agent")
                 if owner["password"] != password:
                     raise Conflict("another password was set meanwhile")
                 if owner["second_factor_at"] != second_factor_at:
@@ -392,6 +399,13 @@ class Agents:
             return {row.owner_id: row.units for row in await conn.execute(query)}
 
         return await self._db.look(found)
+
+
+async def _holds(tx: Tx, agent_id: str, session: str) -> bool:
+    c = credential.c
+    this = (c.hash == token_hash(session)) & (c.kind == "session") & (c.agent_id == agent_id)
+    query = select(c.id).where(this, c.expires_at > tx.now)
+    return (await tx.conn.execute(query)).first() is not None
 
 
 async def _known(tx: Tx, agent_id: str) -> None:

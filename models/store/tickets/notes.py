@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from models.errors import Conflict
+from models.store.dialogue.tombstones import is_erased
 from models.store.ground.database import Database
 from models.store.ground.idempotency import Key, earlier, keep
 from models.store.tickets.moves import locked
@@ -33,12 +35,14 @@ class Notes:
 
         Raises:
             NotFound: no such ticket.
-            Conflict: the key was used for another request.
+            Conflict: its customer was erased, or the key was used for another request.
         """
         async with self._db.write() as tx:
             if (before := await earlier(tx, key)) is not None:
                 return before
             row = await locked(tx, ticket_id)
+            if await is_erased(tx.conn, row["customer_id"]):
+                raise Conflict("this customer's data was erased")
             note_id = tx.new_id()
             written = {"id": note_id, "ticket_id": ticket_id, "agent_id": by, "at": tx.now}
             await tx.insert(note, [written | {"text": text}])
