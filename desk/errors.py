@@ -112,6 +112,9 @@ CONFLICTS: Mapping[str, str] = {
     "this ticket is not offered any more; look at it again": "这次转派已经结束，请刷新后再看。",
     "only its owner resolves a ticket that somebody has": "工单在别人手上，由负责人解决。",
     "this customer's data was erased": "这位客户的资料已经抹除。",
+    "this complaint was linked meanwhile; look at it again": (
+        "其他人刚改过这件投诉的关联，请刷新后再看。"
+    ),
     "this person has left; choose somebody else": "这位坐席已经离岗，请另选一位。",
     "a ticket of this customer is open; end it first": "这位客户还有未结的工单，请先办结。",
     "somebody is calling this customer back, or has a sub-task of theirs; end it first": (

@@ -175,14 +175,20 @@ class Complaints:
 
         Raises:
             NotFound: one of them is no complaint.
+            Conflict: the first of the others has changed while we looked.
             Rejected: they are the same, or the other one is of somebody else.
         """
         c = complaint.c
         async with self._db.write() as tx:
-            await lock(tx, ticket, [ticket_id, *([first_id] if first_id else [])])
+            # The first of them, too: who links that one takes along whatever repeats it by then.
+            all_three = ticket_id, first_id, await _repeated_by(tx, first_id)
+            known = {one for one in all_three if one is not None}
+            await lock(tx, ticket, known)
             row = await _locked(tx, ticket_id)
             if first_id is not None:
                 first_id = await _first_of(tx, row, first_id)
+                if first_id not in known:
+                    raise Conflict("this complaint was linked meanwhile; look at it again")
                 theirs = update(complaint).where(c.repeat_of == ticket_id)
                 await tx.conn.execute(theirs.values(repeat_of=first_id))
             change = {"repeat_of": first_id, "repeat_by": by}
@@ -297,6 +303,13 @@ async def record_call_back(tx: Tx, ticket_id: str, by: str, *, reached: bool, wo
     await _write(
         tx, row, by, "complaint.called_back", change, ["call_back"], reached=reached, words=words
     )
+
+
+async def _repeated_by(tx: Tx, ticket_id: str | None) -> str | None:
+    """The complaint that this one repeats, as it is known before anything is locked."""
+    query = select(complaint.c.repeat_of).where(complaint.c.ticket_id == ticket_id)
+    found: str | None = (await tx.conn.execute(query)).scalar_one_or_none()
+    return found
 
 
 async def _first_of(tx: Tx, row: Fields, first_id: str) -> str:

@@ -39,6 +39,13 @@ async def word(house: World, key: str = "again", talk: str = "talk-k2") -> None:
     await makers.thread(house.store, e, conversation_key=talk, text="还有一件")
 
 
+async def labelled(house: World) -> str:
+    """The one new ticket, which waits from now on."""
+    (due,) = [one for one in await house.store.queue.unlabelled(10) if one.state == "new"]
+    await house.store.queue.route([makers.routed(due)])
+    return due.ticket_id
+
+
 async def read(desk: Desk, ticket: str) -> dict[str, Any]:
     """How far a page shows a ticket, as the desk's own page tells it."""
     view = (await desk.get(f"/tickets/{ticket}")).json
@@ -88,16 +95,16 @@ async def test_two_parts_of_one_conversation_are_read_together(house: World, vis
     ticket, part, desk = await merged(house, visit)
     await word(house, "b", "talk-k3")
     await word(house, "c", "talk-k3")
-    (whole,) = [t for t in await house.store.tickets.page() if t.state == "new"]
-    log = await house.store.conversations.log(whole.conversation_id)
+    whole = await labelled(house)
+    talk = (await house.store.tickets.get(whole)).conversation_id
+    log = await house.store.conversations.log(talk)
     me = (await house.store.tickets.get(ticket)).owner_id
     assert me is not None
-    (due,) = await house.store.queue.unlabelled(10)
-    await house.store.queue.route([makers.routed(due)])
-    split = await house.store.merging.split(whole.id, [log[1].id], me)
-    for one in (whole.id, split):
+    await house.store.merging.split(whole, [log[1].id], me)
+    split = await labelled(house)
+    for one in (whole, split):
         await house.store.merging.merge(one, ticket, me)
-    known = {"seen": 1, "seen_parts": {part: 1, whole.id: 2, split: 0}}
+    known = {"seen": 1, "seen_parts": {part: 1, whole: 2, split: 0}}
     assert (await desk.post(f"/tickets/{ticket}/resolve", known)).status == 200
 
 

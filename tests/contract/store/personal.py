@@ -3,10 +3,14 @@
 import hashlib
 from typing import Any
 
+from sqlalchemy import select
+
 from models.message import Attachment, Lane, ReplyRoute, Sender, SendResult, Trust
 from models.store import Store
 from models.store.privacy.erasure import Erased
+from models.tables import metadata
 from models.ticket import TicketState
+from tests.contract.store.internal import SECRET
 from tests.contract.store.makers import agent, decision, envelope, routed, thread
 
 NAME, ADDRESS, PHONE = "欧阳娜娜", "ouyang@example.com", "13912345678"
@@ -69,3 +73,19 @@ async def erase(store: Store, ticket_id: str, **options: Any) -> Erased:
     return await store.erasure.erase(
         await customer_of(store, ticket_id), None, "本人要求", **options
     )
+
+
+PERSONAL = (NAME, ADDRESS, PHONE, WORDS, SECRET, "original-name", "raw-bytes", "given-name.pdf")
+
+
+async def standing(store: Store, *words: str) -> dict[str, set[str]]:
+    """Which of these words stand in which table, whatever the column."""
+    found: dict[str, set[str]] = {}
+    async with store.db.read() as conn:
+        for table in metadata.sorted_tables:
+            rows = str([list(row) for row in (await conn.execute(select(table))).all()])
+            rows = rows.encode().decode("unicode_escape", "replace") + rows
+            for word in words or PERSONAL:
+                if word in rows:
+                    found.setdefault(table.name, set()).add(word)
+    return found

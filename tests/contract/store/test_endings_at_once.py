@@ -55,6 +55,26 @@ async def test_no_improvement_is_given_to_who_leaves_just_now(
     assert isinstance(outcomes[both.index(add)], str if measure_first else Conflict)
 
 
+async def test_complaints_linked_at_once_all_repeat_the_first(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One goes to what repeats another, which in the same moment is found to repeat a third."""
+    one, two, three, four = [await filed(store, f"k{n}", text=f"{n}") for n in range(4)]
+    person = await agent(store)
+    for each in (one, two, three, four):
+        await store.complaints.link(each, person, None)
+    await store.complaints.link(three, person, two)
+    _, refused = await meeting(
+        store,
+        monkeypatch,
+        lambda: store.complaints.link(two, person, one),
+        lambda: store.complaints.link(four, person, three),
+    )
+    assert isinstance(refused, Conflict | None)
+    repeats = {n: (await store.complaints.get(n)).repeat_of for n in (one, two, three, four)}
+    assert {repeats[n] for n in repeats.values() if n} == {None}
+
+
 @pytest.mark.parametrize("kind", ["note", "upload"])
 @pytest.mark.parametrize("erased_first", [True, False])
 async def test_nothing_is_written_of_who_is_erased_just_now(

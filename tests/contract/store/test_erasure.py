@@ -26,7 +26,6 @@ from models.tables import (
     customer,
     identity,
     message,
-    metadata,
     outbound,
     ticket,
 )
@@ -45,6 +44,7 @@ from tests.contract.store.personal import (
     FILE_HASH,
     MAIL,
     NAME,
+    PERSONAL,
     PHONE,
     SCAN,
     WORDS,
@@ -52,25 +52,11 @@ from tests.contract.store.personal import (
     erase,
     resolved,
     sent,
+    standing,
     write,
 )
 from tests.contract.store.searching import find, index
 from tests.fakes import FakeClock
-
-PERSONAL = (NAME, ADDRESS, PHONE, WORDS, SECRET, "original-name", "raw-bytes", "given-name.pdf")
-
-
-async def standing(store: Store, *words: str) -> dict[str, set[str]]:
-    """Which of these words stand in which table, whatever the column."""
-    found: dict[str, set[str]] = {}
-    async with store.db.read() as conn:
-        for table in metadata.sorted_tables:
-            rows = str([list(row) for row in (await conn.execute(select(table))).all()])
-            rows = rows.encode().decode("unicode_escape", "replace") + rows
-            for word in words or PERSONAL:
-                if word in rows:
-                    found.setdefault(table.name, set()).add(word)
-    return found
 
 
 async def counted(store: Store) -> Mapping[str, Any]:
