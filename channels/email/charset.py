@@ -146,6 +146,12 @@ _GATEWAYS = 600
 """Bytes above and below a text in which a gateway puts its own."""
 
 _SURELY_UTF8 = re.compile(rb"(?:[\xe3-\xe9][\x80-\xbf]{2}){4}")
+_WRAPPED = re.compile(
+    rb"([\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})\r?\n(?=[\x80-\xbf])"
+)
+"""A line end within a character of UTF-8."""
+
+_SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 _HZ = re.compile(rb"~\{((?:[\x21-\x77][\x21-\x7e]){2,})~\}")
 """GB 2312 without the high bit, as the newsgroups wrote it (RFC 1843)."""
 
@@ -192,6 +198,8 @@ def decode(data: bytes, declared: str | None = None) -> str:
 
 def _likeliest(data: bytes, declared: str | None) -> str:
     """What is neither certain nor broken beyond what is tolerable."""
+    if (mended := _mended(data)) is not None:
+        return mended
     text = data.decode("utf-8", "replace")
     if _mostly_right(text):
         return data.decode("utf-8", _STRAY)
@@ -204,6 +212,25 @@ def _likeliest(data: bytes, declared: str | None) -> str:
         if found is not None:
             return found
     return _best_effort(data, declared)
+
+
+def _mended(data: bytes) -> str | None:
+    """UTF-8 that is whole again without line ends within characters, or with its surrogates.
+
+    Gateways wrap lines after so many bytes. Java and Oracle write a character beyond U+FFFF as
+    two, as UTF-16 does (CESU-8).
+    """
+    if _WRAPPED.search(data):
+        data = _WRAPPED.sub(rb"\1", data)
+        if (text := _strict(data, "utf-8")) is not None:
+            return text
+    if not _SURROGATE.search(data):
+        return None
+    try:
+        text = data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return None
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
 
 
 def _by_accident(data: bytes, text: str, declared: str | None) -> str | None:

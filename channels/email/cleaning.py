@@ -64,7 +64,7 @@ def sanitised(source: str) -> str:
 @cache
 def _cleaner() -> nh3.Cleaner:
     return nh3.Cleaner(
-        tags=nh3.ALLOWED_TAGS - {"map", "area"},
+        tags=nh3.ALLOWED_TAGS - {"map", "area", "bdo"},
         clean_content_tags={
             "script",
             "style",

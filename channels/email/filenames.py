@@ -34,6 +34,8 @@ def content_id(part: Part) -> str | None:
 def safe_name(name: str, part: Part, mime: str, number: int) -> str:
     """A file name without a path, and with an extension where the mail gives none."""
     name = clean_line(_BAD_IN_NAME.sub("_", name.replace("\\", "/").rpartition("/")[2]))
+    # Spaces in a row push the ending out of sight; full stops at the end hide it from Windows.
+    name = " ".join(name.split()).rstrip(". ")
     if not name and mime == "message/rfc822":
         name = clean_line(_BAD_IN_NAME.sub("_", _inner_subject(part)), 80)
         return f"{name or 'mail'}.eml"

@@ -24,6 +24,9 @@ _KIND = re.compile(rb"\n--[^\n]{1,110}\ncontent-type:\s?([a-z/+.-]{1,60})", re.I
 _FORMS = [b"text/plain", b"text/html"]
 _LONGEST_PREAMBLE = 300
 _BASE64_LINE = re.compile(rb"\s{0,20}[A-Za-z0-9+/]{8,}={0,2}[ \t]*(?:\r?\n|\Z)")
+_NOTHING_ENCODED = (b"", b"7bit", b"8bit", b"binary")
+_ESCAPES = re.compile(rb"=[0-9A-F]{2}")
+_SOFT_LINE = re.compile(rb"[^\n]{60,75}=\r?\n")
 _LINE_ENDS = b" \t\r\n"
 _ESCAPED = re.compile(rb"(?:=[89A-F][0-9A-F]){3}|=3D[\"']")
 _NOT_ESCAPED = re.compile(rb"=(?![0-9A-F]{2}|[ \t]{0,80}\r?\n|\Z)")
@@ -35,7 +38,8 @@ def fields(
     """The fields that a part without them must have had; ``start`` and ``end`` are its body's."""
     said = dict(known)
     kind = said.get("content-type", b"").strip().lower()
-    if "content-transfer-encoding" in said or "content-disposition" in said:
+    declared = said.get("content-transfer-encoding", b"").strip().lower()
+    if declared not in _NOTHING_ENCODED or "content-disposition" in said:
         return []
     if kind and not kind.startswith(b"text"):
         return []
@@ -44,6 +48,8 @@ def fields(
         multipart = b"alternative" if kinds == _FORMS else b"mixed"
         return [("content-type", b'multipart/%b; boundary="%b"' % (multipart, boundary))]
     encoding = _encoding(raw[start:end]) if 0 < end - start <= _LARGEST else b""
+    if declared and encoding == b"quoted-printable" and not _is_wrapped(raw[start:end]):
+        return []
     return [("content-transfer-encoding", encoding)] if encoding else []
 
 
@@ -67,6 +73,12 @@ def _encoding(body: bytes) -> bytes:
         meant = _says_something(binascii.a2b_qp(body), len(body))
         return b"quoted-printable" if meant else b""
     return b""
+
+
+def _is_wrapped(body: bytes) -> bool:
+    """Whether encoders wrote it, and no person who shows an escape or two: by all its length."""
+    dense = 6 * len(_ESCAPES.findall(body, 0, _SAMPLE)) > len(body[:_SAMPLE])
+    return dense or _SOFT_LINE.search(body, 0, _SAMPLE) is not None
 
 
 def _says_something(content: bytes, letters: int) -> bool:

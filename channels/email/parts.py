@@ -145,7 +145,7 @@ def _part(
 ) -> Part:
     budget.take_part()
     fields, body = _header(raw, start, end, budget)
-    fields += lost.fields(fields, raw, body, end)
+    fields = lost.fields(fields, raw, body, end) + fields
     headers = Headers(fields)
     kind = headers.value("content-type")
     if "/" not in kind.main:

@@ -362,6 +362,26 @@ def test_never_raises(data: bytes, declared: str | None) -> None:
     assert isinstance(decode(data, declared), str)
 
 
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("cut", [1, 2])
+def test_a_line_end_within_a_character_is_a_gateways(newline: bytes, cut: int) -> None:
+    encoded = CHINESE.encode()
+    broken = encoded[: 6 + cut] + newline + encoded[6 + cut :]
+    assert decode(broken, "utf-8") == CHINESE
+    assert decode(broken + b"\n" + encoded) == f"{CHINESE}\n{CHINESE}"
+
+
+def test_characters_in_two_halves() -> None:
+    """CESU-8; a half without its other half is nothing."""
+    face = "\U0001f600".encode("utf-16-be")
+    halves = b"".join(
+        chr(int.from_bytes(face[at : at + 2], "big")).encode("utf-8", "surrogatepass")
+        for at in (0, 2)
+    )
+    assert decode(halves + "谢谢".encode(), "utf-8") == "😀谢谢"
+    assert decode("谢谢".encode() + halves[:3] + "您".encode()) == "谢谢您"
+
+
 def test_a_mark_of_the_byte_order_is_no_text() -> None:
     assert decode(b"\xef\xbb\xbfhi") == "hi"
     assert decode("\ufeff你好".encode(), "gbk") == "你好"

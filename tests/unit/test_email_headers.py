@@ -29,6 +29,15 @@ def test_neighbouring_words_are_joined_before_they_are_decoded() -> None:
     assert decoded(value.replace("\r\n", "").encode()) == "订单问题"
 
 
+@pytest.mark.parametrize("place", range(1, 20))
+def test_one_base64_that_was_cut_into_words(place: int) -> None:
+    letters = b64encode("关于订单的问题".encode("gbk")).decode()
+    first, second = letters[:place], letters[place:]
+    assert decoded(f"=?gbk?B?{first}?= =?gbk?B?{second}?=".encode()) == "关于订单的问题"
+    mixed = f"=?gbk?B?{b64encode('退款'.encode('gbk')).decode()}?= =?gbk?Q?=CE=CA?="
+    assert decoded(mixed.encode()) == "退款问"
+
+
 @pytest.mark.parametrize(
     ("raw", "text"),
     [
@@ -69,6 +78,8 @@ def test_unstructured(raw: bytes, text: str) -> None:
         ("张三 <z@example.com>".encode("gbk"), Address("张三", "z@example.com")),
         (b'"a\\"b" <z@example.com>', Address('a"b', "z@example.com")),
         (b"Group: one@example.com, two@example.com;", Address("", "one@example.com")),
+        ("客户: 王芳 <w@example.com>, b@example.com;".encode(), Address("王芳", "w@example.com")),
+        (b"<@a.example,@b.example:z@example.com>", Address("", "z@example.com")),
         (b"nobody at all", Address("nobody at all", "")),
         (b"Zhang, San <z@example.com>", Address("Zhang, San", "z@example.com")),
         (b"Zhang, <z@example.com>", Address("Zhang", "")),

@@ -22,6 +22,24 @@ def test_an_encoded_body_is_read(charset: str, encode: Callable[[bytes], bytes])
     assert read(kept % charset.encode() + body).text == WORDS
 
 
+@pytest.mark.parametrize("declared", ["7bit", "8bit", "Binary"])
+@pytest.mark.parametrize("encode", [encodebytes, encodestring])
+def test_a_body_that_is_said_to_be_plain_and_is_not(
+    declared: str, encode: Callable[[bytes], bytes]
+) -> None:
+    head = HEAD.replace(b"Subject", b"Content-Transfer-Encoding: %b\r\nSubject")
+    assert read(head % declared.encode() + encode(WORDS.encode())).text == WORDS
+    html = b'<p style=3D"color:red">' + b"The parcel did not arrive, and nobody answers. " * 3
+    wrapped = html[:70] + b"=\r\n" + html[70:]
+    assert read(head % declared.encode() + wrapped).text.startswith('<p style="color:red">')
+
+
+def test_who_shows_an_escape_in_a_plain_text_has_written_it() -> None:
+    head = HEAD.replace(b"Subject", b"Content-Transfer-Encoding: 7bit\r\nSubject")
+    text = "Your mails show =E5=BF=AB=E9=80=92 in place of my name."
+    assert read(head + text.encode()).text == text
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -135,6 +135,11 @@ def test_nothing_acts_or_calls_home(evil: str) -> None:
         assert word not in safe
 
 
+def test_nothing_is_shown_from_right_to_left_that_is_not_written_so() -> None:
+    assert sanitised('<bdo dir="rtl">fdp.exe</bdo>') == "fdp.exe"
+    assert read("<p>a&#x202e;fdp.exe\u202dx</p>").text.strip() == "afdp.exex"
+
+
 def test_inline_pictures_and_links_stay() -> None:
     safe = sanitised('<img src="cid:a@b"><a href="https://example.com">x</a>')
     assert 'src="cid:a@b"' in safe
