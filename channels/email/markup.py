@@ -27,16 +27,17 @@ _ANCHOR = re.compile(
     r"""=(?:"""
     r"""(?:(?<=class=)|(?<=class\s=))\s*["']?[^"'>]{0,200}\b(?:gmail_quote(?!_attribution)"""
     r"""|ntes-mailmaster-quote|(?:ydp\w{0,20})?yahoo_quoted|moz-cite-prefix|qmbox-quote"""
-    r"""|protonmail_quote|xm_write_history_container|ReferenceQuote|zmail_extra)\b"""
+    r"""|protonmail_quote|xm_write_history_container|ReferenceQuote|zmail_extra"""
+    r"""|history-quote-wrapper)\b"""
     r"""|(?:(?<=id=)|(?<=id\s=))\s*["']?(?:isReplyContent|origbody|ntes-pcmail-quote"""
-    r"""|reply139content"""
+    r"""|reply139content|lark-mail-(?:quote|meta)(?=-)"""
     r"""|mail-editor-reference-message-container|OLK_SRC_BODY_SECTION|oriMsgHtmlSeperator"""
     r"""|divRplyFwdMsg|appendonsend|stopSpelling|reply-intro)\b"""
     r"""|(?:(?<=type=)|(?<=type\s=))\s*["']?cite\b)""",
     re.IGNORECASE,
 )
 """Attributes by which mail programs mark what they quote: Gmail, 网易邮箱大师, Yahoo, Thunderbird,
-QQ, Coremail, Zoho, 163 web, Foxmail, 139, Outlook and Apple Mail."""
+QQ, Coremail, Zoho, 飞书, 163 web, Foxmail, 139, Outlook and Apple Mail."""
 
 _FROM_HERE = re.compile(
     r"oriMsgHtmlSeperator|divRplyFwdMsg|appendonsend|stopSpelling|reply-intro",

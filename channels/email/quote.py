@@ -56,13 +56,16 @@ above a quoted header only."""
 
 _HEADER_FIRST = re.compile(
     r"[>*\s]*(?:[发發]\s?件\s?人|寄件者|寄件人|[发發]信人|from|von|de|da|van|差出人|送信者|от|보낸\s?사람"
+    # 阿里 in English; who sends a parcel has no address of this kind.
+    r"|sender(?=\s?[:：].{0,200}@)"
     r"|fra|från|lähettäjä|od|kimden|gönderen|feladó|від|de la|dari|από|từ|จาก|من|מאת)"
     r"\*?\s?[:：]\*?\s*\S",
     re.IGNORECASE,
 )
 _HEADER_OTHER = re.compile(
     r"[>*\s]*(?:发送时间|发件时间|发送日期|日\s{0,2}期|时\s{0,2}间|收\s?件\s?人|收件者|抄\s?送人?"
-    r"|主\s{0,2}题|主旨|寄件日期|sent|date|to|cc|subject|gesendet|an|betreff|envoyé|objet|à"
+    r"|主\s{0,2}题|主旨|寄件日期|sent(?: at)?|send time|recipient|date|to|cc|subject"
+    r"|gesendet|an|betreff|envoyé|objet|à"
     r"|enviado(?: el| em)?|para|asunto|assunto|inviato|data|a|oggetto|verzonden|aan|onderwerp"
     r"|宛先|件名|送信日時|日時|日付|отправлено|кому|тема|дата|보낸\s?날짜|날짜|받는\s?사람|제목"
     r"|[发發]送時間|傳送(?:時間|日期)|主題|副本|sendt|til|emne|dato|skickat|till|ämne|datum"
@@ -73,7 +76,8 @@ _HEADER_OTHER = re.compile(
     re.IGNORECASE,
 )
 _MAIL_FIELD = re.compile(
-    r"[>*\s]*(?:发送时间|发件时间|发送日期|寄件日期|主\s{0,2}题|主旨|sent|subject|gesendet|betreff|envoyé|objet"
+    r"[>*\s]*(?:发送时间|发件时间|发送日期|寄件日期|主\s{0,2}题|主旨|sent|send time|subject"
+    r"|gesendet|betreff|envoyé|objet"
     r"|enviado|asunto|assunto|inviato|oggetto|verzonden|onderwerp|件名|送信日時|отправлено|тема"
     r"|보낸\s?날짜|제목|[发發]送時間|傳送(?:時間|日期)|主題|sendt|emne|skickat|ämne|lähetetty|aihe"
     r"|wysłano|temat|odesláno|předmět|gönderildi|konu|elküldve|tárgy|надіслано|trimis|subiect"
@@ -148,7 +152,7 @@ def _outside(text: str, quoted: Sequence[tuple[int, int]]) -> tuple[int, int, bo
     written = bool(before) and not _only_attribution(before)
     ends = [start for start, _ in quoted[1:]] + [len(text)]
     answers = [(last, text[last:end].strip()) for (_, last), end in zip(quoted, ends, strict=True)]
-    answers = [answer for answer in answers if answer[1] and not _says_nothing(answer[1])]
+    answers = [answer for answer in answers if answer[1] and not says_nothing(answer[1])]
     if not answers:
         return (0, first, False) if written else (0, len(text), False)
     if written or len(quoted) > 1:
@@ -156,8 +160,8 @@ def _outside(text: str, quoted: Sequence[tuple[int, int]]) -> tuple[int, int, bo
     return answers[0][0], len(text), False
 
 
-def _says_nothing(text: str) -> bool:
-    """Whether what stands under a quotation is only what programs add."""
+def says_nothing(text: str) -> bool:
+    """Whether this is only what programs and servers add under a mail."""
     lines = _lines(text, 0, len(text))
     return is_sign_off(text) or footer_start(lines, len(text)) == 0
 

@@ -88,6 +88,12 @@ QUOTED = {
     "Outlook ko": "보낸 사람: 고객센터\n보낸 날짜: 2024년 1월 1일\n받는 사람: z\n제목: a\n旧",
     "Gmail tr": "Support <s@example.com>, 1 Oca 2024 Pzt, 12:00 tarihinde şunu yazdı:\n\n> old",
     "a name and a time": "客服 于 2024-01-01 12:00 写道：\n旧内容",
+    "Aliyun en": "-" * 66 + "\nSender:Support<s@example.com>\nSent At:2024 Jan. 1 (Mon.) 12:00\n"
+    "Recipient:z<z@example.com>\nSubject:order\n\nold",
+    "Aliyun en old": "-"
+    * 66
+    + "\nFrom:Support <s@example.com>\nSend Time:2024 Jan. 1 (Mon.) 12:00\n"
+    "To:z<z@example.com>\nSubject:order\n\nold",
     "Outlook es": "De: Support\nEnviado el: lunes, 1 de enero\nPara: Luz\nAsunto: pedido\n\nviejo",
 }
 
@@ -254,6 +260,7 @@ def test_signature_above_a_quotation() -> None:
         "2024-01-01 12:00 写给 <z@example.com> 的信没有回音：请问收到了吗",
         "在官网上 12:00\n于是我写道：不行",
         "--- 原文 ---\n第一条写得不清楚，是什么意思？",
+        "Hi\nSender: Wang Fang\nRecipient: Li Lei\nSubject: parcel\nSent: today\nWhere is it?",
         # What speaks of secrets, and is no disclaimer.
         "你好\n此邮件内容涉及我的隐私，请务必保密，不要转给其他部门的同事，我只想跟主管谈这件事情。",
         "你好\n本邮件末尾的保密声明写着错收了请删除，这到底是什么意思？我是不是被骗了，请尽快答复我？",
@@ -354,6 +361,11 @@ def test_what_html_marks_as_quoted(text: str, marked: int, new: str) -> None:
     [
         ('<p>新的</p><div class="gmail_quote">某人写道<blockquote>旧</blockquote></div>', "新的"),
         ('<blockquote type="cite">旧的</blockquote><p>新的</p>', "新的"),
+        (
+            '<p>新的</p><div class="history-quote-wrapper" id="lark-mail-quote-1"><p>旧</p></div>',
+            "新的",
+        ),
+        ('<p>新的</p><div id="lark-mail-quote-ab12"><p>旧</p></div>', "新的"),
         ('<p>新的</p><blockquote type="cite">旧</blockquote><p>发自我的iPhone</p>', "新的"),
         (
             (
