@@ -3,16 +3,27 @@
 import hashlib
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import NamedTuple
 
-from channels.email import cleaning, markup, rtf, smime, tnef, uuencode
+from channels.email import (
+    cleaning,
+    forward,
+    invitation,
+    markup,
+    quote,
+    rtf,
+    smime,
+    tnef,
+    uuencode,
+)
 from channels.email.charset import decode
 from channels.email.filenames import content_id, file_name, safe_name
-from channels.email.headers import Headers, Value, clean_text
+from channels.email.headers import Headers, Value, addresses, clean_text
 from channels.email.parts import DEPTH_LIMIT, Budget, Part, parse
+from models.errors import Permanent
 from models.filetypes import sniffed
 from models.message import Attachment, Envelope
 
@@ -50,21 +61,22 @@ _META_CHARSET = re.compile(
     rb"<meta[^>]{0,200}charset=[\"' ]{0,2}([A-Za-z0-9_.:-]{2,40})", re.IGNORECASE
 )
 _META_WITHIN = 4_096
-_EVENT_WORDS = re.compile(
-    r"^(?:summary|location|description)(?:;[^:\n]{0,200})?:([^\n]*(?:\n[ \t][^\n]*)*)",
-    re.MULTILINE | re.IGNORECASE,
-)
-_MOST_WORDS = 12
-_FOLDED = re.compile(r"\n[ \t]")
-_CALENDAR_ESCAPED = re.compile(r"\\([\\,;])")
+_MAC_LOOKS = "application/applefile"
 _PACKED = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _MOST_PACKED = 3
 """Files of Outlook's that are looked through for the text; it packs one."""
 
+_MAILS = frozenset({"message/rfc822", "message/global"})
 _SIGNED = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _ENCRYPTED = _SIGNED | {"application/pgp-encrypted"}
 _ENCRYPTED_NAMES = (".p7m", ".pgp", ".gpg")
-_ENCRYPTED_TEXT = "-----BEGIN PGP MESSAGE-----"
+_PROTECTED = "application/x-microsoft-rpmsg-message"
+"""What Microsoft's servers show only to whom they know; the text beside it says how."""
+
+_ENCRYPTED_TEXT = re.compile(r"^-----BEGIN PGP MESSAGE-----\s*$", re.MULTILINE)
+_MOST_MAILS = 3
+"""Attached mails that are read; further ones are files and nothing else."""
+
 _MOST_SIGNED = 3
 """Signatures around signatures: signed, encrypted and signed again is as much as anybody does."""
 
@@ -100,6 +112,8 @@ class Body:
     """Around what is being read."""
     shortened: bool = False
     simple: bool = True
+    hands_on: bool = True
+    """Whether mails that are attached are yet to be read."""
     room: int = LONGEST_TEXT
     """Characters of text or markup that are still read."""
 
@@ -120,7 +134,9 @@ class Body:
             self._alternative(part)
         elif part.children:
             for child in part.children:
-                self._visit(child)
+                # Of a file from a Mac its icon and its place on the screen, under its own name.
+                if not (kind == "multipart/appledouble" and child.type.main == _MAC_LOOKS):
+                    self._visit(child)
         elif self._is_body(part):
             self.shown.append(self._read(self._without_files(part)))
         elif (content := self._signed_content(part)) is not None:
@@ -235,11 +251,16 @@ class Body:
 
     def _show_something(self, root: Part) -> None:
         """No part says that it is the text: takes what a mail program would show anyway."""
-        for read in (self._as_body, self._as_event, self._as_rich, self._as_status, self._as_mail):
+        for read in (self._as_body, self._as_event, self._as_rich, self._as_status):
             for part, _ in self.files:
                 if shown := read(part):
                     self.shown = shown
                     return
+        if mails := list(self._mails()):
+            self.hands_on = False
+            for headers, inner in mails:
+                self.shown += [_Shown(plain=forward.head(headers)), *inner.shown]
+            return
         if root.type.main.startswith("multipart/") and not root.children and root.size:
             self.shown.append(_Shown(plain=self._text_of(root)))
 
@@ -248,8 +269,10 @@ class Body:
         return [self._read(part)] if named else []
 
     def _as_event(self, part: Part) -> list[_Shown]:
-        event = _event(self._text_of(part)) if part.type.main == "text/calendar" else ""
-        return [_Shown(plain=event)] if event else []
+        if part.type.main != "text/calendar":
+            return []
+        words = invitation.words(self._text_of(part))
+        return [_Shown(plain=words)] if words else []
 
     def _as_rich(self, part: Part) -> list[_Shown]:
         if part.type.main not in _RICH:
@@ -262,20 +285,45 @@ class Body:
         status = part.type.main in ("message/delivery-status", "application/plain")
         return [_Shown(plain=self._text_of(part))] if status else []
 
-    def _as_mail(self, part: Part) -> list[_Shown]:
-        if part.type.main != "message/rfc822" or self.depth >= DEPTH_LIMIT:
-            return []
-        inner = Body(self.budget, depth=self.depth + 1)
-        inner.collect(parse(part.content(), self.budget, inner.depth))
-        return inner.shown
+    def _mails(self) -> Iterator[tuple[Headers, "Body"]]:
+        """Yields the headers and the bodies of mails that are attached.
 
-    def is_encrypted(self, text: str) -> bool:
-        """Whether ``text``, all that there is to read, leaves what was written to a key.
+        What passes a limit, or is no mail, is left to whoever opens the file.
+        """
+        mails = [part for part, _ in self.files if _is_mail(part)]
+        for part in mails[: _MOST_MAILS if self.depth < DEPTH_LIMIT else 0]:
+            inner = Body(self.budget, depth=self.depth + 1, room=self.room)
+            try:
+                root = parse(part.content(), self.budget, inner.depth)
+                inner.collect(root)
+            except Permanent:
+                self.shortened = True
+                continue
+            self.room = inner.room
+            if forward.head(root.headers):
+                yield root.headers, inner
+
+    def handed_on(self, own: AbstractSet[str]) -> list[str]:
+        """What mails say that are attached to one with words of its own, below their heads.
+
+        Those from ``own``, addresses in lower case, are ours to know already.
+        """
+        within: Iterable[tuple[Headers, Body]] = self._mails() if self.hands_on else ()
+        return [
+            f"{forward.head(headers)}\n\n{inner.text().text}".strip()
+            for headers, inner in within
+            if own.isdisjoint(each.email.lower() for each in addresses(headers, "from"))
+        ]
+
+    def is_encrypted(self, new: str) -> bool:
+        """Whether what is ``new`` in the mail leaves the rest, or all, to a key.
 
         OpenPGP in a mail (RFC 3156 §4) or in its text (RFC 9580 §6.2), S/MIME (RFC 8551 §3.3).
         """
-        if text.strip():
-            return text.lstrip().startswith(_ENCRYPTED_TEXT)
+        if any(part.type.main == _PROTECTED for part, _ in self.files):
+            return True
+        if new.strip() and not quote.says_nothing(new):
+            return _ENCRYPTED_TEXT.search(new) is not None
         return any(
             part.type.main in _ENCRYPTED or file_name(part).lower().endswith(_ENCRYPTED_NAMES)
             for part, _ in self.files
@@ -349,6 +397,10 @@ class Body:
         return tuple(described), contents
 
 
+def _is_mail(part: Part) -> bool:
+    return part.type.main in _MAILS or file_name(part).lower().endswith(".eml")
+
+
 def _together(pieces: Sequence[_Shown]) -> _Shown:
     """Pieces that stand one below the other as one."""
     if len(pieces) == 1:
@@ -380,15 +432,6 @@ def _pointer(plain: str) -> str:
         return ""
     words = _WEB_ADDRESS.sub("", plain).strip()
     return words or plain if len(words) <= _LONGEST_POINTER else ""
-
-
-def _event(calendar: str) -> str:
-    """What an invitation says of its event, in the organiser's words (RFC 5545 §3.8.1)."""
-    words = (
-        _FOLDED.sub("", found[1]).replace("\\n", "\n").replace("\\N", "\n")
-        for found in islice(_EVENT_WORDS.finditer(calendar), _MOST_WORDS)
-    )
-    return "\n".join(_CALENDAR_ESCAPED.sub(r"\1", each).strip() for each in words)
 
 
 def _charset_within(data: bytes) -> str | None:

@@ -6,7 +6,9 @@ centre has seen, and it is the matter. Below “see my answers in red” stand t
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
+from channels.email.headers import Headers
 from channels.email.quote import Cut
 
 _SUBJECT = re.compile(r"\s*(?:fwd?|wg|转发|转寄|轉寄|轉發)\s?[:：]", re.IGNORECASE)
@@ -43,6 +45,28 @@ def with_what_it_hands_on(text: str, cut: Cut, subject: str) -> Cut:
     if _SUBJECT.match(subject) or _HEADING.fullmatch(first.strip()):
         return Cut(cut.start, len(text))
     return cut
+
+
+def head(headers: Headers) -> str:
+    """Who wrote an attached mail, when and about what; “” for what is no mail at all."""
+    said = ((name, headers.text(name.lower())) for name in ("From", "Date", "Subject"))
+    return "\n".join(f"{name}: {value}" for name, value in said if value)
+
+
+def with_attached(text: str, cut: Cut, mails: Sequence[str]) -> tuple[str, Cut]:
+    """The text with the mails that are attached to it, and what of it is new.
+
+    Below a word or two they are the matter; below more they stand under the whole text, for
+    whoever wants to read on.
+    """
+    if not mails:
+        return text, cut
+    attached = "\n\n".join(mails)
+    if _columns(text[cut.start : cut.end].strip()) > _SHORT:
+        return f"{text}\n\n{attached}", cut
+    above = text[: cut.end].rstrip()
+    whole = f"{above}\n\n{attached}".lstrip("\n")
+    return f"{whole}\n\n{text[cut.end :].lstrip()}".rstrip(), Cut(cut.start, len(whole))
 
 
 def _columns(text: str) -> int:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal
 
+from channels.email import notices
 from channels.email.headers import Headers, Value
 
 LOOP_HEADER = "X-Shouli-Loop"
@@ -40,11 +41,13 @@ _AWAY = re.compile(
     r"|automatická odpov[eě]ď|automatikus válasz|otomatik yanıt|răspuns automat|balasan otomatis"
     r"|trả lời tự động|автоматична відповідь|αυτόματη απάντηση|การตอบกลับอัตโนมัติ|رد تلقائي"
     r"|תשובה אוטומטית)"
-    r"(?:\s?(?:auto[- ]?)?(?:reply|response|message|notification))?"
+    r"(?:\s?[/|]?\s?(?:auto(?:matic)?[- ]?)?(?:reply|response|message|notification))?"
     r"\s?(?:[:：](?!\s*(?:怎|如何|为什么|为何|无法|不能|请问|请?关闭|取消|设置|how|why|can))"
     r"|[\]】)）]|(?:re|fw|回复|答复)\s?[:：]|(?:until|till)\b|$)"
     r"|(?:外出|出差|休假)通知\s?(?:[:：]\s?(?:re|回复|答复)\s?[:：]|$)"
-    r"|auto\s?:\s?(?:re\s?:|回复|答复|.{1,80}\b(?:is out of (?:the )?office|abwesend)\b)",
+    r"|auto\s?:\s?(?:re\s?:|回复|答复"
+    r"|.{1,80}(?:\bis out of (?:the )?office\b|\babwesend\b|不在办公室))"
+    r"|.{1,80} is out of (?:the )?office \(return|vacation: re:|away from my mail$",
     re.IGNORECASE,
 )
 """How programs begin the subject of an absence note that has no header of one: a sign stands
@@ -78,10 +81,12 @@ def automatic_kind(
     own: Collection[str],
     loop_mark: str,
     parts: Iterable[Value] = (),
+    text: str = "",
 ) -> tuple[Auto, str]:
     """What kind of machine wrote the mail, and the fact that shows it (“” for a person's).
 
-    ``sender`` and ``own`` are addresses in lower case, ``parts`` the types of all parts.
+    ``sender`` and ``own`` are addresses in lower case, ``parts`` the types of all parts, and
+    ``text`` is what is new in the mail.
     """
     if headers.text(LOOP_HEADER.lower()) == loop_mark:
         return "self", "loop"
@@ -95,6 +100,8 @@ def automatic_kind(
         return "list", "list"
     if _AWAY.match(headers.text("subject")):
         return "auto_reply", "subject"
+    if said := notices.fact(headers.text("subject"), text):
+        return "auto_reply", said
     if headers.word("precedence") in _BULK:
         return "list", "precedence"
     return "none", ""
@@ -143,13 +150,19 @@ def _program(headers: Headers, kind: Value, parts: Iterable[Value]) -> str:
         return "auto_submitted"
     if headers.has(*_AUTO_REPLY_FIELDS) or headers.word("precedence") == "auto_reply":
         return "precedence"
-    return "calendar" if any(map(_answers_invitation, parts)) else ""
+    return next(filter(None, map(_written_by, parts)), "")
 
 
-def _answers_invitation(part: Value) -> bool:
-    """Whether a calendar wrote it for who pressed “accept” (RFC 6047 §2.4); not an invitation."""
+def _written_by(part: Value) -> str:
+    """The program that writes such a part; “” for most parts.
+
+    A calendar for who pressed “accept” (RFC 6047 §2.4), and no invitation; a receipt (RFC 8098)
+    whose report was lost around it.
+    """
     method = part.parameters.get("method", "").lower()
-    return part.main == "text/calendar" and method == "reply"
+    if part.main == "text/calendar" and method == "reply":
+        return "calendar"
+    return "receipt" if part.main == "message/disposition-notification" else ""
 
 
 def is_nobody(address: str) -> bool:
@@ -169,6 +182,8 @@ def _bounce(headers: Headers, kind: Value, sender: str, transport: Mapping[str, 
         return "report" if report == "delivery-status" else ""
     if headers.has("x-failed-recipients"):
         return "report"
+    if _null_sender(headers, transport) and _RETURNED.match(headers.text("subject")):
+        return "null_sender"  # whatever the server calls itself
     if sender.partition("@")[0] not in _DAEMONS:
         return ""
     if _null_sender(headers, transport) or headers.has("auto-submitted"):

@@ -13,12 +13,13 @@ from typing import Any
 
 from channels.email import quote, report
 from channels.email.body import Body, derived_id
-from channels.email.forward import with_what_it_hands_on
+from channels.email.forward import with_attached, with_what_it_hands_on
 from channels.email.guard import automatic_kind, is_nobody, no_automatic_answer
 from channels.email.headers import (
     Address,
     Headers,
     addresses,
+    mailbox,
     message_ids,
     valid_address,
 )
@@ -83,7 +84,9 @@ class Reader:
         headers = root.headers
         full, quoted, signed = body.text()
         subject = headers.text("subject")
-        cut = with_what_it_hands_on(full, quote.split(full, quoted, signed), subject)
+        cut = quote.split(full, quoted, signed)
+        written = full[cut.start : cut.end]
+        cut = with_what_it_hands_on(full, cut, subject)
         sender = _sender(headers, envelope.transport)
         trust = trust_of(
             sender.email,
@@ -100,7 +103,11 @@ class Reader:
             own=self._own,
             loop_mark=self._threads.loop_mark(),
             parts=(part.type for part in root.walk()),
+            text=written,
         )
+        encrypted = body.is_encrypted(written)
+        if auto == "none":
+            full, cut = with_attached(full, cut, body.handed_on(self._own))
         own_id = next(iter(message_ids(headers, "message-id")), "")
         digest = hashlib.sha256(envelope.body).hexdigest()
         references = message_ids(headers, "in-reply-to") + message_ids(headers, "references")[::-1]
@@ -114,7 +121,7 @@ class Reader:
         if others:
             meta["also_to"] = [one.name or masked(one.email) for one in others]
         asked = auto == "none" and trust.level != "failed" and addressed
-        if body.is_encrypted(full):
+        if encrypted:
             meta["encrypted"] = True
         if not proof and auto in ("none", "list"):
             meta |= _continuing(references)
@@ -240,7 +247,12 @@ def _sender(headers: Headers, transport: Mapping[str, Any]) -> Address:
                 said = address.name or nameless.name
                 return address._replace(name="" if _ADDRESS_LIKE.search(said) else said)
             nameless = nameless if nameless.name else address
-    return Address(nameless.name, valid_address(str(transport.get("mail_from") or "")))
+    # Some programs encode the whole mailbox, its address as well. No server checks that one: it
+    # counts where there is no envelope, over IMAP, and nobody could be answered without.
+    whole = mailbox(nameless.name)
+    envelope = transport.get("mail_from")
+    email = whole.email if envelope is None else valid_address(str(envelope))
+    return Address("" if _ADDRESS_LIKE.search(whole.name) else whole.name, email)
 
 
 def _meta(

@@ -77,6 +77,8 @@ def test_precedence(value: str, found: tuple[str, str]) -> None:
      "AUTO: Li Lei is out of the office (returning 12/01)",
      "AUTO-RESPONSE: refund", "Autoreply", "Out of Office: back on Monday",
      "[Out of the office] refund", "out-of-office", "Absence du bureau : facture", "Autosvar: x",
+     "自动回复/Auto Reply: 退款", "AUTO: 王芳 不在办公室 (返回 2026-01-05)",
+     "Li Lei is out of the office (returning 12/01)", "Vacation: Re: refund",
      "Automatisk svar: faktura", "Automatická odpověď: dotaz", "Otomatik Yanıt: x"],
 )  # fmt: skip
 def test_absence_notes_without_a_header_are_known_by_their_subject(subject: str) -> None:
@@ -142,6 +144,20 @@ def test_a_bounce_that_comes_over_imap_is_known_by_its_subject(subject: str) -> 
 def test_a_null_sender_alone_makes_nobody_a_daemon() -> None:
     assert kind(transport={"mail_from": ""}) == ("none", "")
     assert kind("", transport={"mail_from": ""}) == ("none", "")
+
+
+def test_a_server_may_call_itself_anything() -> None:
+    sender = "microsoftexchange329e71ec@corp.example"
+    assert kind(sender, transport={"mail_from": ""}, subject="无法送达: 退款")[0] == "bounce"
+    assert kind(sender, subject="无法送达: 退款") == ("none", "")
+
+
+def test_a_receipt_whose_report_was_lost_around_it() -> None:
+    receipt = Value("message/disposition-notification", {})
+    assert automatic_kind(
+        headers(), Value("multipart/mixed", {}), "li@customer.example", {},
+        own=OWN, loop_mark="ours", parts=[LETTER, receipt],
+    ) == ("auto_reply", "receipt")  # fmt: skip
 
 
 @pytest.mark.parametrize(

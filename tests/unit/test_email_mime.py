@@ -260,7 +260,7 @@ def test_an_invitation_alone_is_read() -> None:
         b"DESCRIPTION:on time\\, please\\nthanks\r\nEND:VEVENT\r\n"
     )
     message = read(raw)
-    assert message.text == "Acceptance\non time, please\nthanks"
+    assert message.text == "Acceptance\n2024-01-02 14:00 (UTC)\non time, please\nthanks"
     assert [file.name for file in message.attachments] == ["attachment-1.ics"]
 
 
@@ -329,7 +329,7 @@ def test_a_forwarded_mail_is_a_file_and_read_where_there_is_nothing_else() -> No
     outer.get_payload(0).set_type("message/rfc822")  # type: ignore[union-attr]
     outer.get_payload(0).set_payload([inner])  # type: ignore[union-attr]
     message = read(outer.as_bytes())
-    assert message.text == "里面的内容"
+    assert message.text == "Subject: 里面的\n\n里面的内容"
     assert [file.name for file in message.attachments] == ["里面的.eml"]
 
 
@@ -459,6 +459,16 @@ def test_what_we_signed_or_a_program_wrote_goes_on_from_nothing_else() -> None:
     assert "continues" not in read(mail(**names), rcpt_tos=[address]).meta
     assert "continues" not in read(mail(**names, **{"Auto-Submitted": "auto-replied"})).meta
     assert read(mail(**names, **{"List-Id": "<l.x.example>"})).meta["continues"]
+
+
+def test_a_mailbox_that_is_encoded_whole_is_read_where_nothing_else_says_who_wrote() -> None:
+    whole = b"From: =?utf-8?B?" + b64encode("王芳 <wang@qq.example>".encode()) + b"?=\r\n\r\nx"
+    assert read(whole, mail_from=None).sender.email == "wang@qq.example"
+    message = read(whole, mail_from="z@customer.example")
+    assert (message.sender.name, message.sender.email) == ("王芳", "z@customer.example")
+    assert read(whole, mail_from="").sender.email is None
+    other = read(b'From: "ceo@bank.example" <>\r\n\r\nx', mail_from="z@customer.example")
+    assert (other.sender.name, other.sender.email) == ("", "z@customer.example")
 
 
 def test_without_from_the_envelope_says_who_wrote() -> None:

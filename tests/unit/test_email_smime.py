@@ -95,6 +95,17 @@ _PGP = (
     b"--x\r\nContent-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n"
     b"--x\r\nContent-Type: application/octet-stream\r\n\r\n-----BEGIN PGP MESSAGE-----\r\n--x--"
 )
+_ARMOR = b"-----BEGIN PGP MESSAGE-----\r\n\r\nhQEMA\r\n-----END PGP MESSAGE-----"
+_IN_WORDS = "\r\n您好，正文已加密：\r\n\r\n".encode() + _ARMOR + "\r\n\r\n发自我的 iPhone".encode()
+_DISCLAIMER = (
+    "本邮件含有保密信息，如果您错收了本邮件，请立即通知发件人并删除，禁止以任何形式使用。".encode()
+)
+_FOOTER = b"--x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" + _DISCLAIMER + b"\r\n--x--"
+_PROTECTED = (
+    b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nRead it at https://a.example\r\n"
+    b"--x\r\nContent-Type: application/x-microsoft-rpmsg-message; name=message.rpmsg\r\n"
+    b"\r\nx\r\n--x--"
+)
 _FILE = b"Content-Type: application/octet-stream; name=order.pdf.gpg\r\n\r\nx"
 _WITH_WORDS = (
     b"Content-Type: multipart/mixed; boundary=x\r\n\r\n"
@@ -110,6 +121,11 @@ _WITH_WORDS = (
         (b"\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nhQEMA\r\n-----END PGP MESSAGE-----", True),
         (_FILE, True),
         (_WITH_WORDS, False),
+        (_PGP.replace(b"--x--", _FOOTER), True),
+        (_PGP.replace(b"--x--", _FOOTER.replace(_DISCLAIMER, "内容见附件。".encode())), False),
+        (_PROTECTED, True),
+        (_IN_WORDS, True),
+        (b"\r\nThanks\r\n\r\nOn 1/1/24 12:00, Support wrote:\r\n> " + _ARMOR, False),
         (mail(signed(INNER)), False),
         (b"\r\nWhat does -----BEGIN PGP MESSAGE----- mean?", False),
     ],
