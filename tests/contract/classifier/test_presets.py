@@ -7,6 +7,7 @@ import pytest
 
 from classifier import seed
 from classifier.corrections import corrected_examples
+from classifier.fitting import TrainConfig
 from classifier.predict import Classifier
 from classifier.text import Text
 from classifier.train import train
@@ -41,10 +42,12 @@ def test_a_preset_trains_and_tells_its_types_apart(preset: str) -> None:
     assert counts.keys() == taxonomy.facets["type"].classes.keys()
     assert min(counts.values()) >= 100
     text, kind = ASKED[preset]
-    some = [each for at, each in enumerate(data) if at % 4 == 0 or each.labels["type"] == kind]
-    classifier = Classifier(train(some, only, now=0.0))
+    # To learn the whole corpus five times would take as long as a fifth of the contract's tests.
+    shares = {name: 4 if name == kind else 16 for name in counts}
+    some = [each for at, each in enumerate(data) if at % shares[each.labels["type"]] == 0]
+    classifier = Classifier(train(some, only, TrainConfig(folds=3), now=0.0))
     figures = classifier.card.metrics["facets"]["type"]
-    assert figures["macro_f1"] > 0.5  # by a quarter of the corpus; chance is below 0.15
+    assert figures["macro_f1"] > 0.5  # by a sixteenth of the corpus; chance is below 0.15
     assert classifier.classify([Text(text)])[0].facets["type"].value == kind
     assert classifier.classify([BLAMING])[0].facets["type"].value == "投诉"
 
