@@ -17,13 +17,13 @@ from classifier import bundles
 from classifier.examples import Example
 from classifier.text import Text
 from classifier.train import train
-from models.migrations import migrate
 from models.store import Store, open_store
 from models.store.learning.retrainings import Retrainings, Work
 from models.training import Taxonomy
 from tests import smaller
 from tests.contract.store import makers
 from tests.contract.workers.small_bundle import SENTENCES, TAXONOMY, small_bundle
+from tests.databases import migrated_sqlite
 from workers.learning import retrain
 from workers.learning.retrain import Options, Retrainer
 from workers.learning.serving import Serving, opened
@@ -76,8 +76,8 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, bytes]:
 @pytest.fixture(params=DATABASES)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path}/shouli.db"
-    return str(request.getfixturevalue("postgres_url"))
+        return migrated_sqlite(tmp_path)
+    return str(request.getfixturevalue("migrated_postgres_url"))
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +100,6 @@ async def house(  # type: ignore[no-untyped-def]
         blob_dir=tmp_path / "blobs",
         zone=ZoneInfo("Asia/Shanghai"),
     )
-    await migrate(store.db)
     name, content = packed
     await store.bundles.add(name, {"id": name}, content)
     await store.bundles.promote(name, None)

@@ -13,10 +13,10 @@ import structlog
 from typer.testing import CliRunner, Result
 
 from config.settings import load, load_taxonomy
-from models.migrations import migrate
 from models.store import Store
 from models.ticket import TicketState
 from tests.contract.store.makers import ALWAYS, agent, decision, waiting
+from tests.databases import migrated_house
 from tests.fakes import FakeClock
 from workers.assembly.wiring import make_store
 from workers.commands.app import app
@@ -30,13 +30,13 @@ EXAMPLE = Path(__file__).resolve().parents[3] / "docs/examples/centre.toml"
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data folder with the first rules and one agent who can take everything."""
+    migrated_house(tmp_path / "data")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SHOULI_DATA_DIR", str(tmp_path / "data"))
 
     async def prepare() -> None:
         settings = load(None, environ={"SHOULI_DATA_DIR": str(tmp_path / "data")})
         store = make_store(settings, new=True)
-        await migrate(store.db)
         await first_rules(settings, store)
         values = list(load_taxonomy(settings).facets["domain"].classes)
         await agent(store, skills={"triage": 3} | {f"domain:{v}": 3 for v in values})
