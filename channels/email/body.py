@@ -291,7 +291,9 @@ class Body:
         What passes a limit, or is no mail, is left to whoever opens the file.
         """
         mails = [part for part, _ in self.files if _is_mail(part)]
-        for part in mails[: _MOST_MAILS if self.depth < DEPTH_LIMIT else 0]:
+        # Three in each of three in each would be thousands.
+        most = _MOST_MAILS if not self.depth else int(self.depth < DEPTH_LIMIT)
+        for part in mails[:most]:
             inner = Body(self.budget, depth=self.depth + 1, room=self.room)
             try:
                 root = parse(part.content(), self.budget, inner.depth)

@@ -151,6 +151,9 @@ _WRAPPED = re.compile(
 )
 """A line end within a character of UTF-8."""
 
+_LARGEST_MENDED = 262_144
+"""Bytes: to look through more would take as long as all else of a mail together."""
+
 _SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 _HZ = re.compile(rb"~\{((?:[\x21-\x77][\x21-\x7e]){2,})~\}")
 """GB 2312 without the high bit, as the newsgroups wrote it (RFC 1843)."""
@@ -220,6 +223,8 @@ def _mended(data: bytes) -> str | None:
     Gateways wrap lines after so many bytes. Java and Oracle write a character beyond U+FFFF as
     two, as UTF-16 does (CESU-8).
     """
+    if len(data) > _LARGEST_MENDED:
+        return None
     if _WRAPPED.search(data):
         data = _WRAPPED.sub(rb"\1", data)
         if (text := _strict(data, "utf-8")) is not None:

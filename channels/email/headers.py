@@ -45,7 +45,7 @@ _LITTER = re.compile(
 
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f]")
 _ADDRESS = re.compile(r"[^\s@<>(),;:\"\[\]\\]{1,128}@[^\s@<>(),;:\"\\]{1,255}")
-_GROUP = re.compile(r'\s*[^\s":<>@()][^":<>@()]{0,100}:(?!//)\s*;?')
+_GROUP = re.compile(r'\A\s*[^\s":<>@()][^":<>@()]{0,100}(?<!\d):(?!//)\s*;?')
 """“Customers: ” before its first member, or nobody (RFC 5322 §3.4)."""
 
 _ADDRESS_BEGINS = re.compile('[@<:;"\uff20\ufe6b]')

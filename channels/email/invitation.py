@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from itertools import islice
 
 _MOST_EVENTS = 4
-_EVENT = re.compile(r"^BEGIN:VEVENT[ \t]*$(.*?)^(?:BEGIN:VALARM|END:VEVENT)\b", re.M | re.I | re.S)
-"""Without its alarms, which have a description of their own: “Reminder”."""
+_BEGIN = re.compile(r"^BEGIN:VEVENT\b", re.M | re.I)
+_END = re.compile(r"^(?:BEGIN:VALARM|END:VEVENT)\b", re.M | re.I)
+"""Before its alarms, which have a description of their own: “Reminder”."""
 
 _FIELD = re.compile(
     r"^(summary|dtstart|dtend|location|description)((?:;[^:\n]{0,200})?):([^\n]*)", re.M | re.I
@@ -22,9 +23,17 @@ def words(calendar: str) -> str:
 
     ``calendar`` has Unix line ends.
     """
-    calendar = _FOLDED.sub("", calendar)
-    events = islice(_EVENT.finditer(calendar), _MOST_EVENTS)
-    return "\n\n".join(filter(None, ("\n".join(_lines(event[1])) for event in events)))
+    events = islice(_events(_FOLDED.sub("", calendar)), _MOST_EVENTS)
+    return "\n\n".join(filter(None, ("\n".join(_lines(event)) for event in events)))
+
+
+def _events(calendar: str) -> Iterator[str]:
+    """Yields the fields of each; the last may have lost its end."""
+    position = 0
+    while begin := _BEGIN.search(calendar, position):
+        end = _END.search(calendar, begin.end())
+        position = end.end() if end else len(calendar)
+        yield calendar[begin.end() : end.start() if end else position]
 
 
 def _lines(event: str) -> Iterator[str]:

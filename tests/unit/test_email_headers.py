@@ -79,6 +79,7 @@ def test_unstructured(raw: bytes, text: str) -> None:
         (b'"a\\"b" <z@example.com>', Address('a"b', "z@example.com")),
         (b"Group: one@example.com, two@example.com;", Address("", "one@example.com")),
         ("客户: 王芳 <w@example.com>, b@example.com;".encode(), Address("王芳", "w@example.com")),
+        ("“夜班” 12:30 <w@example.com>".encode(), Address("“夜班” 12:30", "w@example.com")),
         (b"<@a.example,@b.example:z@example.com>", Address("", "z@example.com")),
         (b"nobody at all", Address("nobody at all", "")),
         (b"Zhang, San <z@example.com>", Address("Zhang, San", "z@example.com")),

@@ -42,3 +42,8 @@ def test_of_many_events_the_first_are_read() -> None:
     many = "\n".join(calendar(f"SUMMARY:{number}") for number in range(9))
     assert words(many) == "0\n\n1\n\n2\n\n3"
     assert words("no calendar") == ""
+
+
+def test_without_an_end_it_is_read_and_takes_no_time() -> None:
+    assert words("BEGIN:VEVENT\nSUMMARY:盘点") == "盘点"
+    assert words("BEGIN:VEVENT\n" * 40_000) == ""
