@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from models.errors import StorageFull, Temporary
 from models.message import Envelope, Lane, Receipt
@@ -103,10 +104,12 @@ async def test_a_database_that_is_away_is_told_to_everybody_in_the_group(
 ) -> None:
     intake = make(envelopes, doorbell)
     envelopes.error = Temporary("away")
-    results = await asyncio.gather(
-        *(intake.accept([envelope(str(i))]) for i in range(3)), return_exceptions=True
-    )
+    with capture_logs() as logs:
+        results = await asyncio.gather(
+            *(intake.accept([envelope(str(i))]) for i in range(3)), return_exceptions=True
+        )
     assert [type(r) for r in results] == [Temporary] * 3
+    assert {line["error"] for line in logs} == {"away"}
     assert doorbell.rung == []
     envelopes.error = None
     assert await intake.accept([envelope("later")])
@@ -128,10 +131,12 @@ async def test_one_callers_fault_reaches_that_caller_alone(
 ) -> None:
     intake = make(envelopes, doorbell)
     envelopes.poison = "bad"
-    results = await asyncio.gather(
-        *(intake.accept([envelope(key)]) for key in ("good", "bad", "fine")),
-        return_exceptions=True,
-    )
+    with capture_logs() as logs:
+        results = await asyncio.gather(
+            *(intake.accept([envelope(key)]) for key in ("good", "bad", "fine")),
+            return_exceptions=True,
+        )
+    assert [line["error"] for line in logs] == ["TypeError"]  # it may quote the message
     assert [type(r) for r in results] == [list, TypeError, list]
     with pytest.raises(TypeError):
         await intake.accept([envelope("bad")])

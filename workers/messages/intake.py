@@ -93,7 +93,9 @@ class Intake:
 
 
 def _fail(calls: Sequence[_Call], error: Exception) -> None:
-    _log.warning("not accepted", calls=len(calls), error=type(error).__name__)
+    # Ours say what is away or full; another one may quote what the message said.
+    why = str(error) if isinstance(error, Temporary) else type(error).__name__
+    _log.warning("not accepted", calls=len(calls), error=why)
     for _, future in calls:
         if not future.done():
             future.set_exception(error)
