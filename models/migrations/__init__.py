@@ -1,6 +1,7 @@
 """Schema changes, as Alembic revisions; run by ``shouli run`` and ``shouli migrate`` only."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -11,6 +12,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, false, inspect, text, update
+from sqlalchemy.exc import DBAPIError
 
 from models.errors import Permanent, Temporary
 from models.store.ground.database import Database
@@ -18,6 +20,9 @@ from models.tables import counter, metadata
 
 _LOCK = 7_305_119_142
 """Any constant: the name of PostgreSQL's advisory lock for migrations."""
+
+_NOT_ALLOWED = "42501"
+"""The one error of PostgreSQL's class for statements that do not fit which is about rights."""
 
 ANSWER_SECONDS = 5.0
 """A database that is silent for longer is as good as away: who probes /readyz waits no longer."""
@@ -113,10 +118,22 @@ async def _answering() -> AsyncIterator[None]:
 
 
 def _upgrade(connection: Connection) -> None:
-    _refuse_newer(_current(connection))
+    current = _current(connection)
+    _refuse_newer(current)
     settings = config()
     settings.attributes["connection"] = connection
-    command.upgrade(settings, "head")
+    try:
+        command.upgrade(settings, "head")
+    except DBAPIError as error:
+        if not _is_of_the_schema(error):
+            raise
+        raise Permanent(
+            f"数据库的结构版本写着 {current or '空'}，样子却不是（{error.orig}）："
+            "它不完整，或来自从未发布的版本。什么都没有改。请恢复完整的备份。"
+            f" / The database says that it is at {current or 'nothing yet'}, and is not "
+            f"({error.orig}): it is not whole, or of a version that was never released. "
+            "Nothing was changed. Restore a whole backup."
+        ) from error
     missing = _missing(connection)
     if missing:
         told = ", ".join(missing[:8])
@@ -125,6 +142,13 @@ def _upgrade(connection: Connection) -> None:
             f"The database lacks {told}: it is not whole, or of a version that was never "
             "released. Restore a whole backup."
         )
+
+
+def _is_of_the_schema(error: DBAPIError) -> bool:
+    """Whether a step met other tables or columns than it is for: no waiting mends that."""
+    state = str(getattr(error.orig, "sqlstate", "") or "")
+    generic = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+    return generic or (state.startswith("42") and state != _NOT_ALLOWED)
 
 
 def _refuse_newer(current: str | None) -> None:

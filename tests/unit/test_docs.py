@@ -16,6 +16,7 @@ from channels import registry
 from config import problems
 from config.origins import PREFIX
 from config.settings import Settings, load, load_rules, load_taxonomy
+from models.events import KINDS
 from models.message import InboundMessage
 from models.store.ground.sealing import Vault
 from models.ticket import STATE_NAMES
@@ -162,6 +163,13 @@ def test_every_example_of_settings_is_accepted(page: Path, tmp_path: Path) -> No
         settings = load(file, environ={"SHOULI_DATA_DIR": str(tmp_path)}, folder=tmp_path)
         make_channels(settings, Vault(b"k" * 32))
         load_rules(settings)
+
+
+def test_every_kind_of_event_that_a_page_asks_for_exists() -> None:
+    text = (DOCS / "webhooks.md").read_text("utf-8")
+    (asked,) = (json.loads(body)["kinds"] for body in re.findall(r'^{"url": .*}$', text, re.M))
+    assert set(asked) <= set(KINDS)
+    assert set(re.findall(r"`(ticket\.\w+)`", text)) <= set(KINDS)
 
 
 _PLACE = re.compile(

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -19,7 +18,7 @@ from models.training import Retraining
 from workers.commands.classifier import MOST_SEED, classifier_app
 from workers.commands.json_lines import print_json
 from workers.commands.options import ConfigOption, JsonOption
-from workers.commands.terminal import Terminal
+from workers.commands.terminal import Terminal, moment
 from workers.commands.watch_telling import shadow_of, tell_shadow
 from workers.commands.with_store import with_store
 from workers.learning.bundle_work import BundleWork
@@ -60,10 +59,12 @@ def bundle_work(settings: Settings, store: Store) -> BundleWork:
 def list_bundles(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """列出模型，* 为现役 / List the bundles; * serves."""
 
-    async def read(_: Settings, store: Store) -> tuple[str | None, list[dict[str, Any]]]:
-        return await store.bundles.champion(), await store.bundles.cards()
+    async def read(
+        settings: Settings, store: Store
+    ) -> tuple[Settings, str | None, list[dict[str, Any]]]:
+        return settings, await store.bundles.champion(), await store.bundles.cards()
 
-    champion, cards = with_store(config, read)
+    settings, champion, cards = with_store(config, read)
     if as_json:
         print_json({"champion": champion, "bundles": cards})
         return
@@ -84,18 +85,18 @@ def list_bundles(as_json: JsonOption = False, config: ConfigOption = None) -> No
         table.add_row(
             "*" if card["id"] == champion else "",
             escape(card["id"]),
-            _moment(card["created_at"]),
-            _moment(card["promoted_at"]),
+            moment(card["created_at"], settings),
+            moment(card["promoted_at"], settings),
             str(metrics.get("examples", "")),
             escape(scores),
-            _keeping(card),
+            _keeping(card, settings),
         )
     out.show(table)
 
 
-def _keeping(card: dict[str, Any]) -> str:
+def _keeping(card: dict[str, Any], settings: Settings) -> str:
     if card["dropped_at"] is not None:
-        return f"[dim]清除于 dropped {_moment(card['dropped_at'])}[/]"
+        return f"[dim]清除于 dropped {moment(card['dropped_at'], settings)}[/]"
     return "固定 pinned" if card["pinned_at"] is not None else "✓"
 
 
@@ -330,7 +331,3 @@ def _comparison(facet: str, figures: dict[str, Any]) -> Table:
             f"{low:+.3f} … {high:+.3f}",
         )
     return table
-
-
-def _moment(at: float | None) -> str:
-    return "" if at is None else f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M}"

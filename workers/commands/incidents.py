@@ -9,8 +9,7 @@ from rich.table import Table
 from config.settings import Settings
 from models.store import Store
 from workers.commands.options import ConfigOption, Group
-from workers.commands.records import as_time
-from workers.commands.terminal import Terminal
+from workers.commands.terminal import Terminal, moment
 from workers.commands.with_store import with_store
 
 incidents_app = typer.Typer(
@@ -40,12 +39,12 @@ def incidents_list(
 ) -> None:
     """列出事件，未结的在前 / List incidents, open ones first."""
 
-    async def read(_: Settings, store: Store) -> Table:
+    async def read(settings: Settings, store: Store) -> Table:
         table = Table(*_COLUMNS)
         for one in await store.incidents.page(state=state):
             row = [one.id, one.state, "演练 drill" if one.drill else ""]
             row += [one.title or one.domain, str(one.members), str(one.told)]
-            row += [as_time(at) if at is not None else "" for at in (one.opened_at, one.closed_at)]
+            row += [moment(at, settings) for at in (one.opened_at, one.closed_at)]
             table.add_row(*(escape(cell) for cell in row))
         return table
 

@@ -1,6 +1,5 @@
 """``shouli deliveries …`` and ``shouli calls …``: what became of answers and of calls."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -11,7 +10,7 @@ from config.settings import Settings
 from models.store import Store
 from models.store.intake.calls import AnswerRate
 from workers.commands.options import ConfigOption, Group
-from workers.commands.terminal import Terminal
+from workers.commands.terminal import Terminal, moment
 from workers.commands.with_store import with_store
 
 deliveries_app = typer.Typer(
@@ -44,11 +43,11 @@ def deliveries_list(
 ) -> None:
     """列出答复，最新的在前 / List answers, newest first."""
 
-    async def read(_: Settings, store: Store) -> Table:
+    async def read(settings: Settings, store: Store) -> Table:
         table = Table(*_COLUMNS)
         for one in await store.outbound.page(channel=channel, state=state, limit=limit):
             row = [one.id, one.channel, one.kind, one.state, str(one.attempts)]
-            row += [as_time(one.created_at), one.error or ""]
+            row += [moment(one.created_at, settings), one.error or ""]
             table.add_row(*(escape(cell) for cell in row))
         return table
 
@@ -59,10 +58,11 @@ def deliveries_list(
 def deliveries_show(outbound_id: str, config: ConfigOption = None) -> None:
     """一条答复的每次尝试 / Every attempt to send one answer."""
 
-    async def read(_: Settings, store: Store) -> Table:
+    async def read(settings: Settings, store: Store) -> Table:
+        await store.outbound.one(outbound_id)  # or there is none of that id
         table = Table(*_TRIED)
         for one in await store.outbound.deliveries(outbound_id):
-            row = [str(one.attempt), as_time(one.at), one.state]
+            row = [str(one.attempt), moment(one.at, settings), one.state]
             row += [one.provider_id or "", one.error or ""]
             table.add_row(*(escape(cell) for cell in row))
         return table
@@ -116,8 +116,3 @@ def calls_rate(
         f"电话 calls {rate.calls}，接听 answered {rate.answered}，其中及时 in time "
         f"{rate.in_time}，未接 missed {rate.missed}，还在响 open {rate.open}"
     )
-
-
-def as_time(at: float) -> str:
-    """A moment in UTC, for tables on a terminal."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -153,7 +153,11 @@ def _played(
     unknown = asked.taught.keys() - {shift.agent_id for shift in shifts}
     if unknown:
         named = "、".join(sorted(unknown))
-        raise Rejected(f"没有坐席 {named} / there is no agent {named}")
+        raise Rejected(
+            f"这段时间里没有 {named} 的班：账号写错了，或那时没有就绪过。用 --staff 可以写明谁在。"
+            f" / {named} had no shift in that time: no such login, or never ready in it. --staff "
+            "says who is there."
+        )
     learnt = {skill for skills in asked.taught.values() for skill in skills}
     if idle := learnt and learnt - asked_for(traffic, draft, hours):
         named = "、".join(sorted(idle))

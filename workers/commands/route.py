@@ -3,10 +3,8 @@
 import os
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from functools import partial
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from rich.markup import escape
 from rich.table import Table
@@ -18,7 +16,7 @@ from models.store import Store
 from models.ticket import STATE_NAMES
 from router.policy import REST
 from workers.assembly.wiring import make_active_rules, make_store
-from workers.commands.terminal import Terminal
+from workers.commands.terminal import Terminal, moment
 from workers.rules.explaining import Explaining, called, explained, needs_of
 from workers.rules.picture import short
 
@@ -58,7 +56,6 @@ async def explain_ticket(settings: Settings, number: str, out: Terminal) -> None
     Raises:
         NotFound: no such ticket.
     """
-    zone = ZoneInfo(settings.hours.time_zone)
     known = called(load_taxonomy(settings))
     explain = partial(explained, called=known)
     store = make_store(settings)
@@ -68,14 +65,14 @@ async def explain_ticket(settings: Settings, number: str, out: Terminal) -> None
         state = " ".join(STATE_NAMES[ticket.state])
         out.print(f"[bold]工单 ticket {ticket.number}[/bold] · {state}")
         for row in await store.tickets.decisions(ticket.id):
-            await _show(row, ticket.skill_class, store, names, zone, explain, out)
+            await _show(row, ticket.skill_class, store, names, settings, explain, out)
         told = await Explaining(store, make_active_rules(settings, store), known).waiting(
             ticket.id
         )
         if told is not None:
             out.print("[bold]为何还在等 why it waits[/bold]")
             out.print(escape(f"{told.text.zh}{os.linesep}{told.text.en}"))
-            _facts(told.facts, zone, out)
+            _facts(told.facts, settings, out)
     finally:
         await store.close()
 
@@ -85,7 +82,7 @@ async def _show(
     skill_class: str | None,
     store: Store,
     names: Mapping[str, str],
-    zone: ZoneInfo,
+    settings: Settings,
     explain: Explain,
     out: Terminal,
 ) -> None:
@@ -94,13 +91,13 @@ async def _show(
     end = f" · {_ENDS.get(ended, ended)}" if ended else ""
     if row["end_words"]:
         end += f"：{row['end_words']}"
-    out.print(f"[bold]{_moment(row['at'], zone)} → {escape(name)}[/bold]{escape(end)}")
+    out.print(f"[bold]{moment(row['at'], settings)} → {escape(name)}[/bold]{escape(end)}")
     needs = await needs_of(store, decision.get("skill_class") or skill_class)
     words = os.linesep.join(words_of(row, needs, names, explain))
     out.print(escape(words))
     if "candidates" not in decision:
         return
-    _facts(decision, zone, out)
+    _facts(decision, settings, out)
     table = Table("坐席 agent", "结果 outcome")
     table.add_column("依据 detail", overflow="fold")
     for c in decision["candidates"]:
@@ -133,17 +130,13 @@ def _particulars(detail: str, at: float) -> str:
     return " · ".join(told) if "=" in detail else detail
 
 
-def _facts(found: Mapping[str, Any], zone: ZoneInfo, out: Terminal) -> None:
+def _facts(found: Mapping[str, Any], settings: Settings, out: Terminal) -> None:
     """What the rule went by: how far it gave way, its version, and the place in the queue."""
     told = [
         f"要求放宽步数 needs relaxed by {found['relax_step']}",
         f"规则 rules {found['rules_version']}",
-        f"排序时刻（早者先）order (earliest first) {_moment(found['key'], zone)}",
+        f"排序时刻（早者先）order (earliest first) {moment(found['key'], settings)}",
     ]
     if "ahead" in found:
         told.insert(0, f"前面还有 ahead {found['ahead']}")
     out.print(escape(" · ".join(told)), style="dim")
-
-
-def _moment(at: float, zone: ZoneInfo) -> str:
-    return f"{datetime.fromtimestamp(at, zone):%m-%d %H:%M:%S}"

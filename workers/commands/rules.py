@@ -7,10 +7,8 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
-from zoneinfo import ZoneInfo
 
 import typer
 from rich.markup import escape
@@ -34,7 +32,7 @@ from workers.commands.rehearsing import (
     taught,
     tell,
 )
-from workers.commands.terminal import Terminal
+from workers.commands.terminal import Terminal, moment
 from workers.monitoring import logs
 from workers.rules.active_rules import ActiveRules, rules_of
 from workers.rules.publishing import Publishing, content_of
@@ -129,7 +127,7 @@ def list_(config: ConfigOption = None) -> None:
                 str(version.number),
                 _STATES[version.state],
                 "; ".join(lines),
-                _when(version.created_at, context),
+                moment(version.created_at, context.settings),
                 version.why,
             )
             table.add_row(*(escape(cell) for cell in row))
@@ -313,8 +311,3 @@ def _line(
 def _line_name(line: Line) -> str:
     parts = [*line.channels, *line.accounts, *line.domains]
     return " + ".join(parts) if parts else "全部 all"
-
-
-def _when(at: float, context: _Context) -> str:
-    zone = ZoneInfo(context.settings.hours.time_zone)
-    return f"{datetime.fromtimestamp(at, zone):%Y-%m-%d %H:%M}"

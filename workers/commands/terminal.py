@@ -1,15 +1,26 @@
 """Where commands write: for people at a terminal, and for files and programs behind a pipe."""
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rich.console import Console, ConsoleOptions
 from rich.table import Table
 from rich.text import Text
 
+from config.settings import Settings
 from workers.monitoring.control_signs import WRITTEN_OUT
 
 _ENDLESS = 100_000
 """Columns where nobody looks now: what reads it later has a width of its own."""
+
+
+def moment(at: float | None, settings: Settings) -> str:
+    """Seconds since 1970 as a time of the centre's own day, with what that is off UTC."""
+    if at is None:
+        return ""
+    zone = ZoneInfo(settings.hours.time_zone)
+    return datetime.fromtimestamp(at, zone).isoformat(" ", "seconds")
 
 
 class _Page(Console):

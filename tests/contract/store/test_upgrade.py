@@ -178,6 +178,17 @@ async def test_a_database_that_lacks_something_is_not_called_up_to_date(db: Data
         await migrate(db)
 
 
+async def test_a_schema_that_was_never_released_is_no_database_that_is_away(db: Database) -> None:
+    """Development has renumbered its steps: a database of then stumbles half-way."""
+    await schema_at(db, FIRST)
+    async with db.write() as tx:
+        await tx.conn.execute(text("CREATE TABLE process (id INTEGER)"))
+    with pytest.raises(Permanent, match=rf"at {FIRST}, and is not \(.*never released"):
+        await migrate(db)
+    with pytest.raises(Permanent, match=f"is at {FIRST}, this program needs"):
+        await check(db)
+
+
 def _before_the_search(connection: Connection) -> None:
     """The step that makes it, on a database that has tickets and does not know it yet."""
     if connection.dialect.name == "sqlite":

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
+from models.errors import NotFound
 from models.message import SendResult
 from models.store import Store
 from models.tables import call
@@ -29,7 +30,9 @@ def test_answers_are_listed_shown_and_sent_again(data: Path) -> None:
     answer = within(data, answered)
     assert "HTTP 410" in told("deliveries", "list", "--state", "failed")
     assert answer not in told("deliveries", "list", "--channel", "webchat")
-    assert re.search(r"1 .*failed .*HTTP 410", told("deliveries", "show", answer))
+    assert re.search(r"1 .*\+08:00 .*failed .*HTTP 410", told("deliveries", "show", answer))
+    none = CliRunner().invoke(app, ["deliveries", "show", answer[:8]])
+    assert isinstance(none.exception, NotFound)
     assert "Queued" in told("deliveries", "again", answer)
     assert "queued" in told("deliveries", "list")
 
