@@ -42,8 +42,8 @@ _TYPES = {"pdf": "pdf", "doc": "doc", "docx": "doc", "xls": "xls", "xlsx": "xls"
 _REPEATS = 2
 """How often a message is sent again when nobody knows what became of it."""
 
-_GONE = frozenset({230011, 231003})
-"""The message that is answered was withdrawn, or is not to be found."""
+_GONE = frozenset({230011, 230110, 231003})
+"""The message that is answered was withdrawn or deleted, or is not to be found."""
 
 _UNFIT = (
     "文件“{0}”是空的或超过 30 MB，飞书不收"

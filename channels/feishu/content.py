@@ -17,6 +17,8 @@ _PLACE = re.compile(r"@_user_\d+|@_all")
 
 _EVERYONE = "@所有人"
 
+_FORWARDED = "merge_forward"
+
 
 @dataclass
 class Content:
@@ -38,11 +40,14 @@ class Content:
 def content(message: Mapping[str, Any], bot_name: str) -> Content:
     """What is in ``message["content"]``, JSON in a string.
 
+    Of forwarded messages it is always the same sentence (Feishu, “合并转发消息”), which was seen
+    as it is, and as JSON.
+
     Raises:
         ValueError, TypeError, KeyError, AttributeError: it is not what its type says.
     """
     kind = str(message["message_type"])
-    told = json.loads(message["content"])
+    told = {} if kind == _FORWARDED else json.loads(message["content"])
     if not isinstance(told, dict):
         raise TypeError("content is no object")
     found = Content()
@@ -138,7 +143,7 @@ _CALLED = MappingProxyType(
         "location": "位置 / Location",
         "share_chat": "群名片 / A group's card",
         "share_user": "个人名片 / A person's card",
-        "merge_forward": "合并转发的消息，请客户直接发送 / Forwarded messages: ask for the words",
+        _FORWARDED: "合并转发的消息，请客户直接发送 / Forwarded messages: ask for the words",
         "folder": "文件夹，请客户发送文件 / A folder: ask for the files",
         "interactive": "卡片 / Card",
         "todo": "任务 / Task",

@@ -30,6 +30,7 @@ _SENTENCES: Mapping[int | str, str] = MappingProxyType(
         230035: "没有权限在这个会话里发言 / There is no permission to speak in this chat",
         230038: "不能给外部企业的用户发单聊 / People of other companies cannot be written to",
         230053: "用户停止了接收机器人的消息 / The person has stopped the bot's messages",
+        230110: "要回复的消息已删除 / The message that is answered was deleted",
         231003: "要回复的消息已不存在 / The message that is answered is no more",
         232009: "这个群已解散 / This group was dissolved",
         234001: "飞书说请求的参数不对 / Feishu finds the request wrong",

@@ -152,6 +152,7 @@ class _Feishu(Driver):
             "no JSON": Expected(Misdeed(200, body="<html>"), sent),
             "token": Expected(refusal(99991663), sent),
             "withdrawn": Expected(refusal(230011), sent),
+            "deleted": Expected(refusal(230110), sent),
             "scope": Expected(refusal(99991672), retry, 60.0),
             "not in the group": Expected(refusal(230002), failed),
             "not available": Expected(refusal(230013), failed),
