@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, select
 
 from channels.webchat.reception import CHANNEL
-from models.store.dialogue.conversations import Entry
+from models.store.dialogue.conversations import Entry, goes_on
 from models.store.ground.database import Database
 from models.tables import conversation, message, outbound, ticket
 
@@ -32,17 +32,12 @@ class Lookup:
         self._accounts = accounts
 
     async def find(self, account: str, key: str) -> Found | None:
-        """The conversation of a key, with the number of its latest ticket."""
+        """The conversation of a key, with the number of the ticket in which it goes on."""
         c, t = conversation.c, ticket.c
-        latest = (
-            select(t.number)
-            .where(t.conversation_id == c.id)
-            .order_by(t.created_at.desc())
-            .limit(1)
-            .scalar_subquery()
-        )
-        query = select(c.id, c.last_seq, c.seen_seq, latest).where(
-            c.channel == CHANNEL, c.account == account, c.key == key
+        query = (
+            select(c.id, c.last_seq, c.seen_seq, t.number)
+            .outerjoin_from(conversation, ticket, t.id == goes_on(c.id))
+            .where(c.channel == CHANNEL, c.account == account, c.key == key)
         )
         async with self._db.read() as conn:
             row = (await conn.execute(query)).one_or_none()

@@ -4,7 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import case, exists, func, or_, select, union, update
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    union,
+    update,
+)
 
 from models import storable
 from models.errors import Conflict, NotFound
@@ -319,21 +329,28 @@ async def end(tx: Tx, conversation_id: str, *, silent: bool) -> bool:
     return True
 
 
-async def ticket_of(tx: Tx, conversation_id: str) -> TicketOf | None:
-    """The ticket in which a conversation goes on: of one that was merged, its survivor.
+def goes_on(conversation_id: str | ColumnElement[str]) -> ScalarSelect[str]:
+    """The id of the ticket in which a conversation goes on: of one that was merged, its survivor.
 
     An open one before one that has ended, the main one before a part, then the newest: whichever
     gets the next word, see ``models.store.intake.reopening``.
     """
-    own, t = ticket.alias("own"), ticket.c
+    own = ticket.alias("own")
     order = own.c.state.in_(sorted(OPEN_STATES)), own.c.split_from.is_(None), own.c.id
-    goes_on = (
+    return (
         select(func.coalesce(own.c.merged_into, own.c.id))
         .where(own.c.conversation_id == conversation_id)
         .order_by(*(by.desc() for by in order))
         .limit(1)
+        .correlate(conversation)
+        .scalar_subquery()
     )
-    query = select(t.id, t.owner_id, t.lang).where(t.id == goes_on.scalar_subquery())
+
+
+async def ticket_of(tx: Tx, conversation_id: str) -> TicketOf | None:
+    """The ticket in which a conversation goes on."""
+    t = ticket.c
+    query = select(t.id, t.owner_id, t.lang).where(t.id == goes_on(conversation_id))
     row = (await tx.conn.execute(query)).one_or_none()
     return None if row is None else TicketOf(*row)
 
