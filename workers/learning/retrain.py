@@ -22,7 +22,7 @@ from typing import Any
 import structlog
 
 from classifier import bundles
-from models.errors import ShouliError
+from models.errors import ShouliError, Temporary
 from models.store import Store
 from models.store.learning.retrainings import INTERRUPTED, Work
 from models.training import Taxonomy
@@ -166,12 +166,22 @@ class Retrainer:
                 if now - told >= _TELL_SECONDS:
                     told = now
                     left = (now - started) * (1 - share) / share if share > 0.05 else None
-                    if not await self._store.retrainings.tell(
-                        work, _LEASE_SECONDS, stage, share, left
-                    ):
+                    if not await self._told(work, stage, share, left):
                         raise _Stopped
         finally:
             reading.cancel()
+
+    async def _told(self, work: Work, stage: str, share: float, left: float | None) -> bool:
+        """Whether to go on: it may have been cancelled, or taken away for long silence.
+
+        Minutes of training are not thrown away for a database that is away for seconds: the next
+        word says whether the run is ours still.
+        """
+        try:
+            return await self._store.retrainings.tell(work, _LEASE_SECONDS, stage, share, left)
+        except Temporary as error:
+            _log.warning("progress not told", retraining=work.id, error=str(error))
+            return True
 
 
 @contextlib.contextmanager
