@@ -16,9 +16,8 @@ import argparse
 import json
 import os
 import time
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from operator import and_
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +29,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.svm import LinearSVC
 
+from bench import manners
 from bench.classifier_speed import speed
 from classifier import evaluate, table_files, tables
 from classifier.examples import Example, folds
@@ -38,6 +38,7 @@ from classifier.predict import Classifier
 from classifier.text import Text, default_cut
 from classifier.train import train
 from config.settings import load, load_taxonomy
+from models.ticket import Labels
 
 FACET, STRANGER = "label", "oos"
 SETS = {
@@ -167,40 +168,19 @@ def cold(root: Path) -> None:
             f"ECE {figures['ece']:.4f}; own cross-validation {own[facet]['macro_f1']:.4f}"
         )
     decided = classifier.classify([each.item for each in data])
-    urgent = [
-        labels.facets["urgency"].value == "紧急"
-        for labels, each in zip(decided, data, strict=True)
-        if each.labels["urgency"] == "紧急"
-    ]
-    print(f"紧急 recall, floors included: {np.mean(urgent):.4f} of {len(urgent)}")
-    _tell_manners(classifier, [each.item for each in data])
+    for called in ("紧急", "重要"):
+        _tell_called(decided, data, called)
+    manners.tell(classifier, [each.item for each in data])
 
 
-_POLITELY = {
-    False: ("你好，{}", "您好！{}", "在吗，{}", "{}，谢谢", "{}，麻烦了", "你好，{}，谢谢！"),
-    True: ("Hi, {}", "Hello, {}", "Hi team,\n{}", "{} Thanks", "Dear Sir or Madam,\n{}\nRegards"),
-}
-"""How people put things, Chinese and, where a text is ASCII, English."""
-
-
-def _tell_manners(classifier: Classifier, items: Sequence[Text]) -> None:
-    """How many labels another greeting or thanks changes: of a label that is sound, none."""
-    changed: Counter[str] = Counter()
-    asked = 0
-    for english, forms in _POLITELY.items():
-        ours = [item for item in items if item.text.isascii() == english]
-        plain = classifier.classify(ours)
-        for form in forms:
-            said = [replace(item, text=form.format(item.text.rstrip("。！.!"))) for item in ours]
-            asked += len(said)
-            for before, after in zip(plain, classifier.classify(said), strict=True):
-                changed.update(
-                    facet
-                    for facet, label in after.facets.items()
-                    if label.value != before.facets[facet].value
-                )
-    for facet in classifier.taxonomy.facets:
-        print(f"{facet}: another greeting or thanks changes {changed[facet]} of {asked}")
+def _tell_called(decided: Sequence[Labels], data: Sequence[Example], urgency: str) -> None:
+    called = [labels.facets["urgency"].value == urgency for labels in decided]
+    are = [each.labels["urgency"] == urgency for each in data]
+    found = sum(map(and_, called, are))
+    print(
+        f"{urgency}, floors included: of {sum(are)} that are {found} are found, "
+        f"of {sum(called)} that are called so {found} are"
+    )
 
 
 def main() -> None:
