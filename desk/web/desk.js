@@ -171,7 +171,8 @@ export class Desk {
 
   turnTo(room) {
     this.rooms.dataset.look = room;
-    if (room === "talk") this.talk.querySelector("h1")?.focus();
+    this.facts?.headed();
+    if (room !== "list") this[room]?.querySelector("h1")?.focus();
   }
 
   /** Past the frame and the list. The address is no place for it: it says which ticket is open. */

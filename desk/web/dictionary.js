@@ -1,6 +1,7 @@
 // The trade's own words, for admins: never cut apart, from the next training.
 import { h, moment, notice, t } from "./dom.js";
 import { call } from "./door.js";
+import { openReading } from "./panes.js";
 
 const WORD = /^[\u4e00-\u9fd5]{2,20}$/u;
 const BETWEEN = /[\s,，、;；]+/u;
@@ -26,9 +27,8 @@ export async function openDictionary(desk) {
     list, settings,
     h("div.row.end", null, h("button.quiet", { type: "button", onclick: () => dialog.close() }, t("close"))));
   dialog.addEventListener("close", () => dialog.remove());
-  await read();
   document.body.append(dialog);
-  dialog.showModal();
+  await openReading(dialog, list, read);
 }
 
 function adding(work) {

@@ -143,6 +143,18 @@ export function once(work) {
   };
 }
 
+/** As ``once``; what was pressed shows meanwhile that it is at work. */
+export function pressed(work) {
+  return once(async ({ currentTarget: button }) => {
+    button.setAttribute("aria-busy", "true");
+    try {
+      await work();
+    } finally {
+      button.removeAttribute("aria-busy");
+    }
+  });
+}
+
 /** Tells a screen reader. */
 export function speak(text) {
   document.getElementById("spoken").textContent = text;

@@ -6,7 +6,7 @@ import { chips, hasChips } from "./keys.js";
 import { complaintCard } from "./complaint.js";
 import { drawNotes, noteRoom, taskList } from "./helping.js";
 import { linked } from "./life.js";
-import { channelName } from "./queue.js";
+import { channelName, nameOf } from "./queue.js";
 import { isRated, satisfactionCard } from "./satisfaction.js";
 
 function percent(p) {
@@ -262,15 +262,23 @@ function alike(desk, other) {
 /** The pane of facts; draw(view) shows what is new, part by part. */
 export function makeFacts(desk) {
   const places = Object.fromEntries(["who", "same", "keys", "clocks", "complaint", "satisfaction", "notes", "tasks", "labels", "why", "person", "links", "related", "history"].map((name) => [name, h("div", null)]));
-  const pane = h("aside.facts", { "aria-label": t("facts") },
-    h("div.facts-head", null,
-      h("button.back.quiet", { type: "button", onclick: () => desk.look("talk") }, `‹ ${t("talk.show")}`)),
+  const name = h("h1", { tabindex: "-1", dir: "auto" });
+  const head = h("div.facts-head", null,
+    h("button.back.quiet", { type: "button", onclick: () => desk.look("talk") }, `‹ ${t("talk.show")}`));
+  const pane = h("aside.facts", { "aria-label": t("facts") }, head,
     Object.values(places));
   let unfolded = false;
   const beside = makeBeside(desk, places);
+  /** Says of which ticket they are where a narrow page shows nothing beside them. */
+  pane.headed = () => {
+    if (desk.rooms.dataset.look !== "facts") name.remove();
+    else if (!name.isConnected) head.append(name);
+  };
   pane.draw = (view) => {
     const { names } = desk.state;
     beside(view);
+    name.textContent = nameOf(view);
+    pane.headed();
     show(places.clocks, [view.clocks, view.ticket.escalation, view.ticket.pressed], () =>
       view.clocks.length > 0 && section("clocks", t("clocks"), clockList(view)));
     show(places.labels, [view.labels, view.actions], () =>

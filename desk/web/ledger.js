@@ -81,6 +81,9 @@ function named(value, by, desk) {
 
 const COLUMNS = ["number", "complained_at", "matter", "domain", "cause", "department", "product", "state", "owner", "outcome", "responsibility", "customer_word", "review_passed", "called_back_at", "resolved_at"];
 
+/** What people have written, of any length. */
+const LONG = new Set(["matter", "outcome", "responsibility"]);
+
 function table(entries, look, desk) {
   const listed = entries.filter((one) => KINDS[look.kind](one) && (look.group === null || one[look.by] === look.group));
   return h("section.panel", null, h("h2", null, t("ledger.entries"), " ", h("small", null, String(listed.length))),
@@ -103,5 +106,5 @@ function cell(one, name, desk) {
   if (name === "domain") return desk.className("domain", value);
   if (name === "customer_word") return [t(`complaint.word.${value}`), one.customer_said && `${t("mark.colon")}${one.customer_said}`];
   if (name === "review_passed") return `${t(value ? "ledger.passed" : "ledger.refused")}${lang() === "zh" ? "，" : ", "}${one.reviewed_by ?? ""}`;
-  return named(value, name, desk);
+  return LONG.has(name) ? h("span.ledger-said", { title: value }, value) : named(value, name, desk);
 }

@@ -1,5 +1,5 @@
 // A view over the desk: a list, and what is known of the one that was chosen.
-import { anew, attempt, h, once, t } from "./dom.js";
+import { anew, attempt, h, pressed, t } from "./dom.js";
 
 export class Panes {
   constructor(desk, { id, title, tools = [] }) {
@@ -18,8 +18,8 @@ export class Panes {
   }
 
   async open() {
-    await this.read();
-    this.dialog.showModal();
+    this.rooms.classList.add("none");
+    await openReading(this.dialog, this.list, () => this.read());
   }
 
   /** Shows the list, and the chosen one again; nothing chosen shows ``none``. */
@@ -37,7 +37,19 @@ export class Panes {
   }
 
   action(words, work, kind = "button.quiet") {
-    return h(kind, { type: "button", onclick: once(() => this.act(work)) }, words);
+    return h(kind, { type: "button", onclick: pressed(() => this.act(work)) }, words);
+  }
+}
+
+/** Shows a dialog at once, whose list says that it is being read; where that fails, it goes again. */
+export async function openReading(dialog, list, read) {
+  list.replaceChildren(h("li.empty", null, h("span", { role: "status" }, t("loading"))));
+  dialog.showModal();
+  try {
+    await read();
+  } catch (error) {
+    dialog.close();
+    throw error;
   }
 }
 

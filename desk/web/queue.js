@@ -1,11 +1,12 @@
 // The lists: mine, waiting, what was found, and (for those who supervise) all.
 import { pressureChips } from "./clocks.js";
 import { foundBy, leaveBox, passage, searchBox, untold } from "./finding.js";
-import { countdown, h, has, keyed, moment, say, show, span, now, t } from "./dom.js";
+import { countdown, cut, h, has, keyed, moment, say, show, span, now, t } from "./dom.js";
 import { call } from "./door.js";
 import { isBegun } from "./drafts.js";
 
 const PAGE = 100;
+const LONGEST_NAME = 60; // characters of the first message, for a ticket without a subject
 
 /** Reads pages of a list; ``more`` tells whether there is another one. */
 async function pagesOf(query, most) {
@@ -34,6 +35,12 @@ export function title(ticket) {
   if (named) return named;
   const labels = ticket.labels.map((label) => say(label.value_name)).join(" · ");
   return labels || t("untitled");
+}
+
+/** The same of an open ticket, whose first message is here whole. */
+export function nameOf({ ticket, messages }) {
+  const first = messages.find((message) => message.ticket_id === ticket.id && message.side === "customer");
+  return title({ ...ticket, opening: first && cut(first.text, LONGEST_NAME) });
 }
 
 export function channelName(channel) {

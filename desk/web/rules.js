@@ -3,13 +3,13 @@ import { anew, ask, attempt, h, moment, notice, say, speak, t } from "./dom.js";
 import { call, make } from "./door.js";
 import { openDrafting } from "./drafting.js";
 import { isEverything, lineChoice, lineFields, lineName, lineOf } from "./lines.js";
+import { openReading } from "./panes.js";
 import { playingPanel, rehearsal, ticketsField } from "./rehearsal.js";
 
 /** Opens the view over the desk; it goes with Escape or its button. */
 export async function openRules(desk) {
   const view = new Rules(desk);
-  await view.read();
-  view.dialog.showModal();
+  await openReading(view.dialog, view.list, () => view.read());
 }
 
 class Rules {

@@ -1,6 +1,7 @@
 // Answers by example: what was answered to something like this, offered over the reply box.
 import { ask, h, moment, notice, t } from "./dom.js";
 import { call, make } from "./door.js";
+import { openReading } from "./panes.js";
 
 const whole = (share) => `${Math.round(100 * share)}%`;
 
@@ -70,9 +71,8 @@ export async function openCanned(desk) {
     list,
     h("div.row.end", null, h("button.quiet", { type: "button", onclick: () => dialog.close() }, t("close"))));
   dialog.addEventListener("close", () => dialog.remove());
-  await read();
   document.body.append(dialog);
-  dialog.showModal();
+  await openReading(dialog, list, read);
 }
 
 function shelf(each, work) {

@@ -1,16 +1,14 @@
 // The conversation: what both sides said, what became of our answers, and what one does with it.
-import { ask, cut, h, keyed, moment, notice, once, say, show, sizeText, span, t } from "./dom.js";
+import { ask, h, keyed, moment, notice, once, pressed, say, show, sizeText, span, t } from "./dom.js";
 import { hands, LIFE, offerText } from "./life.js";
 import { call } from "./door.js";
 import { copied, hides, revealLink } from "./keys.js";
-import { channelName, dueOf, stateTag, title } from "./queue.js";
+import { channelName, dueOf, nameOf, stateTag, title } from "./queue.js";
 import { makeReply, readUpTo } from "./reply.js";
 import { stayAtEnd } from "./scroll.js";
 import { wayBack } from "./slips.js";
 
 const TYPED_MS = 5000; // how long we believe that the customer does
-
-const LONGEST_NAME = 60; // characters of the first message, for a ticket without a subject
 
 // What the server makes previews of, and what it plays.
 const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"]);
@@ -202,7 +200,7 @@ const ASKED = { decline, transfer, snooze, junk, pend, resolve, ...LIFE };
 
 function moveButton(desk, ticket, action, look = "") {
   const go = ASKED[action] ?? (() => call("POST", `/tickets/${ticket.id}/${action}`));
-  return h(`button${look}`, { type: "button", "data-do": action, onclick: once(() => desk.act(() => go(desk, ticket))) }, t(`do.${action}`));
+  return h(`button${look}`, { type: "button", "data-do": action, onclick: pressed(() => desk.act(() => go(desk, ticket))) }, t(`do.${action}`));
 }
 
 // A menu that is open closes by a press anywhere else.
@@ -245,8 +243,7 @@ function backButton(desk) {
 
 function drawHead(head, desk, view) {
   const { ticket, actions } = view;
-  const first = view.messages.find((message) => message.ticket_id === ticket.id && message.side === "customer");
-  const name = title({ ...ticket, opening: first && cut(first.text, LONGEST_NAME) });
+  const name = nameOf(view);
   show(head, [ticket, actions, desk.state.names.states, name], () => [
     backButton(desk),
     h("div.head-text", null,

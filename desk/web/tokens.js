@@ -1,7 +1,7 @@
 // API tokens, by which programs ask: one's own, and for admins everybody's.
 import { anew, ask, attempt, h, moment, notice, now, once, say, t } from "./dom.js";
 import { call } from "./door.js";
-import { entry } from "./panes.js";
+import { entry, openReading } from "./panes.js";
 
 const LASTS = [7, 30, 90, 180, 365];
 const USUAL = 90;
@@ -27,8 +27,7 @@ class Tokens {
   }
 
   async open() {
-    await this.read();
-    this.dialog.showModal();
+    await openReading(this.dialog, this.list, () => this.read());
   }
 
   async read() {

@@ -41,3 +41,18 @@ async def test_the_ledger_is_looked_through(page: Page, url: str, house: World) 
     await rows.first.get_by_role("button").click()
     await expect(page.get_by_role("heading", level=1)).to_be_visible()
     assert f"#ticket/{first}" in page.url
+
+
+async def test_a_long_matter_leaves_room_for_the_next_complaint(
+    page: Page, url: str, house: World
+) -> None:
+    await house.person("chen", Role.SUPERVISOR)
+    await house.ticket("k1", text="师傅上门两次都没有修好，没有人联系我。" * 20, labels=labels())
+    await sign_in(page, url, "chen")
+    await page.get_by_role("button", name="投诉台账", exact=True).click()
+    row = page.locator(".ledger tbody tr")
+    await expect(row).to_contain_text("师傅上门两次")
+    await pictured(page, "ledger-long-zh")
+    box = await row.bounding_box()
+    assert box is not None
+    assert box["height"] < 140

@@ -9,7 +9,7 @@ from playwright.async_api import Browser, Page, expect
 from models.agent import Presence, Role
 from models.event_tail import EVENTS
 from models.message import Attachment, Sender
-from tests.browser.kit import nothing_pale, sign_in, well_headed, write
+from tests.browser.kit import nothing_pale, pictured, sign_in, well_headed, write
 from tests.contract.desk.makers import picture
 from tests.contract.desk.world import World
 from tests.contract.store import makers
@@ -322,3 +322,30 @@ async def test_every_page_has_its_heading_and_skips_no_level(
     await page.locator(f'[data-ticket="{ticket}"]').click()
     await expect(page.get_by_placeholder("写给同事的备注")).to_be_visible()
     await well_headed(page)
+
+
+async def test_only_its_panes_scroll_and_not_the_page(page: Page, url: str, house: World) -> None:
+    await house.give(await house.ticket(), await house.person("li"))
+    await page.set_viewport_size({"width": 1280, "height": 600})
+    await sign_in(page, url)
+    await page.locator(".card").click()
+    last = page.locator(".facts .reason").last
+    await last.evaluate("(each) => each.scrollIntoView({block: 'start'})")
+    await expect(last).to_be_in_viewport()
+    assert await page.evaluate("[scrollY, document.scrollingElement.scrollHeight]") == [0, 600]
+
+
+async def test_the_facts_of_a_narrow_page_say_whose_they_are(
+    page: Page, url: str, house: World
+) -> None:
+    await house.give(await house.ticket(subject="包裹没有收到"), await house.person("li"))
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await sign_in(page, url)
+    await page.locator(".card").click()
+    await page.get_by_role("button", name="信息", exact=True).click()
+    heading = page.get_by_role("heading", level=1, name="包裹没有收到")
+    await expect(heading).to_be_focused()
+    await well_headed(page)
+    await pictured(page, "facts-narrow-zh")
+    await page.set_viewport_size({"width": 1280, "height": 844})
+    await expect(heading).to_have_count(1)

@@ -83,6 +83,11 @@ async def test_a_list_is_looked_at_and_brought_in(page: Page, url: str, house: W
     await pictured(page, "staff-plan-zh")
     await page.set_viewport_size({"width": 390, "height": 844})
     await pictured(page, "staff-plan-narrow")
+    heading = await people.get_by_role("heading", level=2).bounding_box()
+    leave = await people.get_by_role("button", name="关闭").bounding_box()
+    assert heading
+    assert leave
+    assert leave["y"] <= heading["y"] <= leave["y"] + leave["height"]  # on one line
     await page.set_viewport_size({"width": 1280, "height": 800})
     moved = next(one.id for one in await house.store.agents.all() if one.login == "li")
     await house.store.agents.change(moved, None, capacity=4)  # by another admin meanwhile

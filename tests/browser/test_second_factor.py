@@ -54,6 +54,10 @@ async def test_signing_in_takes_a_second_step_that_one_sets_up(
     assert recovery
     await pictured(page, "recovery-codes-zh")
     await nothing_pale(page)
+    await page.set_viewport_size({"width": 1280, "height": 400})
+    await expect(form.get_by_role("button", name="已保存好")).to_be_in_viewport(ratio=1)
+    await pictured(page, "recovery-codes-low-zh")
+    await page.set_viewport_size({"width": 1440, "height": 900})
     async with page.expect_download() as saved:
         await form.get_by_role("button", name="下载").click()
     assert recovery in (await (await saved.value).path()).read_text(encoding="utf-8")
