@@ -19,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier import keys
+from classifier.faces import with_emoji
 from classifier.keys import Columns, Floats, Integers, Keys
+from classifier.manners import without_manners
 from classifier.phrases import Phrases
 from classifier.pleasantries import without_pleasantries
 from classifier.text import (
@@ -32,6 +34,7 @@ from classifier.text import (
     Cut,
     Text,
     code_points,
+    is_greeting,
     language_of,
     normalize,
     normalized,
@@ -68,7 +71,8 @@ class FeatureConfig:
     """How much of each thing is looked at. Part of the bundle: use must equal training.
 
     ``pleasantries``: greetings and thanks around the matter are read, as bundles made before
-    they were left out have learnt.
+    they were left out have learnt. ``manners``: so is the rest of ``classifier.manners``, a face
+    sent by name is a word like others, and a subject that only greets is one.
     """
 
     word_n: int = 2
@@ -82,6 +86,7 @@ class FeatureConfig:
     cue_weight: float = 0.2
     shape_weight: float = 0.2
     pleasantries: bool = False
+    manners: bool = False
 
 
 class Analysis(NamedTuple):
@@ -177,7 +182,7 @@ _DIGIT = re.compile("[0-9]")
 _LATIN = re.compile("[a-z]")
 
 
-def _shapes(item: Text, normal: str) -> list[str]:
+def _shapes(channel: str, subject: str, normal: str) -> list[str]:
     size = len(normal)
     guess = language_of(normal)
     told = {
@@ -195,10 +200,10 @@ def _shapes(item: Text, normal: str) -> list[str]:
         "link": URL in normal,
         "english": guess == "en",
         "mixed": guess == "zh" and _LATIN.search(normal) is not None,
-        "subject": bool(item.subject.strip()),
+        "subject": bool(subject.strip()),
     }
     found = [name for name, holds in told.items() if holds]
-    return [*found, f"channel:{item.channel}"] if item.channel else found
+    return [*found, f"channel:{channel}"] if channel else found
 
 
 _RECENT = 256
@@ -212,9 +217,9 @@ class Analyser:
     Remembers the last ones: who labels a batch signs it next, and then counts its words.
     """
 
-    def __init__(self, taxonomy: Taxonomy, cut: Cut, *, pleasantries: bool = False) -> None:
-        """``pleasantries``: see ``FeatureConfig``."""
-        self._without = str if pleasantries else without_pleasantries
+    def __init__(self, taxonomy: Taxonomy, cut: Cut, config: FeatureConfig | None = None) -> None:
+        """``config`` says what is left out."""
+        self._config = config or FeatureConfig()
         self._recent = lru_cache(maxsize=_RECENT)(self._take_apart)
         self._cut = with_words(cut, normalized(taxonomy.words))
         self._groups: dict[str, list[str]] = {}
@@ -234,8 +239,8 @@ class Analyser:
         return cut_words(normal, self._cut)
 
     def _take_apart(self, item: Text) -> Analysis:
-        subject = normalize(item.subject) if item.subject else ""
-        body = self._without(normalize(item.text))
+        subject = self._subject(item.subject)
+        body = self._matter(item.text)
         normal = f"{subject} . {body}" if subject else body
         words = self.words(normal)
         subject_words = self.words(subject) if subject else []
@@ -243,8 +248,20 @@ class Analyser:
         for hit in self._phrases.find(normal):
             for group in self._groups[hit.phrase]:
                 cues.setdefault(group, []).append(hit.phrase)
-        shapes = _shapes(item, normal)
+        shapes = _shapes(item.channel, subject, normal)
         return Analysis(normal, pieces(normal), words, subject_words, cues, shapes)
+
+    def _subject(self, text: str) -> str:
+        if not text or (is_greeting(text) and not self._config.manners):
+            return ""
+        return normalize(text)
+
+    def _matter(self, text: str) -> str:
+        if self._config.pleasantries:
+            return normalize(text)
+        if self._config.manners:
+            return without_pleasantries(normalize(text))
+        return without_manners(normalize(with_emoji(text)))
 
 
 class Weighing:

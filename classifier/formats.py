@@ -40,7 +40,7 @@ _FILES = {
 }
 """What each format that is read consists of, beside its manifest."""
 
-_BEFORE = {"pleasantries": True}
+_BEFORE = {"pleasantries": True, "manners": True}
 """How bundles were made that do not say so."""
 
 

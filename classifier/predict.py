@@ -64,9 +64,7 @@ class Classifier:
                 "of the taxonomy: train again."
             )
         self._bundle = bundle
-        self.analyse = Analyser(
-            bundle.taxonomy, default_cut(), pleasantries=bundle.config.pleasantries
-        )
+        self.analyse = Analyser(bundle.taxonomy, default_cut(), bundle.config)
         self._intercepts = np.asarray(bundle.intercepts)
         self._weights = np.asarray(bundle.weights).view(np.ndarray)
         self._extract = Extractor(bundle.vocabulary, bundle.config)

@@ -22,9 +22,7 @@ class Vectors:
     """
 
     def __init__(self, bundle: Bundle) -> None:
-        self._analyse = Analyser(
-            bundle.taxonomy, default_cut(), pleasantries=bundle.config.pleasantries
-        )
+        self._analyse = Analyser(bundle.taxonomy, default_cut(), bundle.config)
         self._extract = Extractor(bundle.vocabulary, bundle.config)
         self._width = bundle.vocabulary.size
         self._spoken = bundle.vocabulary.size - len(bundle.vocabulary.shapes)

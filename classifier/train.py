@@ -41,7 +41,7 @@ from classifier.text import default_cut
 from models.errors import Permanent
 from models.training import BundleCard, Taxonomy
 
-CODE_VERSION = "9"
+CODE_VERSION = "10"
 """Raised when the same data and configuration would give another bundle."""
 
 
@@ -188,7 +188,7 @@ def _best(
     progress: Progress,
 ) -> _Trial:
     """The features by which the log loss on held-out examples is least."""
-    analyse = Analyser(taxonomy, default_cut(), pleasantries=config.features.pleasantries)
+    analyse = Analyser(taxonomy, default_cut(), config.features)
     words: dict[str, str] = {}
     analyses = [_sharing(analyse(example.item), words) for example in data]
     ways = [config]

@@ -20,6 +20,8 @@ from channels.email.parts import Budget, parse
 from channels.email.quote import split
 from channels.email.uuencode import unpacked
 from classifier.courtesy import is_courtesy
+from classifier.faces import with_emoji
+from classifier.manners import without_manners
 from classifier.pleasantries import without_pleasantries
 from classifier.progress import progress_question
 from classifier.spans import spans
@@ -178,6 +180,12 @@ READERS: dict[str, tuple[Reader, int, tuple[str, ...]]] = {
         12_500,
         ("你好", "谢谢", "谢谢你", ",", "你好,", "dear a", "thanks ", "麻烦您了", "。谢谢"),
     ),
+    "manners": (
+        lambda text: without_manners(f"x{text}x{text}"),
+        12_500,
+        ("我想问", "请问", "问一下", "急", "在线等", "有个问题", "\ue007", "!", "?", "asap "),
+    ),
+    "faces": (lambda text: with_emoji(f"[{text}"), 12_500, ("[", "[微", "[微笑]", "]", "［")),
     "progress": (
         lambda text: progress_question(f"{text}x"),
         4,

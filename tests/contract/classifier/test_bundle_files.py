@@ -16,6 +16,7 @@ from tests.contract.classifier.packing import packed, packed_as_before
 from tests.contract.classifier.small import NEW
 
 ROOT = Path(__file__).parents[3]
+ASKING, MATTER = ["想", "问", "一下"], ["苹果", "烂", "了", "一箱"]
 
 
 def test_pack_and_unpack(saved: Path, tmp_path: Path, classifier: Classifier) -> None:
@@ -126,14 +127,28 @@ def test_a_bundle_of_the_format_before_decides_alike(
     assert bundles.save(bundles.load(older), tmp_path).name == classifier.card.id
 
 
-def test_a_bundle_of_before_hears_greetings_as_it_has_learnt_them(bundle: Bundle) -> None:
+@pytest.mark.parametrize(
+    ("unknown", "heard"),
+    [
+        (
+            ("pleasantries", "manners"),
+            ["您好", "你好", *ASKING, *MATTER, "流泪"],
+        ),
+        (("manners",), ["您好", *ASKING, *MATTER, "流泪"]),
+        ((), MATTER),
+    ],
+)
+def test_a_bundle_of_before_hears_manners_as_it_has_learnt_them(
+    bundle: Bundle, unknown: tuple[str, ...], heard: list[str]
+) -> None:
     files = formats.to_files(bundle)
     model = json.loads(files["model.json"])
-    del model["config"]["pleasantries"]
+    for name in unknown:
+        del model["config"][name]
     before = formats.from_files(files | {"model.json": json.dumps(model).encode()})
-    asked = Text("你好，苹果呢")
-    assert Classifier(before).analyse(asked).words == ["你好", "苹果", "呢"]
-    assert Classifier(formats.from_files(files)).analyse(asked).words == ["苹果", "呢"]
+    analysis = Classifier(before).analyse(Text("你好，想问一下苹果烂了一箱[流泪]", subject="您好"))
+    assert analysis.words == heard
+    assert ("subject" in analysis.shapes) == ("您好" in heard)
 
 
 def test_names_are_read_one_by_one_as_all_together(classifier: Classifier, bundle: Bundle) -> None:

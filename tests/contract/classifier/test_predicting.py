@@ -39,6 +39,26 @@ def test_who_greets_and_thanks_is_heard_like_who_does_not(classifier: Classifier
         assert classifier.classify([Text(polite)]) == [labels]
 
 
+@pytest.mark.parametrize(
+    "put",
+    [
+        "我想问一下，{}",
+        "请问{}",
+        "客服在吗？{}",
+        "{}，在线等，急急急",
+        "{}[流泪][流泪]",
+        "🙏{}🙏",
+    ],
+)
+def test_manners_change_no_label(classifier: Classifier, put: str) -> None:
+    plain = "买的苹果马上要，烦死了"
+    (labels,) = classifier.classify([Text(plain)])
+    assert classifier.classify([Text(put.format(plain)), Text(plain, subject="您好！")]) == [
+        labels,
+        labels,
+    ]
+
+
 def test_it_learns(classifier: Classifier) -> None:
     (labels,) = classifier.classify([Text("买的苹果马上要，烦死了")])
     assert {facet: label.value for facet, label in labels.facets.items()} == {
