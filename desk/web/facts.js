@@ -9,8 +9,9 @@ import { linked } from "./life.js";
 import { channelName, nameOf } from "./queue.js";
 import { isRated, satisfactionCard } from "./satisfaction.js";
 
+/** What a model is all but sure of is 99%: certain is only what a person has decided. */
 function percent(p) {
-  return `${Math.round(p * 100)}%`;
+  return `${p < 1 ? Math.min(99, Math.round(p * 100)) : 100}%`;
 }
 
 function reasons(label) {
