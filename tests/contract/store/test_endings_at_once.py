@@ -1,11 +1,14 @@
 """Somebody leaves, changes their password or is erased, while something of theirs is just made."""
 
 from collections.abc import Awaitable
+from pathlib import Path
 
 import pytest
 
 from models.errors import Conflict
 from models.store import Store
+from models.store.dialogue.uploads import Uploads
+from models.store.ground.blobs import FileBlobs
 from tests.contract.store.makers import agent, filed
 from tests.contract.store.meeting import meeting
 from tests.contract.store.personal import NAME, WORDS, erase, resolved, standing, write
@@ -78,15 +81,17 @@ async def test_complaints_linked_at_once_all_repeat_the_first(
 @pytest.mark.parametrize("kind", ["note", "upload"])
 @pytest.mark.parametrize("erased_first", [True, False])
 async def test_nothing_is_written_of_who_is_erased_just_now(
-    store: Store, monkeypatch: pytest.MonkeyPatch, kind: str, erased_first: bool
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str, erased_first: bool
 ) -> None:
     ticket_id = await write(store, "1")
     who = await resolved(store, ticket_id)
+    # To keep the content in the database would be a transaction of its own, and the first.
+    uploads = Uploads(store.db, FileBlobs(tmp_path / "uploaded"))
 
     def enter() -> Awaitable[object]:
         if kind == "note":
             return store.notes.write(ticket_id, who, WORDS)
-        return store.uploads.add(ticket_id, who, f"{NAME}.txt", "text/plain", b"x")
+        return uploads.add(ticket_id, who, f"{NAME}.txt", "text/plain", b"x")
 
     def gone() -> Awaitable[object]:
         return erase(store, ticket_id)
