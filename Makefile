@@ -52,11 +52,8 @@ STORM := tests/flow/test_routing_storm.py
 # UNIT= leaves out what make check has just run.
 UNIT := tests/unit
 
-# The first start, with its training, is once for both lines of flow tests, and new each time.
-test: export FLOW_PREPARED := $(CURDIR)/build/prepared
 test: $(VENV)/dev.stamp
 	@$(PYTEST) -n 2 --dist worksteal $(UNIT) tests/contract
-	@rm -rf $(FLOW_PREPARED)
 	@$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder --ignore=$(STORM) tests/flow
 	@$(PYTEST) $(STORM)
 

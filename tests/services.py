@@ -100,7 +100,7 @@ def _stop(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
 
 @dataclass(frozen=True)
 class PostgresServer:
-    """A running server; ``create_database`` gives each caller a database of its own."""
+    """A running server; ``create_database`` gives each caller an empty database."""
 
     port: int
     password: str
@@ -109,9 +109,8 @@ class PostgresServer:
     def url(self, database: str) -> str:
         return f"postgresql+asyncpg://postgres:{self.password}@127.0.0.1:{self.port}/{database}"
 
-    def create_database(self, template: str = "template1") -> str:
-        """The name of a new database: an empty one, or a copy of one to which nobody connects."""
-        return self._run(self.create(template))
+    def create_database(self) -> str:
+        return self._run(self.create())
 
     def drop_database(self, name: str) -> None:
         self._run(self.drop(name))

@@ -1,7 +1,8 @@
 """Trainings under test learn every sixth message of the seed corpus.
 
 What they are tested for, how they die and what they leave, does not depend on how much is learnt.
-The whole corpus is learnt at the first start that the flow tests make, for all of their systems.
+The whole corpus is learnt in ``tests/flow/test_readme.py``, as a user does, and by the systems of
+the other flow tests.
 """
 
 SITECUSTOMIZE = """

@@ -1,6 +1,5 @@
 """What the flow tests share: the trained data folder, and systems over both databases."""
 
-import os
 import time
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 from tests.flow.clients import Relay, relay_settings
 from tests.flow.load import UNLIMITED
-from tests.flow.system import Databases, Prepared, System, distributed, embedded, planted
+from tests.flow.system import Prepared, System, distributed, embedded, planted
 from tests.services import PostgresServer, ValkeyServer, free_port, valkey_server
 
 PROVEN = {
@@ -23,11 +22,9 @@ QUICK = {"SHOULI_PIPELINE__GREETING_HOLD_SECONDS": "4"}
 
 
 LONG = (
-    "readme", "clock_kills", "crash", "retraining", "crash_cells", "a_day", "soak", "every_move",
-    "main_way",
+    "readme", "crash", "retraining", "a_day", "every_move", "main_way",
 )  # fmt: skip
-"""Modules that take longest, in that order; they begin first, so that no worker ends alone. The
-second needs no classifier: the first trains it meanwhile."""
+"""Modules that take longest, in that order; they begin first, so that no worker ends alone."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -62,20 +59,9 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Prepared:
-    """The first start, once for all workers: it trains the classifier.
-
-    And once for all of ``make test``, which names a new folder for it.
-    """
-    if named := os.environ.get("FLOW_PREPARED"):
-        return Prepared(Path(named))
+    """The first start, once for all workers: it trains the classifier."""
     mine = tmp_path_factory.getbasetemp()
     return Prepared((mine if worker_id == "master" else mine.parent) / "prepared")
-
-
-@pytest.fixture(scope="session")
-def databases(prepared: Prepared, postgres: PostgresServer) -> Databases:
-    """Those of the session's PostgreSQL."""
-    return Databases(prepared, postgres)
 
 
 @pytest.fixture(scope="module")
@@ -100,14 +86,13 @@ def system(
         yield from running(embedded(home, prepared, settings))
         return
     postgres: PostgresServer = request.getfixturevalue("postgres")
-    databases: Databases = request.getfixturevalue("databases")
     with valkey_server() as valkey:
-        database = databases.create()
+        database = postgres.create_database()
         services = {
             "SHOULI_DATABASE_URL": postgres.url(database),
             "SHOULI_REDIS_URL": valkey.url,
         }
-        yield from running(distributed(home, databases, services, settings))
+        yield from running(distributed(home, prepared, services, settings))
         postgres.drop_database(database)
 
 
@@ -139,11 +124,10 @@ def laden(
         yield from _destroyed(Laden(embedded(home, prepared, settings), None))
         return
     postgres: PostgresServer = request.getfixturevalue("postgres")
-    databases: Databases = request.getfixturevalue("databases")
-    database = databases.create()
+    database = postgres.create_database()
     with valkey_server() as valkey:
         services = {"SHOULI_DATABASE_URL": postgres.url(database), "SHOULI_REDIS_URL": valkey.url}
-        yield from _destroyed(Laden(distributed(home, databases, services, settings), valkey))
+        yield from _destroyed(Laden(distributed(home, prepared, services, settings), valkey))
     postgres.drop_database(database)
 
 

@@ -18,7 +18,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -32,7 +31,7 @@ import psutil
 from config.settings import load
 from models import migrations as schema
 from tests.flow import undertaker
-from tests.services import PostgresServer, free_port
+from tests.services import free_port
 from workers.assembly.wiring import make_store
 
 SHOULI = str(Path(sys.executable).with_name("shouli"))
@@ -308,28 +307,6 @@ class Prepared:
         return {"PYTHONPATH": os.pathsep.join(filter(None, path)), "LEARNT": str(bundle)}
 
 
-class Databases:
-    """Databases of a server as the first start leaves them, migrated once and then copied."""
-
-    def __init__(self, prepared: Prepared, server: PostgresServer) -> None:
-        self._server = server
-        self._template = server.create_database()
-        self.key = base64.b64encode(os.urandom(32)).decode()
-        """What each of them is sealed with, as ``SHOULI_MASTER_KEY`` tells it."""
-        shared = {
-            "SHOULI_DATABASE_URL": server.url(self._template),
-            "SHOULI_MASTER_KEY": self.key,
-        }
-        with ThreadPoolExecutor(1) as outside:  # a loop may already run in this thread
-            outside.submit(asyncio.run, _give_bundle(prepared, shared)).result()
-        with tempfile.TemporaryDirectory(prefix="shouli-first-") as home:
-            self.passwords = migrate(Path(home), shared)
-
-    def create(self) -> str:
-        """The name of a new one."""
-        return self._server.create_database(self._template)
-
-
 def embedded(home: Path, prepared: Prepared, settings: Mapping[str, str] | None = None) -> System:
     """``shouli run`` over a copy of the prepared data folder."""
     shutil.copytree(prepared.home / "data", home / "data")
@@ -338,23 +315,25 @@ def embedded(home: Path, prepared: Prepared, settings: Mapping[str, str] | None 
 
 def distributed(
     home: Path,
-    databases: Databases,
+    prepared: Prepared,
     services: Mapping[str, str],
     settings: Mapping[str, str] | None = None,
     commands: Mapping[str, Sequence[str]] | None = None,
 ) -> System:
     """The roles as processes of their own, two of them workers, over PostgreSQL and a Valkey.
 
-    ``services`` are the settings that name one of ``databases`` and a Valkey; ``commands``
-    replace the roles.
+    ``services`` are the settings that name both; ``commands`` replace the roles.
     """
-    home.mkdir(parents=True, exist_ok=True)
+    key = base64.b64encode(os.urandom(32)).decode()
+    shared = {**services, "SHOULI_MASTER_KEY": key}
+    with ThreadPoolExecutor(1) as outside:  # a loop may already run in this thread
+        outside.submit(asyncio.run, _give_bundle(prepared, shared)).result()
+    passwords = migrate(home, shared)
     if commands is None:
         names = {"intake": "intake", "work-1": "work", "work-2": "work"}
         names |= {"desk": "desk", "clock": "clock"}
         commands = {name: [SHOULI, role] for name, role in names.items()}
-    sealed = {"SHOULI_MASTER_KEY": databases.key}
-    return System(home, commands, databases.passwords, {**services, **sealed, **(settings or {})})
+    return System(home, commands, passwords, {**shared, **(settings or {})})
 
 
 def planted() -> dict[str, str]:

@@ -26,7 +26,7 @@ from tests.flow.clients import (
     until,
 )
 from tests.flow.conftest import running
-from tests.flow.system import SHOULI, Databases, System, distributed
+from tests.flow.system import SHOULI, Prepared, System, distributed
 from tests.services import PostgresServer, free_port, valkey_server
 from workers.assembly.wiring import make_store
 
@@ -110,7 +110,7 @@ def cable(postgres: PostgresServer) -> Iterator[Cable]:
 
 @pytest.fixture(scope="module")
 def strict(
-    databases: Databases,
+    prepared: Prepared,
     postgres: PostgresServer,
     cable: Cable,
     tmp_path_factory: pytest.TempPathFactory,
@@ -126,12 +126,12 @@ def strict(
     commands = {role: [SHOULI, role] for role in ("intake", "work", "desk", "clock")}
     commands["intake-full"] = [*full, SHOULI, "intake"]
     with valkey_server() as valkey:
-        database = databases.create()
+        database = postgres.create_database()
         url = postgres.url(database).replace(f":{postgres.port}/", f":{cable.port}/")
         services = {"SHOULI_DATABASE_URL": url, "SHOULI_REDIS_URL": valkey.url}
         settings = {"SHOULI_CHANNELS__EMAIL__MAX_BYTES": str(MAX_BYTES)}
         home = tmp_path_factory.mktemp("strict")
-        yield from running(distributed(home, databases, services, settings, commands))
+        yield from running(distributed(home, prepared, services, settings, commands))
         postgres.drop_database(database)
 
 

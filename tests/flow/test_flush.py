@@ -9,7 +9,7 @@ import aiohttp
 from config.settings import load as load_settings
 from tests.flow.clients import Relay, at_the_desk, relay_settings, until
 from tests.flow.load import UNLIMITED, Load, findings, unprocessed
-from tests.flow.system import Databases, distributed
+from tests.flow.system import Prepared, distributed
 from tests.services import PostgresServer, valkey_server
 from workers.assembly.wiring import make_store
 
@@ -17,7 +17,7 @@ FLUSHES = 12
 
 
 async def test_flushing_under_load_loses_nothing(
-    databases: Databases,
+    prepared: Prepared,
     postgres: PostgresServer,
     home: Path,
     relay: Relay,
@@ -25,13 +25,13 @@ async def test_flushing_under_load_loses_nothing(
 ) -> None:
     dice = random.Random(7)
     with valkey_server() as valkey:
-        database = await asyncio.to_thread(databases.create)
+        database = await asyncio.to_thread(postgres.create_database)
         services = {
             "SHOULI_DATABASE_URL": postgres.url(database),
             "SHOULI_REDIS_URL": valkey.url,
         }
         settings = {**UNLIMITED, **relay_settings(relay.port)}
-        system = distributed(home, databases, services, settings)
+        system = distributed(home, prepared, services, settings)
         store = make_store(load_settings(environ=system.environ))
         load = Load(system, 7, mails=15.0, chats=8.0)
         try:

@@ -20,7 +20,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.flow.system import Prepared
 from tests.services import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,8 +74,7 @@ class Running:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory, prepared: Prepared) -> Iterator[Running]:
-    """The first start of a clone, but for its training: that is the one of ``prepared``."""
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("clone")
     shutil.copy2(ROOT / "Makefile", folder)
     shutil.copy2(ROOT / "pyproject.toml", folder)
@@ -87,7 +85,6 @@ def running(tmp_path_factory: pytest.TempPathFactory, prepared: Prepared) -> Ite
         k: v for k, v in os.environ.items() if not k.startswith(("SHOULI_", "MAKE", "MFLAGS"))
     }
     environ |= {f"SHOULI_{PORTS[port]}": own for port, own in ports.items()}
-    environ |= prepared.learnt()
     said = folder / "said.txt"
     with said.open("wb") as output:
         process = subprocess.Popen(

@@ -33,7 +33,7 @@ from models.training import ClassSpec, FacetSpec, Taxonomy
 from tests import smaller
 from tests.flow.clients import Agent, Visitor, at_the_desk, until
 from tests.flow.conftest import running
-from tests.flow.system import Databases, Prepared, System, distributed, embedded
+from tests.flow.system import Prepared, System, distributed, embedded
 from tests.services import PostgresServer, valkey_server
 from workers.assembly.wiring import make_store
 
@@ -68,11 +68,10 @@ def system(request: pytest.FixtureRequest, prepared: Prepared, home: Path) -> It
         yield from running(embedded(home, prepared, settings))
         return
     postgres: PostgresServer = request.getfixturevalue("postgres")
-    databases: Databases = request.getfixturevalue("databases")
-    database = databases.create()
+    database = postgres.create_database()
     with valkey_server() as valkey:
         services = {"SHOULI_DATABASE_URL": postgres.url(database), "SHOULI_REDIS_URL": valkey.url}
-        yield from running(distributed(home, databases, services, settings))
+        yield from running(distributed(home, prepared, services, settings))
     postgres.drop_database(database)
 
 

@@ -29,7 +29,7 @@ from tests.flow.clients import (
     until,
 )
 from tests.flow.conftest import running
-from tests.flow.system import SHOULI, Databases, System, clean_environ, distributed
+from tests.flow.system import SHOULI, Prepared, System, clean_environ, distributed
 from tests.services import PostgresServer, free_port, valkey_server
 from workers.assembly.wiring import make_store
 from workers.messages.parser import Parser
@@ -51,7 +51,7 @@ def _roles() -> list[list[str]]:
 
 @pytest.fixture(scope="module")
 def doubled(
-    databases: Databases,
+    prepared: Prepared,
     postgres: PostgresServer,
     tmp_path_factory: pytest.TempPathFactory,
     relay: Relay,
@@ -67,13 +67,13 @@ def doubled(
     commands = {f"{role[0]}-1": [SHOULI, *role] for role in _roles()}
     commands |= {f"{role[0]}-2": [*elsewhere, SHOULI, *role] for role in _roles()}
     with valkey_server() as valkey:
-        database = databases.create()
+        database = postgres.create_database()
         services = {
             "SHOULI_DATABASE_URL": postgres.url(database),
             "SHOULI_REDIS_URL": valkey.url,
         }
         settings = relay_settings(relay.port)
-        yield from running(distributed(home, databases, services, settings, commands))
+        yield from running(distributed(home, prepared, services, settings, commands))
         postgres.drop_database(database)
 
 

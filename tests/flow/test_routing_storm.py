@@ -34,7 +34,7 @@ from tests.flow.storm import (
     quantile,
     resolved,
 )
-from tests.flow.system import Databases, System, distributed
+from tests.flow.system import Prepared, System, distributed
 from tests.services import PostgresServer, valkey_server
 from workers.assembly.wiring import make_active_rules, make_store
 
@@ -55,19 +55,19 @@ RULES = Path(__file__).parents[2] / "config" / "routing.toml"
 
 
 @pytest.fixture
-def system(databases: Databases, postgres: PostgresServer, home: Path) -> Iterator[System]:
+def system(prepared: Prepared, postgres: PostgresServer, home: Path) -> Iterator[System]:
     """Two routing workers; chats are offered, for three seconds."""
     rules = home / "routing.toml"
     text = RULES.read_text("utf-8").replace("[offer_seconds]", "[offer_seconds]\nlive = 3.0")
     rules.write_text(text, "utf-8")
     with valkey_server() as valkey:
-        database = databases.create()
+        database = postgres.create_database()
         services = {
             "SHOULI_DATABASE_URL": postgres.url(database),
             "SHOULI_REDIS_URL": valkey.url,
             "SHOULI_ROUTING": str(rules),
         }
-        yield from running(distributed(home, databases, services, UNLIMITED))
+        yield from running(distributed(home, prepared, services, UNLIMITED))
         postgres.drop_database(database)
 
 
