@@ -2,7 +2,7 @@
 
 Each manner is a way to open, to close or to type that says nothing of the matter. The forms of
 ``APART`` were written before anything was mended for the others, and judge whether it holds for
-what nobody had in mind.
+what nobody had in mind; but 想请教, 坐等 and 挺急的 were known to who wrote the rules.
 """
 
 import re
