@@ -12,6 +12,7 @@ from channels.email import (
     cleaning,
     forward,
     invitation,
+    lost,
     markup,
     quote,
     rtf,
@@ -225,6 +226,8 @@ class Body:
         text = ""
         if self.room:
             data = part.content(_TEXT_BYTES)[:_TEXT_BYTES]
+            if part.is_encoded:
+                data = lost.again(data)
             declared = part.type.parameters.get("charset")
             text = clean_text(
                 decode(data, declared or (_charset_within(data) if markup_too else None))
@@ -261,12 +264,14 @@ class Body:
             for headers, inner in mails:
                 self.shown += [_Shown(plain=forward.head(headers)), *inner.shown]
             return
-        if root.type.main.startswith("multipart/") and not root.children and root.size:
-            self.shown.append(_Shown(plain=self._text_of(root)))
+        readable = root.type.main in _BODY_TYPES or root.type.main.startswith("multipart/")
+        if readable and any(part is root for part, _ in self.files):
+            self.shown.append(self._read(root))
 
     def _as_body(self, part: Part) -> list[_Shown]:
-        named = part.type.main in _BODY_TYPES and part.disposition.main != "attachment"
-        return [self._read(part)] if named else []
+        # What has no name is nobody's file, whatever the program calls it.
+        marked = part.disposition.main == "attachment" and file_name(part)
+        return [self._read(part)] if part.type.main in _BODY_TYPES and not marked else []
 
     def _as_event(self, part: Part) -> list[_Shown]:
         if part.type.main != "text/calendar":

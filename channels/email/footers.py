@@ -28,7 +28,7 @@ _SIGN_OFF = re.compile(
     rf"|(?:đã )?gửi từ|(?:στάλθηκε|εστάλη) από το|ส่งจาก|נשלח מה-?)"
     rf" ?{_PROGRAM}.{{0,40}}|az {_PROGRAM}.{{0,12}} küldve|मेरे {_PROGRAM} से भेजा गया"
     rf"|lähetetty {_PROGRAM}.{{0,20}}st[aä]|{_PROGRAM}.{{0,20}} gönderildi"
-    r"|签名由.{0,12}网易邮箱大师.{0,60}定制",
+    r"|签名由.{0,12}网易邮箱大师.{0,60}定制|signature is customized by netease mail master",
     re.IGNORECASE,
 )
 """What a program writes under a mail, alone on the last line."""
@@ -55,6 +55,9 @@ _FORBIDDING = re.compile(
 _LONGEST_DISCLAIMER = 8
 """Lines, empty ones apart: under a longer tail somebody has written something."""
 
+_LONGEST_CARD = 12
+"""Lines of a signature with its frame."""
+
 _LIST_RULE = re.compile(r"_{20,}")
 _PGP_SIGNATURE = "-----BEGIN PGP SIGNATURE-----"
 
@@ -62,6 +65,17 @@ _PGP_SIGNATURE = "-----BEGIN PGP SIGNATURE-----"
 def is_sign_off(text: str) -> bool:
     """Whether this is one line that a program adds: “发自我的iPhone”."""
     return _SIGN_OFF.fullmatch(text.rstrip("-")) is not None
+
+
+def card_start(lines: Sequence[tuple[int, str]], end: int) -> int:
+    """Where the card begins that 网易 draws below a plain text; ``end`` without one.
+
+    Of a table of names and numbers its text keeps the frame: “| |” above, “|” below.
+    """
+    filled = [(position, line) for position, line in lines if line][-_LONGEST_CARD:]
+    if not filled or filled[-1][1] != "|":
+        return end
+    return next((position for position, line in reversed(filled) if line == "| |"), end)
 
 
 def footer_start(lines: Sequence[tuple[int, str]], end: int) -> int:

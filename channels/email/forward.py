@@ -20,7 +20,8 @@ _HEADING = re.compile(
     re.IGNORECASE,
 )
 _POINTS_BELOW = re.compile(
-    r"[见見](?:以?下|后|後)(?!\w)|[见見看].{0,12}(?:下文|下方|下面|[红紅蓝藍]色?(?:字|部分|标)|批注|标[红蓝注])"
+    r"[见見](?:以?下|后|後)(?!\w)"
+    r"|[见見看](?:(?!附件|附檔).){0,12}(?:下文|下方|下面|[红紅蓝藍]色?(?:字|部分|标)|批注|标[红蓝注])"
     r"|\b(?:see|answer|repl|comment|respon)\w*\b.{0,30}"
     r"\b(?:below|in-?line|in (?:red|blue|green))\b",
     re.IGNORECASE,

@@ -53,6 +53,15 @@ def fields(
     return [("content-transfer-encoding", encoding)] if encoding else []
 
 
+def again(content: bytes) -> bytes:
+    """The text in a body that was encoded twice: a gateway took what it sent on for plain text."""
+    encoding = _encoding(content) if len(content) <= _LARGEST else b""
+    if encoding == b"base64":
+        return base64_bytes(content)
+    wrapped = encoding == b"quoted-printable" and _is_wrapped(content)
+    return binascii.a2b_qp(content) if wrapped else content
+
+
 def _boundary(raw: bytes, start: int, end: int) -> bytes:
     """What stands between the parts of a body that begins with one."""
     body = raw[start : min(end, start + _LONGEST_PREAMBLE + 200)]

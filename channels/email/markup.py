@@ -49,14 +49,16 @@ _FROM_HERE = re.compile(
 _SIGNATURE = re.compile(
     r"""=(?:"""
     r"""(?:(?<=class=)|(?<=class\s=))\s*["']?[^"'>]{0,200}\b(?:gmail_signature(?!_prefix)"""
-    r"""|moz-signature|xmail_footer_sign|xm_write_card|protonmail_signature_block)\b"""
+    r"""|moz-signature|xmail_footer_sign|xm_write_card|protonmail_signature_block"""
+    r"""|lark-mail-signature)\b"""
     r"""|(?:(?<=id=)|(?<=id\s=))\s*["']?(?:Signature|QQMailSignature|ntes-\w{2,10}-signature"""
-    r"""|_FlashSignName)\b"""
+    r"""|_FlashSignName|spnEditorSign(?:_app)?)\b"""
     r"""|(?<=<sign signid=)|(?<=^ signid=))""",
     re.IGNORECASE,
 )
-"""Attributes by which mail programs mark the signature: Gmail, Thunderbird, QQ, Proton, Outlook on
-the web, 网易邮箱大师 and Foxmail."""
+"""Attributes by which mail programs mark the signature: Gmail, Thunderbird, QQ, Proton, Feishu,
+Outlook on the web, 网易邮箱大师, Foxmail and 163 web. Outlook on phones has one, in which people
+write."""
 
 _LIKE_BLOCK = re.compile(
     r"display\s*:\s*(?:block|flex|grid|list-item|table(?:-row)?)(?![\w-])", re.IGNORECASE

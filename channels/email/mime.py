@@ -87,14 +87,18 @@ class Reader:
         cut = quote.split(full, quoted, signed)
         written = full[cut.start : cut.end]
         cut = with_what_it_hands_on(full, cut, subject)
-        sender = _sender(headers, envelope.transport)
+        shown = _sender(headers, envelope.transport)
         trust = trust_of(
-            sender.email,
+            shown.email,
             headers,
             envelope.transport,
             self._options.verifying_peers,
             self._options.authserv_id,
         )
+        sender = self._author(headers, shown)
+        if sender is not shown and trust.level == "verified":
+            # The group is proven, and nobody who writes to it.
+            trust = Trust(level="claimed", evidence=trust.evidence)
         auto, fact = automatic_kind(
             headers,
             root.type,
@@ -159,6 +163,18 @@ class Reader:
         )
         return self._as_report(root, message) or Normalized(message, files)
 
+    def _author(self, headers: Headers, shown: Address) -> Address:
+        """Who wrote what Google Groups sends on as “王芳 via Support” under our own address.
+
+        It does so where the author's domain lets nobody else send in its name. Of groups that are
+        not ours ``shown`` stays: with one of their own, others could write as anybody.
+        """
+        group = headers.text("mailing-list").lower().replace(";", " ").split()
+        if shown.email.lower() not in self._own.intersection(group):
+            return shown
+        authors = (each for each in addresses(headers, "x-original-from", 1) if each.email)
+        return next((_named(each, each.name) for each in authors), shown)
+
     def _way_back(self, headers: Headers, sender: str, trust: Trust) -> tuple[str, dict[str, str]]:
         """Where answers go, and a note where somebody unproven wants them away from From.
 
@@ -199,10 +215,7 @@ class Reader:
 
         addressed = any(map(is_ours, [*to, *cc]))
         others = {
-            # A name that is another's address would be shown in place of this one.
-            one.email.lower(): one._replace(
-                name="" if _ADDRESS_LIKE.search(one.name) else one.name
-            )
+            one.email.lower(): _named(one, one.name)
             for one in ([*to, *cc] if addressed else cc)
             if one.email and not is_ours(one)
         }
@@ -243,16 +256,19 @@ def _sender(headers: Headers, transport: Mapping[str, Any]) -> Address:
     for name in ("from", "sender", "reply-to"):
         for address in addresses(headers, name, 5):
             if address.email:
-                # A name that is another's address would be shown in place of this one.
-                said = address.name or nameless.name
-                return address._replace(name="" if _ADDRESS_LIKE.search(said) else said)
+                return _named(address, address.name or nameless.name)
             nameless = nameless if nameless.name else address
     # Some programs encode the whole mailbox, its address as well. No server checks that one: it
     # counts where there is no envelope, over IMAP, and nobody could be answered without.
     whole = mailbox(nameless.name)
     envelope = transport.get("mail_from")
     email = whole.email if envelope is None else valid_address(str(envelope))
-    return Address("" if _ADDRESS_LIKE.search(whole.name) else whole.name, email)
+    return _named(Address("", email), whole.name)
+
+
+def _named(address: Address, name: str) -> Address:
+    """With this name, unless it is another's address, which would be shown in place of its own."""
+    return address._replace(name="" if _ADDRESS_LIKE.search(name) else name)
 
 
 def _meta(

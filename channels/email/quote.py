@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from channels.email import banner
 from channels.email.attribution import attribution_at, is_attribution
-from channels.email.footers import drawn_above, footer_start, is_drawn, is_sign_off
+from channels.email.footers import card_start, drawn_above, footer_start, is_drawn, is_sign_off
 
 _LONGEST_LINE = 400
 """Characters of a line that are compared; no marker is longer."""
@@ -313,5 +313,6 @@ def _without_signature(lines: Sequence[tuple[int, str]], end: int) -> int:
         position, line = lines[number]
         if position >= end or not line:
             continue
-        return drawn_above(lines, number) if is_sign_off(line) else end
-    return end
+        end = drawn_above(lines, number) if is_sign_off(line) else end
+        break
+    return card_start([line for line in lines if line[0] < end], end)

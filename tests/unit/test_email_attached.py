@@ -81,6 +81,30 @@ def test_what_a_program_returns_is_not_read_to_anybody() -> None:
     assert read(raw).text_full == "自动回复"
 
 
+_HTML = "<p>机器坏了，请来修。</p>"
+
+
+@pytest.mark.parametrize("name", ["", '; filename="mail.html"'])
+def test_a_mail_that_is_nothing_but_an_attached_text_is_read(name: str) -> None:
+    head = f"Content-Type: text/html; charset=utf-8\r\nContent-Disposition: attachment{name}"
+    message, files = normalize(f"From: wang@customer.example\r\n{head}\r\n\r\n{_HTML}".encode())
+    assert (message.text, message.html) == ("机器坏了，请来修。", _HTML)
+    assert [content.decode() for content in files.values()] == [_HTML]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("", "机器坏了，请来修。"), ('; filename="mail.html"', "")]
+)
+def test_in_a_mail_without_a_word_an_attached_text_without_a_name_is_the_text(
+    name: str, said: str
+) -> None:
+    marked = f"text/html; charset=utf-8\r\nContent-Disposition: attachment{name}"
+    message, files = normalize(mail("", _HTML, kind=marked))
+    assert message.text == said
+    assert len(files) == 1
+    assert read(mail("请看附件", _HTML, kind=marked)).text_full == "请看附件"
+
+
 def test_the_icon_that_a_mac_sends_with_a_file_is_none() -> None:
     both = (
         "--c\r\nContent-Type: application/applefile; name=a.pdf\r\n\r\nicon\r\n"

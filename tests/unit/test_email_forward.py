@@ -36,6 +36,7 @@ def test_what_is_handed_on_is_read(subject: str, body: str) -> None:
         ("回复: 投诉", "好的"),
         ("Re: x", "Anything below?"),
         ("Re: x", "麻烦看下"),
+        ("Re: x", "第三条有问题，请看附件批注。"),
         ("Fwd: 投诉", LONG),
     ],
 )

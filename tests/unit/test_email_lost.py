@@ -85,3 +85,27 @@ def test_a_footer_below_base64_is_none_of_it(length: int) -> None:
     content = b"x" * length
     footer = b"\r\n____________\r\nsales mailing list\r\nhttps://lists.example\r\n"
     assert base64_bytes(encodebytes(content) + footer) == content
+
+
+@pytest.mark.parametrize("first", [encodebytes, encodestring])
+@pytest.mark.parametrize(
+    ("named", "second"), [("base64", encodebytes), ("quoted-printable", encodestring)]
+)
+def test_what_a_gateway_encoded_once_more_is_read(
+    first: Callable[[bytes], bytes], named: str, second: Callable[[bytes], bytes]
+) -> None:
+    head = HEAD.replace(b"Subject", b"Content-Transfer-Encoding: %b\r\nSubject" % named.encode())
+    assert read(head + second(first(WORDS.encode()))).text == WORDS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Your mails show =E5=BF=AB=E9=80=92 in place of my name.",
+        f"What is this?\n\n{b64encode(WORDS.encode()).decode()}",
+        b64encode(b"tokentokentokentokentoken").decode(),
+    ],
+)
+def test_what_a_person_wrote_into_an_encoded_body_stays(text: str) -> None:
+    head = HEAD.replace(b"Subject", b"Content-Transfer-Encoding: base64\r\nSubject")
+    assert read(head + encodebytes(text.encode())).text == text

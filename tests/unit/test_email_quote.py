@@ -415,6 +415,9 @@ SIGNATURES = {
     "NetEase on a Mac": '<div id="ntes-pcmac-signature"><table><tr><td>张三</table></div>',
     "NetEase Mail Master": '<div id="ntes-pcmail-signature"><table><tr><td>张三</table></div>',
     "Outlook web": '<div id="Signature"><p>物流公司 张三</p></div>',
+    "163 web": '<div id="spnEditorSign" style="zoom:1">物流公司 张三</div>',
+    "163 card": '<div id="spnEditorSign_app"><table><tr><td>张三</table></div>',
+    "Feishu": '<div id="s-1" class="lark-mail-signature"><div>物流公司 张三</div></div>',
 }
 
 
@@ -442,6 +445,8 @@ def test_a_marked_signature_is_cut(signature: str, below: str) -> None:
         '<p>上</p><div class="gmail_signature">张三</div><p>下</p>',
         '<p>上</p><div class="gmail_signature">没有结束',
         '<p>上</p><div class="gmail_signature_prefix">不是签名</div>',
+        # The phone puts the cursor into it, and people write where it is.
+        '<p>上</p><div id="ms-outlook-mobile-signature">我的订单没有到</div>',
     ],
 )
 def test_on_doubt_nothing_is_a_signature(source: str) -> None:
