@@ -33,7 +33,7 @@ def _events(calendar: str) -> Iterator[str]:
     while begin := _BEGIN.search(calendar, position):
         end = _END.search(calendar, begin.end())
         position = end.end() if end else len(calendar)
-        yield calendar[begin.end() : end.start() if end else position]
+        yield calendar[begin.end() : position]
 
 
 def _lines(event: str) -> Iterator[str]:

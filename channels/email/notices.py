@@ -51,7 +51,7 @@ _OF_SOMEBODY = re.compile(
 def fact(subject: str, text: str) -> str:
     """What shows that a program wrote ``text``, the new part of a mail; “” where nothing does."""
     text = text.strip()
-    if not text or len(text) > _LONGEST:
+    if len(text) > _LONGEST:
         return ""
     # It quotes a person's subject, which may ask or complain.
     if _RECALLED.match(subject) and _RECALL.fullmatch(text):

@@ -29,6 +29,33 @@ def test_what_is_handed_on_is_read(subject: str, body: str) -> None:
     assert message.text.endswith(COMPLAINT)
 
 
+@pytest.mark.parametrize("mark", ["Fw", "FWD", "WG", "转发", "转寄", "轉寄", "轉發"])
+def test_by_the_subject_that_programs_write(mark: str) -> None:
+    body = f"FYI\n\n{HEADER}{COMPLAINT}"
+    assert read(mail(body, Subject=f"{mark}：投诉")).text.endswith(COMPLAINT)
+    assert read(mail(body, Subject=f"{mark} 投诉")).text == "FYI"
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "---------- 转发的邮件 ----------",
+        "---- 转发的消息 ----",
+        "-------- 轉寄的郵件 --------",
+        "---- 轉寄的訊息 ----",
+        "開始轉寄：",
+        "开始转发的邮件：",
+        "-------- 转发的原始邮件 --------",
+        "---------- Forwarded message ---------",
+        "-------- Weitergeleitete Nachricht --------",
+        "---- Message transféré ----",
+    ],
+)
+def test_by_the_heading_that_programs_write(heading: str) -> None:
+    quoted = f"{heading}\n{HEADER}{COMPLAINT}"
+    assert read(mail(f"请处理\n\n{quoted}", Subject="投诉")).text.endswith(COMPLAINT)
+
+
 @pytest.mark.parametrize(
     ("subject", "comment"),
     [

@@ -206,6 +206,13 @@ def test_who_accepts_an_invitation_has_written_nothing(
     ) == found  # fmt: skip
 
 
+def test_only_a_calendar_replies_to_an_invitation() -> None:
+    words = Value("text/plain", {"method": "reply"})
+    assert automatic_kind(
+        headers(), LETTER, "li@customer.example", {}, own=OWN, loop_mark="ours", parts=[words]
+    ) == ("none", "")
+
+
 def test_our_own_is_known_before_all_else() -> None:
     list_mail = {"list-id": "<l.example>", "auto-submitted": "auto-replied"}
     assert kind(**list_mail, **{"x-shouli-loop": "ours"}) == ("self", "loop")
@@ -231,7 +238,7 @@ def test_exchange_asks_for_silence(value: str, reason: str) -> None:
     ("sender", "reason"),
     [("noreply", "noreply"), ("no-reply", "noreply"), ("no_reply", "noreply"),
      ("donotreply", "noreply"), ("do-not-reply", "noreply"), ("mailer-daemon", "noreply"),
-     ("postmaster", "noreply"), ("reply", ""), ("li", "")],
+     ("postmaster", "noreply"), ("No.Reply", "noreply"), ("reply", ""), ("li", "")],
 )  # fmt: skip
 def test_who_says_so_by_the_address_wants_no_answer(sender: str, reason: str) -> None:
     assert silence(f"{sender}@customer.example") == reason

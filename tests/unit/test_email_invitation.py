@@ -44,6 +44,12 @@ def test_of_many_events_the_first_are_read() -> None:
     assert words("no calendar") == ""
 
 
+def test_what_is_no_event_stays_out_of_one() -> None:
+    task = "BEGIN:VTODO\nLOCATION:五楼\nEND:VTODO"
+    event = "BEGIN:VEVENT\nSUMMARY: 盘点 \nEND:VEVENT"
+    assert words(f"{task}\n{event}\n{task}\n{event}") == "盘点\n\n盘点"
+
+
 def test_without_an_end_it_is_read_and_takes_no_time() -> None:
     assert words("BEGIN:VEVENT\nSUMMARY:盘点") == "盘点"
     assert words("BEGIN:VEVENT\n" * 40_000) == ""

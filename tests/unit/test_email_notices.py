@@ -37,6 +37,7 @@ def test_programs_are_known_by_their_own_words(subject: str, text: str, shows: s
         ("撤回: 订单", "我想撤回邮件“订单”里说的话，另外请把发票寄给我。"),
         ("Recall: is my fridge affected", "I read that model X1 is recalled. Is mine?"),
         ("订单", "王芳 将撤回邮件“订单”。"),
+        ("Re: 订单", "您的邮件已被我删除，请再发一次。"),
         ("已读: 订单", "你们的邮件我读了，还是没有退款。"),
         ("Read: order", "I read your message and it was not helpful."),
         ("Re: 订单", "这是自动回复吗？"),
@@ -51,6 +52,14 @@ def test_programs_are_known_by_their_own_words(subject: str, text: str, shows: s
 def test_what_people_write_is_theirs(subject: str, text: str) -> None:
     assert fact(subject, text) == ""
     assert read(mail(text, Subject=subject)).auto == "none"
+
+
+def test_a_notice_is_short_whatever_stands_around_it() -> None:
+    said = "这是一封自动回复邮件。"
+    longest = said + "好" * (600 - len(said))
+    assert (fact("", longest), fact("", longest + "。")) == ("says_so", "")
+    assert fact("撤回: 订单", "\n王芳 将撤回邮件“订单”。\n") == "recall"
+    assert fact("撤回: 订单", "") == ""
 
 
 def test_only_what_is_new_is_looked_at() -> None:

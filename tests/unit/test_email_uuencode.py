@@ -59,6 +59,28 @@ def test_the_agent_gets_files() -> None:
     assert contents[file.sha256 or ""] == b"E05"
 
 
+def test_in_a_part_that_is_nothing_else_only_the_file_counts() -> None:
+    body = b"written above\n" + encoded(b"E05") + b"#86)C\n"
+    for name in (b"x-uuencode", b"uuencode", b"x-uue", b"uue"):
+        head = b"Content-Transfer-Encoding: " + name + b"\r\n\r\n"
+        assert read(head + body).text == "E05"
+        assert read(head + body.replace(b"\nend\n", b"\n")).text.startswith("E05")
+        assert read(head + b"no file").text == "no file"
+
+
+def test_so_many_files_and_no_more() -> None:
+    many = encoded(b"x") * 101
+    assert len(unpacked(many).files) == 100
+    assert unpacked(many).text == encoded(b"x")
+
+
+@pytest.mark.parametrize(("extra", "files"), [(b"", 1), (b"!!", 1), (b"!!!", 0)])
+def test_a_line_may_have_a_sum_behind_it(extra: bytes, files: int) -> None:
+    row = binascii.b2a_uu(b"E05").rstrip(b"\n") + extra
+    found = unpacked(b"begin 644 f\n" + row + b"\n`\nend\n").files
+    assert found == ((b"f", b"E05"),) * files
+
+
 def test_a_file_alone() -> None:
     message = read(b"From: z@customer.example\r\nSubject: log\r\n\r\n" + encoded(b"E05"))
     assert ([file.name for file in message.attachments], message.text) == (["log.txt"], "")
