@@ -6,9 +6,10 @@ is cut off or makes no sense ends the list: the packed file is shown as it came 
 
 import struct
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
-from channels.email import rtf
+from channels.email import markup, rtf
 from channels.email.charset import decode
 from channels.email.headers import clean_line, clean_text
 
@@ -16,6 +17,9 @@ _SIGNATURE = 0x223E9F78
 _MOST_ATTRIBUTES = 5_000
 _MOST_PROPERTIES = 200
 """Of one file or mail, and values of one property: Outlook writes some twenty, of mails eighty."""
+
+_DEEPEST = 3
+"""Mails in mails whose files are unpacked."""
 
 _BEGINS_FILE = 0x00069002
 _TITLE = 0x00018010
@@ -27,12 +31,14 @@ _WORDS = 0x0002800C
 _OF_THE_MAIL = 0x00069003
 
 _LONG_NAME = 0x3707
+_OBJECT = 0x3701
 _PLAIN, _HTML, _RICH = 0x1000, 0x1013, 0x1009
 _FIXED_BYTES = {2: 4, 3: 4, 4: 4, 5: 8, 6: 8, 7: 8, 0xA: 4, 0xB: 4, 0x14: 8, 0x40: 8, 0x48: 16}
 """What a value of each MAPI type takes ([MS-OXCDATA] §2.11.1), filled up to four bytes."""
 
 _STRING, _UNICODE = 0x1E, 0x1F
-_BY_LENGTH = frozenset({_STRING, _UNICODE, 0x102, 0x0D})
+_EMBEDDED = 0x0D
+_BY_LENGTH = frozenset({_STRING, _UNICODE, 0x102, _EMBEDDED})
 _MANY = 0x1000
 
 
@@ -43,9 +49,13 @@ class File(NamedTuple):
     content: bytes
 
 
-def files(packed: bytes) -> list[File]:
-    """The files, in their order; empty where there are none, or nothing can be read."""
+def files(packed: bytes, depth: int = 0) -> list[File]:
+    """The files, in their order; empty where there are none, or nothing can be read.
+
+    Of a mail among them there is the text, and then its own files; ``depth`` counts mails around.
+    """
     found: list[File] = []
+    mails: dict[int, bytes] = {}
     charset = "cp1252"
     for kind, value in _attributes(packed):
         if kind == _CODE_PAGE and len(value) >= 4:
@@ -56,9 +66,22 @@ def files(packed: bytes) -> list[File]:
             found[-1] = found[-1]._replace(content=value)
         elif found and kind == _TITLE and not found[-1].name:
             found[-1] = found[-1]._replace(name=_text(value, charset))
-        elif found and kind == _PROPERTIES and (name := _long_name(value, charset)):
-            found[-1] = found[-1]._replace(name=name)
-    return [file for file in found if file.content]
+        elif found and kind == _PROPERTIES:
+            name, mails[len(found) - 1] = _of_file(value, charset)
+            found[-1] = found[-1]._replace(name=name or found[-1].name)
+    each = (_unfolded(file, mails.get(n, b""), depth) for n, file in enumerate(found))
+    return [*chain.from_iterable(each)]
+
+
+def _unfolded(file: File, mail: bytes, depth: int) -> Iterator[File]:
+    if file.content:
+        yield file
+    elif mail and depth < _DEEPEST:
+        said = words(mail)
+        text = said.plain.strip() or markup.read(said.html).text.strip()
+        if text:
+            yield File(f"{file.name or 'mail'}.txt", text.encode())
+        yield from files(mail, depth + 1)
 
 
 class Words(NamedTuple):
@@ -114,15 +137,21 @@ def _attributes(packed: bytes) -> Iterator[tuple[int, bytes]]:
         position = start + length + 2
 
 
-def _long_name(properties: bytes, charset: str) -> str:
-    """The name as the sender saw it: the title is one of eight characters and three."""
+def _of_file(properties: bytes, charset: str) -> tuple[str, bytes]:
+    """The name as the sender saw it (the title is one of eight characters and three), and a mail.
+
+    A mail is packed like the one around it, behind sixteen bytes that say what it is.
+    """
+    name, mail = "", b""
     try:
         for number, kind, value in _values(properties):
             if number == _LONG_NAME and kind in (_STRING, _UNICODE):
-                return _text(value, "utf-16-le" if kind == _UNICODE else charset)
+                name = name or _text(value, "utf-16-le" if kind == _UNICODE else charset)
+            elif number == _OBJECT and kind == _EMBEDDED:
+                mail = value[16:]
     except struct.error:
         pass
-    return ""
+    return name, mail
 
 
 def _values(properties: bytes) -> Iterator[tuple[int, int, bytes]]:

@@ -86,6 +86,54 @@ def test_what_is_cut_off_is_left_out() -> None:
     assert files(b"\0" + whole) == []
 
 
+def _mail(inner: bytes) -> bytes:
+    return struct.pack("<HHI", 0x0D, 0x3701, 1) + _filled(b"i" * 16 + inner)
+
+
+def test_a_mail_among_the_files_is_its_text_and_its_files() -> None:
+    page = attribute(_CODE_PAGE, struct.pack("<II", 936, 0), level=1)
+    inner = packed(page, attribute(0x69003, properties(PLAIN)), a_file(b"log.txt", b"E05"))
+    title = attribute(_BEGIN, b"") + attribute(_TITLE, "投诉".encode("gbk") + b"\0")
+    data = packed(
+        page, a_file(b"a", b"one"), title, attribute(_PROPERTIES, properties(_mail(inner)))
+    )
+    text = ("投诉.txt", "请发货".encode())
+    assert files(data) == [("a", b"one"), text, ("log.txt", b"E05")]
+    html = packed(page, attribute(0x69003, properties(HTML)))
+    nameless = [attribute(_BEGIN, b""), attribute(_PROPERTIES, properties(_mail(html)))]
+    assert files(packed(*nameless)) == [("mail.txt", "请发货".encode())]
+
+
+def test_of_mails_in_mails_three_are_opened() -> None:
+    data = packed(a_file(b"a", b"one"))
+    for opened in (True, True, True, False):
+        data = packed(attribute(_BEGIN, b""), attribute(_PROPERTIES, properties(_mail(data))))
+        assert files(data) == ([("a", b"one")] if opened else [])
+
+
+def test_what_a_file_is_besides_is_no_mail() -> None:
+    both = a_file(b"a", b"one", properties(_mail(packed(a_file(b"b", b"two")))))
+    assert files(packed(both)) == [("a", b"one")]
+    junk = [attribute(_BEGIN, b""), attribute(_PROPERTIES, properties(_mail(b"storage")))]
+    assert files(packed(*junk)) == []
+
+
+@pytest.mark.parametrize("kind", [0x1E, 0x1F])
+def test_the_code_page_says_how_names_and_texts_are_written(kind: int) -> None:
+    charset = "utf-16-le" if kind == 0x1F else "cp1251"
+    page = attribute(_CODE_PAGE, struct.pack("<II", 1251, 0), level=1)
+    said = "Где заказ 7?"
+    name, text = (
+        struct.pack("<HHI", kind, number, 1) + _filled(f"{said}\0".encode(charset))
+        for number in (0x3707, 0x1000)
+    )
+    data = packed(page, attribute(0x69003, properties(text)), a_file(b"A", b"x", properties(name)))
+    assert (files(data), words(data)) == ([(said, b"x")], Words(said))
+    # One that is cut short says nothing.
+    short = packed(attribute(_CODE_PAGE, b"\xe3\4\0", level=1), a_file(b"A", b"x"))
+    assert (files(short), words(short)) == ([("A", b"x")], Words())
+
+
 @given(st.binary(max_size=300))
 def test_nothing_raises(data: bytes) -> None:
     files(packed(data))
