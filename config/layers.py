@@ -10,6 +10,11 @@ from config.origins import PREFIX
 from config.problems import Problem
 
 CONFIG_VARIABLE = "SHOULI_CONFIG"
+NEW_PASSWORD_VARIABLE = "SHOULI_NEW_PASSWORD"  # noqa: S105
+
+_NO_SETTINGS = frozenset({CONFIG_VARIABLE, NEW_PASSWORD_VARIABLE})
+"""Commands take them; a shell that exports one starts everything else all the same."""
+
 FILE_NAME = "shouli.toml"
 
 
@@ -68,7 +73,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     """
     values: dict[str, Any] = {}
     for name in sorted(environ):
-        if name.startswith(PREFIX) and name != CONFIG_VARIABLE and environ[name]:
+        if name.startswith(PREFIX) and name not in _NO_SETTINGS and environ[name]:
             _put(values, name.removeprefix(PREFIX).lower().split("__"), environ[name])
     return values
 

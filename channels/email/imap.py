@@ -21,6 +21,7 @@ from email.utils import format_datetime
 from typing import Any, NamedTuple, TypeVar
 
 import imap_tools
+from imap_tools.errors import UnexpectedCommandStatusError
 from imap_tools.utils import encode_folder
 
 from channels.email.options import Imap
@@ -55,6 +56,32 @@ imaplib.Commands.setdefault("ID", ("NONAUTH", "AUTH", "SELECTED"))
 
 _BROKEN = (imaplib.IMAP4.error, imap_tools.ImapToolsError, OSError, ValueError)
 """What a server or the way to it can do to us."""
+
+_UNTRUSTED = (
+    (
+        "证书不受信任。host 要是证书上的名字（现在是 {host}）；自己的机构签的，"
+        "在 channels.email.imap 里写 ca_file"
+    ),
+    (
+        "its certificate is not trusted. host must be a name in it (it is {host}); that of a"
+        " private authority needs ca_file under channels.email.imap"
+    ),
+)
+_LOGIN_REFUSED = (
+    (
+        "{host} 拒绝登录，检查 channels.email.imap 的 username 和 password"
+        "（163、126、QQ 等要先在网页邮箱里开启 IMAP，password 填授权码，不是登录密码）"
+    ),
+    (
+        "{host} refused the login: check username and password under channels.email.imap (many"
+        " providers want IMAP turned on first, and an authorisation code instead of the password)"
+    ),
+)
+_LOOK = (
+    "检查 channels.email.imap 的设置和 {host}",
+    "check the settings in channels.email.imap, and {host}",
+)
+"""What to do about a mailbox that cannot be read, in Chinese and English."""
 
 _T = TypeVar("_T")
 
@@ -231,6 +258,27 @@ def _connected(o: Imap) -> Any:
     return imap_tools.MailBox(o.host, o.port, o.timeout_seconds, ssl_context=context)
 
 
+def _reason(error: Exception) -> str:
+    """The server's words, never ours: those hold the password."""
+    told = str(error)
+    if isinstance(error, UnexpectedCommandStatusError):
+        # The library quotes a tuple of bytes; what the server wrote is in it.
+        lines = [line for line in error.command_result[1] if isinstance(line, bytes)]
+        told = b" ".join(lines).decode("utf-8", "replace")
+    return f"{type(error).__name__}: {told:.200}"
+
+
+def _remedy(error: Exception, host: str) -> tuple[str, str]:
+    """What to look at, in Chinese and English."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        zh, en = _UNTRUSTED
+    elif isinstance(error, imap_tools.MailboxLoginError):
+        zh, en = _LOGIN_REFUSED
+    else:
+        zh, en = _LOOK
+    return zh.format(host=host), en.format(host=host)
+
+
 def _seconds(date: bytes) -> float:
     """INTERNALDATE, whose day may be padded with a space (RFC 3501 §9)."""
     return datetime.strptime(date.decode().strip(), "%d-%b-%Y %H:%M:%S %z").timestamp()
@@ -294,25 +342,23 @@ class Reader:
             except _BROKEN as error:
                 if self._over.is_set():
                     return  # it was interrupted
-                # The server's words, never ours: those hold the password.
-                why = f"{type(error).__name__}: {error!s:.200}"
+                why = _reason(error)
                 _log.warning("IMAP %s: %s", self._name, why)
-                pause = self._broken(why)
+                pause = self._broken(error, why)
             except Exception as error:  # noqa: BLE001 - a fault of ours must not end the reading
                 _log.exception("reading %s failed", self._name)
-                pause = self._broken(type(error).__name__)
+                pause = self._broken(error, type(error).__name__)
             await self._sleep(pause)
 
-    def _broken(self, why: str) -> float:
+    def _broken(self, error: Exception, why: str) -> float:
         """Seconds until the next attempt, twice as long each time; of the second it is told."""
         self._failed += 1
         if self._failed > 1:
             asked = self._options
+            zh, en = _remedy(error, asked.host)
             self.trouble = (
-                f"邮箱 {asked.username} 读不到（{why}）："
-                f"检查 channels.email.imap 的设置和 {asked.host}"
-                f" / The mailbox {asked.username} cannot be read ({why}): check the settings in"
-                f" channels.email.imap, and {asked.host}"
+                f"邮箱 {asked.username} 读不到（{why}）：{zh}"
+                f" / The mailbox {asked.username} cannot be read ({why}): {en}"
             )
         # After days the power itself would overflow, and end the reading for good.
         return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(self._failed, 10))

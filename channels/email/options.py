@@ -33,6 +33,13 @@ class Mailbox(_Settings):
         description="落款，接在坐席的每封答复后面；自动邮件不加"
         " / What stands below each answer of an agent's; automatic mails go without.",
     )
+    plus: bool = Field(
+        True,
+        description="回信地址带加号（service+…@）；服务商不认加号、或只许以登录的地址发信的，"
+        "设为 false"
+        " / Ways back have a plus (service+…@); false where the provider knows none, or lets one"
+        " send by the address of the login only.",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -69,6 +69,13 @@ UNTRUSTED = (
     " ca_file under channels.email.relay"
 )
 
+LOGIN_REFUSED = (
+    "发信服务器拒绝登录（{why}）：检查 channels.email.relay 的 username 和 password"
+    "（很多邮箱要填授权码）"
+    " / The mail relay refused our login ({why}): check username and password under"
+    " channels.email.relay (many providers want an authorisation code)"
+)
+
 SILENT = (
     "发信服务器连不上，或没有应答（{why}）"
     " / The mail relay is out of reach, or gives no answer ({why})"
@@ -93,6 +100,9 @@ _GOING_AWAY = 421
 
 _LOGIN_WANTED = 530
 """RFC 4954 §6: said of any command, by a relay that wants to know who we are."""
+
+_LOGIN_FAILED = frozenset({534, 535})
+"""RFC 4954 §6: the credentials are wrong, or not enough."""
 
 _SMTPUTF8 = ("SMTPUTF8", "BODY=8BITMIME")
 """RFC 6531 §3.4; who offers the first must offer the second."""
@@ -193,7 +203,9 @@ def _letter(
     recipient: str,
 ) -> Letter:
     message_id = threads.message_id(outbound, options.own_domain)
-    reply_to = threads.reply_address(mailbox.address, outbound.conversation_key)
+    reply_to = mailbox.address
+    if mailbox.plus:
+        reply_to = threads.reply_address(mailbox.address, outbound.conversation_key)
     mail = EmailMessage(policy=_POLICY.clone(utf8=True))
     mail["From"] = Address(clean_line(options.from_name, 100), addr_spec=mailbox.address)
     mail["To"] = _named([recipient])
@@ -213,8 +225,9 @@ def _letter(
     mail.add_alternative(as_html(text), subtype="html", charset="utf-8", cte="base64")
     for file in outbound.attachments:
         _attach(mail, file, outbound.files.get(file.sha256 or "", b""))
-    # A bounce of an agent's answer comes back into its conversation by the signed address.
-    sender = "" if outbound.automatic else reply_to
+    # A bounce of an agent's answer comes back into its conversation by the signed address. Who
+    # may send by one address only may not send from nobody either.
+    sender = "" if outbound.automatic and mailbox.plus else reply_to
     return Letter(sender, recipient, message_id, mail)
 
 
@@ -400,6 +413,8 @@ def _reason(error: Exception) -> str:
 def _refused(step: str, code: int, message: str, pause: float) -> SendResult:
     """What a reply of the relay means: 5xx is for good, unless it is about our own login."""
     sentence = clean_line(f"{code} {message}", 300)
+    if step == "connect" and code in _LOGIN_FAILED:
+        return SendResult("retry", None, LOGIN_REFUSED.format(why=sentence), pause)
     if step != "connect" and 500 <= code < 600 and code != _LOGIN_WANTED:
         return SendResult("failed", None, sentence)
     return SendResult("retry", None, sentence, pause)

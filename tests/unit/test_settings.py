@@ -44,6 +44,12 @@ def test_the_environment_is_over_the_file_is_over_the_defaults(tmp_path: Path) -
     assert settings.desk.host == "127.0.0.1"
 
 
+def test_a_variable_that_a_command_takes_is_no_setting(tmp_path: Path) -> None:
+    """It may be exported for “shouli agents add” in the shell that then starts everything."""
+    settings = load(environ={"SHOULI_NEW_PASSWORD": "correct horse"}, folder=tmp_path)
+    assert settings == load(environ={}, folder=tmp_path)
+
+
 def test_the_command_line_names_the_file_before_the_environment_does(tmp_path: Path) -> None:
     (tmp_path / "shouli.toml").write_text("[desk]\nport = 9001\n")
     (tmp_path / "env.toml").write_text("[desk]\nport = 9002\n")

@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from config.layers import NEW_PASSWORD_VARIABLE
 from config.settings import Settings, load, load_taxonomy
 from models.agent import (
     LOGIN,
@@ -98,8 +99,7 @@ def add(
     """
     from desk.passwords import hash_password
 
-    # Taken out: it is no setting, and the settings refuse what they do not know.
-    given = os.environ.pop("SHOULI_NEW_PASSWORD", "")
+    given = os.environ.get(NEW_PASSWORD_VARIABLE, "")
     skills = _skills(skill or (), config)
     if not LOGIN.fullmatch(login):
         raise typer.BadParameter(

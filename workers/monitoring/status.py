@@ -109,6 +109,13 @@ _WHY_ANSWERS_WAIT = (
 """The list has the word of whoever refused; what was never tried has none, and check knows."""
 
 
+_UNSETTLED = {
+    "failed": ("发送失败", "failed"),
+    "unknown": ("说不清送没送到", "may or may not have arrived"),
+}
+"""Answers that wait for a person's decision, by state."""
+
+
 def problems(found: Standing) -> list[str]:
     """What somebody has to see to, each a sentence in Chinese and English; none: all is well."""
     troubles = [
@@ -166,14 +173,22 @@ def _for_people(found: Standing) -> Iterator[tuple[str, str]]:
     """What goes on only when a person has looked."""
     if found.parked:
         n = found.parked
-        yield f"{n} 条来件停放着：shouli parked list", f"{n} messages are parked"
-    for state in ("failed", "unknown"):
+        yield (
+            f"{n} 条来件停放着：shouli parked list",
+            f"{counted(n, 'message')} parked: shouli parked list",
+        )
+    for state in _UNSETTLED:
         if n := found.answers.get(state, 0):
             seen = f"shouli deliveries list --state {state}"
-            yield f"{n} 条答复 {state}：{seen}", f"{n} answers are {state}"
+            zh, en = _UNSETTLED[state]
+            yield f"{n} 条答复{zh}：{seen}", f"{counted(n, 'answer')} {en}: {seen}"
     for alarm in found.alarms:
         if alarm.broken:
             yield f"不变式 {alarm.name} 被破坏，请报告", f"{alarm.name} is broken, report it"
+
+
+def counted(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def span(seconds: float) -> str:

@@ -1,6 +1,7 @@
 """Mailboxes elsewhere: what only they have. The rest is in the contract of all channels."""
 
 import asyncio
+import ssl
 import threading
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from channels import email
 from channels.email import imap
+from tests.certificate import write_pair
 from tests.contract.channels.drivers.imap import PASSWORD, FakeImap
 from tests.contract.channels.house import house
 from tests.contract.channels.kit import SECRET
@@ -69,6 +71,48 @@ async def test_a_mailbox_that_cannot_be_read_is_told_until_it_can(
             while channel.trouble is not None:
                 await asyncio.sleep(0.01)
             assert channel._readers[0]._failed == 0, "the next pause is a short one again"
+
+
+async def test_a_login_that_is_refused_is_told_with_the_server_s_words_and_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imap, "_FIRST_PAUSE", 0.01)
+    server = FakeImap(refusal="LOGIN Login error or password error")
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+    box = {
+        "host": "127.0.0.1", "port": listening.sockets[0].getsockname()[1], "security": "none",
+        "username": "support@example.com", "password": PASSWORD,
+    }  # fmt: skip
+    boxes = [{"address": "support@example.com"}]
+    channel = email.create({"port": 0, "mailboxes": boxes, "imap": [box]}, SECRET)
+    async with listening, house(tmp_path, channel), asyncio.timeout(10):
+        while channel.trouble is None:
+            await asyncio.sleep(0.01)
+        assert "（MailboxLoginError: LOGIN Login error or password error）" in channel.trouble
+        assert "password 填授权码" in channel.trouble
+        assert "an authorisation code instead of the password" in channel.trouble
+        assert PASSWORD not in channel.trouble
+
+
+async def test_a_certificate_that_is_not_trusted_is_told_with_the_setting_that_trusts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imap, "_FIRST_PAUSE", 0.01)
+    pair = write_pair(tmp_path, "127.0.0.1")
+    theirs = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    theirs.load_cert_chain(pair["certificate"], pair["key"])
+    listening = await asyncio.start_server(FakeImap().serve, "127.0.0.1", 0, ssl=theirs)
+    box = {
+        "host": "127.0.0.1", "port": listening.sockets[0].getsockname()[1], "security": "tls",
+        "username": "support@example.com", "password": PASSWORD,
+    }  # fmt: skip
+    boxes = [{"address": "support@example.com"}]
+    channel = email.create({"port": 0, "mailboxes": boxes, "imap": [box]}, SECRET)
+    async with listening, house(tmp_path, channel), asyncio.timeout(10):
+        while channel.trouble is None:
+            await asyncio.sleep(0.01)
+        assert "证书不受信任" in channel.trouble
+        assert "needs ca_file under channels.email.imap" in channel.trouble
 
 
 async def test_a_mailbox_that_takes_long_to_read_stays_in_one_pair_of_hands(

@@ -26,6 +26,7 @@ class Relay:
         self.answers = {"": "220 relay", "DATA": "354 go", ".": "250 queued", **answers}
         self.commands: list[str] = []
         self.mail = b""
+        self.port = 0
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -67,8 +68,8 @@ async def relay() -> AsyncIterator[Callable[..., Any]]:
         fake = Relay({**answers, **({".": answers["end"]} if "end" in answers else {})})
         server = await asyncio.start_server(fake, "127.0.0.1", 0)
         servers.append(server)
-        port = server.sockets[0].getsockname()[1]
-        return fake, channel(port)
+        fake.port = server.sockets[0].getsockname()[1]
+        return fake, channel(fake.port)
 
     yield start
     for server in servers:
@@ -76,11 +77,11 @@ async def relay() -> AsyncIterator[Callable[..., Any]]:
         await server.wait_closed()
 
 
-def channel(port: int) -> EmailChannel:
+def channel(port: int, plus: bool = True, **login: str) -> EmailChannel:
     return create(
         {
-            "mailboxes": [{"address": "support@example.com", "account": "support"}],
-            "relay": {"host": "127.0.0.1", "port": port, "security": "none"},
+            "mailboxes": [{"address": "support@example.com", "account": "support", "plus": plus}],
+            "relay": {"host": "127.0.0.1", "port": port, "security": "none", **login},
         },
         SECRET,
     )
@@ -139,6 +140,33 @@ LI, BO = "Li@firm.example", "bo@firm.example"
 
 def named(fake: Relay) -> list[str]:
     return [line for line in fake.commands if line.startswith("RCPT")]
+
+
+@pytest.mark.parametrize("kind", ["reply", "ack"])
+async def test_a_provider_without_plus_addresses_sees_the_mailbox_alone(
+    relay: Any, kind: str
+) -> None:
+    """It would refuse whoever sends by another address than that of the login, or by none."""
+    fake, _ = await relay()
+    sender = channel(fake.port, plus=False)
+    result = await sender.send(answer(kind=kind))
+    assert result.state == "sent"
+    assert fake.commands[1] == "MAIL FROM:<support@example.com>"
+    assert fake.parsed["Reply-To"] is None
+    assert fake.parsed["From"].addresses[0].addr_spec == "support@example.com"
+    assert fake.parsed["Message-ID"].startswith(f"<{KEY}."), "by which the reply is known"
+
+
+async def test_a_login_that_the_relay_refuses_is_tried_again_and_says_where_it_is_set(
+    relay: Any,
+) -> None:
+    fake, _ = await relay(EHLO="250-relay\r\n250 AUTH PLAIN", AUTH="535 5.7.8 wrong password")
+    sender = channel(fake.port, username="support", password="not this one")
+    result = await sender.send(answer())
+    assert result.state == "retry"
+    assert result.error.startswith("发信服务器拒绝登录（535 5.7.8 wrong password）")
+    assert "check username and password under channels.email.relay" in result.error
+    assert "not this one" not in result.error
 
 
 async def test_one_mail_goes_to_all_of_them(relay: Any) -> None:

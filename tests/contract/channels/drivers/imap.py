@@ -39,6 +39,9 @@ class FakeImap:
     came: str = " 1-Jan-2024 12:00:00 +0800"
     """INTERNALDATE of all mails, by the server's own clock."""
 
+    refusal: str = ""
+    """What is said to every LOGIN, where it is refused."""
+
     sessions: int = 0
     over: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -73,6 +76,8 @@ class FakeImap:
                     writer.write(b"+ idling\r\n")
                     if len(self.mails) > told:
                         writer.write(b"* %d EXISTS\r\n" % len(self.mails))
+                elif command.startswith("LOGIN") and self.refusal:
+                    writer.write(f"{tag} NO {self.refusal}\r\n".encode())
                 elif command.startswith("SELECT") and not known:
                     writer.write(f"{tag} NO Unsafe Login\r\n".encode())
                 else:
