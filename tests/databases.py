@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +17,7 @@ from workers.processes.home import master_key
 
 def migrated_sqlite(folder: Path) -> str:
     """The SQLAlchemy URL of a new SQLite database in ``folder``."""
-    shutil.copyfile(_sqlite_template(), folder / "shouli.db")
+    (folder / "shouli.db").write_bytes(_sqlite_template())
     return f"sqlite+aiosqlite:///{folder / 'shouli.db'}"
 
 
@@ -29,10 +28,11 @@ def migrated_house(folder: Path) -> None:
 
 
 @functools.cache
-def _sqlite_template() -> Path:
-    path = Path(tempfile.mkdtemp(prefix="shouli-schema-")) / "shouli.db"
-    _migrate(f"sqlite+aiosqlite:///{path}")
-    return path
+def _sqlite_template() -> bytes:
+    with tempfile.TemporaryDirectory(prefix="shouli-schema-") as folder:
+        path = Path(folder) / "shouli.db"
+        _migrate(f"sqlite+aiosqlite:///{path}")
+        return path.read_bytes()
 
 
 _SHAPE = "SELECT " + " || ".join(

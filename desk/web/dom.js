@@ -165,8 +165,10 @@ export function cut(text, most) {
   return text.length > most ? `${text.slice(0, most).trimEnd()}…` : text;
 }
 
-/** A notice that goes by itself; kind is "good" or "bad". Said again, it stays longer and is not doubled. */
-/** ``way``: {words, go}, a button that takes back what is told, for as long as it is told. */
+/**
+ * A notice that goes by itself; kind is "good" or "bad". Said again, it stays longer and is not doubled.
+ * ``way``: {words, go}, a button that takes back what is told, for as long as it is told.
+ */
 export function notice(text, kind = "good", way = null) {
   const go = () => {
     box.remove();
