@@ -46,6 +46,8 @@ def test_the_house_taxonomy_and_seed_fit() -> None:
         ("漏电保护器一合上就漏电", "人身安全"),
         ("上次差点被骗，这次真的被骗了", "盗刷诈骗"),
         ("刚把养老钱转到公安局的安全账户了，这会觉得不对", "盗刷诈骗"),
+        ("三万的贷款不是我办的，钱已经转走了", "盗刷诈骗"),
+        ("I didn't take out this loan", "盗刷诈骗"),
     ],
 )
 def test_the_house_floors(text: str, floor: str) -> None:
@@ -73,6 +75,7 @@ def test_the_house_floors(text: str, floor: str) -> None:
         "盗刷险怎么买",
         "祝你们全体员工新年快乐",
         "旧光猫上门取件选个时间段吧，别天天堵门",
+        "办贷款不是我一个人能定的，要问我爱人",
     ],
 )
 def test_no_house_floor(text: str) -> None:
