@@ -16,8 +16,8 @@ from models.store.dialogue.tombstones import erased
 from models.store.effects.timers import Timer, set_timer
 from models.store.ground.database import Database, Fields, Tx
 from models.store.ground.idempotency import Key, earlier, keep
-from models.store.ground.locks import lock_row
-from models.tables import agent, incident, incident_member, incident_text, ticket
+from models.store.ground.locks import lock, lock_row
+from models.tables import agent, conversation, incident, incident_member, incident_text, ticket
 from models.texts import language_of
 
 TELL = "incident.tell"
@@ -154,20 +154,31 @@ async def tell(tx: Tx, fired: Timer) -> None:
         .limit(_AT_ONCE)
     )
     rows = (await tx.conn.execute(query)).mappings().all()
-    for row in rows:
+    present = await _present(tx, rows)
+    for row in present:
         outbound_id = None if subject["drill"] else await _write_to(tx, row, words)
         told = {"text_id": words["id"], "told_at": tx.now, "outbound_id": outbound_id}
         await tx.conn.execute(update(incident_member).where(m.id == row["id"]).values(**told))
-    if rows:
+    if present:
         tx.emit(
             "incident.told",
             incident=fired.subject,
             text=words["id"],
-            members=len(rows),
+            members=len(present),
             drill=subject["drill"],
         )
     if len(rows) == _AT_ONCE:
         await set_timer(tx, TELL, fired.subject, tx.now)
+
+
+async def _present(tx: Tx, rows: Sequence[Fields]) -> list[Fields]:
+    """Those who were not erased while their conversations were waited for; nor are they now."""
+    real = [row for row in rows if row["ticket_id"] is not None]
+    await lock(tx, conversation, {row["conversation_id"] for row in real})
+    ids = {row["ticket_id"] for row in real}
+    query = select(ticket.c.id).where(ticket.c.id.in_(ids), erased(ticket.c.customer_id))
+    gone = set((await tx.conn.execute(query)).scalars())
+    return [row for row in rows if row["ticket_id"] not in gone]
 
 
 async def _write_to(tx: Tx, row: Fields, words: Fields) -> str:

@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.errors import Conflict, NotFound
 from models.message import InboundMessage, OutboundMessage, SendResult
 from models.store.dialogue.fates import combined
+from models.store.dialogue.tombstones import PREFIX
 from models.store.dialogue.ways_back import WaysBack
 from models.store.ground.database import Database, Tx
 from models.tables import delivery, outbound
@@ -295,7 +296,8 @@ class Outbound:
 
         Raises:
             NotFound: no such answer.
-            Conflict: it is being sent, or it was sent and another one would be shown twice.
+            Conflict: it is being sent, it was sent and another one would be shown twice, or its
+                words were erased.
         """
         o = outbound.c
         async with self._db.write() as tx:
@@ -303,15 +305,18 @@ class Outbound:
             over = unsent | ((o.state == "sent") & o.channel.in_(repeatable))
             change = (
                 update(outbound)
-                .where(o.id == outbound_id, over)
+                .where(o.id == outbound_id, over, ~o.client_id.startswith(PREFIX))
                 .values(_AGAIN)
                 .returning(o.ticket_id, o.conversation_id, o.agent_id)
             )
             row = (await tx.conn.execute(change)).one_or_none()
             if row is None:
-                known = select(o.id).where(o.id == outbound_id)
-                if (await tx.conn.execute(known)).one_or_none() is None:
+                known = select(o.client_id).where(o.id == outbound_id)
+                name = (await tx.conn.execute(known)).scalar_one_or_none()
+                if name is None:
                     raise NotFound("no such answer")
+                if name.startswith(PREFIX):
+                    raise Conflict("this customer's data was erased")
                 raise Conflict("this answer is being sent, or would be shown twice")
             await tx.audit(agent_id, "outbound.again", outbound_id)
             _tell(tx, row, outbound_id, "queued")

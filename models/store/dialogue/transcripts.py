@@ -11,8 +11,9 @@ from models.ids import uuid7
 from models.message import ReplyRoute, Sender
 from models.store.dialogue.conversations import Conversations, Entry, append
 from models.store.dialogue.people import People
+from models.store.dialogue.tombstones import PREFIX
 from models.store.ground.database import Database, Tx
-from models.store.ground.locks import lock
+from models.store.ground.locks import lock_row
 from models.store.ground.sealing import seal
 from models.tables import conversation, identity, outbound
 
@@ -58,7 +59,7 @@ class Transcripts:
         the customer is.
 
         Raises:
-            Rejected: ``nothing`` to send, or ``rate``.
+            Rejected: ``nothing`` to send (any more: it was erased while it was read), or ``rate``.
             NotFound: no such conversation.
         """
         talk = await self._conversations.get(conversation_id)
@@ -70,6 +71,7 @@ class Transcripts:
         mark = hashlib.sha256(mailbox.address.lower().encode()).hexdigest()[:16]
         name = f"{_KIND}{conversation_id}:{mark}"
         async with self._db.write() as tx:
+            await _locked(tx, conversation_id)
             await self._check_rate(tx, conversation_id)
             mail_id = await self._mail(tx, name, mailbox, subject)
             _, new = await append(
@@ -87,8 +89,6 @@ class Transcripts:
 
     @staticmethod
     async def _check_rate(tx: Tx, conversation_id: str) -> None:
-        # Locked: two who ask at once see each other.
-        await lock(tx, conversation, [conversation_id])
         o, day_ago = outbound.c, tx.now - _A_DAY
         recent = select(func.count()).where(
             # Ids tell when they were made, and have an index: the others are not looked through.
@@ -120,6 +120,17 @@ class Transcripts:
         sealed = seal(known.key, route.model_dump_json().encode())
         change = update(conversation).where(here).values(route=sealed).returning(c.id)
         return str((await tx.conn.execute(change)).scalar_one())
+
+
+async def _locked(tx: Tx, conversation_id: str) -> None:
+    """Two who ask at once see each other, and an erasure has been or waits.
+
+    Raises:
+        Rejected: it has been; there is ``nothing`` to send.
+    """
+    row = await lock_row(tx, conversation, conversation_id, "no such conversation")
+    if row["key"].startswith(PREFIX):
+        raise Rejected("this conversation was erased", code="nothing")
 
 
 async def copies_of(tx: Tx, talks: Select[tuple[str]]) -> frozenset[str]:
