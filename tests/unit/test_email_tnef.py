@@ -32,9 +32,12 @@ def properties(*each: bytes) -> bytes:
 NUMBER = struct.pack("<HHI", 3, 0x3705, 1)
 TIME = struct.pack("<HHQ", 0x40, 0x3007, 1)
 NAMED = (
-    struct.pack("<HH16sI", 3, 0x8001, b"g" * 16, 1) + _filled("名".encode("utf-16-le")) + b"1234"
+    struct.pack("<HH16sI", 3, 0x8000, b"g" * 16, 1) + _filled("名".encode("utf-16-le")) + b"1234"
 )
+NUMBERED = struct.pack("<HH16sII", 3, 0x8001, b"g" * 16, 0, 7) + b"1234"
+NUMBERS = struct.pack("<HHIII", 0x1003, 0x3009, 2, 5, 6)
 MANY = struct.pack("<HHI", 0x101F, 0x3008, 2) + _filled(b"a\0") + _filled(b"b\0")
+OTHERS = (NUMBER, TIME, NAMED, NUMBERED, NUMBERS, MANY)
 LONG_NAME = struct.pack("<HHI", 0x1F, 0x3707, 1) + _filled("合同 2024.docx\0".encode("utf-16-le"))
 NARROW_NAME = struct.pack("<HHI", 0x1E, 0x3707, 1) + _filled("合同.docx\0".encode("gbk"))
 
@@ -50,7 +53,7 @@ def test_files_have_their_names_and_contents() -> None:
         attribute(_CODE_PAGE, struct.pack("<II", 936, 0), level=1),
         attribute(0x2800C, b"body\0", level=1),
         a_file("发票.pdf".encode("gbk"), b"%PDF-1.4 x"),
-        a_file(b"HETONG~1.DOC", b"two", properties(NUMBER, TIME, NAMED, MANY, LONG_NAME)),
+        a_file(b"HETONG~1.DOC", b"two", properties(*OTHERS, LONG_NAME)),
         a_file(b"HETONG~2.DOC", b"three", properties(NARROW_NAME)),
         a_file(b"empty.txt", b""),
     )
@@ -77,6 +80,23 @@ def test_the_long_name_counts_wherever_it_stands() -> None:
         attribute(_DATA, b"x"),
     ]
     assert files(packed(*data)) == [("合同 2024.docx", b"x")]
+
+
+def test_a_name_is_a_string() -> None:
+    number = struct.pack("<HHI", 0x102, 0x3707, 1) + _filled(b"no name")
+    assert files(packed(a_file(b"A.DOC", b"x", properties(number)))) == [("A.DOC", b"x")]
+
+
+def test_what_stands_before_the_first_file_is_none() -> None:
+    stray = [attribute(_TITLE, b"a\0"), attribute(_DATA, b"x")]
+    stray.append(attribute(_PROPERTIES, properties(LONG_NAME)))
+    assert files(packed(*stray)) == []
+    assert files(packed(*stray, a_file(b"b", b"two"))) == [("b", b"two")]
+
+
+def test_without_its_sign_it_is_something_else() -> None:
+    whole = packed(a_file(b"a", b"one"))
+    assert files(b"\1\2\3\4" + whole[4:]) == []
 
 
 def test_what_is_cut_off_is_left_out() -> None:
