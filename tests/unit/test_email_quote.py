@@ -252,7 +252,8 @@ def test_signature_above_a_quotation() -> None:
         "你好\n打印机在潮湿的环境里打印不清",
         "你好\n为了保护环境，你们的说明书可以不打印吗？",
         "发件人：王五 收件人：李四 时间：明天上午，请改地址",
-        "发件人：王五 发送时间：昨天，一直没到",
+        "你好\n发件人：王五 发送时间：昨天，一直没到",
+        "你好\n发件人：我不认识\n主题：写给 z@example.com 的\n请问怎么办？",
         "你好\n你们客服于2024年1月1日在邮件里写道：\n七天退货。\n可是没有。",
         "Hallo\nVon meinem Konto wurde Geld abgebucht",
         # What has a year, a time and an address, and says nothing of who wrote.
@@ -261,6 +262,11 @@ def test_signature_above_a_quotation() -> None:
         "在官网上 12:00\n于是我写道：不行",
         "--- 原文 ---\n第一条写得不清楚，是什么意思？",
         "Hi\nSender: Wang Fang\nRecipient: Li Lei\nSubject: parcel\nSent: today\nWhere is it?",
+        # What stands between arrows, or has an address and a time, but not all of it.
+        "你好\n>>> 12:00 z@example.com\n谢谢",
+        "你好\n12:00 z@example.com >>>\n谢谢",
+        "你好\n>>> 12:00 客服 >>>\n谢谢",
+        "你好\n>>> z@example.com >>>\n谢谢",
         # What speaks of secrets, and is no disclaimer.
         "你好\n此邮件内容涉及我的隐私，请务必保密，不要转给其他部门的同事，我只想跟主管谈这件事情。",
         "你好\n本邮件末尾的保密声明写着错收了请删除，这到底是什么意思？我是不是被骗了，请尽快答复我？",
@@ -405,55 +411,6 @@ def test_answers_around_a_marked_quotation_are_shown_whole(source: str) -> None:
     assert tuple(split(reading.text, reading.quoted)) == (0, len(reading.text))
 
 
-SIGNATURES = {
-    "Gmail": '<div dir="ltr" class="gmail_signature">-- <div>物流公司 张三</div>手机</div>',
-    "Thunderbird": '<div class="moz-signature">-- <br>物流公司 张三</div>',
-    "QQ": '<sign signid="0"><div>------------------</div><div>物流公司 张三</div></sign>',
-    "QQ phone": '<div id="QQMailSignature"><div>物流公司 张三</div></div>',
-    "QQ card": '<hr><a class="xm_write_card" href="#"><table><tr><td>张三</table></a>',
-    "Foxmail": '<hr><div><span id="_FlashSignName"><div>物流公司 张三</div></span></div>',
-    "NetEase on a Mac": '<div id="ntes-pcmac-signature"><table><tr><td>张三</table></div>',
-    "NetEase Mail Master": '<div id="ntes-pcmail-signature"><table><tr><td>张三</table></div>',
-    "Outlook web": '<div id="Signature"><p>物流公司 张三</p></div>',
-    "163 web": '<div id="spnEditorSign" style="zoom:1">物流公司 张三</div>',
-    "163 card": '<div id="spnEditorSign_app"><table><tr><td>张三</table></div>',
-    "Feishu": '<div id="s-1" class="lark-mail-signature"><div>物流公司 张三</div></div>',
-}
-
-
-@pytest.mark.parametrize("signature", SIGNATURES.values(), ids=SIGNATURES)
-@pytest.mark.parametrize(
-    "below",
-    [
-        "",
-        '<blockquote type="cite">旧<div class="gmail_signature">客服</div></blockquote>',
-        "<p>发件人：客服<br>发送时间：2024-01-01<br>收件人：z</p><p>旧</p>",
-        f"<p>{DISCLAIMERS['zh']}</p>",
-    ],
-    ids=["nothing", "a quotation", "a quoted header", "a disclaimer"],
-)
-def test_a_marked_signature_is_cut(signature: str, below: str) -> None:
-    reading = read(f"<div>新的</div>{signature}{below}")
-    start, end = split(reading.text, reading.quoted, reading.signed)
-    assert reading.text[start:end].strip() == "新的"
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        '<div class="gmail_signature">只有这里有字</div>',
-        '<p>上</p><div class="gmail_signature">张三</div><p>下</p>',
-        '<p>上</p><div class="gmail_signature">没有结束',
-        '<p>上</p><div class="gmail_signature_prefix">不是签名</div>',
-        # The phone puts the cursor into it, and people write where it is.
-        '<p>上</p><div id="ms-outlook-mobile-signature">我的订单没有到</div>',
-    ],
-)
-def test_on_doubt_nothing_is_a_signature(source: str) -> None:
-    reading = read(source)
-    assert tuple(split(reading.text, reading.quoted, reading.signed)) == (0, len(reading.text))
-
-
 @pytest.mark.parametrize(
     ("source", "new"),
     [
@@ -498,3 +455,18 @@ def test_what_is_under_a_quotation_does_not_hide_what_is_new(source: str, new: s
     reading = read(source)
     start, end = split(reading.text, reading.quoted)
     assert reading.text[start:end].strip() == new
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted", "new"),
+    [
+        # Below and between answers nothing is the head of a quoted tail.
+        ("问一\n答一\n问二\n------ 原始邮件 ------\n答二", [(0, 2), (6, 8)], (0, 30)),
+        ("旧一\n答一\n旧二\n答二", [(0, 2), (6, 8)], (0, 11)),
+        ("\n旧\n答", [(1, 2)], (2, 4)),
+    ],
+)
+def test_where_answers_begin(
+    text: str, quoted: list[tuple[int, int]], new: tuple[int, int]
+) -> None:
+    assert tuple(split(text, quoted)) == new
