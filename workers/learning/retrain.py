@@ -22,7 +22,7 @@ from typing import Any
 import structlog
 
 from classifier import bundles
-from models.errors import ShouliError, Temporary
+from models.errors import ShouliError, StorageFull, Temporary
 from models.store import Store
 from models.store.learning.retrainings import INTERRUPTED, Work
 from models.training import Taxonomy
@@ -31,7 +31,9 @@ from workers.processes import tether
 
 _log = structlog.stdlib.get_logger(__name__)
 
-_LEASE_SECONDS = 20.0
+_LEASE_SECONDS = 120.0
+"""A database that fails over is away for a minute or so; a training takes longer than that."""
+
 _BEAT_SECONDS = 0.5
 _TELL_SECONDS = 1.0
 _LINE_BYTES = 64 * 1024 * 1024
@@ -115,12 +117,31 @@ class Retrainer:
             # What it was compared with, and what served then: the same, unless that is damaged.
             outcome |= {"champion": name, "promoted": promoted}
             upto = max((each.at for each in corrections), default=0.0)
-            done = await self._store.retrainings.finish(
-                work, bundle_id, card, content, outcome, upto
-            )
+            done = await self._finished(work, bundle_id, card, content, outcome, upto)
         if not done:
             raise _Stopped
         _log.info("challenger waits", bundle=bundle_id, passed=outcome["verdict"]["passed"])
+
+    async def _finished(self, work: Work, *challenger: Any) -> bool:
+        """As ``Retrainings.finish``, for as long as the run may be ours still.
+
+        Raises:
+            StorageFull, Temporary: as there; the second only once the lease has run out.
+            _Stopped: this process is to stop.
+        """
+        until = time.monotonic() + _LEASE_SECONDS
+        while True:
+            try:
+                return await self._store.retrainings.finish(work, *challenger)
+            except StorageFull:
+                raise
+            except Temporary as error:
+                if time.monotonic() > until:
+                    raise
+                _log.warning("challenger not stored yet", retraining=work.id, error=str(error))
+            if self._stopping():
+                raise _Stopped
+            await asyncio.sleep(_TELL_SECONDS)
 
     async def _train(self, work: Work, plan: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         child = await _child()
