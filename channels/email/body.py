@@ -225,9 +225,7 @@ class Body:
         markup_too = part.type.main == "text/html"
         text = ""
         if self.room:
-            data = part.content(_TEXT_BYTES)[:_TEXT_BYTES]
-            if part.is_encoded:
-                data = lost.again(data)
+            data = lost.again(part.content(_TEXT_BYTES)[:_TEXT_BYTES])
             declared = part.type.parameters.get("charset")
             text = clean_text(
                 decode(data, declared or (_charset_within(data) if markup_too else None))

@@ -46,7 +46,6 @@ _SOFT_BREAK = re.compile(rb"=[ \t]{1,80}(\r?\n)")
 _FRAME = re.compile(
     rb"\n--([^\s][^\r\n]{0,100}?)[ \t]*\r?\n(?=content-[a-z-]{1,40}:)", re.IGNORECASE
 )
-_QUOTED = ("quoted-printable", "quotedprintable")
 _MBOX = re.compile(rb"\A>?From [^\r\n]*\r?\n")
 
 
@@ -109,11 +108,6 @@ class Part:
     def size(self) -> int:
         """Bytes of the body as it was sent."""
         return self.end - self.start
-
-    @property
-    def is_encoded(self) -> bool:
-        """Whether the body has a transfer encoding that changes its letters."""
-        return self.headers.word("content-transfer-encoding") in (*_QUOTED, "base64")
 
     def content(self, limit: int | None = None) -> bytes:
         """The body without its transfer encoding; of long ones about the first ``limit``."""
@@ -286,7 +280,7 @@ def _find(raw: bytes, what: bytes, start: int, end: int) -> int:
 def _decoded(body: bytes, encoding: str) -> bytes:
     if encoding == "base64":
         return body if _is_plain(body) else base64_bytes(body)
-    if encoding in _QUOTED:
+    if encoding in ("quoted-printable", "quotedprintable"):
         return binascii.a2b_qp(_SOFT_BREAK.sub(rb"=\1", body) if b"= " in body else body)
     if encoding in ("x-uuencode", "uuencode", "x-uue", "uue"):
         return uuencode.decoded(body)
