@@ -9,7 +9,15 @@ from aiohttp.http_exceptions import BadHttpMessage
 from aiohttp.typedefs import Handler
 
 from desk.services import SERVICES, Words
-from models.errors import Conflict, NotFound, Permanent, Rejected, ShouliError, Temporary
+from models.errors import (
+    Conflict,
+    NotFound,
+    Permanent,
+    Rejected,
+    ShouliError,
+    StorageFull,
+    Temporary,
+)
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -190,6 +198,12 @@ _NOT_FOUND = Words("未查询到。", "Nothing found under this address.")
 
 _AWAY = Words("暂时无法访问数据库，请稍后重试。", "The database is away for now; try again soon.")
 
+_FULL = Words(
+    "服务器的磁盘满了，没有保存；请联系管理员，腾出空间后重试。",
+    "The server's disk is full and nothing was saved: tell the administrator, and try again once"
+    " there is room.",
+)
+
 _INTERNAL = Words(
     "系统内部错误，已记录；请重试，仍不行请联系管理员。",
     "An error of ours; it is logged. Try again, and tell the administrator if it stays.",
@@ -242,6 +256,8 @@ def refusal_of(error: ShouliError) -> Refusal:
             return Refusal(404, error.code, _NOT_FOUND)
         case Conflict():
             return Refusal(409, error.code, words)
+        case StorageFull():
+            return Refusal(503, error.code, _FULL, retry_after=RETRY_SECONDS)
         case Temporary():
             return Refusal(503, error.code, _AWAY, retry_after=RETRY_SECONDS)
         case Rejected():

@@ -80,6 +80,13 @@ def test_a_database_error_shows_no_internals_and_when_to_come_back() -> None:
     assert refusal.retry_after == 5
 
 
+def test_a_full_disk_is_told_as_one_and_not_as_a_database_that_is_away() -> None:
+    refusal = refusal_of(StorageFull("the database's disk is full"))
+    assert (refusal.status, refusal.code, refusal.retry_after) == (503, "storage_full", 5)
+    assert refusal.words.zh.startswith("服务器的磁盘满了，没有保存")
+    assert refusal.words.en.startswith("The server's disk is full and nothing was saved")
+
+
 def test_a_sentence_begins_with_a_capital_and_keeps_its_own() -> None:
     refusal = refusal_of(Rejected("the files of an answer are 15 MB at most, together"))
     assert refusal.words.en == "The files of an answer are 15 MB at most, together."

@@ -89,7 +89,7 @@ def simulate(
     picture: PictureOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """用来量演练规则、技能或人员的变化 / Rehearse other rules, skills or staffing on traffic."""
+    """按来量演练规则、技能或人员的变化 / Rehearse other rules, skills or staffing on traffic."""
     from workers.assembly.wiring import make_active_rules, make_store
 
     settings = load(config, environ=os.environ)

@@ -269,7 +269,7 @@ def rehearse_version(
     picture: PictureOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """用来量演练一个版本，结果存在版本上 / Rehearse a version; the result is kept with it."""
+    """按来量演练一个版本，结果存在版本上 / Rehearse a version; the result is kept with it."""
     line = _line(channel, account, domain)
 
     asked = Asked(days, traffic, staff, taught(skill))

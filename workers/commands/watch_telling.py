@@ -73,7 +73,7 @@ def tell_watch(told: Mapping[str, Any], out: Terminal) -> None:
 
 def _drift(told: Mapping[str, Any]) -> Table:
     days = sorted({point["day"] for each in told["series"] for point in each["points"]})[-7:]
-    table = Table("PSI", "维度 facet", "渠道 channel", *(day[5:] for day in days))
+    table = Table("PSI（条数 messages）", "维度 facet", "渠道 channel", *(day[5:] for day in days))
     for each in told["series"]:
         points = {point["day"]: point for point in each["points"]}
         cells = [_psi(points.get(day)) for day in days]
@@ -83,9 +83,11 @@ def _drift(told: Mapping[str, Any]) -> Table:
 
 
 def _psi(point: Mapping[str, Any] | None) -> str:
+    """With how many messages it rests on: of a handful it is large by chance alone."""
     if point is None or point["psi"] is None:
         return ""
-    return f"[red]{point['psi']:.3f}[/]" if point["alarm"] else f"{point['psi']:.3f}"
+    told = f"{point['psi']:.3f} ({point['cases']})"
+    return f"[red]{told}[/]" if point["alarm"] else told
 
 
 def _agreement(told: Mapping[str, Any]) -> Table:

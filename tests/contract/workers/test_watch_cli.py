@@ -75,6 +75,20 @@ def test_the_watch_is_read(house: Path) -> None:
     assert "7 (0)" in page.stdout  # complaints of these four weeks, and of the four before
 
 
+def test_drift_is_told_with_how_few_messages_it_rests_on(house: Path) -> None:
+    async def a_first_week() -> None:
+        store = make_store(load(None, environ={"SHOULI_DATA_DIR": str(house)}))
+        day = day_of(await store.db.now(), ZONE) - 8
+        await store.watching.add({Cell("b1old", day, "email", "type", "label", "咨询"): 100})
+        await store.close()
+
+    asyncio.run(a_first_week())
+    told = json.loads(shouli("watch", "--json").stdout)
+    today = next(each for each in told["series"] if not each["channel"])["points"][-1]
+    assert (today["cases"], today["psi"] > 1.0) == (7, True)
+    assert f"{today['psi']:.3f} (7)" in shouli("watch").stdout
+
+
 def test_what_is_pinned_and_what_is_kept_stands_in_the_list(
     house: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
