@@ -142,6 +142,7 @@ function lastWord(ticket, { messages }) {
 /** What was said in a merged ticket. A new word of the customer stands open: who sets the ticket down has read it. */
 function partBox(desk, ticket, part, actions) {
   const answer = actions.includes("reply") && part.elsewhere && h("button.link", { type: "button", onclick: () => reply(desk, ticket, part) }, t("links.reply"));
+  const open = h("button.link", { type: "button", onclick: () => desk.open(part.id) }, t("links.open"));
   const undo = h("button.link", { type: "button", onclick: () => desk.act(() => call("POST", `/tickets/${part.id}/unmerge`)) }, t("do.unmerge"));
   const word = lastWord(ticket, part);
   const keep = (event) => {
@@ -154,7 +155,7 @@ function partBox(desk, ticket, part, actions) {
       h("p.small", null, h("strong", null, message.author || t(message.side === "us" ? "us" : "customer")), " ", moment(message.at)),
       hands(message),
       h("div.bubble", null, message.withdrawn_at ? t("message.withdrawn") : message.text)))),
-    h("div.tools", null, answer, undo));
+    h("div.tools", null, answer, open, undo));
 }
 
 async function reply(desk, ticket, part) {

@@ -124,6 +124,7 @@ export const WORDS = {
   "links.split_from": ["拆自", "Split from"],
   "links.predecessor": ["接续", "Follows"],
   "links.part": ["并入的", "Merged in:"],
+  "links.open": ["查看原工单", "Open that ticket"],
   "links.reply": ["在那边的会话里答复", "Answer in that conversation"],
   "links.reply.title": ["在{channel}会话里答复", "Answer in the {channel} conversation"],
   "bar.offered": ["这张工单派给了您，请接单。", "This ticket is offered to you."],

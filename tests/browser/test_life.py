@@ -171,3 +171,24 @@ async def test_in_the_list_a_talk_is_called_as_it_is_when_open(
     await expect(page.locator(".card-said")).to_contain_text("· 进度")
     await page.locator(".card").click()
     await expect(page.locator(".head h1")).to_have_text("快递三天没动静")
+
+
+async def test_from_a_merged_part_one_gets_to_its_ticket_and_back(
+    page: Page, url: str, house: World
+) -> None:
+    """Its files, its labels and its history stand there only."""
+    me = await house.person("li")
+    kept, gone = await house.ticket(), await house.ticket("k2", text="快递在哪")
+    for ticket in (kept, gone):
+        await house.give(ticket, me)
+    await house.store.merging.merge(gone, kept, me)
+    await sign_in(page, url)
+    await page.locator(f'[data-ticket="{kept}"]').click()
+    await page.locator("details.part > summary").click()
+    await page.get_by_role("button", name="查看原工单").click()
+    await expect(page.locator(".head .tag")).to_have_text("已合并")
+    await expect(page.locator(".message.theirs")).to_contain_text("快递在哪")
+    number = (await house.store.tickets.get(kept)).number
+    back = page.get_by_label("合并与来历").get_by_role("button", name=re.compile(number))
+    await back.click()
+    await expect(page.locator(".head .tag")).to_have_text("处理中")
