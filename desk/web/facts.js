@@ -260,6 +260,12 @@ function alike(desk, other) {
     : h("p.small", null, text);
 }
 
+/** Other tickets, without those that "merged and related" leads to already. */
+function unbound(others, { merged_into, split_from, predecessor, parts }) {
+  const bound = [merged_into, split_from, predecessor, ...parts].filter(Boolean).map(({ id }) => id);
+  return others.filter(({ id }) => !bound.includes(id));
+}
+
 /** The pane of facts; draw(view) shows what is new, part by part. */
 export function makeFacts(desk) {
   const places = Object.fromEntries(["who", "same", "keys", "clocks", "complaint", "satisfaction", "notes", "tasks", "labels", "why", "person", "links", "related", "history"].map((name) => [name, h("div", null)]));
@@ -289,9 +295,10 @@ export function makeFacts(desk) {
     show(places.keys, view.messages.map((message) => message.keys), () => hasChips(view) && section("keys", t("keys"), chips(desk, view)));
     show(places.why, [view.decisions, view.waits?.text], () => section("why", t("why"), why(view, desk)));
     show(places.who, [view.ticket.id, view.customer, view.erased_at], () => section("who", t("who"), customerBox(desk, view)));
-    show(places.same, [view.same_customer, names.states], () => view.same_customer.length > 0 &&
+    const same = unbound(view.same_customer, view.links);
+    show(places.same, [same, names.states, view.actions], () => same.length > 0 &&
       section("same", t("same"), [
-        ...view.same_customer.map((other) => alike(desk, other)),
+        ...same.map((other) => alike(desk, other)),
         view.actions.includes("merge") && h("p.small", null, t("same.merge")),
       ]));
     show(places.person, view.ticket.id, () => section("person", t("person"), personBox(desk, view)));
@@ -299,8 +306,9 @@ export function makeFacts(desk) {
       const rows = linked(desk, view);
       return rows.length > 0 && section("links", t("links"), rows);
     });
-    show(places.related, view.related, () => view.related.length > 0 &&
-      section("related", t("related"), view.related.map((other) =>
+    const related = unbound(view.related, view.links);
+    show(places.related, related, () => related.length > 0 &&
+      section("related", t("related"), related.map((other) =>
         h("button.link.related", { type: "button", onclick: () => desk.open(other.id) },
           `${other.number} · ${say(names.states[other.state])}`))));
     show(places.history, view.history, () =>
