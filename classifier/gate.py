@@ -175,7 +175,7 @@ def _reason(
 
 
 def _points(value: float) -> str:
-    return f"{100 * value:+.1f}"
+    return f"{100 * value:+z.1f}"  # z: never “-0.0”
 
 
 def _span(figure: Mapping[str, Any]) -> str:

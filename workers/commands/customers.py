@@ -72,6 +72,7 @@ def erase(
     config: ConfigOption = None,
 ) -> None:
     """抹除一位客户的资料，不可恢复 / Erase a customer, for good."""
+    with_store(config, lambda _, store: store.tickets.get(number))  # or there is nothing to ask
     typed = confirm or typer.prompt(f"再输入一遍 {number} 以确认 / Type {number} again to confirm")
     if typed.strip() != number:
         raise Rejected("工单号不符，什么也没有抹除 / That is not the number; nothing was erased")

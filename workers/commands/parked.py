@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from config.settings import Settings
+from models.errors import NotFound
 from models.store import Store
 from workers.commands.options import ConfigOption, Group
 from workers.commands.terminal import Terminal
@@ -64,4 +65,6 @@ def parked_replay(
         return await store.envelopes.replay(None if everything else envelope_ids or [])
 
     count = with_store(config, replay)
+    if envelope_ids and not everything and not count:
+        raise NotFound("no parked envelope " + ",".join(envelope_ids))
     out.print(f"已重放 {count} 条 / {count} replayed; the next sweep takes them up")

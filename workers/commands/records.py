@@ -61,8 +61,9 @@ def deliveries_show(outbound_id: str, config: ConfigOption = None) -> None:
     async def read(settings: Settings, store: Store) -> Table:
         await store.outbound.one(outbound_id)  # or there is none of that id
         table = Table(*_TRIED)
-        for one in await store.outbound.deliveries(outbound_id):
-            row = [str(one.attempt), moment(one.at, settings), one.state]
+        # Counted here: who sends an answer again begins anew, and the store counts from there.
+        for number, one in enumerate(await store.outbound.deliveries(outbound_id), start=1):
+            row = [str(number), moment(one.at, settings), one.state]
             row += [one.provider_id or "", one.error or ""]
             table.add_row(*(escape(cell) for cell in row))
         return table

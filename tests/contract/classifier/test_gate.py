@@ -46,6 +46,13 @@ def test_the_same_answers_pass_and_differ_by_nothing() -> None:
     assert not failed({0: 5}, {0: 5})
 
 
+def test_what_is_next_to_nothing_has_no_sign_of_a_loss() -> None:
+    figures = judged({}, {})
+    figures["urgency"]["macro_f1"] |= {"difference": -0.0004, "interval": [-0.001, 0.0]}  # type: ignore[operator]
+    told = [reason["zh"] for reason in verdict(figures, {}, GateConfig())["reasons"]]
+    assert any("变化 +0.0 分（95% 区间 -0.1 … +0.0）" in words for words in told)
+
+
 def test_a_better_one_passes() -> None:
     assert not failed({0: 20, 1: 10}, {0: 4})
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
+from models.errors import NotFound
 from models.store import Store
 from models.store.tickets.handling import Ticket
 from models.ticket import TicketState
@@ -41,3 +42,11 @@ def test_a_copy_is_written_and_then_they_are_erased(data: Path) -> None:
     assert (again.exit_code, "早已抹除" in again.output) == (0, True)
     gone = CliRunner().invoke(app, ["customers", "export", number, "--out", str(out)])
     assert gone.exit_code == 1
+
+
+def test_nothing_is_asked_about_a_number_that_there_is_not(data: Path) -> None:
+    within(data, _ended)
+    erase = ["customers", "erase", "20260101000001", "--why", "本人要求"]
+    none = CliRunner().invoke(app, erase, input="20260101000001\n")
+    assert isinstance(none.exception, NotFound)
+    assert "再输入" not in none.output

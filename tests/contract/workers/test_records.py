@@ -1,6 +1,7 @@
 """What operators are shown on the command line: answers, their attempts, calls."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -35,6 +36,16 @@ def test_answers_are_listed_shown_and_sent_again(data: Path) -> None:
     assert isinstance(none.exception, NotFound)
     assert "Queued" in told("deliveries", "again", answer)
     assert "queued" in told("deliveries", "list")
+    within(data, partial(tried, answer=answer, result=SendResult("failed", error="HTTP 404")))
+    assert re.search(r"2 .*\+08:00 .*failed .*HTTP 404", told("deliveries", "show", answer))
+
+
+def test_what_is_not_parked_is_not_replayed(data: Path) -> None:
+    within(data, answered)
+    none = CliRunner().invoke(app, ["parked", "replay", "e1", "e2"])
+    assert isinstance(none.exception, NotFound)
+    assert "e1,e2" in str(none.exception)
+    assert "0 replayed" in told("parked", "replay", "--all")
 
 
 def test_calls_are_told_as_a_share(data: Path) -> None:
