@@ -43,7 +43,8 @@ KILLS = int(os.environ.get("RETRAIN_KILLS", FEW))
 
 SEED = int(os.environ.get("RETRAIN_SEED", "20261126"))
 RUN_SECONDS = 180.0
-LABEL_SECONDS = 30.0
+LABEL_SECONDS = 60.0
+"""What a worker had in hand when it was killed waits 30 s for its lease to run out."""
 
 FULL = "disk-is-full"
 """A file of this name in the system's folder keeps the training process from writing 1 MB."""

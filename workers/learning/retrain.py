@@ -31,8 +31,9 @@ from workers.processes import tether
 
 _log = structlog.stdlib.get_logger(__name__)
 
-_LEASE_SECONDS = 120.0
-"""A database that fails over is away for a minute or so; a training takes longer than that."""
+_LEASE_SECONDS = 60.0
+"""A database that fails over is away for half a minute or so. A worker that died holds up the next
+training for as long."""
 
 _BEAT_SECONDS = 0.5
 _TELL_SECONDS = 1.0
