@@ -27,7 +27,9 @@ SECONDS = 60.0
 """How long a step may take before it counts as one that never happens."""
 
 _POLL = 0.02
-_AGAIN = 0.2
+_AGAIN, _SELDOM_AGAIN = 0.2, 2.0
+"""Pauses of a sender that is not served: doubled each time, as mail servers do. Hundreds that all
+knock five times a second keep a core from what they wait for."""
 
 MAILBOX = "support@localhost"
 
@@ -105,6 +107,7 @@ async def post_until_stored(
     hangs up before it sends the same again.
     """
     deadline = asyncio.get_running_loop().time() + seconds
+    pause = _AGAIN
     while True:
         try:
             code, reply = await post(port, sender, raw, to=to, patience=impatience())
@@ -114,7 +117,8 @@ async def post_until_stored(
             return reply.rpartition(" ")[2]
         assert code < 500, f"refused for good: {code} {reply}"
         assert asyncio.get_running_loop().time() < deadline, f"never taken: {code} {reply}"
-        await asyncio.sleep(_AGAIN)
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _SELDOM_AGAIN)
 
 
 @dataclass(frozen=True)
