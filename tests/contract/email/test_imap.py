@@ -17,6 +17,22 @@ from tests.contract.channels.house import house
 from tests.contract.channels.kit import SECRET
 
 
+def _reading(port: int, security: str = "none") -> email.EmailChannel:
+    """A channel that reads a mailbox at this port, and has no door."""
+    box = {
+        "host": "127.0.0.1", "port": port, "security": security,
+        "username": "support@example.com", "password": PASSWORD,
+    }  # fmt: skip
+    boxes = [{"address": "support@example.com"}]
+    return email.create({"port": 0, "mailboxes": boxes, "imap": [box]}, SECRET)
+
+
+async def _trouble(channel: email.EmailChannel) -> str:
+    while channel.trouble is None:
+        await asyncio.sleep(0.01)
+    return channel.trouble
+
+
 async def test_a_servers_clock_that_is_slow_loses_no_mail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -25,12 +41,7 @@ async def test_a_servers_clock_that_is_slow_loses_no_mail(
     server = FakeImap(came=time.strftime("%d-%b-%Y %H:%M:%S +0000", time.gmtime(earlier)))
     server.put(b"Subject: before we came\r\n\r\n")
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
-    box = {
-        "host": "127.0.0.1", "port": listening.sockets[0].getsockname()[1], "security": "none",
-        "username": "support@example.com", "password": PASSWORD,
-    }  # fmt: skip
-    boxes = [{"address": "support@example.com"}]
-    channel = email.create({"port": 0, "mailboxes": boxes, "imap": [box]}, SECRET)
+    channel = _reading(listening.sockets[0].getsockname()[1])
     async with listening, house(tmp_path, channel) as lent:
         async with asyncio.timeout(5):
             while await lent.store.cursors.get("email", channel._readers[0]._name) is None:
@@ -51,20 +62,12 @@ async def test_a_mailbox_that_cannot_be_read_is_told_until_it_can(
     port = listening.sockets[0].getsockname()[1]
     listening.close()
     await listening.wait_closed()
-    box = {
-        "host": "127.0.0.1", "port": port, "security": "none",
-        "username": "support@example.com", "password": PASSWORD,
-    }  # fmt: skip
-    boxes = [{"address": "support@example.com"}]
-    channel = email.create({"port": 0, "mailboxes": boxes, "imap": [box]}, SECRET)
+    channel = _reading(port)
     async with house(tmp_path, channel), asyncio.timeout(10):
-        while channel.trouble is None:
-            await asyncio.sleep(0.01)
-        assert channel.trouble.startswith(
-            "邮箱 support@example.com 读不到（ConnectionRefusedError"
-        )
-        assert "The mailbox support@example.com cannot be read" in channel.trouble
-        assert PASSWORD not in channel.trouble
+        trouble = await _trouble(channel)
+        assert trouble.startswith("邮箱 support@example.com 读不到（ConnectionRefusedError")
+        assert "The mailbox support@example.com cannot be read" in trouble
+        assert PASSWORD not in trouble
         channel._readers[0]._failed = 2_000  # for a week
         await asyncio.sleep(0.2)
         async with await asyncio.start_server(FakeImap().serve, "127.0.0.1", port):
@@ -79,19 +82,13 @@ async def test_a_login_that_is_refused_is_told_with_the_server_s_words_and_a_rem
     monkeypatch.setattr(imap, "_FIRST_PAUSE", 0.01)
     server = FakeImap(refusal="LOGIN Login error or password error")
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
-    box = {
-        "host": "127.0.0.1", "port": listening.sockets[0].getsockname()[1], "security": "none",
-        "username": "support@example.com", "password": PASSWORD,
-    }  # fmt: skip
-    boxes = [{"address": "support@example.com"}]
-    channel = email.create({"port": 0, "mailboxes": boxes, "imap": [box]}, SECRET)
+    channel = _reading(listening.sockets[0].getsockname()[1])
     async with listening, house(tmp_path, channel), asyncio.timeout(10):
-        while channel.trouble is None:
-            await asyncio.sleep(0.01)
-        assert "（MailboxLoginError: LOGIN Login error or password error）" in channel.trouble
-        assert "password 填授权码" in channel.trouble
-        assert "an authorisation code instead of the password" in channel.trouble
-        assert PASSWORD not in channel.trouble
+        trouble = await _trouble(channel)
+        assert "（MailboxLoginError: LOGIN Login error or password error）" in trouble
+        assert "password 填授权码" in trouble
+        assert "an authorisation code instead of the password" in trouble
+        assert PASSWORD not in trouble
 
 
 async def test_a_certificate_that_is_not_trusted_is_told_with_the_setting_that_trusts_it(
@@ -102,17 +99,11 @@ async def test_a_certificate_that_is_not_trusted_is_told_with_the_setting_that_t
     theirs = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     theirs.load_cert_chain(pair["certificate"], pair["key"])
     listening = await asyncio.start_server(FakeImap().serve, "127.0.0.1", 0, ssl=theirs)
-    box = {
-        "host": "127.0.0.1", "port": listening.sockets[0].getsockname()[1], "security": "tls",
-        "username": "support@example.com", "password": PASSWORD,
-    }  # fmt: skip
-    boxes = [{"address": "support@example.com"}]
-    channel = email.create({"port": 0, "mailboxes": boxes, "imap": [box]}, SECRET)
+    channel = _reading(listening.sockets[0].getsockname()[1], "tls")
     async with listening, house(tmp_path, channel), asyncio.timeout(10):
-        while channel.trouble is None:
-            await asyncio.sleep(0.01)
-        assert "证书不受信任" in channel.trouble
-        assert "needs ca_file under channels.email.imap" in channel.trouble
+        trouble = await _trouble(channel)
+        assert "证书不受信任" in trouble
+        assert "needs ca_file under channels.email.imap" in trouble
 
 
 async def test_a_mailbox_that_takes_long_to_read_stays_in_one_pair_of_hands(
