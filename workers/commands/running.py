@@ -4,18 +4,22 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from config.settings import Settings
-from models.store.ground.sealing import Vault
-from workers.assembly.wiring import make_channels
+from models.errors import ShouliError
+from models.migrations import check
+from models.store.ground.sealing import Vault, check_key
+from workers.assembly.wiring import make_channels, make_store
 from workers.commands.terminal import Terminal
 from workers.processes import embedded
 from workers.processes.heartbeat import ROLES
+from workers.processes.home import SetupError, master_key
 from workers.processes.home import home as data_folder
-from workers.processes.home import master_key
 from workers.processes.supervisor import Command, Supervisor, reclaim
 from workers.roles.door import make_sure_of, until_open
+from workers.rules.first_version import rules_are_known
 
 _out = Terminal()
 _SHOULI = (sys.executable, "-m", "workers")
@@ -38,11 +42,8 @@ def run(settings: Settings, config: Path | None) -> None:
             make_sure_of(section, host, port)
         environ = {**os.environ, "SHOULI_DATA_DIR": str(home.resolve())}
         options = ["--config", str(config)] if config else []
-        # In a process of its own: what training loads need not stay for life.
-        prepare = [*_SHOULI, "migrate", *options]
-        prepared = subprocess.run(prepare, env=environ, check=False)  # noqa: S603  our own words
-        if prepared.returncode:
-            raise SystemExit(prepared.returncode)
+        if not asyncio.run(is_prepared(settings)):
+            _prepare([*_SHOULI, "migrate", *options], environ)
         commands: list[Command] = []
         if settings.redis_url is None:
             valkey = embedded.valkey(home)
@@ -53,6 +54,36 @@ def run(settings: Settings, config: Path | None) -> None:
             for name, role in roles(settings.pipeline.processes)
         ]
         asyncio.run(_run(Supervisor(commands, home, environ=environ), settings))
+
+
+async def is_prepared(settings: Settings) -> bool:
+    """Whether ``migrate`` would find everything done, as at most starts: it takes seconds.
+
+    What stops a start is left to it to say: then this is false as well.
+    """
+    try:
+        store = make_store(settings)
+    except SetupError:
+        return False
+    try:
+        await check(store.db)
+        await check_key(store.db, store.vault)
+        return (
+            await store.bundles.champion() is not None
+            and await rules_are_known(settings, store)
+            and bool(await store.agents.all())
+        )
+    except ShouliError:
+        return False
+    finally:
+        await store.close()
+
+
+def _prepare(migrate: Sequence[str], environ: Mapping[str, str]) -> None:
+    """In a process of its own: what training loads need not stay for life."""
+    ended = subprocess.run(migrate, env=environ, check=False)  # noqa: S603  our own words
+    if ended.returncode:
+        raise SystemExit(ended.returncode)
 
 
 async def _run(supervisor: Supervisor, settings: Settings) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from classifier import bundles
-from config.settings import Settings, load_rules, load_taxonomy
+from config.settings import Settings, load_taxonomy
 from desk.passwords import hash_password
 from models.agent import Role, initial_password
 from models.errors import Conflict, Temporary
@@ -23,6 +23,7 @@ from models.training import Taxonomy
 from workers.assembly.wiring import make_store
 from workers.learning.serving import serviceable
 from workers.processes import tether
+from workers.rules.first_version import first_rules
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -112,22 +113,6 @@ async def _tell_who_lives(store: Store, say: Callable[[str], None]) -> None:
             " / These still run the program of before the upgrade; restart them afterwards: "
             f"{'; '.join(living)}."
         )
-
-
-async def first_rules(settings: Settings, store: Store) -> None:
-    """The rules of the settings are the first version; a changed file becomes a draft.
-
-    From then on rules are published, not read: see docs/rules.md.
-    """
-    content = load_rules(settings).model_dump(mode="json")
-    why = f"{settings.routing or 'routing.toml'}"
-    if await store.rules.first(content, why) is not None:
-        return
-    known = [{**v.content, "version": ""} for v in await store.rules.all()]
-    if {**content, "version": ""} in known:
-        return
-    number = await store.rules.draft(content, None, why)
-    _log.warning("rules file changed: kept as a draft, publish it", file=why, version=number)
 
 
 async def first_bundle(

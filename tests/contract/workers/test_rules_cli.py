@@ -20,7 +20,7 @@ from tests.databases import migrated_house
 from tests.fakes import FakeClock
 from workers.assembly.wiring import make_store
 from workers.commands.app import app
-from workers.commands.setup import first_rules
+from workers.rules.first_version import first_rules
 from workers.rules.hours import gaps
 from workers.rules.traffic import recorded
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 
 from classifier import bundles, train
 from classifier.train import TrainingRefused
@@ -25,6 +25,7 @@ from tests.contract.workers.small_bundle import TAXONOMY, small_bundle
 from tests.databases import migrated_sqlite
 from workers.assembly.wiring import make_store
 from workers.commands import setup
+from workers.commands.running import is_prepared
 from workers.commands.setup import first_bundle, first_people, prepare, until_one_serves
 from workers.learning.serving import Serving
 from workers.processes.home import SetupError, master_key
@@ -238,6 +239,62 @@ async def test_a_start_with_another_key_changes_nothing_but_the_schema(tmp_path:
     store = make_store(settings)
     assert await store.agents.all() == []
     await store.close()
+
+
+async def _first_start(folder: Path) -> Settings:
+    settings = load(environ={"SHOULI_DATA_DIR": str(folder)}, folder=folder)
+    assert await is_prepared(settings) is False  # nor is a database left behind
+    await prepare(settings, print)
+    return settings
+
+
+async def test_a_start_after_the_first_has_nothing_to_prepare(
+    tmp_path: Path, trained: list[Path]
+) -> None:
+    settings = await _first_start(tmp_path)
+    assert await is_prepared(settings) is True
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "UPDATE alembic_version SET version_num = '0001'",
+        "UPDATE bundle SET promoted_at = NULL",
+        "DELETE FROM agent",
+    ],
+)
+async def test_a_start_prepares_whatever_is_not_there(
+    tmp_path: Path, trained: list[Path], missing: str
+) -> None:
+    settings = await _first_start(tmp_path)
+    store = make_store(settings)
+    async with store.db.write() as tx:
+        await tx.conn.execute(text(missing))
+    await store.close()
+    assert await is_prepared(settings) is False
+
+
+async def test_a_start_prepares_where_the_rules_file_is_another(
+    tmp_path: Path, trained: list[Path]
+) -> None:
+    await _first_start(tmp_path)
+    shipped = Path(__file__).parents[3] / "config/routing.toml"
+    mine = tmp_path / "routing.toml"
+    mine.write_text(shipped.read_text().replace("preferred_level = 2", "preferred_level = 3"))
+    environ = {"SHOULI_DATA_DIR": str(tmp_path), "SHOULI_ROUTING": str(mine)}
+    another = load(environ=environ, folder=tmp_path)
+    assert await is_prepared(another) is False
+    await prepare(another, print)  # a draft
+    assert await is_prepared(another) is True
+
+
+async def test_what_stops_a_start_is_left_to_who_prepares_to_say(
+    tmp_path: Path, trained: list[Path]
+) -> None:
+    await _first_start(tmp_path)
+    key = b64encode(b"x" * 32).decode()
+    environ = {"SHOULI_DATA_DIR": str(tmp_path), "SHOULI_MASTER_KEY": key}
+    assert await is_prepared(load(environ=environ, folder=tmp_path)) is False
 
 
 @pytest.mark.parametrize(("revision", "told"), [("0022", 0), ("0033", 1), (None, 0)])
