@@ -215,8 +215,12 @@ class Webhooks:
         return await self._db.look(found)
 
     async def lease(self, webhook_id: str, limit: int, seconds: float) -> list[DueEvent]:
-        """The next event of each ticket, and events of none; never two of one ticket."""
+        """The next event of each ticket, and events of none; never two of one ticket.
+
+        Nothing of a webhook that is stopped: whoever is sending asks again after each answer.
+        """
         e, earlier = webhook_event.c, webhook_event.alias("earlier")
+        going = (webhook.c.id == webhook_id) & webhook.c.disabled_at.is_(None)
         async with self._db.write() as tx:
             before = (
                 select(earlier.c.seq)
@@ -232,6 +236,7 @@ class Webhooks:
                 select(e.seq)
                 .where(
                     e.webhook_id == webhook_id,
+                    select(webhook.c.id).where(going).exists(),
                     e.state == _DUE,
                     e.not_before <= tx.now,
                     or_(e.lease.is_(None), e.lease_until < tx.now),

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from models.errors import Conflict
 from models.routing import Decision
 from models.store.ground.database import Fields, Tx
+from models.store.ground.locks import lock
 from models.store.tickets import offering
 from models.tables import agent, assignment, ticket
 from models.ticket import LOADED_STATES, TicketState
@@ -67,6 +68,9 @@ async def _set_aside(tx: Tx, agent_id: str, lanes: Sequence[str]) -> None:
     Raises:
         Conflict: there is nothing that may be interrupted.
     """
+    # Of two urgent tickets at once the second sees the first. The item is not waited for below, so
+    # that it may be locked after its agent.
+    await lock(tx, agent, [agent_id])
     t = ticket.c
     mine = (t.owner_id == agent_id) & t.state.in_(sorted(LOADED_STATES))
     urgent = select(t.id).where(mine, t.interrupts).limit(2)

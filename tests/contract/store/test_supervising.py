@@ -10,10 +10,12 @@ from models.errors import Conflict, NotFound
 from models.message import Lane
 from models.routing import Needs
 from models.store import Store
+from models.store.tickets.ownership import take
 from models.tables import audit
 from models.ticket import TicketState
 from tests.contract.store.makers import agent, decision, owned, routed, thread, waiting
 from tests.contract.store.makers import envelope as an_envelope
+from tests.contract.store.meeting import meeting
 from tests.fakes import FakeClock
 
 
@@ -179,3 +181,24 @@ async def test_a_shift_ends_when_hands_are_empty_and_gets_nothing_more(
     await store.agents.present(person, Presence.READY)
     assert await store.agents.end_shifts() == [], "the next morning they stay"
     assert (await store.agents.get(person)).presence == Presence.READY
+
+
+async def test_two_urgent_tickets_at_once_interrupt_a_person_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = await agent(store, capacity=2)
+    for key in ("m1", "m2"):
+        await mail(store, key, person)
+    hot = [await urgent(store, key) for key in ("u1", "u2")]
+
+    async def claim(ticket_id: str) -> None:
+        made = replace(await decision(store, ticket_id, person), interrupts=True)
+        async with store.db.write() as tx:
+            await take(tx, made, None, ["mail"])
+
+    one, other = await meeting(store, monkeypatch, lambda: claim(hot[0]), lambda: claim(hot[1]))
+    assert one is None
+    assert isinstance(other, Conflict)
+    states = [(await store.tickets.get(id_)).state for id_ in hot]
+    assert states == [TicketState.ACTIVE, TicketState.WAITING]
+    assert await store.maintenance.recount() == []

@@ -11,7 +11,7 @@ import pytest
 
 from models.errors import Temporary
 from models.store import Store
-from models.store.effects.webhooks import Attempt
+from models.store.effects.webhooks import Attempt, DueEvent
 from tests.fakes import FakeClock
 from tests.receiver import Receiver
 from workers.effects.webhooks import Announcing
@@ -129,6 +129,35 @@ async def test_what_is_answered_while_the_database_is_busy_is_written_down_toget
     assert {row["state"] for row in await store.webhooks.log(hook)} == {"done"}
     assert sum(together) == 8
     assert len(together) < 4
+
+
+async def test_who_is_stopped_is_sent_no_more_of_what_they_are_owed(store: Store) -> None:
+    lease, stopped = store.webhooks.lease, list[str]()
+
+    async with Receiver() as receiver:
+        hook = await _hook(store, receiver)
+        await _happen(store, tickets=30, each=1)
+
+        async def stop_first(webhook_id: str, limit: int, seconds: float) -> Sequence[DueEvent]:
+            """An admin stops it when the first events are on their way."""
+            if receiver.taken and not stopped:
+                stopped.append(webhook_id)
+                await store.webhooks.enable(webhook_id, "admin", enabled=False)
+            return await lease(webhook_id, limit, seconds)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(store.webhooks, "lease", stop_first)
+            announcing = Announcing(store, allowed=HERE)
+            await announcing.run()
+            await announcing.settle()
+        assert stopped == [hook]
+        (seen,) = await store.webhooks.all()
+        assert len(receiver.taken) <= 8, "what was on its way arrives, and nothing else"
+        assert seen.due == 30 - len(receiver.taken)
+        await store.webhooks.enable(hook, "admin", enabled=True)
+        await announcing.run()
+        await announcing.settle()
+        assert sorted(receiver.ids()) == [*range(1, 31)]
 
 
 async def test_what_is_under_way_at_the_stop_is_written_down(store: Store) -> None:
