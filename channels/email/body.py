@@ -124,10 +124,19 @@ class Body:
             self._show_packed()
         if not self._says_anything():
             self._show_something(root)
+        elif not self._has_words():
+            # Outlook sends an empty page with an invitation in which nobody wrote a word.
+            events = filter(None, (self._as_event(part) for part, _ in self.files))
+            self.shown += next(events, [])
         self.shortened = self.shortened or self.budget.passed
 
     def _says_anything(self) -> bool:
         return any(piece.plain.strip() or piece.markup for piece in self.shown)
+
+    def _has_words(self) -> bool:
+        """Asked of invitations only, as the HTML has to be read for it."""
+        invites = any(part.type.main == "text/calendar" for part, _ in self.files)
+        return not invites or any(self._read_piece(piece).text.strip() for piece in self.shown)
 
     def _visit(self, part: Part) -> None:
         kind = part.type.main

@@ -1,5 +1,6 @@
 """What the files of a mail are called, by whatever their programs write of it."""
 
+import html
 import mimetypes
 import re
 from urllib.parse import unquote_to_bytes
@@ -9,6 +10,8 @@ from channels.email.parts import Part
 
 _PERCENT = re.compile(r"%[89A-F][0-9A-F]", re.IGNORECASE)
 _CHARSET_PREFIX = re.compile(r"[A-Za-z0-9-]{2,20}'[A-Za-z-]{0,20}'")
+_ENTITY = re.compile(r"&#\d{3,6};")
+_WORD = re.compile("[\u4e00-\u9fff]{2}")
 _NAME_LIMIT = 200
 _BAD_IN_NAME = re.compile(r'[/\\:*?"<>|\x00]+')
 
@@ -16,13 +19,23 @@ _BAD_IN_NAME = re.compile(r'[/\\:*?"<>|\x00]+')
 def file_name(part: Part) -> str:
     """The name that the mail gives; “” for none. It may hold a path."""
     name = part.disposition.parameters.get("filename") or part.type.parameters.get("name", "")
-    if not _PERCENT.search(name):
-        return name
-    # Web mailers send %E5%8F%91 without the star that announces it (RFC 2231 §4).
+    if "&#" in name:
+        # Browsers write so what the page of a web mailer has no letters for (error mode
+        # “html” of the Encoding Standard).
+        name = clean_line(_ENTITY.sub(lambda found: html.unescape(found[0]), name))
+    return _unquoted(name) if _PERCENT.search(name) else name
+
+
+def _unquoted(name: str) -> str:
+    """Web mailers send %E5%8F%91 without the star that announces it (RFC 2231 §4)."""
+    written = unquote_to_bytes(_CHARSET_PREFIX.sub("", name, count=1))
     try:
-        return clean_line(unquote_to_bytes(_CHARSET_PREFIX.sub("", name, count=1)).decode())
+        return clean_line(written.decode())
     except UnicodeDecodeError:
-        return name
+        pass
+    # Older ones have pages in GBK. What else has a percent sign in it makes no words so.
+    read = clean_line(written.decode("gb18030", "replace"))
+    return read if _WORD.search(read) and "\ufffd" not in read else name
 
 
 def content_id(part: Part) -> str | None:

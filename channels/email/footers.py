@@ -7,22 +7,42 @@ _PROGRAM = (
     r"(?:iphone|ipad|mac|android|安卓|windows|outlook|gmail|yahoo|proton ?mail|foxmail|blue ?mail"
     r"|samsung|galaxy|huawei|honor|xiaomi|redmi|oppo|vivo|realme|oneplus|blackberry|nokia|aol"
     r"|spark|airmail|superhuman|edison|fastmail|tutanota|thunderbird|mailbird|em client|k-9|wps"
-    r"|三星|华为|荣耀|小米|红米|一加|魅族|努比亚|手机|qq\s?邮箱|网易|新浪|搜狐|139|天翼|189|邮件|邮箱|钉钉|飞书|微信|企业微信"
-    r"|阿里|论客)"
+    r"|netease|qq\s?mail|maildroid|mobile\b"
+    r"|三星|华为|荣耀|小米|红米|一加|魅族|努比亚|手机|qq\s?邮箱|网易|新浪|搜狐|139|天翼|189|沃邮箱|邮件|邮箱|钉钉|飞书|微信"
+    r"|企业微信|阿里|论客)"
 )
+_SYSTEM = r"(?:ios|ipados|android|mac(?:os)?|windows|iphone|ipad)"
+_LINK = r"(?:\s?<[^\s<>]{1,300}>)?"
+_APP = (
+    rf"(?:outlook (?:for|für|pour|para|per|dla|voor|til|för) (?:systemu )?{_SYSTEM}"
+    rf"|(?:(?:适用于|適用於) ?)?{_SYSTEM}\s?(?:的|版|用|용)?\s?(?:outlook|blue ?mail)){_LINK}"
+)
+"""Outlook for the system that it runs on, as only its makers call it: who asks about Outlook has
+more or less to say. In plain text its address in the store stands behind it."""
+
 _SIGN_OFF = re.compile(
-    r"(?:发自|發自|发送自|來自|来自)\s?我的(?!内心|心|肺腑).{0,60}"
+    r"(?:发自|發自|发送自|發送自|傳送自|寄自|來自|来自)\s?我的(?!内心|心|肺腑)[^的，。！？,!?]{0,60}。?"
     # Nobody ends a sentence so: “来自网易的订单没有收到” has 的 behind the name.
-    rf"|(?:发自|發自|发送自|來自|来自)\s?{_PROGRAM}[^的，。！？,!?]{{0,30}}"
-    rf"|[从從]\s?(?:我的\s?)?(?:ios|{_PROGRAM})[^的，！？,!?]{{0,30}}(?:发送|傳送|发出|寄出)。?"
-    r"|(?:get outlook for|(?:获取|取得) ?(?:适用于 ?\w{1,10} ?的 ?)?outlook).{0,60}"
+    rf"|(?:发自|發自|发送自|發送自|傳送自|寄自|來自|来自)\s?{_PROGRAM}[^的，。！？,!?]{{0,30}}"
+    rf"|已?[从從]\s?(?:我的\s?)?(?:ios|windows(?: 1\d)? ?的|{_PROGRAM}(?: ?上的)?)"
+    r"[^的，！？,!?]{0,30}(?:发送|發送|傳送|发出|寄出)。?"
+    # Messengers are none of these: “通过飞书发送” is an answer.
+    r"|(?:使用|用|通过|透過|由)\s?(?:proton ?mail|spark|zoho ?mail|k-9|fastmail|tutanota|airmail"
+    r"|网易邮箱大师)[^的，。！？,!?]{0,20}(?:发送|發送|傳送)(?:自我的.{1,30})?。?"
+    r"|get outlook for.{0,60}"
+    rf"|(?:获取|取得|下载|下載|holen sie sich|télécharger|obtenir|obtener|obter o|ottieni"
+    rf"|pobierz(?: aplikację)?) ?{_APP}"
+    r"|(?:[发發傳]送自|[发發]自|envoyé (?:depuis |de |à partir d['’])|enviado (?:desde|do)"
+    rf"|gesendet von|inviato da) ?{_APP}"
+    rf"|(?:[从從]|von)? ?{_APP} ?(?:获取|取得|下载|下載|herunterladen|gesendet|を入手|다운로드"
+    rf"|에서 보냄){_LINK}"
     rf"|sent (?:from my|(?:from|via|with|using) (?:the |a )?\[?(?:mail\b|{_PROGRAM})).{{0,100}}"
     r"|[该此本]邮件是?从(?:我的)?移动设备上?发[送出]"
     r"|(?:p )?please consider (?:the|your) (?:environment|planet).{0,100}print.{0,60}"
     r"|(?:请您?考虑|为了?|保护|爱护)[^？?]{0,12}(?:环境|环保|地球)[^？?]{0,20}[打列]印[^？?]{0,20}"
     r"|(?:enviado (?:desde mi|do meu)|envoyé (?:de|depuis) mon|verzonden vanaf mijn|inviato da"
-    r"|отправлено с|gesendet mit der) ?.{0,60}|von meinem .{1,40} gesendet"
-    rf"|{_PROGRAM}.{{0,20}}から送信|나의 .{{1,30}}에서 보냄"
+    r"|отправлено (?:с|из)\b|gesendet mit der) ?.{0,60}|von meinem .{1,40} gesendet"
+    rf"|{_PROGRAM}.{{0,20}}から送信|(?:나의 .{{1,30}}|{_PROGRAM}.{{0,20}})에서 보냄"
     rf"|(?:sendt fra min|skickat från min|verstuurd vanaf mijn|wysłane z|odesláno z|dikirim dari"
     rf"|надіслано з(?: мого)?|أُ?رسلت من(?: الـ)?|trimis de pe"
     rf"|(?:đã )?gửi từ|(?:στάλθηκε|εστάλη) από το|ส่งจาก|נשלח מה-?)"
@@ -36,11 +56,13 @@ _SIGN_OFF = re.compile(
 _DISCLAIMER = re.compile(
     r"(?=[^?？]{30})[【\[]?(?:免责声明|保密(?:声明|提示|须知)"
     r"|(?:confidentiality notice|disclaimer)\b"
-    r"|(?:(?:重要|郑重|法律|特别)?(?:声明|提示|提醒)\s?[:：】]\s?)?[本此](?:(?:电子)?邮件|電郵|信件)"
+    r"|(?:(?:重要|郑重|法律|特别)?(?:[声聲]明|提示|提醒)\s?[:：】]\s?)?"
+    r"[本此](?:(?:电子)?邮件|(?:電子)?郵件|電郵|信件)"
     r"|(?:(?:important|notice|warning|note)(?: notice)?\s?[:：]\s?)?"
     r"(?:this (?:e-?mail|message|communication)\b"
     r"|the (?:information|contents?) (?:contained )?(?:in|of) this (?:e-?mail|message)\b)"
-    r")[^?？]{0,200}?(?:保密|机密|機密|专有信息|confidential|privileged|intended (?:only|solely))",
+    r")[^?？]{0,200}?(?:保密|机密|機密|专有信息|仅供.{0,8}收件[人者]|僅供.{0,8}收件[人者]"
+    r"|confidential|privileged|intended (?:only|solely)|(?:sole|exclusive) use of the)",
     re.IGNORECASE,
 )
 """How companies begin what their servers put under every mail."""

@@ -28,6 +28,15 @@ _POINTS_BELOW = re.compile(
 )
 """How people say that they have written between the lines of what they quote."""
 
+_BELOW = r"(?:下面|下方|下文|以下|原文|原邮件|来信|邮件[中里内])"
+_MARKED = r"(?:[红紅蓝藍绿綠]色?(?:字|标|標|部分)|[标標][红紅蓝藍绿綠]|批注|逐[条條一])"
+_ANSWERED_WITHIN = re.compile(
+    rf"{_BELOW}[^。！？\n]{{0,10}}{_MARKED}|{_MARKED}[^。！？\n]{{0,10}}{_BELOW}"
+    r"|\b(?:answer|repl|comment|respon)\w*\b[^.\n]{0,40}\b(?:in-?line|in (?:red|blue|green))\b",
+    re.IGNORECASE,
+)
+"""The same, so plainly that it counts in a longer comment as well."""
+
 _SHORT = 40
 """Columns of a comment that says little by itself: 20 Chinese characters, seven English words."""
 
@@ -38,6 +47,8 @@ def with_what_it_hands_on(text: str, cut: Cut, subject: str) -> Cut:
     """The cut moved to the end of the text, where a short comment hands it on or points at it."""
     below = text[cut.end :].lstrip()
     comment = text[cut.start : cut.end].strip()
+    if below and _ANSWERED_WITHIN.search(comment):
+        return Cut(cut.start, len(text))
     if not below or _columns(comment) > _SHORT:
         return cut
     if _POINTS_BELOW.search(comment):

@@ -32,7 +32,7 @@ _ANCHOR = re.compile(
     r"""|(?:(?<=id=)|(?<=id\s=))\s*["']?(?:isReplyContent|origbody|ntes-pcmail-quote"""
     r"""|reply139content|lark-mail-(?:quote|meta)(?=-)"""
     r"""|mail-editor-reference-message-container|OLK_SRC_BODY_SECTION|oriMsgHtmlSeperator"""
-    r"""|divRplyFwdMsg|appendonsend|stopSpelling|reply-intro)\b"""
+    r"""|divRplyFwdMsg|stopSpelling|reply-intro)\b"""
     r"""|(?:(?<=type=)|(?<=type\s=))\s*["']?cite\b)""",
     re.IGNORECASE,
 )
@@ -40,7 +40,7 @@ _ANCHOR = re.compile(
 QQ, Coremail, Zoho, 飞书, 163 web, Foxmail, 139, Outlook and Apple Mail."""
 
 _FROM_HERE = re.compile(
-    r"oriMsgHtmlSeperator|divRplyFwdMsg|appendonsend|stopSpelling|reply-intro",
+    r"oriMsgHtmlSeperator|divRplyFwdMsg|stopSpelling|reply-intro",
     re.IGNORECASE,
 )
 """Of these, the ones that stand before what is quoted instead of around it."""

@@ -35,11 +35,15 @@ _GREETED = r"(?:[^\n]{0,20}[,，！!：:]\s{0,4})?[（(【\[]?"
 _ANSWERS_ITSELF = re.compile(
     rf"{_GREETED}(?:这是|此为|[本此该]邮件[是为]|以下[是为])(?:一封|一条|来自.{{1,20}}的)?(?:系统|邮箱)?"
     r"(?:自动回复|自动答复)(?:的?(?:邮件|信息|消息|信件))?[，。,.！!）)】\]\s]"
-    rf"|{_GREETED}this is an? (?:automatic|automated|auto)[- ]?(?:reply|response|answer)\b",
+    rf"|{_GREETED}this is an? (?:automatic|automated|auto)[- ]?(?:reply|response|answer)\b"
+    # A mark in brackets; who copies it to complain goes on otherwise.
+    r"|[【\[（(](?:系统|邮箱)?自动(?:回复|答复)[】\]）)](?!.{0,600}(?:没人|没有|一直|结果|还没|意思))"
+    r"[^。]{0,40}(?:(?:来信|来函|邮件)[^，。！]{0,8}(?:收到|收悉)"
+    r"|(?:正在|目前)[^，。！]{0,6}(?:休假|出差|外出|度假))",
     re.IGNORECASE,
 )
 _SAYS_SO_BELOW = re.compile(
-    r"[（(【\[](?:[本此]邮件)?[是为由]?(?:系统|邮箱)?自动(?:回复|答复)[，,。；;、]?\s?"
+    r"[（(【\[](?:[本此](?:邮件)?)?[是为由]?(?:系统|邮箱)?自动(?:回复|答复)[，,。；;、]?\s?"
     r"(?:请勿|无需|不必|请不要)(?:直接)?(?:回复|答复)[^）)】\]\n]{0,20}[）)】\]]\s*\Z"
 )
 _OF_SOMEBODY = re.compile(

@@ -93,6 +93,14 @@ _FORM_FIELD = re.compile(
 )
 """What a form on a website asks beside sender and subject, and no mail has above its text."""
 
+_SHOWS_MAIL = re.compile(
+    r"(?:收到|收了|这样|下面|以下|如下|可疑|诈骗|received|got|following|below|suspicious|phishing)"
+    r"[^。\n]{0,30}[:：]\Z",
+    re.IGNORECASE,
+)
+"""How somebody announces a mail that is shown, and not answered."""
+
+_MOST_EMPTY = 2
 _SENT = re.compile(r"(?:发送时间|发件时间|发送日期|\bsent)\s?[:：]", re.IGNORECASE)
 _TO = re.compile(r"(?:收件人|\bto)\s?[:：]", re.IGNORECASE)
 """Behind the sender on one line: some programs on phones write the whole header so."""
@@ -234,10 +242,15 @@ def _begins_header(lines: Sequence[tuple[int, str]], number: int) -> bool:
 
 
 def _is_introduced(lines: Sequence[tuple[int, str]], number: int) -> bool:
-    """Whether somebody shows a mail: “我收到这样的邮件：”. Programs leave a line empty."""
-    above = lines[number - 1][1] if number else ""
-    by_program = _heads(above) or _HEADER_OTHER.match(above)
-    return above.endswith((":", "：")) and not by_program
+    """Whether somebody shows a mail: “我收到这样的邮件：”.
+
+    Programs leave a line empty; below one the line has to say that something is shown.
+    """
+    near = [line for _, line in lines[max(0, number - _MOST_EMPTY - 1) : number]]
+    above = next(filter(None, reversed(near)), "")
+    if not above.endswith((":", "：")) or _heads(above) or _HEADER_OTHER.match(above):
+        return False
+    return above == near[-1] or _SHOWS_MAIL.search(above) is not None
 
 
 def _rule_above(lines: Sequence[tuple[int, str]], number: int) -> int:

@@ -64,6 +64,8 @@ def test_by_the_heading_that_programs_write(heading: str) -> None:
         ("Re: x", "Anything below?"),
         ("Re: x", "麻烦看下"),
         ("Re: x", "第三条有问题，请看附件批注。"),
+        ("Re: x", "以下是我的要求。另外请开一张红字发票，金额三百元，请在本周内寄到公司。"),
+        ("Re: x", "I replied to your colleague by phone. The lamp came in red and not in blue."),
         ("Fwd: 投诉", LONG),
     ],
 )
@@ -75,7 +77,11 @@ def test_answers_and_long_comments_are_read_alone(subject: str, comment: str) ->
     "comment",
     ["请见下文红字。", "答复见下", "您好，我的回复见下方红色字体，谢谢",
      "Please see my answers in red.",
-     "My comments below.", "Replies inline"],
+     "My comments below.", "Replies inline",
+     # So plainly that it counts in a longer comment.
+     "您好，问卷里的几个问题我在下面用红字逐条回答了，还有不清楚的地方请直接打电话给我。",
+     "您好，您问的几个问题，答案都用批注写在原文里了，还有不清楚的地方请直接打电话给我。",
+     "Thanks for the questions. I have answered each of them, please find it inline today."],
 )  # fmt: skip
 def test_answers_between_the_lines_are_read_where_a_comment_points_at_them(comment: str) -> None:
     body = f"{comment}\n\n{HEADER}贵司有多少人？约 300 人"

@@ -265,10 +265,37 @@ def test_an_invitation_alone_is_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("<p>&nbsp;</p>", "盘点\n2026-01-05"),
+        ("<p><img src='cid:a' alt='一张图'></p>", "一张图"),
+        ("<p>请准时</p>", "请准时"),
+    ],
+)
+def test_an_invitation_with_an_empty_page_is_read(page: str, text: str) -> None:
+    event = "BEGIN:VEVENT\r\nSUMMARY:盘点\r\nDTSTART:20260105\r\nEND:VEVENT\r\n"
+    calendar = f"Content-Type: text/calendar; charset=utf-8; method=REQUEST\r\n\r\n{event}"
+    raw = (
+        "Content-Type: multipart/alternative; boundary=b\r\n\r\n"
+        f"--b\r\nContent-Type: text/plain\r\n\r\n\r\n"
+        f"--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n{page}\r\n"
+        f"--b\r\n{calendar}--b\r\n{calendar}--b--\r\n"
+    )
+    message = read(raw.encode())
+    assert message.text == text
+    assert len(message.attachments) == 2
+
+
+@pytest.mark.parametrize(
     ("name", "shown"),
     [
         ("%E5%8F%91%E7%A5%A8.pdf", "发票.pdf"),
         ("UTF-8''%E5%8F%91%E7%A5%A8.pdf", "发票.pdf"),
+        ("%B7%A2%C6%B1-8812%2E%70%64%66", "发票-8812.pdf"),
+        ("涨了100%A3.pdf", "涨了100%A3.pdf"),
+        ("50%E9%20off.pdf", "50%E9%20off.pdf"),
+        ("&#21457;&#31080;&#x41;.pdf", "发票&#x41;.pdf"),
+        ("R&D #1.pdf", "R&D #1.pdf"),
         ("100%.pdf", "100%.pdf"),
         ("100%25.pdf", "100%25.pdf"),
         ("%FF%FE.pdf", "%FF%FE.pdf"),

@@ -21,6 +21,9 @@ from tests.unit.letters import mail, read
         ("Re: 订单", "这是一封自动回复邮件，您的来信我已收到，会尽快回复。", "says_so"),
         ("Re: 订单", "您好！本邮件为系统自动回复。我这周在外地，周五回来。", "says_so"),
         ("Re: 订单", "来信收到，谢谢。（系统自动回复，请勿直接回复）", "says_so"),
+        ("Re: 订单", "【自动回复】您好，您的邮件已收到，我会尽快处理！", "says_so"),
+        ("Re: 订单", "[自动回复]您好，我目前正在休假，下周一回来。", "says_so"),
+        ("Re: 订单", "您的来信已收到！（此为系统自动回复，请勿回复）", "says_so"),
         ("Re: order", "This is an automated response. I am back on Monday.", "says_so"),
     ],
 )  # fmt: skip
@@ -43,6 +46,9 @@ def test_programs_are_known_by_their_own_words(subject: str, text: str, shows: s
         ("Re: 订单", "这是自动回复吗？"),
         ("Re: 订单", "这是自动回复，我要找人工。"),
         ("Re: 订单", "收到的是一封自动回复，问题没有解决。"),
+        ("Re: 订单", "【自动回复】是什么意思"),
+        ("Re: 订单", "【自动回复】您好，您的邮件已收到。等了五天，没人理我。"),
+        ("Re: 订单", "【自动回复】这几个字去掉。我目前没有收到货。"),
         ("Re: 订单", "This is an automated reply, I want a real person."),
         # A form on a website is sent by a program, and written by a person.
         ("网站留言", "姓名：王芳\n内容：冰箱不制冷\n（本邮件由系统自动发送，请勿回复）"),

@@ -213,6 +213,12 @@ def test_a_field_that_the_customer_wrote_above_a_quoted_header_stays() -> None:
     assert text[start:end].strip() == "请改成：\n时间：今天"
 
 
+@pytest.mark.parametrize("words", ["您好：", "我收到一封邮件。", "我收到一封邮件：\n\n\n"])
+def test_what_programs_put_below_a_line_of_its_own_is_quoted(words: str) -> None:
+    start, end = split(f"{words}\n\n{QUOTED['Outlook zh']}")
+    assert (start, end) == (0, len(words) + 2)
+
+
 def test_signature_above_a_quotation() -> None:
     text = f"{NEW}\n\n发自我的iPhone\n\n{QUOTED['QQ']}"
     start, end = split(text)
@@ -245,6 +251,8 @@ def test_signature_above_a_quotation() -> None:
         "网站留言\n\n发件人：李四\n电子邮箱：l@x.example\n主题：价格\n时间：今天\n内容：多少钱？",
         "New message\nFrom: Eve\nSubject: Price\nDate: today\nMessage: How much?",
         "我收到这样的邮件：\n发件人：x\n发送时间：今天\n主题：中奖\n是你们发的吗？",
+        "我收到一封邮件：\n\n\n发件人：x\n发送时间：今天\n主题：中奖\n\n是你们发的吗？",
+        "I got the following:\n\nFrom: x\nSent: today\nSubject: prize\n\nIs it yours?",
         "你好\n发自内心的感谢你们",
         "你好\n来自网易的订单没有收到",
         "你好\n从我的账户扣了钱",
@@ -367,6 +375,9 @@ def test_what_html_marks_as_quoted(text: str, marked: int, new: str) -> None:
     [
         ('<p>新的</p><div class="gmail_quote">某人写道<blockquote>旧</blockquote></div>', "新的"),
         ('<blockquote type="cite">旧的</blockquote><p>新的</p>', "新的"),
+        # Outlook puts this at the end of what is sent: people write below it, too.
+        ('<div id="appendonsend"></div><p>新的</p>', "新的"),
+        ('<p>新</p><div id="appendonsend"></div><p>的</p>', "新\n\n的"),
         (
             '<p>新的</p><div class="history-quote-wrapper" id="lark-mail-quote-1"><p>旧</p></div>',
             "新的",
