@@ -35,6 +35,8 @@ class Proxy:
                 if not self.mute:
                     to.write(said)
                     await to.drain()
+        if not self.mute:  # who hangs up is heard to hang up
+            to.close()
 
     @asynccontextmanager
     async def before(self, port: int) -> AsyncIterator["Proxy"]:

@@ -2,24 +2,28 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import structlog
+
 from channels import registry
 from config.origins import Origins
 from config.problems import ConfigurationError, Problem, keys_of
 from config.settings import Settings, load_rules
 from desk.rating import Links
+from models.errors import StorageFull, Temporary
 from models.event_tail import EVENTS
 from models.follow_up import Plan
 from models.migrations import check
 from models.ports import Bus, Channel, Doorbell
 from models.store import Store, open_store
 from models.store.ground.database import Event
+from models.store.ground.failures import Unfit
 from models.store.ground.sealing import Vault, check_key
 from models.training import Taxonomy
 from workers.assembly.channel_options import anchored, wrong_options
@@ -32,7 +36,12 @@ from workers.rules.publishing import Publishing
 from workers.waking.broker import RedisDoorbell
 from workers.waking.bus import RedisBus
 
+_log = structlog.stdlib.get_logger(__name__)
+
 _HOUR, _DAY = 3600.0, 86_400.0
+
+_LOOK_SECONDS = 1.0
+"""Between two looks for a database that is away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +86,18 @@ def make_store(settings: Settings, *, new: bool = False) -> Store:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Base]:
+async def opened(
+    settings: Settings, stopping: Callable[[], bool] = lambda: False
+) -> AsyncIterator[Base]:
     """Store, bus and doorbell, on the running loop; closed at the end.
+
+    A database that is away is waited for, until this process is ``stopping``.
 
     Raises:
         SetupError: no Redis is named (``shouli run`` brings its own).
         Permanent: the schema is not this program's, or the master key not the database's.
+        StorageFull, Unfit: no waiting mends that.
+        Temporary: it is stopping, and the database still away.
     """
     if settings.redis_url is None:
         raise SetupError(
@@ -93,13 +108,28 @@ async def opened(settings: Settings) -> AsyncIterator[Base]:
     store, bus, doorbell = make_store(settings), RedisBus(url), RedisDoorbell(url)
     store.db.on_commit = Announcer(bus).tell
     try:
-        await check(store.db)
-        await check_key(store.db, store.vault)
+        await _until_there(store, stopping)
         yield Base(settings, store, bus, doorbell)
     finally:
         doorbell.close()
         await bus.close()
         await store.close()
+
+
+async def _until_there(store: Store, stopping: Callable[[], bool]) -> None:
+    while True:
+        try:
+            await check(store.db)
+            await check_key(store.db, store.vault)
+        except (StorageFull, Unfit):
+            raise
+        except Temporary as error:
+            if stopping():
+                raise
+            _log.warning("waiting for the database", error=str(error))
+        else:
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 class Announcer:

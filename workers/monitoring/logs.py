@@ -55,6 +55,7 @@ REPEATED = (
     ("asyncio", "out of system resource"),
     # The database is away or the disk is full: our own say so each time they look again, some of
     # them every second. Each of these is heard, so that nobody hides behind another.
+    ("workers.assembly.wiring", "waiting for the database"),
     ("workers.effects.clock", "tick failed"),
     ("workers.roles.work", "put off"),
     ("workers.roles.work", "webhooks failed"),

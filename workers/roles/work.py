@@ -57,7 +57,12 @@ def run(settings: Settings) -> None:
         settings.redis_url.get_secret_value(),
         lambda: _worker(settings, stop.is_set),
     )
-    pool.start()
+    try:
+        pool.start()
+    except Temporary:
+        if stop.is_set():  # while it waited for the database
+            return
+        raise
     _log.info("work open")
     stop.wait()
     pool.stop()
@@ -73,7 +78,10 @@ async def _worker(
     settings: Settings, stopping: Callable[[], bool]
 ) -> AsyncIterator[Mapping[str, Actor]]:
     """The actors of one process with all that they need, and their sweep."""
-    async with opened(settings) as base, heartbeat(base.store.processes, "work"):
+    async with (
+        opened(settings, stopping) as base,
+        heartbeat(base.store.processes, "work"),
+    ):
         services = make_work_services(base, stopping)
         await _get_ready(base, services)
         actors = _actors(services)

@@ -14,14 +14,22 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from models.errors import ShouliError, StorageFull, Temporary
 
 
+class Unfit(Temporary):
+    """The database is there and of no use to us: damaged, without our tables, or it refuses us.
+
+    That is mended at the server or in the settings, and nothing that came in must be given up for
+    it; but no waiting alone mends it.
+    """
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turns errors of the database and its drivers into ours; other errors pass.
 
     Raises:
         StorageFull: the disk is full.
-        Temporary: it is locked, damaged or out of reach, has no tables yet, or refuses us. That
-            is mended at the server, and nothing that came in must be given up for it.
+        Unfit: it is damaged, has no tables yet, or refuses us.
+        Temporary: it is locked or out of reach.
     """
     try:
         yield
@@ -78,15 +86,15 @@ def _told(error: Exception) -> ShouliError | None:
     if any(phrase in str(error.orig).lower() for phrase in _FULL):
         return StorageFull("the database's disk is full")
     if state == "42P01" or str(error.orig).startswith("no such table"):
-        return Temporary(_NO_TABLES)
+        return Unfit(_NO_TABLES)
     for phrases, sentence in _FILE:
         if any(phrase in str(error.orig) for phrase in phrases):
-            return Temporary(sentence.format(error.orig))
+            return Unfit(sentence.format(error.orig))
     lost = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
     if lost or state[:2] in _PASSING:
         return Temporary(f"the database is not available: {error.orig}")
     if state.startswith(_REFUSED):
-        return Temporary(f"the database refuses us, check its URL and rights: {error.orig}")
+        return Unfit(f"the database refuses us, check its URL and rights: {error.orig}")
     return None
 
 
