@@ -239,6 +239,11 @@ async def logout(request: web.Request) -> web.Response:
     return _without_cookie(services.options)
 
 
+def _not_the_password() -> Refusal:
+    words = Words("现在的密码不正确。", "The password that you have now is wrong.")
+    return Refusal(403, "wrong_credentials", words, field="current")
+
+
 def _without_cookie(options: DeskOptions) -> web.Response:
     response = web.Response(status=204)
     response.del_cookie(cookie_name(options), path="/", secure=options.secure_cookie)
@@ -256,15 +261,19 @@ async def change_password(request: web.Request) -> web.Response:
     # Whoever has got hold of a session must not get the account with it.
     known = await by_password(request, login, asked.current)
     if known is None:
-        words = Words("现在的密码不正确。", "The password that you have now is wrong.")
-        raise Refusal(403, "wrong_credentials", words, field="current")
+        raise _not_the_password()
     await services.store.attempts.clear(known.tried)
     refuse_guessable(asked.password, login)
     if asked.password == asked.current:
         words = Words("新密码要与现在的不同。", "Choose another password than the one you have.")
         raise Refusal(422, "same_password", words, field="password")
     hashed = await request.app[PASSWORDS].hash(asked.password)
-    await services.store.agents.change(person.id, person.id, password=hashed)
+    try:
+        await services.store.agents.change(
+            person.id, person.id, known_by=known.password, password=hashed
+        )
+    except Conflict:  # set while we looked at it, perhaps to shut out who knows this one
+        raise _not_the_password() from None
     if not person.agent.password_due:
         return _without_cookie(services.options)
     response = web.Response(status=204)

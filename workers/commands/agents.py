@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -155,7 +155,7 @@ def change(
     """
     skills = _skills(skill, config) if skill else None
     given = {"name": name, "alias": alias, "team": team, "skills": skills, "capacity": capacity}
-    values = {key: value for key, value in given.items() if value is not None}
+    values: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if not values:
         raise typer.BadParameter("没有要修改的 / There is nothing to change")
 

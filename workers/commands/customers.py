@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from config.settings import Settings
-from models.errors import Rejected
+from models.errors import Conflict, Rejected
 from models.store import Store
 from models.store.privacy.erasure import Erased
 from workers.commands.options import ConfigOption, Group
@@ -79,7 +79,17 @@ def erase(
 
     async def do(_: Settings, store: Store) -> Erased:
         ticket = await store.tickets.get(number)
-        return await store.erasure.erase(ticket.customer_id, None, why, despite)
+        try:
+            return await store.erasure.erase(ticket.customer_id, None, why, despite)
+        except Conflict as error:
+            if error.code != "kept":
+                raise
+            raise Conflict(
+                "这位客户有投诉还在保存期内，或者没有办结；依法仍须抹除的，用 --despite 写明理由。"
+                " / A complaint of this customer must be kept longer; --despite says why it may "
+                "be erased all the same.",
+                code=error.code,
+            ) from error
 
     erased = with_store(config, do)
     if not erased.tickets:

@@ -65,11 +65,15 @@ class Corrections:
         return int(changed)
 
     async def counts(self, learnt_upto: float) -> dict[str, int]:
-        """How many there are, how many newer than ``learnt_upto``, how many excluded."""
+        """How many there are, how many newer than ``learnt_upto``, how many excluded.
+
+        What is excluded is never new: nobody learns from it.
+        """
         c = correction.c
+        new = (c.at > learnt_upto) & c.excluded_at.is_(None)
         query = select(
             func.count().label("given"),
-            func.coalesce(func.sum(case((c.at > learnt_upto, 1), else_=0)), 0).label("new"),
+            func.coalesce(func.sum(case((new, 1), else_=0)), 0).label("new"),
             func.count(c.excluded_at).label("excluded"),
         )
         async with self._db.read() as conn:

@@ -129,6 +129,8 @@ class Retrainings:
     ) -> bool:
         """The challenger and what is known of it, in one commit; False where it came too late.
 
+        The same once more changes nothing: the first answer may have been lost.
+
         ``upto`` is the time of the newest correction that the run looked at.
         """
         r = retraining.c
@@ -136,7 +138,8 @@ class Retrainings:
         async with self._db.write() as tx:
             held = select(r.id).where(mine, ~r.cancelled).with_for_update(key_share=True)
             if (await tx.conn.execute(held)).one_or_none() is None:
-                return False
+                stored = (r.id == work.id) & (r.bundle_id == bundle_id)
+                return (await tx.conn.execute(select(r.id).where(stored))).first() is not None
             await add_bundle(tx, bundle_id, card, content)
             values = {"state": "done", "outcome": outcome, "bundle_id": bundle_id, "upto": upto}
             values |= {"stage": "done", "share": 1.0, "seconds_left": 0.0}

@@ -87,22 +87,30 @@ class Agents:
             await tx.audit(by, "agent.add", agent_id, login=login, role=role)
         return agent_id
 
-    async def change(self, agent_id: str, by: str | None, **values: Any) -> None:
+    async def change(
+        self, agent_id: str, by: str | None, *, known_by: str | None = None, **values: Any
+    ) -> None:
         """Sets name, alias, role, team, password, skills, capacity or disabled_at.
 
         A new password ends the person's sessions and API tokens, and so does disabling them:
         whatever was taken with the old one must not outlive it. One that somebody else sets is
         theirs to change before anything else. What somebody has who is disabled goes to whoever
-        comes next, as in ``Offboarding.leave``.
+        comes next, as in ``Offboarding.leave``. ``known_by``: the hash of the password by which
+        they were known just now.
 
         Raises:
             NotFound: no such person.
+            Conflict: they have another password than that by now.
         """
 
         async def all_of_it(tx: Tx) -> None:
             if values.get("disabled_at") is not None:
                 await _known(tx, agent_id)
                 await hand_over_all(tx, agent_id, None)
+            if known_by is not None:
+                owner = await lock_row(tx, agent, agent_id, "no such agent")
+                if owner["password"] != known_by:
+                    raise Conflict("another password was set meanwhile")
             due = {"password_due": by != agent_id} if "password" in values else {}
             statement = update(agent).where(agent.c.id == agent_id).values(**values, **due)
             if (await tx.conn.execute(statement)).rowcount == 0:

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from desk import passwords as passwords_module
 from desk.app import create_app
-from desk.passwords import Passwords
+from desk.passwords import Passwords, hash_password
 from desk.services import DeskOptions
 from models import migrations
 from models.agent import Presence, Role
@@ -528,6 +528,28 @@ async def test_ones_own_password_is_changed_by_who_knows_it(house: World, visit:
     await house.person("root", Role.ADMIN)
     told = (await (await visit("root")).get(f"/audit?action=agent.change&subject={me}")).json
     assert [one["agent_id"] for one in told["entries"]] == [me]
+
+
+async def test_who_knows_only_the_password_of_before_sets_no_other_one(
+    house: World, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has found the old one out, and is shut out by another while they are at it."""
+    me, boss = await house.person("li"), await house.person("root", Role.ADMIN)
+    thief, hashed = await visit("li"), Passwords.hash
+
+    async def meanwhile(self: Passwords, password: str) -> str:
+        monkeypatch.setattr(Passwords, "hash", hashed)
+        await house.store.agents.change(me, boss, password=hash_password("given by an admin"))
+        return await hashed(self, password)
+
+    monkeypatch.setattr(Passwords, "hash", meanwhile)
+    theirs = {"current": PASSWORD, "password": "that of the thief"}
+    answer = await thief.call("PUT", "/me/password", theirs)
+    assert (answer.status, answer.json["field"]) == (403, "current")
+    login = {"login": "li", "password": "that of the thief"}
+    assert (await (await visit()).post("/login", login)).status == 401
+    login = {"login": "li", "password": "given by an admin"}
+    assert (await (await visit()).post("/login", login)).status == 200
 
 
 async def test_admins_give_others_a_password_and_change_their_own_as_all_do(

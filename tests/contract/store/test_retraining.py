@@ -50,6 +50,16 @@ async def test_an_excluded_correction_stays_and_is_marked(store: Store) -> None:
     assert [given.excluded for given in await store.corrections.all()] == [False, False]
 
 
+async def test_what_nobody_will_learn_from_is_not_new(store: Store) -> None:
+    ticket_id, agent_id = await makers.owned(store)
+    await store.tickets.correct(ticket_id, agent_id, "type", "咨询")
+    await store.tickets.correct(ticket_id, agent_id, "domain", "发票")
+    assert await store.corrections.counts(0.0) == {"given": 2, "new": 2, "excluded": 0}
+    first, _ = await store.corrections.all()
+    await store.corrections.exclude([first.id], agent_id, "flips")
+    assert await store.corrections.counts(0.0) == {"given": 2, "new": 1, "excluded": 1}
+
+
 async def test_corrections_are_counted_by_day(store: Store, clock: FakeClock) -> None:
     ticket_id, agent_id = await makers.owned(store)
     await store.tickets.correct(ticket_id, agent_id, "type", "咨询")
@@ -144,6 +154,16 @@ async def test_a_run_ends_with_its_bundle_in_one_commit(store: Store) -> None:
     assert await store.retrainings.learnt_upto("b1") == 0.0
     assert await store.bundles.champion() is None
     await store.retrainings.ask(None)
+
+
+async def test_a_run_that_has_ended_is_ended_once_however_often_it_is_told(store: Store) -> None:
+    work = await asked(store)
+    for _ in range(2):  # the first answer was lost on its way
+        assert await store.retrainings.finish(work, "b2", {"id": "b2"}, b"2", {}, 5.0)
+    assert not await store.retrainings.finish(work, "b3", {"id": "b3"}, b"3", {}, 5.0)
+    (run,) = await store.retrainings.latest()
+    assert (run.state, run.bundle_id) == ("done", "b2")
+    assert [card["id"] for card in await store.bundles.cards()] == ["b2"]
 
 
 async def test_a_silent_run_was_interrupted_and_its_holder_comes_too_late(

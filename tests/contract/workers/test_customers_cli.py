@@ -6,13 +6,14 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from models.errors import NotFound
+from models.errors import NotFound, ShouliError
 from models.store import Store
 from models.store.tickets.handling import Ticket
 from models.ticket import TicketState
-from tests.contract.store.makers import owned
+from tests.contract.store.makers import filed, in_hands, owned
 from tests.contract.workers.data_folder import within
 from workers.commands.app import app
+from workers.commands.failures import in_both
 
 
 async def _ended(store: Store) -> str:
@@ -50,3 +51,28 @@ def test_nothing_is_asked_about_a_number_that_there_is_not(data: Path) -> None:
     none = CliRunner().invoke(app, erase, input="20260101000001\n")
     assert isinstance(none.exception, NotFound)
     assert "再输入" not in none.output
+
+
+async def _complained(store: Store) -> str:
+    ticket_id = await filed(store)
+    agent_id = await in_hands(store, ticket_id)
+    await store.tickets.move(ticket_id, agent_id, TicketState.RESOLVED)
+    return (await store.tickets.get(ticket_id)).number
+
+
+def test_whose_complaint_is_kept_is_erased_with_the_option_that_the_refusal_names(
+    data: Path,
+) -> None:
+    number = within(data, _complained)
+    erase = ["customers", "erase", number, "--why", "本人要求", "--confirm", number]
+    refused = CliRunner().invoke(app, erase)
+    assert refused.exit_code == 1
+    assert "--despite" in in_both(_error(refused.exception))
+    done = CliRunner().invoke(app, [*erase, "--despite", "法院判决"])
+    assert done.exit_code == 0, done.output
+    assert number in done.output
+
+
+def _error(raised: BaseException | None) -> ShouliError:
+    assert isinstance(raised, ShouliError)
+    return raised
