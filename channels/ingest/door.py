@@ -21,16 +21,45 @@ from models.platform_api import TooLarge
 from models.ports import Door
 from models.rate_limit import Buckets, whole_seconds
 
-_KEY = re.compile(r"[A-Za-z0-9_:-]{8,128}")
-"""No full stop: it parts what is signed."""
+_HEADERS = MappingProxyType(
+    {
+        "Shouli-Source": (
+            r".{1,64}",
+            "来源名，即设置里 channels.ingest.sources 的名字",
+            "a source's name, as it stands under channels.ingest.sources",
+        ),
+        TIMESTAMP: (
+            r"[0-9]{1,12}",
+            "自 1970 年起的秒数，不是毫秒，也不是日期",
+            "seconds since 1970, neither milliseconds nor a date",
+        ),
+        # No full stop: it parts what is signed.
+        KEY: (
+            r"[A-Za-z0-9_:-]{8,128}",
+            "8–128 个 A-Za-z0-9_:-，例如 UUID",
+            "8–128 of A-Za-z0-9_:-, a UUID for example",
+        ),
+        SIGNATURE: (
+            r"v1=[0-9a-f]{64}",
+            "v1= 加 64 位小写十六进制的 HMAC-SHA256",
+            "v1= and the HMAC-SHA256 in 64 hex digits, lower case",
+        ),
+    }
+)
+"""Each header that must be there to how it is written, and how to say so."""
 
 RETRY_SECONDS = 5
 """After a 503."""
 
 _SENTENCES = MappingProxyType(
     {
-        "header": (400, "缺少或写错了请求头 {}，请按文档补上", "Header {} is missing or wrong"),
+        "header": (400, "缺少或写错了请求头 {}", "Header {} is missing or wrong"),
         "malformed": (400, "请求体不是合法的 JSON：{}", "The body is not valid JSON: {}"),
+        "encoding": (
+            400,
+            "请求体与 Content-Encoding 或 Transfer-Encoding 说的不符：请直接发 JSON，不要压缩",
+            "The body is not what Content-Encoding or Transfer-Encoding says: send plain JSON",
+        ),
         "signature": (
             401,
             "签名不对或已过期：请检查来源、密钥和本机时间（允许相差 300 秒）",
@@ -136,7 +165,7 @@ class HttpDoor:
             raise Rejected("", code="slow") from None
         except (BadHttpMessage, web.RequestPayloadError) as error:
             # Not what its Content-Encoding or Transfer-Encoding says.
-            raise Rejected(type(error).__name__, code="malformed") from None
+            raise Rejected(type(error).__name__, code="encoding") from None
 
     async def status(self, request: web.Request) -> web.Response:
         """What became of a message; only who was given the address can ask."""
@@ -168,16 +197,10 @@ def _headers(request: web.Request) -> tuple[str, str, str, str]:
     Raises:
         Rejected: ``header``, with the name of the first that is missing or malformed.
     """
-    patterns = {
-        "Shouli-Source": r".{1,64}",
-        TIMESTAMP: r"[0-9]{1,12}",
-        KEY: _KEY.pattern,
-        SIGNATURE: r"v1=[0-9a-f]{64}",
-    }
-    for name, pattern in patterns.items():
+    for name, (pattern, zh, en) in _HEADERS.items():
         if not re.fullmatch(pattern, request.headers.get(name, ""), re.ASCII):
-            raise Rejected(name, code="header")
-    source, timestamp, key, signature = (request.headers[name] for name in patterns)
+            raise Rejected(f"{name}：{zh} / {name}: {en}", code="header")
+    source, timestamp, key, signature = (request.headers[name] for name in _HEADERS)
     return source, timestamp, key, signature
 
 
@@ -199,7 +222,7 @@ def _envelope(
 def _problem(code: str, about: str = "", retry_after: float = 0.0) -> web.Response:
     status, zh, en = _SENTENCES[code]
     headers = {"Retry-After": whole_seconds(retry_after)} if retry_after else {}
-    told, _, meant = about.partition(" / ")  # what a body lacks is said in both languages
+    told, _, meant = about.partition(" / ")  # what is lacking is said in both languages
     body = {"code": code, "zh": zh.format(told), "en": en.format(meant or told)}
     text = json.dumps(body, ensure_ascii=False)
     return web.json_response(text=text, status=status, headers=headers)

@@ -154,7 +154,27 @@ async def test_what_a_field_must_be_is_said_in_both_languages(
 
 
 async def test_a_body_that_is_not_packed_as_it_says(door: House) -> None:
-    assert (await post(door, b"no gzip", Content_Encoding="gzip"))[0] == 400
+    code, told = await post(door, b"no gzip", Content_Encoding="gzip")
+    assert (code, told["code"]) == (400, "encoding")
+    assert "Content-Encoding" in told["zh"]
+    assert "plain JSON" in told["en"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "zh", "en"),
+    [
+        ({"timestamp": "1795866850123"}, "Shouli-Timestamp：自 1970 年起的秒数", "milliseconds"),
+        ({"Idempotency_Key": "a"}, "Idempotency-Key：8–128 个", "a UUID for example"),
+        ({"Shouli_Signature": "0" * 64}, "Shouli-Signature：v1= 加 64 位", "lower case"),
+        ({"Shouli_Source": None}, "Shouli-Source：来源名", "a source's name"),
+    ],
+)
+async def test_a_header_that_is_wrong_is_told_how_to_write_it(
+    door: House, changes: Any, zh: str, en: str
+) -> None:
+    _, told = await post(door, body(), **changes)
+    assert (told["code"], zh in told["zh"], en in told["en"]) == ("header", True, True), told
+    assert " / " not in told["zh"]
 
 
 async def test_the_same_key_for_another_body(door: House) -> None:
