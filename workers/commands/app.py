@@ -29,6 +29,7 @@ from workers.commands.rehearsing import simulate
 from workers.commands.rules import rules_app
 from workers.commands.staff_lists import export_people, import_people
 from workers.commands.terminal import Terminal
+from workers.commands.wrong_use import told_in_both
 from workers.processes import heap
 
 
@@ -47,6 +48,14 @@ class _Commands(Group):
         from workers.commands.classifier import classifier_app
 
         return typer.main.get_group(classifier_app)
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        with told_in_both():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        with told_in_both():
+            return super().invoke(ctx)
 
 
 app = typer.Typer(
@@ -195,6 +204,27 @@ def schema() -> None:
     from workers.reference.pages import message_schema
 
     sys.stdout.write(message_schema())
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def shouli(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_tell_version,
+            is_eager=True,
+            help="打印版本 / Print the version.",
+        ),
+    ] = False,
+) -> None:
+    """Options of the command itself, before any subcommand."""
 
 
 @app.command()
