@@ -24,6 +24,23 @@ _SHOWN = frozenset(
 )
 """Declared to be one of these without its signature: nobody may render it as one."""
 
+_CONTAINERS: Iterable[tuple[bytes, re.Pattern[str]]] = (
+    (
+        b"PK\x03\x04",
+        re.compile(
+            r"application/(?:zip|epub\+zip|ofd"
+            r"|vnd\.(?:openxmlformats-officedocument|oasis\.opendocument)\.[a-z.]{2,40})"
+        ),
+    ),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        re.compile(r"application/(?:msword|vnd\.(?:ms-(?:excel|powerpoint|outlook)|visio))"),
+    ),
+)
+"""Containers of many kinds of file, and the kinds that are all made so: of these the declared one
+is as sure as anything. (Whatever is in the second one passes for Word with who looks no further.)
+"""
+
 _HEAD = 4_096
 _SURE = 0.8
 _MIME = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}")
@@ -40,6 +57,9 @@ def sniffed(content: bytes, declared: str) -> str:
     declared = declared.strip().lower()
     if declared in _SHOWN or declared.startswith("multipart/") or not _MIME.fullmatch(declared):
         declared = UNKNOWN
+    for signature, kinds in _CONTAINERS:
+        if content.startswith(signature) and kinds.fullmatch(declared):
+            return declared
     # What calls itself text is shown as text at the most, whatever it holds.
     return declared if declared.startswith("text/") else _magic(content[:_HEAD]) or declared
 

@@ -30,6 +30,7 @@ def test_an_address_leads_back_whatever_its_case() -> None:
     assert THREADS.key_of_address(address) == KEY
     assert THREADS.key_of_address(address.upper()) == KEY
     assert plain_mailbox(address) == "customer.service@example.com"
+    assert THREADS.key_of_address(address.rpartition("+")[2]) is None  # it is no mailbox of ours
 
 
 def test_what_was_sent_years_ago_leads_back_today() -> None:
@@ -59,6 +60,7 @@ def test_a_local_part_may_hold_what_parts_addresses() -> None:
 def test_a_message_id_leads_back() -> None:
     message_id = THREADS.message_id(outbound(), "example.com")
     assert THREADS.key_of_message_id(message_id) == KEY
+    assert THREADS.key_of_message_id(message_id.upper()) == KEY
     assert THREADS.message_id(outbound(), "example.com") == message_id
     assert THREADS.message_id(outbound(seq=8), "example.com") != message_id
 

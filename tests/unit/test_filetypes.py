@@ -4,6 +4,11 @@ import pytest
 
 from models.filetypes import UNKNOWN, sniffed
 
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600
+_OFFICE = b"PK\x03\x04\x14\x00\x06\x00" + b"\0" * 90
+_SHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+
 
 @pytest.mark.parametrize(
     ("content", "declared", "found"),
@@ -21,6 +26,16 @@ from models.filetypes import UNKNOWN, sniffed
         (b"x", "application/vnd.ms-excel", "application/vnd.ms-excel"),
         (b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0", "application/octet-stream", "audio/wave"),
         (b"", "", UNKNOWN),
+        # What is in the same container as a file of Word is not one of Word's.
+        (_OLE, "application/vnd.ms-excel", "application/vnd.ms-excel"),
+        (_OLE, "application/vnd.ms-outlook", "application/vnd.ms-outlook"),
+        (_OLE, "application/octet-stream", "application/msword"),
+        (_OLE, _SHEET, "application/msword"),
+        (_OFFICE, _SHEET, _SHEET),
+        (_OFFICE, "application/zip", "application/zip"),
+        (_OFFICE, "application/octet-stream", _WORD),
+        (_OFFICE, "application/vnd.ms-excel", _WORD),
+        (b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0", _SHEET, "audio/wave"),
     ],
 )
 def test_a_type(content: bytes, declared: str, found: str) -> None:
