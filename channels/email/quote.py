@@ -12,7 +12,11 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from channels.email import banner
-from channels.email.attribution import attribution_at, is_attribution
+from channels.email.attribution import (
+    attribution_at,
+    is_attribution,
+    may_be_attribution,
+)
 from channels.email.footers import card_start, drawn_above, footer_start, is_drawn, is_sign_off
 
 _LONGEST_LINE = 400
@@ -114,6 +118,11 @@ _LONGEST_SIGNATURE = 12
 """Lines after “-- ”; a longer tail is text that happens to have such a line above it."""
 
 
+_ASKS = re.compile(r"[?？](?![\w=&%])|请|麻烦|希望|我|\b(?:I|my)\b")
+"""What people write, and hardly below their names: an address in the web may have such a sign, and
+“please” is what companies and carriers write there."""
+
+
 class Cut(NamedTuple):
     """Where the new part lies in the full text."""
 
@@ -142,7 +151,7 @@ def split(
     for first, last in reversed(signed):
         if start < first < end and not text[last:end].strip():
             end = first
-    end = _without_signature([line for line in lines if line[0] < end], end)
+    end = _without_signature(text, [line for line in lines if line[0] < end], end)
     if not text[start:end].strip():
         return Cut(0, len(text))
     return Cut(start, end)
@@ -308,19 +317,28 @@ def _trailing_quote(lines: Sequence[tuple[int, str]], end: int) -> int:
     """Where the block of “>” lines at the very end begins."""
     start = end
     quoted = 0
+    above = ""
     for position, line in reversed(lines):
         if line.startswith(">"):
             start, quoted = position, quoted + 1
         elif line:
+            above = line
             break
-    return start if quoted >= 2 else end
+    # “报错如下：” shows what a machine said, or how cold it is to be.
+    shown = above.endswith((":", "：")) and not may_be_attribution(above)
+    return start if quoted >= 2 and not shown else end
 
 
-def _without_signature(lines: Sequence[tuple[int, str]], end: int) -> int:
+def _goes_on(tail: str) -> bool:
+    """Whether somebody drew “--” between what they write, without the space of a program's."""
+    return not tail.removeprefix("- ").startswith("-- ") and _ASKS.search(tail) is not None
+
+
+def _without_signature(text: str, lines: Sequence[tuple[int, str]], end: int) -> int:
     # RFC 3676 §4.3: the signature is below a line of “-- ”, which PGP puts a dash before.
     last = next((n for n in range(len(lines) - 1, -1, -1) if lines[n][1]), -1) + 1
     for position, line in reversed(lines[max(0, last - _LONGEST_SIGNATURE - 1) : last]):
-        if line in ("--", "- --"):
+        if line in ("--", "- --") and not _goes_on(text[position:end]):
             end = position
     for number in range(len(lines) - 1, -1, -1):
         position, line = lines[number]
