@@ -123,6 +123,9 @@ CONFLICTS: Mapping[str, str] = {
     "this complaint was linked meanwhile; look at it again": (
         "其他人刚改过这件投诉的关联，请刷新后再看。"
     ),
+    "no admin would be left; look at the list of people again": (
+        "这样就没有管理员了，请刷新人员名单后再看。"
+    ),
     "this person has left; choose somebody else": "这位坐席已经离岗，请另选一位。",
     "a ticket of this customer is open; end it first": "这位客户还有未结的工单，请先办结。",
     "somebody is calling this customer back, or has a sub-task of theirs; end it first": (

@@ -13,7 +13,11 @@ from models.errors import Conflict, NotFound
 from models.routing import AgentView
 from models.store.ground.database import Database, Fields, Tx
 from models.store.ground.locks import lock, lock_row
-from models.store.routing.offboarding import hand_over_all, until_nothing_is_left
+from models.store.routing.offboarding import (
+    hand_over_all,
+    keeping_an_admin,
+    until_nothing_is_left,
+)
 from models.store.tickets.ownership import set_presence
 from models.tables import agent, credential, ticket
 from models.ticket import LOADED_STATES
@@ -100,7 +104,7 @@ class Agents:
 
         Raises:
             NotFound: no such person.
-            Conflict: they have another password than that by now.
+            Conflict: they have another password than that by now, or no admin would be left.
         """
 
         async def all_of_it(tx: Tx) -> None:
@@ -113,8 +117,9 @@ class Agents:
                     raise Conflict("another password was set meanwhile")
             due = {"password_due": by != agent_id} if "password" in values else {}
             statement = update(agent).where(agent.c.id == agent_id).values(**values, **due)
-            if (await tx.conn.execute(statement)).rowcount == 0:
-                raise NotFound("no such agent")
+            async with keeping_an_admin(tx, [agent_id], by):
+                if (await tx.conn.execute(statement)).rowcount == 0:
+                    raise NotFound("no such agent")
             # Behind the row's lock: who is signing in with the old password waits, and is refused.
             if "password" in values or values.get("disabled_at") is not None:
                 theirs = delete(credential).where(credential.c.agent_id == agent_id)

@@ -3,12 +3,13 @@
 What belongs to people beside tickets hands itself over here, too: a line in ``HANDED_OVER``.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from sqlalchemy import delete, or_, select, union, update
 
-from models.agent import Presence
+from models.agent import Presence, Role
 from models.errors import Conflict, NotFound
 from models.store.complaints import calling_back, improvements
 from models.store.ground.database import Database, Fields, Tx
@@ -66,15 +67,17 @@ class Offboarding:
 
         Raises:
             NotFound: no such person, or no such receiver.
-            Conflict: the receiver is the one who leaves, or they have left already.
+            Conflict: the receiver is the one who leaves, they have left already, or no admin
+                would be left.
         """
 
         async def all_of_it(tx: Tx) -> dict[str, int]:
             await _both_there(tx, agent_id, to)
             handed = await hand_over_all(tx, agent_id, to)
-            await tx.conn.execute(
-                update(agent).where(agent.c.id == agent_id).values(disabled_at=tx.now)
-            )
+            async with keeping_an_admin(tx, [agent_id], by):
+                await tx.conn.execute(
+                    update(agent).where(agent.c.id == agent_id).values(disabled_at=tx.now)
+                )
             keys = delete(credential).where(credential.c.agent_id == agent_id)
             await tx.conn.execute(keys)
             await tx.audit(by, "agent.leave", agent_id, to=to, handed=handed)
@@ -82,6 +85,31 @@ class Offboarding:
             return handed
 
         return await until_nothing_is_left(self._db, all_of_it)
+
+
+@asynccontextmanager
+async def keeping_an_admin(
+    tx: Tx, agent_ids: Collection[str], by: str | None
+) -> AsyncIterator[None]:
+    """Changes people at an admin's word (None: who has a shell here may do without any).
+
+    Nobody shuts themselves out at the desk, but two may do it to each other at once.
+
+    Raises:
+        Conflict: there was an admin among them, and none would be left.
+    """
+    a = agent.c
+    admins = select(a.id).where(a.role == Role.ADMIN, a.disabled_at.is_(None)).limit(1)
+    among = (await tx.conn.execute(admins.where(a.id.in_(agent_ids)))).first() is not None
+    yield
+    if among and by is not None:
+        await tx.bump(_ADMINS, 0)  # one at a time: the second sees what the first has done
+        if (await tx.conn.execute(admins)).first() is None:
+            raise Conflict("no admin would be left; look at the list of people again")
+
+
+_ADMINS = "admins_turn"
+"""A counter row that whoever changes an admin locks."""
 
 
 async def _both_there(tx: Tx, agent_id: str, to: str | None) -> None:

@@ -14,6 +14,7 @@ from models.store.ground.database import Database, Tx
 from models.store.ground.idempotency import Key, earlier, found, keep
 from models.store.ground.locks import lock_rows
 from models.store.ground.sealing import Vault
+from models.store.routing.offboarding import keeping_an_admin
 from models.tables import agent
 
 TOLD_AGAIN_SECONDS = 3600.0
@@ -99,14 +100,15 @@ class Staffing:
         With the same ``key`` again it does nothing: see ``brought``.
 
         Raises:
-            Conflict: a login was taken meanwhile, or somebody is not as they were seen; or the
-                key was used for another request.
+            Conflict: a login was taken meanwhile, somebody is not as they were seen, or no
+                admin would be left; or the key was used for another request.
         """
         async with self._db.write() as tx:
             if await earlier(tx, key) is not None:
                 return
             await self._add(tx, added, by)
-            await self._change(tx, changed, by)
+            async with keeping_an_admin(tx, [one.agent_id for one in changed], by):
+                await self._change(tx, changed, by)
             counts = {"new_people": len(added), "changed_people": len(changed)}
             await tx.audit(by, "agent.import", "", **counts)
             await keep(tx, key, json.dumps([[one.login for one in added], len(changed)]))

@@ -22,6 +22,7 @@ from models.tables import (
 from models.ticket import OPEN_STATES
 from tests.contract.store import makers
 from tests.contract.store.makers import filed, follow, rules_content
+from tests.contract.store.meeting import meeting
 from tests.fakes import FakeClock
 
 _OPEN = ticket.c.state.in_(sorted(OPEN_STATES))
@@ -183,3 +184,28 @@ async def test_who_helped_with_what_is_theirs_now_does_not_any_more(
     found = await store.tickets.get(ticket_id)
     assert (found.state, found.owner_id) == ("active", han)
     assert (await store.agents.get(han)).used == found.units
+
+
+@pytest.mark.parametrize("shut_out", ["demoted", "disabled", "left"])
+async def test_two_admins_who_shut_each_other_out_at_once_leave_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch, shut_out: str
+) -> None:
+    one, other = [
+        await store.agents.add(name, name.title(), Role.ADMIN, "hash", {})
+        for name in ("li", "han")
+    ]
+
+    async def shut(person: str, by: str) -> None:
+        if shut_out == "left":
+            await store.offboarding.leave(person, by)
+        elif shut_out == "disabled":
+            await store.agents.change(person, by, disabled_at=await store.db.now())
+        else:
+            await store.agents.change(person, by, role=Role.SUPERVISOR)
+
+    outcomes = await meeting(
+        store, monkeypatch, lambda: shut(one, other), lambda: shut(other, one)
+    )
+    assert outcomes[0] is None
+    assert isinstance(outcomes[1], Conflict)
+    assert [a.login for a in await store.agents.all() if a.role == Role.ADMIN] == ["han"]
