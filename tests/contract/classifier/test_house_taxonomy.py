@@ -23,7 +23,9 @@ def test_the_house_taxonomy_and_seed_fit() -> None:
     taxonomy = _house_taxonomy()
     assert list(taxonomy.facets) == ["type", "domain", "urgency"]
     assert taxonomy.facets["urgency"].ordinal
-    assert all(spec.sets == {"urgency": "紧急"} for spec in taxonomy.floors.values())
+    lower = {name for name, spec in taxonomy.floors.items() if spec.sets != {"urgency": "紧急"}}
+    assert lower == {"doubt"}
+    assert taxonomy.floors["doubt"].sets == {"urgency": "重要"}
     assert len(seed.load(taxonomy)) >= 750
 
 
@@ -48,6 +50,8 @@ def test_the_house_taxonomy_and_seed_fit() -> None:
         ("刚把养老钱转到公安局的安全账户了，这会觉得不对", "盗刷诈骗"),
         ("三万的贷款不是我办的，钱已经转走了", "盗刷诈骗"),
         ("I didn't take out this loan", "盗刷诈骗"),
+        ("账单上三百二那笔好像不是我买的", "疑似盗刷"),
+        ("刚才那笔不是我买的", "盗刷诈骗"),
     ],
 )
 def test_the_house_floors(text: str, floor: str) -> None:
