@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from models.store.effects.followers import Lag
 from models.store.figures.measures import Alarm
 from models.store.figures.overdue import Overdue
 from models.store.ground.processes import SILENT_SECONDS, Process
@@ -15,7 +16,7 @@ WELL = Standing(
     overdue=[Overdue(kind, 1, LIMITS[kind]) for kind in LIMITS if kind != "followers"],
     alarms=[Alarm("owners", 0, None, 100.0, None)],
     ticked=60.0,
-    lag=LIMITS["followers"],
+    lag=Lag(LIMITS["followers"], ("clocks",)),
     parked=0,
     answers={"queued": 3, "sending": 1},
     room_mb=200.0,
@@ -43,12 +44,19 @@ def test_a_role_of_which_nobody_lives_is_named_in_both_languages(role: str) -> N
 def test_what_waits_for_longer_than_its_limit_is_named(kind: str) -> None:
     late = LIMITS[kind] + 1
     if kind == "followers":
-        (told,) = problems(replace(WELL, lag=late))
+        (told,) = problems(replace(WELL, lag=Lag(late, ())))
     else:
         (told,) = problems(replace(WELL, overdue=[Overdue(kind, 1, late)]))
     assert span(late) in told
     for look in ("shouli check", "shouli deliveries list --state queued"):
         assert told.count(look) == (2 if kind == "answers" else 0), "in both languages"
+
+
+def test_a_follower_that_keeps_failing_while_others_go_on_is_named() -> None:
+    (told,) = problems(replace(WELL, lag=Lag(61.0, ("clocks", "closing"))))
+    zh, en = told.split(" / ")
+    assert "clocks, closing 读不下去" in zh
+    assert "clocks, closing cannot go on" in en
 
 
 @pytest.mark.parametrize(

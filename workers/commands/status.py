@@ -46,7 +46,8 @@ def _as_json(found: Standing, wrong: list[str]) -> Mapping[str, Any]:
         "roles": {role: found.alive(role) for role in ROLES},
         "processes": [asdict(each) | {"alive": each.alive} for each in found.processes],
         "waiting": [asdict(each) for each in found.overdue],
-        "followers_lag": found.lag,
+        "followers_lag": found.lag.seconds,
+        "followers_behind": found.lag.names,
         "clock_ticked": found.ticked,
         "parked": found.parked,
         "answers": found.answers,
@@ -95,7 +96,7 @@ def _waiting(found: Standing) -> Table:
         limit = LIMITS[each.kind]
         table.add_row(" ".join(NAMES[each.kind]), str(each.count), oldest, span(limit))
     table.add_row(
-        " ".join(NAMES["followers"]), "", span(found.lag) if found.lag else "",
+        " ".join(NAMES["followers"]), "", span(found.lag.seconds) if found.lag.seconds else "",
         span(LIMITS["followers"]),
     )  # fmt: skip
     table.add_row("停放的来件 parked", str(found.parked), "", "")

@@ -226,7 +226,8 @@ class Ticker:
         """In a flood of mail, routing goes first: for some seconds, and never longer."""
         backlog = await self._store.envelopes.backlog()
         names = [follower.name for follower in self._followers]
-        if backlog[Lane.MAIL] >= _FLOOD and await self._store.followers.lag(names) < _PATIENCE:
+        lag = self._store.followers.lag
+        if backlog[Lane.MAIL] >= _FLOOD and (await lag(names)).seconds < _PATIENCE:
             return
         await self._store.followers.catch_up(self._followers, await self._store.events.last())
 

@@ -116,7 +116,7 @@ async def _events(store: Store, followers: Collection[str], registry: CollectorR
         "Since when an event waits for those who act on it",
         registry=registry,
     )
-    behind.set(await store.followers.lag(followers))
+    behind.set((await store.followers.lag(followers)).seconds)
     webhooks = Gauge("shouli_webhook_events", "Owed or failed", ["state"], registry=registry)
     found = await store.webhooks.all()
     webhooks.labels("due").set(sum(one.due for one in found))

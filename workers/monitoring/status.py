@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from config.settings import Settings
 from models.store import Store
+from models.store.effects.followers import Lag
 from models.store.figures.measures import Alarm
 from models.store.figures.overdue import Overdue
 from models.store.ground.processes import Process
@@ -60,13 +61,13 @@ NAMES: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What was found; ``ticked`` and ``lag`` in seconds, ``ticked`` None: the clock never did."""
+    """What was found; ``ticked`` in seconds, None: the clock never did."""
 
     processes: Sequence[Process]
     overdue: Sequence[Overdue]
     alarms: Sequence[Alarm]
     ticked: float | None
-    lag: float
+    lag: Lag
     parked: int
     answers: Mapping[str, int]
     room_mb: float | None
@@ -138,11 +139,11 @@ def _problems(found: Standing) -> Iterator[tuple[str, str]]:
             "Redis cannot be reached or written: nothing is lost, but each step may be 5 s late",
         )
     yield from _still_clock(found)
-    waiting = {each.kind: each.oldest for each in found.overdue} | {"followers": found.lag}
-    for kind, oldest in waiting.items():
+    waiting = {each.kind: each.oldest for each in found.overdue}
+    for kind, oldest in (waiting | {"followers": found.lag.seconds}).items():
         if oldest > LIMITS[kind]:
             zh, en = NAMES[kind]
-            why = _WHY_ANSWERS_WAIT if kind == "answers" else ("", "")
+            why = _why(kind, found)
             waited = span(oldest)
             yield f"{zh}已等了 {waited}{why[0]}", f"{en} have waited for {waited}{why[1]}"
     yield from _for_people(found)
@@ -150,6 +151,19 @@ def _problems(found: Standing) -> Iterator[tuple[str, str]]:
     if len(versions) > 1:
         told = ", ".join(versions)
         yield f"各进程版本不一：{told}", f"processes are of different versions: {told}"
+
+
+def _why(kind: str, found: Standing) -> tuple[str, str]:
+    """Where to look, as far as that is known."""
+    if kind == "answers":
+        return _WHY_ANSWERS_WAIT
+    if kind == "followers" and found.lag.names:
+        failing = ", ".join(found.lag.names)
+        return (
+            f"：{failing} 读不下去，原因见 clock 日志里的 duty failed",
+            f": {failing} cannot go on, the clock's log tells why (duty failed)",
+        )
+    return "", ""
 
 
 def _little_room(found: Standing) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ once, whatever dies in between. Who moves a ticket need not know who follows.
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -35,6 +36,16 @@ class Follower:
     name: str
     kinds: frozenset[str]
     act: Act
+
+
+class Lag(NamedTuple):
+    """Since how many seconds something has waited to be read by one of them; 0: nothing has.
+
+    ``names``: who has not read it, while others have read further; empty where all wait alike.
+    """
+
+    seconds: float
+    names: Sequence[str]
 
 
 @dataclass(slots=True)
@@ -91,18 +102,23 @@ class Followers:
             raise ExceptionGroup("followers failed", failed)
         return seen
 
-    async def lag(self, names: Collection[str]) -> float:
-        """Since how many seconds something has waited to be read by one of them; 0: nothing has.
+    async def lag(self, names: Collection[str]) -> Lag:
+        """How far those are behind who are farthest behind.
 
         Raises:
             Temporary: the database is out of reach.
         """
         async with self._db.read() as conn:
             written = await _written(conn, names)
-            least = min((written.get(name, 0) for name in names), default=0)
+            read = {name: written.get(name, 0) for name in names}
+            least = min(read.values(), default=0)
             unread = select(event.c.at).where(event.c.seq > least).order_by(event.c.seq).limit(1)
             since = (await conn.execute(unread)).scalar_one_or_none()
-        return 0.0 if since is None else max(0.0, await self._db.now() - since)
+        if since is None:
+            return Lag(0.0, ())
+        last = tuple(sorted(name for name in read if read[name] == least))
+        alone = last if len(last) < len(read) else ()
+        return Lag(max(0.0, await self._db.now() - since), alone)
 
     async def _places(self, followers: Iterable[Follower]) -> list[_Place]:
         of_all = {follower.name: follower for follower in followers}

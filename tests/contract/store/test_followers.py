@@ -131,10 +131,10 @@ async def test_one_who_comes_later_reads_what_the_others_have_read(store: Store)
 
 async def test_the_lag_is_that_of_who_is_farthest_behind(store: Store, clock: FakeClock) -> None:
     one = Follower("one", frozenset({"wanted"}), Notes())
-    assert await store.followers.lag(["one"]) == 0.0
+    assert await store.followers.lag(["one"]) == (0.0, ())
     await _say(store, "wanted", "wanted")
     clock.pass_(7.0)
-    assert await store.followers.lag(["one"]) == 7.0
+    assert await store.followers.lag(["one", "two"]) == (7.0, ()), "nobody reads: no fault of one"
     await store.followers.catch_up([one], 2)
-    assert await store.followers.lag(["one"]) == 0.0
-    assert await store.followers.lag(["one", "never ran"]) == 7.0
+    assert await store.followers.lag(["one"]) == (0.0, ())
+    assert await store.followers.lag(["one", "never ran"]) == (7.0, ("never ran",))
