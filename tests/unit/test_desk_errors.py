@@ -22,13 +22,14 @@ UNSEEN = {
     "somebody else reads this account now",
     "the agent was interrupted already",
     "there is nothing left to interrupt",
+    "this account was disabled meanwhile",
     "another password was set meanwhile",
     "another second factor was set meanwhile",
     "this session has ended meanwhile",
     "a login of the list was taken meanwhile",
     "somebody of the list was changed meanwhile",
 }
-"""Conflicts that only workers meet, two that signing in calls wrong credentials, one that is
+"""Conflicts that only workers meet, three that signing in calls wrong credentials, one that is
 answered as to a stranger, and two of lists of people, of which one is told to look again.
 """
 

@@ -196,12 +196,14 @@ class Agents:
 
         Raises:
             NotFound: no such agent.
-            Conflict: they have another password, or another second factor, or that session has
-                ended by now.
+            Conflict: they are disabled, or have another password, or another second factor, or
+                that session has ended by now.
         """
         async with self._db.write() as tx:
             # Whoever ends all that they have changes this row first: it is ended, or sees this.
             owner = await lock_row(tx, agent, agent_id, "no such agent")
+            if owner["disabled_at"] is not None:
+                raise Conflict("this account was disabled meanwhile")
             if session is not None and not await _holds(tx, agent_id, session):
                 raise Conflict("this session has ended meanwhile")
             if password is not None:

@@ -228,6 +228,17 @@ async def test_who_was_known_by_a_password_that_is_another_by_now_is_let_in_no_m
     ] * 2
 
 
+async def test_who_is_disabled_while_they_sign_in_has_no_session_when_they_come_back(
+    store: Store,
+) -> None:
+    agent_id = await store.agents.add("li", "李雷", Role.AGENT, "hash", {})
+    await store.agents.change(agent_id, None, disabled_at=await store.db.now())
+    with pytest.raises(Conflict):
+        await store.agents.grant(agent_id, "session", "late", 60.0, password="hash")
+    await store.agents.change(agent_id, None, disabled_at=None)
+    assert await store.agents.holder("late", "session") is None
+
+
 async def test_a_token_may_do_less_than_its_owner_and_never_more(store: Store) -> None:
     agent_id = await store.agents.add("li", "李雷", Role.ADMIN, "h", {})
     kept: list[tuple[str, Role | None, bool]] = [
