@@ -74,8 +74,9 @@ class Api:
         self, text: str, where: Mapping[str, Any], choices: Sequence[Choice] = ()
     ) -> Any:
         shown = {**where, "blocks": _blocks(text, choices)} if choices else where
+        # Agents write plain words: in “3~5 天，7~10 天” nothing is to be struck through.
         return await self.client.chat_postMessage(
-            text=_escaped(text), unfurl_links=False, unfurl_media=False, **shown
+            text=_escaped(text), mrkdwn=False, unfurl_links=False, unfurl_media=False, **shown
         )
 
     async def _upload(self, file: Attachment, content: bytes, where: Mapping[str, Any]) -> Any:

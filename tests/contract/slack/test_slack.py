@@ -196,6 +196,16 @@ async def test_an_answer_takes_its_files_along(place: Any, words: str) -> None:
     assert done.fields["thread_ts"] == "1764036000.000100"
 
 
+async def test_an_answer_is_read_as_it_was_written(place: Any) -> None:
+    made = await place()
+    words = "*不是粗体*，3~5 天，7~10 天，`a_b_c` <@U1> & <!channel>"
+    assert (await made.channel.send(made.workspace.answer(words))).state == "sent"
+    (posted,) = made.fake.of("/chat.postMessage")
+    assert posted.fields["mrkdwn"] is False
+    assert "<" not in posted.fields["text"]  # that would call people, whatever the formats
+    assert html.unescape(posted.fields["text"]) == words
+
+
 async def test_a_sign_that_slack_wants_escaped_is_not_cut_in_two(place: Any) -> None:
     made = await place()
     answer = made.workspace.answer("x" + "&" * 1999, choices=(Choice(value="y", label="是"),))
