@@ -314,6 +314,7 @@ class Body:
                 self.shortened = True
                 continue
             self.room = inner.room
+            self.shortened = self.shortened or inner.shortened
             if forward.head(root.headers):
                 yield root.headers, inner
 

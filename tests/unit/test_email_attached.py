@@ -2,6 +2,7 @@
 
 import pytest
 
+from channels.email.body import LONGEST_TEXT
 from tests.unit.letters import normalize, read
 
 _OLD = (
@@ -55,6 +56,14 @@ def test_several_without_a_word_are_all_read() -> None:
     assert message.text.count(_HEAD) == 2
     assert message.text.endswith("洗碗机又漏水了。")
     assert len(read(mail("", *[_OLD] * 9)).text.split(_HEAD)) == 4
+
+
+def test_they_share_the_room_that_one_mail_has() -> None:
+    long = _OLD.replace("漏水，", "漏水，地板也漏水，\r\n" * 30_000)
+    message = read(mail("请处理", long, long, long))
+    assert LONGEST_TEXT - 10_000 < len(message.text_full) < LONGEST_TEXT
+    assert message.meta["text_shortened"]
+    assert "text_shortened" not in read(mail("请处理", long)).meta
 
 
 def test_ours_are_no_words_of_the_customers() -> None:

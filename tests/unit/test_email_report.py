@@ -101,10 +101,25 @@ def test_a_bounce_becomes_news_of_the_answer(raw: bytes, words: str) -> None:
         ("Action: delivered\nStatus: 2.0.0", "delivered"),
         ("Action: relayed\nStatus: 2.0.0", "delayed"),
         ("Status: 5.2.2", "failed"),
+        ("Status: 4.2.2", "delayed"),
+        ("Action: Failed\nStatus: 5.1.1", "failed"),
+        ("Action: relayed\nStatus: 5.0.0", "delayed"),
+        ("ACTION: DELIVERED", "delivered"),
     ],
 )
 def test_what_a_status_means(status: str, state: str) -> None:
     assert reported(dsn(status)).meta["state"] == state
+
+
+def test_what_a_server_says_in_words_is_not_the_status() -> None:
+    message = reported(dsn(POSTFIX, text="Action: delayed\nStatus: 4.4.1\nwas sent before."))
+    assert message.meta["state"] == "failed"
+    assert message.meta["error"].endswith("5.1.1 550 5.1.1 <z@c>: User unknown")
+
+
+def test_a_reason_may_not_say_whose_it_is() -> None:
+    bare = "Action: failed\nStatus: 5.1.1\nDiagnostic-Code:  550 no such user"
+    assert reported(dsn(bare)).meta["error"].endswith(": 5.1.1 550 no such user")
 
 
 def test_each_whom_a_report_names_has_a_fate_of_their_own() -> None:
