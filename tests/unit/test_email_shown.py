@@ -2,6 +2,7 @@
 
 import pytest
 
+from channels.email.markup import read
 from channels.email.quote import split
 
 
@@ -14,6 +15,9 @@ from channels.email.quote import split
         "问题 2:\n>>> import queue\n>>> queue.Queue(1)",
         "没到货\n--\n另外发票错了，请重开。",
         "没到货\n--\n王芳\n还有，什么时候能退款？",
+        # A year or a time alone with an address say nothing of who wrote.
+        "没到货\n2026 年的账单请寄给 <z@example.com>：\n上海市人民路 1 号",
+        "没到货\n12:00 以前请回复 <z@example.com>：\n过时作废",
         "It is broken.\n--\nThe lamp is, too, and I want another one.",
     ],
 )
@@ -49,3 +53,15 @@ def test_what_stands_below_who_wrote_or_when_is_quoted(tail: str) -> None:
 def test_a_signature_asks_for_nothing(signature: str) -> None:
     start, end = split(f"没到货\n{signature}")
     assert (start, end) == (0, 4)
+
+
+def test_what_is_written_below_who_wrote_is_no_part_of_it() -> None:
+    reading = read(
+        "<div>在 2026/1/4 10:00, 客服 写道：</div><div>这里说的不对。</div>"
+        '<blockquote type="cite">旧</blockquote><p>应该是三天。</p>'
+    )
+    start, end = split(reading.text, reading.quoted)
+    assert (
+        reading.text[start:end].strip().startswith("在 2026/1/4 10:00, 客服 写道：\n这里说的不对")
+    )
+    assert reading.text[start:end].strip().endswith("应该是三天。")
