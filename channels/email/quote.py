@@ -305,8 +305,9 @@ def _answers_below(lines: Sequence[tuple[int, str]]) -> bool:
     tail = [line for _, line in lines if line]
     # A signature under what is quoted is no answer to it.
     marks = [place for place, line in enumerate(tail) if line == "--"]
-    if marks and len(tail) - marks[-1] <= _LONGEST_SIGNATURE:
-        tail = tail[: marks[-1]]
+    below = tail[marks[-1] :] if marks else []
+    if len(below) <= _LONGEST_SIGNATURE and not any(map(_ASKS.search, below)):
+        tail = tail[: len(tail) - len(below)]
     while tail and (is_sign_off(tail[-1]) or tail[-1].startswith(">")):
         tail.pop()
     first = next((place for place, line in enumerate(tail) if line.startswith(">")), len(tail))

@@ -15,6 +15,8 @@ from channels.email.quote import split
         "问题 2:\n>>> import queue\n>>> queue.Queue(1)",
         "没到货\n--\n另外发票错了，请重开。",
         "没到货\n--\n王芳\n还有，什么时候能退款？",
+        "没到货\n在 2026/1/4 10:00, 客服 写道：\n> 旧\n> 旧\n\n--\n还有，什么时候能退款？",
+        "没到货\n在 2026/1/4 10:00, 客服 写道：\n> 旧\n> 旧\n\n--\n" + "行\n" * 13,
         # A year or a time alone with an address say nothing of who wrote.
         "没到货\n2026 年的账单请寄给 <z@example.com>：\n上海市人民路 1 号",
         "没到货\n12:00 以前请回复 <z@example.com>：\n过时作废",
@@ -34,6 +36,7 @@ def test_what_is_shown_is_new(text: str) -> None:
         "Support 4/1:\n> old\n> old",
         "support@example.com:\n> old\n> old",
         "客服写道：\n> 旧\n> 旧",
+        "在 2026/1/4 10:00, 客服 写道：\n> 旧\n> 旧\n\n--\n" + "行\n" * 11,
     ],
 )
 def test_what_stands_below_who_wrote_or_when_is_quoted(tail: str) -> None:
