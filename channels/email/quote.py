@@ -102,7 +102,7 @@ _SHOWS_MAIL = re.compile(
     r"[^。\n]{0,30}[:：]\Z",
     re.IGNORECASE,
 )
-"""How somebody announces a mail that is shown, and not answered."""
+"""How somebody announces what is shown, and not answered."""
 
 _MOST_EMPTY = 2
 _SENT = re.compile(r"(?:发送时间|发件时间|发送日期|\bsent)\s?[:：]", re.IGNORECASE)
@@ -118,7 +118,9 @@ _LONGEST_SIGNATURE = 12
 """Lines after “-- ”; a longer tail is text that happens to have such a line above it."""
 
 
-_ASKS = re.compile(r"[?？](?![\w=&%])|请|麻烦|希望|我|\b(?:I|my)\b")
+_ASKS = re.compile(
+    r"[?？](?![\w=&%])|请(?!勿|考虑|随时|联系|拨打|致电|访问|关注|扫|节约)|麻烦|希望|我(?!们|司)|\b(?:I|my)\b"
+)
 """What people write, and hardly below their names: an address in the web may have such a sign, and
 “please” is what companies and carriers write there."""
 
@@ -149,7 +151,7 @@ def split(
     end = min(end, tail) if tail < above else end
     end = footer_start([line for line in lines if line[0] < end], end)
     for first, last in reversed(signed):
-        if start < first < end and not text[last:end].strip():
+        if start < first < end and not text[last:end].strip() and not _asks(text[first:end]):
             end = first
     end = _without_signature(text, [line for line in lines if line[0] < end], end)
     if not text[start:end].strip():
@@ -166,6 +168,8 @@ def _outside(text: str, quoted: Sequence[tuple[int, int]]) -> tuple[int, int, bo
         return 0, len(text), False
     first = quoted[0][0]
     before = text[:first].strip()
+    if _SHOWS_MAIL.search(before[-_LONGEST_LINE:]) and not _says_whose(text, *quoted[0]):
+        return 0, len(text), False
     written = bool(before) and not _only_attribution(before)
     ends = [start for start, _ in quoted[1:]] + [len(text)]
     answers = [(last, text[last:end].strip()) for (_, last), end in zip(quoted, ends, strict=True)]
@@ -175,6 +179,12 @@ def _outside(text: str, quoted: Sequence[tuple[int, int]]) -> tuple[int, int, bo
     if written or len(quoted) > 1:
         return 0, len(text), True
     return answers[0][0], len(text), False
+
+
+def _says_whose(text: str, first: int, last: int) -> bool:
+    """Whether a program wrote above what it quotes whose that is."""
+    lines = [line for line in _lines(text, first, last) if line[1]]
+    return _quotation_start(lines, last, answered=False) == (lines[0][0] if lines else last)
 
 
 def says_nothing(text: str) -> bool:
@@ -306,7 +316,7 @@ def _answers_below(lines: Sequence[tuple[int, str]]) -> bool:
     # A signature under what is quoted is no answer to it.
     marks = [place for place, line in enumerate(tail) if line == "--"]
     below = tail[marks[-1] :] if marks else []
-    if len(below) <= _LONGEST_SIGNATURE and not any(map(_ASKS.search, below)):
+    if len(below) <= _LONGEST_SIGNATURE and not _asks("\n".join(below)):
         tail = tail[: len(tail) - len(below)]
     while tail and (is_sign_off(tail[-1]) or tail[-1].startswith(">")):
         tail.pop()
@@ -332,7 +342,13 @@ def _trailing_quote(lines: Sequence[tuple[int, str]], end: int) -> int:
 
 def _goes_on(tail: str) -> bool:
     """Whether somebody drew “--” between what they write, without the space of a program's."""
-    return not tail.removeprefix("- ").startswith("-- ") and _ASKS.search(tail) is not None
+    return not tail.removeprefix("- ").startswith("-- ") and _asks(tail)
+
+
+def _asks(signature: str) -> bool:
+    """Whether somebody wrote into it, as the cursor may stand there."""
+    lines = (line.strip() for line in signature.split("\n"))
+    return any(_ASKS.search(line) and not is_sign_off(line) for line in lines)
 
 
 def _without_signature(text: str, lines: Sequence[tuple[int, str]], end: int) -> int:

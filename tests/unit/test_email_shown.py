@@ -68,3 +68,48 @@ def test_what_is_written_below_who_wrote_is_no_part_of_it() -> None:
         reading.text[start:end].strip().startswith("在 2026/1/4 10:00, 客服 写道：\n这里说的不对")
     )
     assert reading.text[start:end].strip().endswith("应该是三天。")
+
+
+def new(source: str) -> str:
+    reading = read(source)
+    start, end = split(reading.text, reading.quoted, reading.signed)
+    return reading.text[start:end].strip()
+
+
+@pytest.mark.parametrize(
+    ("signature", "cut"),
+    [
+        ("冰箱坏了，请派人来修", False),
+        ("王芳<br>还有，什么时候退款？", False),
+        ("王芳<br>麻烦尽快", False),
+        ("王芳<br>我的电话 138", False),
+        ("Wang<br>I need it on Monday.", False),
+        ("王芳<br>如有疑问，请随时联系我们", True),
+        ("王芳<br>请考虑环境保护，非必要请勿打印本邮件。", True),
+        ("王芳<br>发自我的 iPhone", True),
+        ("王芳<br>https://x.example/?id=1", True),
+        ("王芳<br>我司官网 x.example", True),
+    ],
+)
+def test_people_write_where_the_cursor_stands(signature: str, cut: bool) -> None:
+    """Web mailers put the signature below it, or around it."""
+    said = new(f'<div>您好</div><div id="Signature">{signature}</div>')
+    assert (said == "您好") == cut
+
+
+@pytest.mark.parametrize(
+    ("words", "quoted", "shown"),
+    [
+        ("错误如下：", "npm ERR! 404<br>npm ERR! 500", True),
+        ("I got the following:", "npm ERR! 404", True),
+        ("错误如下：", "$ npm run<br>&gt; build<br>&gt; tsc", True),
+        ("您好：", "旧的答复", False),
+        ("我的意见如下：", "在 2026/1/4 10:00, 客服 写道：<br>旧的答复", False),
+        ("我的意见如下：", "发件人：客服<br>时间：今天<br>主题：退款<br>旧的答复", False),
+    ],
+)
+def test_what_somebody_pastes_as_a_quotation_is_shown(
+    words: str, quoted: str, shown: bool
+) -> None:
+    said = new(f'<div>{words}</div><blockquote type="cite">{quoted}</blockquote>')
+    assert (said == words) != shown
