@@ -90,7 +90,7 @@ class Followers:
                 if not concerning:
                     continue
                 try:
-                    seen += await self._act(place, concerning)
+                    seen += await self._act_or_find_fault(place, concerning)
                 except Temporary:
                     raise
                 except Exception as error:  # noqa: BLE001  one's fault must not stop the others
@@ -151,6 +151,32 @@ class Followers:
         async with self._db.read() as conn:
             page = [Event(*row) for row in await conn.execute(query)]
         return page, page[-1].seq if len(page) == _PAGE else last
+
+    async def _act_or_find_fault(self, place: _Place, events: Sequence[Event]) -> int:
+        """As ``_act``; where that fails, each event by itself, up to the one that is at fault.
+
+        The others of a batch are mostly of other tickets, and whoever mends it looks for the one.
+        """
+        end = place.read
+        try:
+            return await self._act(place, events)
+        except Temporary:
+            raise
+        except Exception:  # noqa: BLE001, S110  raised once more, by the event that is at fault
+            pass
+        seen = 0
+        for one in events:
+            place.read = one.seq
+            try:
+                acted = await self._act(place, [one])
+            except Exception as error:
+                error.add_note(f"event {one.seq} {one.kind} of ticket {one.ticket_id}")
+                raise
+            if not acted:
+                return seen  # somebody else goes on
+            seen += acted
+        place.read = end
+        return seen
 
     async def _act(self, place: _Place, events: Sequence[Event]) -> int:
         """Returns how many events it acted on: none where somebody else has been before us."""

@@ -104,6 +104,41 @@ async def test_one_that_fails_holds_nobody_up(store: Store) -> None:
     assert await _seen(store, 2) == {1: 2, 2: 1}
 
 
+class Stumbles(Notes):
+    """As ``Notes``, but one event is too much for it."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
+
+    async def __call__(self, tx: Tx, events: Sequence[Event]) -> None:
+        await super().__call__(tx, events)
+        if any(event.seq == self.at for event in events):
+            raise RuntimeError("boom")
+
+
+async def test_what_came_before_the_event_that_fails_is_acted_on(store: Store) -> None:
+    await _say(store, "wanted", "other", "wanted", "wanted", "wanted")
+    notes = Stumbles(at=4)
+    for _ in range(2):
+        with pytest.raises(ExceptionGroup) as caught:
+            await _catch_up(store, notes)
+        told = caught.value.exceptions[0].__notes__
+        assert told == ["event 4 wanted of ticket None", "follower notes"]
+        assert await _seen(store, 5) == {1: 1, 3: 1}
+    notes.at = 0
+    assert await _catch_up(store, notes) == 2
+    assert await _seen(store, 5) == {1: 1, 3: 1, 4: 1, 5: 1}
+
+
+async def test_two_that_stumble_at_once_act_once(store: Store) -> None:
+    await _say(store, *["wanted"] * 6)
+    both = [_catch_up(store, Stumbles(at=5)) for _ in range(2)]
+    for failed in await asyncio.gather(*both, return_exceptions=True):
+        assert isinstance(failed, ExceptionGroup)
+    assert await _seen(store, 6) == dict.fromkeys(range(1, 5), 1)
+
+
 async def test_pages_are_read_to_the_end(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(followers, "_PAGE", 3)
     await _say(store, *["wanted"] * 4, *["other"] * 5, "wanted", "rare", "other")
