@@ -200,13 +200,19 @@ class Hub:
             [str(event.data["message"]) for event in ours if event.kind == "message.in"],
             [str(event.data["outbound"]) for event in ours if event.kind == "message.out"],
         )
+        merged = {str(event.conversation_id) for event in ours if _merges(event)}
+        numbers = await self._lookup.numbers(merged) if merged else {}
         # Whoever was there may have left while the entries were read: one visitor's leaving must
         # not fail the page for all.
         for event in ours:
             room = self._by_id.get(str(event.conversation_id))
             if room is not None:
                 _note(room, event)
-        for conversation_id in {str(e.conversation_id) for e in ours if e.kind in _CONCERNING}:
+        for conversation_id, number in numbers.items():
+            if room := self._by_id.get(conversation_id):
+                room.ticket = number
+        concerned = {str(e.conversation_id) for e in ours if e.kind in _CONCERNING}
+        for conversation_id in concerned | numbers.keys():
             self._wake(conversation_id, entries.get(conversation_id, ()))
         if any(event.kind in STATE_CHANGES for event in ours):
             self._turns.hurry()
@@ -225,6 +231,11 @@ class Hub:
         if new:
             for conversation_id, place in (await self._lookup.keys(new)).items():
                 self._bind(place, conversation_id)
+
+
+def _merges(event: Event) -> bool:
+    """Whether a ticket goes on as another from here on, or as itself again."""
+    return event.kind == "ticket.moved" and "merged" in {event.data["before"], event.data["state"]}
 
 
 def _note(room: Room, event: Event) -> None:

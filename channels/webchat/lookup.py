@@ -43,6 +43,17 @@ class Lookup:
             row = (await conn.execute(query)).one_or_none()
         return None if row is None else Found(*row)
 
+    async def numbers(self, conversation_ids: Iterable[str]) -> Mapping[str, str]:
+        """The numbers of the tickets in which conversations go on, by conversation."""
+        c, t = conversation.c, ticket.c
+        query = (
+            select(c.id, t.number)
+            .join_from(conversation, ticket, t.id == goes_on(c.id))
+            .where(c.id.in_(list(conversation_ids)))
+        )
+        async with self._db.read() as conn:
+            return {row.id: row.number for row in await conn.execute(query)}
+
     async def keys(self, conversation_ids: Iterable[str]) -> Mapping[str, tuple[str, str]]:
         """(account, key) of those conversations that are our sites'."""
         c = conversation.c

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import WSMsgType, WSServerHandshakeError
+from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 
 from channels.webchat import hub
 from channels.webchat.lookup import Lookup
 from channels.webchat.sockets import Connection
 from models.errors import StorageFull, Temporary
+from models.event_tail import EVENTS
 from models.message import Choice, Envelope, Receipt
 from models.store.dialogue.conversations import Conversations, Entry
+from tests.contract.store import makers
 from tests.contract.webchat.site import Site, hear, hello, say, site
 
 
@@ -160,6 +162,44 @@ async def test_choices_come_with_their_question_at_once_and_after_a_resume(door:
     async with door.socket() as ws:
         await hello(ws, token=welcome["token"], last_seq=1)
         assert await hear(ws) == at_once
+
+
+async def number_told(ws: ClientWebSocketResponse) -> object:
+    """The next number; where the visitor stands and who is there is told in between."""
+    while True:
+        frame = await hear(ws)
+        if frame["type"] == "ticket":
+            return frame["number"]
+
+
+async def test_an_open_chat_hears_its_number_when_its_ticket_is_merged_and_taken_out(
+    door: Site,
+) -> None:
+    async with door.socket() as ws:
+        welcome = await hello(ws)
+        await ws.send_json(say("充值没有到账"))
+        await hear(ws)
+        await door.work()
+        await hear(ws)
+        store = door.store
+        talk = await store.conversations.find("webchat", "web", welcome["conversation"])
+        assert talk is not None
+        (gone,) = await store.tickets.of_conversation(talk.id)
+        identity = await store.tickets.identity_of(gone.id)
+        sender = (await store.people.senders([identity]))[identity]
+        another = makers.envelope("k2", account="web")
+        await makers.thread(store, another, conversation_key="another", sender=sender)
+        (kept,) = await store.tickets.open_of_customer(gone.customer_id, talk.id, 9)
+        await store.queue.route([makers.routed(new) for new in await store.queue.unlabelled(9)])
+        await door.bus.publish(EVENTS)
+        assert await number_told(ws) == gone.number
+        person = await makers.agent(store)
+        await store.merging.merge(gone.id, kept.id, person)
+        await door.bus.publish(EVENTS)
+        assert await number_told(ws) == kept.number
+        await store.merging.undo(gone.id, person)
+        await door.bus.publish(EVENTS)
+        assert await number_told(ws) == gone.number
 
 
 async def test_every_tab_of_a_visitor_hears_the_first_message(door: Site) -> None:
