@@ -22,9 +22,9 @@ _FREE_STATES = {TicketState.NEW, TicketState.WAITING}
 
 
 _UNSENT = (
-    "这个渠道现在发不出答复；写好的会存着，能发时自动发出，不用重写。请告诉管理员"
+    "这个渠道现在发不出答复；写好的会存着，能发时自动发出，不用重写。请告诉管理员。"
     " / Answers on this channel cannot be sent now. What you write is kept and goes out by itself"
-    " once they can; nothing need be written again. Please tell an admin"
+    " once they can; nothing need be written again. Please tell an admin."
 )
 
 

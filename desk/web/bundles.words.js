@@ -124,7 +124,7 @@ export const WORDS = {
   "watch.unknown": ["没学过的词", "words not learnt"],
   "watch.text": ["文字", "Text"],
   "watch.agreement": ["没有被更正", "left uncorrected"],
-  "watch.psi": ["漂移 PSI", "Drift (PSI)"],
+  "watch.psi": ["漂移 PSI · {day}：{n} 条", "Drift (PSI) · {day}: {n} messages"],
   "watch.cases": ["{n} 条", "{n} messages"],
   "watch.corrected": ["标注 {labelled}，更正 {changed}", "{labelled} labelled, {changed} corrected"],
   "trend.title": ["变差了吗", "Is it getting worse?"],

@@ -244,7 +244,7 @@ export class Desk {
     const [queue, me] = await Promise.all([call("GET", "/queue"), call("GET", "/me")]);
     setNow(queue.now);
     this.tellIfAway(me);
-    Object.assign(state, { mine: queue.tickets, me });
+    Object.assign(state, { mine: queue.tickets, me, counted: true });
     // What the live line said meanwhile is newer than this answer.
     if (state.waiting === before) state.waiting = queue.waiting;
     const { tab } = state;

@@ -1,6 +1,7 @@
 // The ends of a ticket and the ways back, transfers on offer, and two tickets that are one.
 import { ask, countdown, cut, h, moment, notice, say, t } from "./dom.js";
 import { call, newId, Refused } from "./door.js";
+import { fileRow } from "./files.js";
 import { channelName, title } from "./queue.js";
 import { makeCc, readUpTo } from "./reply.js";
 
@@ -89,8 +90,8 @@ export const LIFE = {
   return: reasoned("return", "return", readUpTo),
   reopen: reasoned("reopen"),
   refuse: reasoned("refuse", "transfer/decline"),
-  receive: (desk, ticket) => desk.act(() => call("POST", `/tickets/${ticket.id}/transfer/accept`)),
-  withdraw: (desk, ticket) => desk.act(() => call("POST", `/tickets/${ticket.id}/transfer/withdraw`)),
+  receive: (_desk, ticket) => call("POST", `/tickets/${ticket.id}/transfer/accept`),
+  withdraw: (_desk, ticket) => call("POST", `/tickets/${ticket.id}/transfer/withdraw`),
 };
 
 /** What is on offer, to whom and for how long; null when nothing is. */
@@ -154,7 +155,9 @@ function partBox(desk, ticket, part, actions) {
     h("ol.part-log", null, part.messages.map((message) => h("li", null,
       h("p.small", null, h("strong", null, message.author || t(message.side === "us" ? "us" : "customer")), " ", moment(message.at)),
       hands(message),
-      h("div.bubble", null, message.withdrawn_at ? t("message.withdrawn") : message.text)))),
+      (message.withdrawn_at || message.text || !message.attachments.length) &&
+        h("div.bubble", { dir: "auto" }, message.withdrawn_at ? t("message.withdrawn") : message.text),
+      fileRow(part.id, message)))),
     h("div.tools", null, answer, open, undo));
 }
 

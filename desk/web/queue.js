@@ -123,7 +123,7 @@ function emptyText({ tab, me, unread, live, waiting }) {
 export function drawQueue(pane, desk) {
   const { state } = desk;
   const tabs = ["mine", "waiting", "ended", ...(state.me.role === "agent" ? [] : ["all"])];
-  const counts = { mine: state.mine.length, waiting: state.waiting.total };
+  const counts = state.counted ? { mine: state.mine.length, waiting: state.waiting.total } : {}; // before it is read there is no number, not 0
   show(pane.querySelector(".tabs"), [tabs, counts, state.tab], () =>
     tabs.map((tab) =>
       h(`button.tab${tab === state.tab ? ".current" : ""}`,

@@ -1,7 +1,8 @@
 // The conversation: what both sides said, what became of our answers, and what one does with it.
-import { ask, h, keyed, moment, notice, once, pressed, say, show, sizeText, span, t } from "./dom.js";
+import { ask, h, keyed, moment, notice, once, pressed, say, show, span, t } from "./dom.js";
 import { hands, LIFE, offerText } from "./life.js";
 import { call } from "./door.js";
+import { fileRow } from "./files.js";
 import { copied, hides, revealLink } from "./keys.js";
 import { channelName, dueOf, nameOf, stateTag, title } from "./queue.js";
 import { makeReply, readUpTo } from "./reply.js";
@@ -10,28 +11,7 @@ import { wayBack } from "./slips.js";
 
 const TYPED_MS = 5000; // how long we believe that the customer does
 
-// What the server makes previews of, and what it plays.
-const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"]);
-const SOUNDS = new Set(["audio/ogg", "audio/mpeg", "audio/mp4", "audio/wav", "audio/webm"]);
-
 // -- messages -----------------------------------------------------------------------
-
-function fileLink(base, file) {
-  const label = [h("span.file-name", { title: file.name }, file.name || file.id), h("small", null, sizeText(file.size))];
-  if (file.state !== "stored") return h("span.file", null, label, h("small", null, t(`file.${file.state}`)));
-  const place = `${base}/attachments/${encodeURIComponent(file.id)}`;
-  const link = h("a.file", { href: place, download: file.name || file.id }, label);
-  if (PICTURES.has(file.mime)) {
-    const picture = h("img.preview", { src: `${place}/preview`, alt: file.name || t("file.picture"), loading: "lazy" });
-    picture.onerror = () => picture.remove(); // none can be made: the link is still there
-    return h("figure.shown", null, picture, link);
-  }
-  if (SOUNDS.has(file.mime)) {
-    return h("figure.shown", null,
-      h("audio", { controls: true, preload: "none", src: `${place}/preview`, "aria-label": file.name || t("file.sound") }), link);
-  }
-  return link;
-}
 
 function unfold(words, make) {
   const place = h("div", null);
@@ -61,14 +41,21 @@ function theirTools(desk, ticket, message) {
   }
   const raw = OPENED.has(message.original) && h("a.link", { href: `${base}/raw`, download: true }, t("message.raw"));
   return [
-    message.attachments.length > 0 && h("div.files", null, message.attachments.map((file) => fileLink(base, file))),
+    fileRow(ticket.id, message),
     (folds.length > 0 || raw || hides(message)) && h("div.tools", null,
       hides(message) && revealLink(desk, ticket, message), folds.map((fold) => fold.button), raw),
     folds.map((fold) => fold.place),
   ];
 }
 
-function fate(desk, ticket, message) {
+/** Answers behind one that is tried again: they leave in their order, so that the customer reads them in it. */
+function heldBack(messages) {
+  const ours = messages.filter((message) => message.side === "us");
+  const tried = ours.findIndex((message) => message.error && ["queued", "sending"].includes(message.state));
+  return new Set(tried < 0 ? [] : ours.slice(tried + 1).filter((message) => message.state === "queued").map((message) => message.id));
+}
+
+function fate(desk, ticket, message, held) {
   const decide = once((action) => desk.act(() =>
     call("POST", `/tickets/${ticket.id}/answers/${message.id}/decide`, { action })));
   const open = ["unknown", "failed"].includes(message.state);
@@ -76,13 +63,14 @@ function fate(desk, ticket, message) {
     h("div.fate", null, h(`span.mark.mark-${message.state}`, null, t(`state.${message.state}`))),
     message.waits_because && h("p.why-waits", null, say(message.waits_because)),
     message.error && h("p.why-waits", null, say(message.error)),
+    held && !message.waits_because && !message.error && h("p.why-waits", null, t("state.queued.behind")),
     open && h("div.tools", null,
       h("button.link", { type: "button", onclick: () => decide("resend") }, t("decide.resend")),
       h("button.link", { type: "button", onclick: () => decide("sent") }, t("decide.sent"))),
   ];
 }
 
-function bubble(desk, { ticket, erased_at: erased }, message) {
+function bubble(desk, { ticket, erased_at: erased }, message, held) {
   const ours = message.side === "us";
   const author = message.author || t(ours ? (message.kind === "reply" ? "us" : "automatic") : "customer");
   const tags = [
@@ -100,14 +88,17 @@ function bubble(desk, { ticket, erased_at: erased }, message) {
       ? h("div.bubble.withdrawn", null, t("message.withdrawn"), " ", moment(message.withdrawn_at))
       : (message.text || !message.attachments.length) && h("div.bubble", { dir: "auto" }, message.text),
     ours
-      ? [message.attachments.length > 0 && h("div.files", null, message.attachments.map((file) =>
-          fileLink(`/api/v1/tickets/${ticket.id}/messages/${message.id}`, file))), fate(desk, ticket, message)]
+      ? [fileRow(ticket.id, message), fate(desk, ticket, message, held)]
       : theirTools(desk, ticket, message));
 }
 
 /** Draws the log: a message that has not changed keeps its element, unfolded or not. */
 function drawLog(list, desk, view) {
-  keyed(list, view.messages.map((message) => ({ id: message.id, shows: message, make: () => bubble(desk, view, message) })));
+  const held = heldBack(view.messages);
+  keyed(list, view.messages.map((message) => {
+    const waits = held.has(message.id);
+    return { id: message.id, shows: [message, waits], make: () => bubble(desk, view, message, waits) };
+  }));
 }
 
 // -- moves --------------------------------------------------------------------------

@@ -42,6 +42,7 @@ export const WORDS = {
   "reply.uploading": ["正在上传…", "Uploading…"],
   "reply.most": ["一条答复最多 {n} 个附件。", "An answer has {n} files at most."],
   "state.queued": ["待发送", "Queued"],
+  "state.queued.behind": ["上一条还没发出；发出后，这条自动接着发。", "It follows by itself once the one before it has gone out."],
   "state.sending": ["发送中", "Sending"],
   "state.waiting": ["等待客户上线", "Waiting for the customer"],
   "state.sent": ["已发送", "Sent"],

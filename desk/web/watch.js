@@ -113,9 +113,14 @@ function cards(told, channel, desk) {
   return [...labels, ...means, ...kept];
 }
 
+/** Over the chart stands how much its last point rests on; of the others their tips tell it. */
 function drift(series, told) {
+  const last = series.points.at(-1);
   const points = series.points.map((point) => ({ day: point.day, value: point.psi, alarm: point.alarm, title: t("watch.cases", { n: point.cases }) }));
-  return line(points, { label: "PSI", limit: told.limits.drift });
+  return [
+    h("p.small", null, t("watch.psi", { day: short(last.day), n: last.cases })),
+    line(points, { label: "PSI", limit: told.limits.drift }),
+  ];
 }
 
 function shares(series, told, desk) {
@@ -127,7 +132,6 @@ function shares(series, told, desk) {
     h("h3", null, facetName(desk, series.facet), " ", h("small", null, t("watch.label"))),
     stack(series.points, names, facetName(desk, series.facet)),
     h("ul.legend", null, names.map(([value, name], n) => h("li", null, h(`i.c${n % 10}`, { "aria-hidden": "true" }), name, " ", h("b", null, whole(last.shares[value] ?? 0))))),
-    h("p.small", null, t("watch.psi")),
     drift(series, told));
 }
 
@@ -137,7 +141,6 @@ function mean(series, told, desk) {
   return h("div.watch-card", null,
     h("h3", null, name, " ", h("small", null, t(`watch.${series.measure}`))),
     line(points, { label: t(`watch.${series.measure}`), most: 1, format: whole }),
-    h("p.small", null, t("watch.psi")),
     drift(series, told));
 }
 

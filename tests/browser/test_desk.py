@@ -450,6 +450,7 @@ async def test_an_admin_sees_the_shadow_and_the_drift_by_day(
     await page.get_by_role("button", name="模型").click()
     await expect(page.locator(".shadow .figure")).to_contain_text("100% 不一致（1 张中 1 张）")
     await expect(page.locator(".watch-card .chart").first).to_be_visible()
+    await expect(page.locator(".watch .watch-card").first).to_contain_text("80 条")
     await page.get_by_role("button", name="结束").click()
     await expect(page.locator(".shadow")).to_have_count(0)
 

@@ -5,6 +5,7 @@ import re
 from playwright.async_api import Page, expect
 
 from models.agent import Role
+from models.message import Attachment, SendResult
 from tests.browser.kit import customer_says, pictured, sign_in
 from tests.contract.desk.world import World
 from tests.contract.store import makers
@@ -197,3 +198,49 @@ async def test_from_a_merged_part_one_gets_to_its_ticket_and_back(
     # Named once: not among the other tickets of the customer as well.
     await page.get_by_role("button", name=re.compile(number)).click()
     await expect(page.locator(".head .tag")).to_have_text("处理中")
+
+
+async def test_of_a_merged_part_that_sent_files_alone_the_files_are_shown(
+    page: Page, url: str, house: World
+) -> None:
+    me = await house.person("li")
+    file = Attachment(id="a1", name="发票.txt", mime="text/plain", size=3, sha256="0" * 64)
+    kept = await house.ticket()
+    gone = await house.ticket("k2", text="", text_full="", attachments=(file,))
+    for ticket in (kept, gone):
+        await house.give(ticket, me)
+    await house.store.merging.merge(gone, kept, me)
+    await house.ticket("k3", subject="上门两次都没有修好，" * 9)
+    await sign_in(page, url)
+    await page.locator(f'[data-ticket="{kept}"]').click()
+    await page.locator("details.part > summary").click()
+    link = page.locator(".part-log").get_by_role("link", name="发票.txt")
+    await expect(link).to_have_attribute("href", re.compile(gone))
+    await expect(page.locator(".part-log .bubble")).to_have_count(0)
+    # A name that is longer than its pane is wide is read to its end.
+    other = page.locator(".facts .related", has_text="上门两次")
+    assert await other.evaluate("(link) => link.scrollWidth <= link.clientWidth")
+
+
+async def test_an_answer_behind_one_that_is_tried_again_says_what_it_waits_for(
+    page: Page, url: str, house: World
+) -> None:
+    me, store = await house.person("li"), house.store
+    ticket = await house.ticket()
+    await house.give(ticket, me)
+    for n in (1, 2):
+        await store.tickets.reply(ticket, me, f"第 {n} 条", f"client-{n}", "active")
+    await sign_in(page, url)
+    await page.locator(".card").click()
+    second = page.locator(".message.ours").last
+    await expect(second.locator(".mark")).to_have_text("待发送")
+    await expect(second.locator(".why-waits")).to_have_count(0)
+    sending = await store.outbound.lease(9, 60.0)
+    assert sending is not None
+    (first,) = sending.messages
+    late = SendResult("retry", error="服务器繁忙 / The server is busy", retry_after=600.0)
+    assert await store.outbound.finish(sending.token, first.id, late)
+    await expect(second.locator(".why-waits")).to_contain_text("上一条还没发出")
+    await expect(page.locator(".message.ours").first).to_contain_text("服务器繁忙")
+    await store.outbound.again(first.id, (), me)
+    await expect(second.locator(".why-waits")).to_have_count(0)
