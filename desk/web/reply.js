@@ -7,6 +7,7 @@ import { makeSuggestions } from "./suggest.js";
 
 const TYPING_MS = 3000; // how often the customer is told that we write
 const MOST_FILES = 10; // of one answer, as the server has it
+export const TOUCH = matchMedia("(hover: none) and (pointer: coarse)"); // a keyboard comes up over what is read
 
 /** Up to where the messages on the screen go: what the customer has said since is not passed over. */
 export function readUpTo(desk) {
@@ -110,7 +111,7 @@ export function makeReply(desk, ticketId, follow) {
     cc.draw();
   });
   const text = h("textarea", {
-    id: "reply-text", rows: "3", maxlength: "20000", value: draft.text, placeholder: t(matchMedia("(hover: none) and (pointer: coarse)").matches ? "reply.placeholder.touch" : "reply.placeholder"),
+    id: "reply-text", rows: "3", maxlength: "20000", value: draft.text, placeholder: t(TOUCH.matches ? "reply.placeholder.touch" : "reply.placeholder"),
     oninput: () => {
       draft.text = text.value;
       keep();

@@ -25,13 +25,20 @@ async function write(desk) {
   reach(".reply:not([hidden]) #reply-text")();
 }
 
+/** Takes what the bar offers; what is typed from then on is the answer. */
+async function accept(desk) {
+  begins = true;
+  await press(".bar:not([hidden]) .primary")(desk);
+  await write(desk);
+}
+
 /** What is typed, what it is called, and what it does with the desk. */
 const KEYS = [
   ["n", "next", (desk) => desk.next()],
   ["j", "down", (desk) => desk.step(1)],
   ["k", "up", (desk) => desk.step(-1)],
   ["r", "reply", write],
-  ["a", "accept", press(".bar:not([hidden]) .primary")],
+  ["a", "accept", accept],
   ["t", "transfer", press("[data-do=transfer]")],
   ["s", "snooze", press("[data-do=snooze]")],
   ["P", "pend", press("[data-do=pend]")],

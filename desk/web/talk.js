@@ -5,7 +5,7 @@ import { call } from "./door.js";
 import { fileRow } from "./files.js";
 import { copied, hides, revealLink } from "./keys.js";
 import { channelName, dueOf, nameOf, stateTag, title } from "./queue.js";
-import { makeReply, readUpTo } from "./reply.js";
+import { makeReply, readUpTo, TOUCH } from "./reply.js";
 import { stayAtEnd } from "./scroll.js";
 import { wayBack } from "./slips.js";
 
@@ -187,11 +187,24 @@ async function resolve(desk, ticket) {
   await onward(desk, ticket, "resolve");
 }
 
+/** What puts a ticket into one's own hands. */
+const TAKES = ["accept", "take", "retake", "receive"];
+
 const ASKED = { decline, transfer, snooze, junk, pend, resolve, ...LIFE };
+
+/** What one has just taken one answers next: where that raises no keyboard over what was said, they begin. */
+async function taken(desk, ticket) {
+  await desk.readTicket();
+  desk.draw();
+  if (desk.state.openId === ticket.id && !TOUCH.matches) document.querySelector(".reply:not([hidden]) #reply-text")?.focus();
+}
 
 function moveButton(desk, ticket, action, look = "") {
   const go = ASKED[action] ?? (() => call("POST", `/tickets/${ticket.id}/${action}`));
-  return h(`button${look}`, { type: "button", "data-do": action, onclick: pressed(() => desk.act(() => go(desk, ticket))) }, t(`do.${action}`));
+  const move = TAKES.includes(action)
+    ? () => (desk.opening = desk.act(async () => { await go(desk, ticket); await taken(desk, ticket); }))
+    : () => desk.act(() => go(desk, ticket));
+  return h(`button${look}`, { type: "button", "data-do": action, onclick: pressed(move) }, t(`do.${action}`));
 }
 
 // A menu that is open closes by a press anywhere else.
