@@ -12,7 +12,7 @@ export const WORDS = {
   "audit.agent": ["谁", "Who"],
   "audit.anybody": ["所有人", "Anybody"],
   "audit.subject": ["工单号或编号", "Ticket number or id"],
-  "audit.subject.hint": ["按回车查找", "Press Enter to search"],
+  "audit.subject.hint": ["按回车查找", "Enter searches"],
   "audit.system": ["系统或命令行", "System or command line"],
   "audit.gone": ["（已删除的人）", "(somebody who is gone)"],
   "audit.yes": ["是", "yes"],

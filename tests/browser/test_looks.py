@@ -108,6 +108,37 @@ async def test_a_phone_without_a_line_keeps_its_header_and_names_no_keys(
     await context.close()
 
 
+_SMALL = """
+() => [...document.querySelectorAll("button, select, input, textarea, summary, label.check")]
+  .filter((each) => each.checkVisibility() && !each.matches(".unseen, .number"))
+  .filter((each) => each.getBoundingClientRect().height < 39.5)
+  .map((each) => `${each.className} ${each.textContent}`)
+"""
+
+
+async def test_a_thumb_hits_whatever_there_is_to_press_on_a_phone(
+    page: Page, url: str, house: World
+) -> None:
+    """40 px high; a ticket's number, which stands in a line of text, has 24 (WCAG 2.2, 2.5.8)."""
+    me = await house.person("li", Role.ADMIN)
+    ticket = await house.ticket("k1", text="订单号 DD-2026-110100017 没有动静", mail=True)
+    await house.give(ticket, me)
+    await house.ticket("k2")
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await sign_in(page, url)
+    assert await page.evaluate(_SMALL) == []
+    await page.locator(".card").click()
+    await expect(page.locator("#reply-text")).to_be_visible()
+    assert await page.evaluate(_SMALL) == []
+    await page.get_by_role("button", name="信息", exact=True).click()
+    await expect(page.get_by_placeholder("写给同事的备注")).to_be_visible()
+    assert await page.evaluate(_SMALL) == []
+    for name in ("看板", "报表", "模型", "收发", "审计"):
+        await page.get_by_role("button", name=name, exact=True).click()
+        await expect(page.locator("main .panel").first).to_be_visible()
+        assert await page.evaluate(_SMALL) == []
+
+
 async def test_who_left_no_name_is_called_so_in_the_readers_language(
     page: Page, url: str, house: World
 ) -> None:
