@@ -20,6 +20,7 @@ from telegram import (
     InlineKeyboardButton,
     InlineKeyboardMarkup,
     InputFile,
+    LinkPreviewOptions,
     Message,
     ReplyParameters,
 )
@@ -69,6 +70,9 @@ _UNFIT = (
     "“{0}”超过 50 MB，Telegram 不收，什么都没有发"
     " / “{0}” is larger than the 50 MB that Telegram takes: nothing was sent"
 )
+
+_NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+"""For a preview Telegram opens the address: one that works once would be used up by that."""
 
 _Step = tuple[Callable[..., Awaitable[Message]], int]
 
@@ -161,7 +165,7 @@ class Api:
     def _steps(self, outbound: OutboundMessage) -> list[_Step]:
         """The messages of an answer, each with the size of its file."""
         steps: list[_Step] = [
-            (partial(self._bot.send_message, text=part), 0)
+            (partial(self._bot.send_message, text=part, link_preview_options=_NO_PREVIEW), 0)
             for part in split(outbound.text, MAX_UNITS, utf16_units)
             if part.strip()
         ]

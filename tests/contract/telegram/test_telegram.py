@@ -1,6 +1,7 @@
 """What Telegram alone has: one process that asks, an offset that waits for the commit, files."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -257,6 +258,14 @@ async def test_all_of_an_answer_goes_into_its_topic(bot: Any) -> None:
     said = fake.of("/sendMessage")
     assert [one.fields["message_thread_id"] for one in said] == ["12", "12"]
     assert ["reply_parameters" in one.fields for one in said] == [True, False]
+
+
+async def test_an_address_in_an_answer_is_not_opened_for_a_preview(bot: Any) -> None:
+    lent, fake, driver = await bot(Bot())
+    answer = driver.answer("请在这里重设密码，只能用一次：https://example.com/reset/7f3a")
+    assert (await lent.channel.send(answer)).state == "sent"
+    (said,) = fake.of("/sendMessage")
+    assert json.loads(said.fields["link_preview_options"]) == {"is_disabled": True}
 
 
 async def test_a_group_that_became_a_supergroup_is_followed(bot: Any) -> None:
