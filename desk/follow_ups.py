@@ -46,6 +46,9 @@ async def _seen(request: web.Request) -> FollowUp:
         return found
     if found.state == FollowUpState.WAITING:
         return found
+    # Who has just put it down may not have heard that it was written down, and asks again.
+    if found.owner_id is None and found.sticky_id == person.id:
+        return found
     raise NotFound("no such follow-up")
 
 

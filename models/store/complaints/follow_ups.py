@@ -23,7 +23,10 @@ from models.ticket import OPEN_STATES
 
 @dataclass(frozen=True, slots=True)
 class FollowUp:
-    """One task of calling back. Times are seconds since the epoch."""
+    """One task of calling back. Times are seconds since the epoch.
+
+    ``sticky_id``: who had it before, while nobody has it.
+    """
 
     id: str
     ticket_id: str
@@ -41,6 +44,7 @@ class FollowUp:
     due_at: float
     attempts: int
     owner_id: str | None
+    sticky_id: str | None
     decision: Mapping[str, Any] | None
     ended_at: float | None
     score: int | None

@@ -79,3 +79,19 @@ async def test_written_to_in_a_conversation_of_theirs_only(
     assert (answer.channel, answer.kind) == ("email", "reply")
     (tried,) = (await chen.get(f"/follow-ups/{follow_up}")).json["attempts"]
     assert (tried["channel"], tried["reached"], tried["agent"]) == ("email", None, "Han")
+
+
+async def test_who_did_not_hear_that_it_was_written_down_asks_again_and_hears_it(
+    house: World, visit: Visit, clock: FakeClock
+) -> None:
+    """By then it is nobody's: the answer to the first request was lost on its way."""
+    follow_up = await _due(house, clock)
+    await house.person("han")
+    await house.person("wei")
+    han, wei = await visit("han"), await visit("wei")
+    await han.post(f"/follow-ups/{follow_up}/take")
+    said = {"client_id": "attempt-1", "reached": False, "content": "无人接听"}
+    answers = [await han.post(f"/follow-ups/{follow_up}/record", said) for _ in range(2)]
+    assert [answer.status for answer in answers] == [200, 200]
+    assert [answer.json["follow_up"]["attempts"] for answer in answers] == [1, 1]
+    assert (await wei.get(f"/follow-ups/{follow_up}")).status == 404
