@@ -46,6 +46,8 @@ def test_a_mark_alone(tag: str) -> None:
         "外部邮件收不到，从昨天起。\n请查一下，谢谢。",
         "注意：收件地址是公司外部的仓库。\n请改一下。",
         "Attention: the parcel went to a company outside the city.\nUse care.",
+        "注意：打开包装请小心，里面是玻璃。\n第二件已经碎了。",
+        "注意：订单 8812 没有发货。\n\n公司外部的人打电话来，我很小心，没有给他钱。\n请查。",
         "我点了外部邮件里的链接，没有小心，怎么办\n请帮忙",
         BANNERS[2],
         BANNERS[7] + "\n",

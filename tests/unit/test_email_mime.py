@@ -389,6 +389,8 @@ def test_flowed_text_is_joined() -> None:
         ("我的订单 ORDER-123 没有发货 please", "zh"),
         ("注文の状況を教えてください", "ja"),
         ("주문 상태를 알려 주세요", "ko"),
+        ("The parcel is for 张三 and it has not come, can you please check", "en"),
+        ("张三的 invoice", "zh"),
         ("Please tell me where my order is, thank you", "en"),
         ("Bitte senden", "und"),
         ("12345", "und"),
