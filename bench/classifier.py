@@ -49,7 +49,11 @@ SETS = {
 }
 """File and the accuracy that is asked for, in percent."""
 
-_COLD = ("tests/data/cold_start.jsonl", "tests/data/cold_voices.jsonl")
+_COLD = (
+    "tests/data/cold_start.jsonl",
+    "tests/data/cold_voices.jsonl",
+    "tests/data/cold_everyday.jsonl",
+)
 """Held out: they judge alone, and whoever adds to the corpus does not read their mistakes."""
 
 _FOLDS = 3

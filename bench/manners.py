@@ -2,7 +2,8 @@
 
 Each manner is a way to open, to close or to type that says nothing of the matter. The forms of
 ``APART`` were written before anything was mended for the others, and judge whether it holds for
-what nobody had in mind; but 想请教, 坐等 and 挺急的 were known to who wrote the rules.
+what nobody had in mind; but 想请教, 坐等 and 挺急的 were known to who wrote the rules. Those of
+``LATER`` were written after that, and no rule has been made for any of them.
 """
 
 import re
@@ -122,6 +123,21 @@ APART_ENGLISH: Mapping[str, tuple[Put, ...]] = {
         "{} Please get back to me.", "{} pls help", "{} Need this quickly.", "{} Waiting online."
     ),
 }
+LATER_CHINESE: Mapping[str, tuple[Put, ...]] = {
+    "老铁，…": _around("各位大神，{}", "老铁，{}", "家人们，{}", "大兄弟，{}"),
+    "说个事儿，…": _around("说个事儿，{}", "是这样子的，{}", "跟你们讲，{}", "情况如下：{}"),
+    "…求解答": _around("{}，蹲一个回复", "{}，求解答", "{}，盼回音", "{} 拜托拜托"),
+    "…火烧眉毛了": _around("{}，我都快急死了", "{}，火烧眉毛了", "麻溜的，{}", "{}，越快越好"),
+    "…呗 害，…": _around("{}呗", "{}哎", "emmm {}", "害，{}"),
+    "~…~ 【…】": _around("~{}~", "【{}】", "{}、、、", "{}!?"),
+    "弱弱地问一句，…": _around(
+        "想打探一下，{}", "弱弱地问一句，{}", "小白请教，{}", "方便问一下吗，{}"
+    ),
+}
+LATER_ENGLISH: Mapping[str, tuple[Put, ...]] = {
+    "So, …": _around("So, {}", "Sorry to bother you, {}", "Not sure who to ask: {}"),
+    "… any help?": _around("{} Much appreciated.", "{} Any help?", "{} please advise"),
+}
 
 
 class Changes(NamedTuple):
@@ -156,6 +172,8 @@ def tell(classifier: Classifier, items: Sequence[Text]) -> None:
         (english, ENGLISH, ""),
         (chinese, APART_CHINESE, "apart: "),
         (english, APART_ENGLISH, "apart: "),
+        (chinese, LATER_CHINESE, "later: "),
+        (english, LATER_ENGLISH, "later: "),
     ):
         for name, forms in manners.items():
             asked, changed = changes(classifier, ours, forms)
