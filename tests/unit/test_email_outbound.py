@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.email import create
+from channels.email.guard import LOOP_HEADER
 from channels.email.options import Options
 from channels.email.outbound import NO_RELAY, as_html, reply_subject, write
 from channels.email.thread import Threads
@@ -225,13 +226,35 @@ def test_an_answer_is_text_html_and_its_files() -> None:
         body.get_content().replace("\r", "")
         == "您好 <b>\n见 https://a.example/?x=1&y=2 。\n\n再见\n"
     )
-    assert '<p>您好 &lt;b&gt;<br>\n见 <a href="https://a.example/?x=1&amp;y=2">' in (
-        markup.get_content().replace("\r", "")
+    link = "https://a.example/?x=1&amp;y=2"
+    assert (
+        f'<body><p>您好 &lt;b&gt;<br>\n见 <a href="{link}">{link}</a> 。</p><p>再见</p></body>'
+        in markup.get_content().replace("\r", "")
     )
     (attached,) = mail.iter_attachments()
     assert attached.get_content() == content
     assert attached.get_filename() == "发票.pdf Bcc: x@y"
     assert attached.get_content_type() == "application/pdf"
+
+
+def test_what_a_program_answers_says_so_and_comes_from_nobody() -> None:
+    """RFC 3834 §5; where the way back is an address of its own, it is for people alone."""
+    mailbox = OPTIONS.mailboxes[0]
+    plain = OPTIONS.model_copy(
+        update={"mailboxes": [mailbox.model_copy(update={"plus": not mailbox.plus})]}
+    )
+    for options in (OPTIONS, plain):
+        by_program, by_person = (write(answer(kind=k), options, THREADS) for k in ("ack", "reply"))
+        said = email.message_from_bytes(by_program.content, policy=email.policy.default)
+        assert said["Auto-Submitted"] == "auto-replied"
+        assert said["X-Auto-Response-Suppress"] == "All"
+        assert said[LOOP_HEADER] == THREADS.loop_mark()
+        written = email.message_from_bytes(by_person.content, policy=email.policy.default)
+        assert not {"Auto-Submitted", "X-Auto-Response-Suppress", LOOP_HEADER} & set(written)
+        plus = options.mailboxes[0].plus
+        assert ("Reply-To" in written) == plus
+        assert (by_program.sender == "") == plus
+        assert by_person.sender == (written["Reply-To"] or mailbox.address)
 
 
 @pytest.mark.parametrize(
