@@ -26,7 +26,8 @@ async def test_a_round_by_keys_alone(
     await page.keyboard.press("n")
     await expect(heading).to_have_text("第二件")  # what is offered is before what is in hand
     await page.keyboard.press("a")
-    await expect(page.get_by_label("答复客户")).to_be_visible()
+    await expect(page.get_by_label("答复客户")).to_be_focused()  # what is typed now is the answer
+    await page.keyboard.press("Escape")
     await page.keyboard.press("n")
     await expect(heading).to_have_text("第一件")
     await expect(page.locator(".byline").first).to_be_in_viewport()
