@@ -30,7 +30,7 @@ import psutil
 
 from config.settings import load
 from models import migrations as schema
-from tests.flow import undertaker
+from tests.flow import trained, undertaker
 from tests.services import free_port
 from workers.assembly.wiring import make_store
 
@@ -283,7 +283,7 @@ class System:
 
 
 class Prepared:
-    """A data folder after the first start, trained once and copied for every system.
+    """A data folder after the first start, copied for every system; trained where nobody has yet.
 
     Whoever comes second to ``home``, another process too, waits for the first and takes its.
     """
@@ -295,16 +295,23 @@ class Prepared:
         with (home / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not told.exists():
-                passwords = migrate(home, {})
+                kept = trained.place()
+                passwords = migrate(home, _learnt(kept) if kept.exists() else {})
+                if not kept.exists():
+                    trained.keep(next((home / "data" / "bundles").iterdir()), kept)
                 assert set(passwords) >= {"lilei", "hanmeimei", "wangfang", "chen", "admin"}
                 told.write_text(json.dumps(passwords))
         self.passwords: dict[str, str] = json.loads(told.read_text())
 
     def learnt(self) -> dict[str, str]:
         """An environment in which a first start need not train (``learnt/sitecustomize.py``)."""
-        (bundle,) = (self.home / "data" / "bundles").iterdir()
-        path = [str(Path(__file__).parent / "learnt"), os.environ.get("PYTHONPATH", "")]
-        return {"PYTHONPATH": os.pathsep.join(filter(None, path)), "LEARNT": str(bundle)}
+        return _learnt(self.home / "data" / "bundles")
+
+
+def _learnt(bundles: Path) -> dict[str, str]:
+    (bundle,) = bundles.iterdir()
+    path = [str(Path(__file__).parent / "learnt"), os.environ.get("PYTHONPATH", "")]
+    return {"PYTHONPATH": os.pathsep.join(filter(None, path)), "LEARNT": str(bundle)}
 
 
 def embedded(home: Path, prepared: Prepared, settings: Mapping[str, str] | None = None) -> System:
