@@ -1,4 +1,4 @@
-"""Keys, or clicks, that a ticket takes besides its words: who answers all day counts them."""
+"""A ticket takes two keys, or two clicks, besides its words: who answers all day counts them."""
 
 import os
 
@@ -40,7 +40,7 @@ async def _open(page: Page, house: World, left: set[str]) -> bool:
 
 async def test_a_ticket_takes_two_keys(page: Page, url: str, house: World) -> None:
     tickets = await _shift(house)
-    left, keys = set(tickets), 0
+    left = set(tickets)
     await sign_in(page, url)
     await expect(page.locator(".card")).to_have_count(len(tickets))
     await page.keyboard.press("n")
@@ -50,15 +50,13 @@ async def test_a_ticket_takes_two_keys(page: Page, url: str, house: World) -> No
         await expect(page.locator("#reply-text")).to_be_focused()
         await page.keyboard.type("您好，已经处理。")
         await page.keyboard.press("Control+Shift+Enter")
-        keys += 2
         await expect(page.locator(".card")).to_have_count(len(left))
-    assert keys == 2 * len(tickets)
     await _done(house, tickets)
 
 
 async def test_a_ticket_takes_two_clicks(page: Page, url: str, house: World) -> None:
     tickets = await _shift(house)
-    left, clicks = set(tickets), 0
+    left = set(tickets)
     await sign_in(page, url)
     await expect(page.locator(".card")).to_have_count(len(tickets))
     await page.locator(".card").first.click()
@@ -73,7 +71,5 @@ async def test_a_ticket_takes_two_clicks(page: Page, url: str, house: World) -> 
         await expect(page.locator("#reply-text")).to_be_focused()
         await page.keyboard.type("您好，已经处理。")
         await page.get_by_role("button", name="发送并解决").click()
-        clicks += 2
         await expect(page.locator(".card")).to_have_count(len(left))
-    assert clicks == 2 * len(tickets)
     await _done(house, tickets)

@@ -59,7 +59,7 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Prepared:
-    """The first start, once for all workers: it trains the classifier."""
+    """The first start, once for all workers; it trains the classifier if no run before it has."""
     mine = tmp_path_factory.getbasetemp()
     return Prepared((mine if worker_id == "master" else mine.parent) / "prepared")
 

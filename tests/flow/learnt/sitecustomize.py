@@ -1,8 +1,8 @@
 """``shouli migrate`` has learnt the seed corpus already: the bundle in LEARNT stands for it.
 
 Put this folder on PYTHONPATH. The training itself, which takes half a minute of CPU time and
-always comes to the same bundle, is done for real by ``Prepared`` and, as a user starts it, in
-``tests/flow/test_readme.py``; what follows from it is done here, too.
+always comes to the same bundle, is done for real by ``Prepared`` where no run before it has, and,
+as a user starts it, in ``tests/flow/test_readme.py``; what follows from it is done here, too.
 """
 
 import os
